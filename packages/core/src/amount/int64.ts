@@ -1,0 +1,7 @@
+/** The signed 64-bit range that Cycles amounts live in (Cycles §Amount). */
+export const int64Max: bigint = 2n ** 63n - 1n;
+export const int64Min: bigint = -(2n ** 63n);
+
+export function isInt64(value: bigint): boolean {
+  return value >= int64Min && value <= int64Max;
+}

@@ -1,0 +1,77 @@
+import { AbortedError, ConnectionError, type RequestSummary, TimeoutError } from "../errors/transport-errors.ts";
+import { TransportError } from "../errors/transport-errors.ts";
+import { type Clock, systemClock } from "../platform/clock.ts";
+import { onAbort } from "../platform/async.ts";
+import type { HttpRequest, HttpResponse, Transport } from "./transport.ts";
+
+/** How one request is sent. */
+export interface SendOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Deadline of the whole exchange, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly maxResponseBytes?: number | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+/** Answers of these protocols are small; a larger one is an attack or a mistake. */
+const defaultMaxResponseBytes = 8 * 1024 * 1024;
+
+/**
+ * Sends one request: the only place that does. Settles at the deadline or when `signal` aborts even if the transport
+ * does not. Leaves no timer and no listener behind.
+ * @throws TimeoutError, AbortedError, ConnectionError, ResponseFormatError; never a bare transport error.
+ */
+export function send(transport: Transport, request: HttpRequest, options: SendOptions): Promise<HttpResponse> {
+  const { signal, timeoutMs, clock = systemClock, maxResponseBytes = defaultMaxResponseBytes } = options;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(aborted(request, signal));
+    const controller = new AbortController();
+    const fail = (error: Error): void => {
+      stop();
+      reject(error);
+      controller.abort(error);
+    };
+    const timer = clock.setTimer(() => fail(timedOut(request, timeoutMs)), timeoutMs);
+    const stopListening = onAbort(signal, () => fail(aborted(request, signal)));
+    const stop = (): void => {
+      timer.clear();
+      stopListening();
+    };
+    transport(request, { signal: controller.signal, maxResponseBytes }).then(
+      (response) => {
+        stop();
+        resolve(response);
+      },
+      (error: unknown) => {
+        stop();
+        reject(withRequest(error, request));
+      },
+    );
+  });
+}
+
+/** Origin and path: a query may carry identifiers. */
+function summarise({ method, url }: HttpRequest): RequestSummary {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  return { method, target: parsed ? `${parsed.origin}${parsed.pathname}` : "" };
+}
+
+function aborted(request: HttpRequest, signal: AbortSignal | undefined): AbortedError {
+  const summary = summarise(request);
+  return new AbortedError(`${request.method} ${summary.target} was aborted by the caller's signal.`, {
+    cause: signal?.reason,
+    request: summary,
+  });
+}
+
+function timedOut(request: HttpRequest, timeoutMs: number): TimeoutError {
+  const summary = summarise(request);
+  const message = `${request.method} ${summary.target} had no whole answer within ${timeoutMs} ms.`;
+  return new TimeoutError(message, timeoutMs, { request: summary });
+}
+
+function withRequest(error: unknown, request: HttpRequest): unknown {
+  if (TransportError.isInstance(error)) return error;
+  const summary = summarise(request);
+  return new ConnectionError(`${request.method} ${summary.target} failed.`, { cause: error, request: summary });
+}

@@ -1,0 +1,44 @@
+import { ConnectionError, ResponseFormatError } from "../../errors/transport-errors.ts";
+import type { HttpRequest, Transport } from "../transport.ts";
+
+/** A transport over a web-standard `fetch`, by default the platform's own. */
+export function createFetchTransport(fetchLike: typeof fetch = (...args) => globalThis.fetch(...args)): Transport {
+  return async (request, { signal, maxResponseBytes }) => {
+    try {
+      const { method, url, headers } = request;
+      const body = request.body === undefined ? {} : { body: request.body };
+      const response = await fetchLike(url, { method, headers, signal, redirect: "error", ...body });
+      const text = await readText(response, maxResponseBytes);
+      return { status: response.status, headers: Object.fromEntries(response.headers), body: text };
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (ResponseFormatError.isInstance(error)) throw error;
+      throw new ConnectionError(`No answer from ${hostOf(request)}: the connection failed.`, { cause: error });
+    }
+  };
+}
+
+/** The default transport of runtimes whose `fetch` is the fastest way out. */
+export const defaultTransport: () => Transport = () => createFetchTransport();
+
+function hostOf(request: HttpRequest): string {
+  return URL.canParse(request.url) ? new URL(request.url).host : "the server";
+}
+
+async function readText(response: Response, maxBytes: number): Promise<string> {
+  if (response.body === null) return "";
+  const decoder = new TextDecoder();
+  const reader = response.body.getReader();
+  let text = "";
+  let size = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    size += value.byteLength;
+    if (size > maxBytes) {
+      await reader.cancel().catch(() => {});
+      throw new ResponseFormatError(`The answer is larger than ${maxBytes} bytes.`, { status: response.status });
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}

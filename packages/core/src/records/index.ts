@@ -1,0 +1,2 @@
+export type { RecordStore, RecordValue, StoredRecord } from "./record-store.ts";
+export { memoryRecordStore } from "./memory-record-store.ts";

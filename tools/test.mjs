@@ -1,0 +1,65 @@
+// Runs the checks in order, counts them and every test, and closes with `N passed, N failed`.
+// usage: node tools/test.mjs [all|faults] [--summary FILE]
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+
+const args = process.argv.slice(2);
+const summaryAt = args.indexOf("--summary");
+const summaryFile = summaryAt === -1 ? undefined : args.splice(summaryAt, 2)[1];
+const suite = args[0] ?? "all";
+
+const vitest = (project) => ({ name: project, command: ["vitest", "run", "--project", project], counts: true });
+const suites = {
+  all: [
+    { name: "format", command: ["pnpm", "format:check"] },
+    { name: "lint", command: ["pnpm", "lint"] },
+    { name: "typecheck", command: ["pnpm", "typecheck"] },
+    vitest("unit"),
+    { name: "build", command: ["pnpm", "build"] },
+    vitest("package"),
+  ],
+  faults: [vitest("faults")],
+};
+if (!(suite in suites)) throw new Error(`unknown suite "${suite}"; one of ${Object.keys(suites).join(", ")}`);
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+for (const { name, command, counts } of suites[suite]) {
+  console.log(`\n== ${name}`);
+  const started = Date.now();
+  const report = `.test-results/${name}.json`;
+  const extra = counts ? ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`] : [];
+  if (counts) rmSync(report, { force: true });
+  const [program, ...rest] = withPnpm(command);
+  const { status } = spawnSync(program, [...rest, ...extra], { stdio: "inherit", env: process.env });
+  if (counts) addTests(report, status);
+  else if (status === 0) total.passed += 1;
+  else total.failed += 1;
+  console.log(`== ${name}: ${status === 0 ? "ok" : "FAILED"} in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+}
+
+function withPnpm(command) {
+  return command[0] === "vitest" ? ["pnpm", "exec", ...command] : command;
+}
+
+/** A run that ends badly with no failed test (a crash, no report, no test at all) counts as one failure. */
+function addTests(report, status) {
+  let tests = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTotalTests: 0 };
+  try {
+    tests = JSON.parse(readFileSync(report, "utf8"));
+  } catch {
+    status = 1;
+  }
+  total.passed += tests.numPassedTests;
+  total.skipped += tests.numPendingTests;
+  total.failed += tests.numFailedTests;
+  if ((status !== 0 && tests.numFailedTests === 0) || tests.numTotalTests === 0) total.failed += 1;
+}
+
+if (summaryFile) {
+  mkdirSync(dirname(summaryFile), { recursive: true });
+  writeFileSync(summaryFile, JSON.stringify(total));
+}
+const skipped = total.skipped ? `, ${total.skipped} skipped` : "";
+console.log(`\n${total.passed} passed, ${total.failed} failed${skipped}`);
+process.exit(total.failed === 0 ? 0 : 1);

@@ -1,0 +1,25 @@
+import { defineConfig } from "vitest/config";
+
+// Sources are read through the `@imprest/source` condition, so tests need no prior build.
+const conditions = ["@imprest/source", "node", "module", "import", "default"];
+const shared = { resolve: { conditions }, ssr: { resolve: { conditions } } };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        ...shared,
+        test: {
+          name: "unit",
+          include: ["packages/*/test/**/*.test.ts", "test/{architecture,conformance}/**/*.test.ts"],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        ...shared,
+        test: { name: "faults", include: ["test/faults/**/*.test.ts"], testTimeout: 180_000, fileParallelism: false },
+      },
+      { test: { name: "package", include: ["test/package/**/*.test.ts"], testTimeout: 120_000 } },
+    ],
+  },
+});
