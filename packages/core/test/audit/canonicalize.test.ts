@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ValidationError } from "../../src/index.ts";
 import { type JsonValue, canonicalize, sha256Hex } from "../../src/audit/index.ts";
@@ -38,7 +38,13 @@ describe("canonicalize", () => {
     ["a map", { a: new Map([["x", 1]]) }, "/a"],
     ["a set", [new Set()], "/0"],
     ["a boxed number", [Object(1)], "/0"],
-    ["a class instance", new (class Money {})(), ""],
+    [
+      "a class instance",
+      new (class Money {
+        cents = 5;
+      })(),
+      "",
+    ],
     ["a toJSON", { toJSON: () => "other" }, "/toJSON"],
     ["an inherited toJSON", Object.create({ toJSON: () => "other" }), ""],
     ["a hole", [1, , 2], "/1"], // oxlint-disable-line no-sparse-arrays

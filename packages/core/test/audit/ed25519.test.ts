@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { hex, parseHex } from "../../src/index.ts";
 import { ValidationError } from "../../src/index.ts";
@@ -64,7 +64,7 @@ afterEach(() => {
 
 describe.each(backends)("Ed25519 with %s", (_name, prepare) => {
   // A module of its own for each test: imported keys are remembered.
-  const load = async (): Promise<typeof import("../../src/audit/ed25519.ts")> => {
+  const load = async () => {
     prepare();
     vi.resetModules();
     return import("../../src/audit/ed25519.ts");
