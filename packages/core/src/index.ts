@@ -43,11 +43,14 @@ export {
   type HttpRequest,
   type HttpResponse,
   type SendOptions,
+  type SendReadOptions,
   type Transport,
   type TransportLimits,
   createFetchTransport,
   defaultTransport,
+  parseRetryAfter,
   send,
+  sendRead,
 } from "./http/index.ts";
 export { type KeyPart, createIdempotencyKey, deriveIdempotencyKey } from "./idempotency/key.ts";
 export {
