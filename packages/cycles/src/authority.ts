@@ -39,10 +39,16 @@ export interface CyclesAuthorityOptions extends Environment {
   readonly ttlMs?: number | undefined;
 }
 
+const dayMs = 86_400_000;
+
+/** How long the reference server remembers keys; an event repeated later would be charged twice. */
+const horizons = Object.freeze({ commit: 30 * dayMs, release: 30 * dayMs, event: 7 * dayMs });
+
 /** A Cycles authority as the reservation kernel sees it. */
 export class CyclesAuthority implements SpendAuthority {
   readonly protocol = "cycles";
   readonly durable = true;
+  readonly dedupeHorizonMs: Readonly<Record<string, number>> = horizons;
   /** Base URL and tenant: settlements recorded under one are never replayed under another. */
   readonly target: string;
   readonly environment: Environment;

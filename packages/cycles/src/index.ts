@@ -25,6 +25,15 @@ export {
   UnauthorizedError,
   UnitMismatchError,
 } from "./errors.ts";
+export {
+  type CyclesSource,
+  authorityOf,
+  guard,
+  guardStream,
+  openReservation,
+  withReservation,
+  withReservationStream,
+} from "./guard.ts";
 export { type RateLimit, type ResponseMetadata, metadataOf } from "./metadata.ts";
 export {
   type ApiKeySource,

@@ -25,25 +25,14 @@ import {
 import { metadataOf } from "./metadata.ts";
 import { type RequestDefaults, actionOf, termsOf } from "./request.ts";
 
-/** The member of `metadata` that says an amount was not measured: `"estimate"`. */
-const basisMember = "imprest.basis";
+/** The mark in `metadata` of an amount that was not measured but stands in for one. */
+const estimateMark = { "imprest.basis": "estimate" } as const;
+
+/** The mark as it stands in a body. Within a text it would be escaped, so finding it needs no parsing. */
+const writtenMark = stringifyJson(estimateMark).slice(1, -1);
 
 /** How many characters the wire takes for a reason (Cycles §ReleaseRequest). */
 const longestReason = 256;
-
-/** What `settle` must know of a body to compare it with the answer. */
-interface SpendFacts {
-  readonly actual: Amount | undefined;
-  readonly basis: Spend["basis"] | undefined;
-}
-
-/**
- * Carries the facts from `prepare` to `settle` in one process, so that the body is not parsed again. It is a symbol
- * because a record holds JSON only: after a restart the facts are read from the body.
- */
-const factsKey = Symbol("spend facts");
-
-type Prepared = Settling & { readonly [factsKey]?: SpendFacts };
 
 /** What is common to every settlement of one authority. */
 interface SettlingBase {
@@ -54,20 +43,21 @@ interface SettlingBase {
 
 /** @throws ValidationError for a spend that the wire would refuse, such as one in another unit. */
 export function prepareSettling(base: SettlingBase, grant: Grant, intent: Intent, defaults: RequestDefaults): Settling {
-  const settling = { protocol: "cycles", ...base, reservationId: grant.id, notBeforeMs: 0 };
-  if (intent.kind === "commit")
-    return { ...settling, ...prepareCommit(base.idempotencyKey, grant, intent.spend, defaults) };
+  const settling = { protocol: "cycles", ...base, reservationId: grant.id, kind: intent.kind, notBeforeMs: 0 };
+  if (intent.kind === "commit") {
+    return { ...settling, mode: "commit", ...writeCommit(base.idempotencyKey, grant, intent.spend, defaults) };
+  }
   const reason = Array.from(intent.reason).slice(0, longestReason).join("");
   return { ...settling, mode: "release", body: stringifyJson({ idempotency_key: base.idempotencyKey, reason }) };
 }
 
-function prepareCommit(
+function writeCommit(
   idempotencyKey: string,
   grant: Grant,
   spend: Spend,
   defaults: RequestDefaults,
-): Pick<Prepared, "mode" | "body" | "fallback" | typeof factsKey> {
-  const { amount: actual, basis } = spend;
+): Required<Pick<Settling, "body" | "fallback">> {
+  const { amount: actual } = spend;
   if (actual.unit !== grant.reserved.unit) {
     const message = `is ${actual.unit}, but the reservation is in ${grant.reserved.unit}; a reservation has one unit`;
     throw new ValidationError("commit", [{ pointer: "/actual/unit", message }]);
@@ -86,7 +76,7 @@ function prepareCommit(
     overage_policy,
     ...tail,
   };
-  return { mode: "commit", body: stringifyJson(commit), fallback: stringifyJson(event), [factsKey]: { actual, basis } };
+  return { body: stringifyJson(commit), fallback: stringifyJson(event) };
 }
 
 /** The late path: the same spend, under the same key, as an event (client recovery profile §"Expired"). */
@@ -102,14 +92,14 @@ export function committed(settling: Settling, answer: CommitResponse): Settlemen
     ...outcome(settling, "committed", answer),
     charged,
     ...(released !== undefined && { refunded: released }),
-    ...uncovered(factsOf(settling).actual, charged),
+    ...uncovered(actualOf(settling), charged),
     ...(evidence !== undefined && { evidence: evidenceReference(evidence) }),
   };
 }
 
 /** An event that the authority booked; it names the charge only where it capped it (Cycles §EventCreateResponse). */
 export function recorded(settling: Settling, answer: EventCreateResponse): Settlement {
-  const { actual } = factsOf(settling);
+  const actual = actualOf(settling);
   const charged = answer.charged ?? actual;
   return {
     ...outcome(settling, "recorded", answer),
@@ -139,12 +129,11 @@ export function evidenceReference({ evidence_id: id, cycles_evidence_url: url }:
 
 function outcome(settling: Settling, status: Settlement["status"], answer: object): Settlement {
   const { reservationId, idempotencyKey } = settling;
-  const { basis } = settling.mode === "release" ? {} : factsOf(settling);
   return {
     status,
     reservationId,
     idempotencyKey,
-    ...(basis !== undefined && { basis }),
+    ...(settling.kind === "commit" && { basis: settling.body.includes(writtenMark) ? "estimate" : "actual" }),
     ...definedIds(metadataOf(answer) ?? {}),
   };
 }
@@ -158,15 +147,12 @@ function uncovered(actual: Amount | undefined, charged: Amount): Pick<Settlement
   return { uncovered: { unit: actual.unit, amount: actual.amount - charged.amount } };
 }
 
-function factsOf(settling: Prepared): SpendFacts {
-  return settling[factsKey] ?? readFacts(settling.body);
-}
-
-function readFacts(body: string): SpendFacts {
-  const { actual, metadata } = parseJson(body) as { readonly actual?: unknown; readonly metadata?: Metadata };
+/** What was spent: as the kernel noted it beside the body, or out of the body. */
+function actualOf({ spent, body }: Settling): Amount | undefined {
+  if (spent !== undefined) return { unit: spent.unit, amount: BigInt(spent.amount) };
+  const { actual } = parseJson(body) as { readonly actual?: unknown };
   const amount = amountSchema.safeParse(actual);
-  const basis = metadata?.[basisMember] === "estimate" ? "estimate" : "actual";
-  return { actual: amount.success ? amount.data : undefined, basis };
+  return amount.success ? amount.data : undefined;
 }
 
 function metricsToWire(metrics: Metrics): StandardMetrics {
@@ -180,7 +166,8 @@ function metricsToWire(metrics: Metrics): StandardMetrics {
   };
 }
 
+/** A wire without a place of its own for a protocol's facts keeps them with the metadata. */
 function metadataOfSpend({ basis, metadata, facts }: Spend): Metadata | undefined {
-  const mark = basis === "estimate" ? { [basisMember]: basis } : undefined;
+  const mark = basis === "estimate" ? estimateMark : undefined;
   return metadata || facts || mark ? { ...metadata, ...facts, ...mark } : undefined;
 }

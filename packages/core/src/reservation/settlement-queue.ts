@@ -100,15 +100,22 @@ export class SettlementQueue {
   }
 
   /**
-   * Waits until nothing is pending, no longer than `timeoutMs`. Unresolved records stay for the next process.
+   * Sends what waits and stays until nothing is pending, no longer than `timeoutMs` (0: not at all). Unresolved records stay for the next process.
    * @returns how many settlements are still pending.
    */
   async flush(options: {
     readonly timeoutMs: number;
     readonly signal?: AbortSignal | undefined;
   }): Promise<{ readonly pending: number }> {
-    this.wake();
-    await new Promise<void>((resolve) => {
+    if (options.timeoutMs > 0) {
+      this.wake();
+      await this.#untilIdle(options.timeoutMs, options.signal);
+    }
+    return { pending: this.#tasks.size };
+  }
+
+  #untilIdle(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise<void>((resolve) => {
       const done = (): void => {
         timer.clear();
         stopListening();
@@ -118,13 +125,12 @@ export class SettlementQueue {
       const check = (): void => {
         if (this.#tasks.size === 0 && this.#housekeeping.size === 0) done();
       };
-      const timer = this.#clock.setTimer(done, options.timeoutMs);
+      const timer = this.#clock.setTimer(done, timeoutMs);
       let stopListening = (): void => {};
-      stopListening = onAbort(options.signal, done);
+      stopListening = onAbort(signal, done);
       this.#idle.add(check);
       check();
     });
-    return { pending: this.#tasks.size };
   }
 
   /** Flushes, then stops retrying in this process. Records stay. @returns as `flush`. */
