@@ -58,5 +58,5 @@ function readReservations(state: LedgerState, texts: Iterable<string>): Reservat
 }
 
 function readRemembered(texts: Iterable<string>): Remembered[] {
-  return Array.from(texts, readStored.remembered).sort((one, other) => one.atMs - other.atMs);
+  return Array.from(texts, (text) => readStored.remembered(text)).sort((one, other) => one.atMs - other.atMs);
 }
