@@ -1,1 +1,46 @@
-export {};
+export { CyclesAuthority, type CyclesAuthorityOptions } from "./authority.ts";
+export { CyclesClient, type DryRunResponse, type Unkeyed, type WriteOptions } from "./client.ts";
+export { CyclesConnection, type Operation, type Write } from "./connection.ts";
+export {
+  ActionKindDeniedError,
+  ActionKindNotAllowedError,
+  ActionQuotaExceededError,
+  BudgetClosedError,
+  BudgetExceededError,
+  BudgetFrozenError,
+  CyclesError,
+  type CyclesErrorFields,
+  DebtOutstandingError,
+  ForbiddenError,
+  IdempotencyMismatchError,
+  InternalServerError,
+  InvalidRequestError,
+  LimitExceededError,
+  MaxExtensionsExceededError,
+  NotFoundError,
+  OverdraftLimitExceededError,
+  ReservationExpiredError,
+  ReservationFinalizedError,
+  TenantClosedError,
+  UnauthorizedError,
+  UnitMismatchError,
+} from "./errors.ts";
+export {
+  type CyclesSource,
+  authorityOf,
+  guard,
+  guardStream,
+  openReservation,
+  withReservation,
+  withReservationStream,
+} from "./guard.ts";
+export { type RateLimit, type ResponseMetadata, metadataOf } from "./metadata.ts";
+export {
+  type ApiKeySource,
+  type CyclesClientOptions,
+  type EnvironmentVariables,
+  type ResolvedOptions,
+  fromEnv,
+} from "./options.ts";
+export { type Page, Pages } from "./pages.ts";
+export type { CyclesTerms } from "./request.ts";

@@ -1,5 +1,6 @@
+import { ImprestError } from "../errors/imprest-error.ts";
+import { ValidationError } from "../errors/local-errors.ts";
 import { AbortedError, ConnectionError, type RequestSummary, TimeoutError } from "../errors/transport-errors.ts";
-import { TransportError } from "../errors/transport-errors.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import { onAbort } from "../platform/async.ts";
 import type { HttpRequest, HttpResponse, Transport } from "./transport.ts";
@@ -20,11 +21,14 @@ const defaultMaxResponseBytes = 8 * 1024 * 1024;
  * Sends one request: the only place that does. Settles at the deadline or when `signal` aborts even if the transport
  * does not. Leaves no timer and no listener behind.
  * @throws TimeoutError, AbortedError, ConnectionError, ResponseFormatError; never a bare transport error.
+ * ValidationError for a header that cannot be sent: a line end in it would smuggle another header in.
  */
 export function send(transport: Transport, request: HttpRequest, options: SendOptions): Promise<HttpResponse> {
   const { signal, timeoutMs, clock = systemClock, maxResponseBytes = defaultMaxResponseBytes } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(aborted(request, signal));
+    const unsendable = findUnsendableHeader(request.headers);
+    if (unsendable !== undefined) return reject(unsendable);
     const controller = new AbortController();
     const fail = (error: Error): void => {
       stop();
@@ -37,17 +41,32 @@ export function send(transport: Transport, request: HttpRequest, options: SendOp
       timer.clear();
       stopListening();
     };
-    transport(request, { signal: controller.signal, maxResponseBytes }).then(
-      (response) => {
+    const failed = (error: unknown): void => {
+      stop();
+      reject(withRequest(error, request));
+    };
+    try {
+      transport(request, { signal: controller.signal, maxResponseBytes }).then((response) => {
         stop();
         resolve(response);
-      },
-      (error: unknown) => {
-        stop();
-        reject(withRequest(error, request));
-      },
-    );
+      }, failed);
+    } catch (error) {
+      failed(error);
+    }
   });
+}
+
+/** RFC 9110 §5.5: visible characters, space and tab, and what Latin-1 adds. */
+const sendable = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+function findUnsendableHeader(headers: HttpRequest["headers"]): ValidationError | undefined {
+  for (const name in headers) {
+    if (!sendable.test(headers[name] ?? "")) {
+      const message = "holds a control character or one beyond Latin-1; it was not sent";
+      return new ValidationError("header", [{ pointer: `/${name}`, message }]);
+    }
+  }
+  return undefined;
 }
 
 /** Origin and path: a query may carry identifiers. */
@@ -71,7 +90,7 @@ function timedOut(request: HttpRequest, timeoutMs: number): TimeoutError {
 }
 
 function withRequest(error: unknown, request: HttpRequest): unknown {
-  if (TransportError.isInstance(error)) return error;
+  if (ImprestError.isInstance(error)) return error;
   const summary = summarise(request);
   return new ConnectionError(`${request.method} ${summary.target} failed.`, { cause: error, request: summary });
 }

@@ -1,3 +1,5 @@
+import { ResponseFormatError } from "../errors/transport-errors.ts";
+
 /** A request, immutable. Header names are lower case. */
 export interface HttpRequest {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -24,6 +26,22 @@ export interface TransportLimits {
 
 /**
  * Sends one request and reads the whole answer. Never follows a redirect (credentials would travel with it) and never
- * retries. Rejects with a `ConnectionError` when there is no whole answer.
+ * retries. Rejects with a `ConnectionError` when there is no whole answer, with a `ResponseFormatError` for a redirect.
  */
 export type Transport = (request: HttpRequest, limits: TransportLimits) => Promise<HttpResponse>;
+
+/** The statuses that `fetch` would follow (Fetch §redirect status). */
+const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/**
+ * A redirect is an answer, and not one that these protocols give: a caller who goes on without a reservation when the
+ * authority is out of reach must not go on because of it.
+ * @throws ResponseFormatError for a redirect.
+ */
+export function refuseRedirect(status: number): void {
+  if (!redirects.has(status)) return;
+  throw new ResponseFormatError(
+    "The answer is a redirect, which is never followed: the credentials would travel with it. Set the base URL to the final address.",
+    { status },
+  );
+}

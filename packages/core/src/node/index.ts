@@ -1,1 +1,1 @@
-export {};
+export { asyncReservationContext } from "./async-reservation-context.ts";

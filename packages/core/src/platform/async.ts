@@ -4,8 +4,8 @@ import type { Clock } from "./clock.ts";
 /** A promise with its handles outside. */
 export interface Deferred<Value> {
   readonly promise: Promise<Value>;
-  resolve(value: Value): void;
-  reject(reason: unknown): void;
+  readonly resolve: (value: Value) => void;
+  readonly reject: (reason: unknown) => void;
 }
 
 export function createDeferred<Value>(): Deferred<Value> {

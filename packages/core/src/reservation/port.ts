@@ -2,7 +2,9 @@ import type { Amount } from "../amount/amount.ts";
 import type { Observer } from "../observe/observer.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { RandomBytes } from "../platform/random.ts";
 import type { RecordStore } from "../records/record-store.ts";
+import type { Reservation } from "./reservation.ts";
 
 /** Options of every call that leaves the process. */
 export interface CallOptions {
@@ -134,6 +136,8 @@ export interface Settling {
   readonly target: string;
   readonly reservationId: string;
   readonly idempotencyKey: string;
+  /** Whether money was spent: a refused commit is a dead letter, a refused release is not. */
+  readonly kind: Intent["kind"];
   /** The authority's own word for the operation to send: `"commit"`, `"release"`, `"event"` … */
   readonly mode: string;
   readonly body: string;
@@ -143,15 +147,18 @@ export interface Settling {
   readonly recordedAtMs: number;
   /** Epoch milliseconds before which nothing is sent; 0 for at once. */
   readonly notBeforeMs: number;
+  /** What was spent, as the kernel was told; for operators. Set by the kernel. */
+  readonly spent?: { readonly unit: string; readonly amount: string } | undefined;
 }
 
 /** How a reservation ended, as far as is known. */
 export interface Settlement {
   /**
    * `committed` and `released` are the authority's word; `recorded`: the late path took the spend; `pending`: the
-   * outcome is not known yet, the queue goes on; `rejected`: refused for good, kept as a dead letter.
+   * outcome is not known yet, the queue goes on; `rejected`: refused for good, kept as a dead letter when money was
+   * spent; `bypassed`: `failOpen` let the call run without a reservation, what it spent is kept as a dead letter.
    */
-  readonly status: "committed" | "released" | "recorded" | "pending" | "rejected";
+  readonly status: "committed" | "released" | "recorded" | "pending" | "rejected" | "bypassed";
   readonly reservationId: string;
   readonly idempotencyKey: string;
   readonly basis?: "actual" | "estimate" | undefined;
@@ -183,6 +190,16 @@ export interface Environment {
   readonly records?: RecordStore | undefined;
   readonly observer?: Observer | undefined;
   readonly logger?: Logger | undefined;
+  /** Jitter of retries. */
+  readonly random?: RandomBytes | undefined;
+  /** Finds the reservation a call runs in, so that nesting needs no `parent`; see `@imprest/core/node`. */
+  readonly context?: ReservationContext | undefined;
+}
+
+/** Carries the current reservation through asynchronous calls, on platforms that can. */
+export interface ReservationContext {
+  current(): Reservation | undefined;
+  run<Result>(reservation: Reservation, body: () => Result): Result;
 }
 
 /**
@@ -196,6 +213,11 @@ export interface SpendAuthority {
   /** False where settlements are not acknowledged (an ARCP lease): nothing is recorded or retried. */
   readonly durable: boolean;
   readonly environment?: Environment | undefined;
+  /**
+   * How long the authority remembers an idempotency key, in milliseconds, by `Settling.mode`. An older settlement could
+   * be charged twice, so it waits for an operator instead of being sent again.
+   */
+  readonly dedupeHorizonMs?: Readonly<Record<string, number>> | undefined;
 
   /** Asks without reserving. Absent where the wire cannot. */
   decide?(request: ReserveRequest, options?: CallOptions): Promise<Decision>;

@@ -1,2 +1,3 @@
 export { type ExactJson, parseJson, stringifyJson } from "./json.ts";
-export { type WireSchema, int64, issuesOf, parseWire, pointerOf } from "./schema.ts";
+export { pointerOf } from "./pointer.ts";
+export { type WireSchema, int64, issuesOf, parseWire } from "./schema.ts";

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { isInt64 } from "../amount/int64.ts";
 import { ValidationError, type ValidationIssue } from "../errors/local-errors.ts";
+import { pointerOf } from "./pointer.ts";
 
 /** A schema as this code base uses it: checks a wire value and hands it out typed, unknown members kept. */
 export type WireSchema<Value> = z.ZodMiniType<Value>;
@@ -19,11 +20,6 @@ export function parseWire<Value>(schema: WireSchema<Value>, value: unknown, subj
 /** Zod's issues with RFC 6901 pointers; the branches of a union are folded into one line. */
 export function issuesOf(error: z.core.$ZodError): ValidationIssue[] {
   return error.issues.map(({ path, message }) => ({ pointer: pointerOf(path), message }));
-}
-
-/** The RFC 6901 pointer of a path. */
-export function pointerOf(path: readonly PropertyKey[]): string {
-  return path.map((key) => `/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 }
 
 function toInt64(value: unknown): bigint | undefined {

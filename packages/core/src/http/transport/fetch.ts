@@ -1,5 +1,5 @@
 import { ConnectionError, ResponseFormatError } from "../../errors/transport-errors.ts";
-import type { HttpRequest, Transport } from "../transport.ts";
+import { type HttpRequest, type Transport, refuseRedirect } from "../transport.ts";
 
 /** A transport over a web-standard `fetch`, by default the platform's own. */
 export function createFetchTransport(fetchLike: typeof fetch = (...args) => globalThis.fetch(...args)): Transport {
@@ -7,8 +7,10 @@ export function createFetchTransport(fetchLike: typeof fetch = (...args) => glob
     try {
       const { method, url, headers } = request;
       const body = request.body === undefined ? {} : { body: request.body };
-      const response = await fetchLike(url, { method, headers, signal, redirect: "error", ...body });
+      // "manual", not "error": Workers know no "error", and a redirect must not look like a failed connection.
+      const response = await fetchLike(url, { method, headers, signal, redirect: "manual", ...body });
       const text = await readText(response, maxResponseBytes);
+      refuseRedirect(response.type === "opaqueredirect" ? 302 : response.status);
       return { status: response.status, headers: Object.fromEntries(response.headers), body: text };
     } catch (error) {
       if (signal.aborted) throw signal.reason;

@@ -1,6 +1,12 @@
 import type { Agent, Dispatcher } from "undici";
 import { ConnectionError, ResponseFormatError } from "../../errors/transport-errors.ts";
-import type { HttpRequest, HttpResponse, Transport, TransportLimits } from "../transport.ts";
+import {
+  type HttpRequest,
+  type HttpResponse,
+  type Transport,
+  type TransportLimits,
+  refuseRedirect,
+} from "../transport.ts";
 import { createFetchTransport } from "./fetch.ts";
 
 /** Connections to one origin, kept alive between requests. */
@@ -58,6 +64,7 @@ function exchange(
       if (signal.aborted) started.abort(signal.reason);
     },
     onResponseStart(_controller, statusCode, received) {
+      refuseRedirect(statusCode);
       status = statusCode;
       headers = flatten(received);
     },
@@ -67,11 +74,6 @@ function exchange(
       else current.abort(new ResponseFormatError(`The answer is larger than ${maxResponseBytes} bytes.`, { status }));
     },
     onResponseEnd() {
-      // `fetch` refuses redirects by itself (`redirect: "error"`); here the answer itself is refused.
-      if (status >= 300 && status < 400 && headers["location"] !== undefined) {
-        const message = `${origin} answered with a redirect, which is never followed: credentials would travel with it.`;
-        return finish(() => reject(new ConnectionError(message)));
-      }
       finish(() => resolve({ status, headers, body: decode(chunks, size) }));
     },
     onResponseError(_controller, error) {

@@ -1,0 +1,23 @@
+import * as z from "zod/mini";
+import type { WireSchema } from "../../wire/schema.ts";
+import { count, responseObject, texts } from "./fields.ts";
+
+/**
+ * Limits that come with ALLOW_WITH_CAPS (Cycles §Caps). A non-empty `tool_allowlist` makes the denylist void; names
+ * are compared with `Action.name`, case included.
+ */
+export interface Caps {
+  readonly max_tokens?: number | undefined;
+  readonly max_steps_remaining?: number | undefined;
+  readonly tool_allowlist?: readonly string[] | undefined;
+  readonly tool_denylist?: readonly string[] | undefined;
+  readonly cooldown_ms?: number | undefined;
+}
+
+export const capsSchema: WireSchema<Caps> = responseObject({
+  max_tokens: z.optional(count),
+  max_steps_remaining: z.optional(count),
+  tool_allowlist: z.optional(texts),
+  tool_denylist: z.optional(texts),
+  cooldown_ms: z.optional(count),
+});

@@ -1,0 +1,65 @@
+import * as z from "zod/mini";
+import type { Amount } from "../../amount/amount.ts";
+import type { WireSchema } from "../../wire/schema.ts";
+import { type Action, requestActionSchema } from "./action.ts";
+import { requestAmountSchema } from "./amount.ts";
+import { type Caps, capsSchema } from "./caps.ts";
+import { type CyclesEvidenceRef, evidenceRefSchema } from "./evidence.ts";
+import { boundedText, count, jsonObject, requestObject, responseObject, text, texts } from "./fields.ts";
+import { type Subject, requestSubjectSchema } from "./subject.ts";
+
+/** ALLOW, ALLOW_WITH_CAPS or DENY (Cycles §DecisionEnum). Open: a word nobody knows is to be treated as DENY. */
+export type DecisionWord = "ALLOW" | "ALLOW_WITH_CAPS" | "DENY" | (string & {});
+
+/** Why a decision is DENY (Cycles §DecisionReasonCode). Open by the spec's own word. */
+export type DecisionReasonCode =
+  | "BUDGET_EXCEEDED"
+  | "BUDGET_FROZEN"
+  | "BUDGET_CLOSED"
+  | "BUDGET_NOT_FOUND"
+  | "OVERDRAFT_LIMIT_EXCEEDED"
+  | "DEBT_OUTSTANDING"
+  | "TENANT_CLOSED"
+  | "ACTION_QUOTA_EXCEEDED"
+  | "ACTION_KIND_DENIED"
+  | "ACTION_KIND_NOT_ALLOWED"
+  | (string & {});
+
+/** Same key, 1 to 256 characters, means same operation (Cycles §IdempotencyKey). */
+export const idempotencyKeySchema: WireSchema<string> = boundedText(256, 1);
+
+/** Asks without reserving (Cycles §DecisionRequest). */
+export interface DecisionRequest {
+  readonly idempotency_key: string;
+  readonly subject: Subject;
+  readonly action: Action;
+  readonly estimate: Amount;
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+}
+
+export const decisionRequestSchema: WireSchema<DecisionRequest> = requestObject({
+  idempotency_key: idempotencyKeySchema,
+  subject: requestSubjectSchema,
+  action: requestActionSchema,
+  estimate: requestAmountSchema,
+  metadata: z.optional(jsonObject),
+});
+
+/** What the authority would do (Cycles §DecisionResponse). No promise: a reserve may still be refused. */
+export interface DecisionResponse {
+  readonly decision: DecisionWord;
+  readonly caps?: Caps | undefined;
+  readonly reason_code?: DecisionReasonCode | undefined;
+  readonly retry_after_ms?: number | undefined;
+  readonly affected_scopes?: readonly string[] | undefined;
+  readonly cycles_evidence?: CyclesEvidenceRef | undefined;
+}
+
+export const decisionResponseSchema: WireSchema<DecisionResponse> = responseObject({
+  decision: text,
+  caps: z.optional(capsSchema),
+  reason_code: z.optional(text),
+  retry_after_ms: z.optional(count),
+  affected_scopes: z.optional(texts),
+  cycles_evidence: z.optional(evidenceRefSchema),
+});

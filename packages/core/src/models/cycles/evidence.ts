@@ -1,0 +1,28 @@
+import * as z from "zod/mini";
+import type { WireSchema } from "../../wire/schema.ts";
+import { responseObject, text } from "./fields.ts";
+
+/** Where the signed envelope of an answer can be fetched (Cycles §CyclesEvidenceRef); not itself attested. */
+export interface CyclesEvidenceRef {
+  /** SHA-256 of the envelope, 64 lower-case hex digits. */
+  readonly evidence_id: string;
+  readonly cycles_evidence_url: string;
+}
+
+export const evidenceRefSchema: WireSchema<CyclesEvidenceRef> = responseObject({
+  evidence_id: text,
+  cycles_evidence_url: text,
+});
+
+/** The envelopes of one reservation's life (Cycles §ReservationEvidence). */
+export interface ReservationEvidence {
+  readonly reserve?: CyclesEvidenceRef | undefined;
+  readonly commit?: CyclesEvidenceRef | undefined;
+  readonly release?: CyclesEvidenceRef | undefined;
+}
+
+export const reservationEvidenceSchema: WireSchema<ReservationEvidence> = responseObject({
+  reserve: z.optional(evidenceRefSchema),
+  commit: z.optional(evidenceRefSchema),
+  release: z.optional(evidenceRefSchema),
+});

@@ -1,0 +1,36 @@
+import * as z from "zod/mini";
+import type { WireSchema } from "../../wire/schema.ts";
+import { type Balance, balancesSchema } from "./balance.ts";
+import { idempotencyKeySchema } from "./decision.ts";
+import { count, jsonObject, oneOf, requestObject, responseObject, wholeNumber } from "./fields.ts";
+
+/** Moves an expiry outward, counted from where it stands (Cycles §ReservationExtendRequest). */
+export interface ReservationExtendRequest {
+  readonly idempotency_key: string;
+  /** 1 to 86400000. */
+  readonly extend_by_ms: number;
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+}
+
+export const reservationExtendRequestSchema: WireSchema<ReservationExtendRequest> = requestObject({
+  idempotency_key: idempotencyKeySchema,
+  extend_by_ms: wholeNumber(1, 86_400_000),
+  metadata: z.optional(jsonObject),
+});
+
+/** The new expiry (Cycles §ReservationExtendResponse). */
+export interface ReservationExtendResponse {
+  readonly status: "ACTIVE";
+  /** Epoch milliseconds on the authority's clock. */
+  readonly expires_at_ms: number;
+  /** Milliseconds left when the answer was written; made anew on a replay. */
+  readonly remaining_ttl_ms?: number | undefined;
+  readonly balances?: readonly Balance[] | undefined;
+}
+
+export const reservationExtendResponseSchema: WireSchema<ReservationExtendResponse> = responseObject({
+  status: oneOf(["ACTIVE"]),
+  expires_at_ms: count,
+  remaining_ttl_ms: z.optional(count),
+  balances: z.optional(balancesSchema),
+});

@@ -1,0 +1,112 @@
+import * as z from "zod/mini";
+import type { WireSchema } from "../../wire/schema.ts";
+import { idempotencyKeySchema } from "./decision.ts";
+import { boundedText, flag, listOf, oneOf, requestObject, responseObject, text, wholeNumber } from "./fields.ts";
+import { type ReservationStatus, type ReservationSummary, reservationSummarySchema } from "./reservation-record.ts";
+
+/** One page of reservations (Cycles §ReservationListResponse). */
+export interface ReservationListResponse {
+  readonly reservations: readonly ReservationSummary[];
+  readonly next_cursor?: string | undefined;
+  readonly has_more?: boolean | undefined;
+}
+
+export const reservationListResponseSchema: WireSchema<ReservationListResponse> = responseObject({
+  reservations: listOf(reservationSummarySchema),
+  next_cursor: z.optional(text),
+  has_more: z.optional(flag),
+});
+
+/** What a list can be ordered by (Cycles §listReservations). */
+export type ReservationSortKey =
+  | "reservation_id"
+  | "tenant"
+  | "scope_path"
+  | "status"
+  | "reserved"
+  | "created_at_ms"
+  | "expires_at_ms";
+
+export const reservationSortKeys: readonly ReservationSortKey[] = [
+  "reservation_id",
+  "tenant",
+  "scope_path",
+  "status",
+  "reserved",
+  "created_at_ms",
+  "expires_at_ms",
+];
+
+/** Which reservations, in what order (Cycles §listReservations). Windows are inclusive ISO 8601 instants. */
+export interface ReservationListQuery {
+  readonly idempotency_key?: string | undefined;
+  readonly status?: ReservationStatus | undefined;
+  readonly tenant?: string | undefined;
+  readonly workspace?: string | undefined;
+  readonly app?: string | undefined;
+  readonly workflow?: string | undefined;
+  readonly agent?: string | undefined;
+  readonly toolset?: string | undefined;
+  /** Bounds on `created_at_ms`. An empty text is no bound. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly expires_from?: string | undefined;
+  readonly expires_to?: string | undefined;
+  /** Rows that are not finalized never match. */
+  readonly finalized_from?: string | undefined;
+  readonly finalized_to?: string | undefined;
+  readonly sort_by?: ReservationSortKey | undefined;
+  readonly sort_dir?: "asc" | "desc" | undefined;
+  /** Heavy members to add to each row: `metadata`, `committed_metadata`, `evidence`; others are ignored. */
+  readonly include?: readonly string[] | undefined;
+  /** 1 to 200; 50 when absent. */
+  readonly limit?: number | undefined;
+  /** From the page before. A cursor of a sorted list holds its filters: keep them. */
+  readonly cursor?: string | undefined;
+}
+
+const level = z.optional(boundedText(128));
+const instant = z.optional(
+  z
+    .string("must be text")
+    .check(z.refine(isInstant, 'must be an ISO 8601 date-time with an offset, such as "2026-01-31T00:00:00Z"')),
+);
+
+export const reservationListQuerySchema: WireSchema<ReservationListQuery> = requestObject({
+  idempotency_key: z.optional(idempotencyKeySchema),
+  status: z.optional(boundedText(64)),
+  tenant: level,
+  workspace: level,
+  app: level,
+  workflow: level,
+  agent: level,
+  toolset: level,
+  from: instant,
+  to: instant,
+  expires_from: instant,
+  expires_to: instant,
+  finalized_from: instant,
+  finalized_to: instant,
+  sort_by: z.optional(oneOf(reservationSortKeys)),
+  sort_dir: z.optional(oneOf(["asc", "desc"])),
+  include: z.optional(z.array(boundedText(64), "must be a list")),
+  limit: z.optional(wholeNumber(1, 200)),
+  cursor: z.optional(boundedText(4096)),
+}).check(
+  z.refine(({ from, to }) => isOrdered(from, to), "has from after to; swap them"),
+  z.refine((query) => isOrdered(query.expires_from, query.expires_to), "has expires_from after expires_to; swap them"),
+  z.refine(
+    (query) => isOrdered(query.finalized_from, query.finalized_to),
+    "has finalized_from after finalized_to; swap them",
+  ),
+);
+
+function isInstant(value: string): boolean {
+  if (value.trim() === "") return true;
+  const shape = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
+  return shape.test(value) && !Number.isNaN(Date.parse(value));
+}
+
+function isOrdered(from = "", to = ""): boolean {
+  return from.trim() === "" || to.trim() === "" || Date.parse(from) <= Date.parse(to);
+}

@@ -1,0 +1,62 @@
+import * as z from "zod/mini";
+import type { Amount } from "../../amount/amount.ts";
+import type { WireSchema } from "../../wire/schema.ts";
+import { type Action, actionSchema } from "./action.ts";
+import { amountSchema } from "./amount.ts";
+import { type ReservationEvidence, reservationEvidenceSchema } from "./evidence.ts";
+import { count, jsonObject, responseObject, text, texts } from "./fields.ts";
+import { type Subject, subjectSchema } from "./subject.ts";
+
+/** Where a reservation stands (Cycles §ReservationStatus). Open: later versions may add terminal states. */
+export type ReservationStatus = "ACTIVE" | "COMMITTED" | "RELEASED" | "EXPIRED" | (string & {});
+
+/** A reservation as the authority keeps it (Cycles §ReservationDetail). */
+export interface ReservationDetail {
+  readonly reservation_id: string;
+  readonly status: ReservationStatus;
+  readonly subject: Subject;
+  readonly action: Action;
+  readonly reserved: Amount;
+  /** Epoch milliseconds. */
+  readonly created_at_ms: number;
+  /** Epoch milliseconds. */
+  readonly expires_at_ms: number;
+  readonly scope_path: string;
+  readonly affected_scopes: readonly string[];
+  readonly idempotency_key?: string | undefined;
+  /** What was charged; on COMMITTED ones. */
+  readonly committed?: Amount | undefined;
+  /** Epoch milliseconds; on COMMITTED and RELEASED ones. */
+  readonly finalized_at_ms?: number | undefined;
+  /** As given with the reserve. */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** As given with the commit. */
+  readonly committed_metadata?: Readonly<Record<string, unknown>> | undefined;
+  readonly evidence?: ReservationEvidence | undefined;
+}
+
+export const reservationDetailSchema: WireSchema<ReservationDetail> = responseObject({
+  reservation_id: text,
+  status: text,
+  subject: subjectSchema,
+  action: actionSchema,
+  reserved: amountSchema,
+  created_at_ms: count,
+  expires_at_ms: count,
+  scope_path: text,
+  affected_scopes: texts,
+  idempotency_key: z.optional(text),
+  committed: z.optional(amountSchema),
+  finalized_at_ms: z.optional(count),
+  metadata: z.optional(jsonObject),
+  committed_metadata: z.optional(jsonObject),
+  evidence: z.optional(reservationEvidenceSchema),
+});
+
+/**
+ * A row of a list (Cycles §ReservationSummary): the same members, of which `metadata`, `committed_metadata` and
+ * `evidence` come only when `include` asks for them.
+ */
+export type ReservationSummary = ReservationDetail;
+
+export const reservationSummarySchema: WireSchema<ReservationSummary> = reservationDetailSchema;

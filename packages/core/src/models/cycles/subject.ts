@@ -1,0 +1,61 @@
+import * as z from "zod/mini";
+import type { WireSchema } from "../../wire/schema.ts";
+import { boundedText, jsonObject, patternedText, requestObject, responseObject, text } from "./fields.ts";
+
+/** The levels of a budget hierarchy, outermost first (Cycles §Subject). */
+export const subjectLevels: readonly SubjectLevel[] = ["tenant", "workspace", "app", "workflow", "agent", "toolset"];
+
+export type SubjectLevel = "tenant" | "workspace" | "app" | "workflow" | "agent" | "toolset";
+
+/** Who spends (Cycles §Subject). At least one level is named; dimensions alone are no subject. */
+export interface Subject {
+  readonly tenant?: string | undefined;
+  readonly workspace?: string | undefined;
+  readonly app?: string | undefined;
+  readonly workflow?: string | undefined;
+  readonly agent?: string | undefined;
+  readonly toolset?: string | undefined;
+  /** Other taxonomies, at most 16: cost centre, project, run. */
+  readonly dimensions?: Readonly<Record<string, string>> | undefined;
+}
+
+/** `:` and `/` delimit scopes, so a level cannot hold them (Cycles §Subject, CHARSET). */
+const level = z.optional(
+  patternedText(/^[a-zA-Z0-9_.-]+$/, 128, "must be 1 to 128 characters out of letters, digits, and _ . -"),
+);
+
+const dimensions: WireSchema<Record<string, string>> = z
+  .record(
+    patternedText(/^[a-z0-9_.-]+$/, 256, "must have a name out of a-z, 0-9, and _ . -"),
+    boundedText(256),
+    "must be an object of texts",
+  )
+  .check(z.refine((value) => Object.keys(value).length <= 16, "must have at most 16 members"));
+
+export const requestSubjectSchema: WireSchema<Subject> = requestObject({
+  tenant: level,
+  workspace: level,
+  app: level,
+  workflow: level,
+  agent: level,
+  toolset: level,
+  dimensions: z.optional(dimensions),
+}).check(
+  z.refine(
+    (subject) => subjectLevels.some((name) => subject[name] !== undefined),
+    `must name at least one of ${subjectLevels.join(", ")}`,
+  ),
+);
+
+const anyLevel = z.optional(text);
+
+/** As the authority tells it back. */
+export const subjectSchema: WireSchema<Subject> = responseObject({
+  tenant: anyLevel,
+  workspace: anyLevel,
+  app: anyLevel,
+  workflow: anyLevel,
+  agent: anyLevel,
+  toolset: anyLevel,
+  dimensions: z.optional(jsonObject as WireSchema<Record<string, string>>),
+});

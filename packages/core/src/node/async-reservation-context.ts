@@ -1,0 +1,8 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Reservation, ReservationContext } from "../reservation/index.ts";
+
+/** Nests reservations by themselves on Node: put it into `environment.context` of the authority. */
+export function asyncReservationContext(): ReservationContext {
+  const storage = new AsyncLocalStorage<Reservation>();
+  return { current: () => storage.getStore(), run: (reservation, body) => storage.run(reservation, body) };
+}

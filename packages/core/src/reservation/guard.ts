@@ -1,0 +1,55 @@
+import type { BodyOptions } from "./options.ts";
+import type { ReserveRequest, SpendAuthority } from "./port.ts";
+import type { Reservation } from "./reservation.ts";
+import { withReservation } from "./with-reservation.ts";
+import { type ReservationStream, type StreamSource, withReservationStream } from "./with-reservation-stream.ts";
+
+/** The same request for every call, or one made of the call's arguments. */
+export type RequestOf<Arguments extends readonly unknown[]> = ReserveRequest | ((...args: Arguments) => ReserveRequest);
+
+/** The same options for every call, or options made of the call's arguments (a signal, an idempotency key). */
+export type OptionsOf<Arguments extends readonly unknown[], Item> =
+  | BodyOptions<Item>
+  | ((...args: Arguments) => BodyOptions<Item>);
+
+/**
+ * Wraps a function so that every call reserves first and settles afterwards: `withReservation` as a wrapper.
+ * @param body gets the reservation, then the call's own arguments.
+ * @returns a function of the same arguments; it rejects as `withReservation` does. The settlement goes to
+ * `options.onSettlement` and to the observer.
+ */
+export function guard<Arguments extends readonly unknown[], Value>(
+  authority: SpendAuthority,
+  request: RequestOf<Arguments>,
+  body: (reservation: Reservation, ...args: Arguments) => Value | PromiseLike<Value>,
+  options: OptionsOf<Arguments, Value> = {},
+): (...args: Arguments) => Promise<Value> {
+  return async (...args) => {
+    const run = (reservation: Reservation): Value | PromiseLike<Value> => body(reservation, ...args);
+    const result = await withReservation(authority, resolve(request, args), run, resolve(options, args));
+    return result.value;
+  };
+}
+
+/** As `guard`, for a function that streams: every call returns a stream that reserves when it is first read. */
+export function guardStream<Arguments extends readonly unknown[], Chunk>(
+  authority: SpendAuthority,
+  request: RequestOf<Arguments>,
+  body: (reservation: Reservation, ...args: Arguments) => StreamSource<Chunk> | PromiseLike<StreamSource<Chunk>>,
+  options: OptionsOf<Arguments, Chunk> = {},
+): (...args: Arguments) => ReservationStream<Chunk> {
+  return (...args) =>
+    withReservationStream(
+      authority,
+      resolve(request, args),
+      (reservation) => body(reservation, ...args),
+      resolve(options, args),
+    );
+}
+
+function resolve<Arguments extends readonly unknown[], Given extends object>(
+  given: Given | ((...args: Arguments) => Given),
+  args: Arguments,
+): Given {
+  return typeof given === "function" ? given(...args) : given;
+}

@@ -1,0 +1,169 @@
+import { ProtocolError } from "../errors/protocol-error.ts";
+import { TransportError } from "../errors/transport-errors.ts";
+import { createIdempotencyKey } from "../idempotency/key.ts";
+import type { Observer } from "../observe/observer.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+import type { Grant, Lease, SpendAuthority } from "./port.ts";
+
+/** What a heartbeat runs on. */
+export interface HeartbeatContext {
+  readonly authority: SpendAuthority;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  /** Told once, when the lease can no longer be kept alive. */
+  onLost(error: Error): void;
+}
+
+/** The least time that is allowed for a request and kept as a margin (Cycles §extend). */
+const leastBudgetMs = 1_000;
+const longestTimeoutMs = 5_000;
+const longestDelayMs = 30_000;
+
+/**
+ * Keeps one lease alive. Where the authority says what remains of it, by the normative schedule of Cycles §extend,
+ * which suits any lease: lead is counted on a monotonic clock from what remains less the round trip, never from wall
+ * clocks. Where it does not, at a fixed cadence of half the lease: beating too often is safe, a lapse is not.
+ */
+export class Heartbeat {
+  readonly #context: HeartbeatContext;
+  readonly #grant: Grant;
+  readonly #ttlMs: number;
+  readonly #timeoutMs: number;
+  /** When the lease runs out at the earliest, on the monotonic clock; `undefined` where nothing tells. */
+  #endsAt: number | undefined;
+  #expiresAt: number | undefined;
+  #longestRttMs: number;
+  #timer: Timer | undefined;
+  #request: AbortController | undefined;
+  /** Successes in a row that left no time to wait. */
+  #withoutLead = 0;
+  /** The retry window at the last failure since the last success. */
+  #lastWindowMs: number | undefined;
+  #stopped = false;
+
+  /** @param rttMs how long the answer that carries `lease` took, in milliseconds. */
+  constructor(grant: Grant, lease: Lease, rttMs: number, context: HeartbeatContext) {
+    this.#context = context;
+    this.#grant = grant;
+    this.#ttlMs = lease.ttlMs;
+    this.#longestRttMs = rttMs;
+    this.#timeoutMs = requestTimeoutMs(this.#ttlMs);
+    this.#renew(lease, rttMs);
+  }
+
+  /** The authority's own expiry, epoch milliseconds, for display. */
+  get expiresAt(): number | undefined {
+    return this.#expiresAt;
+  }
+
+  /** No more extensions; an extension under way is abandoned. */
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.clear();
+    this.#timer = undefined;
+    this.#request?.abort();
+  }
+
+  /** What one attempt may take (Cycles §extend: `attempt_budget`). */
+  get #attemptBudgetMs(): number {
+    return Math.ceil(Math.max(this.#timeoutMs, leastBudgetMs, 2 * this.#longestRttMs));
+  }
+
+  /** Cycles §extend: `safety_margin`. */
+  get #marginMs(): number {
+    return Math.ceil(Math.max(leastBudgetMs, 2 * this.#longestRttMs));
+  }
+
+  /** Takes over a lease as just granted or lengthened, and plans the next extension. */
+  #renew(lease: Lease, rttMs: number): void {
+    this.#longestRttMs = Math.max(this.#longestRttMs, rttMs);
+    this.#expiresAt = lease.expiresAt ?? this.#expiresAt;
+    this.#lastWindowMs = undefined;
+    if (lease.remainingMs === undefined) {
+      this.#endsAt = undefined;
+      return this.#wait(this.#cadenceMs, createIdempotencyKey());
+    }
+    const leadMs = Math.floor(Math.max(0, lease.remainingMs - rttMs));
+    this.#endsAt = this.#context.clock.monotonic() + leadMs;
+    const delayMs = Math.max(0, leadMs - 2 * this.#attemptBudgetMs - this.#marginMs);
+    this.#withoutLead = delayMs === 0 ? this.#withoutLead + 1 : 0;
+    // One immediate extension may lengthen a short lease; a second would only burn the authority's extension budget.
+    if (this.#withoutLead > 1) return this.#lose(new Error("The lease is shorter than a safe extension needs."));
+    this.#wait(delayMs, createIdempotencyKey());
+  }
+
+  get #cadenceMs(): number {
+    return Math.max(leastBudgetMs, Math.min(this.#ttlMs / 2, longestDelayMs));
+  }
+
+  #wait(delayMs: number, idempotencyKey: string): void {
+    this.#timer = this.#context.clock.setTimer(() => void this.#beat(idempotencyKey), delayMs);
+  }
+
+  /** A key is kept through every retry of one extension, so that a lost answer extends once. */
+  async #beat(idempotencyKey: string): Promise<void> {
+    const { authority, clock, observer } = this.#context;
+    const started = clock.monotonic();
+    this.#request = new AbortController();
+    try {
+      const by = { ms: this.#ttlMs, idempotencyKey };
+      const call = { signal: this.#request.signal, timeoutMs: this.#timeoutMs };
+      const lease = await authority.extend?.(this.#grant, by, call);
+      if (this.#stopped || lease === undefined) return;
+      observer.emit("extend", { protocol: authority.protocol, reservationId: this.#grant.id, lease });
+      this.#renew(lease, clock.monotonic() - started);
+    } catch (error) {
+      if (!this.#stopped) this.#failed(error instanceof Error ? error : new Error("extend failed"), idempotencyKey);
+    }
+  }
+
+  #failed(error: Error, idempotencyKey: string): void {
+    const delayMs = this.#retryDelayMs(error);
+    if (delayMs === undefined) return this.#lose(error);
+    const { authority, observer } = this.#context;
+    const { protocol } = authority;
+    observer.emit("retry", {
+      protocol,
+      operation: "extend",
+      reservationId: this.#grant.id,
+      idempotencyKey,
+      error,
+      delayMs,
+    });
+    this.#wait(delayMs, idempotencyKey);
+  }
+
+  /** When to try the same extension again; `undefined` when that is not safe or would not help. */
+  #retryDelayMs(error: Error): number | undefined {
+    if (!mayRetry(error)) return undefined;
+    const askedMs =
+      ProtocolError.isInstance(error) && error.status === 429 ? (error.retryAfterMs ?? Infinity) : undefined;
+    if (this.#endsAt === undefined) return askedMs === Infinity ? undefined : (askedMs ?? this.#cadenceMs / 2);
+    const leadMs = Math.max(0, this.#endsAt - this.#context.clock.monotonic());
+    const windowMs = leadMs - this.#attemptBudgetMs - this.#marginMs;
+    // No whole attempt fits before the lease may end, or the last wait brought nothing: stop, and say so.
+    if (windowMs < 0 || (this.#lastWindowMs !== undefined && windowMs >= this.#lastWindowMs)) return undefined;
+    this.#lastWindowMs = windowMs;
+    if (askedMs !== undefined) return askedMs <= windowMs ? askedMs : undefined;
+    return Math.floor(Math.min(longestDelayMs, leadMs / 4, windowMs));
+  }
+
+  #lose(error: Error): void {
+    this.stop();
+    const { protocol } = this.#context.authority;
+    this.#context.observer.emit("lease-lost", { protocol, reservationId: this.#grant.id, error });
+    this.#context.onLost(error);
+  }
+}
+
+/** Cycles §extend: `attempt_budget` should stay below half of (lead − margin); a quarter leaves room for a slow network. */
+function requestTimeoutMs(ttlMs: number): number {
+  return Math.floor(Math.min(longestTimeoutMs, Math.max(leastBudgetMs, (ttlMs - leastBudgetMs) / 4)));
+}
+
+/** A lost answer, a 5xx or a throttle; any other refusal is final, whatever key it is sent under. */
+function mayRetry(error: Error): boolean {
+  if (TransportError.isInstance(error)) return true;
+  if (!ProtocolError.isInstance(error)) return false;
+  return error.retryable || error.status === 429 || (error.status !== undefined && error.status >= 500);
+}

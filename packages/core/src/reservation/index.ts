@@ -1,0 +1,30 @@
+export { capped } from "./caps.ts";
+export type { DeadLetter, DeadLetterKind, DeadLetters } from "./dead-letters.ts";
+export { type OptionsOf, type RequestOf, guard, guardStream } from "./guard.ts";
+export { openReservation } from "./open-reservation.ts";
+export type { BodyOptions, ReservationOptions } from "./options.ts";
+export type {
+  Action,
+  Attempt,
+  CallOptions,
+  Cap,
+  Decision,
+  Environment,
+  EvidenceReference,
+  Grant,
+  Intent,
+  Lease,
+  Metadata,
+  Metrics,
+  ReservationContext,
+  ReserveRequest,
+  Settlement,
+  Settling,
+  SpendAuthority,
+  Spend,
+  Subject,
+} from "./port.ts";
+export type { Reservation, SpendDetails } from "./reservation.ts";
+export { type OnOutcome, type Recovery, type SettlementQueue, settlementQueue } from "./settlement-queue.ts";
+export { withReservation } from "./with-reservation.ts";
+export { type ReservationStream, type StreamSource, withReservationStream } from "./with-reservation-stream.ts";

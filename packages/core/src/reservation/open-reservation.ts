@@ -1,0 +1,218 @@
+import {
+  AuthorityUnreachableError,
+  DeniedError,
+  ProtocolError,
+  ResponseFormatError,
+  TransportError,
+} from "../errors/index.ts";
+import { createIdempotencyKey } from "../idempotency/key.ts";
+import { abortedError, raceAbort } from "../platform/async.ts";
+import { systemClock } from "../platform/clock.ts";
+import { ConfigurationError } from "../errors/local-errors.ts";
+import { unhonoured } from "./caps.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import type { ReservationOptions } from "./options.ts";
+import type { Grant, ReserveRequest, SpendAuthority } from "./port.ts";
+import { checkRequest } from "./request.ts";
+import { ReservationHandle } from "./reservation-handle.ts";
+import type { Reservation } from "./reservation.ts";
+import { settlementQueue } from "./settlement-queue.ts";
+import { authoritySettler, bypassSettler, parentSettler } from "./settlers.ts";
+
+/**
+ * Opens a reservation to be settled by hand; `await using` settles it by what is known when the scope ends.
+ * @throws ValidationError before anything is sent; DeniedError on a denial and on caps outside `options.honours`;
+ * AuthorityUnreachableError when there is no usable answer; AbortedError; ProtocolError for any other refusal.
+ */
+export function openReservation(
+  authority: SpendAuthority,
+  request: ReserveRequest,
+  options: ReservationOptions = {},
+): Promise<Reservation> {
+  return openHandle(authority, request, options);
+}
+
+/** As `openReservation`, for the helpers that also settle. @internal */
+export async function openHandle(
+  authority: SpendAuthority,
+  request: ReserveRequest,
+  options: ReservationOptions,
+): Promise<ReservationHandle> {
+  checkRequest(request);
+  if (options.signal?.aborted) throw abortedError(options.signal, "The reservation");
+  const parent = options.parent ?? authority.environment?.context?.current();
+  const nested: ReservationOptions = parent === undefined ? options : { ...options, parent };
+  const idempotencyKey = options.idempotencyKey ?? createIdempotencyKey();
+  if (options.nest === "within") return openWithin(request, idempotencyKey, nested);
+  return openOwn(authority, request, idempotencyKey, nested);
+}
+
+/** A part of the parent's reservation: nothing is sent. */
+function openWithin(request: ReserveRequest, idempotencyKey: string, options: ReservationOptions): ReservationHandle {
+  const { parent } = options;
+  if (!(parent instanceof ReservationHandle)) {
+    throw new ConfigurationError(`nest: "within" needs a parent reservation of this library; pass options.parent.`);
+  }
+  if (parent.ended || !parent.tracker.hold(request.estimate)) {
+    const message = `The estimate does not fit into what is left of the parent reservation ${parent.id}.`;
+    throw new DeniedError(message, { reasonCode: "PARENT_EXHAUSTED" });
+  }
+  const id = `${parent.id}/${idempotencyKey}`;
+  const grant: Grant = {
+    id,
+    decision: parent.grant.decision,
+    reserved: request.estimate,
+    caps: parent.caps,
+    request,
+    wire: undefined,
+  };
+  const handle = new ReservationHandle(
+    grant,
+    idempotencyKey,
+    parentSettler(parent.tracker, grant, idempotencyKey),
+    options,
+  );
+  if (unhonoured(grant.caps, options.honours ?? []).length > 0) {
+    void handle.finish({ kind: "release", reason: "caps not honoured" });
+    throw capsRefused(grant, options);
+  }
+  return handle;
+}
+
+async function openOwn(
+  authority: SpendAuthority,
+  request: ReserveRequest,
+  idempotencyKey: string,
+  options: ReservationOptions,
+): Promise<ReservationHandle> {
+  // The caller's signal does not reach the wire: an ALLOW that nobody reads would hold budget until its TTL.
+  const granting = reserve(authority, request, idempotencyKey, options);
+  let granted: Granted;
+  try {
+    granted = await raceAbort(granting, options.signal, "The reservation");
+    if (options.signal?.aborted) throw abortedError(options.signal, "The reservation");
+  } catch (error) {
+    if (options.signal?.aborted) {
+      granting.then(
+        ({ grant }) => giveBack(authority, grant, idempotencyKey, "the caller aborted"),
+        () => {},
+      );
+      throw error;
+    }
+    if (options.failOpen && unreachable(causeOf(error))) {
+      return openBypass(authority, request, idempotencyKey, options, options.failOpen.reason, error as Error);
+    }
+    throw error;
+  }
+  const { grant, rttMs } = granted;
+  if (unhonoured(grant.caps, options.honours ?? []).length > 0) {
+    giveBack(authority, grant, idempotencyKey, "caps not honoured");
+    throw capsRefused(grant, options);
+  }
+  const handle = new ReservationHandle(
+    grant,
+    idempotencyKey,
+    authoritySettler(authority, grant, idempotencyKey),
+    options,
+  );
+  if (grant.lease && authority.extend) {
+    const { observer } = settlementQueue(authority);
+    const clock = authority.environment?.clock ?? systemClock;
+    const onLost = (error: Error): void => handle.loseLease(error);
+    handle.keepAlive(new Heartbeat(grant, grant.lease, rttMs, { authority, clock, observer, onLost }));
+  }
+  return handle;
+}
+
+interface Granted {
+  readonly grant: Grant;
+  readonly rttMs: number;
+}
+
+/** Reserves, with one immediate retry under the same key when the answer was lost (Cycles §extend, create ambiguity). */
+async function reserve(
+  authority: SpendAuthority,
+  request: ReserveRequest,
+  idempotencyKey: string,
+  options: ReservationOptions,
+): Promise<Granted> {
+  const { protocol, environment } = authority;
+  const { observer } = settlementQueue(authority);
+  const clock = environment?.clock ?? systemClock;
+  const { timeoutMs, traceparent } = options;
+  const attempt = async (): Promise<Granted> => {
+    const started = clock.monotonic();
+    const grant = await authority.reserve(request, { timeoutMs, traceparent, idempotencyKey });
+    return { grant, rttMs: clock.monotonic() - started };
+  };
+  const { estimate } = request;
+  try {
+    const granted = await attempt().catch((error: unknown) => {
+      if (!ambiguous(error) || options.signal?.aborted) throw error;
+      observer.emit("retry", { protocol, operation: "reserve", idempotencyKey, error: error as Error, delayMs: 0 });
+      return attempt();
+    });
+    const { id: reservationId, decision, caps } = granted.grant;
+    observer.emit("decision", { protocol, idempotencyKey, decision, estimate, caps, reservationId });
+    return granted;
+  } catch (error) {
+    if (DeniedError.isInstance(error)) {
+      const { decision, caps, reasonCode } = error;
+      observer.emit("decision", { protocol, idempotencyKey, decision, estimate, caps, reasonCode });
+    }
+    if (!ambiguous(error)) throw error;
+    const message = `The ${protocol} authority gave no usable answer, so the call did not start. Check that it runs and is reachable.`;
+    throw new AuthorityUnreachableError(message, idempotencyKey, { cause: error });
+  }
+}
+
+/** A reservation that stands in for the authority's: the body runs, and the books are kept as a dead letter. */
+async function openBypass(
+  authority: SpendAuthority,
+  request: ReserveRequest,
+  idempotencyKey: string,
+  options: ReservationOptions,
+  reason: string,
+  error: Error,
+): Promise<ReservationHandle> {
+  const { estimate: reserved } = request;
+  const grant: Grant = {
+    id: `bypass-${idempotencyKey}`,
+    decision: "ALLOW",
+    reserved,
+    caps: [],
+    request,
+    wire: undefined,
+  };
+  const settler = await bypassSettler(authority, grant, idempotencyKey, reason, error);
+  return new ReservationHandle(grant, idempotencyKey, settler, options, "BYPASS");
+}
+
+/** Releases a grant that no body will use, in the background. */
+function giveBack(authority: SpendAuthority, grant: Grant, idempotencyKey: string, reason: string): void {
+  void authoritySettler(authority, grant, idempotencyKey).settle({ kind: "release", reason }, () => {});
+}
+
+function capsRefused(grant: Grant, options: ReservationOptions): DeniedError {
+  const names = unhonoured(grant.caps, options.honours ?? []).map(({ name }) => name);
+  const message =
+    `The authority allows this only under caps that the call does not honour: ${names.join(", ")}. ` +
+    "Apply them and name them in options.honours.";
+  const { decision, caps, requestId, traceId } = grant;
+  return new DeniedError(message, { decision, caps, reasonCode: "CAPS_NOT_HONOURED", requestId, traceId });
+}
+
+/** No answer at all, or the server's own failure: what `failOpen` is for. */
+function unreachable(error: unknown): boolean {
+  if (ProtocolError.isInstance(error)) return error.status !== undefined && error.status >= 500;
+  return TransportError.isInstance(error) && !ResponseFormatError.isInstance(error);
+}
+
+/** The reservation may exist although nothing usable came back. */
+function ambiguous(error: unknown): boolean {
+  return unreachable(error) || ResponseFormatError.isInstance(error);
+}
+
+function causeOf(error: unknown): unknown {
+  return AuthorityUnreachableError.isInstance(error) ? error.cause : undefined;
+}

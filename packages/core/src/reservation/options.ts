@@ -1,0 +1,42 @@
+import type { Amount } from "../amount/amount.ts";
+import type { Reservation } from "./reservation.ts";
+import type { CallOptions, Settlement } from "./port.ts";
+
+/** Options of every helper that opens a reservation. */
+export interface ReservationOptions extends CallOptions {
+  /** Names of the caps that the body applies. A grant that carries any other cap is released and denied. */
+  readonly honours?: readonly string[] | undefined;
+  /** The key of the whole operation; one is minted without it. A redelivered job passes its own, derived key. */
+  readonly idempotencyKey?: string | undefined;
+  /** The reservation this one happens within; found by itself where `environment.context` is set. */
+  readonly parent?: Reservation | undefined;
+  /**
+   * What a nested reservation does: `"own"` (the default) reserves from the authority by itself; `"within"` takes its
+   * estimate out of its parent's and counts what it spends as the parent's spend.
+   */
+  readonly nest?: "own" | "within" | undefined;
+  /**
+   * Runs the body without a reservation when the authority cannot be reached (connection failure, timeout, 5xx), and
+   * keeps what it spends as a dead letter. A denial and every other answer still stop the body.
+   */
+  readonly failOpen?: { readonly reason: string } | undefined;
+  /**
+   * What happens when the lease can no longer be kept alive: `"warn"` (the default) only tells the observer, `"cancel"`
+   * also aborts `reservation.signal`, `"fail_on_finalize"` lets the body end and settle, then throws.
+   */
+  readonly leaseLoss?: "warn" | "cancel" | "fail_on_finalize" | undefined;
+  /** Called with each outcome of the settlement: once, or first with `pending` and later with the final one. */
+  readonly onSettlement?: ((settlement: Settlement) => void) | undefined;
+  /** A commit refused for good becomes a `SettlementError` that carries the value, instead of a returned status. */
+  readonly throwOnRejected?: boolean | undefined;
+}
+
+/** Options of the helpers that run a body and settle by what becomes of it. */
+export interface BodyOptions<Item> extends ReservationOptions {
+  /** What the returned value, or a stream's chunks so far, cost in all; `undefined` where this one does not tell. */
+  readonly spend?: ((item: Item) => Amount | undefined | null | false | 0 | "") | undefined;
+  /** Prices a body that ended early after spending began: the estimate, or an amount out of the chunks seen. */
+  readonly partial?: "estimate" | ((seen: readonly Item[]) => Amount | undefined) | undefined;
+  /** Commits the estimate, marked as one, when the body ends well and nothing says what it cost. */
+  readonly settle?: "estimate" | undefined;
+}

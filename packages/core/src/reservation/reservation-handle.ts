@@ -1,0 +1,225 @@
+import { type Amount, assertAmount } from "../amount/amount.ts";
+import { SettlementError, SpendUnknownError } from "../errors/spend-errors.ts";
+import { createDeferred, onAbort } from "../platform/async.ts";
+import type { ReservationOptions } from "./options.ts";
+import type { Grant, Intent, Settlement, Spend } from "./port.ts";
+import type { Reservation, SpendDetails } from "./reservation.ts";
+import { SpendTracker } from "./spend-tracker.ts";
+
+/** Where a handle's intent goes: to the authority's queue, to its parent, or to a bypass record. */
+export interface Settler {
+  /** Never rejects; tells `onOutcome` each outcome, the one returned included. */
+  settle(intent: Intent, onOutcome: (settlement: Settlement) => void): Promise<Settlement>;
+  /** Nothing can be sent: what was spent is unknown. Never rejects. */
+  abandon(error: SpendUnknownError, knownPart: Amount | undefined): Promise<void>;
+}
+
+/** What keeps the lease of a handle alive. */
+export interface Lifeline {
+  readonly expiresAt: number | undefined;
+  stop(): void;
+}
+
+/** The one implementation of `Reservation`: settles once, whatever is called, in whatever order. */
+export class ReservationHandle implements Reservation {
+  readonly idempotencyKey: string;
+  readonly decision: Reservation["decision"];
+  readonly signal: AbortSignal;
+  readonly tracker: SpendTracker;
+  readonly grant: Grant;
+  readonly #settler: Settler;
+  readonly #options: ReservationOptions;
+  readonly #abort = new AbortController();
+  readonly #settlement = createDeferred<Settlement>();
+  readonly #unlink: () => void;
+  #lifeline: Lifeline | undefined;
+  #ending: { readonly intent: Intent | "abandon"; readonly done: Promise<Settlement> } | undefined;
+  #leaseLost: Error | undefined;
+
+  constructor(
+    grant: Grant,
+    idempotencyKey: string,
+    settler: Settler,
+    options: ReservationOptions,
+    decision: Reservation["decision"] = grant.decision,
+  ) {
+    this.grant = grant;
+    this.idempotencyKey = idempotencyKey;
+    this.decision = decision;
+    this.tracker = new SpendTracker(grant.reserved);
+    this.signal = this.#abort.signal;
+    this.#settler = settler;
+    this.#options = options;
+    // Somebody may never look at `settlement`; an abandoned reservation must not crash the process for it.
+    this.#settlement.promise.catch(() => {});
+    const links = [options.signal, options.parent?.signal].map((signal) =>
+      onAbort(signal, () => this.#abort.abort(signal?.reason)),
+    );
+    this.#unlink = () => {
+      for (const unlink of links) unlink();
+    };
+  }
+
+  get id(): string {
+    return this.grant.id;
+  }
+
+  get caps(): Grant["caps"] {
+    return this.grant.caps;
+  }
+
+  get reserved(): Amount {
+    return this.grant.reserved;
+  }
+
+  get expiresAt(): number | undefined {
+    return this.#lifeline?.expiresAt ?? this.grant.lease?.expiresAt;
+  }
+
+  get settlement(): Promise<Settlement> {
+    return this.#settlement.promise;
+  }
+
+  /** True once something has been decided about how the reservation ends. */
+  get ended(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  /** Hands over what keeps the lease alive; it is stopped when the settlement is final. */
+  keepAlive(lifeline: Lifeline): void {
+    if (this.ended) lifeline.stop();
+    else this.#lifeline = lifeline;
+  }
+
+  /** The lease cannot be kept alive any longer (`leaseLoss` says what follows). */
+  loseLease(error: Error): void {
+    this.#leaseLost = error;
+    if (this.#options.leaseLoss === "cancel" && !this.ended) this.#abort.abort(error);
+  }
+
+  spending(): void {
+    this.#refuseWhenEnded("spending()");
+    this.tracker.markPossible();
+  }
+
+  spend(total: Amount, details?: SpendDetails): void {
+    assertAmount(total, "spend");
+    this.#refuseWhenEnded("spend()");
+    this.tracker.set(total, details);
+  }
+
+  async commit(total?: Amount, details?: SpendDetails): Promise<Settlement> {
+    const ending = this.#ending;
+    if (ending === undefined) {
+      if (total !== undefined) this.spend(total, details);
+      return this.commitKnown();
+    }
+    const committed = ending.intent !== "abandon" && ending.intent.kind === "commit" ? ending.intent.spend : undefined;
+    const same = committed && (total === undefined || sameAmount(committed.amount, total));
+    if (same) return ending.done;
+    throw this.#settledOtherwise("commit()");
+  }
+
+  async release(reason = "released by the caller"): Promise<Settlement> {
+    const ending = this.#ending;
+    if (ending === undefined) {
+      if (this.tracker.status === "none") return this.finish({ kind: "release", reason });
+      throw this.#error("release() was called after money may have moved; commit what was spent.", true);
+    }
+    if (ending.intent !== "abandon" && ending.intent.kind === "release") return ending.done;
+    throw this.#settledOtherwise("release()");
+  }
+
+  /** Commits what is known. @throws SpendUnknownError when nothing is; nothing is sent then. */
+  async commitKnown(value?: unknown): Promise<Settlement> {
+    const { status, total } = this.tracker;
+    if (status !== "known" || total === undefined) throw await this.abandon(value);
+    return this.finish({ kind: "commit", spend: { ...this.tracker.details, amount: total, basis: "actual" } });
+  }
+
+  /** Commits an amount that stands in for what was spent. */
+  commitStandIn(amount: Amount): Promise<Settlement> {
+    const spend: Spend = { ...this.tracker.details, amount, basis: "estimate" };
+    return this.finish({ kind: "commit", spend });
+  }
+
+  /** Sends nothing: what was spent is unknown and the reservation is left to its TTL. @returns the error to throw. */
+  async abandon(value?: unknown, cause?: unknown): Promise<SpendUnknownError> {
+    const message =
+      `Nothing says what reservation ${this.id} spent, so nothing was settled. ` +
+      "Call reservation.spend(), give options.spend, or choose settle: 'estimate'.";
+    const error = new SpendUnknownError(message, this.grant, value, { cause });
+    if (this.ended) return error;
+    this.#ending = { intent: "abandon", done: this.#settlement.promise };
+    this.#unlink();
+    this.#lifeline?.stop();
+    await this.#settler.abandon(error, this.tracker.total);
+    this.#settlement.reject(error);
+    return error;
+  }
+
+  /** Settles. The first call wins; callers check `ended` before. */
+  finish(intent: Intent): Promise<Settlement> {
+    this.#unlink();
+    const basis = intent.kind === "commit" ? intent.spend.basis : undefined;
+    const done = this.#settler
+      .settle(intent, (outcome) => this.#told(outcome, basis))
+      .then((outcome) => {
+        const settlement = withBasis(outcome, basis);
+        this.#settlement.resolve(settlement);
+        if (settlement.status === "rejected" && this.#options.throwOnRejected) throw this.#rejected(settlement);
+        if (this.#leaseLost && this.#options.leaseLoss === "fail_on_finalize") throw this.#lapsed(settlement);
+        return settlement;
+      });
+    this.#ending = { intent, done };
+    return done;
+  }
+
+  /** `await using`: commits what is known, releases what was never spent, and abandons the rest. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.ended) return void (await this.#settlement.promise.catch(() => {}));
+    if (this.tracker.status === "none") await this.release("the scope ended");
+    else await this.commitKnown();
+  }
+
+  #told(outcome: Settlement, basis: Spend["basis"] | undefined): void {
+    if (outcome.status !== "pending") this.#lifeline?.stop();
+    try {
+      this.#options.onSettlement?.(withBasis(outcome, basis));
+    } catch {
+      // A caller's listener must not turn a settled reservation into a failed one; the observer has the same news.
+    }
+  }
+
+  #refuseWhenEnded(what: string): void {
+    if (this.ended) throw this.#settledOtherwise(what);
+  }
+
+  #settledOtherwise(what: string): SettlementError {
+    const spendHappened = this.#ending?.intent === "abandon" || this.#ending?.intent.kind === "commit";
+    return this.#error(`${what} was called on a reservation that is already settled.`, spendHappened);
+  }
+
+  #rejected(settlement: Settlement): SettlementError {
+    return this.#error("The commit was refused for good; the action happened, do not repeat it.", true, settlement);
+  }
+
+  #lapsed(settlement: Settlement): SettlementError {
+    const spendHappened = settlement.status !== "released";
+    return this.#error("The lease was lost while the body ran.", spendHappened, settlement, this.#leaseLost);
+  }
+
+  #error(message: string, spendHappened: boolean, settlement?: Settlement, cause?: Error): SettlementError {
+    const { id: reservationId, idempotencyKey } = this;
+    const fields = { spendHappened, reservationId, idempotencyKey, settlement };
+    return new SettlementError(message, fields, { cause: cause ?? settlement?.error });
+  }
+}
+
+function withBasis(settlement: Settlement, basis: Spend["basis"] | undefined): Settlement {
+  return basis === undefined || settlement.basis !== undefined ? settlement : { ...settlement, basis };
+}
+
+function sameAmount(left: Amount, right: Amount): boolean {
+  return left.unit === right.unit && left.amount === right.amount;
+}

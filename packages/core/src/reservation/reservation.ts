@@ -1,0 +1,46 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import type { Amount } from "../amount/amount.ts";
+import type { Cap, Metadata, Metrics, Settlement } from "./port.ts";
+
+/** An open reservation, as its body sees it. `await using` settles it by what is known when the scope ends. */
+export interface Reservation {
+  /** The authority's id. */
+  readonly id: string;
+  /** The key that the whole operation runs under. */
+  readonly idempotencyKey: string;
+  /** `"BYPASS"` when `failOpen` let the body run without one. */
+  readonly decision: "ALLOW" | "ALLOW_WITH_CAPS" | "BYPASS";
+  readonly caps: readonly Cap[];
+  readonly reserved: Amount;
+  /** The authority's own clock, epoch milliseconds, with extensions; for display. */
+  readonly expiresAt: number | undefined;
+  /** Aborts with the caller's signal, with the parent's, and by `leaseLoss: "cancel"`. Pass it to what spends. */
+  readonly signal: AbortSignal;
+
+  /** From here on money may have moved: the reservation is never released again. @throws SettlementError if settled. */
+  spending(): void;
+  /**
+   * What has been spent so far in all. Replaces an earlier figure and only grows.
+   * @throws ValidationError for another unit or a smaller amount; SettlementError when already settled.
+   */
+  spend(total: Amount, details?: SpendDetails): void;
+  /**
+   * Commits what `spend` said, or `total`. A second call with the same amount is the first one's answer.
+   * @throws SpendUnknownError when nothing says what was spent; SettlementError when settled otherwise, or refused and
+   * `throwOnRejected` is set.
+   */
+  commit(total?: Amount, details?: SpendDetails): Promise<Settlement>;
+  /** Gives the budget back. @throws SettlementError once money may have moved, or when it was committed. */
+  release(reason?: string): Promise<Settlement>;
+  /** The first outcome; rejects with SpendUnknownError when the reservation was left to its TTL. */
+  readonly settlement: Promise<Settlement>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What goes with a spend. */
+export interface SpendDetails {
+  readonly metrics?: Metrics | undefined;
+  readonly metadata?: Metadata | undefined;
+  /** What only one protocol records, such as a payment reference. */
+  readonly facts?: Metadata | undefined;
+}

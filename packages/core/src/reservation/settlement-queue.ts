@@ -1,0 +1,282 @@
+import { SettlementError } from "../errors/spend-errors.ts";
+import { Observer } from "../observe/observer.ts";
+import { onAbort } from "../platform/async.ts";
+import { type Clock, systemClock } from "../platform/clock.ts";
+import { memoryRecordStore } from "../records/memory-record-store.ts";
+import type { RecordStore } from "../records/record-store.ts";
+import { retryDelayMs } from "./backoff.ts";
+import { DeadLetterRecords, type DeadLetters, type NewDeadLetter } from "./dead-letters.ts";
+import type { Environment, Settlement, Settling, SpendAuthority } from "./port.ts";
+import { SettlementTask } from "./settlement-task.ts";
+import { readSettling, settlingKey, settlingPrefix, writeSettling } from "./settling-record.ts";
+
+/** What `recover` found. */
+export interface Recovery {
+  /** Settlements that an earlier process left, now being sent again. */
+  readonly resumed: number;
+  /** Records that cannot be read, moved to the dead letters. */
+  readonly malformed: number;
+}
+
+/** Called with each outcome: once, or first `pending` and later the final one. */
+export type OnOutcome = (settlement: Settlement) => void;
+
+/**
+ * Finishes what reservations leave to finish. A settlement is recorded before its first request leaves, sent again
+ * with the same key and bytes until the authority gives a final answer, and only then forgotten.
+ */
+export class SettlementQueue {
+  readonly #authority: SpendAuthority;
+  readonly #environment: Environment;
+  readonly #records: RecordStore;
+  readonly #clock: Clock;
+  readonly #letters: DeadLetterRecords;
+  readonly #tasks = new Map<string, SettlementTask>();
+  readonly #housekeeping = new Set<Promise<void>>();
+  readonly #idle = new Set<() => void>();
+  readonly #closing = new AbortController();
+  /** Where this queue's events go. */
+  readonly observer: Observer;
+
+  constructor(authority: SpendAuthority) {
+    this.#authority = authority;
+    this.#environment = authority.environment ?? {};
+    this.#records = this.#environment.records ?? memoryRecordStore();
+    this.#clock = this.#environment.clock ?? systemClock;
+    this.#letters = new DeadLetterRecords(this.#records, authority.protocol, authority.target);
+    this.observer = this.#environment.observer ?? new Observer(this.#environment.logger);
+  }
+
+  /** How many settlements have no final answer yet. */
+  get pending(): number {
+    return this.#tasks.size;
+  }
+
+  /** What waits for an operator. */
+  get deadLetters(): DeadLetters {
+    return {
+      list: () => this.#letters.list(),
+      retry: (id) => this.#retryLetter(id),
+      discard: (id) => this.#letters.discard(id),
+    };
+  }
+
+  /**
+   * Records a settlement and sends it.
+   * @returns the final outcome, or `pending` as soon as the first attempt has failed; the queue then goes on by itself
+   * and tells `onOutcome`. Never rejects.
+   */
+  async submit(settling: Settling, onOutcome?: OnOutcome): Promise<Settlement> {
+    if (!this.#authority.durable) return this.#settleOnce(settling, onOutcome);
+    const key = settlingKey(settling);
+    const running = this.#tasks.get(key);
+    if (running) return running.join(onOutcome);
+    const task = this.#start(key, settling, undefined, onOutcome);
+    await this.#record(task);
+    return task.attempt();
+  }
+
+  /** Sends again what earlier processes left unfinished in the store. @throws what the store throws. */
+  async recover(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Recovery> {
+    let resumed = 0;
+    let malformed = 0;
+    for await (const record of this.#records.scan(settlingPrefix(this.#authority.protocol, this.#authority.target))) {
+      options.signal?.throwIfAborted();
+      const settling = readSettling(record.value);
+      if (settling === undefined) {
+        await this.#quarantine(record.key, record.value);
+        malformed += 1;
+      } else if (!this.#tasks.has(record.key)) {
+        void this.#start(record.key, settling, record.version).attempt();
+        resumed += 1;
+      }
+    }
+    return { resumed, malformed };
+  }
+
+  /** Sends every waiting settlement now, such as after new credentials; an authority's not-before is kept. */
+  wake(): void {
+    for (const task of this.#tasks.values()) task.wake();
+  }
+
+  /**
+   * Sends what waits and stays until nothing is pending, no longer than `timeoutMs` (0: not at all). Unresolved records stay for the next process.
+   * @returns how many settlements are still pending.
+   */
+  async flush(options: {
+    readonly timeoutMs: number;
+    readonly signal?: AbortSignal | undefined;
+  }): Promise<{ readonly pending: number }> {
+    if (options.timeoutMs > 0) {
+      this.wake();
+      await this.#untilIdle(options.timeoutMs, options.signal);
+    }
+    return { pending: this.#tasks.size };
+  }
+
+  #untilIdle(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const done = (): void => {
+        timer.clear();
+        stopListening();
+        this.#idle.delete(check);
+        resolve();
+      };
+      const check = (): void => {
+        if (this.#tasks.size === 0 && this.#housekeeping.size === 0) done();
+      };
+      const timer = this.#clock.setTimer(done, timeoutMs);
+      let stopListening = (): void => {};
+      stopListening = onAbort(signal, done);
+      this.#idle.add(check);
+      check();
+    });
+  }
+
+  /** Flushes, then stops retrying in this process. Records stay. @returns as `flush`. */
+  async close(options: { readonly timeoutMs: number }): Promise<{ readonly pending: number }> {
+    const result = await this.flush(options);
+    this.#closing.abort();
+    for (const task of this.#tasks.values()) task.stop();
+    return result;
+  }
+
+  /** Writes a dead letter and tells it. A store that fails is told too; money is never lost in silence. */
+  async bury(letter: NewDeadLetter, error: Error): Promise<boolean> {
+    const { protocol, reservationId, settling } = letter;
+    this.observer.emit("dead-letter", { protocol, reservationId, error, settling });
+    try {
+      await this.#letters.write(letter);
+      return true;
+    } catch (failure) {
+      this.#recordFailed(reservationId, failure);
+      return false;
+    }
+  }
+
+  /** Takes back a letter whose spend turned out to be none. A store that fails is told. */
+  async forget(letter: NewDeadLetter): Promise<void> {
+    await this.#letters.remove(letter).catch((error: unknown) => this.#recordFailed(letter.reservationId, error));
+  }
+
+  async #settleOnce(settling: Settling, onOutcome: OnOutcome | undefined): Promise<Settlement> {
+    const task = this.#start(settlingKey(settling), settling, undefined, onOutcome);
+    return task.attempt();
+  }
+
+  #start(key: string, settling: Settling, version?: string, onOutcome?: OnOutcome): SettlementTask {
+    const task = new SettlementTask(settling, version, {
+      authority: this.#authority,
+      clock: this.#clock,
+      observer: this.observer,
+      signal: this.#closing.signal,
+      retryDelayMs: (attempt) => retryDelayMs(attempt, this.#environment.random),
+      rewrite: (changed) => this.#rewrite(key, changed),
+      finish: (finished, settlement) => this.#finish(key, finished, settlement),
+      bury: (letter, error) => this.bury(letter, error),
+    });
+    if (onOutcome) task.listen(onOutcome);
+    this.#tasks.set(key, task);
+    return task;
+  }
+
+  /** The record is durable before the first request leaves; if it cannot be written, the spend is sent all the same. */
+  async #record(task: SettlementTask): Promise<void> {
+    const key = settlingKey(task.settling);
+    const value = writeSettling(task.settling);
+    try {
+      task.version = await this.#records.create(key, value);
+      if (task.version !== undefined) return;
+      // Left by an earlier run of the same job: it is taken over when it is the same settlement.
+      const existing = await this.#records.read(key);
+      const recorded = existing && readSettling(existing.value);
+      if (existing && recorded?.body === task.settling.body) task.version = existing.version;
+      else throw new Error("another settlement of this reservation is recorded under the same key");
+    } catch (error) {
+      this.#recordFailed(task.settling.reservationId, error);
+    }
+  }
+
+  async #rewrite(key: string, task: SettlementTask): Promise<void> {
+    if (!this.#authority.durable) return;
+    try {
+      const value = writeSettling(task.settling);
+      const written =
+        task.version === undefined
+          ? await this.#records.create(key, value)
+          : await this.#records.replace(key, value, task.version);
+      if (written === undefined) throw new Error("another worker changed the record");
+      task.version = written;
+    } catch (error) {
+      this.#recordFailed(task.settling.reservationId, error);
+    }
+  }
+
+  #finish(key: string, task: SettlementTask, keepRecord: boolean): void {
+    this.#tasks.delete(key);
+    if (task.version === undefined || keepRecord) return this.#checkIdle();
+    // The answer is final: a crash before the record goes costs one idempotent replay, so nobody waits for it.
+    const removal: Promise<void> = this.#records
+      .delete(key)
+      .catch((error: unknown) => this.#recordFailed(task.settling.reservationId, error))
+      .then(() => {
+        this.#housekeeping.delete(removal);
+        this.#checkIdle();
+      });
+    this.#housekeeping.add(removal);
+  }
+
+  #checkIdle(): void {
+    for (const check of this.#idle) check();
+  }
+
+  async #retryLetter(id: string): Promise<Settlement> {
+    const letter = await this.#letters.read(id);
+    if (letter.settling === undefined) {
+      const reason = "The dead letter holds no settlement that could be sent; correct the books, then discard it.";
+      const { reservationId, idempotencyKey } = letter;
+      throw new SettlementError(reason, { spendHappened: true, reservationId, idempotencyKey });
+    }
+    const recordedAtMs = this.#clock.now();
+    const settlement = await this.submit({ ...letter.settling, recordedAtMs, notBeforeMs: 0 });
+    if (settlement.status !== "rejected") await this.#letters.discard(id);
+    return settlement;
+  }
+
+  async #quarantine(key: string, found: NewDeadLetter["found"]): Promise<void> {
+    const { protocol, target } = this.#authority;
+    const reservationId = key.slice(settlingPrefix(protocol, target).length);
+    const reason = "The record is not a settlement that this version can read.";
+    const letter: NewDeadLetter = {
+      kind: "malformed",
+      protocol,
+      reservationId,
+      idempotencyKey: "",
+      recordedAtMs: this.#clock.now(),
+      reason,
+      found,
+    };
+    if (await this.bury(letter, new Error(reason))) await this.#records.delete(key);
+  }
+
+  #recordFailed(reservationId: string, cause: unknown): void {
+    const error = cause instanceof Error ? cause : new Error("the record store failed", { cause });
+    this.observer.emit("record-failure", { protocol: this.#authority.protocol, reservationId, error });
+    this.#environment.logger?.error("a settlement record could not be written", {
+      reservationId,
+      error: error.message,
+    });
+  }
+}
+
+const queues = new WeakMap<SpendAuthority, SettlementQueue>();
+
+/** The queue of an authority, one for its whole life, built from `authority.environment`. */
+export function settlementQueue(authority: SpendAuthority): SettlementQueue {
+  let queue = queues.get(authority);
+  if (queue === undefined) {
+    queue = new SettlementQueue(authority);
+    queues.set(authority, queue);
+  }
+  return queue;
+}

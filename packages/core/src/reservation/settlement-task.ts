@@ -1,0 +1,187 @@
+import { SettlementError } from "../errors/spend-errors.ts";
+import type { Observer } from "../observe/observer.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+import type { NewDeadLetter } from "./dead-letters.ts";
+import type { Attempt, Settlement, Settling, SpendAuthority } from "./port.ts";
+
+/** What a task needs of the queue it runs in. */
+export interface TaskContext {
+  readonly authority: SpendAuthority;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  /** Aborts when the queue closes. */
+  readonly signal: AbortSignal;
+  retryDelayMs(attempt: number): number;
+  /** Makes `task.settling` durable before the request that it describes. */
+  rewrite(task: SettlementTask): Promise<void>;
+  /** The task has its final answer; its record goes unless it must be kept. */
+  finish(task: SettlementTask, keepRecord: boolean): void;
+  /** @returns whether the letter was written. */
+  bury(letter: NewDeadLetter, error: Error): Promise<boolean>;
+}
+
+/** A protocol switches once, from commit to its late path; more means two ends that do not agree. */
+const mostSwitches = 3;
+
+/** One settlement on its way to a final answer: attempts, mode switches, waits. */
+export class SettlementTask {
+  settling: Settling;
+  /** The version of its record; `undefined` while it could not be recorded. */
+  version: string | undefined;
+  readonly #context: TaskContext;
+  readonly #listeners = new Set<(settlement: Settlement) => void>();
+  #attempts = 0;
+  #timer: Timer | undefined;
+  #running: Promise<Settlement> | undefined;
+  #stopped = false;
+
+  constructor(settling: Settling, version: string | undefined, context: TaskContext) {
+    this.settling = settling;
+    this.version = version;
+    this.#context = context;
+  }
+
+  /** Calls `listener` with each outcome. */
+  listen(listener: (settlement: Settlement) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** The outcome of the attempt under way, or of one made now; for a second caller with the same settlement. */
+  join(listener: ((settlement: Settlement) => void) | undefined): Promise<Settlement> {
+    if (listener) this.#listeners.add(listener);
+    return this.attempt();
+  }
+
+  /** Sends now unless it is being sent. Never rejects. */
+  attempt(): Promise<Settlement> {
+    this.#running ??= this.#run().finally(() => (this.#running = undefined));
+    return this.#running;
+  }
+
+  /** Ends a wait early; a not-before that the authority asked for is kept. */
+  wake(): void {
+    if (this.#timer === undefined) return;
+    this.#timer.clear();
+    this.#wait(0);
+  }
+
+  /** No more attempts in this process. */
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.clear();
+    this.#timer = undefined;
+  }
+
+  async #run(): Promise<Settlement> {
+    this.#timer?.clear();
+    this.#timer = undefined;
+    const { clock } = this.#context;
+    const early = this.settling.notBeforeMs - clock.now();
+    if (early > 0) return this.#retryLater(new Error("The authority asked to wait."), early);
+    for (let switches = 0; ; switches += 1) {
+      if (this.#tooOld()) return this.#refuse(tooOld(this.settling), "too-old");
+      const attempt = await this.#send();
+      if ("settled" in attempt) return this.#finish(attempt.settled, false);
+      if ("rejected" in attempt) return this.#refuse(attempt.rejected, "refused");
+      if ("next" in attempt && switches < mostSwitches) {
+        this.settling = { ...attempt.next, spent: this.settling.spent };
+        await this.#context.rewrite(this);
+        continue;
+      }
+      const error = "retry" in attempt ? attempt.retry : new Error("The authority asks for ever another operation.");
+      const notBeforeMs = "retry" in attempt ? (attempt.notBeforeMs ?? 0) : 0;
+      if (notBeforeMs > clock.now()) {
+        this.settling = { ...this.settling, notBeforeMs };
+        await this.#context.rewrite(this);
+      }
+      return this.#retryLater(error, notBeforeMs - clock.now());
+    }
+  }
+
+  async #send(): Promise<Attempt> {
+    const { authority, signal } = this.#context;
+    try {
+      return await authority.settle(this.settling, { signal });
+    } catch (error) {
+      // `settle` rejects when it is aborted; anything else thrown leaves the outcome just as unknown.
+      return { retry: error instanceof Error ? error : new Error("settle failed", { cause: error }) };
+    }
+  }
+
+  async #retryLater(error: Error, leastDelayMs: number): Promise<Settlement> {
+    const { authority, observer } = this.#context;
+    const { reservationId, idempotencyKey } = this.settling;
+    // Nothing acknowledges this wire's settlements, so there is no later answer to wait for.
+    if (!authority.durable) return this.#refuse(error, "refused");
+    const delayMs = Math.max(leastDelayMs, this.#context.retryDelayMs(this.#attempts));
+    this.#attempts += 1;
+    if (!this.#stopped && !this.#context.signal.aborted) {
+      const { protocol } = authority;
+      observer.emit("retry", {
+        protocol,
+        operation: this.settling.mode,
+        reservationId,
+        idempotencyKey,
+        error,
+        delayMs,
+      });
+      this.#wait(delayMs);
+    }
+    const settlement: Settlement = { status: "pending", reservationId, idempotencyKey, error };
+    this.#tell(settlement);
+    return settlement;
+  }
+
+  #wait(delayMs: number): void {
+    this.#timer = this.#context.clock.setTimer(() => void this.attempt(), delayMs);
+  }
+
+  async #refuse(cause: Error, kind: NewDeadLetter["kind"]): Promise<Settlement> {
+    const { settling } = this;
+    const spendHappened = settling.kind === "commit";
+    const error = refused(settling, cause, spendHappened);
+    const { protocol, reservationId, idempotencyKey } = settling;
+    const recordedAtMs = this.#context.clock.now();
+    const spent = settling.spent && { unit: settling.spent.unit, amount: BigInt(settling.spent.amount) };
+    const reason = cause.message;
+    const letter = { kind, protocol, reservationId, idempotencyKey, recordedAtMs, reason, settling, spent };
+    // A letter that could not be written leaves the record where it is: the next process finds it.
+    const kept = spendHappened && !(await this.#context.bury(letter, error));
+    return this.#finish(rejected(settling, error), kept);
+  }
+
+  #finish(settlement: Settlement, keepRecord: boolean): Settlement {
+    this.#context.finish(this, keepRecord);
+    this.#tell(settlement);
+    return settlement;
+  }
+
+  #tell(settlement: Settlement): void {
+    this.#context.observer.emit("settlement", { protocol: this.#context.authority.protocol, settlement });
+    for (const listener of this.#listeners) listener(settlement);
+  }
+
+  #tooOld(): boolean {
+    const horizonMs = this.#context.authority.dedupeHorizonMs?.[this.settling.mode];
+    return horizonMs !== undefined && this.#context.clock.now() - this.settling.recordedAtMs > horizonMs;
+  }
+}
+
+function rejected({ reservationId, idempotencyKey }: Settling, error: SettlementError): Settlement {
+  return { status: "rejected", reservationId, idempotencyKey, error };
+}
+
+function refused(
+  { mode, reservationId, idempotencyKey }: Settling,
+  cause: Error,
+  spendHappened: boolean,
+): SettlementError {
+  const remedy = spendHappened ? " The spend is kept as a dead letter." : "";
+  const message = `The ${mode} of reservation ${reservationId} was refused: ${cause.message}${remedy}`;
+  return new SettlementError(message, { spendHappened, reservationId, idempotencyKey }, { cause });
+}
+
+function tooOld({ mode, recordedAtMs }: Settling): Error {
+  const since = new Date(recordedAtMs).toISOString();
+  return new Error(`It was recorded at ${since}, longer ago than the authority remembers the key of a ${mode}.`);
+}

@@ -1,0 +1,33 @@
+import type { RecordValue } from "../records/record-store.ts";
+import type { Settling } from "./port.ts";
+
+const prefix = "settlement:";
+
+/** Where the unfinished settlements of one authority stand in a store. */
+export function settlingPrefix(protocol: string, target: string): string {
+  return `${prefix}${protocol}:${target}:`;
+}
+
+/** One key a settlement: a redelivered job that settles the same reservation under the same key finds the first. */
+export function settlingKey({ protocol, target, reservationId, idempotencyKey }: Settling): string {
+  return `${settlingPrefix(protocol, target)}${reservationId}:${idempotencyKey}`;
+}
+
+/** Reads a record back; `undefined` when it is not a settlement this version can send. */
+export function readSettling(value: RecordValue): Settling | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const { protocol, target, reservationId, idempotencyKey, kind, mode, body, fallback, recordedAtMs, notBeforeMs } =
+    value as Record<string, RecordValue>;
+  if (kind !== "commit" && kind !== "release") return undefined;
+  const strings = { protocol, target, reservationId, idempotencyKey, mode, body };
+  if (!Object.values(strings).every((member) => typeof member === "string" && member !== "")) return undefined;
+  if (fallback !== undefined && typeof fallback !== "string") return undefined;
+  if (!Number.isSafeInteger(recordedAtMs) || !Number.isSafeInteger(notBeforeMs)) return undefined;
+  return value as unknown as Settling;
+}
+
+/** A settlement as a record holds it. */
+export function writeSettling(settling: Settling): RecordValue {
+  const { fallback, spent, ...required } = settling;
+  return { ...required, ...(fallback !== undefined && { fallback }), ...(spent !== undefined && { spent }) };
+}

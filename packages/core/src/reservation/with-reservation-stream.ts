@@ -1,0 +1,131 @@
+import { ConfigurationError } from "../errors/local-errors.ts";
+import { createDeferred, raceAbort } from "../platform/async.ts";
+import { openHandle } from "./open-reservation.ts";
+import type { BodyOptions } from "./options.ts";
+import type { ReserveRequest, Settlement, SpendAuthority } from "./port.ts";
+import type { ReservationHandle } from "./reservation-handle.ts";
+import type { Reservation } from "./reservation.ts";
+import { inContext, settleFailure, settleReturn } from "./with-reservation.ts";
+
+/** What a streaming body may hand out. */
+export type StreamSource<Chunk> = AsyncIterable<Chunk> | ReadableStream<Chunk>;
+
+/** A stream that reserves when it is first read and settles when it ends, however it ends. It can be read once. */
+export interface ReservationStream<Chunk> extends AsyncIterable<Chunk> {
+  /**
+   * The first outcome. Rejects with what stopped the stream before a reservation was made, or with SpendUnknownError
+   * when nothing says what it cost. A stream that is never read never settles: nothing was reserved.
+   */
+  readonly settlement: Promise<Settlement>;
+}
+
+/**
+ * As `withReservation`, for a body that streams. The first chunk means that money may have moved; `options.spend` reads
+ * what each chunk says of the total; `options.partial` prices a stream that was left, aborted or broken off.
+ * Iterating throws as `withReservation` does, SpendUnknownError after the last chunk included.
+ */
+export function withReservationStream<Chunk>(
+  authority: SpendAuthority,
+  request: ReserveRequest,
+  body: (reservation: Reservation) => StreamSource<Chunk> | PromiseLike<StreamSource<Chunk>>,
+  options: BodyOptions<Chunk> = {},
+): ReservationStream<Chunk> {
+  const settlement = createDeferred<Settlement>();
+  settlement.promise.catch(() => {});
+  let read = false;
+  return {
+    settlement: settlement.promise,
+    [Symbol.asyncIterator]() {
+      if (read) throw new ConfigurationError("A reservation's stream can be read once; open another reservation.");
+      read = true;
+      const chunks = readThrough(authority, request, body, options);
+      chunks.opened.then((handle) => handle.settlement).then(settlement.resolve, settlement.reject);
+      return chunks.iterator;
+    },
+  };
+}
+
+/** The guarded iteration, and the reservation that it opens. */
+function readThrough<Chunk>(
+  authority: SpendAuthority,
+  request: ReserveRequest,
+  body: (reservation: Reservation) => StreamSource<Chunk> | PromiseLike<StreamSource<Chunk>>,
+  options: BodyOptions<Chunk>,
+): { iterator: AsyncIterableIterator<Chunk>; opened: Promise<ReservationHandle> } {
+  const opened = createDeferred<ReservationHandle>();
+
+  async function* iterate(): AsyncGenerator<Chunk, void, undefined> {
+    const handle = await openHandle(authority, request, options);
+    opened.resolve(handle);
+    const seen: Chunk[] = [];
+    let source: AsyncIterator<Chunk> | undefined;
+    let finished = false;
+    try {
+      const stream = await inContext(authority, handle, () => body(handle));
+      source = iteratorOf(stream);
+      for (;;) {
+        // A source that ignores its signal must not keep the reader waiting.
+        const next = await raceAbort(source.next(), handle.signal, "The stream");
+        if (next.done) break;
+        handle.tracker.markPossible();
+        if (typeof options.partial === "function") seen.push(next.value);
+        if (!handle.ended) tellSpend(handle, options.spend, next.value);
+        yield next.value;
+      }
+      finished = true;
+    } finally {
+      if (!finished) {
+        // Not waited for: a source that hangs in its own clean-up must not hold up the settlement.
+        Promise.resolve(source?.return?.()).catch(() => {});
+        await settleFailure(handle, options.partial, seen);
+      }
+    }
+    await settleReturn(handle, undefined, options.settle ? { settle: options.settle } : {});
+  }
+
+  const chunks = iterate();
+  return { iterator: rejectingUnopened(chunks, opened.reject), opened: opened.promise };
+}
+
+/** What the chunk says of the total; chunks that say less than an earlier one are an error of the price function. */
+function tellSpend<Chunk>(handle: ReservationHandle, spend: BodyOptions<Chunk>["spend"], chunk: Chunk): void {
+  const spent = spend?.(chunk);
+  if (spent) handle.spend(spent);
+}
+
+/** The generator's iterator, telling `reject` when it ends before a reservation was opened. */
+function rejectingUnopened<Chunk>(
+  chunks: AsyncGenerator<Chunk, void, undefined>,
+  reject: (reason: unknown) => void,
+): AsyncIterableIterator<Chunk> {
+  const iterator: AsyncIterableIterator<Chunk> = {
+    next: () =>
+      chunks.next().catch((error: unknown) => {
+        reject(error);
+        throw error;
+      }),
+    return: async () => {
+      reject(new ConfigurationError("The stream was left before it was read; nothing was reserved."));
+      await chunks.return();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]: () => iterator,
+  };
+  return iterator;
+}
+
+function iteratorOf<Chunk>(source: StreamSource<Chunk>): AsyncIterator<Chunk> {
+  if (Symbol.asyncIterator in source) return source[Symbol.asyncIterator]();
+  // Not every browser iterates a ReadableStream.
+  const reader = (source as ReadableStream<Chunk>).getReader();
+  return {
+    next: async () => {
+      const { done, value } = await reader.read();
+      return done ? { done: true, value: undefined } : { done: false, value };
+    },
+    return: async () => {
+      await reader.cancel();
+      return { done: true, value: undefined };
+    },
+  };
+}

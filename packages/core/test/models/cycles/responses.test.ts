@@ -1,0 +1,157 @@
+import { describe, expect, it } from "vitest";
+import { int64Max, int64Min, parseJson, parseWire, type WireSchema } from "@imprest/core";
+import {
+  balanceResponseSchema,
+  commitResponseSchema,
+  decisionResponseSchema,
+  errorResponseSchema,
+  eventCreateResponseSchema,
+  releaseResponseSchema,
+  reservationCreateResponseSchema,
+  reservationDetailSchema,
+  reservationExtendResponseSchema,
+  reservationListResponseSchema,
+} from "@imprest/core/models/cycles";
+
+const money = { unit: "USD_MICROCENTS", amount: 500_000 };
+const evidence = { evidence_id: "a".repeat(64), cycles_evidence_url: "https://cycles.example/v1/evidence/a" };
+const balance = { scope: "tenant:acme", scope_path: "tenant:acme", remaining: money, reserved: money, spent: money };
+const record = {
+  reservation_id: "rsv_1",
+  status: "COMMITTED",
+  subject: { tenant: "acme", dimensions: { run: "7" } },
+  action: { kind: "llm.completion", name: "gpt", tags: ["prod"] },
+  reserved: money,
+  committed: money,
+  created_at_ms: 1,
+  expires_at_ms: 2,
+  finalized_at_ms: 3,
+  scope_path: "tenant:acme",
+  affected_scopes: ["tenant:acme"],
+  evidence: { reserve: evidence, commit: evidence },
+};
+
+const answers: readonly (readonly [string, WireSchema<unknown>, Record<string, unknown>])[] = [
+  [
+    "ReservationCreateResponse",
+    reservationCreateResponseSchema,
+    {
+      decision: "ALLOW_WITH_CAPS",
+      affected_scopes: ["tenant:acme"],
+      reservation_id: "rsv_1",
+      reserved: money,
+      expires_at_ms: 5,
+      remaining_ttl_ms: 4,
+      scope_path: "tenant:acme",
+      caps: { max_tokens: 100, tool_allowlist: ["web.search"] },
+      balances: [balance],
+      cycles_evidence: evidence,
+    },
+  ],
+  [
+    "CommitResponse",
+    commitResponseSchema,
+    { status: "COMMITTED", charged: money, released: money, balances: [balance] },
+  ],
+  ["ReleaseResponse", releaseResponseSchema, { status: "RELEASED", released: money, cycles_evidence: evidence }],
+  ["ReservationExtendResponse", reservationExtendResponseSchema, { status: "ACTIVE", expires_at_ms: 5 }],
+  ["EventCreateResponse", eventCreateResponseSchema, { status: "APPLIED", event_id: "evt_1", charged: money }],
+  ["DecisionResponse", decisionResponseSchema, { decision: "DENY", reason_code: "BUDGET_EXCEEDED", retry_after_ms: 5 }],
+  ["BalanceResponse", balanceResponseSchema, { balances: [balance], next_cursor: "c", has_more: true }],
+  ["ReservationDetail", reservationDetailSchema, record],
+  ["ReservationListResponse", reservationListResponseSchema, { reservations: [record], has_more: false }],
+  ["ErrorResponse", errorResponseSchema, { error: "NEW_CODE", message: "m", request_id: "r", details: { a: 1 } }],
+];
+
+/** The same answer with an unknown member in every object of it. */
+function withAdditions(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withAdditions);
+  if (typeof value !== "object" || value === null) return value;
+  const members = Object.entries(value).map(([key, member]) => [key, withAdditions(member)]);
+  return { ...Object.fromEntries(members), x_added_later: { nested: [1, "two"] } };
+}
+
+/** Amounts come out as bigints; nothing else changes. */
+function withBigints(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withBigints);
+  if (typeof value !== "object" || value === null) return value;
+  const members = Object.entries(value).map(([key, member]) => [
+    key,
+    key === "amount" ? BigInt(member as number) : withBigints(member),
+  ]);
+  return Object.fromEntries(members);
+}
+
+describe.each(answers)("%s", (_name, schema, answer) => {
+  it("is read as it came, with amounts as bigints", () => {
+    expect(parseWire(schema, answer, "answer")).toEqual(withBigints(answer));
+  });
+
+  it("keeps members that were added later, at every depth (Cycles study D01, D02, D03)", () => {
+    const added = withAdditions(answer);
+    expect(parseWire(schema, added, "answer")).toEqual(withBigints(added));
+  });
+
+  it.each(Object.keys(answer))("refuses null for %s, and says where", (member) => {
+    expect(() => parseWire(schema, { ...answer, [member]: null }, "answer")).toThrow(`/${member}`);
+  });
+
+  it.each([null, [], "text", 5, true])("refuses %j", (value) => {
+    expect(() => parseWire(schema, value, "answer")).toThrow("must be a JSON object");
+  });
+});
+
+describe("amounts", () => {
+  const read = (amount: string, schema = balanceResponseSchema): unknown => {
+    const remaining = `{"unit":"USD_MICROCENTS","amount":${amount}}`;
+    const text = `{"balances":[{"scope":"s","scope_path":"s","remaining":${remaining}}]}`;
+    return parseWire(schema, parseJson(text), "answer").balances[0]?.remaining.amount;
+  };
+
+  it.each([int64Max, int64Min, 9_007_199_254_740_993n, -1n, 0n])("Cycles study D04/D05: %s is exact", (amount) => {
+    expect(read(String(amount))).toBe(amount);
+  });
+
+  it.each(["9223372036854775808", "-9223372036854775809", "1.5", "1e400", '"5"', "null", "true", "{}"])(
+    "refuses %s",
+    (amount) => {
+      expect(() => read(amount)).toThrow("/balances/0/remaining/amount");
+    },
+  );
+
+  it("refuses a negative charge", () => {
+    const answer = { status: "COMMITTED", charged: { unit: "TOKENS", amount: -1 } };
+    expect(() => parseWire(commitResponseSchema, answer, "answer")).toThrow("/charged/amount");
+  });
+
+  it("refuses an answer whose required amount is missing", () => {
+    const answer = { status: "COMMITTED", charged: { unit: "TOKENS" } };
+    expect(() => parseWire(commitResponseSchema, answer, "answer")).toThrow("/charged/amount");
+    expect(() => parseWire(commitResponseSchema, { status: "COMMITTED" }, "answer")).toThrow("/charged");
+  });
+});
+
+it("reads an instant beyond 2^53 as the farthest one that a number holds", () => {
+  const answer = parseJson('{"status":"ACTIVE","expires_at_ms":9223372036854775807,"remaining_ttl_ms":60000}');
+  expect(parseWire(reservationExtendResponseSchema, answer, "answer")).toEqual({
+    status: "ACTIVE",
+    expires_at_ms: Number.MAX_SAFE_INTEGER,
+    remaining_ttl_ms: 60_000,
+  });
+  expect(() => parseWire(reservationExtendResponseSchema, { status: "ACTIVE" }, "answer")).toThrow("/expires_at_ms");
+});
+
+it("takes a decision, a unit and a status that nobody knows yet", () => {
+  expect(parseWire(decisionResponseSchema, { decision: "DEFER" }, "answer").decision).toBe("DEFER");
+  const later = { ...record, status: "CANCELLED", reserved: { unit: "EUR_MICROCENTS", amount: 5 } };
+  expect(parseWire(reservationDetailSchema, later, "answer").reserved).toEqual({ unit: "EUR_MICROCENTS", amount: 5n });
+});
+
+it.each([
+  [commitResponseSchema, { status: "RELEASED", charged: money }],
+  [releaseResponseSchema, { status: "COMMITTED", released: money }],
+  [eventCreateResponseSchema, { status: "PENDING", event_id: "e" }],
+  [reservationExtendResponseSchema, { status: "EXPIRED", expires_at_ms: 1 }],
+])("refuses a success that says something else happened", (schema, answer) => {
+  expect(() => parseWire(schema as WireSchema<unknown>, answer, "answer")).toThrow("/status: must be one of");
+});

@@ -1,0 +1,167 @@
+import {
+  type Amount,
+  type Attempt,
+  type Cap,
+  type Environment,
+  type Grant,
+  type Lease,
+  type ManualClock,
+  Observer,
+  type RecordStore,
+  type ReserveRequest,
+  type Settling,
+  type SpendAuthority,
+  type SpendEvents,
+  createManualClock,
+  memoryRecordStore,
+  stringifyJson,
+  usd,
+} from "@imprest/core";
+
+export const request: ReserveRequest = { estimate: usd("0.02"), action: { kind: "llm.completion", name: "model" } };
+
+export interface FakeOptions {
+  /** Answers to `reserve`, in turn; the last one repeats. */
+  readonly reserve?: readonly (() => Partial<Grant> | Promise<Partial<Grant>>)[];
+  /** Answers to `settle`, in turn; the last one repeats. */
+  readonly settle?: readonly ((settling: Settling, signal?: AbortSignal) => Attempt | Promise<Attempt>)[];
+  readonly extend?: readonly (() => Lease | Promise<Lease>)[];
+  readonly caps?: readonly Cap[];
+  readonly lease?: Lease;
+  readonly durable?: boolean;
+  readonly prepare?: () => never;
+  readonly records?: RecordStore;
+  readonly dedupeHorizonMs?: Readonly<Record<string, number>>;
+  readonly environment?: Environment;
+}
+
+/** An authority whose answers a test writes, and which remembers what it was told. */
+export interface FakeAuthority extends SpendAuthority {
+  readonly clock: ManualClock;
+  readonly records: RecordStore;
+  readonly calls: string[];
+  readonly keys: string[];
+  readonly settled: Settling[];
+  readonly events: { readonly name: keyof SpendEvents; readonly event: SpendEvents[keyof SpendEvents] }[];
+  readonly requests: ReserveRequest[];
+  named<Name extends keyof SpendEvents>(name: Name): SpendEvents[Name][];
+}
+
+export const committed = (settling: Settling): Attempt => ({
+  settled: {
+    status: settling.kind === "commit" ? "committed" : "released",
+    reservationId: settling.reservationId,
+    idempotencyKey: settling.idempotencyKey,
+  },
+});
+
+export function fakeAuthority(options: FakeOptions = {}): FakeAuthority {
+  const clock = createManualClock();
+  const records = options.records ?? memoryRecordStore();
+  const observer = new Observer();
+  const calls: string[] = [];
+  const keys: string[] = [];
+  const settled: Settling[] = [];
+  const requests: ReserveRequest[] = [];
+  const events: FakeAuthority["events"] = [];
+  for (const name of [
+    "decision",
+    "extend",
+    "lease-lost",
+    "retry",
+    "settlement",
+    "dead-letter",
+    "bypass",
+    "record-failure",
+  ] as const) {
+    observer.on(name, (event) => events.push({ name, event }));
+  }
+  let granted = 0;
+  const turn = <Step>(steps: readonly Step[] | undefined, at: number): Step | undefined =>
+    steps?.[Math.min(at, steps.length - 1)];
+  const counts = { reserve: 0, settle: 0, extend: 0 };
+
+  return {
+    protocol: "fake",
+    target: "fake:test",
+    durable: options.durable ?? true,
+    environment: {
+      clock,
+      records,
+      observer,
+      random: (length) => new Uint8Array(length).fill(128),
+      ...options.environment,
+    },
+    ...(options.dedupeHorizonMs && { dedupeHorizonMs: options.dedupeHorizonMs }),
+    clock,
+    records,
+    calls,
+    keys,
+    settled,
+    events,
+    requests,
+    named: <Name extends keyof SpendEvents>(wanted: Name) =>
+      events.filter(({ name }) => name === wanted).map(({ event }) => event as SpendEvents[Name]),
+    async reserve(asked, { idempotencyKey }) {
+      calls.push("reserve");
+      keys.push(idempotencyKey);
+      requests.push(asked);
+      const answer = await turn(options.reserve, counts.reserve++)?.();
+      granted += 1;
+      const caps = options.caps ?? [];
+      return {
+        id: `rsv_${granted}`,
+        decision: caps.length > 0 ? "ALLOW_WITH_CAPS" : "ALLOW",
+        reserved: asked.estimate,
+        caps,
+        ...(options.lease && { lease: options.lease }),
+        request: asked,
+        wire: {},
+        ...answer,
+      };
+    },
+    ...(options.extend && {
+      async extend(_grant: Grant, by: { readonly ms: number; readonly idempotencyKey: string }) {
+        calls.push("extend");
+        keys.push(by.idempotencyKey);
+        const lease = await turn(options.extend, counts.extend++)?.();
+        return lease ?? { ttlMs: by.ms };
+      },
+    }),
+    prepare(grant, intent, stamp) {
+      options.prepare?.();
+      const body =
+        intent.kind === "commit"
+          ? stringifyJson({ amount: intent.spend.amount.amount, basis: intent.spend.basis })
+          : stringifyJson({ reason: intent.reason });
+      return {
+        protocol: "fake",
+        target: "fake:test",
+        reservationId: grant.id,
+        kind: intent.kind,
+        mode: intent.kind,
+        body,
+        notBeforeMs: 0,
+        ...stamp,
+      };
+    },
+    async settle(settling, call) {
+      calls.push(settling.mode);
+      settled.push(settling);
+      return (turn(options.settle, counts.settle++) ?? committed)(settling, call?.signal);
+    },
+  };
+}
+
+/** The amounts that were committed, as strings. */
+export function committedAmounts(authority: FakeAuthority): string[] {
+  return authority.settled.filter(({ kind }) => kind === "commit").map(({ body }) => body);
+}
+
+export async function recordKeys(records: RecordStore, prefix: string): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of records.scan(prefix)) keys.push(key);
+  return keys;
+}
+
+export const cents = (value: number): Amount => usd(`0.${String(value).padStart(2, "0")}`);

@@ -1,0 +1,221 @@
+import {
+  AbortedError,
+  type Attempt,
+  type CallOptions,
+  type Cap,
+  type Decision,
+  DeniedError,
+  type Environment,
+  type Grant,
+  type Intent,
+  type Lease,
+  type ReserveRequest,
+  type Settling,
+  type SpendAuthority,
+  ValidationError,
+} from "@imprest/core";
+import type { Caps, ReservationCreateResponse } from "@imprest/core/models/cycles";
+import { CyclesClient } from "./client.ts";
+import { malformed, reservationPath } from "./connection.ts";
+import { CyclesError, isDenial, isExpired, isFinal } from "./errors.ts";
+import { metadataOf } from "./metadata.ts";
+import * as operations from "./operations.ts";
+import type { CyclesClientOptions } from "./options.ts";
+import {
+  type CompleteRequest,
+  type CyclesTerms,
+  type RequestDefaults,
+  checkDefaults,
+  complete,
+  toWire,
+} from "./request.ts";
+import { asEvent, committed, evidenceReference, expired, prepareSettling, recorded, released } from "./settlement.ts";
+
+/** What a `CyclesAuthority` adds to its client. */
+export interface CyclesAuthorityOptions extends Environment {
+  /** Terms of every reservation; `extensions.cycles` of a request wins. */
+  readonly terms?: CyclesTerms | undefined;
+  /** Lifetime of a reservation between extensions, 1000 to 86400000 ms; 30000 when absent (Cycles §TTL: 10 to 30 s). */
+  readonly ttlMs?: number | undefined;
+}
+
+const dayMs = 86_400_000;
+
+/** How long the reference server remembers keys; an event repeated later would be charged twice. */
+const horizons = Object.freeze({ commit: 30 * dayMs, release: 30 * dayMs, event: 7 * dayMs });
+
+/** A Cycles authority as the reservation kernel sees it. */
+export class CyclesAuthority implements SpendAuthority {
+  readonly protocol = "cycles";
+  readonly durable = true;
+  readonly dedupeHorizonMs: Readonly<Record<string, number>> = horizons;
+  /** Base URL and tenant: settlements recorded under one are never replayed under another. */
+  readonly target: string;
+  readonly environment: Environment;
+  readonly client: CyclesClient;
+  readonly #defaults: RequestDefaults;
+
+  /** @throws ConfigurationError or ValidationError naming the option that cannot be used. */
+  constructor(client: CyclesClient | CyclesClientOptions, options: CyclesAuthorityOptions = {}) {
+    const { terms = {}, ttlMs = 30_000, ...environment } = options;
+    this.client = "connection" in client ? client : new CyclesClient(client);
+    const { baseUrl, subject, clock } = this.client.connection.options;
+    this.environment = { clock, ...environment };
+    this.target = subject?.tenant === undefined ? baseUrl : `${baseUrl}#tenant=${subject.tenant}`;
+    this.#defaults = { subject, ...checkDefaults(ttlMs, terms) };
+  }
+
+  async decide(request: ReserveRequest, options?: CallOptions): Promise<Decision> {
+    const { subject, action, estimate, metadata } = toWire(complete(request, this.#defaults), this.#defaults);
+    const body = { subject, action, estimate, ...(metadata !== undefined && { metadata }) };
+    const answer = await this.client.decide(body, options);
+    return {
+      decision: answer.decision,
+      caps: capsOf(answer.caps),
+      reasonCode: answer.reason_code,
+      retryAfterMs: answer.retry_after_ms,
+      evidence: answer.cycles_evidence && evidenceReference(answer.cycles_evidence),
+      ...idsOf(answer),
+    };
+  }
+
+  async reserve(request: ReserveRequest, options: CallOptions & { readonly idempotencyKey: string }): Promise<Grant> {
+    const completed = complete(request, this.#defaults);
+    try {
+      const answer = await this.client.createReservation(toWire(completed, this.#defaults), options);
+      return grantOf(completed, answer);
+    } catch (error) {
+      if (CyclesError.isInstance(error) && isDenial(error)) throw deniedBy(error);
+      throw error;
+    }
+  }
+
+  async extend(
+    grant: Grant,
+    by: { readonly ms: number; readonly idempotencyKey: string },
+    options?: CallOptions,
+  ): Promise<Lease> {
+    const request = { extend_by_ms: by.ms, idempotency_key: by.idempotencyKey };
+    const answer = await this.client.extendReservation(grant.id, request, options);
+    return leaseOf(grant.lease?.ttlMs ?? by.ms, answer);
+  }
+
+  prepare(
+    grant: Grant,
+    intent: Intent,
+    stamp: { readonly idempotencyKey: string; readonly recordedAtMs: number },
+  ): Settling {
+    return prepareSettling({ target: this.target, ...stamp }, grant, intent, this.#defaults);
+  }
+
+  async settle(settling: Settling, options?: CallOptions): Promise<Attempt> {
+    try {
+      return await this.#attempt(settling, options);
+    } catch (error) {
+      if (AbortedError.isInstance(error) && options?.signal?.aborted) throw error;
+      return this.#attemptAfter(error, settling);
+    }
+  }
+
+  async #attempt(settling: Settling, options: CallOptions | undefined): Promise<Attempt> {
+    const { mode, body, idempotencyKey, reservationId } = settling;
+    const { connection } = this.client;
+    switch (mode) {
+      case "commit": {
+        const write = { path: reservationPath(reservationId, "/commit"), body, idempotencyKey };
+        return { settled: committed(settling, await connection.write(operations.commitReservation, write, options)) };
+      }
+      case "release": {
+        const write = { path: reservationPath(reservationId, "/release"), body, idempotencyKey };
+        return { settled: released(settling, await connection.write(operations.releaseReservation, write, options)) };
+      }
+      case "event": {
+        const write = { path: "/v1/events", body, idempotencyKey };
+        return { settled: recorded(settling, await connection.write(operations.createEvent, write, options)) };
+      }
+      default: {
+        const message = `is "${mode}"; Cycles settles by commit, release or event`;
+        return { rejected: new ValidationError("settlement", [{ pointer: "/mode", message }]) };
+      }
+    }
+  }
+
+  /** Client recovery profile §"After the actual is known": only an understood refusal ends the attempts. */
+  #attemptAfter(error: unknown, settling: Settling): Attempt {
+    if (ValidationError.isInstance(error)) return { rejected: error };
+    if (!CyclesError.isInstance(error)) return { retry: error instanceof Error ? error : new Error(String(error)) };
+    if (isExpired(error)) {
+      const { mode, fallback } = settling;
+      if (mode === "release") return { settled: expired(settling, error) };
+      if (mode === "commit" && fallback !== undefined) return { next: asEvent({ ...settling, fallback }) };
+    }
+    if (isFinal(error)) return { rejected: error };
+    const { retryAfterMs } = error;
+    if (retryAfterMs === undefined) return { retry: error };
+    return { retry: error, notBeforeMs: this.client.connection.options.clock.now() + retryAfterMs };
+  }
+}
+
+function grantOf(request: CompleteRequest, answer: ReservationCreateResponse): Grant {
+  const { decision, reservation_id: id, caps } = answer;
+  if (!isAllowed(decision) || id === undefined) throw deniedIn(answer);
+  if (decision === "ALLOW_WITH_CAPS" && caps === undefined) {
+    throw malformed(operations.createReservation, 200, "it allows with caps, but holds none");
+  }
+  return {
+    id,
+    decision,
+    reserved: answer.reserved ?? request.estimate,
+    caps: capsOf(caps),
+    lease: leaseOf(request.ttlMs, answer),
+    evidence: answer.cycles_evidence && evidenceReference(answer.cycles_evidence),
+    ...idsOf(answer),
+    request,
+    wire: answer,
+  };
+}
+
+function isAllowed(decision: string): decision is Grant["decision"] {
+  return decision === "ALLOW" || decision === "ALLOW_WITH_CAPS";
+}
+
+/** A 200 that says DENY, or a word this version does not know: that is no leave to spend (Cycles §DecisionReasonCode). */
+function deniedIn(answer: ReservationCreateResponse): DeniedError {
+  const { decision, reason_code: reasonCode, retry_after_ms: retryAfterMs } = answer;
+  const why = reasonCode === undefined ? "" : ` because of ${reasonCode}`;
+  const known = decision === "DENY" ? "" : "; this version does not know that word, so it counts as DENY";
+  return new DeniedError(`The authority answered ${decision}${why}${known}. Nothing was started.`, {
+    decision,
+    reasonCode,
+    retryAfterMs,
+    caps: capsOf(answer.caps),
+    ...idsOf(answer),
+  });
+}
+
+function deniedBy(cause: CyclesError): DeniedError {
+  const { errorCode: reasonCode, retryAfterMs, requestId, traceId } = cause;
+  const fields = { reasonCode, retryAfterMs, requestId, traceId };
+  return new DeniedError(`${cause.message} Nothing was started.`, fields, { cause });
+}
+
+/** Each member of the wire's caps is a cap of its own, unknown ones included: the caller must honour all or none. */
+function capsOf(caps: Caps | undefined): Cap[] {
+  return Object.entries(caps ?? {}).map(([name, value]) => ({ name, value }));
+}
+
+function leaseOf(
+  ttlMs: number,
+  answer: { readonly expires_at_ms?: number | undefined; readonly remaining_ttl_ms?: number | undefined },
+): Lease {
+  return {
+    ttlMs,
+    ...(answer.remaining_ttl_ms !== undefined && { remainingMs: answer.remaining_ttl_ms }),
+    ...(answer.expires_at_ms !== undefined && { expiresAt: answer.expires_at_ms }),
+  };
+}
+
+function idsOf(answer: object): { readonly requestId?: string | undefined; readonly traceId?: string | undefined } {
+  const { requestId, traceId } = metadataOf(answer) ?? {};
+  return { requestId, traceId };
+}

@@ -1,0 +1,159 @@
+import {
+  type CallOptions,
+  type HttpRequest,
+  type HttpResponse,
+  ResponseFormatError,
+  type Secret,
+  type Transport,
+  ValidationError,
+  type WireSchema,
+  createTraceContext,
+  formatTraceparent,
+  issuesOf,
+  parseJson,
+  parseTraceparent,
+  send,
+  sendRead,
+} from "@imprest/core";
+import { errorFromResponse } from "./errors.ts";
+import { readMetadata, withMetadata } from "./metadata.ts";
+import { type CyclesClientOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
+
+/** One operation of the wire: its name for messages, what success looks like. */
+export interface Operation<Answer extends object> {
+  readonly name: string;
+  readonly status: 200 | 201;
+  readonly schema: WireSchema<Answer>;
+}
+
+/** A write: the exact text to send and the key that it holds. */
+export interface Write {
+  readonly path: string;
+  readonly body: string;
+  readonly idempotencyKey: string;
+}
+
+/**
+ * Sends single requests to one authority under one credential, and makes a typed answer or a typed error of whatever
+ * comes back. The typed methods of `CyclesClient` and the settlements of `CyclesAuthority` go through here.
+ */
+export class CyclesConnection {
+  readonly options: ResolvedOptions;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(options: CyclesClientOptions) {
+    this.options = resolveOptions(options);
+    // Browsers set their own user agent, and asking for another would cost a CORS permission.
+    this.#headers = { accept: "application/json", ...(!this.options.isBrowser && { "user-agent": "imprest-cycles" }) };
+  }
+
+  /** One attempt. @throws CyclesError, TransportError, ConfigurationError (the key), ValidationError (the path or key). */
+  async write<Answer extends object>(
+    operation: Operation<Answer>,
+    write: Write,
+    options: CallOptions = {},
+  ): Promise<Answer> {
+    const { idempotencyKey, body } = write;
+    const headers = {
+      ...this.#headers,
+      "content-type": "application/json",
+      "x-idempotency-key": assertSendableKey(idempotencyKey),
+      traceparent: traceparentOf(options),
+    };
+    const request: HttpRequest = { method: "POST", url: `${this.options.baseUrl}${write.path}`, headers, body };
+    const credential = this.#authorise();
+    const response = await send(credential.transport, request, this.#limits(options));
+    return read(operation, response, credential.key(), idempotencyKey);
+  }
+
+  /** A few attempts within one deadline. @throws as `write`. */
+  async read<Answer extends object>(
+    operation: Operation<Answer>,
+    path: string,
+    options: CallOptions = {},
+  ): Promise<Answer> {
+    const headers = { ...this.#headers, traceparent: traceparentOf(options) };
+    const request: HttpRequest = { method: "GET", url: `${this.options.baseUrl}${path}`, headers };
+    const credential = this.#authorise();
+    const limits = { ...this.#limits(options), attempts: this.options.readAttempts };
+    const response = await sendRead(credential.transport, request, limits);
+    return read(operation, response, credential.key());
+  }
+
+  /** A transport that adds the credential: within the deadline, because a key may have to be fetched. */
+  #authorise(): { readonly transport: Transport; key(): Secret | undefined } {
+    const { apiKey, transport } = this.options;
+    let key: Secret | undefined;
+    return {
+      key: () => key,
+      transport: async (request, limits) => {
+        key = typeof apiKey === "function" ? await apiKey() : apiKey;
+        limits.signal.throwIfAborted();
+        const headers = { ...request.headers, "x-cycles-api-key": key.reveal() };
+        return transport({ ...request, headers }, limits);
+      },
+    };
+  }
+
+  #limits({ signal, timeoutMs = this.options.timeoutMs }: CallOptions): Parameters<typeof send>[2] {
+    if (!(timeoutMs > 0))
+      throw new ValidationError("call options", [{ pointer: "/timeoutMs", message: "must be above 0" }]);
+    return { signal, timeoutMs, clock: this.options.clock, maxResponseBytes: this.options.maxResponseBytes };
+  }
+}
+
+/** `.` and `..` are resolved away by every URL parser; a lone surrogate has no encoding. */
+const unfitId = /^\.{1,2}$|[\ud800-\udfff]/u;
+
+/** The id is encoded: it must not reach another path (Cycles §ReservationId). @throws ValidationError. */
+export function reservationPath(reservationId: string, suffix = ""): string {
+  if (reservationId.length === 0 || reservationId.length > 128 || unfitId.test(reservationId)) {
+    const message = "must be an id that the authority gave, 1 to 128 characters";
+    throw new ValidationError("reservation", [{ pointer: "/reservation_id", message }]);
+  }
+  return `/v1/reservations/${encodeURIComponent(reservationId)}${suffix}`;
+}
+
+/** The key travels in a header too (Cycles §X-Idempotency-Key), which narrows what it can hold. */
+function assertSendableKey(idempotencyKey: string): string {
+  if (/^[\x21-\x7e]{1,256}$/.test(idempotencyKey)) return idempotencyKey;
+  const message = "must be 1 to 256 visible ASCII characters, because it also travels in a header";
+  throw new ValidationError("idempotency key", [{ pointer: "/idempotency_key", message }]);
+}
+
+function traceparentOf({ traceparent }: CallOptions): string {
+  const given = traceparent === undefined ? undefined : parseTraceparent(traceparent);
+  return formatTraceparent(given ?? createTraceContext());
+}
+
+function read<Answer extends object>(
+  operation: Operation<Answer>,
+  response: HttpResponse,
+  key: Secret | undefined,
+  idempotencyKey?: string,
+): Answer {
+  const { status } = response;
+  if (status < 200 || status >= 300) throw errorFromResponse(operation.name, response, key);
+  if (status !== operation.status) throw malformed(operation, status, `${operation.status} was expected`);
+  const result = operation.schema.safeParse(parseBody(operation, response));
+  if (!result.success) {
+    const issues = issuesOf(result.error).slice(0, 3);
+    throw malformed(operation, status, issues.map(({ pointer, message }) => `${pointer} ${message}`).join("; "));
+  }
+  return withMetadata(result.data, readMetadata(response, idempotencyKey));
+}
+
+function parseBody(operation: Operation<object>, { status, body }: HttpResponse): unknown {
+  try {
+    return parseJson(body);
+  } catch (error) {
+    if (ResponseFormatError.isInstance(error)) throw error;
+    throw malformed(operation, status, "it is not JSON");
+  }
+}
+
+/** For an answer that claims success and is none; whether the authority acted stays open. */
+export function malformed(operation: { readonly name: string }, status: number, why: string): ResponseFormatError {
+  const message = `${operation.name}: the answer (status ${status}) is not what the protocol allows: ${why}.`;
+  return new ResponseFormatError(message, { status });
+}

@@ -1,0 +1,237 @@
+import {
+  type Clock,
+  ConfigurationError,
+  Secret,
+  type Transport,
+  type WireSchema,
+  defaultTransport,
+  parseWire,
+  systemClock,
+} from "@imprest/core";
+import { type Subject, requestSubjectSchema, subjectLevels } from "@imprest/core/models/cycles";
+
+/** An API key, or where to get one: asked before every request, so that a rotated key is used at once. */
+export type ApiKeySource = string | (() => string | Promise<string>);
+
+/** How a `CyclesClient` reaches its authority. */
+export interface CyclesClientOptions {
+  /** Where the authority is, without the `/v1`: `https://cycles.example.com`. */
+  readonly baseUrl: string;
+  readonly apiKey: ApiKeySource;
+  /**
+   * Who spends when a request does not say. `tenant` also names the principal whose unfinished settlements are kept in
+   * a record store: set it when several principals share one.
+   */
+  readonly subject?: Subject | undefined;
+  /** Deadline of one call, in milliseconds; 5000 when absent. Leases shorter than three of it cannot be kept alive. */
+  readonly timeoutMs?: number | undefined;
+  /** The most attempts of a read; 3 when absent. Writes are sent once: the kernel repeats them. */
+  readonly readAttempts?: number | undefined;
+  /** A larger answer is refused; 8 MiB when absent. */
+  readonly maxResponseBytes?: number | undefined;
+  /** Allows `http:` to a host that is not this machine: the API key then travels in the clear. */
+  readonly allowInsecureHttp?: boolean | undefined;
+  /** Allows use in a browser, where every visitor can read the API key. */
+  readonly allowBrowserCredentials?: boolean | undefined;
+  readonly transport?: Transport | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+/** The options as checked, with every default filled in; frozen. Printing it shows no credential. */
+export interface ResolvedOptions {
+  readonly baseUrl: string;
+  readonly apiKey: Secret | (() => Promise<Secret>);
+  readonly subject: Subject | undefined;
+  readonly timeoutMs: number;
+  readonly readAttempts: number;
+  readonly maxResponseBytes: number;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly isBrowser: boolean;
+}
+
+const known: ReadonlySet<string> = new Set<keyof CyclesClientOptions>([
+  "baseUrl",
+  "apiKey",
+  "subject",
+  "timeoutMs",
+  "readAttempts",
+  "maxResponseBytes",
+  "allowInsecureHttp",
+  "allowBrowserCredentials",
+  "transport",
+  "clock",
+]);
+
+/** @throws ConfigurationError naming the option that cannot be used. */
+export function resolveOptions(options: CyclesClientOptions): ResolvedOptions {
+  const unknown = Object.keys(options).filter((name) => !known.has(name));
+  if (unknown.length > 0) throw new ConfigurationError(`There is no option ${unknown.join(", ")}; remove it.`);
+  const isBrowser = "document" in globalThis && "window" in globalThis;
+  if (isBrowser && options.allowBrowserCredentials !== true) {
+    throw new ConfigurationError(
+      "In a browser every visitor can read the API key. Call from a server, or set allowBrowserCredentials: true.",
+    );
+  }
+  return Object.freeze({
+    baseUrl: normaliseBaseUrl(options.baseUrl, options.allowInsecureHttp === true),
+    apiKey: resolveApiKey(options.apiKey),
+    subject: options.subject === undefined ? undefined : Object.freeze(readSubject(options.subject)),
+    timeoutMs: readWhole("timeoutMs", options.timeoutMs, 5_000, 600_000),
+    readAttempts: readWhole("readAttempts", options.readAttempts, 3, 10),
+    maxResponseBytes: readWhole("maxResponseBytes", options.maxResponseBytes, 8 * 1024 * 1024, 2 ** 31),
+    transport: options.transport ?? defaultTransport(),
+    clock: options.clock ?? systemClock,
+    isBrowser,
+  });
+}
+
+/** Where the variables come from: `process.env`, or an object like it (the bindings of a Worker). */
+export type EnvironmentVariables = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Options out of the environment: `CYCLES_BASE_URL` and `CYCLES_API_KEY`, and optionally `CYCLES_TENANT`,
+ * `CYCLES_WORKSPACE`, `CYCLES_APP`, `CYCLES_WORKFLOW`, `CYCLES_AGENT`, `CYCLES_TOOLSET`, `CYCLES_TIMEOUT_MS`,
+ * `CYCLES_READ_ATTEMPTS`, `CYCLES_ALLOW_INSECURE_HTTP` (`true` or `false`). A blank variable counts as absent.
+ * @param overrides win over the environment.
+ * @param variables where no `process.env` exists.
+ * @throws ConfigurationError naming the variable that is missing or cannot be used.
+ */
+export function fromEnv(
+  overrides: Partial<CyclesClientOptions> = {},
+  variables: EnvironmentVariables = processVariables(),
+): CyclesClientOptions {
+  const read = (name: string): string | undefined => variables[name]?.trim() || undefined;
+  const options: CyclesClientOptions = {
+    baseUrl: overrides.baseUrl ?? required("CYCLES_BASE_URL", read),
+    apiKey: overrides.apiKey ?? required("CYCLES_API_KEY", read),
+    subject: subjectFrom(read),
+    timeoutMs: wholeFrom("CYCLES_TIMEOUT_MS", read),
+    readAttempts: wholeFrom("CYCLES_READ_ATTEMPTS", read),
+    allowInsecureHttp: flagFrom("CYCLES_ALLOW_INSECURE_HTTP", read),
+    ...overrides,
+  };
+  inVariable("CYCLES_BASE_URL", overrides.baseUrl, () =>
+    normaliseBaseUrl(options.baseUrl, options.allowInsecureHttp === true),
+  );
+  inVariable("CYCLES_API_KEY", overrides.apiKey, () => resolveApiKey(options.apiKey));
+  inVariable("CYCLES_TIMEOUT_MS", overrides.timeoutMs, () => readWhole("timeoutMs", options.timeoutMs, 1, 600_000));
+  inVariable("CYCLES_READ_ATTEMPTS", overrides.readAttempts, () =>
+    readWhole("readAttempts", options.readAttempts, 1, 10),
+  );
+  return Object.freeze(options);
+}
+
+/** Names the variable in the message when the value came from one. */
+function inVariable(name: string, override: unknown, check: () => unknown): void {
+  try {
+    check();
+  } catch (error) {
+    if (override !== undefined || !ConfigurationError.isInstance(error)) throw error;
+    throw new ConfigurationError(`${name}: ${error.message}`);
+  }
+}
+
+function processVariables(): EnvironmentVariables {
+  const host = globalThis as { readonly process?: { readonly env?: EnvironmentVariables } };
+  return host.process?.env ?? {};
+}
+
+type Read = (name: string) => string | undefined;
+
+function required(name: string, read: Read): string {
+  const value = read(name);
+  if (value === undefined) throw new ConfigurationError(`${name} is not set; set it, or pass the option.`);
+  return value;
+}
+
+function wholeFrom(name: string, read: Read): number | undefined {
+  const value = read(name);
+  if (value === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(value)) throw new ConfigurationError(`${name} is not a whole number.`);
+  return Number(value);
+}
+
+function flagFrom(name: string, read: Read): boolean | undefined {
+  const value = read(name);
+  if (value === undefined) return undefined;
+  if (value !== "true" && value !== "false") throw new ConfigurationError(`${name} is neither "true" nor "false".`);
+  return value === "true";
+}
+
+function subjectFrom(read: Read): Subject | undefined {
+  const subject: Record<string, string> = {};
+  for (const level of subjectLevels) {
+    const name = `CYCLES_${level.toUpperCase()}`;
+    const value = read(name);
+    if (value === undefined) continue;
+    readSubject({ [level]: value }, name);
+    subject[level] = value;
+  }
+  return Object.keys(subject).length === 0 ? undefined : subject;
+}
+
+function readSubject(subject: Subject, name = "subject"): Subject {
+  return configured(requestSubjectSchema, subject, name);
+}
+
+/** A checked copy. @throws ConfigurationError instead of a `ValidationError`: it is the configuration that is wrong. */
+export function configured<Value>(schema: WireSchema<Value>, value: unknown, name: string): Value {
+  try {
+    return parseWire(schema, value, name);
+  } catch (error) {
+    throw new ConfigurationError(error instanceof Error ? error.message : name);
+  }
+}
+
+function readWhole(name: string, value: number | undefined, fallback: number, most: number): number {
+  if (value === undefined) return fallback;
+  if (Number.isSafeInteger(value) && value >= 1 && value <= most) return value;
+  throw new ConfigurationError(`${name} must be a whole number from 1 to ${most}.`);
+}
+
+function normaliseBaseUrl(text: string, allowInsecureHttp: boolean): string {
+  if (typeof text !== "string" || !URL.canParse(text)) {
+    throw new ConfigurationError('baseUrl is not an absolute URL such as "https://cycles.example.com".');
+  }
+  const url = new URL(text);
+  if (url.protocol !== "https:" && url.protocol !== "http:") {
+    throw new ConfigurationError("baseUrl must begin with https:// (or http:// on this machine).");
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new ConfigurationError("baseUrl holds a user name or password; pass the credential as apiKey.");
+  }
+  if (url.search !== "" || url.hash !== "") {
+    throw new ConfigurationError("baseUrl holds a query or a fragment; remove it.");
+  }
+  if (url.protocol === "http:" && !isLoopback(url.hostname) && !allowInsecureHttp) {
+    throw new ConfigurationError(
+      "baseUrl is http: to another machine, so the API key would travel in the clear. Use https:, or set allowInsecureHttp: true.",
+    );
+  }
+  return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
+}
+
+/** The URL parser has already brought every spelling of an IPv4 address into four decimal parts. */
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+function resolveApiKey(source: ApiKeySource): ResolvedOptions["apiKey"] {
+  if (typeof source === "string") return readKey(source);
+  if (typeof source !== "function") throw new ConfigurationError("apiKey is neither text nor a function giving it.");
+  return async () => {
+    let key: unknown;
+    try {
+      key = await source();
+    } catch (error) {
+      throw new ConfigurationError("The apiKey function failed; nothing was sent.", { cause: error });
+    }
+    return readKey(key);
+  };
+}
+
+function readKey(key: unknown): Secret {
+  if (typeof key === "string" && /^[\x21-\x7e]+$/.test(key)) return new Secret(key);
+  throw new ConfigurationError("apiKey is empty, or holds a space or a character outside ASCII.");
+}

@@ -1,0 +1,173 @@
+import {
+  type Amount,
+  type EvidenceReference,
+  type Grant,
+  type Intent,
+  type Metadata,
+  type Metrics,
+  type Settlement,
+  type Settling,
+  type Spend,
+  ValidationError,
+  parseJson,
+  parseWire,
+  stringifyJson,
+} from "@imprest/core";
+import {
+  type CommitResponse,
+  type CyclesEvidenceRef,
+  type EventCreateResponse,
+  type ReleaseResponse,
+  type StandardMetrics,
+  amountSchema,
+  commitRequestSchema,
+} from "@imprest/core/models/cycles";
+import { metadataOf } from "./metadata.ts";
+import { type RequestDefaults, actionOf, termsOf } from "./request.ts";
+
+/** The mark in `metadata` of an amount that was not measured but stands in for one. */
+const estimateMark = { "imprest.basis": "estimate" } as const;
+
+/** The mark as it stands in a body. Within a text it would be escaped, so finding it needs no parsing. */
+const writtenMark = stringifyJson(estimateMark).slice(1, -1);
+
+/** How many characters the wire takes for a reason (Cycles §ReleaseRequest). */
+const longestReason = 256;
+
+/** What is common to every settlement of one authority. */
+interface SettlingBase {
+  readonly target: string;
+  readonly idempotencyKey: string;
+  readonly recordedAtMs: number;
+}
+
+/** @throws ValidationError for a spend that the wire would refuse, such as one in another unit. */
+export function prepareSettling(base: SettlingBase, grant: Grant, intent: Intent, defaults: RequestDefaults): Settling {
+  const settling = { protocol: "cycles", ...base, reservationId: grant.id, kind: intent.kind, notBeforeMs: 0 };
+  if (intent.kind === "commit") {
+    return { ...settling, mode: "commit", ...writeCommit(base.idempotencyKey, grant, intent.spend, defaults) };
+  }
+  const reason = Array.from(intent.reason).slice(0, longestReason).join("");
+  return { ...settling, mode: "release", body: stringifyJson({ idempotency_key: base.idempotencyKey, reason }) };
+}
+
+function writeCommit(
+  idempotencyKey: string,
+  grant: Grant,
+  spend: Spend,
+  defaults: RequestDefaults,
+): Required<Pick<Settling, "body" | "fallback">> {
+  const { amount: actual } = spend;
+  if (actual.unit !== grant.reserved.unit) {
+    const message = `is ${actual.unit}, but the reservation is in ${grant.reserved.unit}; a reservation has one unit`;
+    throw new ValidationError("commit", [{ pointer: "/actual/unit", message }]);
+  }
+  const metrics = spend.metrics && metricsToWire(spend.metrics);
+  const metadata = metadataOfSpend(spend);
+  const tail = { ...(metrics !== undefined && { metrics }), ...(metadata !== undefined && { metadata }) };
+  const commit = parseWire(commitRequestSchema, { idempotency_key: idempotencyKey, actual, ...tail }, "commit");
+  const { request } = grant;
+  const { overage_policy } = termsOf(request, defaults);
+  const event = {
+    idempotency_key: idempotencyKey,
+    subject: request.subject,
+    action: actionOf(request),
+    actual,
+    overage_policy,
+    ...tail,
+  };
+  return { body: stringifyJson(commit), fallback: stringifyJson(event) };
+}
+
+/** The late path: the same spend, under the same key, as an event (client recovery profile §"Expired"). */
+export function asEvent(settling: Settling & { readonly fallback: string }): Settling {
+  const { fallback, ...rest } = settling;
+  return { ...rest, mode: "event", body: fallback, notBeforeMs: 0 };
+}
+
+/** A commit that the authority took. `charged` below what was spent leaves a rest uncovered. */
+export function committed(settling: Settling, answer: CommitResponse): Settlement {
+  const { charged, released, cycles_evidence: evidence } = answer;
+  return {
+    ...outcome(settling, "committed", answer),
+    charged,
+    ...(released !== undefined && { refunded: released }),
+    ...uncovered(actualOf(settling), charged),
+    ...(evidence !== undefined && { evidence: evidenceReference(evidence) }),
+  };
+}
+
+/** An event that the authority booked; it names the charge only where it capped it (Cycles §EventCreateResponse). */
+export function recorded(settling: Settling, answer: EventCreateResponse): Settlement {
+  const actual = actualOf(settling);
+  const charged = answer.charged ?? actual;
+  return {
+    ...outcome(settling, "recorded", answer),
+    ...(charged !== undefined && { charged, ...uncovered(actual, charged) }),
+  };
+}
+
+/** A reservation that was given back. */
+export function released(settling: Settling, answer: ReleaseResponse): Settlement {
+  const { released: refunded, cycles_evidence: evidence } = answer;
+  return {
+    ...outcome(settling, "released", answer),
+    refunded,
+    ...(evidence !== undefined && { evidence: evidenceReference(evidence) }),
+  };
+}
+
+/** A release that came after the expiry: the authority has given the budget back by itself. */
+export function expired(settling: Settling, ids: Pick<Settlement, "requestId" | "traceId">): Settlement {
+  const { reservationId, idempotencyKey } = settling;
+  return { status: "released", reservationId, idempotencyKey, ...definedIds(ids) };
+}
+
+export function evidenceReference({ evidence_id: id, cycles_evidence_url: url }: CyclesEvidenceRef): EvidenceReference {
+  return { id, url };
+}
+
+function outcome(settling: Settling, status: Settlement["status"], answer: object): Settlement {
+  const { reservationId, idempotencyKey } = settling;
+  return {
+    status,
+    reservationId,
+    idempotencyKey,
+    ...(settling.kind === "commit" && { basis: settling.body.includes(writtenMark) ? "estimate" : "actual" }),
+    ...definedIds(metadataOf(answer) ?? {}),
+  };
+}
+
+function definedIds({ requestId, traceId }: Pick<Settlement, "requestId" | "traceId">): Partial<Settlement> {
+  return { ...(requestId !== undefined && { requestId }), ...(traceId !== undefined && { traceId }) };
+}
+
+function uncovered(actual: Amount | undefined, charged: Amount): Pick<Settlement, "uncovered"> {
+  if (actual?.unit !== charged.unit || actual.amount <= charged.amount) return {};
+  return { uncovered: { unit: actual.unit, amount: actual.amount - charged.amount } };
+}
+
+/** What was spent: as the kernel noted it beside the body, or out of the body. */
+function actualOf({ spent, body }: Settling): Amount | undefined {
+  if (spent !== undefined) return { unit: spent.unit, amount: BigInt(spent.amount) };
+  const { actual } = parseJson(body) as { readonly actual?: unknown };
+  const amount = amountSchema.safeParse(actual);
+  return amount.success ? amount.data : undefined;
+}
+
+function metricsToWire(metrics: Metrics): StandardMetrics {
+  const { inputTokens, outputTokens, latencyMs, modelVersion, custom } = metrics;
+  return {
+    ...(inputTokens !== undefined && { tokens_input: inputTokens }),
+    ...(outputTokens !== undefined && { tokens_output: outputTokens }),
+    ...(latencyMs !== undefined && { latency_ms: latencyMs }),
+    ...(modelVersion !== undefined && { model_version: modelVersion }),
+    ...(custom !== undefined && { custom }),
+  };
+}
+
+/** A wire without a place of its own for a protocol's facts keeps them with the metadata. */
+function metadataOfSpend({ basis, metadata, facts }: Spend): Metadata | undefined {
+  const mark = basis === "estimate" ? estimateMark : undefined;
+  return metadata || facts || mark ? { ...metadata, ...facts, ...mark } : undefined;
+}
