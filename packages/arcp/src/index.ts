@@ -21,7 +21,6 @@ export {
   type BudgetGauge,
   Capability,
   type LeaseDescription,
-  type LeaseGrants,
   buildLease,
   formatAgentReference,
   formatBudgetAmount,

@@ -173,8 +173,8 @@ export class EventCursor implements AsyncIterableIterator<ArcpEvent, undefined> 
     this.moved = true;
     this.inHand = undefined;
     if (this.#waiters.length === 0) {
-      const result = this.#take();
-      if (result !== undefined) return result;
+      const taken = this.#take();
+      if (taken !== undefined) return taken instanceof Error ? Promise.reject(taken) : Promise.resolve(taken);
     }
     const waiter = createDeferred<IteratorResult<ArcpEvent, undefined>>();
     this.#waiters.push(waiter);
@@ -203,9 +203,11 @@ export class EventCursor implements AsyncIterableIterator<ArcpEvent, undefined> 
   /** @internal Something was stored, or the log has ended. */
   wake(): void {
     while (this.#waiters.length > 0) {
-      const result = this.#take();
-      if (result === undefined) return;
-      this.#waiters.shift()?.resolve(result);
+      const taken = this.#take();
+      if (taken === undefined) return;
+      const waiter = this.#waiters.shift();
+      if (taken instanceof Error) waiter?.reject(taken);
+      else waiter?.resolve(taken);
     }
   }
 
@@ -216,24 +218,25 @@ export class EventCursor implements AsyncIterableIterator<ArcpEvent, undefined> 
     this.wake();
   }
 
-  #take(): Promise<IteratorResult<ArcpEvent, undefined>> | undefined {
+  /** What the consumer gets next; `undefined` when it has to wait. */
+  #take(): IteratorResult<ArcpEvent, undefined> | Error | undefined {
     if (this.#failure !== undefined) {
       const error = this.#failure;
       this.#failure = undefined;
-      return Promise.reject(error);
+      return error;
     }
-    if (this.#done) return Promise.resolve({ value: undefined, done: true });
+    if (this.#done) return { value: undefined, done: true };
     for (let event = this.#log.at(this.position); event !== undefined; event = this.#log.at(this.position)) {
       this.position++;
       const wanted = this.#wants(event);
       if (wanted) this.inHand = event.seq || undefined;
       this.#log.advanced();
-      if (wanted) return Promise.resolve({ value: event, done: false });
+      if (wanted) return { value: event, done: false };
     }
     const { ended } = this.#log;
     if (ended === undefined) return undefined;
     this.#finish();
-    return ended.error ? Promise.reject(ended.error) : Promise.resolve({ value: undefined, done: true });
+    return ended.error ?? { value: undefined, done: true };
   }
 
   #wants(event: ArcpEvent): boolean {

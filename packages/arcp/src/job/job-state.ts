@@ -46,10 +46,10 @@ export class JobState {
   parentId: string | undefined;
   delegateId: string | undefined;
   status = "pending";
-  budget = new BudgetGauge(undefined);
+  budget: BudgetGauge = new BudgetGauge(undefined);
   /** The sum of `cost.*` by currency, in 10^-12, whether the lease limits that currency or not. */
   readonly costs: Map<string, bigint> = new Map();
-  credentials = new JobCredentials(undefined);
+  credentials: JobCredentials = new JobCredentials(undefined);
   readonly children: JobState[] = [];
   readonly log: EventLog;
   body: ResultBody;

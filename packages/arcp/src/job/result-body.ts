@@ -152,7 +152,10 @@ export class ResultBody {
   #flow(): void {
     const stream = this.#stream;
     if (stream !== undefined) {
-      while (this.#waiting.length > 0 && (stream.desiredSize ?? 0) > 0) stream.enqueue(this.#waiting.shift());
+      for (let next = this.#waiting[0]; next !== undefined && (stream.desiredSize ?? 0) > 0; next = this.#waiting[0]) {
+        this.#waiting.shift();
+        stream.enqueue(next);
+      }
       if (this.#failure !== undefined) {
         this.#stream = undefined;
         stream.error(this.#failure);

@@ -1,7 +1,6 @@
 import { type CallOptions, ValidationError, type ValidationIssue } from "@imprest/core";
-import type { JobSubmit } from "@imprest/core/models/arcp";
+import type { JobSubmit, WireLease } from "@imprest/core/models/arcp";
 import { parseAgentReference } from "../lease/agent-reference.ts";
-import type { LeaseGrants } from "../lease/capability.ts";
 import { leaseIssues } from "../lease/validate-lease.ts";
 
 /** A job to run (ARCP §7.1). */
@@ -10,7 +9,7 @@ export interface SubmitRequest extends CallOptions {
   readonly agent: string;
   readonly input?: unknown;
   /** What the job may do, by capability; see `buildLease`. */
-  readonly lease?: LeaseGrants | undefined;
+  readonly lease?: WireLease | undefined;
   /** When the lease ends: a `Date`, or ISO 8601 in UTC with `Z` (ARCP §9.5). */
   readonly expiresAt?: string | Date | undefined;
   /** Makes the submit safe to repeat; a fresh one is made without it, none with `false` (ARCP §7.2). */

@@ -1,5 +1,4 @@
 import { ConfigurationError, ConnectionError, TimeoutError, abortedError, onAbort, sleep } from "@imprest/core";
-import type { WireFailure } from "@imprest/core/models/arcp";
 import { ArcpError, SessionEndedError } from "../errors.ts";
 import { createIdentifier } from "../identifier.ts";
 import type { TransportClosed } from "../transport/transport.ts";
