@@ -34,6 +34,23 @@ export {
   reservationEvidenceSchema,
 } from "./evidence.ts";
 export {
+  type ArtifactType,
+  type Attested,
+  type CommitPayload,
+  type DecidePayload,
+  type ErrorPayload,
+  type EvidenceEndpoint,
+  type EvidenceEnvelope,
+  type EvidencePayload,
+  type ReleasePayload,
+  type ReservePayload,
+  artifactTypes,
+  evidenceEndpoints,
+  evidenceEnvelopeSchema,
+  evidencePayloadSchema,
+  evidenceSchemaVersion,
+} from "./evidence-envelope.ts";
+export {
   type ReservationExtendRequest,
   type ReservationExtendResponse,
   reservationExtendRequestSchema,
