@@ -7,7 +7,7 @@ const caps = (members: Record<string, unknown>): Cap[] =>
   Object.entries(members).map(([name, value]) => ({ name, value }));
 
 describe("Cycles study §9 #32: isToolAllowed", () => {
-  const names = fc.array(fc.constantFrom("web.search", "web.fetch", "db.write"), { maxLength: 3 });
+  const names = fc.array(fc.constantFrom<string>("web.search", "web.fetch", "db.write"), { maxLength: 3 });
 
   it("a non-empty allowlist decides alone, else all but the denied (law)", () => {
     fc.assert(
