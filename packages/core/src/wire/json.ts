@@ -34,14 +34,24 @@ function reviveInteger(_key: string, value: unknown, context?: { readonly source
  * @throws TypeError for a value JSON cannot hold: NaN, an infinity, a function, a symbol, a cycle.
  */
 export function stringifyJson(value: unknown): string {
-  return write(value, new Set()) ?? "null";
+  return write(value, 0) ?? "null";
+}
+
+/** Deeper than anything a wire carries; beyond it a value is taken to contain itself. */
+const deepest = 512;
+
+/** Characters that do not stand between quotes as they are: quote, backslash, controls, lone surrogates. */
+const escaped = /["\\\p{Cc}\p{Cs}]/u;
+
+function quote(text: string): string {
+  return escaped.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
 /** `undefined` where `JSON.stringify` leaves a member out. */
-function write(value: unknown, ancestors: Set<object>): string | undefined {
+function write(value: unknown, depth: number): string | undefined {
   switch (typeof value) {
     case "string":
-      return JSON.stringify(value);
+      return quote(value);
     case "bigint":
       return value.toString();
     case "boolean":
@@ -52,27 +62,27 @@ function write(value: unknown, ancestors: Set<object>): string | undefined {
     case "undefined":
       return undefined;
     case "object":
-      return value === null ? "null" : writeObject(value, ancestors);
+      return value === null ? "null" : writeObject(value, depth);
     default:
       throw new TypeError(`A ${typeof value} cannot be written as JSON.`);
   }
 }
 
-function writeObject(value: object, ancestors: Set<object>): string | undefined {
-  if ("toJSON" in value && typeof value.toJSON === "function") return write(value.toJSON(), ancestors);
-  if (ancestors.has(value)) throw new TypeError("A value that contains itself cannot be written as JSON.");
-  ancestors.add(value);
+function writeObject(value: object, depth: number): string | undefined {
+  if (depth > deepest) {
+    throw new TypeError(`A value that contains itself, or is nested over ${deepest} deep, cannot be written as JSON.`);
+  }
+  if ("toJSON" in value && typeof value.toJSON === "function") return write(value.toJSON(), depth + 1);
   let text = "";
   if (Array.isArray(value)) {
-    for (const item of value) text += `${text && ","}${write(item, ancestors) ?? "null"}`;
-    text = `[${text}]`;
-  } else {
-    for (const [key, member] of Object.entries(value)) {
-      const written = write(member, ancestors);
-      if (written !== undefined) text += `${text && ","}${JSON.stringify(key)}:${written}`;
-    }
-    text = `{${text}}`;
+    for (const item of value) text += `${text && ","}${write(item, depth + 1) ?? "null"}`;
+    return `[${text}]`;
   }
-  ancestors.delete(value);
-  return text;
+  const members = value as Readonly<Record<string, unknown>>;
+  for (const key of Object.keys(members)) {
+    const written = write(members[key], depth + 1);
+    if (written === undefined) continue;
+    text += `${text && ","}${quote(key)}:${written}`;
+  }
+  return `{${text}}`;
 }
