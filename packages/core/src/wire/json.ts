@@ -38,7 +38,7 @@ export function stringifyJson(value: unknown): string {
 }
 
 /** Deeper than anything a wire carries; beyond it a value is taken to contain itself. */
-const deepest = 512;
+const deepest = 500;
 
 /** Characters that do not stand between quotes as they are: quote, backslash, controls, lone surrogates. */
 const escaped = /["\\\p{Cc}\p{Cs}]/u;

@@ -72,6 +72,10 @@ describe("stringifyJson", () => {
     expect(stringifyJson(odd)).toBe(JSON.stringify(odd));
   });
 
+  it("writes a hole in a list as null", () => {
+    expect(stringifyJson(Array.from({ length: 1 }).concat(Array(1)))).toBe("[null,null]");
+  });
+
   it("refuses a value that contains itself, at once", () => {
     const knot: Record<string, unknown> = {};
     Object.assign(knot, { left: knot, right: [knot] });
