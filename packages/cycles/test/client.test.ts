@@ -361,7 +361,9 @@ describe("calls", () => {
     const stub = await startStub((_request, count) => ({ body: allow, headers: limits[count - 1] ?? {} }));
     const client = clientAt(stub.url);
     const read = async (): Promise<unknown> => metadataOf(await client.createReservation(reserve));
-    expect(await read()).toMatchObject({ tenant: "acme" });
+    const unlimited = await read();
+    expect(unlimited).toMatchObject({ tenant: "acme" });
+    expect(unlimited).not.toHaveProperty("rateLimit");
     expect(await read()).toMatchObject({ rateLimit: { remaining: 0, reset: 1_900_000_000 } });
     expect(await read()).not.toHaveProperty("rateLimit");
   });

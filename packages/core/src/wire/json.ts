@@ -47,23 +47,30 @@ function reviveInteger(_key: string, value: unknown, context?: { readonly source
   return integerToken.test(context.source) ? BigInt(context.source) : value;
 }
 
-/** No message of these protocols nests deeper; a value that contains itself does. */
-const deepest = 500;
-
 /**
  * Writes JSON with every bigint as a plain integer literal. Otherwise as `JSON.stringify`: `undefined` members are
  * left out, `toJSON` is honoured.
- * @throws TypeError for a value JSON cannot hold: NaN, an infinity, a function, a symbol, a value that contains itself.
+ * @throws TypeError for a value JSON cannot hold: NaN, an infinity, a function, a symbol, a cycle.
  */
 export function stringifyJson(value: unknown): string {
   return write(value, 0) ?? "null";
+}
+
+/** Deeper than anything a wire carries; beyond it a value is taken to contain itself. */
+const deepest = 500;
+
+/** Characters that do not stand between quotes as they are: quote, backslash, controls, lone surrogates. */
+const escaped = /["\\\p{Cc}\p{Cs}]/u;
+
+function quote(text: string): string {
+  return escaped.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
 /** `undefined` where `JSON.stringify` leaves a member out. */
 function write(value: unknown, depth: number): string | undefined {
   switch (typeof value) {
     case "string":
-      return JSON.stringify(value);
+      return quote(value);
     case "bigint":
       return value.toString();
     case "boolean":
@@ -74,26 +81,27 @@ function write(value: unknown, depth: number): string | undefined {
     case "undefined":
       return undefined;
     case "object":
-      return value === null ? "null" : writeObject(value, depth + 1);
+      return value === null ? "null" : writeObject(value, depth);
     default:
       throw new TypeError(`A ${typeof value} cannot be written as JSON.`);
   }
 }
 
 function writeObject(value: object, depth: number): string | undefined {
-  if (depth > deepest)
-    throw new TypeError("A value that contains itself, or nests too deep, cannot be written as JSON.");
-  if ("toJSON" in value && typeof value.toJSON === "function") return write(value.toJSON(), depth);
-  if (Array.isArray(value)) return `[${value.map((item) => write(item, depth) ?? "null").join(",")}]`;
+  if (depth > deepest) {
+    throw new TypeError(`A value that contains itself, or is nested over ${deepest} deep, cannot be written as JSON.`);
+  }
+  if ("toJSON" in value && typeof value.toJSON === "function") return write(value.toJSON(), depth + 1);
   let text = "";
-  for (const key of Object.keys(value)) {
-    const written = write((value as Readonly<Record<string, unknown>>)[key], depth);
-    if (written !== undefined) text += `${text === "" ? "" : ","}${writeKey(key)}:${written}`;
+  if (Array.isArray(value)) {
+    for (const item of value) text += `${text && ","}${write(item, depth + 1) ?? "null"}`;
+    return `[${text}]`;
+  }
+  const members = value as Readonly<Record<string, unknown>>;
+  for (const key of Object.keys(members)) {
+    const written = write(members[key], depth + 1);
+    if (written === undefined) continue;
+    text += `${text && ","}${quote(key)}:${written}`;
   }
   return `{${text}}`;
-}
-
-/** Most keys are plain words, which need no escaping. */
-function writeKey(key: string): string {
-  return /^\w+$/.test(key) ? `"${key}"` : JSON.stringify(key);
 }

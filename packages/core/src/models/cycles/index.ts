@@ -19,6 +19,7 @@ export {
   decisionResponseSchema,
   idempotencyKeySchema,
 } from "./decision.ts";
+export { type EmittedEvent, type EventActor, emittedEventSchema } from "./emitted-event.ts";
 export { type ErrorCode, type ErrorResponse, errorCodes, errorResponseSchema } from "./error.ts";
 export {
   type EventCreateRequest,
