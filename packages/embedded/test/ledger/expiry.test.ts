@@ -109,7 +109,9 @@ describe("ExpiryQueue", () => {
             queue.remove(entry);
           }
           expect(queue.size).toBe(inside.length);
-          expect(queue.first()?.dueAtMs).toBe(inside.length === 0 ? undefined : Math.min(...inside.map((e) => e.dueAtMs)));
+          expect(queue.first()?.dueAtMs).toBe(
+            inside.length === 0 ? undefined : Math.min(...inside.map((e) => e.dueAtMs)),
+          );
         }
       }),
     );

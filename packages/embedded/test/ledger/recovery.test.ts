@@ -17,7 +17,12 @@ describe("a ledger over a store", () => {
     const reserve = { tenant: "acme", subject: scope, action, estimate: tokens(100), metadata: { note: "n" } };
     const active = ledger.reserve({ ...reserve, idempotencyKey: "a" });
     const done = ledger.reserve({ ...reserve, idempotencyKey: "b" });
-    const commit = { tenant: "acme", reservationId: done.reservation?.id ?? "", idempotencyKey: "c", actual: tokens(60) };
+    const commit = {
+      tenant: "acme",
+      reservationId: done.reservation?.id ?? "",
+      idempotencyKey: "c",
+      actual: tokens(60),
+    };
     const committed = ledger.commit({ ...commit, metadata: { late: true } });
     const event = { tenant: "acme", idempotencyKey: "e", subject: scope, action, actual: tokens(7) };
     const booked = ledger.recordEvent(event);
