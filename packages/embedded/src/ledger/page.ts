@@ -44,8 +44,10 @@ export function pageOf<Row>(
   return { rows: cut.map(({ row }) => row), nextCursor };
 }
 
+/** By relation only: a bigint that went through a cursor comes back as a number, which is never identical to it. */
 function compare([value, identity]: Position, [otherValue, otherIdentity]: Position): number {
-  if (value !== otherValue) return value < otherValue ? -1 : 1;
+  if (value < otherValue) return -1;
+  if (value > otherValue) return 1;
   if (identity === otherIdentity) return 0;
   return identity < otherIdentity ? -1 : 1;
 }
