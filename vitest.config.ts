@@ -11,7 +11,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: "unit",
-          include: ["packages/*/test/**/*.test.ts", "test/{architecture,conformance}/**/*.test.ts"],
+          include: ["packages/*/test/**/*.test.ts", "test/{architecture,conformance,docs}/**/*.test.ts"],
           testTimeout: 20_000,
         },
       },

@@ -3,6 +3,7 @@ import {
   type Attempt,
   type CallOptions,
   type Cap,
+  type Clock,
   type Decision,
   DeniedError,
   type Environment,
@@ -51,7 +52,7 @@ export class CyclesAuthority implements SpendAuthority {
   readonly dedupeHorizonMs: Readonly<Record<string, number>> = horizons;
   /** Base URL and tenant: settlements recorded under one are never replayed under another. */
   readonly target: string;
-  readonly environment: Environment;
+  readonly environment: Environment & { readonly clock: Clock };
   readonly client: CyclesClient;
   readonly #defaults: RequestDefaults;
 
@@ -60,7 +61,7 @@ export class CyclesAuthority implements SpendAuthority {
     const { terms = {}, ttlMs = 30_000, ...environment } = options;
     this.client = "connection" in client ? client : new CyclesClient(client);
     const { baseUrl, subject, clock } = this.client.connection.options;
-    this.environment = { clock, ...environment };
+    this.environment = { ...environment, clock: environment.clock ?? clock };
     this.target = subject?.tenant === undefined ? baseUrl : `${baseUrl}#tenant=${subject.tenant}`;
     this.#defaults = { subject, ...checkDefaults(ttlMs, terms) };
   }
@@ -152,7 +153,7 @@ export class CyclesAuthority implements SpendAuthority {
     if (isFinal(error)) return { rejected: error };
     const { retryAfterMs } = error;
     if (retryAfterMs === undefined) return { retry: error };
-    return { retry: error, notBeforeMs: this.client.connection.options.clock.now() + retryAfterMs };
+    return { retry: error, notBeforeMs: this.environment.clock.now() + retryAfterMs };
   }
 }
 

@@ -28,17 +28,20 @@ function reviveInteger(_key: string, value: unknown, context?: { readonly source
   return integerToken.test(context.source) ? BigInt(context.source) : value;
 }
 
+/** No message of these protocols nests deeper; a value that contains itself does. */
+const deepest = 500;
+
 /**
  * Writes JSON with every bigint as a plain integer literal. Otherwise as `JSON.stringify`: `undefined` members are
  * left out, `toJSON` is honoured.
- * @throws TypeError for a value JSON cannot hold: NaN, an infinity, a function, a symbol, a cycle.
+ * @throws TypeError for a value JSON cannot hold: NaN, an infinity, a function, a symbol, a value that contains itself.
  */
 export function stringifyJson(value: unknown): string {
-  return write(value, new Set()) ?? "null";
+  return write(value, 0) ?? "null";
 }
 
 /** `undefined` where `JSON.stringify` leaves a member out. */
-function write(value: unknown, ancestors: Set<object>): string | undefined {
+function write(value: unknown, depth: number): string | undefined {
   switch (typeof value) {
     case "string":
       return JSON.stringify(value);
@@ -52,27 +55,26 @@ function write(value: unknown, ancestors: Set<object>): string | undefined {
     case "undefined":
       return undefined;
     case "object":
-      return value === null ? "null" : writeObject(value, ancestors);
+      return value === null ? "null" : writeObject(value, depth + 1);
     default:
       throw new TypeError(`A ${typeof value} cannot be written as JSON.`);
   }
 }
 
-function writeObject(value: object, ancestors: Set<object>): string | undefined {
-  if ("toJSON" in value && typeof value.toJSON === "function") return write(value.toJSON(), ancestors);
-  if (ancestors.has(value)) throw new TypeError("A value that contains itself cannot be written as JSON.");
-  ancestors.add(value);
+function writeObject(value: object, depth: number): string | undefined {
+  if (depth > deepest)
+    throw new TypeError("A value that contains itself, or nests too deep, cannot be written as JSON.");
+  if ("toJSON" in value && typeof value.toJSON === "function") return write(value.toJSON(), depth);
+  if (Array.isArray(value)) return `[${value.map((item) => write(item, depth) ?? "null").join(",")}]`;
   let text = "";
-  if (Array.isArray(value)) {
-    for (const item of value) text += `${text && ","}${write(item, ancestors) ?? "null"}`;
-    text = `[${text}]`;
-  } else {
-    for (const [key, member] of Object.entries(value)) {
-      const written = write(member, ancestors);
-      if (written !== undefined) text += `${text && ","}${JSON.stringify(key)}:${written}`;
-    }
-    text = `{${text}}`;
+  for (const key of Object.keys(value)) {
+    const written = write((value as Readonly<Record<string, unknown>>)[key], depth);
+    if (written !== undefined) text += `${text === "" ? "" : ","}${writeKey(key)}:${written}`;
   }
-  ancestors.delete(value);
-  return text;
+  return `{${text}}`;
+}
+
+/** Most keys are plain words, which need no escaping. */
+function writeKey(key: string): string {
+  return /^\w+$/.test(key) ? `"${key}"` : JSON.stringify(key);
 }
