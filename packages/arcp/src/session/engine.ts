@@ -257,6 +257,7 @@ export class SessionEngine {
         this.#started = true;
       },
       down: () => {
+        this.#farewell?.(true);
         this.#acknowledger.stop();
         this.#recovery.down();
         for (const request of this.#ledger.shut()) {
