@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { ProtocolError } from "@imprest/core";
+import type { ManualClock, ProtocolError } from "@imprest/core";
 import { arcpFeatures } from "@imprest/core/models/arcp";
 import { type AgentContext, type ArcpRuntimeOptions } from "../../src/runtime/index.ts";
-import { createRuntime, type FakeClock, RawClient, settle } from "./support.ts";
+import { createRuntime, RawClient, settle } from "./support.ts";
 
 /** The code that a call is refused with, or "ok". */
 async function codeOf(call: Promise<unknown>): Promise<string> {
@@ -16,7 +16,7 @@ async function codeOf(call: Promise<unknown>): Promise<string> {
 
 /** Runs one agent under one lease; returns the client after its end. */
 async function run(
-  agent: (context: AgentContext, clock: FakeClock) => unknown,
+  agent: (context: AgentContext, clock: ManualClock) => unknown,
   submit: Record<string, unknown>,
   options: Partial<ArcpRuntimeOptions> = {},
 ): Promise<{ client: RawClient; result: unknown; end: Record<string, unknown> }> {
@@ -234,7 +234,7 @@ describe("expiry (ARCP §9.5)", () => {
       async (context, clock) => {
         await context.callTool("search");
         // The wall clock is set back: the lease runs on a clock that nobody sets.
-        clock.wallMs -= 3_600_000;
+        clock.jump(-3_600_000);
         void clock.advance(60_000);
         await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
         return codeOf(context.callTool("search"));
