@@ -15,6 +15,8 @@ export class Jobs {
   readonly #keys = new Map<string, KeyedSubmit>();
   readonly #finished = new Map<Job, { readonly timer: Timer; readonly key: string | undefined }>();
 
+  #closed = false;
+
   constructor(settings: RuntimeSettings) {
     this.#settings = settings;
   }
@@ -55,15 +57,17 @@ export class Jobs {
     return { job, isNew: true };
   }
 
-  /** Lets every job stop at once. */
+  /** Stops every job; what has ended is kept no longer. */
   stopAll(stop: (job: Job) => void): void {
+    this.#closed = true;
     for (const job of this.#jobs.values()) {
       if (!isTerminalStatus(job.status)) stop(job);
     }
-    for (const { timer } of this.#finished.values()) timer.clear();
+    for (const job of this.#finished.keys()) this.#forget(job);
   }
 
   #retire(job: Job, key: string | undefined): void {
+    if (this.#closed) return;
     const { clock, dialect, jobRetentionMs, maxFinishedJobs } = this.#settings;
     const timer = clock.setTimer(() => this.#forget(job), jobRetentionMs);
     this.#finished.set(job, { timer, key });

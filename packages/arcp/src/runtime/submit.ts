@@ -46,9 +46,9 @@ async function createJob(
   traceId: string | undefined,
 ): Promise<Job> {
   const { settings } = core;
+  refuseUnnegotiated(settings, session, request);
   const agent = core.agents.resolve(request.agent);
   const lease = request.lease_request ?? {};
-  refuseUnnegotiated(settings, session, request);
   refuseLease(settings, lease, request.lease_constraints?.expires_at);
   refuseCrowd(settings, session);
   const limits = budgetLimits(lease[Capability.costBudget] ?? []);
