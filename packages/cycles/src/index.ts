@@ -1,3 +1,4 @@
+export type { ApiKeySource } from "@imprest/core";
 export { CyclesAuthority, type CyclesAuthorityOptions } from "./authority.ts";
 export { CyclesClient, type DryRunResponse, type Unkeyed, type WriteOptions } from "./client.ts";
 export { CyclesConnection, type Operation, type Write } from "./connection.ts";
@@ -35,12 +36,6 @@ export {
   withReservationStream,
 } from "./guard.ts";
 export { type RateLimit, type ResponseMetadata, metadataOf } from "./metadata.ts";
-export {
-  type ApiKeySource,
-  type CyclesClientOptions,
-  type EnvironmentVariables,
-  type ResolvedOptions,
-  fromEnv,
-} from "./options.ts";
+export { type CyclesClientOptions, type EnvironmentVariables, type ResolvedOptions, fromEnv } from "./options.ts";
 export { type Page, Pages } from "./pages.ts";
 export type { CyclesTerms } from "./request.ts";
