@@ -1,4 +1,5 @@
 import {
+  type Action,
   type Amount,
   type Cap,
   type Metadata,
