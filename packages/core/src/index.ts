@@ -85,6 +85,8 @@ export {
   systemRandom,
   utf8,
 } from "./platform/index.ts";
+export { type PriceTable, type TokenPrices, createPriceTable } from "./prices/price-table.ts";
+export { type TokenUsage, tokenUsage } from "./prices/token-usage.ts";
 export { type RecordStore, type RecordValue, type StoredRecord, memoryRecordStore } from "./records/index.ts";
 export {
   type Action,

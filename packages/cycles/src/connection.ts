@@ -87,8 +87,12 @@ export class CyclesConnection {
     return {
       key: () => key,
       transport: async (request, limits) => {
-        key = typeof apiKey === "function" ? await apiKey() : apiKey;
-        limits.signal.throwIfAborted();
+        if (typeof apiKey === "function") {
+          key = await apiKey();
+          limits.throwIfAborted();
+        } else {
+          key = apiKey;
+        }
         const headers = { ...request.headers, "x-cycles-api-key": key.reveal() };
         return transport({ ...request, headers }, limits);
       },

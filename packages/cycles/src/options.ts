@@ -67,7 +67,7 @@ const known: ReadonlySet<string> = new Set<keyof CyclesClientOptions>([
 export function resolveOptions(options: CyclesClientOptions): ResolvedOptions {
   const unknown = Object.keys(options).filter((name) => !known.has(name));
   if (unknown.length > 0) throw new ConfigurationError(`There is no option ${unknown.join(", ")}; remove it.`);
-  const isBrowser = "document" in globalThis && "window" in globalThis;
+  const isBrowser = runsInBrowser();
   if (isBrowser && options.allowBrowserCredentials !== true) {
     throw new ConfigurationError(
       "In a browser every visitor can read the API key. Call from a server, or set allowBrowserCredentials: true.",
@@ -84,6 +84,15 @@ export function resolveOptions(options: CyclesClientOptions): ResolvedOptions {
     clock: options.clock ?? systemClock,
     isBrowser,
   });
+}
+
+/** A page or a worker of one. Node, Deno, Bun and Cloudflare Workers name themselves in `navigator.userAgent`. */
+function runsInBrowser(): boolean {
+  const { document, navigator } = globalThis as {
+    readonly document?: unknown;
+    readonly navigator?: { readonly userAgent?: string };
+  };
+  return document !== undefined || (navigator?.userAgent?.startsWith("Mozilla/") ?? false);
 }
 
 /** Where the variables come from: `process.env`, or an object like it (the bindings of a Worker). */

@@ -76,7 +76,7 @@ export class BudgetCounters {
 
   #least(currency: string, read: (counters: BudgetCounters, limit: bigint) => bigint): bigint | undefined {
     const limit = this.#limits.get(currency);
-    const above = this.#parent?.#least(currency, read);
+    const above = this.#parent === undefined ? undefined : this.#parent.#least(currency, read);
     if (limit === undefined) return above;
     const own = read(this, limit);
     return above !== undefined && above < own ? above : own;
@@ -85,6 +85,6 @@ export class BudgetCounters {
   #add(currency: string, units: bigint, ledger: (counters: BudgetCounters) => Map<string, bigint>): void {
     const entries = ledger(this);
     entries.set(currency, (entries.get(currency) ?? 0n) + units);
-    this.#parent?.#add(currency, units, ledger);
+    if (this.#parent !== undefined) this.#parent.#add(currency, units, ledger);
   }
 }

@@ -1,5 +1,6 @@
 import { ValidationError } from "@imprest/core";
-import { Capability, type LeaseGrants } from "./capability.ts";
+import type { WireLease } from "@imprest/core/models/arcp";
+import { Capability } from "./capability.ts";
 import { leaseIssues } from "./validate-lease.ts";
 
 /** What a job may do, in words. Absent means nothing of the kind. */
@@ -19,7 +20,7 @@ export interface LeaseDescription {
   /** Ceilings such as `"USD:5.00"`. */
   readonly budget?: readonly string[] | undefined;
   /** `x-vendor.<vendor>.<capability>`, by its whole name. */
-  readonly vendor?: LeaseGrants | undefined;
+  readonly vendor?: WireLease | undefined;
 }
 
 const capabilityOf = {

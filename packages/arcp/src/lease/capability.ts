@@ -1,8 +1,6 @@
+import { type WireLease, leaseNamespaces } from "@imprest/core/models/arcp";
 import { canonicalPath, canonicalPathPattern, canonicalUrl, canonicalUrlPattern } from "./canonical.ts";
 import { globCovers, matchesGlob } from "./glob.ts";
-
-/** The grants of a lease: patterns by capability (ARCP §9.2), as `lease_request` and `lease` carry them. */
-export type LeaseGrants = Readonly<Record<string, readonly string[]>>;
 
 /** The reserved capability names (ARCP §9.2). */
 export const Capability: {
@@ -23,7 +21,7 @@ export const Capability: {
   modelUse: "model.use",
 };
 
-const reserved: ReadonlySet<string> = new Set(Object.values(Capability));
+const reserved: ReadonlySet<string> = new Set(leaseNamespaces);
 const vendorCapability = /^x-vendor\.[a-z0-9_-]+\.[a-z0-9_.-]+$/i;
 
 /** Whether a lease may name it: a reserved name, or `x-vendor.<vendor>.<capability>`. */
@@ -52,7 +50,7 @@ export function canonicalPattern(capability: string, pattern: string): string | 
  * Whether the lease covers an operation (ARCP §9.1, §9.3): the capability is granted and one of its patterns matches
  * the canonical target. A name of an agent matches with and without its version. Budget and expiry are asked elsewhere.
  */
-export function leasePermits(lease: LeaseGrants, capability: string, target: string): boolean {
+export function leasePermits(lease: WireLease, capability: string, target: string): boolean {
   const canonical = canonicalTarget(capability, target);
   if (canonical === undefined || !Object.hasOwn(lease, capability)) return false;
   return (lease[capability] ?? []).some((pattern) => patternPermits(capability, pattern, canonical));

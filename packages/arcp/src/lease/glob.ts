@@ -30,7 +30,8 @@ function segmentCovers(parent: string, child: string): boolean {
 }
 
 const sameCharacter = (pattern: string, character: string): boolean => pattern === character;
-const sameLiteral = (pattern: string, character: string): boolean => character !== anyCharacters && pattern === character;
+const sameLiteral = (pattern: string, character: string): boolean =>
+  character !== anyCharacters && pattern === character;
 
 /**
  * Matches a sequence against one that holds wildcards, by falling back to the last wildcard only: a later one can take

@@ -5,7 +5,6 @@ export { type LeaseDescription, buildLease } from "./build-lease.ts";
 export { canonicalPath, canonicalPathPattern, canonicalUrl, canonicalUrlPattern } from "./canonical.ts";
 export {
   Capability,
-  type LeaseGrants,
   canonicalPattern,
   canonicalTarget,
   isCapability,
@@ -25,4 +24,4 @@ export {
   parseBudgetAmount,
   parseMoney,
 } from "./money.ts";
-export { type LeaseConstraints, leaseIssues, parseExpiry } from "./validate-lease.ts";
+export { leaseIssues, parseExpiry } from "./validate-lease.ts";

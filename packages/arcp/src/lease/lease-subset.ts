@@ -1,10 +1,11 @@
+import type { WireLease } from "@imprest/core/models/arcp";
 import type { BudgetCounters } from "./budget-counters.ts";
-import { Capability, type LeaseGrants, patternCovers } from "./capability.ts";
+import { Capability, patternCovers } from "./capability.ts";
 import { budgetLimits, formatMoney } from "./money.ts";
 
 /** The authority that a job has to give away. */
 export interface DelegatingAuthority {
-  readonly lease: LeaseGrants;
+  readonly lease: WireLease;
   readonly budget: BudgetCounters;
   /** Epoch milliseconds. */
   readonly expiresAtMs?: number | undefined;
@@ -12,7 +13,7 @@ export interface DelegatingAuthority {
 
 /** The authority that a delegated job asks for. */
 export interface DelegatedAuthority {
-  readonly lease: LeaseGrants;
+  readonly lease: WireLease;
   /** Epoch milliseconds. */
   readonly expiresAtMs?: number | undefined;
 }

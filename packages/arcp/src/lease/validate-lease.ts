@@ -1,11 +1,7 @@
 import type { ValidationIssue } from "@imprest/core";
-import { Capability, canonicalPattern, isCapability, type LeaseGrants } from "./capability.ts";
+import type { LeaseConstraints, WireLease } from "@imprest/core/models/arcp";
+import { Capability, canonicalPattern, isCapability } from "./capability.ts";
 import { parseBudgetAmount } from "./money.ts";
-
-/** `lease_constraints` (ARCP §9.5). */
-export interface LeaseConstraints {
-  readonly expires_at?: string | undefined;
-}
 
 const longestPattern = 1024;
 const mostPatterns = 1000;
@@ -17,7 +13,7 @@ const mostCapabilities = 64;
  * @param nowMs epoch milliseconds that `expires_at` must lie after.
  */
 export function leaseIssues(
-  lease: LeaseGrants,
+  lease: WireLease,
   constraints: LeaseConstraints | undefined,
   nowMs: number,
 ): ValidationIssue[] {

@@ -1,1 +1,18 @@
-export {};
+export { AgentContext } from "./agent-context.ts";
+export type { AgentFunction } from "./agents.ts";
+export type { Metric } from "./cost.ts";
+export type {
+  CredentialProvisioner,
+  CredentialRequest,
+  RevocationRequest,
+  UnrevocableCredential,
+} from "./credentials.ts";
+export type { DelegatedJob, Delegation } from "./delegate.ts";
+export type { DialectName } from "./dialect.ts";
+export { arcpFailure } from "./failure.ts";
+export type { JobCredential } from "./job.ts";
+export type { FetchFunction, FileAccess, ModelFunction, OperationContext, ToolFunction } from "./operations.ts";
+export type { ArcpRuntimeLimits, ArcpRuntimeOptions, Authenticate, Observation, SubscriptionAudit } from "./options.ts";
+export type { ResultWriter } from "./result-writer.ts";
+export { type ArcpRuntime, createArcpRuntime } from "./runtime.ts";
+export { type UpstreamErrorMapper, upstreamCodeOf } from "./upstream-error.ts";

@@ -119,7 +119,9 @@ function toInteger(value: bigint | number | string, field: string, remedy = "pas
   throw invalid(field, `"${shorten(value)}" is not a whole number; ${remedy}`);
 }
 
-function shorten(text: string): string {
+/** For messages; takes whatever a caller without types passed. */
+function shorten(value: unknown): string {
+  const text = String(value);
   return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }
 

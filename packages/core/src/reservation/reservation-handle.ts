@@ -24,14 +24,13 @@ export interface Lifeline {
 export class ReservationHandle implements Reservation {
   readonly idempotencyKey: string;
   readonly decision: Reservation["decision"];
-  readonly signal: AbortSignal;
   readonly tracker: SpendTracker;
   readonly grant: Grant;
   readonly #settler: Settler;
   readonly #options: ReservationOptions;
-  readonly #abort = new AbortController();
   readonly #settlement = createDeferred<Settlement>();
-  readonly #unlink: () => void;
+  #abort: AbortController | undefined;
+  #links: readonly (() => void)[] = [];
   #lifeline: Lifeline | undefined;
   #ending: { readonly intent: Intent | "abandon"; readonly done: Promise<Settlement> } | undefined;
   #leaseLost: Error | undefined;
@@ -47,17 +46,23 @@ export class ReservationHandle implements Reservation {
     this.idempotencyKey = idempotencyKey;
     this.decision = decision;
     this.tracker = new SpendTracker(grant.reserved);
-    this.signal = this.#abort.signal;
     this.#settler = settler;
     this.#options = options;
     // Somebody may never look at `settlement`; an abandoned reservation must not crash the process for it.
     this.#settlement.promise.catch(() => {});
-    const links = [options.signal, options.parent?.signal].map((signal) =>
-      onAbort(signal, () => this.#abort.abort(signal?.reason)),
-    );
-    this.#unlink = () => {
-      for (const unlink of links) unlink();
-    };
+  }
+
+  /** Made, and linked to the caller's and the parent's, when it is first read: many bodies never do. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      const abort = new AbortController();
+      this.#abort = abort;
+      const { signal, parent, leaseLoss } = this.#options;
+      if (this.#leaseLost && leaseLoss === "cancel") abort.abort(this.#leaseLost);
+      const sources = this.ended ? [] : [signal, parent?.signal];
+      this.#links = sources.map((source) => onAbort(source, () => abort.abort(source?.reason)));
+    }
+    return this.#abort.signal;
   }
 
   get id(): string {
@@ -94,7 +99,7 @@ export class ReservationHandle implements Reservation {
   /** The lease cannot be kept alive any longer (`leaseLoss` says what follows). */
   loseLease(error: Error): void {
     this.#leaseLost = error;
-    if (this.#options.leaseLoss === "cancel" && !this.ended) this.#abort.abort(error);
+    if (this.#options.leaseLoss === "cancel" && !this.ended) this.#abort?.abort(error);
   }
 
   spending(): void {
@@ -189,6 +194,12 @@ export class ReservationHandle implements Reservation {
     } catch {
       // A caller's listener must not turn a settled reservation into a failed one; the observer has the same news.
     }
+  }
+
+  /** No listener stays on the caller's signal once the end is decided. */
+  #unlink(): void {
+    for (const unlink of this.#links) unlink();
+    this.#links = [];
   }
 
   #refuseWhenEnded(what: string): void {

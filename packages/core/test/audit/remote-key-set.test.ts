@@ -134,7 +134,7 @@ describe("createRemoteKeySet", () => {
     const followed: string[] = [];
     const fetchLike: typeof fetch = async (input, init) => {
       followed.push(new Request(input).url);
-      expect(init?.redirect).not.toBe("follow");
+      expect(init).toMatchObject({ redirect: "manual", credentials: "omit" });
       return new Response(null, { status: 302, headers: { location: `${origin}/other` } });
     };
     const { keys } = setUp({ transport: createFetchTransport(fetchLike) });

@@ -19,6 +19,7 @@ export {
   decisionResponseSchema,
   idempotencyKeySchema,
 } from "./decision.ts";
+export { type EmittedEvent, type EventActor, emittedEventSchema } from "./emitted-event.ts";
 export { type ErrorCode, type ErrorResponse, errorCodes, errorResponseSchema } from "./error.ts";
 export {
   type EventCreateRequest,
@@ -32,6 +33,23 @@ export {
   evidenceRefSchema,
   reservationEvidenceSchema,
 } from "./evidence.ts";
+export {
+  type ArtifactType,
+  type Attested,
+  type CommitPayload,
+  type DecidePayload,
+  type ErrorPayload,
+  type EvidenceEndpoint,
+  type EvidenceEnvelope,
+  type EvidencePayload,
+  type ReleasePayload,
+  type ReservePayload,
+  artifactTypes,
+  evidenceEndpoints,
+  evidenceEnvelopeSchema,
+  evidencePayloadSchema,
+  evidenceSchemaVersion,
+} from "./evidence-envelope.ts";
 export {
   type ReservationExtendRequest,
   type ReservationExtendResponse,

@@ -1,0 +1,202 @@
+import { formatTraceparent, createTraceContext } from "@imprest/core";
+import type { ArtifactRefBody, ProgressBody, WireLease } from "@imprest/core/models/arcp";
+import { canonicalUrl } from "../lease/canonical.ts";
+import { formatMoney } from "../lease/money.ts";
+import { type Metric, reportMetric } from "./cost.ts";
+import { type DelegatedJob, type Delegation, delegate } from "./delegate.ts";
+import { arcpFailure } from "./failure.ts";
+import type { Job, JobCredential } from "./job.ts";
+import { authorize, callTool, fetchUrl, readFile, runOperation, useModel, writeFile } from "./operations.ts";
+import type { ResultWriter } from "./result-writer.ts";
+import type { RuntimeCore } from "./runtime-core.ts";
+
+/**
+ * What an agent works with: a method for each kind of event, and the operations that its lease covers. Awaiting a
+ * method waits for a client that is behind; what is sent after the job has ended is dropped.
+ */
+export class AgentContext {
+  /** Streams the result (ARCP §8.4); an agent that uses it returns nothing. */
+  readonly result: ResultWriter;
+  readonly #core: RuntimeCore;
+  readonly #job: Job;
+
+  constructor(core: RuntimeCore, job: Job, result: ResultWriter) {
+    this.#core = core;
+    this.#job = job;
+    this.result = result;
+  }
+
+  get jobId(): string {
+    return this.#job.id;
+  }
+
+  /** `name@version`. */
+  get agent(): string {
+    return this.#job.terms.agent;
+  }
+
+  get input(): unknown {
+    return this.#job.terms.input;
+  }
+
+  get principal(): string {
+    return this.#job.principal;
+  }
+
+  get lease(): WireLease {
+    return this.#job.terms.lease;
+  }
+
+  /** ISO 8601; absent when the lease does not expire. */
+  get expiresAt(): string | undefined {
+    return this.#job.terms.expiresAt;
+  }
+
+  /** Aborts when the job is to stop; its reason says why. */
+  get signal(): AbortSignal {
+    return this.#job.signal;
+  }
+
+  /** 32 hex digits, shared by the whole tree of jobs. */
+  get traceId(): string {
+    return this.#job.traceId;
+  }
+
+  /** W3C trace context of a fresh span, to hand on (ARCP §11). */
+  get traceparent(): string {
+    const parent = { traceId: this.#job.traceId, spanId: "", flags: "01" };
+    return formatTraceparent(createTraceContext(this.#core.settings.options.random, parent));
+  }
+
+  /** What is left of a budget as a plain decimal; `undefined` for a currency without a ceiling. */
+  remaining(currency: string): string | undefined {
+    const units = this.#job.terms.budget.remaining(currency);
+    return units === undefined ? undefined : formatMoney(units);
+  }
+
+  /** Keys for upstream services; `value` prints as `[redacted]`. */
+  get credentials(): readonly JobCredential[] {
+    return this.#job.credentials;
+  }
+
+  /** The credential whose endpoint covers `url`: it must not be presented anywhere else (ARCP §9.8.1). */
+  credentialFor(url: string): JobCredential | undefined {
+    const target = canonicalUrl(url);
+    if (target === undefined) return undefined;
+    return this.#job.credentials.find(({ endpoint }) => {
+      const base = canonicalUrl(endpoint);
+      return base !== undefined && (target === base || target.startsWith(base.endsWith("/") ? base : `${base}/`));
+    });
+  }
+
+  /** Asks the provisioner for a new value under the same id. @throws ProtocolError without provisioning. */
+  async rotateCredential(id: string): Promise<void> {
+    const { credentials } = this.#core;
+    if (credentials === undefined) throw arcpFailure("INVALID_REQUEST", "This runtime issues no credentials.");
+    await credentials.rotate(this.#job, id);
+  }
+
+  /** Levels: `trace debug info warn error critical`. */
+  async log(level: string, message: string, attributes?: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#job.emit("log", { level, message, ...(attributes === undefined ? {} : { attributes }) });
+  }
+
+  async thought(text: string): Promise<void> {
+    await this.#job.emit("thought", { text });
+  }
+
+  async status(phase: string, message?: string): Promise<void> {
+    await this.#job.emit("status", { phase, ...(message === undefined ? {} : { message }) });
+  }
+
+  /** @throws ProtocolError INVALID_REQUEST for a negative cost or a value that is no number; nothing is counted. */
+  metric(metric: Metric): Promise<void> {
+    const sent = (async () => reportMetric(this.#job, this.#core.settings, metric))();
+    // An agent that does not wait must not bring the process down with a refused metric.
+    sent.catch(() => {});
+    return sent;
+  }
+
+  async artifact(artifact: ArtifactRefBody): Promise<void> {
+    await this.#job.emit("artifact_ref", { ...artifact });
+  }
+
+  /**
+   * Not sent to a client that did not negotiate `progress`.
+   * @throws ProtocolError INVALID_REQUEST for a negative number, or `current` above `total`.
+   */
+  async progress(progress: ProgressBody): Promise<void> {
+    const { current, total } = progress;
+    if (!(current >= 0) || (total !== undefined && !(total >= current))) {
+      throw arcpFailure("INVALID_REQUEST", "progress needs 0 <= current <= total (ARCP §8.2.1).");
+    }
+    const { progressNeedsFeature } = this.#core.settings.dialect;
+    if (progressNeedsFeature && [...this.#job.submitters].some(({ features }) => !features.has("progress"))) {
+      throw arcpFailure("INVALID_REQUEST", "Cannot emit progress event without negotiated 'progress' feature");
+    }
+    await this.#job.emit("progress", { ...progress }, { feature: "progress" });
+  }
+
+  /** An event of a vendor's own kind, `x-vendor.<vendor>.<name>`. @throws ProtocolError INVALID_REQUEST for another. */
+  async vendor(kind: string, body: Readonly<Record<string, unknown>>): Promise<void> {
+    if (!kind.startsWith("x-vendor.")) throw arcpFailure("INVALID_REQUEST", "A vendor's kind begins with x-vendor.");
+    await this.#job.emit(kind, body);
+  }
+
+  /**
+   * Calls a registered tool, between a `tool_call` and a `tool_result`. @throws ProtocolError PERMISSION_DENIED,
+   * BUDGET_EXHAUSTED or LEASE_EXPIRED when the lease does not cover it; whatever the tool throws.
+   */
+  callTool(name: string, args?: unknown): Promise<unknown> {
+    return callTool(this.#job, this.#core.settings, name, args);
+  }
+
+  /**
+   * Runs a tool of the agent's own under the lease's `tool.call`, as `callTool` runs a registered one.
+   * @throws as `callTool`.
+   */
+  withTool<Value>(name: string, args: unknown, run: () => Value | Promise<Value>): Promise<Value> {
+    return runOperation(this.#job, this.#core.settings, {
+      capability: "tool.call",
+      target: name,
+      tool: name,
+      args: args ?? {},
+      run,
+      shown: (value) => value,
+    });
+  }
+
+  /** Reads a file that `fs.read` covers. @throws as `callTool`. */
+  readFile(path: string): Promise<Uint8Array> {
+    return readFile(this.#job, this.#core.settings, path);
+  }
+
+  /** Writes a file that `fs.write` covers. @throws as `callTool`. */
+  writeFile(path: string, bytes: Uint8Array): Promise<void> {
+    return writeFile(this.#job, this.#core.settings, path, bytes);
+  }
+
+  /** Fetches a URL that `net.fetch` covers; a redirect is returned, not followed. @throws as `callTool`. */
+  fetch(url: string, init?: RequestInit): Promise<Response> {
+    return fetchUrl(this.#job, this.#core.settings, url, init);
+  }
+
+  /** Calls a model that `model.use` covers. @throws as `callTool`. */
+  useModel(model: string, input: unknown): Promise<unknown> {
+    return useModel(this.#job, this.#core.settings, model, input);
+  }
+
+  /** Checks the lease for an operation of a vendor's capability, without events. @throws as `callTool`. */
+  authorize(capability: string, target: string): void {
+    authorize(this.#job, this.#core.settings, capability, target);
+  }
+
+  /**
+   * Hands work to another agent under a part of this job's lease (ARCP §10).
+   * @throws ProtocolError LEASE_SUBSET_VIOLATION, PERMISSION_DENIED, BUDGET_EXHAUSTED, LEASE_EXPIRED or
+   * AGENT_NOT_AVAILABLE; each is a `tool_result` on this job first.
+   */
+  delegate(delegation: Delegation): Promise<DelegatedJob> {
+    return delegate(this.#core, this.#job, delegation);
+  }
+}

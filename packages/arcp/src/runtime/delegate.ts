@@ -1,0 +1,171 @@
+import type { WireLease } from "@imprest/core/models/arcp";
+import { BudgetCounters } from "../lease/budget-counters.ts";
+import { Capability } from "../lease/capability.ts";
+import { earlierExpiry, subsetViolations } from "../lease/lease-subset.ts";
+import { budgetLimits } from "../lease/money.ts";
+import { parseExpiry } from "../lease/validate-lease.ts";
+import { acceptedPayload } from "./accepted.ts";
+import { arcpFailure, toWireFailure } from "./failure.ts";
+import { Job, type JobOutcome } from "./job.ts";
+import { runJob } from "./job-runner.ts";
+import { authorize } from "./operations.ts";
+import type { RuntimeCore } from "./runtime-core.ts";
+import type { RuntimeSession } from "./session.ts";
+import { expiryOf, provision, refuseCrowd, refuseLease } from "./submit.ts";
+
+/** Work for another agent. */
+export interface Delegation {
+  /** `name` or `name@version`. */
+  readonly agent: string;
+  readonly input?: unknown;
+  /** A part of the delegating job's lease; absent: none of it. Without `cost.budget` the delegating job's counts. */
+  readonly lease?: WireLease | undefined;
+  /** ISO 8601 with `Z`; the earlier of it and the delegating lease's holds. */
+  readonly expiresAt?: string | undefined;
+  readonly maxRuntimeMs?: number | undefined;
+}
+
+/** A job that works for another. */
+export interface DelegatedJob {
+  readonly id: string;
+  readonly agent: string;
+  /** What it returned inline. @throws ProtocolError with the failure that it ended with. */
+  result(): Promise<unknown>;
+  cancel(reason?: string): void;
+}
+
+/** Starts a job under a part of `parent`'s authority (ARCP §9.4, §10). @throws ProtocolError with the refusal. */
+export async function delegate(core: RuntimeCore, parent: Job, delegation: Delegation): Promise<DelegatedJob> {
+  const { settings } = core;
+  const delegateId = settings.identifiers.next("del");
+  const childId = settings.identifiers.next("job");
+  const { agent, input, lease, expiresAt } = delegation;
+  await parent.emit("delegate", {
+    delegate_id: delegateId,
+    child_job_id: childId,
+    agent,
+    input,
+    ...(lease === undefined ? {} : { lease_request: lease }),
+    ...(expiresAt === undefined ? {} : { lease_constraints: { expires_at: expiresAt } }),
+  });
+  try {
+    const child = await createChild(core, parent, delegation, { childId, delegateId });
+    return handleOf(core, child);
+  } catch (error) {
+    await parent.emit("tool_result", { call_id: delegateId, error: toWireFailure(error) });
+    throw error;
+  }
+}
+
+async function createChild(
+  core: RuntimeCore,
+  parent: Job,
+  delegation: Delegation,
+  { childId, delegateId }: { readonly childId: string; readonly delegateId: string },
+): Promise<Job> {
+  const { settings } = core;
+  if (parent.signal.aborted) throw parent.signal.reason;
+  const lease = delegation.lease ?? {};
+  const resolved = core.agents.resolve(delegation.agent);
+  authorize(parent, settings, Capability.agentDelegate, resolved.reference);
+  refuseLease(settings, lease, delegation.expiresAt);
+  refuseWidening(parent, lease, delegation.expiresAt);
+  refuseDepth(parent, settings.maxDelegationDepth);
+  const [owner, ...others] = parent.submitters;
+  const host = owner ?? parent.owner;
+  refuseCrowd(settings, host);
+  const budget = new BudgetCounters(budgetLimits(lease[Capability.costBudget] ?? []), parent.terms.budget);
+  const child = new Job(
+    {
+      id: childId,
+      agent: resolved.reference,
+      run: resolved.run,
+      input: delegation.input,
+      principal: parent.principal,
+      lease,
+      ...expiryOf(settings, earlierText(delegation.expiresAt, parent.terms.expiresAt)),
+      budget,
+      initialBudget: budget.toWire(),
+      traceId: parent.traceId,
+      parent,
+      delegateId,
+      maxRuntimeMs: delegation.maxRuntimeMs,
+    },
+    host,
+    settings,
+  );
+  await provision(core, child, host);
+  if (parent.isTerminal) throw parent.signal.reason;
+  core.jobs.add(child);
+  announce(child, [host, ...others]);
+  for (const session of others) child.join(session);
+  runJob(core, child);
+  return child;
+}
+
+/** Unasked for, so a client that was away must be told when it comes back. */
+function announce(child: Job, sessions: readonly RuntimeSession[]): void {
+  for (const session of sessions) {
+    if (!session.ended) session.sendKept("job.accepted", acceptedPayload(child, session), child);
+  }
+}
+
+/** @throws ProtocolError LEASE_SUBSET_VIOLATION. */
+function refuseWidening(parent: Job, lease: WireLease, expiresAt: string | undefined): void {
+  const violations = subsetViolations(
+    { lease, expiresAtMs: expiresAt === undefined ? undefined : parseExpiry(expiresAt) },
+    {
+      lease: parent.terms.lease,
+      budget: parent.terms.budget,
+      expiresAtMs: parent.terms.expiresAt === undefined ? undefined : parseExpiry(parent.terms.expiresAt),
+    },
+  );
+  if (violations.length === 0) return;
+  throw arcpFailure("LEASE_SUBSET_VIOLATION", `The delegated lease is wider: ${violations.slice(0, 5).join("; ")}.`, {
+    details: { child: lease, parent: parent.terms.lease },
+  });
+}
+
+/** @throws ProtocolError INVALID_REQUEST. */
+function refuseDepth(parent: Job, most: number): void {
+  let depth = 1;
+  for (let above = parent.terms.parent; above !== undefined; above = above.terms.parent) depth++;
+  if (depth > most) throw arcpFailure("INVALID_REQUEST", `Delegation is ${most} jobs deep at most.`);
+}
+
+function earlierText(child: string | undefined, parent: string | undefined): string | undefined {
+  const childMs = child === undefined ? undefined : parseExpiry(child);
+  const parentMs = parent === undefined ? undefined : parseExpiry(parent);
+  return earlierExpiry(childMs, parentMs) === childMs ? (child ?? parent) : parent;
+}
+
+function handleOf(core: RuntimeCore, child: Job): DelegatedJob {
+  return {
+    id: child.id,
+    agent: child.terms.agent,
+    result: async () => valueOf(await child.ended),
+    cancel(reason = "The delegating agent cancelled it.") {
+      child.stop(arcpFailure("CANCELLED", reason), "cancelled", core.settings.cancelGraceMs);
+    },
+  };
+}
+
+function valueOf({ type, payload }: JobOutcome): unknown {
+  if (type === "job.result") return payload["result"];
+  const { code, message, details } = toFailure(payload);
+  throw arcpFailure(code, message, { details });
+}
+
+function toFailure(payload: Readonly<Record<string, unknown>>): {
+  readonly code: string;
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+} {
+  const { code, message, details } = payload;
+  return {
+    code: String(code),
+    message: String(message),
+    details:
+      typeof details === "object" && details !== null ? (details as Readonly<Record<string, unknown>>) : undefined,
+  };
+}

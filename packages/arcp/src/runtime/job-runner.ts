@@ -1,0 +1,85 @@
+import type { Timer } from "@imprest/core";
+import { AgentContext } from "./agent-context.ts";
+import { setDeadline } from "./deadline.ts";
+import { arcpFailure, toWireFailure } from "./failure.ts";
+import type { Job, JobOutcome } from "./job.ts";
+import { leaseExpired } from "./operations.ts";
+import { ResultWriter } from "./result-writer.ts";
+import type { RuntimeCore } from "./runtime-core.ts";
+
+/** Starts an accepted job; it ends with what the agent returns or throws, or with what it is stopped for. */
+export function runJob(core: RuntimeCore, job: Job): void {
+  const timers = watchTime(core, job);
+  void job.ended.then(() => {
+    for (const timer of timers) timer.clear();
+  });
+  // In a later turn, so that whoever asked for the job has its answer first.
+  queueMicrotask(() => void run(core, job));
+}
+
+async function run(core: RuntimeCore, job: Job): Promise<void> {
+  if (job.isTerminal) return;
+  job.status = "running";
+  void job.emit("status", { phase: "running" });
+  const writer = new ResultWriter(job, core.settings);
+  try {
+    const value = await job.terms.run(new AgentContext(core, job, writer));
+    job.end(await succeeded(core, job, writer, value));
+  } catch (error) {
+    const failure = toWireFailure(error);
+    if (!job.isTerminal) core.settings.logger.warn("an agent failed", { jobId: job.id, code: failure.code });
+    job.end({ type: "job.error", status: "error", payload: { final_status: "error", ...failure } });
+  }
+}
+
+/** `job.result`: inline, or by `result_id` after chunks; never both (ARCP §8.4). */
+async function succeeded(core: RuntimeCore, job: Job, writer: ResultWriter, value: unknown): Promise<JobOutcome> {
+  const done = { type: "job.result", status: "success" } as const;
+  if (!writer.hasStarted) {
+    const { maxInlineResultCharacters: most } = core.settings;
+    // Also the proof that it can be written at all.
+    const length = value === undefined ? 0 : JSON.stringify(value).length;
+    if (length > most) {
+      throw arcpFailure(
+        "INTERNAL_ERROR",
+        `The result has more than ${most} characters; stream it with context.result.`,
+      );
+    }
+    return { ...done, payload: { final_status: "success", ...(value === undefined ? {} : { result: value }) } };
+  }
+  if (job.isTerminal) return { ...done, payload: { final_status: "success" } };
+  if (value !== undefined) {
+    throw arcpFailure(
+      "INTERNAL_ERROR",
+      "The agent streamed a result and returned another; return nothing after chunks.",
+    );
+  }
+  const { resultId, size, summary } = await writer.finish();
+  return {
+    ...done,
+    payload: {
+      final_status: "success",
+      result_id: resultId,
+      result_size: size,
+      ...(summary === undefined ? {} : { summary }),
+    },
+  };
+}
+
+function watchTime(core: RuntimeCore, job: Job): Timer[] {
+  const { clock, cancelGraceMs, expiryGraceMs, logger } = core.settings;
+  const { maxRuntimeMs, expiresAtMonotonicMs, expiresAt } = job.terms;
+  const timers: Timer[] = [];
+  if (maxRuntimeMs !== undefined) {
+    const timeout = arcpFailure("TIMEOUT", `The job exceeded max_runtime_sec=${maxRuntimeMs / 1000}.`);
+    timers.push(setDeadline(clock, clock.monotonic() + maxRuntimeMs, () => job.stop(timeout, "timed_out", 0)));
+  }
+  if (expiresAtMonotonicMs !== undefined) {
+    const expire = (): void => {
+      logger.info("a job's lease expired", { jobId: job.id, principal: job.principal, expiresAt });
+      job.stop(leaseExpired(expiresAt), "error", cancelGraceMs);
+    };
+    timers.push(setDeadline(clock, expiresAtMonotonicMs + expiryGraceMs, expire));
+  }
+  return timers;
+}

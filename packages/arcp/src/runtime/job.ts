@@ -1,0 +1,268 @@
+import { createDeferred, type ProtocolError, type Secret, stringifyJson, type Timer } from "@imprest/core";
+import { type TerminalStatus, terminalStatuses, type WireCredential, type WireLease } from "@imprest/core/models/arcp";
+import type { BudgetCounters } from "../lease/budget-counters.ts";
+import type { AgentFunction } from "./agents.ts";
+import type { OutgoingPayload } from "./dialect.ts";
+import { arcpFailure, toWireFailure } from "./failure.ts";
+import { JobHistory, type JobMessage } from "./job-history.ts";
+import type { RuntimeSettings } from "./options.ts";
+import type { RuntimeSession } from "./session.ts";
+
+/** A credential as a job holds it; `value` prints as `[redacted]`. */
+export interface JobCredential extends Omit<WireCredential, "value"> {
+  readonly value: Secret;
+}
+
+/** What a job was accepted with. */
+export interface JobTerms {
+  readonly id: string;
+  /** `name@version`. */
+  readonly agent: string;
+  readonly run: AgentFunction;
+  readonly input: unknown;
+  readonly principal: string;
+  readonly lease: WireLease;
+  /** As it came, for the echo in `job.accepted`. */
+  readonly expiresAt?: string | undefined;
+  /** The same on the monotonic clock, which nobody can set back (ARCP §14). */
+  readonly expiresAtMonotonicMs?: number | undefined;
+  readonly budget: BudgetCounters;
+  /** The counters at the start, where `cost.budget` is leased. */
+  readonly initialBudget?: Readonly<Record<string, number>> | undefined;
+  readonly traceId: string;
+  readonly parent?: Job | undefined;
+  readonly delegateId?: string | undefined;
+  readonly maxRuntimeMs?: number | undefined;
+}
+
+/** How a job ended, as its last message says. */
+export interface JobOutcome {
+  readonly type: "job.result" | "job.error";
+  readonly status: TerminalStatus;
+  readonly payload: OutgoingPayload;
+}
+
+/** How a message of a job is passed on. */
+export type Delivery = Omit<JobMessage, "type" | "text" | "redactedText"> & {
+  /** What other principals get instead. */
+  readonly redacted?: OutgoingPayload | undefined;
+};
+
+const delivered = Promise.resolve();
+
+/** One job: what it may do, what it has told, who listens, and how it ends. It ends exactly once. */
+export class Job {
+  readonly terms: JobTerms;
+  readonly createdAtMs: number;
+  readonly history: JobHistory;
+  readonly children: Set<Job> = new Set();
+  readonly ended: Promise<JobOutcome>;
+  status: string = "pending";
+  credentials: readonly JobCredential[] = [];
+  /** The last number that the submitting session gave to a message of this job. */
+  lastSeq = 0;
+  outcome: JobOutcome | undefined;
+  readonly #settings: RuntimeSettings;
+  readonly owner: RuntimeSession;
+  readonly #submitters = new Set<RuntimeSession>();
+  readonly #observers = new Set<RuntimeSession>();
+  readonly #abort = new AbortController();
+  readonly #ending = createDeferred<JobOutcome>();
+  #stopping: JobOutcome | undefined;
+  #grace: Timer | undefined;
+
+  constructor(terms: JobTerms, owner: RuntimeSession, settings: RuntimeSettings) {
+    this.terms = terms;
+    this.#settings = settings;
+    this.owner = owner;
+    this.createdAtMs = settings.clock.now();
+    this.history = new JobHistory(settings.maxHistoryEvents, settings.maxHistoryCharacters);
+    this.ended = this.#ending.promise;
+    terms.parent?.children.add(this);
+    this.join(owner);
+  }
+
+  get id(): string {
+    return this.terms.id;
+  }
+
+  get traceId(): string {
+    return this.terms.traceId;
+  }
+
+  get principal(): string {
+    return this.terms.principal;
+  }
+
+  get isTerminal(): boolean {
+    return this.outcome !== undefined;
+  }
+
+  /** Aborts when the job is to stop; its reason is the failure that the job will end with. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** The sessions that may cancel it. */
+  get submitters(): ReadonlySet<RuntimeSession> {
+    return this.#submitters;
+  }
+
+  /** Sends an event to everyone who listens. The promise is for agents that wait for slow clients. */
+  emit(kind: string, body: OutgoingPayload, delivery: Delivery = {}): Promise<void> {
+    if (this.isTerminal) return delivered;
+    const { redacted, ...rest } = delivery;
+    const ts = new Date(this.#settings.clock.now()).toISOString();
+    const redactedPayload = redacted === undefined ? undefined : { kind, ts, body: redacted };
+    this.#broadcast("job.event", { kind, ts, body }, rest, redactedPayload);
+    const waits = [...this.#submitters].map((session) => session.ready()).filter((wait) => wait !== undefined);
+    return waits.length === 0 ? delivered : Promise.all(waits).then(() => {});
+  }
+
+  /** Sends an event to one session only. */
+  tell(session: RuntimeSession, kind: string, body: OutgoingPayload): void {
+    if (this.isTerminal) return;
+    const ts = new Date(this.#settings.clock.now()).toISOString();
+    session.deliver(this.#message("job.event", { kind, ts, body }, {}), this);
+  }
+
+  /**
+   * Makes a session a submitter: it gets what follows, may cancel, and is brought what it cannot do without of what
+   * was before: the chunks of a streamed result, and the end.
+   */
+  join(session: RuntimeSession): void {
+    if (this.#submitters.has(session)) return;
+    this.#observers.delete(session);
+    session.observed.delete(this);
+    if (this.outcome === undefined) {
+      this.#submitters.add(session);
+      session.submitted.add(this);
+    }
+    for (const { message } of this.history.since(-1)) {
+      if (message.isChunk || message.type !== "job.event") session.deliver(message, this);
+    }
+  }
+
+  /** Adds an observer. A submitter gets everything already. */
+  observe(session: RuntimeSession): void {
+    if (this.outcome !== undefined || this.#submitters.has(session)) return;
+    this.#observers.add(session);
+    session.observed.add(this);
+  }
+
+  /** Takes an observer away. */
+  unobserve(session: RuntimeSession): void {
+    this.#observers.delete(session);
+    session.observed.delete(this);
+  }
+
+  /** The session is no more. */
+  leave(session: RuntimeSession): void {
+    this.unobserve(session);
+    this.#submitters.delete(session);
+    session.submitted.delete(this);
+  }
+
+  /** Tells the agent to stop, and ends the job when it has, or after `graceMs`. The first reason stands. */
+  stop(failure: ProtocolError, status: TerminalStatus, graceMs: number): void {
+    if (this.isTerminal) return;
+    if (this.#stopping === undefined) {
+      this.#stopping = { type: "job.error", status, payload: { final_status: status, ...toWireFailure(failure) } };
+      this.#abort.abort(failure);
+      for (const child of this.children) child.stop(parentStopped(), "cancelled", graceMs);
+    }
+    if (graceMs <= 0) this.end(this.#stopping);
+    else this.#grace ??= this.#settings.clock.setTimer(() => this.end(this.#stopping ?? cancelledOutcome), graceMs);
+  }
+
+  /** Ends the job: with what it was stopped for, if it was, else with `outcome`. */
+  end(outcome: JobOutcome): void {
+    if (!this.#close(this.#stopping ?? outcome)) return;
+    const { type, payload } = this.outcome ?? outcome;
+    this.#broadcast(type, payload, {});
+    this.#release();
+  }
+
+  /** Ends the job without telling anyone: what one reference runtime does when the connection drops (T-16b). */
+  vanish(): void {
+    if (this.#close(cancelledOutcome)) this.#release();
+  }
+
+  #close(outcome: JobOutcome): boolean {
+    if (this.isTerminal) return false;
+    this.#grace?.clear();
+    // What a parent granted ends with it (ARCP §9.8.2), and its children's ends come before its own.
+    for (const child of this.children) child.stop(parentStopped(), "cancelled", 0);
+    this.outcome = outcome;
+    this.status = outcome.status;
+    if (!this.signal.aborted) this.#abort.abort(arcpFailure("CANCELLED", "The job has ended."));
+    return true;
+  }
+
+  #release(): void {
+    for (const session of [...this.#submitters, ...this.#observers]) this.leave(session);
+    this.credentials = [];
+    this.terms.parent?.children.delete(this);
+    this.#ending.resolve(this.outcome ?? cancelledOutcome);
+  }
+
+  #broadcast(
+    type: string,
+    payload: OutgoingPayload,
+    delivery: Omit<Delivery, "redacted">,
+    redacted?: OutgoingPayload,
+  ): void {
+    const message = this.#message(type, payload, delivery, redacted);
+    let seq: number | undefined;
+    for (const session of this.#submitters) {
+      const given = session.deliver(message, this);
+      if (session === this.owner) seq = given;
+    }
+    for (const session of this.#observers) session.deliver(message, this);
+    // Without its session a job goes on counting by itself, so that observers can still ask from where they were.
+    this.lastSeq = seq ?? this.lastSeq + (this.owner.ended ? 1 : 0);
+    this.history.add({ seq: this.lastSeq, message });
+  }
+
+  #message(
+    type: string,
+    payload: OutgoingPayload,
+    delivery: Omit<Delivery, "redacted">,
+    redacted?: OutgoingPayload,
+  ): JobMessage {
+    const { dialect, clock } = this.#settings;
+    const shape = (value: OutgoingPayload): readonly [string, OutgoingPayload] =>
+      dialect.shape?.(type, value, clock.now()) ?? [type, value];
+    const [shapedType, shaped] = shape(payload);
+    return {
+      ...delivery,
+      type: shapedType,
+      text: stringifyPayload(shaped),
+      redactedText: redacted === undefined ? undefined : stringifyPayload(shape(redacted)[1]),
+    };
+  }
+}
+
+/** Whether a status is one that a job does not leave. */
+export function isTerminalStatus(status: string): status is TerminalStatus {
+  return (terminalStatuses as readonly string[]).includes(status);
+}
+
+const cancelledOutcome: JobOutcome = {
+  type: "job.error",
+  status: "cancelled",
+  payload: { final_status: "cancelled", code: "CANCELLED", message: "The job was dropped.", retryable: false },
+};
+
+function parentStopped(): ProtocolError {
+  return arcpFailure("CANCELLED", "The delegating job has ended.");
+}
+
+/** The native writer is the fast one; only bigints need the exact one. */
+function stringifyPayload(payload: OutgoingPayload): string {
+  try {
+    return JSON.stringify(payload);
+  } catch {
+    return stringifyJson(payload);
+  }
+}

@@ -1,0 +1,89 @@
+import type { Timer } from "@imprest/core";
+import { isTerminalStatus, type Job } from "./job.ts";
+import type { RuntimeSettings } from "./options.ts";
+
+/** A key that was used (ARCP §7.2): for which parameters, and which job came of it. */
+interface KeyedSubmit {
+  readonly digest: string;
+  readonly job: Promise<Job>;
+}
+
+/** Every job there is, the finished ones for a while, and the keys that led to them. */
+export class Jobs {
+  readonly #settings: RuntimeSettings;
+  readonly #jobs = new Map<string, Job>();
+  readonly #keys = new Map<string, KeyedSubmit>();
+  readonly #finished = new Map<Job, { readonly timer: Timer; readonly key: string | undefined }>();
+
+  #closed = false;
+
+  constructor(settings: RuntimeSettings) {
+    this.#settings = settings;
+  }
+
+  get size(): number {
+    return this.#jobs.size;
+  }
+
+  get(id: string): Job | undefined {
+    return this.#jobs.get(id);
+  }
+
+  /** In the order in which they were created. */
+  all(): Iterable<Job> {
+    return this.#jobs.values();
+  }
+
+  /** Keeps the job until it has ended and its time is over. */
+  add(job: Job, key?: string): void {
+    this.#jobs.set(job.id, job);
+    void job.ended.then(() => this.#retire(job, key));
+  }
+
+  /**
+   * The job of a key. @returns `undefined` when the key is new: then `create` is called, in the same turn, and its job
+   * belongs to the key unless it fails; `"conflict"` when the key was used with other parameters.
+   */
+  keyed(
+    key: string,
+    digest: string,
+    create: () => Promise<Job>,
+  ): { readonly job: Promise<Job>; readonly isNew: boolean } | "conflict" {
+    const used = this.#keys.get(key);
+    if (used !== undefined) return used.digest === digest ? { job: used.job, isNew: false } : "conflict";
+    const job = create();
+    this.#keys.set(key, { digest, job });
+    job.catch(() => this.#keys.delete(key));
+    return { job, isNew: true };
+  }
+
+  /** Stops every job; what has ended is kept no longer. */
+  stopAll(stop: (job: Job) => void): void {
+    this.#closed = true;
+    for (const job of this.#jobs.values()) {
+      if (!isTerminalStatus(job.status)) stop(job);
+    }
+    for (const job of this.#finished.keys()) this.#forget(job);
+  }
+
+  #retire(job: Job, key: string | undefined): void {
+    if (this.#closed) return;
+    const { clock, dialect, jobRetentionMs, maxFinishedJobs } = this.#settings;
+    const timer = clock.setTimer(() => this.#forget(job), jobRetentionMs);
+    this.#finished.set(job, { timer, key });
+    if (!dialect.keepsFinishedJobs) this.#jobs.delete(job.id);
+    if (this.#finished.size <= maxFinishedJobs) return;
+    for (const oldest of this.#finished.keys()) {
+      this.#forget(oldest);
+      break;
+    }
+  }
+
+  #forget(job: Job): void {
+    const kept = this.#finished.get(job);
+    kept?.timer.clear();
+    this.#finished.delete(job);
+    this.#jobs.delete(job.id);
+    if (kept?.key !== undefined) this.#keys.delete(kept.key);
+  }
+}

@@ -1,0 +1,17 @@
+import type { AgentRegistry } from "./agents.ts";
+import type { Connection } from "./connection.ts";
+import type { CredentialDesk } from "./credentials.ts";
+import type { Jobs } from "./jobs.ts";
+import type { RuntimeSettings } from "./options.ts";
+import type { Sessions } from "./sessions.ts";
+
+/** What the rooms of the runtime share. */
+export interface RuntimeCore {
+  readonly settings: RuntimeSettings;
+  readonly agents: AgentRegistry;
+  readonly sessions: Sessions;
+  readonly jobs: Jobs;
+  readonly connections: Set<Connection>;
+  /** Absent without a provisioner and a store to promise revocation with. */
+  readonly credentials: CredentialDesk | undefined;
+}

@@ -1,0 +1,78 @@
+import type { ArcpTransport } from "../transport/transport.ts";
+import { type AgentFunction, AgentRegistry } from "./agents.ts";
+import { Connection } from "./connection.ts";
+import { CredentialDesk, type UnrevocableCredential } from "./credentials.ts";
+import { arcpFailure, messageOf } from "./failure.ts";
+import { Jobs } from "./jobs.ts";
+import { type ArcpRuntimeOptions, resolveSettings } from "./options.ts";
+import type { RuntimeCore } from "./runtime-core.ts";
+import { Sessions } from "./sessions.ts";
+
+/** An ARCP 1.1 runtime for tests and single machines; nothing but revocations outlives the process. */
+export interface ArcpRuntime {
+  /**
+   * Registers an agent under `name` or `name@version`; `default` makes the version the one that a bare name means.
+   * @throws ConfigurationError for a name that does not fit ARCP §7.5.
+   */
+  agent(reference: string, run: AgentFunction, options?: { readonly default?: boolean | undefined }): ArcpRuntime;
+  /** Serves one connection until it ends. */
+  accept(transport: ArcpTransport): void;
+  /** Credentials that could not be revoked, for operators. */
+  unrevocable(): Promise<UnrevocableCredential[]>;
+  /** Settles once revocations that an earlier process left open have been tried; never rejects. */
+  readonly recovered: Promise<void>;
+  /** How much there is at the moment. */
+  readonly counts: { readonly connections: number; readonly sessions: number; readonly jobs: number };
+  /** Stops every job, says goodbye to every client and ends every session. */
+  close(reason?: string): void;
+}
+
+/** @throws ConfigurationError for an option that cannot be used. */
+export function createArcpRuntime(options: ArcpRuntimeOptions): ArcpRuntime {
+  const settings = resolveSettings(options);
+  const core: RuntimeCore = {
+    settings,
+    agents: new AgentRegistry(),
+    sessions: new Sessions(settings),
+    jobs: new Jobs(settings),
+    connections: new Set(),
+    credentials: options.credentials === undefined ? undefined : new CredentialDesk(settings, options.credentials),
+  };
+  const recovered = recover(core);
+  let closed = false;
+  const runtime: ArcpRuntime = {
+    recovered,
+    agent(reference, run, { default: isDefault = false } = {}) {
+      core.agents.register(reference, run, isDefault);
+      return runtime;
+    },
+    accept(transport) {
+      if (closed) transport.close(1001, "The runtime is closed.");
+      else core.connections.add(new Connection(transport, core));
+    },
+    unrevocable: async () => (await core.credentials?.unrevocable()) ?? [],
+    get counts() {
+      return { connections: core.connections.size, sessions: core.sessions.size, jobs: core.jobs.size };
+    },
+    close(reason = "The runtime is closing.") {
+      if (closed) return;
+      closed = true;
+      core.jobs.stopAll((job) => job.stop(arcpFailure("CANCELLED", reason), "cancelled", 0));
+      for (const connection of core.connections) {
+        connection.session?.send("session.bye", { reason });
+        connection.close(reason);
+      }
+      core.sessions.endAll();
+      core.credentials?.close();
+    },
+  };
+  return runtime;
+}
+
+async function recover({ credentials, settings }: RuntimeCore): Promise<void> {
+  try {
+    await credentials?.recover();
+  } catch (error) {
+    settings.logger.error("open revocations could not be read", { error: messageOf(error) });
+  }
+}

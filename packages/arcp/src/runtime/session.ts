@@ -1,0 +1,247 @@
+import { createDeferred, type Deferred, stringifyJson, type Timer } from "@imprest/core";
+import { type ArcpEnvelope, arcpVersion, type WireFailure } from "@imprest/core/models/arcp";
+import type { Connection } from "./connection.ts";
+import type { OutgoingPayload } from "./dialect.ts";
+import type { Job } from "./job.ts";
+import type { JobMessage } from "./job-history.ts";
+import type { RuntimeSettings } from "./options.ts";
+import { Outbox } from "./outbox.ts";
+
+/** The job that a frame is about. */
+export interface FrameJob {
+  readonly id: string;
+  readonly traceId: string;
+}
+
+/** How many request ids a session remembers, to recognise a frame that came twice. */
+const rememberedRequests = 1024;
+
+/**
+ * One session: it outlives its connections. What carries a sequence number goes through the outbox, so that a client
+ * which comes back gets it; answers to requests go to the connection there is.
+ */
+export class RuntimeSession {
+  readonly id: string;
+  readonly principal: string;
+  /** Unfinished jobs that this session submitted: it gets their events and may cancel them. */
+  readonly submitted: Set<Job> = new Set();
+  /** Jobs that it subscribed to. */
+  readonly observed: Set<Job> = new Set();
+  /** Negotiated features; a resume negotiates anew. */
+  features: ReadonlySet<string> = new Set();
+  resumeToken = "";
+  connection: Connection | undefined;
+  ended = false;
+  /** A credential's value went to this session: it may only go on over a confidential transport. */
+  holdsSecrets = false;
+  /** Monotonic time of the last request or job event. */
+  activeAtMs: number;
+  lastSeq = 0;
+  readonly #settings: RuntimeSettings;
+  readonly #outbox: Outbox;
+  readonly #requests = new Set<string>();
+  #acknowledged = 0;
+  #warned = false;
+  #waiting: Deferred<void> | undefined;
+  #patience: Timer | undefined;
+  #acknowledges = true;
+
+  constructor(principal: string, settings: RuntimeSettings) {
+    this.id = settings.identifiers.next("sess");
+    this.principal = principal;
+    this.#settings = settings;
+    this.activeAtMs = settings.clock.monotonic();
+    this.#outbox = new Outbox({ maxFrames: settings.maxOutboxFrames, maxCharacters: settings.maxOutboxCharacters });
+  }
+
+  /** Sends an answer, or another frame without a number; lost when nobody is connected. */
+  send(type: string, payload: OutgoingPayload, job?: FrameJob): void {
+    this.connection?.send(this.#frame(type, payload, job));
+  }
+
+  /** Sends a frame without a number that a resume must bring again: the acceptance of a delegated job. */
+  sendKept(type: string, payload: OutgoingPayload, job: FrameJob): void {
+    this.#outbox.push(this.#frame(type, payload, job), this.lastSeq, false);
+    this.flush();
+  }
+
+  /** Sends what a job told, with the session's next number. @returns that number, or undefined when it is not for it. */
+  deliver(message: JobMessage, job: FrameJob & { readonly principal: string }): number | undefined {
+    if (this.ended || (message.feature !== undefined && !this.features.has(message.feature))) return undefined;
+    const text = this.principal === job.principal ? message.text : (message.redactedText ?? message.text);
+    const seq = this.#push(message.type, text, job, message.unkept === true);
+    if (this.principal === job.principal && message.redactedText !== undefined) this.holdsSecrets = true;
+    return seq;
+  }
+
+  /**
+   * Tells the client that a request failed. Where a reference runtime uses a numbered `job.error` for it, that is what
+   * is sent, with the habits that make it hard to tell whose it is (study §1.5, §1.7).
+   */
+  refuse(request: ArcpEnvelope, failure: WireFailure): void {
+    const type = this.#settings.dialect.refusalType(request.type, failure.code);
+    const about = request.job_id ?? (request.payload as { job_id?: unknown } | null)?.job_id;
+    const jobId = typeof about === "string" ? about : undefined;
+    if (type === "session.error") {
+      this.send(type, { ...failure, request_id: request.id, ...(jobId === undefined ? {} : { job_id: jobId }) });
+      return;
+    }
+    const [shapedType, shaped] = this.#shape(type, { final_status: "error", ...failure });
+    const id = jobId ?? failure.job_id ?? this.#settings.identifiers.next("job");
+    this.#push(shapedType, stringifyJson(shaped), { id, traceId: undefined }, false);
+  }
+
+  /** True when a request with this id was taken before: the frame came twice. */
+  isRepeated(requestId: string): boolean {
+    if (this.#requests.has(requestId)) return true;
+    this.#requests.add(requestId);
+    if (this.#requests.size > rememberedRequests) {
+      for (const oldest of this.#requests) {
+        this.#requests.delete(oldest);
+        break;
+      }
+    }
+    return false;
+  }
+
+  /** `session.ack` (ARCP §6.5): advisory, and only ever forward. */
+  acknowledge(seq: number): void {
+    if (seq <= this.#acknowledged || seq > this.lastSeq) return;
+    this.#acknowledged = seq;
+    this.#acknowledges = true;
+    if (this.#settings.dialect.ackFrees) this.#outbox.free(seq);
+    if (this.lastSeq - seq < this.#settings.backPressureThreshold) this.#warned = false;
+    this.#wake();
+  }
+
+  /** Whether everything after `seq` can be sent again. */
+  covers(seq: number): boolean {
+    return seq <= this.lastSeq && this.#outbox.covers(seq);
+  }
+
+  /** Takes over `connection`; frames after `lastSeq` are sent again once `flush` is called. */
+  attach(connection: Connection, lastSeq: number): void {
+    this.connection = connection;
+    this.#acknowledges = true;
+    this.#outbox.rewind(lastSeq);
+    if (this.#waiting !== undefined) this.#losePatience();
+    this.activeAtMs = this.#settings.clock.monotonic();
+  }
+
+  detach(): void {
+    this.connection = undefined;
+  }
+
+  /** Sends what waits, as far as the connection takes it. */
+  flush(): void {
+    const { connection } = this;
+    if (connection === undefined || !connection.welcomed) return;
+    if (this.#outbox.takeLoss()) {
+      connection.fail("INTERNAL_ERROR", "The client reads too slowly: events were forced out of the buffer.");
+      return;
+    }
+    while (!connection.isCongested) {
+      const text = this.#outbox.next();
+      if (text === undefined) break;
+      connection.send(text);
+    }
+    if (this.#outbox.unsent > 0) connection.flushLater();
+    this.#wake();
+  }
+
+  /**
+   * Waits until the client has caught up far enough for more. A disconnected client is waited for until its session
+   * ends; one that acknowledges nothing for a while is taken at its word that acknowledging is optional.
+   */
+  ready(): Promise<void> | undefined {
+    if (!this.#isFull) return undefined;
+    this.#waiting ??= createDeferred<void>();
+    if (this.connection !== undefined) this.#losePatience();
+    return this.#waiting.promise;
+  }
+
+  end(): void {
+    this.ended = true;
+    this.connection = undefined;
+    this.#outbox.free(Number.POSITIVE_INFINITY);
+    this.#wake();
+  }
+
+  get #isFull(): boolean {
+    if (this.ended) return false;
+    const { maxOutboxFrames, maxOutboxCharacters } = this.#settings;
+    const waitsForAck = this.connection === undefined || (this.#acknowledges && this.features.has("ack"));
+    // Half of the room is left for what agents send without waiting.
+    if (!waitsForAck) return this.#outbox.unsent * 2 > maxOutboxFrames;
+    return this.#outbox.size * 2 > maxOutboxFrames || this.#outbox.characters * 2 > maxOutboxCharacters;
+  }
+
+  /** Starts the time after which a connected client that acknowledges nothing is no longer waited for. */
+  #losePatience(): void {
+    this.#patience ??= this.#settings.clock.setTimer(() => {
+      this.#patience = undefined;
+      this.#acknowledges = false;
+      this.#wake();
+    }, this.#settings.ackPatienceMs);
+  }
+
+  #wake(): void {
+    if (this.#waiting === undefined || this.#isFull) return;
+    this.#waiting.resolve();
+    this.#waiting = undefined;
+    this.#patience?.clear();
+    this.#patience = undefined;
+  }
+
+  #push(
+    type: string,
+    payloadText: string,
+    job: { readonly id: string; readonly traceId: string | undefined },
+    unkept: boolean,
+  ): number {
+    const seq = ++this.lastSeq;
+    this.activeAtMs = this.#settings.clock.monotonic();
+    const text = this.#frameText(type, payloadText, job, seq);
+    if (unkept) this.connection?.send(text);
+    else this.#outbox.push(text, seq, true);
+    this.flush();
+    this.#warnOfLag();
+    return seq;
+  }
+
+  /** One `back_pressure` status each time the lag grows over the threshold (ARCP §6.5, T-12). */
+  #warnOfLag(): void {
+    const lag = this.lastSeq - this.#acknowledged;
+    if (this.#warned || !this.features.has("ack") || lag <= this.#settings.backPressureThreshold) return;
+    this.#warned = true;
+    const newest = [...this.submitted].findLast(({ status }) => status === "running");
+    if (newest === undefined) return;
+    newest.tell(this, "status", { phase: "back_pressure", message: `event_seq lag ${lag} exceeds threshold` });
+  }
+
+  #frame(type: string, payload: OutgoingPayload, job?: FrameJob): string {
+    const [shapedType, shaped] = this.#shape(type, payload);
+    return this.#frameText(shapedType, stringifyJson(shaped), job, undefined);
+  }
+
+  #shape(type: string, payload: OutgoingPayload): readonly [string, OutgoingPayload] {
+    const { dialect, clock } = this.#settings;
+    return dialect.shape?.(type, payload, clock.now()) ?? [type, payload];
+  }
+
+  /** Identifiers hold no character that JSON would escape, so the envelope is put together as text. */
+  #frameText(
+    type: string,
+    payloadText: string,
+    job: { readonly id: string; readonly traceId: string | undefined } | undefined,
+    seq: number | undefined,
+  ): string {
+    const id = this.#settings.identifiers.next("msg");
+    const about =
+      job === undefined
+        ? ""
+        : `,"job_id":${JSON.stringify(job.id)}${job.traceId === undefined ? "" : `,"trace_id":"${job.traceId}"`}`;
+    const numbered = seq === undefined ? "" : `,"event_seq":${seq}`;
+    return `{"arcp":"${arcpVersion}","id":"${id}","type":"${type}","session_id":"${this.id}"${about}${numbered},"payload":${payloadText}}`;
+  }
+}

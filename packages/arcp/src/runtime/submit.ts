@@ -1,0 +1,137 @@
+import { createTraceContext, deriveIdempotencyKey, type KeyPart, parseWire } from "@imprest/core";
+import { type ArcpEnvelope, type JobSubmit, jobSubmitSchema, type WireLease } from "@imprest/core/models/arcp";
+import { BudgetCounters } from "../lease/budget-counters.ts";
+import { Capability } from "../lease/capability.ts";
+import { budgetLimits } from "../lease/money.ts";
+import { leaseIssues, parseExpiry } from "../lease/validate-lease.ts";
+import { acceptedPayload } from "./accepted.ts";
+import { arcpFailure } from "./failure.ts";
+import { Job } from "./job.ts";
+import { runJob } from "./job-runner.ts";
+import type { RuntimeSettings } from "./options.ts";
+import type { RuntimeCore } from "./runtime-core.ts";
+import type { RuntimeSession } from "./session.ts";
+
+/** `job.submit` (ARCP §7.1, §7.2). @throws ProtocolError or ValidationError with the reason of a refusal. */
+export async function submit(core: RuntimeCore, session: RuntimeSession, envelope: ArcpEnvelope): Promise<void> {
+  const request = parseWire(jobSubmitSchema, envelope.payload, "job.submit");
+  const create = (): Promise<Job> => createJob(core, session, request, envelope.trace_id);
+  if (request.idempotency_key === undefined) {
+    const job = await create();
+    core.jobs.add(job);
+    accept(core, job, session, envelope.id, true);
+    return;
+  }
+  const key = `${session.principal}\n${request.idempotency_key}`;
+  const keyed = core.jobs.keyed(key, await digestOf(request), create);
+  if (keyed === "conflict") {
+    throw arcpFailure("DUPLICATE_KEY", "The idempotency_key was used with other parameters; use a new key.");
+  }
+  const job = await keyed.job;
+  if (keyed.isNew) core.jobs.add(job, key);
+  accept(core, job, session, envelope.id, keyed.isNew);
+}
+
+/** Answers a submit, and starts the job if it is new; otherwise the session joins it. */
+function accept(core: RuntimeCore, job: Job, session: RuntimeSession, requestId: string, isNew: boolean): void {
+  session.send("job.accepted", acceptedPayload(job, session, requestId), job);
+  if (isNew) runJob(core, job);
+  else if (!job.isTerminal || core.settings.dialect.replaysTerminal) job.join(session);
+}
+
+async function createJob(
+  core: RuntimeCore,
+  session: RuntimeSession,
+  request: JobSubmit,
+  traceId: string | undefined,
+): Promise<Job> {
+  const { settings } = core;
+  refuseUnnegotiated(settings, session, request);
+  const agent = core.agents.resolve(request.agent);
+  const lease = request.lease_request ?? {};
+  refuseLease(settings, lease, request.lease_constraints?.expires_at);
+  refuseCrowd(settings, session);
+  const limits = budgetLimits(lease[Capability.costBudget] ?? []);
+  const budget = new BudgetCounters(limits);
+  const job = new Job(
+    {
+      id: settings.identifiers.next("job"),
+      agent: agent.reference,
+      run: agent.run,
+      input: request.input,
+      principal: session.principal,
+      lease,
+      ...expiryOf(settings, request.lease_constraints?.expires_at),
+      budget,
+      initialBudget: budget.toWire(),
+      traceId: traceId ?? createTraceContext(settings.options.random).traceId,
+      maxRuntimeMs: request.max_runtime_sec === undefined ? undefined : request.max_runtime_sec * 1000,
+    },
+    session,
+    settings,
+  );
+  await provision(core, job, session);
+  return job;
+}
+
+/** Credentials come no later than the acceptance (ARCP §9.8.2). */
+export async function provision(core: RuntimeCore, job: Job, session: RuntimeSession): Promise<void> {
+  const mayHold =
+    session.features.has("provisioned_credentials") && session.connection?.transport.confidential === true;
+  if (core.credentials === undefined || !mayHold) return;
+  try {
+    await core.credentials.issue(job);
+  } catch (error) {
+    job.vanish();
+    throw error;
+  }
+}
+
+/** `expires_at` as it came and on the monotonic clock. */
+export function expiryOf(
+  { clock }: RuntimeSettings,
+  expiresAt: string | undefined,
+): { readonly expiresAt?: string; readonly expiresAtMonotonicMs?: number } {
+  const epochMs = expiresAt === undefined ? undefined : parseExpiry(expiresAt);
+  if (expiresAt === undefined || epochMs === undefined) return {};
+  return { expiresAt, expiresAtMonotonicMs: clock.monotonic() + (epochMs - clock.now()) };
+}
+
+/** @throws ProtocolError INVALID_REQUEST. */
+export function refuseLease({ clock }: RuntimeSettings, lease: WireLease, expiresAt: string | undefined): void {
+  const issues = leaseIssues(lease, { expires_at: expiresAt }, clock.now());
+  if (issues.length === 0) return;
+  const listed = issues.slice(0, 5).map(({ pointer, message }) => `${pointer} ${message}`);
+  throw arcpFailure("INVALID_REQUEST", listed.join("; "));
+}
+
+/** @throws ProtocolError INTERNAL_ERROR, which may be retried, when the session has as many jobs as it may. */
+export function refuseCrowd({ maxJobsPerSession }: RuntimeSettings, session: RuntimeSession): void {
+  if (session.submitted.size < maxJobsPerSession) return;
+  throw arcpFailure("INTERNAL_ERROR", `The session has ${maxJobsPerSession} unfinished jobs; wait for one to end.`);
+}
+
+/** Neither side uses a feature outside the negotiated set (ARCP §6.2). */
+function refuseUnnegotiated(settings: RuntimeSettings, session: RuntimeSession, request: JobSubmit): void {
+  if (!settings.dialect.gatesLeaseFeatures) return;
+  const used: Readonly<Record<string, boolean>> = {
+    lease_expires_at: request.lease_constraints?.expires_at !== undefined,
+    "cost.budget": Object.hasOwn(request.lease_request ?? {}, Capability.costBudget),
+    "model.use": Object.hasOwn(request.lease_request ?? {}, Capability.modelUse),
+    agent_versions: request.agent.includes("@"),
+  };
+  for (const [feature, isUsed] of Object.entries(used)) {
+    if (isUsed && !session.features.has(feature)) {
+      throw arcpFailure("INVALID_REQUEST", `The submit uses the feature ${feature}, which was not negotiated.`);
+    }
+  }
+}
+
+/** A digest of everything that a repeated submit must have the same (ARCP §7.2); the trace is not part of it. */
+function digestOf(request: JobSubmit): Promise<string> {
+  const { agent, input, lease_request, lease_constraints, max_runtime_sec } = request;
+  const parts = { agent, input, lease_request, expires_at: lease_constraints?.expires_at, max_runtime_sec };
+  // What came in as JSON is JSON; members that are absent must be left out.
+  const present = Object.fromEntries(Object.entries(parts).filter(([, part]) => part !== undefined)) as KeyPart;
+  return deriveIdempotencyKey("arcp.submit", present);
+}

@@ -1,0 +1,59 @@
+import type { ArcpEnvelope, JobSubscribe } from "@imprest/core/models/arcp";
+import { subscribedPayload } from "./accepted.ts";
+import { arcpFailure, messageOf } from "./failure.ts";
+import type { Job } from "./job.ts";
+import type { RuntimeCore } from "./runtime-core.ts";
+import type { RuntimeSession } from "./session.ts";
+
+/** `job.subscribe` (ARCP §7.6): observes, and nothing else. @throws ProtocolError JOB_NOT_FOUND, PERMISSION_DENIED. */
+export async function subscribe(
+  core: RuntimeCore,
+  session: RuntimeSession,
+  envelope: ArcpEnvelope,
+  request: JobSubscribe,
+): Promise<void> {
+  const job = core.jobs.get(request.job_id);
+  if (job === undefined) throw arcpFailure("JOB_NOT_FOUND", "There is no such job.");
+  const allowed = await isPermitted(core, session, job);
+  audit(core, session, job, allowed);
+  if (!allowed) throw arcpFailure("PERMISSION_DENIED", "The principal may not observe this job.");
+  const history = request.history === true ? job.history.since(request.from_event_seq ?? 0) : [];
+  const { dialect, dialectName } = core.settings;
+  const replayed = dialectName === "py" ? history.length : history.length > 0;
+  const answer = (): void => {
+    session.send("job.subscribed", subscribedPayload(job, session, { request_id: envelope.id, replayed }), job);
+  };
+  // Nothing is awaited in here, so that no live event comes between the history and the rest.
+  if (dialect.subscribedFirst) answer();
+  for (const { message } of history) session.deliver(message, job);
+  if (!dialect.subscribedFirst) answer();
+  job.observe(session);
+}
+
+/** One's own jobs always; another's only by the deployment's policy (ARCP §14). A policy that fails says no. */
+export async function isPermitted(core: RuntimeCore, session: RuntimeSession, job: Job): Promise<boolean> {
+  if (session.principal === job.principal) return true;
+  const { options, logger } = core.settings;
+  if (options.mayObserve === undefined) return false;
+  try {
+    return await options.mayObserve(observationOf(session, job));
+  } catch (error) {
+    logger.error("the observation policy failed", { jobId: job.id, error: messageOf(error) });
+    return false;
+  }
+}
+
+/** Each decision is logged with both principals (ARCP §14). */
+function audit(core: RuntimeCore, session: RuntimeSession, job: Job, allowed: boolean): void {
+  const { options, clock, logger } = core.settings;
+  const entry = { ...observationOf(session, job), allowed, atMs: clock.now() };
+  logger.info("job.subscribe", entry);
+  options.audit?.(entry);
+}
+
+function observationOf(
+  session: RuntimeSession,
+  job: Job,
+): { readonly principal: string; readonly jobId: string; readonly agent: string; readonly owner: string } {
+  return { principal: session.principal, jobId: job.id, agent: job.terms.agent, owner: job.principal };
+}

@@ -1,0 +1,38 @@
+import { build } from "esbuild";
+import { readFileSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "../..");
+
+/** The entries of every package that must run in a browser or a Worker: all but `node` ones and the cli. */
+function neutralEntries(): string[] {
+  return readdirSync(join(root, "packages")).flatMap((name) => {
+    const manifest = JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8")) as {
+      readonly name: string;
+      readonly exports: Readonly<Record<string, unknown>>;
+    };
+    if (name === "cli" || name.startsWith("store-")) return [];
+    return Object.keys(manifest.exports)
+      .filter((entry) => entry !== "./package.json" && !entry.split("/").includes("node"))
+      .map((entry) => `${manifest.name}${entry.slice(1)}`);
+  });
+}
+
+describe("every browser-safe entry", () => {
+  it.each(neutralEntries())("%s bundles for a neutral platform with no unresolved import", async (entry) => {
+    const result = await build({
+      stdin: { contents: `export * from ${JSON.stringify(entry)};`, resolveDir: root },
+      bundle: true,
+      platform: "neutral",
+      format: "esm",
+      target: "es2023",
+      conditions: ["@imprest/source", "browser"],
+      write: false,
+      metafile: true,
+      logLevel: "silent",
+    });
+    expect(result.warnings).toEqual([]);
+    expect(Object.values(result.metafile.outputs).flatMap((output) => output.imports)).toEqual([]);
+  });
+});
