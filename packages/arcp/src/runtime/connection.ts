@@ -3,7 +3,7 @@ import { type ArcpEnvelope, arcpVersion, envelopeSchema } from "@imprest/core/mo
 import type { ArcpTransport } from "../transport/transport.ts";
 import type { OutgoingPayload } from "./dialect.ts";
 import { toWireFailure } from "./failure.ts";
-import { Heartbeat } from "./heartbeat.ts";
+import { Heartbeat } from "../session/heartbeat.ts";
 import { shakeHands } from "./handshake.ts";
 import { answerRequest } from "./requests.ts";
 import type { RuntimeCore } from "./runtime-core.ts";

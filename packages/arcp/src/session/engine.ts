@@ -30,6 +30,8 @@ export interface SessionEvents {
   frame: { readonly direction: "in" | "out"; readonly frame: unknown };
 }
 
+/** Events are missing, but nobody knows which. */
+const unknownHole = { from: 0, to: 0 };
 /** How many pages of a listing are read to find out which jobs a runtime has. */
 const mostPages = 50;
 
@@ -123,12 +125,21 @@ export class SessionEngine {
     const { traceId, traceparent } = options;
     const extensions = traceparent ? { "x-vendor.opentelemetry.tracecontext": { traceparent } } : undefined;
     const accepted = createDeferred<JobState>();
+    const sessions = new Set<string>();
     await this.#requests.run({
       ...options,
       kind: "submit",
       repeatable: submit.idempotency_key !== undefined,
-      send: () => this.#send("job.submit", submit, { traceId, extensions }),
-      answered: (frame) => accepted.resolve(this.#accept(frame, origin, traceId)),
+      send: () => {
+        sessions.add(this.welcome.sessionId);
+        return this.#send("job.submit", submit, { traceId, extensions });
+      },
+      answered: (frame) => {
+        const job = this.#accept(frame, origin, traceId);
+        // A session that is gone may have had the job first, and its first events with it.
+        if (sessions.size > 1 && job.frames === 0) job.gap(unknownHole);
+        accepted.resolve(job);
+      },
     });
     return accepted.promise;
   }
@@ -257,6 +268,7 @@ export class SessionEngine {
         this.#started = true;
       },
       down: () => {
+        this.#farewell?.(true);
         this.#acknowledger.stop();
         this.#recovery.down();
         for (const request of this.#ledger.shut()) {

@@ -263,7 +263,7 @@ describe("how jobs end (ARCP §7.3, §7.4)", () => {
     expect(client.of("job.error")).toHaveLength(1);
     expect(client.of("session.bye")).toHaveLength(1);
     expect(client.closed).toBeDefined();
-    expect(clock.pending).toBe(0);
+    expect(clock.timers).toBe(0);
     const late = new RawClient(runtime);
     await settle();
     expect(late.closed).toBeDefined();

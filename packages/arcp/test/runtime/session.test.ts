@@ -155,7 +155,7 @@ describe("heartbeats (ARCP §6.4)", () => {
     expect((await client.nextOf("session.pong")).payload["ping_nonce"]).toBe("n1");
     await clock.advance(10_000);
     expect(client.of("session.ping").length).toBeGreaterThan(0);
-    await clock.advance(10_000);
+    await clock.advance(15_000);
     expect(client.of("session.error").at(-1)?.payload.code).toBe("HEARTBEAT_LOST");
     expect(client.closed).toBeDefined();
     const again = new RawClient(runtime);

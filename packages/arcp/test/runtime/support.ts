@@ -1,56 +1,8 @@
-import type { Clock, Timer } from "@imprest/core";
+import { createManualClock, type ManualClock } from "@imprest/core";
 import { arcpFeatures } from "@imprest/core/models/arcp";
 import { createMemoryPair } from "../../src/transport/memory.ts";
 import type { ArcpTransport, TransportClosed } from "../../src/transport/transport.ts";
 import { type ArcpRuntime, type ArcpRuntimeOptions, createArcpRuntime } from "../../src/runtime/index.ts";
-
-/** A clock that only a test moves; what falls due fires in its order, at its time. */
-export class FakeClock implements Clock {
-  wallMs = Date.parse("2026-05-13T12:00:00Z");
-  #monotonicMs = 0;
-  readonly #timers = new Map<Timer, { readonly atMs: number; readonly callback: () => void }>();
-
-  now(): number {
-    return this.wallMs;
-  }
-
-  monotonic(): number {
-    return this.#monotonicMs;
-  }
-
-  setTimer(callback: () => void, delayMs: number): Timer {
-    const timer: Timer = { clear: () => this.#timers.delete(timer) };
-    this.#timers.set(timer, { atMs: this.#monotonicMs + Math.max(0, delayMs), callback });
-    return timer;
-  }
-
-  get pending(): number {
-    return this.#timers.size;
-  }
-
-  async advance(byMs: number): Promise<void> {
-    await settle();
-    const untilMs = this.#monotonicMs + byMs;
-    for (;;) {
-      const due = [...this.#timers]
-        .filter(([, { atMs }]) => atMs <= untilMs)
-        .sort(([, a], [, b]) => a.atMs - b.atMs)[0];
-      if (due === undefined) break;
-      const [timer, { atMs, callback }] = due;
-      this.#move(Math.max(atMs, this.#monotonicMs));
-      this.#timers.delete(timer);
-      callback();
-      await settle();
-    }
-    this.#move(untilMs);
-    await settle();
-  }
-
-  #move(toMs: number): void {
-    this.wallMs += toMs - this.#monotonicMs;
-    this.#monotonicMs = toMs;
-  }
-}
 
 /** Lets everything that can go on without time go on. */
 export async function settle(turns = 4): Promise<void> {
@@ -160,8 +112,8 @@ export class RawClient {
 }
 
 /** A runtime on a fake clock, with agents for most needs. */
-export function createRuntime(options: Partial<ArcpRuntimeOptions> = {}): { runtime: ArcpRuntime; clock: FakeClock } {
-  const clock = new FakeClock();
+export function createRuntime(options: Partial<ArcpRuntimeOptions> = {}): { runtime: ArcpRuntime; clock: ManualClock } {
+  const clock = createManualClock(Date.parse("2026-05-13T12:00:00Z"));
   const runtime = createArcpRuntime({ authenticate: (token) => tokens[token], clock, ...options });
   runtime.agent("echo", async (context) => {
     await context.log("info", "echoing");

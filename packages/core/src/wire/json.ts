@@ -3,9 +3,10 @@ import { ResponseFormatError } from "../errors/transport-errors.ts";
 /** Parsed JSON in which an integer beyond 2^53 - 1 is a bigint. */
 export type ExactJson = null | boolean | number | bigint | string | ExactJson[] | { [key: string]: ExactJson };
 
-/** Sixteen digits in a row are the least that an integer beyond 2^53 - 1 can have. */
-const mayHoldLargeInteger = /\d{16}/;
 const integerToken = /^-?\d+$/;
+
+/** Sixteen digits in a row are the least that an integer beyond 2^53 - 1 can have. */
+const leastDigits = 16;
 
 /**
  * Parses JSON without losing an integer: one that a double cannot hold exactly becomes a bigint, every other value is
@@ -14,8 +15,26 @@ const integerToken = /^-?\d+$/;
  */
 export function parseJson(text: string): ExactJson {
   // The reviver costs far more than the parse, and almost no text needs it.
-  if (!mayHoldLargeInteger.test(text)) return JSON.parse(text) as ExactJson;
+  if (!mayHoldLargeInteger(text)) return JSON.parse(text) as ExactJson;
   return JSON.parse(text, reviveInteger) as ExactJson;
+}
+
+/** Any run of so many digits covers a place that is a multiple of their number: only those places need a look. */
+function mayHoldLargeInteger(text: string): boolean {
+  for (let at = leastDigits - 1; at < text.length; at += leastDigits) {
+    if (!isDigit(text, at)) continue;
+    let start = at;
+    let end = at + 1;
+    while (isDigit(text, start - 1)) start -= 1;
+    while (isDigit(text, end)) end += 1;
+    if (end - start >= leastDigits) return true;
+  }
+  return false;
+}
+
+function isDigit(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return code >= 48 && code <= 57;
 }
 
 function reviveInteger(_key: string, value: unknown, context?: { readonly source?: string }): unknown {

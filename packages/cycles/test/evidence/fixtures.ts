@@ -11,7 +11,7 @@ import {
 } from "@imprest/core/audit";
 import type { EvidencePayload } from "@imprest/core/models/cycles";
 import { type EvidenceIssuer, evidenceJwk, evidenceJwksUrl, signEvidence } from "../../src/evidence/index.ts";
-import { evidenceIdOf, signingInput } from "../../src/evidence/signing-input.ts";
+import { evidenceIdOf, hashInput, signingInput } from "../../src/evidence/signing-input.ts";
 
 export const serverId = "https://cycles.example/v1";
 
@@ -42,8 +42,9 @@ export async function signAnything(text: string, change: (envelope: JsonObject) 
   const pair = await keyPair(seed);
   envelope["signer_did"] = hex(pair.publicKey);
   change(envelope);
-  const evidenceId = await evidenceIdOf(envelope);
-  const signature = hex(await signEd25519(pair.privateKey, signingInput(envelope, evidenceId)));
+  const hashed = hashInput(envelope);
+  const evidenceId = await evidenceIdOf(hashed);
+  const signature = hex(await signEd25519(pair.privateKey, signingInput(envelope, hashed, evidenceId)));
   return canonicalize({ ...envelope, evidence_id: evidenceId, signature });
 }
 

@@ -110,6 +110,16 @@ describe("verifyEvidence", () => {
     expect(report.envelope).toBeUndefined();
   });
 
+  it("a member of the payload that looks like the id is hashed as it is", async () => {
+    const lookalike = await signAnything(valid, (envelope) => {
+      const payload = envelope["payload"] as { commit: { request: JsonObject } };
+      payload.commit.request["metadata"] = { evidence_id: "", text: '"evidence_id":""' };
+    });
+    expect(await verifyEvidence(lookalike)).toMatchObject({ disposition: "binding_only", findings: [] });
+    const before = await signAnything(valid, (envelope) => (envelope["aaa"] = { evidence_id: "" }));
+    expect(await verifyEvidence(before)).toMatchObject({ disposition: "binding_only" });
+  });
+
   it("an unknown form of signer cannot be resolved", async () => {
     const text = await signAnything(valid, (envelope) => (envelope["signer_did"] = "did:web:cycles.example"));
     const report = await verifyEvidence(text);

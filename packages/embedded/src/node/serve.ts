@@ -33,10 +33,17 @@ const maxHeaderBytes = 16_384;
  */
 export async function serve(authority: EmbeddedAuthority, options: ServeOptions = {}): Promise<EmbeddedServer> {
   const { port = 7_878, host = "127.0.0.1", requestTimeoutMs = 10_000, closeTimeoutMs = 5_000 } = options;
-  const limits = { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs, maxHeaderSize: maxHeaderBytes };
-  const server = createServer({ ...limits, keepAliveTimeout: 65_000 }, (request, response) => {
+  const limits = {
+    maxHeaderSize: maxHeaderBytes,
+    requestTimeout: requestTimeoutMs,
+    headersTimeout: requestTimeoutMs,
+    keepAliveTimeout: 65_000,
+    // Node looks for late senders only so often.
+    connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
+  };
+  const server = createServer(limits, (request, response) => {
     // `handle` settles every request by itself; what is left to fail is a connection that is gone.
-    handle(authority, request, response).catch(() => response.destroy());
+    handle(authority, server, request, response).catch(() => response.destroy());
   });
   await listen(server, port, host);
   const address = server.address() as AddressInfo;
@@ -44,7 +51,12 @@ export async function serve(authority: EmbeddedAuthority, options: ServeOptions 
   return { url: urlOf(address), port: address.port, close, [Symbol.asyncDispose]: close };
 }
 
-async function handle(authority: EmbeddedAuthority, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handle(
+  authority: EmbeddedAuthority,
+  server: Server,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const { body, complete } = await readBody(request, authority.maxBodyBytes);
   if (request.destroyed && !request.complete && !complete && body.length <= authority.maxBodyBytes) return;
   const wireRequest: WireRequest = {
@@ -53,13 +65,14 @@ async function handle(authority: EmbeddedAuthority, request: IncomingMessage, re
     header: (name) => headerOf(request, name),
     body,
   };
-  write(response, await authority.answer(wireRequest), complete);
+  const answer = await authority.answer(wireRequest);
+  // What was left unread would be taken for the next request on the connection; a closing server wants no next one.
+  write(response, answer, complete && server.listening);
 }
 
-function write(response: ServerResponse, { status, headers, body }: WireResponse, complete: boolean): void {
+function write(response: ServerResponse, { status, headers, body }: WireResponse, keepAlive: boolean): void {
   const bytes = Buffer.from(body);
-  // What was left unread would be taken for the next request on the connection.
-  const connection = complete ? {} : { Connection: "close" };
+  const connection = keepAlive ? {} : { Connection: "close" };
   response.writeHead(status, { ...headers, ...connection, "Content-Length": bytes.length });
   response.end(bytes);
 }
