@@ -74,7 +74,10 @@ interface ObjectDefinition {
   readonly error: (issue: { readonly code?: string; readonly keys?: readonly string[] }) => string;
 }
 
-const initialise: readonly ((instance: never, definition: never) => void)[] = [$ZodObjectJIT.init, z.ZodMiniType.init];
+const initialise: readonly ((instance: never, definition: never) => void)[] = [
+  (instance, definition) => $ZodObjectJIT.init(instance, definition),
+  (instance, definition) => z.ZodMiniType.init(instance, definition),
+];
 
 /** As zod/mini's own object, but checked by code compiled for its shape where the runtime allows that: several times faster. */
 const CompiledObject = $constructor("ZodMiniObject", (instance, definition) => {
