@@ -87,14 +87,17 @@ export class CyclesClient {
     request: Omit<Unkeyed<ReservationCreateRequest>, "dry_run">,
     options?: WriteOptions,
   ): Promise<ReservationCreateResponse> {
-    if ("dry_run" in request && request.dry_run === true) {
-      throw new ValidationError("reserve", [{ pointer: "/dry_run", message: "is for the method dryRun" }]);
-    }
+    if ("dry_run" in request && request.dry_run === true) throw belongsToDryRun("/dry_run");
+    if (request.observe_mode === "OBSERVE") throw belongsToDryRun("/observe_mode");
     const write = frozen("reserve", reservationCreateRequestSchema, request, options);
     const path = "/v1/reservations";
     const answer = await this.connection.write(operations.createReservation, { path, ...write }, options);
     if (answer.decision.startsWith("ALLOW") && !answer.reservation_id) {
-      throw malformed(operations.createReservation, 200, "it allows, but holds no reservation_id");
+      throw malformed(
+        operations.createReservation,
+        200,
+        "it allows, but holds no reservation_id (does the tenant only observe?)",
+      );
     }
     return answer;
   }
@@ -185,6 +188,10 @@ export class CyclesClient {
       (page) => page.balances,
     );
   }
+}
+
+function belongsToDryRun(pointer: string): ValidationError {
+  return new ValidationError("reserve", [{ pointer, message: "sets nothing aside; call the method dryRun" }]);
 }
 
 /** The request with its key, checked and written out. */

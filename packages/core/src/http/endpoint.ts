@@ -2,7 +2,7 @@ import { ConfigurationError } from "../errors/local-errors.ts";
 import { Secret } from "../platform/secret.ts";
 
 /** An API key, or where to get one: asked before every request, so that a rotated key is used at once. */
-export type ApiKeySource = string | (() => string | Promise<string>);
+export type ApiKeySource = string | Secret | (() => string | Promise<string>);
 
 /** A checked key, or a function that fetches and checks one. */
 export type ResolvedApiKey = Secret | (() => Promise<Secret>);
@@ -10,6 +10,7 @@ export type ResolvedApiKey = Secret | (() => Promise<Secret>);
 /** @throws ConfigurationError for a key that is empty or that no header can carry. */
 export function resolveApiKey(source: ApiKeySource): ResolvedApiKey {
   if (typeof source === "string") return readKey(source);
+  if (source instanceof Secret) return readKey(source.reveal());
   if (typeof source !== "function") throw new ConfigurationError("apiKey is neither text nor a function giving it.");
   return async () => {
     let key: unknown;
