@@ -120,7 +120,7 @@ const stories: Readonly<Record<string, Story>> = {
   "a spend beyond it that is covered": spend(160),
   "a spend beyond it that is capped": spend(1_600),
   "a spend beyond it, refused": spend(1_600, overage("REJECT")),
-  "a spend beyond it, into debt": spend(1_030, overage("ALLOW_WITH_OVERDRAFT")),
+  "a spend beyond it, into debt": spend(1_030, overage("ALLOW_WITH_OVERDRAFT", 985)),
   "a spend beyond the overdraft": spend(1_600, overage("ALLOW_WITH_OVERDRAFT")),
   "a release": ({ authority }) =>
     withReservation(authority, request, async (reservation) => {
@@ -171,7 +171,7 @@ const stories: Readonly<Record<string, Story>> = {
     return authority.reserve(request, key);
   },
   "outstanding debt": async (on) => {
-    await spend(1_030, overage("ALLOW_WITH_OVERDRAFT"))(on);
+    await spend(1_030, overage("ALLOW_WITH_OVERDRAFT", 985))(on);
     return on.authority.reserve(request, key);
   },
   "an over-limit scope": async (on) => {

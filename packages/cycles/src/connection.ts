@@ -7,11 +7,9 @@ import {
   type Transport,
   ValidationError,
   type WireSchema,
-  createTraceContext,
-  formatTraceparent,
   issuesOf,
+  outgoingTraceparent,
   parseJson,
-  parseTraceparent,
   send,
   sendRead,
 } from "@imprest/core";
@@ -58,7 +56,7 @@ export class CyclesConnection {
       ...this.#headers,
       "content-type": "application/json",
       "x-idempotency-key": assertSendableKey(idempotencyKey),
-      traceparent: traceparentOf(options),
+      traceparent: outgoingTraceparent(options.traceparent),
     };
     const request: HttpRequest = { method: "POST", url: `${this.options.baseUrl}${write.path}`, headers, body };
     const credential = this.#authorise();
@@ -72,7 +70,7 @@ export class CyclesConnection {
     path: string,
     options: CallOptions = {},
   ): Promise<Answer> {
-    const headers = { ...this.#headers, traceparent: traceparentOf(options) };
+    const headers = { ...this.#headers, traceparent: outgoingTraceparent(options.traceparent) };
     const request: HttpRequest = { method: "GET", url: `${this.options.baseUrl}${path}`, headers };
     const credential = this.#authorise();
     const limits = { ...this.#limits(options), attempts: this.options.readAttempts };
@@ -123,11 +121,6 @@ function assertSendableKey(idempotencyKey: string): string {
   if (/^[\x21-\x7e]{1,256}$/.test(idempotencyKey)) return idempotencyKey;
   const message = "must be 1 to 256 visible ASCII characters, because it also travels in a header";
   throw new ValidationError("idempotency key", [{ pointer: "/idempotency_key", message }]);
-}
-
-function traceparentOf({ traceparent }: CallOptions): string {
-  const given = traceparent === undefined ? undefined : parseTraceparent(traceparent);
-  return formatTraceparent(given ?? createTraceContext());
 }
 
 function read<Answer extends object>(

@@ -33,14 +33,14 @@ export class EmbeddedAuthority {
   readonly #clock: Clock;
   readonly #rememberedMs: number;
 
-  /** @throws ConfigurationError, and LedgerStoreError when the store cannot be read. */
+  /** @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read. */
   constructor(options: EmbeddedAuthorityOptions = {}) {
     const { logger = silentLogger, rateLimit, maxBodyBytes = 262_144, ...ledgerOptions } = options;
     checkOptions(options);
     this.#clock = options.clock ?? systemClock;
     this.#rememberedMs = options.retention?.forMs ?? 86_400_000;
     this.#ledger = new Ledger(ledgerOptions);
-    this.#apiKeys = new ApiKeys(this.#ledger.journal, this.#ledger.foreign);
+    this.#apiKeys = new ApiKeys(this.#ledger.journal, this.#ledger.foreign.get("api-key"));
     this.maxBodyBytes = maxBodyBytes;
     this.#wire = new CyclesWire({
       ledger: this.#ledger,
@@ -163,7 +163,7 @@ export class EmbeddedAuthority {
   }
 }
 
-/** @throws ConfigurationError, and LedgerStoreError when the store cannot be read. */
+/** @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read. */
 export function createEmbeddedAuthority(options?: EmbeddedAuthorityOptions): EmbeddedAuthority {
   return new EmbeddedAuthority(options);
 }

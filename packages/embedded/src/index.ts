@@ -4,7 +4,7 @@ export type { WireRequest, WireResponse } from "./cycles/wire.ts";
 export { EmbeddedAuthority, type EmbeddedAuthorityOptions, createEmbeddedAuthority } from "./embedded-authority.ts";
 export type { BudgetBalance, BudgetStatus } from "./ledger/budget.ts";
 export type { OveragePolicy } from "./ledger/charge.ts";
-export { LedgerStoreError } from "./ledger/journal.ts";
+export { LedgerUnavailableError } from "./ledger/unavailable.ts";
 export type { LedgerOptions } from "./ledger/ledger.ts";
 export type { BudgetAddress, BudgetScope, CreateBudget, FundBudget } from "./ledger/operator.ts";
 export type { Policy, PolicyAnswer, PolicyQuestion, PolicyRule } from "./ledger/policy.ts";

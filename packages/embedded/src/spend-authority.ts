@@ -16,7 +16,7 @@ import {
   raceAbort,
 } from "@imprest/core";
 import { codeOf, statusOf } from "./cycles/refused.ts";
-import { LedgerStoreError } from "./ledger/journal.ts";
+import { LedgerUnavailableError } from "./ledger/unavailable.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { LedgerRefusal } from "./ledger/refusal.ts";
 import { type Complete, type Terms, type TenantDefaults, capsOf, complete } from "./spend-request.ts";
@@ -151,7 +151,7 @@ function requestOf(request: ReserveRequest, { subject, ttlMs }: Complete): Grant
 
 /** The ledger's errors in the words of the kernel. */
 function translate(error: unknown): Error {
-  if (error instanceof LedgerStoreError) {
+  if (error instanceof LedgerUnavailableError) {
     const fields = { protocol: "embedded", status: 500, errorCode: "INTERNAL_ERROR", retryable: true };
     return new ProtocolError(error.message, fields, { cause: error });
   }

@@ -7,6 +7,7 @@ import { leaseIssues, parseExpiry } from "../lease/validate-lease.ts";
 import { acceptedPayload } from "./accepted.ts";
 import { arcpFailure } from "./failure.ts";
 import { Job } from "./job.ts";
+import { backJob } from "./job-settlement.ts";
 import { runJob } from "./job-runner.ts";
 import type { RuntimeSettings } from "./options.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
@@ -70,11 +71,17 @@ async function createJob(
     session,
     settings,
   );
+  try {
+    await backJob(job, settings);
+  } catch (error) {
+    job.vanish();
+    throw error;
+  }
   await provision(core, job, session);
   return job;
 }
 
-/** Credentials come no later than the acceptance (ARCP §9.8.2). */
+/** Credentials come no later than the acceptance (ARCP §9.8.2). A job that cannot have them is no job. */
 export async function provision(core: RuntimeCore, job: Job, session: RuntimeSession): Promise<void> {
   const mayHold =
     session.features.has("provisioned_credentials") && session.connection?.transport.confidential === true;

@@ -125,7 +125,7 @@ export class SettlementQueue {
       const check = (): void => {
         if (this.#tasks.size === 0 && this.#housekeeping.size === 0) done();
       };
-      const timer = this.#clock.setTimer(done, timeoutMs);
+      const timer = this.#clock.setTimer(done, timeoutMs, true);
       let stopListening = (): void => {};
       stopListening = onAbort(signal, done);
       this.#idle.add(check);

@@ -1,4 +1,4 @@
-import { createTraceContext, parseTraceparent } from "@imprest/core";
+import { parseTraceparent, randomHex } from "@imprest/core";
 import type { WireRequest } from "./wire.ts";
 
 /** What ties an answer, its log lines and its events to one request (Cycles §CORRELATION AND TRACING). */
@@ -17,5 +17,5 @@ export function correlate(request: WireRequest): Correlation {
   if (parent !== undefined) return { requestId, traceId: parent.traceId };
   const given = request.header("x-cycles-trace-id");
   if (given !== undefined && traceIdPattern.test(given)) return { requestId, traceId: given };
-  return { requestId, traceId: createTraceContext().traceId };
+  return { requestId, traceId: randomHex(16) };
 }

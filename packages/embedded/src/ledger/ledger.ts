@@ -17,7 +17,7 @@ import type {
 } from "./outcomes.ts";
 import type { Page } from "./page.ts";
 import type { Policy } from "./policy.ts";
-import { recover } from "./recover.ts";
+import { type StoredEntries, recover } from "./recover.ts";
 import type {
   CommitRequest,
   DecideRequest,
@@ -47,16 +47,16 @@ export interface LedgerOptions {
 /**
  * The one ledger: budgets, reservations and their laws, in no protocol's words. Every method is synchronous, so that
  * operations are atomic and happen one after another; `durable` tells when what they changed can be acknowledged.
- * Each throws `LedgerRefusal` for what it refuses, and `LedgerStoreError` once its store has failed.
+ * Each throws `LedgerRefusal` for what it refuses, and `LedgerUnavailableError` once its store has failed.
  */
 export class Ledger {
-  /** Entries of other kinds that the store held when the ledger opened, by key. */
-  readonly foreign: ReadonlyMap<string, string>;
+  /** Entries of other kinds that the store held when the ledger opened. */
+  readonly foreign: StoredEntries;
   readonly journal: Journal | undefined;
   readonly #state: LedgerState;
   readonly #store: LedgerStore | undefined;
 
-  /** @throws LedgerStoreError when the store cannot be read. */
+  /** @throws LedgerUnavailableError when the store cannot be read. */
   constructor({ clock = systemClock, store, policy, maxExtensions = 1_000, retention = {} }: LedgerOptions = {}) {
     this.#store = store;
     this.journal = store && new Journal(store);
@@ -149,7 +149,7 @@ export class Ledger {
     return operator.getBudget(this.#state, address);
   }
 
-  /** Resolves once everything done so far is durable. @throws LedgerStoreError when it will not be. */
+  /** Resolves once everything done so far is durable. @throws LedgerUnavailableError when it will not be. */
   async durable(): Promise<void> {
     await this.journal?.durable();
   }

@@ -58,10 +58,14 @@ export function listReservations(state: LedgerState, request: ListReservationsRe
   return pageOf(rows, (reservation) => [sortedValue[sortBy](reservation), reservation.id], order, request);
 }
 
-function candidates(state: LedgerState, tenant: string, idempotencyKey: string | undefined): Reservation[] {
-  if (idempotencyKey === undefined) return [...state.reservations.values()];
+function candidates(
+  state: LedgerState,
+  tenant: string,
+  idempotencyKey: string | undefined,
+): IteratorObject<Reservation> {
+  if (idempotencyKey === undefined) return state.reservations.values();
   const outcome = state.memory.find(tenant, "reserve", idempotencyKey)?.outcome;
-  return outcome !== undefined && "id" in outcome ? [outcome] : [];
+  return (outcome !== undefined && "id" in outcome ? [outcome] : []).values();
 }
 
 const sortedValue: Readonly<Record<ReservationSortKey, (reservation: Reservation) => Position[0]>> = {

@@ -1,6 +1,6 @@
 import { tokens } from "@imprest/core";
 import { describe, expect, it } from "vitest";
-import { LedgerStoreError, createEmbeddedAuthority } from "../../src/index.ts";
+import { LedgerUnavailableError, createEmbeddedAuthority } from "../../src/index.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import { FakeClock, MapStore, WireCaller } from "../support.ts";
 
@@ -32,6 +32,7 @@ describe("a ledger over a store", () => {
     const extension = { tenant: "acme", reservationId: active.reservation?.id ?? "", idempotencyKey: "x", byMs: 5_000 };
     const extended = ledger.extend(extension);
     const balance = ledger.getBudget({ scope, unit: "TOKENS" });
+    const listed = ledger.listReservations({ tenant: "acme" });
     await ledger.close();
 
     const again = new Ledger({ clock, store: new MapStore(store.disk) });
@@ -42,7 +43,7 @@ describe("a ledger over a store", () => {
     expect(again.dryRun({ ...reserve, idempotencyKey: "d" })).toEqual(dry);
     expect(again.fundBudget(funding)).toEqual(funded);
     expect(again.extend(extension)).toEqual(extended);
-    expect(again.listReservations({ tenant: "acme" })).toEqual(ledger.listReservations({ tenant: "acme" }));
+    expect(again.listReservations({ tenant: "acme" })).toEqual(listed);
     expect(again.getBudget({ scope, unit: "TOKENS" })).toEqual(balance);
 
     clock.advance(70_001);
@@ -88,16 +89,16 @@ describe("a ledger over a store", () => {
     const authority = createEmbeddedAuthority({ store });
     await authority.createBudget({ scope, allocated: tokens(10) });
     store.failing = true;
-    await expect(authority.fundBudget({ scope, amount: tokens(1) })).rejects.toThrow(LedgerStoreError);
+    await expect(authority.fundBudget({ scope, amount: tokens(1) })).rejects.toThrow(LedgerUnavailableError);
     store.failing = false;
-    await expect(authority.getBudget({ scope, unit: "TOKENS" })).rejects.toThrow(LedgerStoreError);
+    await expect(authority.getBudget({ scope, unit: "TOKENS" })).rejects.toThrow(LedgerUnavailableError);
     const reopened = createEmbeddedAuthority({ store: new MapStore(store.disk) });
     expect((await reopened.getBudget({ scope, unit: "TOKENS" })).allocated).toBe(10n);
   });
 
   it("refuses to open over an entry that it cannot read", () => {
     const disk = new Map([["reservation/rsv_1", "{"]]);
-    expect(() => new Ledger({ store: new MapStore(disk) })).toThrow(LedgerStoreError);
+    expect(() => new Ledger({ store: new MapStore(disk) })).toThrow(LedgerUnavailableError);
   });
 
   it("forgets finished reservations and keys by number and by age, in memory and in the store", async () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConfigurationError, tokens } from "@imprest/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createEmbeddedAuthority } from "../../src/index.ts";
+import { LedgerUnavailableError, createEmbeddedAuthority } from "../../src/index.ts";
 import { sqliteStore } from "../../src/node/index.ts";
 
 const scope = { tenant: "acme" };
@@ -60,7 +60,7 @@ describe("sqliteStore", () => {
     const authority = createEmbeddedAuthority({ store: sqliteStore({ file }) });
     await authority.createBudget({ scope, allocated: tokens(5) });
     await authority.close();
-    await expect(authority.fundBudget({ scope, amount: tokens(1) })).rejects.toThrow("store failed");
-    await expect(authority.getBudget(address)).rejects.toThrow("store failed");
+    await expect(authority.fundBudget({ scope, amount: tokens(1) })).rejects.toThrow(LedgerUnavailableError);
+    await expect(authority.getBudget(address)).rejects.toThrow(LedgerUnavailableError);
   });
 });
