@@ -25,10 +25,12 @@ export async function submit(core: RuntimeCore, session: RuntimeSession, envelop
   }
   const key = `${session.principal}\n${request.idempotency_key}`;
   const keyed = core.jobs.keyed(key, await digestOf(request), create);
-  if (keyed === "conflict") {
-    throw arcpFailure("DUPLICATE_KEY", "The idempotency_key was used with other parameters; use a new key.");
-  }
   const job = await keyed.job;
+  if (keyed.isConflict) {
+    throw arcpFailure("DUPLICATE_KEY", "The idempotency_key was used with other parameters; use a new key.", {
+      details: { existing_job_id: job.id },
+    });
+  }
   if (keyed.isNew) core.jobs.add(job, key);
   accept(core, job, session, envelope.id, keyed.isNew);
 }

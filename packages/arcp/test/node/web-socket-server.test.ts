@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
-import WebSocket from "ws";
+import { WebSocket, type ClientOptions } from "ws";
 import { ConfigurationError } from "@imprest/core";
 import { connect } from "../../src/index.ts";
 import { spawnTransport } from "../../src/node/index.ts";
@@ -29,7 +29,7 @@ async function serve(options: ServeOptions = {}): Promise<{ runtime: ArcpRuntime
   return { runtime, server };
 }
 
-function opened(url: string, options: WebSocket.ClientOptions = {}): Promise<WebSocket> {
+function opened(url: string, options: ClientOptions = {}): Promise<WebSocket> {
   const socket = new WebSocket(url, options);
   cleanups.push(() => socket.terminate());
   return new Promise((resolve, reject) => {
