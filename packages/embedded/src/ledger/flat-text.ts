@@ -5,3 +5,8 @@
 export function flatText(pieces: readonly string[]): string {
   return pieces.join("");
 }
+
+/** A flat copy of a text that someone else may have concatenated, such as a UUID used as a key. */
+export function flatCopy(text: string): string {
+  return flatText([text, ""]);
+}
