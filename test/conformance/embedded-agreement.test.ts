@@ -19,8 +19,9 @@ import { describe, expect, it } from "vitest";
 const tenant = "acme";
 const subject = { tenant, agent: "bot" };
 const request: ReserveRequest = { estimate: tokens(100), action: { kind: "llm.completion", name: "gpt-5" } };
-const overage = (policy: string): ReserveRequest => ({
+const overage = (policy: string, estimate = 100): ReserveRequest => ({
   ...request,
+  estimate: tokens(estimate),
   extensions: { cycles: { overage_policy: policy } },
 });
 
@@ -91,7 +92,7 @@ function neutral(value: unknown): unknown {
 const spend = (amount: number, of: ReserveRequest = request): Story => {
   return async ({ authority }) => {
     const { settlement } = await withReservation(authority, of, async (reservation) => {
-      reservation.spend(tokens(amount), { inputTokens: 5 });
+      reservation.spend(tokens(amount), { metrics: { inputTokens: 5 } });
     });
     return settlement;
   };

@@ -78,9 +78,10 @@ export function capsOf(caps: Caps | undefined): Cap[] {
 
 /** Level by level, a request's own over the configured; dimensions likewise. */
 function subjectOf(configured: Subject, own: Subject | undefined): Subject {
+  if (own === undefined) return configured;
   const merged: Record<string, unknown> = { ...configured };
-  for (const [name, value] of Object.entries(own ?? {})) if (value !== undefined) merged[name] = value;
-  const dimensions = { ...configured.dimensions, ...own?.dimensions };
+  for (const [name, value] of Object.entries(own)) if (value !== undefined) merged[name] = value;
+  const dimensions = { ...configured.dimensions, ...own.dimensions };
   return Object.keys(dimensions).length === 0 ? merged : { ...merged, dimensions };
 }
 

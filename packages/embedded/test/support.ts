@@ -82,7 +82,7 @@ export class MapStore implements LedgerStore {
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  readonly body: Record<string, never> & { readonly [name: string]: unknown };
+  readonly body: Readonly<Record<string, unknown>>;
 }
 
 /** Speaks the wire to an authority's handler. */
@@ -116,6 +116,10 @@ export class WireCaller {
     });
     const response = await this.#authority.handler(request);
     const text = await response.text();
-    return { status: response.status, headers: response.headers, body: (text && parseJson(text)) as Answer["body"] };
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (text === "" ? {} : parseJson(text)) as Answer["body"],
+    };
   }
 }

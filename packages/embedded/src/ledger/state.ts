@@ -195,6 +195,6 @@ export function finishedAt(reservation: Reservation): number {
   return reservation.finalizedAtMs ?? reservation.dueAtMs;
 }
 
-function rememberedKey({ tenant, operation, idempotencyKey }: Remembered): string {
-  return entryKey.remembered(keyOf(tenant, operation, idempotencyKey));
+function rememberedKey(entry: Remembered): string {
+  return entryKey.remembered(keyOf(entry));
 }
