@@ -190,7 +190,8 @@ function readWhole(name: string, value: number | undefined, fallback: number, mo
   throw new ConfigurationError(`${name} must be a whole number from 1 to ${most}.`);
 }
 
-function normaliseBaseUrl(text: string, allowInsecureHttp: boolean): string {
+/** @throws ConfigurationError for what is no base URL. */
+export function normaliseBaseUrl(text: string, allowInsecureHttp: boolean): string {
   if (typeof text !== "string" || !URL.canParse(text)) {
     throw new ConfigurationError('baseUrl is not an absolute URL such as "https://cycles.example.com".');
   }
@@ -217,7 +218,8 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
-function resolveApiKey(source: ApiKeySource): ResolvedOptions["apiKey"] {
+/** @throws ConfigurationError for one that cannot be sent. */
+export function resolveApiKey(source: ApiKeySource): ResolvedOptions["apiKey"] {
   if (typeof source === "string") return readKey(source);
   if (typeof source !== "function") throw new ConfigurationError("apiKey is neither text nor a function giving it.");
   return async () => {
