@@ -37,7 +37,7 @@ import {
 } from "@imprest/core/models/cycles";
 import { CyclesConnection, malformed, reservationPath } from "./connection.ts";
 import * as operations from "./operations.ts";
-import { type CyclesClientOptions, type EnvironmentVariables, fromEnv } from "./options.ts";
+import { type ApiKeySource, type CyclesClientOptions, type EnvironmentVariables, fromEnv } from "./options.ts";
 import { Pages } from "./pages.ts";
 
 /** Options of a write. */
@@ -77,6 +77,15 @@ export class CyclesClient {
   /** A client configured by `CYCLES_…` variables; see `fromEnv`. @throws ConfigurationError naming the variable. */
   static fromEnv(overrides?: Partial<CyclesClientOptions>, variables?: EnvironmentVariables): CyclesClient {
     return new CyclesClient(fromEnv(overrides, variables));
+  }
+
+  /**
+   * Uses another API key from now on. Settlements that wait because the old one was refused are sent at once. A key from
+   * an `apiKey` function needs no such call: it is asked before every request.
+   * @throws ConfigurationError for one that cannot be sent.
+   */
+  useApiKey(apiKey: ApiKeySource): void {
+    this.connection.useApiKey(apiKey);
   }
 
   /**

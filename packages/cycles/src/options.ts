@@ -184,3 +184,60 @@ export function configured<Value>(schema: WireSchema<Value>, value: unknown, nam
     throw new ConfigurationError(error instanceof Error ? error.message : name);
   }
 }
+<<<<<<< HEAD
+=======
+
+function readWhole(name: string, value: number | undefined, fallback: number, most: number): number {
+  if (value === undefined) return fallback;
+  if (Number.isSafeInteger(value) && value >= 1 && value <= most) return value;
+  throw new ConfigurationError(`${name} must be a whole number from 1 to ${most}.`);
+}
+
+/** @throws ConfigurationError for what is no base URL. */
+export function normaliseBaseUrl(text: string, allowInsecureHttp: boolean): string {
+  if (typeof text !== "string" || !URL.canParse(text)) {
+    throw new ConfigurationError('baseUrl is not an absolute URL such as "https://cycles.example.com".');
+  }
+  const url = new URL(text);
+  if (url.protocol !== "https:" && url.protocol !== "http:") {
+    throw new ConfigurationError("baseUrl must begin with https:// (or http:// on this machine).");
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new ConfigurationError("baseUrl holds a user name or password; pass the credential as apiKey.");
+  }
+  if (url.search !== "" || url.hash !== "") {
+    throw new ConfigurationError("baseUrl holds a query or a fragment; remove it.");
+  }
+  if (url.protocol === "http:" && !isLoopback(url.hostname) && !allowInsecureHttp) {
+    throw new ConfigurationError(
+      "baseUrl is http: to another machine, so the API key would travel in the clear. Use https:, or set allowInsecureHttp: true.",
+    );
+  }
+  return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
+}
+
+/** The URL parser has already brought every spelling of an IPv4 address into four decimal parts. */
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+/** @throws ConfigurationError for one that cannot be sent. */
+export function resolveApiKey(source: ApiKeySource): ResolvedOptions["apiKey"] {
+  if (typeof source === "string") return readKey(source);
+  if (typeof source !== "function") throw new ConfigurationError("apiKey is neither text nor a function giving it.");
+  return async () => {
+    let key: unknown;
+    try {
+      key = await source();
+    } catch (error) {
+      throw new ConfigurationError("The apiKey function failed; nothing was sent.", { cause: error });
+    }
+    return readKey(key);
+  };
+}
+
+function readKey(key: unknown): Secret {
+  if (typeof key === "string" && /^[\x21-\x7e]+$/.test(key)) return new Secret(key);
+  throw new ConfigurationError("apiKey is empty, or holds a space or a character outside ASCII.");
+}
+>>>>>>> durable

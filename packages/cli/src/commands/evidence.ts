@@ -16,7 +16,7 @@ import type { Terminal } from "../terminal.ts";
 
 const help = `Usage: imprest evidence FILE|- [options]
 
-Verifies Cycles evidence: one envelope a line, of any number of lines. Prints what is wrong, then a summary.
+Verifies Cycles evidence, one envelope a line. Prints what is wrong, then a summary.
 
   --jwks SERVER_ID=FILE  the server's published keys, from a file; may be repeated
   --trust ORIGIN         fetch the keys of servers at this https origin; may be repeated
