@@ -1,4 +1,5 @@
 import {
+  type ApiKeySource,
   type CallOptions,
   ValidationError,
   type WireSchema,
@@ -37,7 +38,7 @@ import {
 } from "@imprest/core/models/cycles";
 import { CyclesConnection, malformed, reservationPath } from "./connection.ts";
 import * as operations from "./operations.ts";
-import { type ApiKeySource, type CyclesClientOptions, type EnvironmentVariables, fromEnv } from "./options.ts";
+import { type CyclesClientOptions, type EnvironmentVariables, fromEnv } from "./options.ts";
 import { Pages } from "./pages.ts";
 
 /** Options of a write. */

@@ -1,4 +1,5 @@
 import {
+  type ApiKeySource,
   type CallOptions,
   type HttpRequest,
   type HttpResponse,
@@ -10,18 +11,13 @@ import {
   issuesOf,
   outgoingTraceparent,
   parseJson,
+  resolveApiKey,
   send,
   sendRead,
 } from "@imprest/core";
 import { errorFromResponse } from "./errors.ts";
 import { readMetadata, withMetadata } from "./metadata.ts";
-import {
-  type ApiKeySource,
-  type CyclesClientOptions,
-  type ResolvedOptions,
-  resolveApiKey,
-  resolveOptions,
-} from "./options.ts";
+import { type CyclesClientOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 
 /** One operation of the wire: its name for messages, what success looks like. */
 export interface Operation<Answer extends object> {
@@ -107,18 +103,13 @@ export class CyclesConnection {
     return {
       key: () => key,
       transport: async (request, limits) => {
-<<<<<<< HEAD
         if (typeof apiKey === "function") {
           key = await apiKey();
+          this.#noteKey(key.reveal());
           limits.throwIfAborted();
         } else {
           key = apiKey;
         }
-=======
-        key = typeof apiKey === "function" ? await apiKey() : apiKey;
-        this.#noteKey(key.reveal());
-        limits.signal.throwIfAborted();
->>>>>>> durable
         const headers = { ...request.headers, "x-cycles-api-key": key.reveal() };
         return transport({ ...request, headers }, limits);
       },

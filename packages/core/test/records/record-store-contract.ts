@@ -57,9 +57,11 @@ export function recordStoreContract(name: string, open: () => Promise<StoreUnder
 
     it("does what a plain map with versions does, whatever the order, and after every reopening", async () => {
       const key = fc.constantFrom("a", "b", "a:1");
+      // JSON has no negative zero: a store that keeps text gives back zero.
+      const jsonValue = fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)) as typeof value);
       const command = fc.oneof(
-        fc.record({ kind: fc.constant("create" as const), key, value: fc.jsonValue() }),
-        fc.record({ kind: fc.constant("replace" as const), key, value: fc.jsonValue(), stale: fc.boolean() }),
+        fc.record({ kind: fc.constant("create" as const), key, value: jsonValue }),
+        fc.record({ kind: fc.constant("replace" as const), key, value: jsonValue, stale: fc.boolean() }),
         fc.record({ kind: fc.constant("delete" as const), key, stale: fc.option(fc.boolean()) }),
         fc.record({ kind: fc.constant("reopen" as const) }),
       );
