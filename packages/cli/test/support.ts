@@ -40,6 +40,7 @@ async function* inChunks(text: string): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += 777) yield bytes.subarray(at, at + 777);
 }
 
-async function* failing(path: string): AsyncGenerator<Uint8Array> {
-  throw Object.assign(new Error(`ENOENT: no such file or directory, open '${path}'`), { code: "ENOENT" });
+function failing(path: string): AsyncIterable<Uint8Array> {
+  const error = Object.assign(new Error(`ENOENT: no such file or directory, open '${path}'`), { code: "ENOENT" });
+  return { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) };
 }
