@@ -92,7 +92,7 @@ function neutral(value: unknown): unknown {
 const spend = (amount: number, of: ReserveRequest = request): Story => {
   return async ({ authority }) => {
     const { settlement } = await withReservation(authority, of, async (reservation) => {
-      reservation.spend(tokens(amount), { metrics: { inputTokens: 5 } });
+      reservation.spend(tokens(amount), { inputTokens: 5 });
     });
     return settlement;
   };

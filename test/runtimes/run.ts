@@ -20,8 +20,12 @@ export interface Runtime {
 const chromium = "/usr/bin/chromium-headless-shell";
 const installed = (name: string): string => join(import.meta.dirname, "node_modules/.bin", name);
 
+const nodeOf = (alias: string): string => join(import.meta.dirname, `node_modules/${alias}/bin/node`);
+
 export const runtimes: readonly Runtime[] = [
-  onConsole("node", process.execPath, []),
+  onConsole("node 22", nodeOf("node-22"), []),
+  onConsole("node 24", process.execPath, []),
+  onConsole("node 26", nodeOf("node-26"), []),
   onConsole("deno", installed("deno"), ["run", "--no-config", "--no-prompt"]),
   onConsole("bun", installed("bun"), ["run"]),
   { name: "workerd", entry: "workerd", isInstalled: existsSync(installed("workerd")), run: runWorkerd },

@@ -23,7 +23,7 @@ describe.each(runtimes)("$name", ({ name, entry, isInstalled, run }) => {
     ["WebCrypto", true],
     ["the fallback", false],
   ])("gives the one verdict with %s", async (_backend, withEd25519) => {
-    const bundle = join(folder, `${name}-${withEd25519}.mjs`);
+    const bundle = join(folder, `${entry}-${name.replace(" ", "-")}-${withEd25519}.mjs`);
     await bundleSuite(entry, withEd25519, bundle);
     const verdict = await run(bundle);
     expect(verdict.failed).toEqual([]);

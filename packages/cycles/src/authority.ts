@@ -31,6 +31,7 @@ import {
   toWire,
 } from "./request.ts";
 import { asEvent, committed, evidenceReference, expired, prepareSettling, recorded, released } from "./settlement.ts";
+import { targetOf } from "./target.ts";
 
 /** What a `CyclesAuthority` adds to its client. */
 export interface CyclesAuthorityOptions extends Environment {
@@ -62,8 +63,12 @@ export class CyclesAuthority implements SpendAuthority {
     this.client = "connection" in client ? client : new CyclesClient(client);
     const { baseUrl, subject, clock } = this.client.connection.options;
     this.environment = { ...environment, clock: environment.clock ?? clock };
-    this.target = subject?.tenant === undefined ? baseUrl : `${baseUrl}#tenant=${subject.tenant}`;
+    this.target = targetOf(baseUrl, subject?.tenant);
     this.#defaults = { subject, ...checkDefaults(ttlMs, terms) };
+  }
+
+  onNewCredentials(listener: () => void): void {
+    this.client.connection.onNewKey(listener);
   }
 
   async decide(request: ReserveRequest, options?: CallOptions): Promise<Decision> {

@@ -1,3 +1,4 @@
+export type { ApiKeySource } from "@imprest/core";
 export { CyclesAuthority, type CyclesAuthorityOptions } from "./authority.ts";
 export { type StepCounter, coolDown, createStepCounter, honouredCaps, isToolAllowed } from "./caps.ts";
 export { CyclesClient, type DryRunResponse, type Unkeyed, type WriteOptions } from "./client.ts";
@@ -36,13 +37,7 @@ export {
   withReservationStream,
 } from "./guard.ts";
 export { type RateLimit, type ResponseMetadata, metadataOf } from "./metadata.ts";
-export {
-  type ApiKeySource,
-  type CyclesClientOptions,
-  type EnvironmentVariables,
-  type ResolvedOptions,
-  fromEnv,
-} from "./options.ts";
+export { type CyclesClientOptions, type EnvironmentVariables, type ResolvedOptions, fromEnv } from "./options.ts";
 export { type Page, Pages } from "./pages.ts";
 export type { CyclesTerms } from "./request.ts";
 export { type OrphanSweep, releaseOrphan } from "./orphans.ts";

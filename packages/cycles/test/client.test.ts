@@ -238,6 +238,7 @@ describe("writes", () => {
     const client = clientAt(stub.url);
     const request = { ...reserve, dry_run: true };
     await expect(client.createReservation(request)).rejects.toThrow("dryRun");
+    await expect(client.createReservation({ ...reserve, observe_mode: "OBSERVE" })).rejects.toThrow("/observe_mode");
     expect(stub.received).toHaveLength(0);
     await expect(client.dryRun(reserve)).rejects.toThrow(ResponseFormatError);
     expect(stub.received[0]?.json["dry_run"]).toBe(true);

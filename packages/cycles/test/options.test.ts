@@ -119,7 +119,8 @@ describe("fromEnv", () => {
       { baseUrl: "https://other.example", timeoutMs: 7 },
       { ...variables, CYCLES_TIMEOUT_MS: "9" },
     );
-    expect(options).toMatchObject({ baseUrl: "https://other.example", timeoutMs: 7, apiKey: "cyc_key" });
+    expect(options).toMatchObject({ baseUrl: "https://other.example", timeoutMs: 7 });
+    expect(fromEnv({ timeoutMs: undefined }, { ...variables, CYCLES_TIMEOUT_MS: "9" }).timeoutMs).toBe(9);
     expect(Object.isFrozen(options)).toBe(true);
   });
 

@@ -23,7 +23,7 @@ export function acceptedPayload(job: Job, session: RuntimeSession, requestId?: s
 export function subscribedPayload(
   job: Job,
   session: RuntimeSession,
-  extra: { readonly request_id: string; readonly replayed: boolean | number },
+  extra: { readonly request_id: string; readonly replayed: boolean | number; readonly subscribed_from: number },
 ): OutgoingPayload {
   const { terms } = job;
   const budget = terms.initialBudget === undefined ? undefined : terms.budget.toWire();
@@ -37,7 +37,6 @@ export function subscribedPayload(
     ...(session.principal === job.principal ? credentialsFor(job, session) : {}),
     parent_job_id: terms.parent?.id ?? null,
     trace_id: job.traceId,
-    subscribed_from: job.lastSeq,
     ...extra,
   };
 }

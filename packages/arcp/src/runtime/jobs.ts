@@ -8,6 +8,13 @@ interface KeyedSubmit {
   readonly job: Promise<Job>;
 }
 
+/** What a key led to. */
+export interface KeyedJob {
+  readonly job: Promise<Job>;
+  readonly isNew: boolean;
+  readonly isConflict: boolean;
+}
+
 /** Every job there is, the finished ones for a while, and the keys that led to them. */
 export class Jobs {
   readonly #settings: RuntimeSettings;
@@ -42,19 +49,15 @@ export class Jobs {
 
   /**
    * The job of a key. @returns `undefined` when the key is new: then `create` is called, in the same turn, and its job
-   * belongs to the key unless it fails; `"conflict"` when the key was used with other parameters.
+   * belongs to the key unless it fails; `isConflict` when the key was used with other parameters.
    */
-  keyed(
-    key: string,
-    digest: string,
-    create: () => Promise<Job>,
-  ): { readonly job: Promise<Job>; readonly isNew: boolean } | "conflict" {
+  keyed(key: string, digest: string, create: () => Promise<Job>): KeyedJob {
     const used = this.#keys.get(key);
-    if (used !== undefined) return used.digest === digest ? { job: used.job, isNew: false } : "conflict";
+    if (used !== undefined) return { job: used.job, isNew: false, isConflict: used.digest !== digest };
     const job = create();
     this.#keys.set(key, { digest, job });
     job.catch(() => this.#keys.delete(key));
-    return { job, isNew: true };
+    return { job, isNew: true, isConflict: false };
   }
 
   /** Stops every job; what has ended is kept no longer. */

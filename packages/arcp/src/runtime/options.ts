@@ -8,10 +8,12 @@ import {
   systemClock,
   systemRandom,
 } from "@imprest/core";
+import { moneyScale } from "../lease/money.ts";
 import type { CredentialProvisioner, UnrevocableCredential } from "./credentials.ts";
 import { type Dialect, type DialectName, dialectOf } from "./dialect.ts";
 import { Identifiers } from "./identifiers.ts";
 import type { FileAccess, FetchFunction, ModelFunction, ToolFunction } from "./operations.ts";
+import type { JobSettlementOptions } from "./job-settlement.ts";
 import { type UpstreamErrorMapper, upstreamCodeOf } from "./upstream-error.ts";
 
 /** Says who a bearer token belongs to; `undefined` for nobody. A rejection counts as nobody. */
@@ -109,6 +111,8 @@ export interface ArcpRuntimeOptions extends ArcpRuntimeLimits {
         readonly onUnrevocable?: ((credential: UnrevocableCredential) => void) | undefined;
       }
     | undefined;
+  /** Reserves each job's budget with an authority of any protocol, and commits what the job cost. */
+  readonly settlement?: JobSettlementOptions | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: RandomBytes | undefined;
   readonly logger?: Logger | undefined;
@@ -169,6 +173,10 @@ export function resolveSettings(options: ArcpRuntimeOptions): RuntimeSettings {
     throw new ConfigurationError(
       `expiryGraceMs is ${limits.expiryGraceMs}; a lease outlives its expiry by 5,000 ms at most.`,
     );
+  }
+  const scale = options.settlement?.unit.scale ?? 0;
+  if (!Number.isSafeInteger(scale) || scale < 0 || scale > moneyScale) {
+    throw new ConfigurationError(`settlement.unit.scale is ${scale}; give 0 to ${moneyScale} decimal places.`);
   }
   const clock = options.clock ?? systemClock;
   return {

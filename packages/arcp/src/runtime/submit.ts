@@ -7,6 +7,7 @@ import { leaseIssues, parseExpiry } from "../lease/validate-lease.ts";
 import { acceptedPayload } from "./accepted.ts";
 import { arcpFailure } from "./failure.ts";
 import { Job } from "./job.ts";
+import { backJob } from "./job-settlement.ts";
 import { runJob } from "./job-runner.ts";
 import type { RuntimeSettings } from "./options.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
@@ -24,10 +25,12 @@ export async function submit(core: RuntimeCore, session: RuntimeSession, envelop
   }
   const key = `${session.principal}\n${request.idempotency_key}`;
   const keyed = core.jobs.keyed(key, await digestOf(request), create);
-  if (keyed === "conflict") {
-    throw arcpFailure("DUPLICATE_KEY", "The idempotency_key was used with other parameters; use a new key.");
-  }
   const job = await keyed.job;
+  if (keyed.isConflict) {
+    throw arcpFailure("DUPLICATE_KEY", "The idempotency_key was used with other parameters; use a new key.", {
+      details: { existing_job_id: job.id },
+    });
+  }
   if (keyed.isNew) core.jobs.add(job, key);
   accept(core, job, session, envelope.id, keyed.isNew);
 }
@@ -70,11 +73,17 @@ async function createJob(
     session,
     settings,
   );
+  try {
+    await backJob(job, settings);
+  } catch (error) {
+    job.vanish();
+    throw error;
+  }
   await provision(core, job, session);
   return job;
 }
 
-/** Credentials come no later than the acceptance (ARCP §9.8.2). */
+/** Credentials come no later than the acceptance (ARCP §9.8.2). A job that cannot have them is no job. */
 export async function provision(core: RuntimeCore, job: Job, session: RuntimeSession): Promise<void> {
   const mayHold =
     session.features.has("provisioned_credentials") && session.connection?.transport.confidential === true;

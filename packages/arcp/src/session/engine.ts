@@ -135,10 +135,8 @@ export class SessionEngine {
         return this.#send("job.submit", submit, { traceId, extensions });
       },
       answered: (frame) => {
-        const job = this.#accept(frame, origin, traceId);
         // A session that is gone may have had the job first, and its first events with it.
-        if (sessions.size > 1 && job.frames === 0) job.gap(unknownHole);
-        accepted.resolve(job);
+        accepted.resolve(this.#accept(frame, origin, traceId, sessions.size > 1));
       },
     });
     return accepted.promise;
@@ -163,7 +161,7 @@ export class SessionEngine {
       const begin = (job: JobState): void => {
         this.#origins.set(job, { resubmit: false, observed: true });
         job.replayFrom = history ? fromEventSeq : typeof from === "number" ? from : undefined;
-        job.describe(frame.payload);
+        job.describe(frame);
       };
       admitted.resolve(this.#router.admit(jobId, begin));
     });
@@ -205,13 +203,15 @@ export class SessionEngine {
   }
 
   /** Takes in an acceptance. The same job again is the same job: one state, however many handles (ARCP §7.2). */
-  #accept(frame: Frame, origin: Origin, traceId: string): JobState {
+  #accept(frame: Frame, origin: Origin, traceId: string, mayMissEvents: boolean): JobState {
     const jobId = jobIdOf(frame) ?? "";
     const before = this.#router.outcomeOf(jobId);
     const known = this.#router.jobs.has(jobId);
     const job = this.#router.admit(jobId, (state) => {
-      state.describe(frame.payload);
-      if (!known) this.#origins.set(state, origin);
+      state.describe(frame);
+      if (known) return;
+      this.#origins.set(state, origin);
+      if (mayMissEvents) state.gap(unknownHole);
     });
     if (before !== undefined) job.adopt(before);
     else if (!known && job.traceId !== undefined && job.traceId !== traceId) this.#recovery.joined(job);
@@ -264,7 +264,10 @@ export class SessionEngine {
         this.#acknowledger.restart(this.connection.sequence.last);
         if (!this.#started) this.#recovery.start();
         else if (resumed) void this.#recovery.resumed();
-        else this.#recovery.renewed();
+        else {
+          this.#router.forgetOrphans();
+          this.#recovery.renewed();
+        }
         this.#started = true;
       },
       down: () => {

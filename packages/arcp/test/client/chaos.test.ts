@@ -108,45 +108,47 @@ describe("a network that drops, delays, duplicates, reorders and swallows", () =
   it("delivers everything over a sound one", async () => {
     const { seen } = await play([]);
     for (const [at, name] of ["a", "b"].entries()) {
-      expect(seen[at]).toEqual({ messages: complete(name), streamError: undefined, result: "first second", error: undefined });
+      expect(seen[at]).toEqual({
+        messages: complete(name),
+        streamError: undefined,
+        result: "first second",
+        error: undefined,
+      });
     }
   });
 
-  it(
-    "arcp 6 F7, F10: each event once and in order, or a typed error; nothing hangs",
-    async () => {
-      let whole = 0;
-      let failed = 0;
-      await fc.assert(
-        fc.asyncProperty(fc.array(mishap, { maxLength: 60 }), async (schedule) => {
-          const { seen, log } = await play(schedule);
-          const context = log.join("\n");
-          for (const [at, observed] of seen.entries()) {
-            const expected = complete(["a", "b"][at] ?? "");
-            const { messages, streamError, result, error } = observed;
-            const gaps = messages.includes("gap");
-            // What came is the beginning of what was sent: nothing twice, nothing out of order.
-            const sound = messages.filter((message) => message !== "gap");
-            if (!gaps) expect(sound, context).toEqual(expected.slice(0, sound.length));
-            // Behind a gap notice some may be missing, but the order stands.
-            expect(sound, context).toEqual(expected.filter((message) => sound.includes(message)));
-            if (error === undefined) {
-              expect(result, context).toBe("first second");
-              whole++;
-            } else {
-              expect(ImprestError.isInstance(error), `${String(error)}\n${context}`).toBe(true);
-              failed++;
-            }
-            if (streamError === undefined && error === undefined && !gaps) expect(sound, context).toEqual(expected);
-            else if (streamError !== undefined) expect(ImprestError.isInstance(streamError), context).toBe(true);
+  it("arcp 6 F7, F10: each event once and in order, or a typed error; nothing hangs", async () => {
+    let whole = 0;
+    let failed = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(mishap, { maxLength: 60 }), async (schedule) => {
+        const { seen, log } = await play(schedule);
+        const context = log.join("\n");
+        for (const [at, observed] of seen.entries()) {
+          const expected = complete(["a", "b"][at] ?? "");
+          const { messages, streamError, result, error } = observed;
+          const gaps = messages.includes("gap");
+          // What came is the beginning of what was sent: nothing twice, nothing out of order.
+          const sound = messages.filter((message) => message !== "gap");
+          if (!gaps) expect(sound, context).toEqual(expected.slice(0, sound.length));
+          // Behind a gap notice some may be missing, but the order stands.
+          expect(sound, context).toEqual(expected.filter((message) => sound.includes(message)));
+          if (error === undefined) {
+            expect(result, context).toBe("first second");
+            whole++;
+          } else {
+            expect(ImprestError.isInstance(error), context).toBe(true);
+            failed++;
           }
-        }),
-        { numRuns: runs, ...(process.env["ARCP_CHAOS_SEED"] && { seed: Number(process.env["ARCP_CHAOS_SEED"]) }) },
-      );
-      // The law would be worthless if everything failed.
-      expect(whole).toBeGreaterThan(failed * 3);
-      if (process.env["ARCP_CHAOS_RUNS"]) console.info(`chaos: ${runs} runs, ${whole} jobs whole, ${failed} failed with a typed error`);
-    },
-    600_000,
-  );
+          if (streamError === undefined && error === undefined && !gaps) expect(sound, context).toEqual(expected);
+          else if (streamError !== undefined) expect(ImprestError.isInstance(streamError), context).toBe(true);
+        }
+      }),
+      { numRuns: runs, ...(process.env["ARCP_CHAOS_SEED"] && { seed: Number(process.env["ARCP_CHAOS_SEED"]) }) },
+    );
+    // The law would be worthless if everything failed.
+    expect(whole).toBeGreaterThan(failed * 3);
+    if (process.env["ARCP_CHAOS_RUNS"])
+      console.info(`chaos: ${runs} runs, ${whole} jobs whole, ${failed} typed errors`);
+  }, 600_000);
 });

@@ -58,7 +58,10 @@ export class KeyDirectory implements RemoteKeySet {
     if (bundled?.status === "found") return bundled;
     const url = this.#trust.origins.admit(jwksUrl);
     if (url === undefined) {
-      return bundled ?? unresolved("origin_not_trusted", "The signer's origin is not in trustedOrigins.");
+      return (
+        bundled ??
+        unresolved("origin_not_trusted", "The signer's keys are not at a plain URL of an origin in trustedOrigins.")
+      );
     }
     const entry = this.#entryOf(url);
     if (entry === undefined) return unresolved("too_many_key_sets", "The origin names too many key sets at once.");
@@ -97,7 +100,8 @@ export class KeyDirectory implements RemoteKeySet {
       return;
     }
     entry.problem = undefined;
-    entry.retained = createKeySet({ keys: retainedKeys(entry, fetched.set).slice(-this.#source.maxKeys) });
+    const { maxKeys } = this.#source;
+    entry.retained = createKeySet({ keys: retainedKeys(entry, fetched.set).slice(-maxKeys) }, { maxKeys });
     entry.current = fetched.set;
   }
 

@@ -1,3 +1,4 @@
+import { ConfigurationError } from "../errors/local-errors.ts";
 import { utf8 } from "../platform/encoding.ts";
 import { parseNumber } from "./strict-json-number.ts";
 import { StrictJsonError, type StrictJsonCode, positionAt } from "./strict-json-error.ts";
@@ -17,7 +18,7 @@ export interface StrictJsonOptions {
    * which is what JCS hashes.
    */
   readonly numbers?: "exact" | "double" | undefined;
-  /** The deepest nesting of arrays and objects; 64 unless told. */
+  /** The deepest nesting of arrays and objects; 64 unless told, 1000 at most. */
   readonly maxDepth?: number | undefined;
   /** The longest text, in UTF-8 bytes; 1 MiB unless told. */
   readonly maxBytes?: number | undefined;
@@ -32,10 +33,13 @@ const defaultMaxBytes = 1024 * 1024;
  * bytes see different values. `__proto__` is a key like any other.
  * @param input a text, or its UTF-8 bytes.
  * @throws StrictJsonError with a code, a line and a column; the received text is not repeated in the message.
+ * ConfigurationError for a `maxDepth` that recursion could not keep.
  */
 export function parseStrictJson(input: string | Uint8Array, options?: StrictJsonOptions): JsonValue {
   const text = typeof input === "string" ? checkText(input, options) : decode(input, options);
-  return new Parser(text, options?.numbers !== "double", options?.maxDepth ?? defaultMaxDepth).parse();
+  const maxDepth = options?.maxDepth ?? defaultMaxDepth;
+  if (!(maxDepth <= 1000)) throw new ConfigurationError("maxDepth is at most 1000.");
+  return new Parser(text, options?.numbers !== "double", maxDepth).parse();
 }
 
 const start = { line: 1, column: 1 };

@@ -2,8 +2,8 @@ import { type Amount, assertAmount } from "../amount/amount.ts";
 import { SettlementError, SpendUnknownError } from "../errors/spend-errors.ts";
 import { createDeferred, onAbort } from "../platform/async.ts";
 import type { ReservationOptions } from "./options.ts";
-import type { Grant, Intent, Settlement, Spend } from "./port.ts";
-import type { Reservation, SpendDetails } from "./reservation.ts";
+import type { Grant, Intent, Metrics, Settlement, Spend } from "./port.ts";
+import type { Reservation, SpendExtras } from "./reservation.ts";
 import { SpendTracker } from "./spend-tracker.ts";
 
 /** Where a handle's intent goes: to the authority's queue, to its parent, or to a bypass record. */
@@ -107,16 +107,16 @@ export class ReservationHandle implements Reservation {
     this.tracker.markPossible();
   }
 
-  spend(total: Amount, details?: SpendDetails): void {
+  spend(total: Amount, metrics?: Metrics, extras?: SpendExtras): void {
     assertAmount(total, "spend");
     this.#refuseWhenEnded("spend()");
-    this.tracker.set(total, details);
+    this.tracker.set(total, metrics === undefined ? extras : { ...extras, metrics });
   }
 
-  async commit(total?: Amount, details?: SpendDetails): Promise<Settlement> {
+  async commit(total?: Amount, metrics?: Metrics, extras?: SpendExtras): Promise<Settlement> {
     const ending = this.#ending;
     if (ending === undefined) {
-      if (total !== undefined) this.spend(total, details);
+      if (total !== undefined) this.spend(total, metrics, extras);
       return this.commitKnown();
     }
     const committed = ending.intent !== "abandon" && ending.intent.kind === "commit" ? ending.intent.spend : undefined;

@@ -75,12 +75,11 @@ export function readContent({ json, text }: ReadEvidence): {
 } {
   const result = evidenceEnvelopeSchema.safeParse(mayHoldLargeInteger.test(text) ? parseJson(text) : json);
   if (result.success) return { envelope: result.data, findings: invariantFindings(result.data) };
-  const findings = issuesOf(result.error).map(({ pointer, message }): Finding => ({
+  const findings = issuesOf(result.error).map((issue): Finding => ({
     kind: "schema",
     severity: "error",
     code: "schema_violation",
-    pointer,
-    message: `${pointer}: ${message}`,
+    ...issue,
   }));
   return { findings };
 }

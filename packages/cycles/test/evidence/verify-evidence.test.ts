@@ -101,7 +101,12 @@ describe("verifyEvidence", () => {
     expect(report.findings).toMatchObject([{ kind: "syntax", code: "inexact_integer", severity: "error" }]);
   });
 
-  it("keeps the signature's verdict apart from what the content does wrong", async () => {
+  it("asp 2.5 1: a relabelled event is refused by its signature", async () => {
+    const relabelled = valid.replace('"artifact_type":"commit"', '"artifact_type":"release"');
+    expect((await verifyEvidence(relabelled)).disposition).toBe("signature_invalid");
+  });
+
+  it("asp 2.5 25: keeps the signature's verdict apart from what the content does wrong", async () => {
     const stranger = await signAnything(valid, (envelope) => (envelope["note"] = "not in the schema"));
     const report = await verifyEvidence(stranger);
     expect(report.disposition).toBe("binding_only");

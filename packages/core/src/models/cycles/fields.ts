@@ -74,11 +74,11 @@ interface ObjectDefinition {
   readonly error: (issue: { readonly code?: string; readonly keys?: readonly string[] }) => string;
 }
 
-const initialise: readonly ((instance: never, definition: never) => void)[] = [$ZodObjectJIT.init, z.ZodMiniType.init];
+const traits: readonly { init(instance: never, definition: never): void }[] = [$ZodObjectJIT, z.ZodMiniType];
 
 /** As zod/mini's own object, but checked by code compiled for its shape where the runtime allows that: several times faster. */
 const CompiledObject = $constructor("ZodMiniObject", (instance, definition) => {
-  for (const init of initialise) init(instance as never, definition as never);
+  for (const trait of traits) trait.init(instance as never, definition as never);
 }) as unknown as new (definition: ObjectDefinition) => unknown;
 
 /** A request object: a member that the spec does not know is refused (`additionalProperties: false`). */
