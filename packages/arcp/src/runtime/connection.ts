@@ -18,6 +18,9 @@ const congestionPauseMs = 5;
 /** A connection that takes nothing for this long is broken. */
 const congestionLimitMs = 30_000;
 
+/** Ids are remembered, to recognise a frame that came twice. */
+const longestId = 256;
+
 const ulid = /^(?:[A-Za-z0-9]+_)?[0-9A-HJKMNP-TV-Z]{26}$/;
 const uuid7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
@@ -138,6 +141,10 @@ export class Connection {
     }
     const result = envelopeSchema.safeParse(value);
     const id = (value as { id?: unknown } | null)?.id;
+    if (typeof id === "string" && id.length > longestId) {
+      this.#reject(undefined, `The envelope's id has more than ${longestId} characters.`);
+      return undefined;
+    }
     if (!result.success) {
       this.#reject(id, `The envelope is malformed at /${String(result.error.issues[0]?.path.join("/"))} (ARCP §5).`);
       return undefined;
