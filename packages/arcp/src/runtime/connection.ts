@@ -12,9 +12,10 @@ import type { RuntimeSession } from "./session.ts";
 /** Requests that may wait for their turn before reading pauses, and before the connection is given up. */
 const manyRequests = 256;
 const tooManyRequests = 4096;
-/** Characters that may wait in the transport, and how long before looking again. */
+/** Characters that may wait in the transport, and how long before looking again: longer each time in a row. */
 const congestion = 4_194_304;
-const congestionPauseMs = 5;
+const shortestPauseMs = 5;
+const longestPauseMs = 200;
 /** A connection that takes nothing for this long is broken. */
 const congestionLimitMs = 30_000;
 
@@ -36,6 +37,7 @@ export class Connection {
   #handshakeTimer: Timer | undefined;
   #congestionTimer: Timer | undefined;
   #congestedSinceMs: number | undefined;
+  #pauseMs = shortestPauseMs;
   #turn: Promise<void> = Promise.resolve();
   #queued = 0;
 
@@ -80,9 +82,14 @@ export class Connection {
     }
     this.#congestionTimer ??= clock.setTimer(() => {
       this.#congestionTimer = undefined;
-      if (!this.isCongested) this.#congestedSinceMs = undefined;
+      if (this.isCongested) {
+        this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
+      } else {
+        this.#pauseMs = shortestPauseMs;
+        this.#congestedSinceMs = undefined;
+      }
       this.session?.flush();
-    }, congestionPauseMs);
+    }, this.#pauseMs);
   }
 
   /** The handshake is done: the session is served from here on. */
