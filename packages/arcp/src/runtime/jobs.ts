@@ -23,6 +23,7 @@ export class Jobs {
   readonly #keys = new Map<string, KeyedSubmit>();
   readonly #finished = new Map<Job, { readonly timer: Timer; readonly key: string | undefined }>();
 
+  #finishedCharacters = 0;
   #closed = false;
 
   constructor(settings: RuntimeSettings) {
@@ -74,20 +75,36 @@ export class Jobs {
 
   #retire(job: Job, key: string | undefined): void {
     if (this.#closed) return;
-    const { clock, dialect, jobRetentionMs, maxFinishedJobs } = this.#settings;
+    const { clock, dialect, jobRetentionMs, maxFinishedJobs, maxFinishedCharacters } = this.#settings;
     const timer = clock.setTimer(() => this.#forget(job), jobRetentionMs);
     this.#finished.set(job, { timer, key });
     if (!dialect.keepsFinishedJobs) this.#jobs.delete(job.id);
-    if (this.#finished.size <= maxFinishedJobs) return;
+    if (this.#finished.size > maxFinishedJobs) this.#forgetOldest();
+    this.#finishedCharacters += job.history.characters;
+    this.#shortenHistories(maxFinishedCharacters);
+  }
+
+  #forgetOldest(): void {
     for (const oldest of this.#finished.keys()) {
       this.#forget(oldest);
-      break;
+      return;
+    }
+  }
+
+  /** The oldest finished jobs lose what they told, not their end: their keys must go on answering. */
+  #shortenHistories(most: number): void {
+    if (this.#finishedCharacters <= most) return;
+    for (const { history } of this.#finished.keys()) {
+      this.#finishedCharacters -= history.characters;
+      history.clear();
+      if (this.#finishedCharacters <= most) return;
     }
   }
 
   #forget(job: Job): void {
     const kept = this.#finished.get(job);
     kept?.timer.clear();
+    if (kept !== undefined) this.#finishedCharacters -= job.history.characters;
     this.#finished.delete(job);
     this.#jobs.delete(job.id);
     if (kept?.key !== undefined) this.#keys.delete(kept.key);

@@ -86,9 +86,9 @@ async function createJob(
 
 /** Credentials come no later than the acceptance (ARCP §9.8.2). A job that cannot have them is no job. */
 export async function provision(core: RuntimeCore, job: Job, session: RuntimeSession): Promise<void> {
-  const mayHold =
-    session.features.has("provisioned_credentials") && session.connection?.transport.confidential === true;
-  if (core.credentials === undefined || !mayHold) return;
+  // A delegated job may start while the client is away; what its parent was given says that it may have some as well.
+  const inherits = (job.terms.parent?.credentials.length ?? 0) > 0;
+  if (core.credentials === undefined || !(session.mayHoldCredentials || inherits)) return;
   try {
     await core.credentials.issue(job);
   } catch (error) {
