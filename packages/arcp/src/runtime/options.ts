@@ -54,6 +54,10 @@ export interface ArcpRuntimeLimits {
   readonly jobRetentionMs?: number | undefined;
   /** Finished jobs kept at most; the oldest go first. Default 1,000. */
   readonly maxFinishedJobs?: number | undefined;
+  /** Characters that finished jobs keep of what they told, over all of them; the oldest lose theirs. Default 134,217,728. */
+  readonly maxFinishedCharacters?: number | undefined;
+  /** How long a credential provisioner may take, in milliseconds. Default 30,000. */
+  readonly provisionTimeoutMs?: number | undefined;
   /** Frames a session keeps for its client, and their characters. Defaults 10,000 and 33,554,432. */
   readonly maxOutboxFrames?: number | undefined;
   readonly maxOutboxCharacters?: number | undefined;
@@ -141,6 +145,8 @@ const defaults = {
   expiryGraceMs: 0,
   jobRetentionMs: 86_400_000,
   maxFinishedJobs: 1_000,
+  maxFinishedCharacters: 134_217_728,
+  provisionTimeoutMs: 30_000,
   maxOutboxFrames: 10_000,
   maxOutboxCharacters: 33_554_432,
   maxHistoryEvents: 10_000,

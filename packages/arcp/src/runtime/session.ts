@@ -54,6 +54,11 @@ export class RuntimeSession {
     this.#outbox = new Outbox({ maxFrames: settings.maxOutboxFrames, maxCharacters: settings.maxOutboxCharacters });
   }
 
+  /** Negotiated, and over a transport that nobody can read along (ARCP §9.8.2). */
+  get mayHoldCredentials(): boolean {
+    return this.features.has("provisioned_credentials") && this.connection?.transport.confidential === true;
+  }
+
   /** Sends an answer, or another frame without a number; lost when nobody is connected. */
   send(type: string, payload: OutgoingPayload, job?: FrameJob): void {
     this.connection?.send(this.#frame(type, payload, job));
@@ -68,9 +73,10 @@ export class RuntimeSession {
   /** Sends what a job told, with the session's next number. @returns that number, or undefined when it is not for it. */
   deliver(message: JobMessage, job: FrameJob & { readonly principal: string }): number | undefined {
     if (this.ended || (message.feature !== undefined && !this.features.has(message.feature))) return undefined;
-    const text = this.principal === job.principal ? message.text : (message.redactedText ?? message.text);
+    const isPrivy = this.principal === job.principal && this.features.has("provisioned_credentials");
+    const text = isPrivy ? message.text : (message.redactedText ?? message.text);
     const seq = this.#push(message.type, text, job, message.unkept === true);
-    if (this.principal === job.principal && message.redactedText !== undefined) this.holdsSecrets = true;
+    if (isPrivy && message.redactedText !== undefined) this.holdsSecrets = true;
     return seq;
   }
 

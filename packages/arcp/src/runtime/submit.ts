@@ -24,9 +24,10 @@ export async function submit(core: RuntimeCore, session: RuntimeSession, envelop
     return;
   }
   const key = `${session.principal}\n${request.idempotency_key}`;
-  const keyed = core.jobs.keyed(key, await digestOf(request), create);
+  // A new key's job does not wait for the digest, which takes a turn of the host's thread pool.
+  const keyed = core.jobs.keyed(key, digestOf(request), create);
   const job = await keyed.job;
-  if (keyed.isConflict) {
+  if (await keyed.isConflict) {
     throw arcpFailure("DUPLICATE_KEY", "The idempotency_key was used with other parameters; use a new key.", {
       details: { existing_job_id: job.id },
     });
@@ -85,9 +86,9 @@ async function createJob(
 
 /** Credentials come no later than the acceptance (ARCP §9.8.2). A job that cannot have them is no job. */
 export async function provision(core: RuntimeCore, job: Job, session: RuntimeSession): Promise<void> {
-  const mayHold =
-    session.features.has("provisioned_credentials") && session.connection?.transport.confidential === true;
-  if (core.credentials === undefined || !mayHold) return;
+  // A delegated job may start while the client is away; what its parent was given says that it may have some as well.
+  const inherits = (job.terms.parent?.credentials.length ?? 0) > 0;
+  if (core.credentials === undefined || !(session.mayHoldCredentials || inherits)) return;
   try {
     await core.credentials.issue(job);
   } catch (error) {

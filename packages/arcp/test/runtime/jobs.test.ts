@@ -196,7 +196,7 @@ describe("how jobs end (ARCP §7.3, §7.4)", () => {
   });
 
   it("a runtime of months is not cut short by the longest timer of the host", async () => {
-    const { runtime, clock } = createRuntime();
+    const { runtime, clock } = createRuntime({ idleTimeoutMs: 10_000_000_000 });
     const setTimer = clock.setTimer.bind(clock);
     clock.setTimer = (callback, delayMs) => setTimer(callback, Math.min(delayMs, 2_147_483_647));
     const client = new RawClient(runtime);
