@@ -9,6 +9,7 @@ export default defineConfig(
     // Names without schemas, so that a client that needs only them does not bundle zod.
     "src/models/arcp/names.ts",
     "src/audit/index.ts",
+    "src/audit/verify-lines.ts",
     "src/node/index.ts",
     "src/http/transport/fetch.ts",
     "src/http/transport/undici.ts",

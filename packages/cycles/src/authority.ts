@@ -3,6 +3,7 @@ import {
   type Attempt,
   type CallOptions,
   type Cap,
+  type Clock,
   type Decision,
   DeniedError,
   type Environment,
@@ -14,8 +15,8 @@ import {
   type SpendAuthority,
   ValidationError,
 } from "@imprest/core";
-import type { Caps, ReservationCreateResponse } from "@imprest/core/models/cycles";
-import { CyclesClient } from "./client.ts";
+import type { Caps, DecisionResponse, ReservationCreateResponse } from "@imprest/core/models/cycles";
+import { CyclesClient, type DryRunResponse } from "./client.ts";
 import { malformed, reservationPath } from "./connection.ts";
 import { CyclesError, isDenial, isExpired, isFinal } from "./errors.ts";
 import { metadataOf } from "./metadata.ts";
@@ -30,6 +31,7 @@ import {
   toWire,
 } from "./request.ts";
 import { asEvent, committed, evidenceReference, expired, prepareSettling, recorded, released } from "./settlement.ts";
+import { targetOf } from "./target.ts";
 
 /** What a `CyclesAuthority` adds to its client. */
 export interface CyclesAuthorityOptions extends Environment {
@@ -51,7 +53,7 @@ export class CyclesAuthority implements SpendAuthority {
   readonly dedupeHorizonMs: Readonly<Record<string, number>> = horizons;
   /** Base URL and tenant: settlements recorded under one are never replayed under another. */
   readonly target: string;
-  readonly environment: Environment;
+  readonly environment: Environment & { readonly clock: Clock };
   readonly client: CyclesClient;
   readonly #defaults: RequestDefaults;
 
@@ -60,23 +62,25 @@ export class CyclesAuthority implements SpendAuthority {
     const { terms = {}, ttlMs = 30_000, ...environment } = options;
     this.client = "connection" in client ? client : new CyclesClient(client);
     const { baseUrl, subject, clock } = this.client.connection.options;
-    this.environment = { clock, ...environment };
-    this.target = subject?.tenant === undefined ? baseUrl : `${baseUrl}#tenant=${subject.tenant}`;
+    this.environment = { ...environment, clock: environment.clock ?? clock };
+    this.target = targetOf(baseUrl, subject?.tenant);
     this.#defaults = { subject, ...checkDefaults(ttlMs, terms) };
+  }
+
+  onNewCredentials(listener: () => void): void {
+    this.client.connection.onNewKey(listener);
   }
 
   async decide(request: ReserveRequest, options?: CallOptions): Promise<Decision> {
     const { subject, action, estimate, metadata } = toWire(complete(request, this.#defaults), this.#defaults);
     const body = { subject, action, estimate, ...(metadata !== undefined && { metadata }) };
-    const answer = await this.client.decide(body, options);
-    return {
-      decision: answer.decision,
-      caps: capsOf(answer.caps),
-      reasonCode: answer.reason_code,
-      retryAfterMs: answer.retry_after_ms,
-      evidence: answer.cycles_evidence && evidenceReference(answer.cycles_evidence),
-      ...idsOf(answer),
-    };
+    return decisionOf(await this.client.decide(body, options));
+  }
+
+  /** What a reserve would be answered, by the reserve's own rules (Cycles §dry_run). Nothing is set aside. */
+  async dryRun(request: ReserveRequest, options?: CallOptions): Promise<Decision> {
+    const completed = complete(request, this.#defaults);
+    return decisionOf(await this.client.dryRun(toWire(completed, this.#defaults), options));
   }
 
   async reserve(request: ReserveRequest, options: CallOptions & { readonly idempotencyKey: string }): Promise<Grant> {
@@ -152,8 +156,19 @@ export class CyclesAuthority implements SpendAuthority {
     if (isFinal(error)) return { rejected: error };
     const { retryAfterMs } = error;
     if (retryAfterMs === undefined) return { retry: error };
-    return { retry: error, notBeforeMs: this.client.connection.options.clock.now() + retryAfterMs };
+    return { retry: error, notBeforeMs: this.environment.clock.now() + retryAfterMs };
   }
+}
+
+function decisionOf(answer: DecisionResponse | DryRunResponse): Decision {
+  return {
+    decision: answer.decision,
+    caps: capsOf(answer.caps),
+    reasonCode: answer.reason_code,
+    retryAfterMs: answer.retry_after_ms,
+    evidence: answer.cycles_evidence && evidenceReference(answer.cycles_evidence),
+    ...idsOf(answer),
+  };
 }
 
 function grantOf(request: CompleteRequest, answer: ReservationCreateResponse): Grant {

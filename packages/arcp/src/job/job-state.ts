@@ -57,6 +57,8 @@ export class JobState {
   settled: JobOutcome | undefined;
   /** True once the job is over for this client, by its end or by its loss. */
   over = false;
+  /** True when an acceptance brought a job that was submitted before, under the same key. */
+  joined = false;
   /** Frames of this job so far: tells silence from activity. */
   frames = 0;
   /** The session's number of its last frame. */
@@ -78,12 +80,12 @@ export class JobState {
   }
 
   /** Takes in `job.accepted` or `job.subscribed`. */
-  describe(payload: Readonly<Record<string, unknown>>): void {
+  describe({ payload, trace_id }: Frame): void {
     this.agent = textOf(payload["agent"]) ?? this.agent;
     if (isObject(payload["lease"])) this.lease = payload["lease"] as WireLease;
     const constraints = payload["lease_constraints"];
     if (isObject(constraints)) this.expiresAt = textOf(constraints["expires_at"]);
-    this.traceId = textOf(payload["trace_id"]) ?? this.traceId;
+    this.traceId = textOf(payload["trace_id"]) ?? textOf(trace_id) ?? this.traceId;
     this.parentId = textOf(payload["parent_job_id"]);
     this.delegateId = textOf(payload["delegate_id"]);
     this.status = textOf(payload["current_status"]) ?? this.status;

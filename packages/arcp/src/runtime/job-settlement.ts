@@ -70,7 +70,7 @@ async function reserve(authority: SpendAuthority, request: ReserveRequest, job: 
 /** Commits what was spent, or gives all of it back. What cannot be settled now is the kernel's to go on with. */
 async function settle(reservation: Reservation, spent: Amount, job: Job, { logger }: RuntimeSettings): Promise<void> {
   try {
-    if (spent.amount > 0n) await reservation.commit(spent, { metadata: { job_id: job.id } });
+    if (spent.amount > 0n) await reservation.commit(spent, undefined, { metadata: { job_id: job.id } });
     else await reservation.release("the job cost nothing");
   } catch (error) {
     logger.error("a job's cost could not be settled", { jobId: job.id, error: messageOf(error) });

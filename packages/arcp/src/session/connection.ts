@@ -292,8 +292,9 @@ export class Connection {
   }
 
   #down(cause: unknown): void {
-    if (this.state === "closing" || this.#stopped.signal.aborted) return;
+    if (this.#stopped.signal.aborted) return;
     this.#hooks.down();
+    if (this.state === "closing") return;
     if (!this.#settings.redial) {
       this.#finish("failed", new SessionEndedError("The connection was lost and cannot be made again.", { cause }));
       return;

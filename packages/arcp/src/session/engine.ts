@@ -30,6 +30,8 @@ export interface SessionEvents {
   frame: { readonly direction: "in" | "out"; readonly frame: unknown };
 }
 
+/** Events are missing, but nobody knows which. */
+const unknownHole = { from: 0, to: 0 };
 /** How many pages of a listing are read to find out which jobs a runtime has. */
 const mostPages = 50;
 
@@ -123,12 +125,19 @@ export class SessionEngine {
     const { traceId, traceparent } = options;
     const extensions = traceparent ? { "x-vendor.opentelemetry.tracecontext": { traceparent } } : undefined;
     const accepted = createDeferred<JobState>();
+    const sessions = new Set<string>();
     await this.#requests.run({
       ...options,
       kind: "submit",
       repeatable: submit.idempotency_key !== undefined,
-      send: () => this.#send("job.submit", submit, { traceId, extensions }),
-      answered: (frame) => accepted.resolve(this.#accept(frame, origin, traceId)),
+      send: () => {
+        sessions.add(this.welcome.sessionId);
+        return this.#send("job.submit", submit, { traceId, extensions });
+      },
+      answered: (frame) => {
+        // A session that is gone may have had the job first, and its first events with it.
+        accepted.resolve(this.#accept(frame, origin, traceId, sessions.size > 1));
+      },
     });
     return accepted.promise;
   }
@@ -152,7 +161,7 @@ export class SessionEngine {
       const begin = (job: JobState): void => {
         this.#origins.set(job, { resubmit: false, observed: true });
         job.replayFrom = history ? fromEventSeq : typeof from === "number" ? from : undefined;
-        job.describe(frame.payload);
+        job.describe(frame);
       };
       admitted.resolve(this.#router.admit(jobId, begin));
     });
@@ -194,13 +203,15 @@ export class SessionEngine {
   }
 
   /** Takes in an acceptance. The same job again is the same job: one state, however many handles (ARCP §7.2). */
-  #accept(frame: Frame, origin: Origin, traceId: string): JobState {
+  #accept(frame: Frame, origin: Origin, traceId: string, mayMissEvents: boolean): JobState {
     const jobId = jobIdOf(frame) ?? "";
     const before = this.#router.outcomeOf(jobId);
     const known = this.#router.jobs.has(jobId);
     const job = this.#router.admit(jobId, (state) => {
-      state.describe(frame.payload);
-      if (!known) this.#origins.set(state, origin);
+      state.describe(frame);
+      if (known) return;
+      this.#origins.set(state, origin);
+      if (mayMissEvents) state.gap(unknownHole);
     });
     if (before !== undefined) job.adopt(before);
     else if (!known && job.traceId !== undefined && job.traceId !== traceId) this.#recovery.joined(job);
@@ -253,10 +264,14 @@ export class SessionEngine {
         this.#acknowledger.restart(this.connection.sequence.last);
         if (!this.#started) this.#recovery.start();
         else if (resumed) void this.#recovery.resumed();
-        else this.#recovery.renewed();
+        else {
+          this.#router.forgetOrphans();
+          this.#recovery.renewed();
+        }
         this.#started = true;
       },
       down: () => {
+        this.#farewell?.(true);
         this.#acknowledger.stop();
         this.#recovery.down();
         for (const request of this.#ledger.shut()) {

@@ -99,6 +99,7 @@ export class Recovery {
 
   /** The job was accepted, but it may be an earlier one that has ended: then nothing may ever come. */
   joined(job: JobState): void {
+    job.joined = true;
     this.#watch([job], this.#run);
   }
 
@@ -224,7 +225,7 @@ export class Recovery {
 }
 
 function lostError(job: JobState, submit: JobSubmit | undefined, cause: unknown): Error {
-  if (job.frames === 0 && submit?.idempotency_key !== undefined) {
+  if (job.joined && job.frames === 0) {
     const message = "The job ended before, and the runtime does not say how.";
     return new ResultUnavailableError(message, job.id, { cause });
   }

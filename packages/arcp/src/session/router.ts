@@ -133,6 +133,11 @@ export class Router {
     this.admit(jobId, () => {});
   }
 
+  /** The session that the waiting frames belong to is gone. */
+  forgetOrphans(): void {
+    this.#orphans = [];
+  }
+
   /** What still comes for this job is dropped without a word. */
   ignore(jobId: string): void {
     this.jobs.delete(jobId);
@@ -216,7 +221,7 @@ export class Router {
   #child(jobId: string, parentId: string | undefined, frame: Frame): void {
     const parent = parentId === undefined ? undefined : this.find(parentId);
     const known = this.jobs.has(jobId);
-    const child = this.admit(jobId, (job) => job.describe(frame.payload));
+    const child = this.admit(jobId, (job) => job.describe(frame));
     if (!known) parent?.children.push(child);
   }
 

@@ -13,15 +13,16 @@ export interface Received {
   readonly json: Record<string, unknown>;
 }
 
-/** What the stub answers: a status with a JSON body or a text, or whatever the function does to the socket. */
-export type Answer =
-  | {
-      readonly status?: number;
-      readonly body?: unknown;
-      readonly text?: string;
-      readonly headers?: Readonly<Record<string, string>>;
-    }
-  | ((response: ServerResponse) => void);
+/** A status with a JSON body, or with a text. */
+export interface WrittenAnswer {
+  readonly status?: number;
+  readonly body?: unknown;
+  readonly text?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What the stub answers, or what it does to the socket instead. */
+export type Answer = WrittenAnswer | ((response: ServerResponse) => void);
 
 export interface StubAuthority {
   readonly url: string;
@@ -61,7 +62,7 @@ function reply(response: ServerResponse, answer: Answer): void {
 }
 
 /** An error answer of the protocol. */
-export function refusal(status: number, error: string, more: Record<string, unknown> = {}): Answer {
+export function refusal(status: number, error: string, more: Record<string, unknown> = {}): WrittenAnswer {
   return { status, body: { error, message: `${error} happened`, request_id: "req_body", ...more } };
 }
 

@@ -1,0 +1,61 @@
+/** FROZEN takes no reservation, event or funding until it is unfrozen; CLOSED never again. */
+export type BudgetStatus = "ACTIVE" | "FROZEN" | "CLOSED";
+
+/** The ledger's account of one scope in one unit. Only the ledger writes it. */
+export interface Budget {
+  readonly tenant: string;
+  readonly scopePath: string;
+  readonly unit: string;
+  allocated: bigint;
+  spent: bigint;
+  reserved: bigint;
+  /** Consumption beyond what was available, taken under ALLOW_WITH_OVERDRAFT. */
+  debt: bigint;
+  overdraftLimit: bigint;
+  status: BudgetStatus;
+  /** A charge was capped here (ALLOW_IF_AVAILABLE); cleared by funding. */
+  capped: boolean;
+}
+
+/** A budget as it stood at one moment. `remaining` = allocated - spent - reserved - debt, and may be negative. */
+export interface BudgetBalance {
+  readonly tenant: string;
+  readonly scopePath: string;
+  readonly unit: string;
+  readonly allocated: bigint;
+  readonly spent: bigint;
+  readonly reserved: bigint;
+  readonly debt: bigint;
+  readonly remaining: bigint;
+  readonly overdraftLimit: bigint;
+  readonly status: BudgetStatus;
+  /** New reservations are blocked until the budget is funded or its debt repaid (Cycles §OVERDRAFT RECONCILIATION). */
+  readonly isOverLimit: boolean;
+}
+
+/** What new reservations can still take (Cycles §Balance, LEDGER INVARIANT). */
+export function remainingOf(budget: Budget): bigint {
+  return budget.allocated - budget.spent - budget.reserved - budget.debt;
+}
+
+/** Cycles §Balance, is_over_limit. */
+export function isOverLimit(budget: Budget): boolean {
+  return budget.capped || budget.debt > budget.overdraftLimit;
+}
+
+export function balanceOf(budget: Budget): BudgetBalance {
+  const { tenant, scopePath, unit, allocated, spent, reserved, debt, overdraftLimit, status } = budget;
+  return {
+    tenant,
+    scopePath,
+    unit,
+    allocated,
+    spent,
+    reserved,
+    debt,
+    remaining: remainingOf(budget),
+    overdraftLimit,
+    status,
+    isOverLimit: isOverLimit(budget),
+  };
+}

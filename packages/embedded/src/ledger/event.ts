@@ -1,0 +1,40 @@
+import { budgetsAt, inactiveAmong, refusalOf } from "./availability.ts";
+import { charge } from "./charge.ts";
+import { flatText } from "./flat-text.ts";
+import { fingerprint } from "./fingerprint.ts";
+import type { EventOutcome } from "./outcomes.ts";
+import { type EventRequest, checkAmount, checkPolicy, checkSpend } from "./requests.ts";
+import type { LedgerState } from "./state.ts";
+
+/**
+ * Books a spend that no reservation covers, at every scope or at none (Cycles §createEvent).
+ * @throws LedgerRefusal; nothing is booked then.
+ */
+export function recordEvent(state: LedgerState, request: EventRequest): EventOutcome {
+  const atMs = state.begin();
+  const { tenant, idempotencyKey, subject, action, actual, metrics, clientTimeMs, metadata } = request;
+  const overagePolicy = request.overagePolicy ?? "ALLOW_IF_AVAILABLE";
+  checkSpend(request);
+  checkAmount(actual, "actual.amount");
+  checkPolicy(overagePolicy);
+  const scopes = state.scopes.scopesOf(subject);
+  const payload = [scopes.path, subject.dimensions, action, actual, overagePolicy, metrics, clientTimeMs, metadata];
+  const print = fingerprint(payload);
+  const known = state.memory.recall(tenant, "event", idempotencyKey, print);
+  if (known !== undefined) return known;
+
+  state.assertTenantOpen(tenant);
+  const budgets = budgetsAt(state.tenants.get(tenant), scopes, actual.unit);
+  const inactive = inactiveAmong(budgets);
+  if (inactive !== undefined) throw refusalOf(inactive);
+  const charged = charge(budgets, 0n, actual.amount, overagePolicy);
+  for (const budget of budgets) state.budgetChanged(budget);
+  const outcome: EventOutcome = {
+    eventId: flatText(["evt_", crypto.randomUUID()]),
+    unit: actual.unit,
+    charged,
+    capped: charged < actual.amount,
+  };
+  state.remember({ tenant, operation: "event", idempotencyKey, fingerprint: print, outcome, atMs });
+  return outcome;
+}

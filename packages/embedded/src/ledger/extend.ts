@@ -1,0 +1,42 @@
+import { fingerprint } from "./fingerprint.ts";
+import { assertSamePayload } from "./idempotency-memory.ts";
+import type { ExtendOutcome } from "./outcomes.ts";
+import { LedgerRefusal } from "./refusal.ts";
+import { type ExtendRequest, checkDuration, checkIdempotencyKey, longestLeaseMs } from "./requests.ts";
+import { type Reservation, remainingTtlMs } from "./reservation.ts";
+import { assertSettleable, expired, ownReservation } from "./settle.ts";
+import type { LedgerState } from "./state.ts";
+
+/**
+ * Moves the expiry outward from where it stands, to a day ahead at most (Cycles §extendReservation).
+ * @throws LedgerRefusal RESERVATION_EXPIRED from the expiry on: the grace period is for settling only.
+ */
+export function extend(state: LedgerState, request: ExtendRequest): ExtendOutcome {
+  const nowMs = state.begin();
+  const { tenant, idempotencyKey, byMs, metadata } = request;
+  checkIdempotencyKey(idempotencyKey);
+  checkDuration(byMs, "The extension", 1, longestLeaseMs);
+  const reservation = ownReservation(state, tenant, request.reservationId);
+  const print = fingerprint([byMs, metadata]);
+  const known = reservation.extensions?.get(idempotencyKey);
+  if (known !== undefined) {
+    assertSamePayload(known.fingerprint, print);
+    return outcome(reservation, known.expiresAtMs, nowMs);
+  }
+
+  state.assertTenantOpen(tenant);
+  assertSettleable(reservation);
+  if (nowMs > reservation.expiresAtMs) throw expired();
+  const extensions = (reservation.extensions ??= new Map());
+  if (extensions.size >= state.settings.maxExtensions) {
+    throw new LedgerRefusal("MAX_EXTENSIONS_EXCEEDED", "The reservation has been extended as often as it may be.");
+  }
+  const expiresAtMs = Math.min(reservation.expiresAtMs + byMs, nowMs + longestLeaseMs);
+  extensions.set(idempotencyKey, { fingerprint: print, expiresAtMs });
+  state.postpone(reservation, expiresAtMs);
+  return outcome(reservation, expiresAtMs, nowMs);
+}
+
+function outcome(reservation: Reservation, expiresAtMs: number, nowMs: number): ExtendOutcome {
+  return { expiresAtMs, remainingTtlMs: remainingTtlMs(reservation, expiresAtMs, nowMs) };
+}

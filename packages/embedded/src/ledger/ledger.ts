@@ -1,0 +1,167 @@
+import { type Clock, systemClock } from "@imprest/core";
+import type { BudgetBalance } from "./budget.ts";
+import { decide, dryRun } from "./evaluate.ts";
+import { recordEvent } from "./event.ts";
+import { extend } from "./extend.ts";
+import { Journal } from "./journal.ts";
+import { type ListBalancesRequest, listBalances } from "./list-balances.ts";
+import { type ListReservationsRequest, listReservations } from "./list-reservations.ts";
+import * as operator from "./operator.ts";
+import type {
+  CommitOutcome,
+  EventOutcome,
+  Evaluation,
+  ExtendOutcome,
+  ReleaseOutcome,
+  ReserveOutcome,
+} from "./outcomes.ts";
+import type { Page } from "./page.ts";
+import { type Policy, checkPolicyRules } from "./policy.ts";
+import { type StoredEntries, recover } from "./recover.ts";
+import type {
+  CommitRequest,
+  DecideRequest,
+  EventRequest,
+  ExtendRequest,
+  LedgerReserveRequest,
+  ReleaseRequest,
+} from "./requests.ts";
+import { reserve } from "./reserve.ts";
+import type { Reservation } from "./reservation.ts";
+import type { Retention } from "./retention.ts";
+import { commit, expired, ownReservation, release } from "./settle.ts";
+import { LedgerState } from "./state.ts";
+import type { LedgerStore } from "./store.ts";
+
+export interface LedgerOptions {
+  readonly clock?: Clock | undefined;
+  /** Where the ledger outlives its process; without it, memory only. */
+  readonly store?: LedgerStore | undefined;
+  /** The operator's caps and denials. */
+  readonly policy?: Policy | undefined;
+  /** How often one reservation may be extended. Default: 1,000. */
+  readonly maxExtensions?: number | undefined;
+  readonly retention?: Retention | undefined;
+}
+
+/**
+ * The one ledger: budgets, reservations and their laws, in no protocol's words. Every method is synchronous, so that
+ * operations are atomic and happen one after another; `durable` tells when what they changed can be acknowledged.
+ * Each throws `LedgerRefusal` for what it refuses, and `LedgerUnavailableError` once its store has failed.
+ */
+export class Ledger {
+  /** Entries of other kinds that the store held when the ledger opened. */
+  readonly foreign: StoredEntries;
+  readonly journal: Journal | undefined;
+  readonly #state: LedgerState;
+  readonly #store: LedgerStore | undefined;
+
+  /** @throws ConfigurationError for a policy that cannot be used, LedgerUnavailableError for an unreadable store. */
+  constructor({ clock = systemClock, store, policy, maxExtensions = 1_000, retention = {} }: LedgerOptions = {}) {
+    checkPolicyRules(policy);
+    this.#store = store;
+    this.journal = store && new Journal(store);
+    this.#state = new LedgerState({ clock, journal: this.journal, policy, maxExtensions, retention });
+    this.foreign = store === undefined ? new Map() : recover(this.#state, store);
+  }
+
+  reserve(request: LedgerReserveRequest): ReserveOutcome {
+    return reserve(this.#state, request);
+  }
+
+  dryRun(request: LedgerReserveRequest): Evaluation {
+    return dryRun(this.#state, request);
+  }
+
+  decide(request: DecideRequest): Evaluation {
+    return decide(this.#state, request);
+  }
+
+  commit(request: CommitRequest): CommitOutcome {
+    return commit(this.#state, request);
+  }
+
+  release(request: ReleaseRequest): ReleaseOutcome {
+    return release(this.#state, request);
+  }
+
+  extend(request: ExtendRequest): ExtendOutcome {
+    return extend(this.#state, request);
+  }
+
+  recordEvent(request: EventRequest): EventOutcome {
+    return recordEvent(this.#state, request);
+  }
+
+  /** One reservation; an expired one is refused (Cycles §getReservation, EXPIRY) but stands in lists. */
+  getReservation(tenant: string, reservationId: string): Readonly<Reservation> {
+    this.#state.begin();
+    const reservation = ownReservation(this.#state, tenant, reservationId);
+    if (reservation.status === "EXPIRED") throw expired();
+    return reservation;
+  }
+
+  listReservations(request: ListReservationsRequest): Page<Readonly<Reservation>> {
+    return listReservations(this.#state, request);
+  }
+
+  listBalances(request: ListBalancesRequest): Page<BudgetBalance> {
+    return listBalances(this.#state, request);
+  }
+
+  createTenant(name: string): void {
+    operator.createTenant(this.#state, name);
+  }
+
+  closeTenant(name: string): void {
+    operator.closeTenant(this.#state, name);
+  }
+
+  /** @throws LedgerRefusal TENANT_CLOSED. */
+  assertTenantOpen(name: string): void {
+    this.#state.assertTenantOpen(name);
+  }
+
+  createBudget(request: operator.CreateBudget): BudgetBalance {
+    return operator.createBudget(this.#state, request);
+  }
+
+  fundBudget(request: operator.FundBudget): BudgetBalance {
+    return operator.fundBudget(this.#state, request);
+  }
+
+  repayDebt(request: operator.BudgetScope & { readonly amount: operator.FundBudget["amount"] }): BudgetBalance {
+    return operator.repayDebt(this.#state, request);
+  }
+
+  freezeBudget(address: operator.BudgetAddress): BudgetBalance {
+    return operator.freezeBudget(this.#state, address);
+  }
+
+  unfreezeBudget(address: operator.BudgetAddress): BudgetBalance {
+    return operator.unfreezeBudget(this.#state, address);
+  }
+
+  closeBudget(address: operator.BudgetAddress): BudgetBalance {
+    return operator.closeBudget(this.#state, address);
+  }
+
+  getBudget(address: operator.BudgetAddress): BudgetBalance {
+    return operator.getBudget(this.#state, address);
+  }
+
+  /** Resolves once everything done so far is durable. @throws LedgerUnavailableError when it will not be. */
+  async durable(): Promise<void> {
+    await this.journal?.durable();
+  }
+
+  /** Stops the timer, waits for what is unwritten, and closes the store. */
+  async close(): Promise<void> {
+    this.#state.stop();
+    try {
+      await this.durable();
+    } finally {
+      this.#store?.close();
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import type { Subject } from "@imprest/core";
+import { type BudgetBalance, balanceOf } from "./budget.ts";
+import { type Page, type PageRequest, pageOf } from "./page.ts";
+import { LedgerRefusal } from "./refusal.ts";
+import { levels, subjectOf } from "./scopes.ts";
+import type { LedgerState } from "./state.ts";
+import { budgetsOf } from "./tenant.ts";
+
+export interface ListBalancesRequest extends PageRequest {
+  readonly tenant: string;
+  /** Levels that a scope must name with these values. */
+  readonly subject: Subject;
+  /** Also the scopes beneath the innermost level of `subject`. Default: false. */
+  readonly includeChildren?: boolean | undefined;
+}
+
+/**
+ * A tenant's balances at the scopes that the subject matches, by scope path (Cycles §getBalances).
+ * @throws LedgerRefusal INVALID_REQUEST for a subject that names no level.
+ */
+export function listBalances(state: LedgerState, request: ListBalancesRequest): Page<BudgetBalance> {
+  state.begin();
+  const { tenant, subject, includeChildren = false } = request;
+  const wanted = levels.filter((level) => subject[level] !== undefined);
+  const innermost = wanted.at(-1);
+  if (innermost === undefined) {
+    throw new LedgerRefusal("INVALID_REQUEST", `Name at least one of ${levels.join(", ")} to filter by.`);
+  }
+  const deeper = includeChildren ? [] : levels.slice(levels.indexOf(innermost) + 1);
+  const record = state.tenants.get(tenant);
+  const found = Array.from(record === undefined ? [] : budgetsOf(record)).filter(({ scopePath }) => {
+    const scope = subjectOf(scopePath);
+    return (
+      wanted.every((level) => scope[level] === subject[level]) && deeper.every((level) => scope[level] === undefined)
+    );
+  });
+  const filter = [tenant, wanted.map((level) => [level, subject[level]]), includeChildren];
+  return pageOf(
+    found.map(balanceOf),
+    ({ scopePath, unit }) => [scopePath, unit],
+    { descending: false, filter },
+    request,
+  );
+}

@@ -1,0 +1,89 @@
+import type { Subject } from "@imprest/core";
+import type { ReservationSortKey } from "@imprest/core/models/cycles";
+import { type Page, type PageRequest, type Position, pageOf } from "./page.ts";
+import { LedgerRefusal } from "./refusal.ts";
+import type { Reservation, ReservationStatus } from "./reservation.ts";
+import { levels } from "./scopes.ts";
+import type { LedgerState } from "./state.ts";
+
+/** A closed interval of epoch milliseconds; either end may be open. */
+export interface TimeWindow {
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+}
+
+export interface ListReservationsRequest extends PageRequest {
+  readonly tenant: string;
+  /** Levels that a reservation's subject must name with these values; `dimensions` are not looked at. */
+  readonly subject?: Subject | undefined;
+  readonly idempotencyKey?: string | undefined;
+  /** Open: a word that no reservation bears matches none. */
+  readonly status?: ReservationStatus | (string & {}) | undefined;
+  readonly created?: TimeWindow | undefined;
+  readonly expires?: TimeWindow | undefined;
+  /** Leaves out what has no finalized_at_ms: active and expired reservations. */
+  readonly finalized?: TimeWindow | undefined;
+  readonly sortBy?: ReservationSortKey | undefined;
+  readonly sortDirection?: "asc" | "desc" | undefined;
+}
+
+/** A tenant's reservations, newest first unless told otherwise (Cycles §listReservations). */
+export function listReservations(state: LedgerState, request: ListReservationsRequest): Page<Reservation> {
+  state.begin();
+  const { tenant, subject = {}, idempotencyKey, status, created, expires, finalized } = request;
+  for (const window of [created, expires, finalized]) assertForward(window);
+  const { sortBy = "created_at_ms", sortDirection = "desc" } = request;
+  const wanted = levels.filter((level) => subject[level] !== undefined);
+  const rows = candidates(state, tenant, idempotencyKey).filter(
+    (reservation) =>
+      reservation.tenant === tenant &&
+      (status === undefined || reservation.status === status) &&
+      wanted.every((level) => reservation.subject[level] === subject[level]) &&
+      within(reservation.createdAtMs, created) &&
+      within(reservation.expiresAtMs, expires) &&
+      within(reservation.finalizedAtMs, finalized),
+  );
+  const filter = [
+    tenant,
+    wanted.map((level) => [level, subject[level]]),
+    idempotencyKey,
+    status,
+    created,
+    expires,
+    finalized,
+    sortBy,
+    sortDirection,
+  ];
+  const order = { descending: sortDirection === "desc", filter };
+  return pageOf(rows, (reservation) => [sortedValue[sortBy](reservation), reservation.id], order, request);
+}
+
+function candidates(
+  state: LedgerState,
+  tenant: string,
+  idempotencyKey: string | undefined,
+): IteratorObject<Reservation> {
+  if (idempotencyKey === undefined) return state.reservations.values();
+  const outcome = state.memory.find(tenant, "reserve", idempotencyKey)?.outcome;
+  return (outcome !== undefined && "id" in outcome ? [outcome] : []).values();
+}
+
+const sortedValue: Readonly<Record<ReservationSortKey, (reservation: Reservation) => Position[0]>> = {
+  reservation_id: ({ id }) => id,
+  tenant: ({ subject }) => subject.tenant ?? "",
+  scope_path: ({ scopes }) => scopes.path,
+  status: ({ status }) => status,
+  reserved: ({ reserved }) => reserved,
+  created_at_ms: ({ createdAtMs }) => createdAtMs,
+  expires_at_ms: ({ expiresAtMs }) => expiresAtMs,
+};
+
+function within(value: number | undefined, window: TimeWindow | undefined): boolean {
+  if (window?.from === undefined && window?.to === undefined) return true;
+  return value !== undefined && value >= (window.from ?? -Infinity) && value <= (window.to ?? Infinity);
+}
+
+function assertForward(window: TimeWindow | undefined): void {
+  if (window?.from === undefined || window.to === undefined || window.from <= window.to) return;
+  throw new LedgerRefusal("INVALID_REQUEST", "A time window ends before it begins.");
+}

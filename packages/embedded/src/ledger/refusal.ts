@@ -1,0 +1,40 @@
+import { ImprestError } from "@imprest/core";
+
+/**
+ * Why the ledger refuses, in the words of the Cycles error codes (Cycles §ErrorCode), and `DUPLICATE_RESOURCE` of its
+ * governance plane for an operator who creates what exists.
+ */
+export type RefusalReason =
+  | "INVALID_REQUEST"
+  | "FORBIDDEN"
+  | "NOT_FOUND"
+  | "BUDGET_EXCEEDED"
+  | "BUDGET_FROZEN"
+  | "BUDGET_CLOSED"
+  | "RESERVATION_EXPIRED"
+  | "RESERVATION_FINALIZED"
+  | "IDEMPOTENCY_MISMATCH"
+  | "UNIT_MISMATCH"
+  | "OVERDRAFT_LIMIT_EXCEEDED"
+  | "DEBT_OUTSTANDING"
+  | "MAX_EXTENSIONS_EXCEEDED"
+  | "TENANT_CLOSED"
+  | "DUPLICATE_RESOURCE";
+
+/** The ledger understood the request and refused it; nothing changed. */
+export class LedgerRefusal extends ImprestError {
+  static override readonly brand: string = "LedgerRefusal";
+  readonly reason: RefusalReason;
+  /** What helps the caller correct the request; goes to the wire's `details`. */
+  readonly hints: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(reason: RefusalReason, message: string, hints?: Readonly<Record<string, unknown>>) {
+    super("ERR_LEDGER_REFUSAL", message);
+    this.reason = reason;
+    this.hints = hints;
+  }
+
+  protected override details(): Record<string, unknown> {
+    return this.hints === undefined ? { reason: this.reason } : { reason: this.reason, hints: this.hints };
+  }
+}

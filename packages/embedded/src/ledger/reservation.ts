@@ -1,0 +1,62 @@
+import type { Action, Metadata, Metrics, Subject } from "@imprest/core";
+import type { Caps } from "@imprest/core/models/cycles";
+import type { Budget } from "./budget.ts";
+import type { OveragePolicy } from "./charge.ts";
+import type { Expiring } from "./expiry-queue.ts";
+import type { Scopes } from "./scopes.ts";
+
+/** Cycles §ReservationStatus. A reservation stays ACTIVE through its grace period, in which it can still be settled. */
+export type ReservationStatus = "ACTIVE" | "COMMITTED" | "RELEASED" | "EXPIRED";
+
+/** Budget set aside. Only the ledger writes it; `dueAtMs` is the end of the grace period. */
+export interface Reservation extends Expiring {
+  readonly id: string;
+  readonly tenant: string;
+  readonly idempotencyKey: string;
+  readonly fingerprint: string;
+  readonly subject: Subject;
+  readonly action: Action;
+  readonly unit: string;
+  readonly reserved: bigint;
+  readonly scopes: Scopes;
+  /** The budgets it holds of, outermost first; those created later at its scopes are not touched. */
+  readonly budgets: readonly Budget[];
+  readonly overagePolicy: OveragePolicy;
+  readonly graceMs: number;
+  readonly caps: Caps | undefined;
+  readonly metadata: Metadata | undefined;
+  readonly createdAtMs: number;
+  /** The expiry that the reserve was answered with; a replay repeats it. */
+  readonly grantedUntilMs: number;
+  expiresAtMs: number;
+  status: ReservationStatus;
+  /** Set when committed or released (Cycles §ReservationDetail, finalized_at_ms). */
+  finalizedAtMs: number | undefined;
+  /** How it was committed or released. */
+  settlement: ReservationSettlement | undefined;
+  /** By idempotency key; made with the first extension. */
+  extensions: Map<string, Extension> | undefined;
+}
+
+/** How a reservation ended, and what a replay of the settling request is answered with. */
+export interface ReservationSettlement {
+  readonly operation: "commit" | "release";
+  readonly idempotencyKey: string;
+  readonly fingerprint: string;
+  readonly charged: bigint;
+  readonly released: bigint;
+  readonly reason?: string | undefined;
+  readonly metadata?: Metadata | undefined;
+  readonly metrics?: Metrics | undefined;
+}
+
+/** One extension, kept for its replays. */
+export interface Extension {
+  readonly fingerprint: string;
+  readonly expiresAtMs: number;
+}
+
+/** What is left of an expiry that was once answered; 0 when the reservation is over (Cycles §IDEMPOTENCY). */
+export function remainingTtlMs(reservation: Reservation, expiresAtMs: number, nowMs: number): number {
+  return reservation.status === "ACTIVE" ? Math.max(0, expiresAtMs - nowMs) : 0;
+}

@@ -1,0 +1,109 @@
+import type { Subject } from "@imprest/core";
+import { LedgerRefusal } from "./refusal.ts";
+
+/** The levels of a budget hierarchy in canonical order (Cycles §SCOPE DERIVATION). */
+export const levels = ["tenant", "workspace", "app", "workflow", "agent", "toolset"] as const;
+
+export type Level = (typeof levels)[number];
+
+/** The scopes a subject stands in. */
+export interface Scopes {
+  /** The innermost scope: `"tenant:acme/agent:bot"`. */
+  readonly path: string;
+  /** Every scope from the outermost to `path`; levels that the subject does not name are skipped. */
+  readonly affected: readonly string[];
+}
+
+/** `:` and `/` delimit scopes, so a value that held them would name someone else's (Cycles §Subject, CHARSET). */
+const levelPattern = /^[a-zA-Z0-9_.-]{1,128}$/;
+
+/**
+ * Derives the scopes of a subject.
+ * @throws LedgerRefusal INVALID_REQUEST for a subject that names no level, or names one with unfit characters.
+ */
+export function deriveScopes(subject: Subject): Scopes {
+  const affected: string[] = [];
+  let path = "";
+  for (const level of levels) {
+    const value = subject[level];
+    if (value === undefined) continue;
+    assertName(value, level);
+    path = path === "" ? `${level}:${value}` : `${path}/${level}:${value}`;
+    affected.push(path);
+  }
+  if (path === "") {
+    throw new LedgerRefusal(
+      "INVALID_REQUEST",
+      `The subject names no level; name at least one of ${levels.join(", ")}.`,
+    );
+  }
+  return { path, affected };
+}
+
+interface ScopeNode {
+  readonly scopes: Scopes;
+  readonly beneath: Map<Level, Map<string, ScopeNode>>;
+}
+
+/**
+ * Remembers the scopes of the subjects it has seen, so that the thousands of reservations of one subject share their
+ * paths. Begins anew when subjects turn out to be endless (a scope per run).
+ */
+export class ScopeTree {
+  readonly #most = 10_000;
+  #root: ScopeNode = newNode({ path: "", affected: [] });
+  #size = 0;
+
+  /** @throws as `deriveScopes`. */
+  scopesOf(subject: Subject): Scopes {
+    let node = this.#root;
+    for (const level of levels) {
+      const value = subject[level];
+      if (value === undefined) continue;
+      const next = node.beneath.get(level)?.get(value);
+      if (next === undefined) return this.#learn(subject);
+      node = next;
+    }
+    return node === this.#root ? deriveScopes(subject) : node.scopes;
+  }
+
+  #learn(subject: Subject): Scopes {
+    const { affected } = deriveScopes(subject);
+    if (this.#size > this.#most) {
+      this.#root = newNode(this.#root.scopes);
+      this.#size = 0;
+    }
+    let node = this.#root;
+    let depth = 0;
+    for (const level of levels) {
+      const value = subject[level];
+      if (value === undefined) continue;
+      depth += 1;
+      const siblings = node.beneath.get(level) ?? new Map<string, ScopeNode>();
+      node.beneath.set(level, siblings);
+      let next = siblings.get(value);
+      if (next === undefined) {
+        next = newNode({ path: affected[depth - 1] ?? "", affected: affected.slice(0, depth) });
+        siblings.set(value, next);
+        this.#size += 1;
+      }
+      node = next;
+    }
+    return node.scopes;
+  }
+}
+
+function newNode(scopes: Scopes): ScopeNode {
+  return { scopes, beneath: new Map() };
+}
+
+/** @throws LedgerRefusal INVALID_REQUEST unless `value` may stand in a scope. */
+export function assertName(value: unknown, what: string): asserts value is string {
+  if (typeof value === "string" && levelPattern.test(value)) return;
+  throw new LedgerRefusal("INVALID_REQUEST", `${what} must be 1 to 128 characters out of letters, digits, and _ . -`);
+}
+
+/** Reads a path that `deriveScopes` wrote. */
+export function subjectOf(path: string): Subject {
+  return Object.fromEntries(path.split("/").map((segment) => segment.split(":", 2) as [string, string]));
+}

@@ -1,0 +1,111 @@
+import { unitMismatch } from "./availability.ts";
+import { charge } from "./charge.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { flatCopy } from "./flat-text.ts";
+import { assertSamePayload } from "./idempotency-memory.ts";
+import type { CommitOutcome, ReleaseOutcome } from "./outcomes.ts";
+import { LedgerRefusal } from "./refusal.ts";
+import {
+  type CommitRequest,
+  type ReleaseRequest,
+  type SettleRequest,
+  checkAmount,
+  checkIdempotencyKey,
+  checkText,
+} from "./requests.ts";
+import type { Reservation, ReservationSettlement } from "./reservation.ts";
+import type { LedgerState } from "./state.ts";
+
+/**
+ * Charges what was spent and gives back the rest (Cycles §commitReservation).
+ * @throws LedgerRefusal; the reservation then stands as it stood.
+ */
+export function commit(state: LedgerState, request: CommitRequest): CommitOutcome {
+  const nowMs = state.begin();
+  const { tenant, idempotencyKey, actual, metrics, metadata } = request;
+  checkIdempotencyKey(idempotencyKey);
+  checkAmount(actual, "actual.amount");
+  const reservation = ownReservation(state, tenant, request.reservationId);
+  const print = fingerprint([actual.unit, actual.amount, metrics, metadata]);
+  const replayed = replayOf(reservation, "commit", request, print);
+  if (replayed !== undefined) return { unit: reservation.unit, ...replayed };
+
+  state.assertTenantOpen(tenant);
+  assertSettleable(reservation);
+  const { unit, budgets, reserved } = reservation;
+  if (actual.unit !== unit) throw unitMismatch(reservation.scopes.path, actual.unit, [unit]);
+  const charged = charge(budgets, reserved, actual.amount, reservation.overagePolicy);
+  const released = charged < reserved ? reserved - charged : 0n;
+  reservation.settlement = {
+    operation: "commit",
+    idempotencyKey: flatCopy(idempotencyKey),
+    fingerprint: print,
+    charged,
+    released,
+    metadata,
+    metrics,
+  };
+  state.finish(reservation, "COMMITTED", nowMs);
+  return { unit, charged, released };
+}
+
+/** Gives the whole reservation back (Cycles §releaseReservation). @throws LedgerRefusal. */
+export function release(state: LedgerState, request: ReleaseRequest): ReleaseOutcome {
+  const nowMs = state.begin();
+  const { tenant, reason } = request;
+  checkIdempotencyKey(request.idempotencyKey);
+  if (reason !== undefined) checkText(reason, "reason", 0, 256);
+  const reservation = ownReservation(state, tenant, request.reservationId);
+  const print = fingerprint([reason]);
+  const replayed = replayOf(reservation, "release", request, print);
+  if (replayed !== undefined) return { unit: reservation.unit, released: replayed.released };
+
+  state.assertTenantOpen(tenant);
+  assertSettleable(reservation);
+  return giveBack(state, reservation, { idempotencyKey: request.idempotencyKey, fingerprint: print, reason }, nowMs);
+}
+
+/** Releases an active reservation without asking whether it may be. */
+export function giveBack(
+  state: LedgerState,
+  reservation: Reservation,
+  by: Pick<ReservationSettlement, "idempotencyKey" | "fingerprint" | "reason">,
+  nowMs: number,
+): ReleaseOutcome {
+  const { unit, reserved } = reservation;
+  for (const budget of reservation.budgets) budget.reserved -= reserved;
+  reservation.settlement = { operation: "release", ...by, charged: 0n, released: reserved };
+  state.finish(reservation, "RELEASED", nowMs);
+  return { unit, released: reserved };
+}
+
+/** @throws LedgerRefusal NOT_FOUND, or FORBIDDEN for another tenant's (Cycles §AUTH & TENANCY). */
+export function ownReservation(state: LedgerState, tenant: string, reservationId: string): Reservation {
+  const reservation = state.reservations.get(reservationId);
+  if (reservation === undefined) throw new LedgerRefusal("NOT_FOUND", "There is no such reservation.");
+  if (reservation.tenant === tenant) return reservation;
+  throw new LedgerRefusal("FORBIDDEN", "The reservation belongs to another tenant.");
+}
+
+/** @throws LedgerRefusal RESERVATION_FINALIZED or RESERVATION_EXPIRED. */
+export function assertSettleable({ status }: Reservation): void {
+  if (status === "ACTIVE") return;
+  if (status === "EXPIRED") throw expired();
+  throw new LedgerRefusal("RESERVATION_FINALIZED", `The reservation is ${status.toLowerCase()} already.`);
+}
+
+export function expired(): LedgerRefusal {
+  return new LedgerRefusal("RESERVATION_EXPIRED", "The reservation has expired; record what was spent as an event.");
+}
+
+/** What the same request was answered with before. @throws LedgerRefusal IDEMPOTENCY_MISMATCH. */
+function replayOf(
+  { settlement }: Reservation,
+  operation: ReservationSettlement["operation"],
+  { idempotencyKey }: SettleRequest,
+  print: string,
+): { readonly charged: bigint; readonly released: bigint } | undefined {
+  if (settlement?.operation !== operation || settlement.idempotencyKey !== idempotencyKey) return undefined;
+  assertSamePayload(settlement.fingerprint, print);
+  return { charged: settlement.charged, released: settlement.released };
+}

@@ -1,0 +1,200 @@
+import type { Clock, Timer } from "@imprest/core";
+import type { Budget } from "./budget.ts";
+import { ExpiryQueue } from "./expiry-queue.ts";
+import { IdempotencyMemory, type Operation, type Outcomes, type Remembered, keyOf } from "./idempotency-memory.ts";
+import type { Journal } from "./journal.ts";
+import type { Policy } from "./policy.ts";
+import { LedgerRefusal } from "./refusal.ts";
+import type { Reservation, ReservationStatus } from "./reservation.ts";
+import { type Retention, RetentionQueue } from "./retention.ts";
+import { ScopeTree } from "./scopes.ts";
+import { entryKey, entryText } from "./stored.ts";
+import { type Tenant, newTenant } from "./tenant.ts";
+import { ledgerTime } from "./time.ts";
+import { LedgerUnavailableError } from "./unavailable.ts";
+
+export interface LedgerSettings {
+  readonly clock: Clock;
+  readonly journal: Journal | undefined;
+  readonly policy: Policy | undefined;
+  readonly maxExtensions: number;
+  readonly retention: Retention;
+}
+
+const oneDayMs = 86_400_000;
+
+/** What the ledger holds, and the few ways in which it changes. Operations are functions over it. */
+export class LedgerState {
+  readonly settings: LedgerSettings;
+  readonly tenants: Map<string, Tenant> = new Map();
+  readonly reservations: Map<string, Reservation> = new Map();
+  readonly memory: IdempotencyMemory = new IdempotencyMemory();
+  readonly scopes: ScopeTree = new ScopeTree();
+  readonly #now: () => number;
+  readonly #expiry = new ExpiryQueue<Reservation>();
+  readonly #finished: RetentionQueue<Reservation>;
+  readonly #remembered: RetentionQueue<Remembered>;
+  #timer: Timer | undefined;
+  #timerDueAtMs = Infinity;
+  #closed = false;
+
+  constructor(settings: LedgerSettings) {
+    this.settings = settings;
+    this.#now = ledgerTime(settings.clock);
+    const { forMs = oneDayMs, finishedReservations = 100_000, idempotencyKeys = 100_000 } = settings.retention;
+    this.#finished = new RetentionQueue(forMs, finishedReservations, (reservation) => this.#forget(reservation));
+    this.#remembered = new RetentionQueue(forMs, idempotencyKeys, (entry) => this.#forgetKey(entry));
+  }
+
+  /**
+   * Every operation begins here: what has fallen due is settled first, so that no answer depends on when a timer ran.
+   * @returns the time that the operation happens at. @throws LedgerUnavailableError once it is closed or its store failed.
+   */
+  begin(): number {
+    if (this.#closed) throw new LedgerUnavailableError("The authority is closed; open it again.");
+    this.settings.journal?.assertSound();
+    const nowMs = this.#now();
+    this.#expireDue(nowMs);
+    this.#finished.prune(nowMs);
+    this.#remembered.prune(nowMs);
+    return nowMs;
+  }
+
+  /** The tenant's record, made when there is none. */
+  tenant(name: string): Tenant {
+    let tenant = this.tenants.get(name);
+    if (tenant === undefined) {
+      tenant = newTenant(name);
+      this.tenants.set(name, tenant);
+      this.tenantChanged(tenant);
+    }
+    return tenant;
+  }
+
+  /** @throws LedgerRefusal TENANT_CLOSED. A tenant without a record is not guarded (Cycles §ERROR SEMANTICS). */
+  assertTenantOpen(name: string): void {
+    if (this.tenants.get(name)?.status !== "CLOSED") return;
+    throw new LedgerRefusal("TENANT_CLOSED", `The tenant ${name} is closed; nothing of it can change any more.`);
+  }
+
+  /** Takes in a new reservation; its budgets already hold it. */
+  addReservation(reservation: Reservation): void {
+    this.restoreReservation(reservation);
+    this.reservationChanged(reservation);
+    for (const budget of reservation.budgets) this.budgetChanged(budget);
+    this.#armTimer();
+  }
+
+  /** Puts a reservation in its places, without a write. Finished ones must come in the order they finished. */
+  restoreReservation(reservation: Reservation): void {
+    const { id, tenant, idempotencyKey, fingerprint, createdAtMs: atMs, status } = reservation;
+    this.reservations.set(id, reservation);
+    this.memory.remember({ tenant, operation: "reserve", idempotencyKey, fingerprint, outcome: reservation, atMs });
+    if (status === "ACTIVE") this.#expiry.add(reservation);
+    else this.#finished.add(reservation, finishedAt(reservation));
+  }
+
+  /** Ends a reservation whose budgets no longer hold it. */
+  finish(reservation: Reservation, status: Exclude<ReservationStatus, "ACTIVE">, nowMs: number): void {
+    this.#expiry.remove(reservation);
+    reservation.status = status;
+    if (status !== "EXPIRED") reservation.finalizedAtMs = nowMs;
+    this.reservationChanged(reservation);
+    for (const budget of reservation.budgets) this.budgetChanged(budget);
+    this.#finished.add(reservation, finishedAt(reservation));
+  }
+
+  /** Moves the expiry of an active reservation outward. */
+  postpone(reservation: Reservation, expiresAtMs: number): void {
+    reservation.expiresAtMs = expiresAtMs;
+    reservation.dueAtMs = expiresAtMs + reservation.graceMs;
+    this.#expiry.update(reservation);
+    this.reservationChanged(reservation);
+  }
+
+  remember<Kind extends Operation>(entry: Remembered<Kind> & { outcome: Outcomes[Kind] }): void {
+    this.restoreKey(entry);
+    this.settings.journal?.changed(rememberedKey(entry), () => entryText.remembered(entry));
+  }
+
+  /** Puts a remembered outcome in its places, without a write; oldest first. */
+  restoreKey(entry: Remembered): void {
+    this.memory.remember(entry);
+    this.#remembered.add(entry, entry.atMs);
+  }
+
+  budgetChanged(budget: Budget): void {
+    this.settings.journal?.changed(entryKey.budget(budget), () => entryText.budget(budget));
+  }
+
+  tenantChanged(tenant: Tenant): void {
+    this.settings.journal?.changed(entryKey.tenant(tenant), () => entryText.tenant(tenant));
+  }
+
+  reservationChanged(reservation: Reservation): void {
+    this.settings.journal?.changed(entryKey.reservation(reservation), () => entryText.reservation(reservation));
+  }
+
+  /** Starts the timer over what was restored. */
+  start(): void {
+    this.#armTimer();
+  }
+
+  /** Ends it: no timer runs, and no operation begins any more. */
+  stop(): void {
+    this.#closed = true;
+    this.#timer?.clear();
+    this.#timerDueAtMs = Infinity;
+  }
+
+  #expireDue(nowMs: number): void {
+    for (;;) {
+      const reservation = this.#expiry.first();
+      // A commit is accepted through expires_at_ms + grace_period_ms (Cycles §createReservation).
+      if (reservation === undefined || reservation.dueAtMs >= nowMs) return;
+      for (const budget of reservation.budgets) budget.reserved -= reservation.reserved;
+      this.finish(reservation, "EXPIRED", nowMs);
+    }
+  }
+
+  /** One timer for all: set for the reservation that falls due first, and moved only when an earlier one comes. */
+  #armTimer(): void {
+    const dueAtMs = this.#expiry.first()?.dueAtMs ?? Infinity;
+    if (dueAtMs >= this.#timerDueAtMs) return;
+    this.#timer?.clear();
+    this.#timerDueAtMs = dueAtMs;
+    this.#timer = this.settings.clock.setTimer(() => this.#onTimer(), dueAtMs + 1 - this.#now());
+  }
+
+  #onTimer(): void {
+    this.#timerDueAtMs = Infinity;
+    try {
+      this.begin();
+    } catch {
+      // Closed, or the store has failed: every call says so, and a timer has nobody to tell.
+      return;
+    }
+    this.settings.journal?.durable().catch(() => {});
+    this.#armTimer();
+  }
+
+  #forget(reservation: Reservation): void {
+    this.reservations.delete(reservation.id);
+    this.memory.forget(reservation.tenant, "reserve", reservation.idempotencyKey);
+    this.settings.journal?.removed(entryKey.reservation(reservation));
+  }
+
+  #forgetKey(entry: Remembered): void {
+    this.memory.forget(entry.tenant, entry.operation, entry.idempotencyKey);
+    this.settings.journal?.removed(rememberedKey(entry));
+  }
+}
+
+/** An expired reservation has no finalized_at_ms (Cycles §ReservationDetail); it was over when its grace was. */
+export function finishedAt(reservation: Reservation): number {
+  return reservation.finalizedAtMs ?? reservation.dueAtMs;
+}
+
+function rememberedKey(entry: Remembered): string {
+  return entryKey.remembered(keyOf(entry));
+}
