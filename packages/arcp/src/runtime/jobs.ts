@@ -4,7 +4,7 @@ import type { RuntimeSettings } from "./options.ts";
 
 /** A key that was used (ARCP §7.2): for which parameters, and which job came of it. */
 interface KeyedSubmit {
-  readonly digest: string;
+  readonly digest: Promise<string>;
   readonly job: Promise<Job>;
 }
 
@@ -12,7 +12,8 @@ interface KeyedSubmit {
 export interface KeyedJob {
   readonly job: Promise<Job>;
   readonly isNew: boolean;
-  readonly isConflict: boolean;
+  /** Whether the key was used with other parameters. */
+  readonly isConflict: Promise<boolean>;
 }
 
 /** Every job there is, the finished ones for a while, and the keys that led to them. */
@@ -52,13 +53,15 @@ export class Jobs {
    * The job of a key. @returns `undefined` when the key is new: then `create` is called, in the same turn, and its job
    * belongs to the key unless it fails; `isConflict` when the key was used with other parameters.
    */
-  keyed(key: string, digest: string, create: () => Promise<Job>): KeyedJob {
+  keyed(key: string, digest: Promise<string>, create: () => Promise<Job>): KeyedJob {
     const used = this.#keys.get(key);
-    if (used !== undefined) return { job: used.job, isNew: false, isConflict: used.digest !== digest };
+    if (used !== undefined) return { job: used.job, isNew: false, isConflict: differ(used.digest, digest) };
     const job = create();
+    // A digest that fails is told to the submit that repeats the key.
+    digest.catch(() => {});
     this.#keys.set(key, { digest, job });
     job.catch(() => this.#keys.delete(key));
-    return { job, isNew: true, isConflict: false };
+    return { job, isNew: true, isConflict: Promise.resolve(false) };
   }
 
   /** Stops every job; what has ended is kept no longer. */
@@ -106,4 +109,8 @@ export class Jobs {
     this.#jobs.delete(job.id);
     if (kept?.key !== undefined) this.#keys.delete(kept.key);
   }
+}
+
+async function differ(left: Promise<string>, right: Promise<string>): Promise<boolean> {
+  return (await left) !== (await right);
 }

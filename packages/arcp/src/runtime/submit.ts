@@ -24,9 +24,10 @@ export async function submit(core: RuntimeCore, session: RuntimeSession, envelop
     return;
   }
   const key = `${session.principal}\n${request.idempotency_key}`;
-  const keyed = core.jobs.keyed(key, await digestOf(request), create);
+  // A new key's job does not wait for the digest, which takes a turn of the host's thread pool.
+  const keyed = core.jobs.keyed(key, digestOf(request), create);
   const job = await keyed.job;
-  if (keyed.isConflict) {
+  if (await keyed.isConflict) {
     throw arcpFailure("DUPLICATE_KEY", "The idempotency_key was used with other parameters; use a new key.", {
       details: { existing_job_id: job.id },
     });
