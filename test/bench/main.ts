@@ -1,9 +1,10 @@
 // `pnpm bench [name …]`: every benchmark, or the named ones. Figures are ratios to a raw baseline in the same run.
 import { cpus } from "node:os";
+import { arcp } from "./arcp.ts";
 import { audit } from "./audit.ts";
 import { guardedPairs } from "./guarded-pairs.ts";
 
-const benchmarks: Readonly<Record<string, () => Promise<void>>> = { "guarded-pairs": guardedPairs, audit };
+const benchmarks: Readonly<Record<string, () => Promise<void>>> = { "guarded-pairs": guardedPairs, audit, arcp };
 
 const wanted = process.argv.slice(2);
 console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? "unknown CPU"}`);

@@ -142,10 +142,10 @@ export class JobState {
         status,
       );
     }
-    this.body.finish(payload);
-    if (this.body.failure !== undefined) return this.lose(this.body.failure);
     const value = payload["result"] === undefined ? payload["output"] : payload["result"];
-    if (!this.body.chunked) this.body.supply(inlineBytes(value));
+    if (this.body.chunked || typeof payload["result_id"] === "string") this.body.finish(payload);
+    else this.body.supply(inlineBytes(value));
+    if (this.body.failure !== undefined) return this.lose(this.body.failure);
     this.#end({
       status: "success",
       ...(this.body.chunked ? {} : { value }),
