@@ -4,6 +4,7 @@ import { ArcpError, ResultUnavailableError } from "../errors.ts";
 import { BudgetGauge } from "../lease/budget-gauge.ts";
 import { parseMoney } from "../lease/money.ts";
 import { type Frame, isObject, textOf } from "../session/frame.ts";
+import type { Hole } from "../session/sequence.ts";
 import { JobCredentials } from "./credentials.ts";
 import { type ArcpEvent, gapEvent, readEvent, withoutValue } from "./event.ts";
 import { EventLog } from "./event-log.ts";
@@ -126,7 +127,7 @@ export class JobState {
   }
 
   /** Tells consumers that events are missing. */
-  gap(hole: { readonly from: number; readonly to: number }): void {
+  gap(hole: Hole): void {
     this.log.push(gapEvent(this.id, hole), 0);
   }
 

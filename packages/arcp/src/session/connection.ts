@@ -6,7 +6,7 @@ import { textOf } from "./frame.ts";
 import { type ResumePoint, closedError, openLink } from "./handshake.ts";
 import type { Link } from "./link.ts";
 import type { Settings } from "./options.ts";
-import { Sequence } from "./sequence.ts";
+import { type Hole, Sequence } from "./sequence.ts";
 import type { SessionTicket } from "./ticket.ts";
 import { type Welcome, readWelcome } from "./welcome.ts";
 
@@ -24,7 +24,7 @@ export interface ConnectionHooks {
   /** The session is over. */
   ended(error: SessionEndedError): void;
   /** The runtime cannot bring these events any more. */
-  gap(hole: { readonly from: number; readonly to: number }): void;
+  gap(hole: Hole): void;
   state(state: SessionState, cause?: unknown): void;
   warning(code: string, message: string): void;
   /** A frame is about to be sent, or came. */
