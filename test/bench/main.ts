@@ -5,7 +5,7 @@ import { audit } from "./audit.ts";
 import { guardedPairs } from "./guarded-pairs.ts";
 import { ledger } from "./ledger.ts";
 
-const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
+const benchmarks: Readonly<Record<string, () => Promise<unknown>>> = {
   "guarded-pairs": guardedPairs,
   ledger,
   audit,

@@ -3,7 +3,7 @@ import { AgentContext } from "./agent-context.ts";
 import { setDeadline } from "./deadline.ts";
 import { arcpFailure, toWireFailure } from "./failure.ts";
 import type { Job, JobOutcome } from "./job.ts";
-import { leaseExpired } from "./operations.ts";
+import { leaseExpired, translated } from "./operations.ts";
 import { ResultWriter } from "./result-writer.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
 
@@ -26,7 +26,7 @@ async function run(core: RuntimeCore, job: Job): Promise<void> {
     const value = await job.terms.run(new AgentContext(core, job, writer));
     job.end(await succeeded(core, job, writer, value));
   } catch (error) {
-    const failure = toWireFailure(error);
+    const failure = toWireFailure(translated(error, job, core.settings));
     if (!job.isTerminal) core.settings.logger.warn("an agent failed", { jobId: job.id, code: failure.code });
     job.end({ type: "job.error", status: "error", payload: { final_status: "error", ...failure } });
   }

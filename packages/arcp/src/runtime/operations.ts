@@ -135,7 +135,7 @@ export async function runOperation<Value>(
 }
 
 /** An upstream's refusal in ARCP's words (ARCP §9.6, §13.7); anything else as it is. */
-function translated(error: unknown, job: Job, settings: RuntimeSettings): unknown {
+export function translated(error: unknown, job: Job, settings: RuntimeSettings): unknown {
   const failure = toWireFailure(error);
   const code = failure.code === "INTERNAL_ERROR" ? settings.upstreamError(error) : undefined;
   if (code === undefined) return error;

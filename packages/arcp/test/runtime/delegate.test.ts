@@ -9,7 +9,7 @@ const lease = {
 };
 
 describe("delegation (ARCP §10)", () => {
-  it("T-35, study §2 and §1.7: a child under a part of the lease, in the same trace, announced with its parent", async () => {
+  it("study §6 #23, §1.7, T-35: a child under a part of the lease, in the same trace, announced with its parent", async () => {
     const { runtime } = createRuntime();
     runtime.agent("child", (context) => ({ lease: context.lease, expiresAt: context.expiresAt }));
     runtime.agent("parent", async (context) => {
@@ -101,7 +101,7 @@ describe("delegation (ARCP §10)", () => {
     expect(client.of("job.accepted")).toHaveLength(1);
   });
 
-  it("study §1.6: a child's spend counts against its own ceiling and its parent's; without one, against the parent's", async () => {
+  it("study §3.3 R9, §1.6: a child's spend counts against its own ceiling and its parent's; without one, against the parent's", async () => {
     const { runtime } = createRuntime();
     runtime.agent("child", async (context) => {
       await context.metric({ name: "cost.llm", value: "0.3", unit: "USD" });

@@ -62,7 +62,7 @@ describe("submit", () => {
 });
 
 describe("idempotency (ARCP §7.2)", () => {
-  it("T-04: the same key and parameters are the same job, from any session of the principal", async () => {
+  it("study §6 #16, T-04: the same key and parameters are the same job, from any session of the principal", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     await client.hello();
@@ -102,7 +102,7 @@ describe("idempotency (ARCP §7.2)", () => {
     ]);
   });
 
-  it("study §3.3 C5, T-06: other parameters are DUPLICATE_KEY for the new submit, with no word of the other job", async () => {
+  it("study §6 #13, §3.3 C5, T-06: other parameters are DUPLICATE_KEY for the new submit, with no word of the other job", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     await client.hello();

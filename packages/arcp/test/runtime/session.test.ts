@@ -30,7 +30,7 @@ describe("hello and welcome", () => {
     );
   });
 
-  it("study §3.3 C7: a bad token is refused at once, without a session id, and the socket closes", async () => {
+  it("study §6 #14, §3.3 C7 and R5: a bad token is refused at once, without a session id, and the socket closes", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     const answer = await client.hello({ token: "nobody" });
@@ -167,7 +167,7 @@ describe("heartbeats (ARCP §6.4)", () => {
 });
 
 describe("close", () => {
-  it("study §6 #34: answers session.close, takes session.bye, and both leave the session resumable", async () => {
+  it("study §6 #34, §3.3 R5: answers session.close, takes session.bye, and both leave the session resumable", async () => {
     const { runtime } = createRuntime();
     for (const verb of ["session.close", "session.bye"]) {
       const client = new RawClient(runtime);
