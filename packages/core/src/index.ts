@@ -135,9 +135,13 @@ export {
   guard,
   guardStream,
   openReservation,
+  readSettling,
   settlementQueue,
+  settlingKey,
+  settlingPrefix,
   withReservation,
   withReservationStream,
+  writeSettling,
 } from "./reservation/index.ts";
 export {
   type ExactJson,

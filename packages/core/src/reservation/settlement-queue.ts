@@ -22,6 +22,9 @@ export interface Recovery {
 /** Called with each outcome: once, or first `pending` and later the final one. */
 export type OnOutcome = (settlement: Settlement) => void;
 
+/** What `Retry-After` is held to. */
+const longestWaitMs = 3_600_000;
+
 /** How many replays and retries run at a time: a backlog must not flood an authority that has just come back. */
 const mostInBackground = 32;
 
@@ -40,6 +43,7 @@ export class SettlementQueue {
   readonly #idle = new Set<() => void>();
   readonly #closing = new AbortController();
   readonly #background = new Gate(mostInBackground);
+  readonly #stopListening: (() => void) | undefined;
   /** Where this queue's events go. */
   readonly observer: Observer;
 
@@ -50,7 +54,7 @@ export class SettlementQueue {
     this.#clock = this.#environment.clock ?? systemClock;
     this.#letters = new DeadLetterRecords(this.#records, authority.protocol, authority.target);
     this.observer = this.#environment.observer ?? new Observer(this.#environment.logger);
-    authority.onNewCredentials?.(() => this.wake());
+    this.#stopListening = authority.onNewCredentials?.(() => this.wake());
   }
 
   /** How many settlements have no final answer yet. */
@@ -94,12 +98,17 @@ export class SettlementQueue {
         await this.#quarantine(record.key, record.value);
         malformed += 1;
       } else if (!this.#tasks.has(record.key)) {
-        const task = this.#start(record.key, settling, record.version);
+        const task = this.#start(record.key, this.#withinReach(settling), record.version);
         this.#background.enter(() => task.attempt());
         resumed += 1;
       }
     }
     return { resumed, malformed };
+  }
+
+  /** No authority asks for a longer wait, so a later time is a damaged record's or another clock's. */
+  #withinReach(settling: Settling): Settling {
+    return { ...settling, notBeforeMs: Math.min(settling.notBeforeMs, this.#clock.now() + longestWaitMs) };
   }
 
   /** Sends every waiting settlement now, such as after new credentials; an authority's not-before is kept. */
@@ -145,6 +154,7 @@ export class SettlementQueue {
   async close(options: { readonly timeoutMs: number }): Promise<{ readonly pending: number }> {
     const result = await this.flush(options);
     this.#closing.abort();
+    this.#stopListening?.();
     this.#background.clear();
     for (const task of this.#tasks.values()) task.stop();
     return result;
