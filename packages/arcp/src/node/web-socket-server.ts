@@ -143,20 +143,13 @@ async function endAll(sockets: WebSocketServer): Promise<void> {
 
 /** One accepted socket. Text frames only: ARCP has no binary ones (ARCP §4). */
 function serverTransport(socket: WebSocket, stream: Duplex, confidential: boolean): ArcpTransport {
+<<<<<<< HEAD
+  const gather = gathering(stream);
+=======
+>>>>>>> arcp-client
   const inbox = new Inbox();
   const closed = createDeferred<TransportClosed>();
   let failure: Error | undefined;
-  let corked = false;
-  /** What is sent in one turn goes out in one write: most of the cost of a small frame is the system call. */
-  const gather = (): void => {
-    if (corked) return;
-    corked = true;
-    stream.cork();
-    process.nextTick(() => {
-      corked = false;
-      stream.uncork();
-    });
-  };
   socket.on("message", (data: RawData, isBinary: boolean) => {
     if (!isBinary) inbox.deliver((data as Buffer).toString("utf8"));
   });
@@ -169,7 +162,11 @@ function serverTransport(socket: WebSocket, stream: Duplex, confidential: boolea
     get pendingSend() {
       return socket.bufferedAmount;
     },
+<<<<<<< HEAD
+    send: (text) => {
+=======
     send(text) {
+>>>>>>> arcp-client
       gather();
       socket.send(text, ignoreFailure);
     },
