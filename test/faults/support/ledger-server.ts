@@ -170,13 +170,19 @@ function send(
   response.end(body === undefined ? "" : JSON.stringify(body));
 }
 
+/** `/v1/reservations`, `/v1/reservations/<id>/<verb>` or `/v1/events`. */
+export function operationOf(path: string): Operation {
+  const [, , resource, , verb = "create"] = path.split("/");
+  return (resource === "events" ? "event" : verb) as Operation;
+}
+
 function readRequest(request: IncomingMessage, body: string): Seen {
-  const [, , resource = "", id = "", verb] = (request.url ?? "").split("/");
-  const operation = (resource === "events" ? "event" : (verb ?? "create")) as Operation;
+  const path = request.url ?? "";
+  const operation = operationOf(path);
   const json = JSON.parse(body) as Record<string, unknown>;
   return {
     operation,
-    reservationId: decodeURIComponent(id),
+    reservationId: decodeURIComponent(path.split("/")[3] ?? ""),
     key: String(request.headers["x-idempotency-key"]),
     apiKey: String(request.headers["x-cycles-api-key"]),
     body,
