@@ -2,6 +2,7 @@
 import { cpus } from "node:os";
 import { arcp } from "./arcp.ts";
 import { audit } from "./audit.ts";
+import { durablePairs } from "./durable-pairs.ts";
 import { guardedPairs } from "./guarded-pairs.ts";
 import { ledger } from "./ledger.ts";
 
@@ -10,6 +11,7 @@ const benchmarks: Readonly<Record<string, () => Promise<unknown>>> = {
   ledger,
   audit,
   arcp,
+  "durable-pairs": durablePairs,
 };
 
 const wanted = process.argv.slice(2);
