@@ -5,13 +5,14 @@ import {
   type RecordValue,
   type Settling,
   type StoredRecord,
+  normaliseBaseUrl,
   readSettling,
   settlingKey,
   settlingPrefix,
   writeSettling,
 } from "@imprest/core";
 import { type OnQuarantine, fileRecordStore } from "@imprest/core/node";
-import { type CyclesClientOptions, normaliseBaseUrl } from "../options.ts";
+import type { CyclesClientOptions } from "../options.ts";
 import { targetOf } from "../target.ts";
 import { defaultFleetDirectory, fleetFingerprint } from "./fleet-directory.ts";
 import { FleetFiles, type FoundRecord } from "./fleet-files.ts";
