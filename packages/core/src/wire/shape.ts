@@ -52,10 +52,10 @@ export type ObjectOf<Of extends Members> = {
   [Name in Exclude<keyof Of, OptionalNames<Of>>]: ValueOf<Of[Name]>;
 } & { [Name in OptionalNames<Of>]?: ValueOf<Of[Name]> };
 
-/** Adds an issue. @returns the value, whatever it is: nobody uses it once there is an issue. */
-function refuse<Value>(issues: WireIssue[], message: string, value: unknown): Value {
-  issues.push({ path: [], message });
-  return value as Value;
+/** Adds an issue. What is returned stands in for a value: nobody uses it once there is an issue. */
+function refuse(issues: WireIssue[], message: string, path: PropertyKey[] = []): never {
+  issues.push({ path, message });
+  return undefined as never;
 }
 
 /** The issues since `from` are those of a member: their paths begin with its name. */
@@ -66,13 +66,13 @@ function placeUnder(name: PropertyKey, issues: WireIssue[], from: number): void 
 /** A value that `accepts` takes as it is. */
 /* @__NO_SIDE_EFFECTS__ */
 export function leaf<Value>(accepts: (value: unknown) => boolean, message: string): Shape<Value> {
-  return new Shape((value, issues) => (accepts(value) ? (value as Value) : refuse(issues, message, value)));
+  return new Shape((value, issues) => (accepts(value) ? (value as Value) : refuse(issues, message)));
 }
 
 /** A value that `convert` turns into another; `undefined` from it is a refusal. */
 /* @__NO_SIDE_EFFECTS__ */
 export function converted<Value>(convert: (value: unknown) => Value | undefined, message: string): Shape<Value> {
-  return new Shape((value, issues) => convert(value) ?? refuse(issues, message, value));
+  return new Shape((value, issues) => convert(value) ?? refuse(issues, message));
 }
 
 /* @__NO_SIDE_EFFECTS__ */
@@ -85,7 +85,7 @@ export function optional<Value>(inner: Shape<Value>): OptionalShape<Value> {
 /* @__NO_SIDE_EFFECTS__ */
 export function list<Item>(item: Shape<Item>, message = "must be a list"): Shape<Item[]> {
   const read: Read<Item[]> = (value, issues) => {
-    if (!Array.isArray(value)) return refuse(issues, message, value);
+    if (!Array.isArray(value)) return refuse(issues, message);
     return Array.from(value, (part: unknown, at) => {
       const before = issues.length;
       const member = item.read(part, issues);
@@ -102,7 +102,7 @@ export function refined<Value>(inner: Shape<Value>, test: (value: Value) => bool
   const read: Read<Value> = (value, issues) => {
     const before = issues.length;
     const result = inner.read(value, issues);
-    return issues.length > before || test(result) ? result : refuse(issues, message, value);
+    return issues.length > before || test(result) ? result : refuse(issues, message);
   };
   return new Shape(read, { kind: "refined", inner, test, message });
 }
@@ -118,7 +118,7 @@ const notAnObject = "must be a JSON object";
 export function object<const Of extends Members>(members: Of, isClosed = false): Shape<ObjectOf<Of>> {
   const entries = Object.entries(members);
   const read: Read<ObjectOf<Of>> = (value, issues) => {
-    if (!isJsonObject(value)) return refuse(issues, notAnObject, value);
+    if (!isJsonObject(value)) return refuse(issues, notAnObject);
     const copy: Record<string, unknown> = { ...value };
     for (const [name, shape] of entries) {
       const given = value[name];
@@ -136,7 +136,7 @@ export function object<const Of extends Members>(members: Of, isClosed = false):
 function refuseOthers(value: object, members: Members, issues: WireIssue[]): void {
   let others: string[] | undefined;
   for (const name of Object.keys(value)) if (!Object.hasOwn(members, name)) (others ??= []).push(name);
-  if (others !== undefined) refuse(issues, unknownMembers(others), value);
+  if (others !== undefined) refuse(issues, unknownMembers(others));
 }
 
 /** Names are the sender's own words, so they are cut short. */
@@ -153,7 +153,7 @@ export function record<Value>(
   message: string = notAnObject,
 ): Shape<Record<string, Value>> {
   return new Shape((value, issues) => {
-    if (!isJsonObject(value)) return refuse(issues, message, value);
+    if (!isJsonObject(value)) return refuse(issues, message);
     return Object.fromEntries(
       Object.entries(value).map(([key, part]) => {
         const before = issues.length;
@@ -176,8 +176,6 @@ export function variants<Value>(
   return new Shape((value, issues) => {
     const text = isJsonObject(value) ? value[member] : undefined;
     const shape = typeof text === "string" && Object.hasOwn(byText, text) ? byText[text] : undefined;
-    if (shape !== undefined) return shape.read(value, issues);
-    issues.push({ path: [member], message });
-    return value as Value;
+    return shape === undefined ? refuse(issues, message, [member]) : shape.read(value, issues);
   });
 }

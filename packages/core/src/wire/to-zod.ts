@@ -34,7 +34,7 @@ function make(shape: Shape<unknown>): z.ZodMiniType {
       const test = parts.test as (value: unknown) => boolean;
       return toZod(parts.inner).check(z.refine(test, parts.message));
     }
-    case "leaf":
+    default:
       return z.transform((value, context) => {
         const issues: WireIssue[] = [];
         const read = shape.read(value, issues);
