@@ -143,10 +143,7 @@ async function endAll(sockets: WebSocketServer): Promise<void> {
 
 /** One accepted socket. Text frames only: ARCP has no binary ones (ARCP §4). */
 function serverTransport(socket: WebSocket, stream: Duplex, confidential: boolean): ArcpTransport {
-<<<<<<< HEAD
   const gather = gathering(stream);
-=======
->>>>>>> arcp-client
   const inbox = new Inbox();
   const closed = createDeferred<TransportClosed>();
   let failure: Error | undefined;
@@ -162,11 +159,7 @@ function serverTransport(socket: WebSocket, stream: Duplex, confidential: boolea
     get pendingSend() {
       return socket.bufferedAmount;
     },
-<<<<<<< HEAD
     send: (text) => {
-=======
-    send(text) {
->>>>>>> arcp-client
       gather();
       socket.send(text, ignoreFailure);
     },
