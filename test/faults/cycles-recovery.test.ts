@@ -65,7 +65,7 @@ describe("CR-CORE-002", () => {
     const { ledger } = await startLedger();
     ledger.allExpired = true;
     const { settlement } = await withReservation(authorityAt(ledger.url), request, (reservation) => {
-      reservation.spend(usdMicrocents(7n), { metrics: { inputTokens: 3 }, metadata: { step: 2 } });
+      reservation.spend(usdMicrocents(7n), { inputTokens: 3 }, { metadata: { step: 2 } });
     });
     expect(settlement).toMatchObject({ status: "recorded", charged: usdMicrocents(7n) });
     const [commit, event] = ledger.settlements;
