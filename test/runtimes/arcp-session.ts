@@ -20,16 +20,17 @@ export async function runArcpSession(url: string): Promise<SessionVerdict> {
   const chunks = await session.submit({ agent: "chunks" });
   const slow = await session.submit({ agent: "slow" });
   await slow.cancel("enough");
-  const refused = await session
-    .submit({ agent: "nobody" })
-    .catch((error: { readonly errorCode?: string }) => error.errorCode);
+  const refused = await session.submit({ agent: "nobody" }).then(
+    () => "accepted",
+    (error: { readonly errorCode?: string }) => error.errorCode ?? "unknown",
+  );
   const verdict = {
     events,
     result: await job.result(),
     streamed: await chunks.stream().text(),
     left: job.budget.remaining("USD"),
     cancelled: (await slow.outcome()).status,
-    refused: String(refused),
+    refused,
   };
   await session.close();
   return { ...verdict, state: session.state };
