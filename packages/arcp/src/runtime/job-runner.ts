@@ -9,13 +9,28 @@ import type { RuntimeCore } from "./runtime-core.ts";
 
 /** Starts an accepted job; it ends with what the agent returns or throws, or with what it is stopped for. */
 export function runJob(core: RuntimeCore, job: Job): void {
+  job.isAccepted = true;
   const timers = watchTime(core, job);
   void job.ended.then(() => {
     for (const timer of timers) timer.clear();
   });
   // In a later turn, so that whoever asked for the job has its answer first.
-  queueMicrotask(() => void run(core, job));
+  queueMicrotask(() => {
+    run(core, job).catch(() => job.end(unexplained));
+  });
 }
+
+/** The end of a job whose agent threw something that nothing can be read from. */
+const unexplained: JobOutcome = {
+  type: "job.error",
+  status: "error",
+  payload: {
+    final_status: "error",
+    code: "INTERNAL_ERROR",
+    message: "The agent failed in a way that cannot be told.",
+    retryable: true,
+  },
+};
 
 async function run(core: RuntimeCore, job: Job): Promise<void> {
   if (job.isTerminal) return;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ProtocolError } from "@imprest/core";
+import { memoryRecordStore, type ProtocolError } from "@imprest/core";
 import { createRuntime, RawClient, settle } from "./support.ts";
 
 const lease = {
@@ -162,6 +162,32 @@ describe("delegation (ARCP §10)", () => {
     await client.next((frame) => frame.type === "job.error" && frame.job_id === job_id);
     expect(codes).toEqual(["CANCELLED"]);
     expect(client.of("job.error").map(({ payload }) => payload.code)).toEqual(["CANCELLED", "CANCELLED"]);
+  });
+
+  it("a child that was still being prepared when its parent ended was never there", async () => {
+    const records = memoryRecordStore();
+    let issue = (): void => {};
+    const provisioner = {
+      issue: ({ parentJobId }: { parentJobId?: string | undefined }) =>
+        parentJobId === undefined
+          ? Promise.resolve([{ id: "c", scheme: "bearer", value: "v", endpoint: "https://gateway.example.com" }])
+          : new Promise<never[]>((resolve) => (issue = () => resolve([]))),
+      revoke: async () => {},
+    };
+    const { runtime } = createRuntime({ credentials: { provisioner, records } });
+    runtime.agent("parent", async (context) => {
+      void context.delegate({ agent: "wait" }).catch(() => {});
+      await settle();
+    });
+    const client = new RawClient(runtime);
+    await client.hello();
+    await client.submit({ agent: "parent", lease_request: lease });
+    await client.nextOf("job.result");
+    issue();
+    await settle();
+    expect(client.of("job.accepted")).toHaveLength(1);
+    expect(client.of("job.error")).toHaveLength(0);
+    expect(runtime.counts.jobs).toBe(1);
   });
 
   it("is only so deep", async () => {

@@ -235,6 +235,33 @@ describe("how jobs end (ARCP §7.3, §7.4)", () => {
     expect((await client.nextOf("job.error")).payload.code).toBe("INTERNAL_ERROR");
   });
 
+  it("ends whatever an agent throws, and whatever the mapper of upstream errors makes of it", async () => {
+    const { runtime } = createRuntime({
+      upstreamError: () => {
+        throw new Error("mapper down");
+      },
+    });
+    const hostile = new Proxy(
+      {},
+      {
+        get: () => {
+          throw new Error("no");
+        },
+      },
+    );
+    const thrown: unknown[] = [undefined, null, "text", 1n, Object.create(null), hostile];
+    for (const [at, value] of thrown.entries()) {
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors
+      runtime.agent(`throws-${at}`, () => Promise.reject(value));
+    }
+    const client = new RawClient(runtime);
+    await client.hello();
+    for (const at of thrown.keys()) {
+      await client.submit({ agent: `throws-${at}` });
+      expect((await client.nextOf("job.error")).payload.code).toBe("INTERNAL_ERROR");
+    }
+  });
+
   it("what is sent after the end is dropped", async () => {
     const { runtime } = createRuntime();
     let late = async (): Promise<void> => {};

@@ -179,6 +179,7 @@ describe("job.subscribe (ARCP §7.6)", () => {
     expect(audited.map(({ principal, owner, allowed }) => [principal, owner, allowed])).toEqual([
       ["alice", "alice", true],
       ["bob", "alice", false],
+      ["bob", undefined, false],
     ]);
     await settle();
     expect(alice.of("job.error")).toHaveLength(0);

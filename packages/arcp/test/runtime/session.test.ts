@@ -115,6 +115,26 @@ describe("frames", () => {
     expect(client.of("job.accepted")).toHaveLength(1);
   });
 
+  it("requests that pile up are taken in turn, and a flood ends the connection", async () => {
+    const { runtime } = createRuntime({ authenticate: async () => "alice" });
+    const client = new RawClient(runtime);
+    await client.hello();
+    for (let at = 0; at < 1_000; at++) client.send("session.list_jobs", {});
+    await settle(50);
+    expect(client.of("session.jobs")).toHaveLength(1_000);
+    const flood = new RawClient(runtime, (transport) => ({
+      confidential: true,
+      closed: transport.closed,
+      send: (text) => transport.send(text),
+      close: () => transport.close(),
+      onMessage: (listener) => transport.onMessage(listener),
+    }));
+    await flood.hello();
+    for (let at = 0; at < 5_000; at++) flood.send("session.list_jobs", {});
+    await settle(50);
+    expect(flood.closed).toBeDefined();
+  });
+
   it("closes on a frame over the limit", async () => {
     const { runtime } = createRuntime({ maxFrameCharacters: 1000 });
     const client = new RawClient(runtime);
