@@ -39,6 +39,8 @@ export class SessionEngine {
   readonly #pressure: Pressure;
   readonly #stallGuard: StallGuard;
   readonly #origins = new WeakMap<JobState, Origin>();
+  /** Features that the runtime used although they were not negotiated; each is warned of once. */
+  readonly #unnegotiated = new Set<string>();
   #started = false;
   /** Takes the runtime's answer to a goodbye. */
   #farewell: ((closed: boolean) => void) | undefined;
@@ -58,6 +60,7 @@ export class SessionEngine {
       maxResultBytes: settings.maxResultBytes,
       ended: (job) => this.#router.retire(job),
       failed: (error) => this.warn("LISTENER_FAILED", error instanceof Error ? error.message : "a callback threw"),
+      used: (feature) => this.#used(feature),
     };
     this.#router = new Router(this.#ledger, surroundings, {
       warning: (code, message) => this.warn(code, message),
@@ -292,6 +295,12 @@ export class SessionEngine {
     this.#router.route(frame, size);
     const seq = this.connection.sequence.last;
     if (typeof frame.event_seq === "number" && this.welcome.features.has("ack")) this.#acknowledger.delivered(seq);
+  }
+
+  #used(feature: string): void {
+    if (this.welcome.features.has(feature) || this.#unnegotiated.has(feature)) return;
+    this.#unnegotiated.add(feature);
+    this.warn("UNNEGOTIATED_FEATURE", `The runtime used ${feature}, which was not negotiated.`);
   }
 
   /** The runtime gives the session up as such. */
