@@ -13,7 +13,7 @@ export interface SessionVerdict {
 
 /** One session over the host's own WebSocket, against the runtime that the test serves. */
 export async function runArcpSession(url: string): Promise<SessionVerdict> {
-  const session = await connect(url, { token: "secret", backOff: () => 5 });
+  const session = await connect(url, { token: "secret", backOff: () => 300 });
   const job = await session.submit({ agent: "worker@1.0.0", input: { a: 1 }, lease: { "cost.budget": ["USD:1.00"] } });
   const events: string[] = [];
   for await (const event of job) events.push(event.kind === "log" ? event.body.message : event.kind);
