@@ -153,7 +153,7 @@ export class JobState {
     }
     const value = payload["result"] === undefined ? payload["output"] : payload["result"];
     if (this.body.chunked || typeof payload["result_id"] === "string") this.body.finish(payload);
-    else this.body.supply(inlineBytes(value));
+    else this.body.supply(() => inlineBytes(value));
     if (this.body.failure !== undefined) return this.lose(this.body.failure);
     this.#end({
       status: "success",
@@ -190,7 +190,7 @@ export class JobState {
   adopt(outcome: JobOutcome): void {
     if (this.over) return;
     if (outcome.status !== "success") this.body.fail(outcome.error);
-    else if (outcome.resultId === undefined) this.body.supply(inlineBytes(outcome.value));
+    else if (outcome.resultId === undefined) this.body.supply(() => inlineBytes(outcome.value));
     else this.body.fail(new ResultUnavailableError("The chunks of this result were not seen by this handle.", this.id));
     this.#end(outcome);
   }
