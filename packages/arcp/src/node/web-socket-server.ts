@@ -44,6 +44,9 @@ export interface ArcpServer {
 /** How long a client has to answer a close, in milliseconds, before its socket is destroyed. */
 const closeGraceMs = 1_000;
 
+/** How many frames leave in one write at most. */
+const mostGathered = 64;
+
 /**
  * Listens for clients of `runtime`.
  * @throws ConfigurationError without the package `ws`, and for a network address without TLS; what listening throws.
@@ -146,16 +149,22 @@ function serverTransport(socket: WebSocket, stream: Duplex, confidential: boolea
   const inbox = new Inbox();
   const closed = createDeferred<TransportClosed>();
   let failure: Error | undefined;
-  let corked = false;
-  /** What is sent in one turn goes out in one write: most of the cost of a small frame is the system call. */
+  let gathered = 0;
+  const release = (): void => {
+    if (gathered > 0) stream.uncork();
+    gathered = 0;
+  };
+  /**
+   * What is sent in one turn goes out in one write: most of the cost of a small frame is the system call. A long turn
+   * goes out in parts, so that the client works while the agent does.
+   */
   const gather = (): void => {
-    if (corked) return;
-    corked = true;
-    stream.cork();
-    process.nextTick(() => {
-      corked = false;
-      stream.uncork();
-    });
+    if (gathered === mostGathered) release();
+    if (gathered === 0) {
+      stream.cork();
+      process.nextTick(release);
+    }
+    gathered++;
   };
   socket.on("message", (data: RawData, isBinary: boolean) => {
     if (!isBinary) inbox.deliver((data as Buffer).toString("utf8"));
