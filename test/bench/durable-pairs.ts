@@ -5,7 +5,7 @@ import type { RecordStore } from "@imprest/core";
 import { fileRecordStore, logRecordStore } from "@imprest/core/node";
 import { fleetJournal } from "@imprest/cycles/node";
 import { guardedPair, rawPair } from "./guarded-pairs.ts";
-import { compare, median, row, startProcess } from "./measure.ts";
+import { compare, median, row, startServer } from "./measure.ts";
 
 const inFlight = 64;
 const count = 4_000;
@@ -26,8 +26,8 @@ export interface DurableFigures {
  * directory: every settlement is flushed to it before it is sent.
  */
 export async function durablePairs(): Promise<Record<string, DurableFigures>> {
-  const server = await startProcess<{ readonly port: number }>("./stub-server.ts");
-  const baseUrl = `http://127.0.0.1:${server.ready.port}`;
+  const server = await startServer("./stub-server.ts");
+  const baseUrl = `http://127.0.0.1:${server.port}`;
   const dir = await mkdtemp(join(process.cwd(), ".bench-"));
   const stores: Readonly<Record<string, RecordStore>> = {
     "fleet journal": fleetJournal({ dir: join(dir, "fleet"), baseUrl, subject: { tenant: "acme" } }),
@@ -40,9 +40,9 @@ export async function durablePairs(): Promise<Record<string, DurableFigures>> {
     console.log(row("", "pairs/s", "slowest", "fastest", "CPU µs", "of raw", "loop p99 ms"));
     for (const [name, records] of Object.entries(stores)) {
       const delays: number[] = [];
-      const modes = { raw: rawPair(baseUrl), [name]: guardedPair(baseUrl, records) };
-      const results = await compare(modes, { count, inFlight, rounds, around: watchLoop(name, delays) });
-      const { perSecond, slowest, fastest, cpuMicros } = results[name] ?? results.raw;
+      const modes = { raw: rawPair(baseUrl), stored: guardedPair(baseUrl, records) };
+      const results = await compare(modes, { count, inFlight, rounds, around: watchLoop("stored", delays) });
+      const { perSecond, slowest, fastest, cpuMicros } = results.stored;
       const ofRaw = perSecond / results.raw.perSecond;
       const loopDelayP99Ms = median(delays);
       figures[name] = { perSecond, ofRaw, cpuMicros, loopDelayP99Ms };
