@@ -43,8 +43,6 @@ export interface ArcpServer {
 
 /** How long a client has to answer a close, in milliseconds, before its socket is destroyed. */
 const closeGraceMs = 1_000;
-/** How many frames leave in one write. */
-const mostGathered = 64;
 
 /**
  * Listens for clients of `runtime`.
@@ -190,26 +188,6 @@ function serverTransport(socket: WebSocket, stream: Duplex, confidential: boolea
       inbox.resume();
       socket.resume();
     },
-  };
-}
-
-/**
- * Lets the frames of one turn, at most 64, leave in one write: a system call for each frame would cost more than all
- * else that is done for it. @returns what to call before each frame.
- */
-function gathering(stream: Duplex): () => void {
-  let gathered = 0;
-  const release = (): void => {
-    if (gathered > 0) stream.uncork();
-    gathered = 0;
-  };
-  return () => {
-    if (gathered === mostGathered) release();
-    if (gathered === 0) {
-      stream.cork();
-      process.nextTick(release);
-    }
-    gathered++;
   };
 }
 
