@@ -41,11 +41,11 @@ export interface ArcpServer {
   close(): Promise<void>;
 }
 
+/** Frames of one write; more would keep the client waiting for the first. */
+const mostGathered = 64;
+
 /** How long a client has to answer a close, in milliseconds, before its socket is destroyed. */
 const closeGraceMs = 1_000;
-
-/** How many frames leave in one write at most. */
-const mostGathered = 64;
 
 /**
  * Listens for clients of `runtime`.
@@ -154,17 +154,12 @@ function serverTransport(socket: WebSocket, stream: Duplex, confidential: boolea
     if (gathered > 0) stream.uncork();
     gathered = 0;
   };
-  /**
-   * What is sent in one turn goes out in one write: most of the cost of a small frame is the system call. A long turn
-   * goes out in parts, so that the client works while the agent does.
-   */
+  /** The frames of one turn, up to a few, go out in one write: most of the cost of a small one is the system call. */
   const gather = (): void => {
     if (gathered === mostGathered) release();
-    if (gathered === 0) {
-      stream.cork();
-      process.nextTick(release);
-    }
-    gathered++;
+    if (gathered++ > 0) return;
+    stream.cork();
+    process.nextTick(release);
   };
   socket.on("message", (data: RawData, isBinary: boolean) => {
     if (!isBinary) inbox.deliver((data as Buffer).toString("utf8"));
