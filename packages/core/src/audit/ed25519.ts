@@ -41,7 +41,7 @@ export async function verifyEd25519(
  * @throws ValidationError when the seed has another length.
  */
 export async function signEd25519(privateKey: Uint8Array, message: Uint8Array): Promise<Uint8Array> {
-  const key = await importSeed(privateKey, false);
+  const key = await importedSeed(privateKey);
   if (key !== undefined) return new Uint8Array(await webCrypto().sign(algorithm, key, plainBytes(message)));
   const { signWithNoble } = await import("./ed25519-fallback.ts");
   return signWithNoble(privateKey, message);
@@ -90,6 +90,22 @@ async function importPublicKey(publicKey: Uint8Array): Promise<Imported> {
 
 /** PKCS #8 around a seed (RFC 8410 §7): the only form in which WebCrypto takes a seed without its public key. */
 const pkcs8Prefix = [0x30, 46, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 34, 4, 32];
+
+/** Importing a seed costs as much as signing with it. A seed is known by its array, and forgotten with it. */
+const importedSeeds = new WeakMap<
+  Uint8Array,
+  { readonly bytes: Uint8Array; readonly key: Promise<CryptoKey | undefined> }
+>();
+
+function importedSeed(seed: Uint8Array): Promise<CryptoKey | undefined> {
+  const known = importedSeeds.get(seed);
+  // An array may be written to.
+  if (known?.bytes.every((byte, at) => byte === seed[at])) return known.key;
+  const key = importSeed(seed, false);
+  importedSeeds.set(seed, { bytes: Uint8Array.from(seed), key });
+  key.catch(() => importedSeeds.delete(seed));
+  return key;
+}
 
 /** `undefined` where WebCrypto has no Ed25519. */
 async function importSeed(seed: Uint8Array, extractable: boolean): Promise<CryptoKey | undefined> {
