@@ -91,19 +91,17 @@ async function importPublicKey(publicKey: Uint8Array): Promise<Imported> {
 /** PKCS #8 around a seed (RFC 8410 §7): the only form in which WebCrypto takes a seed without its public key. */
 const pkcs8Prefix = [0x30, 46, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 34, 4, 32];
 
-/** Importing a seed costs as much as signing with it. A seed is known by its array, and forgotten with it. */
-const importedSeeds = new WeakMap<
-  Uint8Array,
-  { readonly bytes: Uint8Array; readonly key: Promise<CryptoKey | undefined> }
->();
+/**
+ * Importing a seed costs as much as signing with it. A seed is known by its array, which may have been written to since,
+ * and forgotten with it.
+ */
+const importedSeeds = new WeakMap<Uint8Array, readonly [seed: string, key: ReturnType<typeof importSeed>]>();
 
-function importedSeed(seed: Uint8Array): Promise<CryptoKey | undefined> {
+function importedSeed(seed: Uint8Array): ReturnType<typeof importSeed> {
   const known = importedSeeds.get(seed);
-  // An array may be written to.
-  if (known?.bytes.every((byte, at) => byte === seed[at])) return known.key;
+  if (known?.[0] === String(seed)) return known[1];
   const key = importSeed(seed, false);
-  importedSeeds.set(seed, { bytes: Uint8Array.from(seed), key });
-  key.catch(() => importedSeeds.delete(seed));
+  importedSeeds.set(seed, [String(seed), key]);
   return key;
 }
 

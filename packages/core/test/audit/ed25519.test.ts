@@ -79,6 +79,7 @@ describe.each(backends)("Ed25519 with %s", (_name, prepare) => {
   });
 
   it("signs with the seed as it stands, also in an array that was written to since", async () => {
+    const ed25519 = await load();
     const seed = new Uint8Array(32).fill(1);
     const message = utf8("message");
     const before = await ed25519.signEd25519(seed, message);
