@@ -129,6 +129,11 @@ const stories: Readonly<Record<string, Story>> = {
     }).catch(seen),
   "a body that throws": ({ authority }) =>
     withReservation(authority, request, () => Promise.reject(new Error("boom"))).catch(String),
+  "a release after the expiry": ({ authority, clock }) =>
+    withReservation(authority, request, async (reservation) => {
+      clock.advance(40_000);
+      await reservation.release("too late");
+    }).catch(seen),
   "a spend after the expiry": async ({ authority, clock }) => {
     const { settlement } = await withReservation(authority, request, async (reservation) => {
       clock.advance(40_000);

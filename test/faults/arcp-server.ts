@@ -1,12 +1,7 @@
 import type { AddressInfo } from "node:net";
-import { createRequire } from "node:module";
 import type { ArcpTransport } from "@imprest/arcp";
 import type { ArcpRuntime } from "@imprest/arcp/runtime";
-import type { WebSocket, WebSocketServer } from "ws";
-
-// `ws` is a dependency of the package under test, not of the workspace.
-const require = createRequire(new URL("../../packages/arcp/package.json", import.meta.url));
-const ws = require("ws") as { readonly WebSocketServer: typeof WebSocketServer };
+import { type WebSocket, WebSocketServer } from "ws";
 
 /** A server whose sockets are destroyed, without a close frame, at chosen frames. */
 export interface KillingServer {
@@ -20,7 +15,7 @@ export interface KillingServer {
 
 /** @param kill is asked at each frame, of either side: shall the socket die instead of carrying it? */
 export async function serveAndKill(runtime: ArcpRuntime, kill: (frame: number) => boolean): Promise<KillingServer> {
-  const server = new ws.WebSocketServer({ port: 0, host: "127.0.0.1" });
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
   await new Promise((resolve) => server.once("listening", resolve));
   let connections = 0;
   let frames = 0;

@@ -84,6 +84,12 @@ describe("imprest evidence", () => {
     ["a file that is not there", ["gone.ndjson"], {}, "ENOENT"],
     ["an empty file", ["in"], { in: "\n\n" }, "holds no envelope"],
     ["keys that are not JSON", ["in", "--jwks", `${serverId}=k`], { in: "{}", k: "{" }, "k is not JSON"],
+    [
+      "keys with a member twice",
+      ["in", "--jwks", `${serverId}=k`],
+      { in: "{}", k: '{"keys":[],"keys":[]}' },
+      "k is not JSON",
+    ],
     ["keys for no server", ["in", "--jwks", "k"], { in: "{}", k: "{}" }, "SERVER_ID=FILE"],
     ["an origin that is not https", ["in", "--trust", "http://host"], { in: "{}" }, "https"],
     ["an unknown option", ["in", "--nope"], { in: "{}" }, "--nope"],

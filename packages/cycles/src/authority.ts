@@ -67,8 +67,8 @@ export class CyclesAuthority implements SpendAuthority {
     this.#defaults = { subject, ...checkDefaults(ttlMs, terms) };
   }
 
-  onNewCredentials(listener: () => void): void {
-    this.client.connection.onNewKey(listener);
+  onNewCredentials(listener: () => void): () => void {
+    return this.client.connection.onNewKey(listener);
   }
 
   async decide(request: ReserveRequest, options?: CallOptions): Promise<Decision> {

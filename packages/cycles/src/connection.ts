@@ -7,7 +7,7 @@ import {
   type Secret,
   type Transport,
   ValidationError,
-  type WireSchema,
+  type WireReader,
   issuesOf,
   outgoingTraceparent,
   parseJson,
@@ -23,7 +23,7 @@ import { type CyclesClientOptions, type ResolvedOptions, resolveOptions } from "
 export interface Operation<Answer extends object> {
   readonly name: string;
   readonly status: 200 | 201;
-  readonly schema: WireSchema<Answer>;
+  readonly schema: WireReader<Answer>;
 }
 
 /** A write: the exact text to send and the key that it holds. */
@@ -87,12 +87,17 @@ export class CyclesConnection {
   /** Sends everything under another key from now on. @throws ConfigurationError for one that cannot be sent. */
   useApiKey(source: ApiKeySource): void {
     this.#apiKey = resolveApiKey(source);
+    this.#lastKey = undefined;
     for (const listener of this.#onNewKey) listener();
   }
 
-  /** Calls `listener` after `useApiKey`, and whenever the `apiKey` function has given another key than before. */
-  onNewKey(listener: () => void): void {
+  /**
+   * Calls `listener` after `useApiKey`, and whenever the `apiKey` function has given another key than before.
+   * @returns the function that unsubscribes.
+   */
+  onNewKey(listener: () => void): () => void {
     this.#onNewKey.add(listener);
+    return () => this.#onNewKey.delete(listener);
   }
 
   /** A transport that adds the credential: within the deadline, because a key may have to be fetched. */

@@ -48,8 +48,7 @@ export function complete(request: ReserveRequest, defaults: TenantDefaults): Com
     ttlMs: request.ttlMs ?? defaults.ttlMs,
     graceMs,
     overagePolicy,
-    // The ledger keeps it: what the caller does to its object afterwards must not reach the books.
-    metadata: request.metadata && structuredClone(request.metadata),
+    metadata: request.metadata && copyOf(request.metadata),
   };
 }
 
@@ -83,6 +82,17 @@ function subjectOf(configured: Subject, own: Subject | undefined): Subject {
   for (const [name, value] of Object.entries(own)) if (value !== undefined) merged[name] = value;
   const dimensions = { ...configured.dimensions, ...own.dimensions };
   return Object.keys(dimensions).length === 0 ? merged : { ...merged, dimensions };
+}
+
+/** The ledger keeps it: what the caller does to its object afterwards must not reach the books. */
+function copyOf(metadata: Metadata): Metadata {
+  try {
+    return structuredClone(metadata);
+  } catch (cause) {
+    throw new ValidationError("reserve", [{ pointer: "/metadata", message: "holds what JSON cannot carry" }], {
+      cause,
+    });
+  }
 }
 
 function unfit(term: string, message: string): ValidationError {

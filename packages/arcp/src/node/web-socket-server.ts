@@ -104,7 +104,7 @@ export async function attachWebSocket(
       socket.end("HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n");
     } else {
       sockets.handleUpgrade(request, socket, head, (accepted) => {
-        runtime.accept(serverTransport(accepted, isConfidential(request, options)));
+        runtime.accept(serverTransport(accepted, socket, isConfidential(request, options)));
       });
     }
   };
@@ -142,10 +142,21 @@ async function endAll(sockets: WebSocketServer): Promise<void> {
 }
 
 /** One accepted socket. Text frames only: ARCP has no binary ones (ARCP §4). */
-function serverTransport(socket: WebSocket, confidential: boolean): ArcpTransport {
+function serverTransport(socket: WebSocket, stream: Duplex, confidential: boolean): ArcpTransport {
   const inbox = new Inbox();
   const closed = createDeferred<TransportClosed>();
   let failure: Error | undefined;
+  let corked = false;
+  /** What is sent in one turn goes out in one write: most of the cost of a small frame is the system call. */
+  const gather = (): void => {
+    if (corked) return;
+    corked = true;
+    stream.cork();
+    process.nextTick(() => {
+      corked = false;
+      stream.uncork();
+    });
+  };
   socket.on("message", (data: RawData, isBinary: boolean) => {
     if (!isBinary) inbox.deliver((data as Buffer).toString("utf8"));
   });
@@ -158,7 +169,10 @@ function serverTransport(socket: WebSocket, confidential: boolean): ArcpTranspor
     get pendingSend() {
       return socket.bufferedAmount;
     },
-    send: (text) => socket.send(text, ignoreFailure),
+    send(text) {
+      gather();
+      socket.send(text, ignoreFailure);
+    },
     onMessage: (listener) => inbox.onMessage(listener),
     close(code = 1000, reason = "") {
       socket.close(code, reason);

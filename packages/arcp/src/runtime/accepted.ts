@@ -48,9 +48,7 @@ function constraintsOf(job: Job): OutgoingPayload {
 
 /** Only where they were negotiated, and over a transport that nobody can read along (ARCP §9.8.2). */
 function credentialsFor(job: Job, session: RuntimeSession): OutgoingPayload {
-  const mayHold =
-    session.features.has("provisioned_credentials") && session.connection?.transport.confidential === true;
-  if (job.credentials.length === 0 || !mayHold) return {};
+  if (job.credentials.length === 0 || !session.mayHoldCredentials) return {};
   session.holdsSecrets = true;
   return { credentials: job.credentials.map((credential) => ({ ...credential, value: credential.value.reveal() })) };
 }

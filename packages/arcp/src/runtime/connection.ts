@@ -12,11 +12,15 @@ import type { RuntimeSession } from "./session.ts";
 /** Requests that may wait for their turn before reading pauses, and before the connection is given up. */
 const manyRequests = 256;
 const tooManyRequests = 4096;
-/** Characters that may wait in the transport, and how long before looking again. */
+/** Characters that may wait in the transport, and how long before looking again: longer each time in a row. */
 const congestion = 4_194_304;
-const congestionPauseMs = 5;
+const shortestPauseMs = 5;
+const longestPauseMs = 200;
 /** A connection that takes nothing for this long is broken. */
 const congestionLimitMs = 30_000;
+
+/** Ids are remembered, to recognise a frame that came twice. */
+const longestId = 256;
 
 const ulid = /^(?:[A-Za-z0-9]+_)?[0-9A-HJKMNP-TV-Z]{26}$/;
 const uuid7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
@@ -33,6 +37,7 @@ export class Connection {
   #handshakeTimer: Timer | undefined;
   #congestionTimer: Timer | undefined;
   #congestedSinceMs: number | undefined;
+  #pauseMs = shortestPauseMs;
   #turn: Promise<void> = Promise.resolve();
   #queued = 0;
 
@@ -77,9 +82,14 @@ export class Connection {
     }
     this.#congestionTimer ??= clock.setTimer(() => {
       this.#congestionTimer = undefined;
-      if (!this.isCongested) this.#congestedSinceMs = undefined;
+      if (this.isCongested) {
+        this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
+      } else {
+        this.#pauseMs = shortestPauseMs;
+        this.#congestedSinceMs = undefined;
+      }
       this.session?.flush();
-    }, congestionPauseMs);
+    }, this.#pauseMs);
   }
 
   /** The handshake is done: the session is served from here on. */
@@ -138,6 +148,10 @@ export class Connection {
     }
     const result = envelopeSchema.safeParse(value);
     const id = (value as { id?: unknown } | null)?.id;
+    if (typeof id === "string" && id.length > longestId) {
+      this.#reject(undefined, `The envelope's id has more than ${longestId} characters.`);
+      return undefined;
+    }
     if (!result.success) {
       this.#reject(id, `The envelope is malformed at /${String(result.error.issues[0]?.path.join("/"))} (ARCP §5).`);
       return undefined;
@@ -161,15 +175,23 @@ export class Connection {
       this.fail("INVALID_REQUEST", "Too many requests are waiting.");
       return;
     }
-    if (this.#queued === manyRequests) this.transport.pause?.();
+    if (this.#queued === manyRequests) this.#pause(true);
     this.#turn = this.#turn.then(async () => {
       try {
         if (this.open) await this.#answer(envelope);
       } catch (error) {
         this.#answerFailure(envelope, error);
       }
-      if (--this.#queued === manyRequests - 1) this.transport.resume?.();
+      if (--this.#queued === manyRequests - 1) this.#pause(false);
     });
+  }
+
+  /** While nothing is read, silence says nothing about the client. */
+  #pause(paused: boolean): void {
+    if (this.transport.pause === undefined || this.transport.resume === undefined) return;
+    this.#heartbeat?.suspend(paused);
+    if (paused) this.transport.pause();
+    else this.transport.resume();
   }
 
   async #answer(envelope: ArcpEnvelope): Promise<void> {

@@ -30,7 +30,13 @@ export interface Observation {
 }
 
 /** One `job.subscribe`, as the audit keeps it (ARCP §14). */
-export interface SubscriptionAudit extends Observation {
+export interface SubscriptionAudit {
+  /** Who wanted to look. */
+  readonly principal: string;
+  readonly jobId: string;
+  /** Whose job it is, and of which agent; absent when there is no such job. */
+  readonly owner?: string | undefined;
+  readonly agent?: string | undefined;
   readonly allowed: boolean;
   /** Epoch milliseconds. */
   readonly atMs: number;
@@ -54,6 +60,10 @@ export interface ArcpRuntimeLimits {
   readonly jobRetentionMs?: number | undefined;
   /** Finished jobs kept at most; the oldest go first. Default 1,000. */
   readonly maxFinishedJobs?: number | undefined;
+  /** Characters that finished jobs keep of what they told, over all of them; the oldest lose theirs. Default 134,217,728. */
+  readonly maxFinishedCharacters?: number | undefined;
+  /** How long a credential provisioner may take, in milliseconds. Default 30,000. */
+  readonly provisionTimeoutMs?: number | undefined;
   /** Frames a session keeps for its client, and their characters. Defaults 10,000 and 33,554,432. */
   readonly maxOutboxFrames?: number | undefined;
   readonly maxOutboxCharacters?: number | undefined;
@@ -141,6 +151,8 @@ const defaults = {
   expiryGraceMs: 0,
   jobRetentionMs: 86_400_000,
   maxFinishedJobs: 1_000,
+  maxFinishedCharacters: 134_217_728,
+  provisionTimeoutMs: 30_000,
   maxOutboxFrames: 10_000,
   maxOutboxCharacters: 33_554_432,
   maxHistoryEvents: 10_000,

@@ -54,6 +54,11 @@ export class RuntimeSession {
     this.#outbox = new Outbox({ maxFrames: settings.maxOutboxFrames, maxCharacters: settings.maxOutboxCharacters });
   }
 
+  /** Negotiated, and over a transport that nobody can read along (ARCP §9.8.2). */
+  get mayHoldCredentials(): boolean {
+    return this.features.has("provisioned_credentials") && this.connection?.transport.confidential === true;
+  }
+
   /** Sends an answer, or another frame without a number; lost when nobody is connected. */
   send(type: string, payload: OutgoingPayload, job?: FrameJob): void {
     this.connection?.send(this.#frame(type, payload, job));
@@ -68,9 +73,10 @@ export class RuntimeSession {
   /** Sends what a job told, with the session's next number. @returns that number, or undefined when it is not for it. */
   deliver(message: JobMessage, job: FrameJob & { readonly principal: string }): number | undefined {
     if (this.ended || (message.feature !== undefined && !this.features.has(message.feature))) return undefined;
-    const text = this.principal === job.principal ? message.text : (message.redactedText ?? message.text);
+    const isPrivy = this.principal === job.principal && this.features.has("provisioned_credentials");
+    const text = isPrivy ? message.text : (message.redactedText ?? message.text);
     const seq = this.#push(message.type, text, job, message.unkept === true);
-    if (this.principal === job.principal && message.redactedText !== undefined) this.holdsSecrets = true;
+    if (isPrivy && message.redactedText !== undefined) this.holdsSecrets = true;
     return seq;
   }
 
@@ -110,6 +116,7 @@ export class RuntimeSession {
     if (seq <= this.#acknowledged || seq > this.lastSeq) return;
     this.#acknowledged = seq;
     this.#acknowledges = true;
+    this.#outbox.received(seq);
     if (this.#settings.dialect.ackFrees) this.#outbox.free(seq);
     if (this.lastSeq - seq < this.#settings.backPressureThreshold) this.#warned = false;
     this.#wake();
@@ -125,6 +132,8 @@ export class RuntimeSession {
     this.connection = connection;
     this.#acknowledges = true;
     this.#outbox.rewind(lastSeq);
+    // Acknowledgements may have been lost with the connection; what is asked for says as much.
+    this.#outbox.received(lastSeq);
     if (this.#waiting !== undefined) this.#losePatience();
     this.activeAtMs = this.#settings.clock.monotonic();
   }
@@ -174,7 +183,8 @@ export class RuntimeSession {
     const waitsForAck = this.connection === undefined || (this.#acknowledges && this.features.has("ack"));
     // Half of the room is left for what agents send without waiting.
     if (!waitsForAck) return this.#outbox.unsent * 2 > maxOutboxFrames;
-    return this.#outbox.size * 2 > maxOutboxFrames || this.#outbox.characters * 2 > maxOutboxCharacters;
+    const { outstanding, outstandingCharacters } = this.#outbox;
+    return outstanding * 2 > maxOutboxFrames || outstandingCharacters * 2 > maxOutboxCharacters;
   }
 
   /** Starts the time after which a connected client that acknowledges nothing is no longer waited for. */

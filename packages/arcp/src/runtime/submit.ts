@@ -1,4 +1,4 @@
-import { createTraceContext, deriveIdempotencyKey, type KeyPart, parseWire } from "@imprest/core";
+import { createTraceContext, deriveIdempotencyKey, parseWire, stringifyJson } from "@imprest/core";
 import { type ArcpEnvelope, type JobSubmit, jobSubmitSchema, type WireLease } from "@imprest/core/models/arcp";
 import { BudgetCounters } from "../lease/budget-counters.ts";
 import { Capability } from "../lease/capability.ts";
@@ -24,9 +24,10 @@ export async function submit(core: RuntimeCore, session: RuntimeSession, envelop
     return;
   }
   const key = `${session.principal}\n${request.idempotency_key}`;
-  const keyed = core.jobs.keyed(key, await digestOf(request), create);
+  // A new key's job does not wait for the digest, which takes a turn of the host's thread pool.
+  const keyed = core.jobs.keyed(key, digestOf(request), create);
   const job = await keyed.job;
-  if (keyed.isConflict) {
+  if (await keyed.isConflict) {
     throw arcpFailure("DUPLICATE_KEY", "The idempotency_key was used with other parameters; use a new key.", {
       details: { existing_job_id: job.id },
     });
@@ -85,9 +86,9 @@ async function createJob(
 
 /** Credentials come no later than the acceptance (ARCP §9.8.2). A job that cannot have them is no job. */
 export async function provision(core: RuntimeCore, job: Job, session: RuntimeSession): Promise<void> {
-  const mayHold =
-    session.features.has("provisioned_credentials") && session.connection?.transport.confidential === true;
-  if (core.credentials === undefined || !mayHold) return;
+  // A delegated job may start while the client is away; what its parent was given says that it may have some as well.
+  const inherits = (job.terms.parent?.credentials.length ?? 0) > 0;
+  if (core.credentials === undefined || !(session.mayHoldCredentials || inherits)) return;
   try {
     await core.credentials.issue(job);
   } catch (error) {
@@ -136,11 +137,19 @@ function refuseUnnegotiated(settings: RuntimeSettings, session: RuntimeSession, 
   }
 }
 
-/** A digest of everything that a repeated submit must have the same (ARCP §7.2); the trace is not part of it. */
-function digestOf(request: JobSubmit): Promise<string> {
+/** What a repeated submit must have the same (ARCP §7.2), as one text, or as its digest when that is long. */
+async function digestOf(request: JobSubmit): Promise<string> {
   const { agent, input, lease_request, lease_constraints, max_runtime_sec } = request;
   const parts = { agent, input, lease_request, expires_at: lease_constraints?.expires_at, max_runtime_sec };
-  // What came in as JSON is JSON; members that are absent must be left out.
-  const present = Object.fromEntries(Object.entries(parts).filter(([, part]) => part !== undefined)) as KeyPart;
-  return deriveIdempotencyKey("arcp.submit", present);
+  const text = stringifyJson(ordered(parts));
+  // Hashing takes a turn of the host's thread pool; a short text is its own digest.
+  return text.length <= 1024 ? text : deriveIdempotencyKey("arcp.submit", text);
+}
+
+/** The same JSON with the members of every object in one order. */
+function ordered(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(ordered);
+  if (typeof value !== "object" || value === null) return value;
+  const members = Object.entries(value).toSorted(([left], [right]) => (left < right ? -1 : 1));
+  return Object.fromEntries(members.map(([name, member]) => [name, ordered(member)]));
 }

@@ -8,7 +8,6 @@ import {
   buildLease,
   canonicalPath,
   canonicalUrl,
-  earlierExpiry,
   formatAgentReference,
   formatBudgetAmount,
   formatMoney,
@@ -300,10 +299,5 @@ describe("subsetting (ARCP §9.4)", () => {
     expect(subsetViolations(child, { lease: {}, budget })).toHaveLength(1);
     budget.unhold("USD", 2_000_000_000_000n);
     expect(subsetViolations(child, { lease: {}, budget })).toEqual([]);
-  });
-
-  it("the earlier expiry holds", () => {
-    expect([earlierExpiry(1, 2), earlierExpiry(undefined, 2), earlierExpiry(1, undefined)]).toEqual([1, 2, 1]);
-    expect(earlierExpiry(undefined, undefined)).toBeUndefined();
   });
 });

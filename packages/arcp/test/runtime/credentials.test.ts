@@ -78,7 +78,7 @@ const insecure = (transport: ArcpTransport): ArcpTransport => ({
 });
 
 describe("provisioned credentials (ARCP §9.8)", () => {
-  it("T-27, study §1.11: issued with the acceptance, for the submitter only, revoked at the end", async () => {
+  it("study §6 #27, §1.11, T-27: issued with the acceptance, for the submitter only, revoked at the end", async () => {
     const { upstream, records, given } = provisioned({ mayObserve: () => true });
     const { runtime } = given;
     const client = new RawClient(runtime);
@@ -146,7 +146,7 @@ describe("provisioned credentials (ARCP §9.8)", () => {
     expect((await new RawClient(given.runtime).hello({ resume })).type).toBe("session.welcome");
   });
 
-  it("study §3.3 R7, T-28: rotation tells the submitter the new value and nobody else, and revokes the old", async () => {
+  it("study §6 #28, §3.3 R7, T-28: rotation tells the submitter the new value and nobody else, and revokes the old", async () => {
     const { upstream, given } = provisioned({ mayObserve: () => true });
     let rotate = async (): Promise<void> => {};
     let held: unknown;
@@ -170,6 +170,10 @@ describe("provisioned credentials (ARCP §9.8)", () => {
     await bob.hello({ token: "tok-bob" });
     bob.send("job.subscribe", { job_id });
     await bob.nextOf("job.subscribed");
+    const tapped = new RawClient(given.runtime, insecure);
+    await tapped.hello();
+    tapped.send("job.subscribe", { job_id });
+    expect((await tapped.nextOf("job.subscribed")).payload["credentials"]).toBeUndefined();
     await rotate();
     const rotated = await client.next(({ payload }) => payload.body?.["phase"] === "credential_rotated");
     expect(rotated.payload.body).toEqual({ phase: "credential_rotated", id: "cred_1", value: "sk-secret-2" });
@@ -183,6 +187,8 @@ describe("provisioned credentials (ARCP §9.8)", () => {
       id: "cred_1",
     });
     expect(JSON.stringify(bob.frames)).not.toContain("sk-secret");
+    expect(tapped.events("status")).toHaveLength(1);
+    expect(JSON.stringify(tapped.frames)).not.toContain("sk-secret");
     const { payload } = await client.submit({ agent: "holder", lease_request });
     expect(payload["credentials"]).toHaveLength(1);
     expect((await client.nextOf("job.result")).payload["result"]).toEqual([true, false, false]);
@@ -251,6 +257,46 @@ describe("provisioned credentials (ARCP §9.8)", () => {
     expect(unrevocable).toMatchObject([{ jobId: job_id, error: "upstream down" }]);
     expect(await given.runtime.unrevocable()).toEqual(unrevocable);
     expect(await keys(records, "arcp/credential-grant/")).toHaveLength(1);
+  });
+
+  it("a provisioner that never answers delays a submit so long and no longer; what comes late is revoked", async () => {
+    const { upstream, given } = provisioned({ provisionTimeoutMs: 5_000 });
+    const issue = upstream.issue.bind(upstream);
+    let answer = (): void => {};
+    upstream.issue = async (request) => {
+      await new Promise<void>((resolve) => (answer = resolve));
+      return issue(request);
+    };
+    const client = new RawClient(given.runtime);
+    await client.hello();
+    const id = client.send("job.submit", { agent: "wait", lease_request });
+    await given.clock.advance(5_000);
+    const refused = await client.nextOf("session.error");
+    expect(refused.payload).toMatchObject({ code: "INTERNAL_ERROR", request_id: id, retryable: true });
+    answer();
+    await settle();
+    expect(upstream.requests).toHaveLength(1);
+    expect(upstream.live.size).toBe(0);
+    expect(given.runtime.counts.jobs).toBe(0);
+  });
+
+  it("a delegated job gets its own while the client is away", async () => {
+    const { upstream, given } = provisioned();
+    let go = (): void => {};
+    given.runtime.agent("parent", async (context) => {
+      await new Promise<void>((resolve) => (go = resolve));
+      await context.delegate({ agent: "wait", lease: { "model.use": ["tier-fast/small"] } });
+      await settle();
+    });
+    const client = new RawClient(given.runtime);
+    await client.hello();
+    await client.submit({ agent: "parent", lease_request });
+    await settle();
+    await client.drop();
+    expect(upstream.live.size).toBe(1);
+    go();
+    await expect.poll(() => upstream.requests.length).toBe(2);
+    await expect.poll(() => upstream.live.size).toBe(0);
   });
 
   it("a store that cannot be written means no credentials and no job", async () => {

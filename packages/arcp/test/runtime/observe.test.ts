@@ -156,7 +156,7 @@ describe("job.subscribe (ARCP §7.6)", () => {
     expect(client.of("job.error")).toHaveLength(1);
   });
 
-  it("study §2.21, T-10: gives no authority to cancel; others are denied by default; each decision is audited", async () => {
+  it("study §2.21, §2.25, T-10: gives no authority to cancel; others are denied by default; each decision is audited", async () => {
     const audited: SubscriptionAudit[] = [];
     const { runtime } = createRuntime({ audit: (entry) => void audited.push(entry) });
     const alice = new RawClient(runtime);
@@ -179,6 +179,7 @@ describe("job.subscribe (ARCP §7.6)", () => {
     expect(audited.map(({ principal, owner, allowed }) => [principal, owner, allowed])).toEqual([
       ["alice", "alice", true],
       ["bob", "alice", false],
+      ["bob", undefined, false],
     ]);
     await settle();
     expect(alice.of("job.error")).toHaveLength(0);
@@ -198,6 +199,33 @@ describe("job.subscribe (ARCP §7.6)", () => {
     other.send("job.subscribe", { job_id, history: true });
     await other.nextOf("job.result");
     expect(other.frames.filter(({ event_seq }) => event_seq !== undefined)).toHaveLength(10);
+  });
+
+  it("finished jobs keep so much in all: the oldest lose what they told, and still answer for their key", async () => {
+    const { runtime } = createRuntime({ maxFinishedCharacters: 5_000 });
+    runtime.agent("wordy", async (context) => {
+      await context.log("info", "x".repeat(2_000));
+      return "the end";
+    });
+    const client = new RawClient(runtime);
+    await client.hello();
+    const ids: (string | undefined)[] = [];
+    for (const idempotency_key of ["a", "b", "c"]) {
+      ids.push((await client.submit({ agent: "wordy", idempotency_key })).job_id);
+      await client.nextOf("job.result");
+    }
+    const told: number[] = [];
+    for (const job_id of ids) {
+      const other = new RawClient(runtime);
+      await other.hello();
+      other.send("job.subscribe", { job_id, history: true });
+      await other.nextOf("job.subscribed");
+      await settle();
+      told.push(other.events("log").length);
+    }
+    expect(told).toEqual([0, 1, 1]);
+    expect((await client.submit({ agent: "wordy", idempotency_key: "a" })).job_id).toBe(ids[0]);
+    expect((await client.nextOf("job.result")).payload["result"]).toBe("the end");
   });
 
   it("keeps so many finished jobs and no more", async () => {

@@ -1,4 +1,4 @@
-import { type RemoteKeySet, createRemoteKeySet, hasErrors } from "@imprest/core/audit";
+import { type RemoteKeySet, createRemoteKeySet, hasErrors, parseStrictJson } from "@imprest/core/audit";
 import { type LineReport, verifyLines } from "@imprest/core/audit/lines";
 import { type EvidenceReport, evidenceJwksUrl, verifyEvidence } from "@imprest/cycles/evidence";
 import {
@@ -99,13 +99,16 @@ async function readKeys(values: Values, terminal: Terminal): Promise<RemoteKeySe
   return createRemoteKeySet({ trustedOrigins, bundle });
 }
 
+/** @throws UsageError for what is not I-JSON: keys that are named twice must not be a matter of the parser's taste. */
 async function readJson(path: string, terminal: Terminal): Promise<unknown> {
   const decoder = new TextDecoder();
   let text = "";
   for await (const chunk of terminal.open(path)) text += decoder.decode(chunk, { stream: true });
   try {
-    return JSON.parse(text + decoder.decode());
+    return parseStrictJson(text + decoder.decode(), { numbers: "double" });
   } catch (error) {
-    throw new UsageError(`${path} is not JSON.`, { cause: error });
+    throw new UsageError(`${path} is not JSON: ${error instanceof Error ? error.message : "unreadable"}`, {
+      cause: error,
+    });
   }
 }

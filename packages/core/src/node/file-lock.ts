@@ -66,7 +66,11 @@ async function createWith(path: string, text: string): Promise<boolean> {
 async function breakLock(path: string, found: string): Promise<void> {
   const guard = `${path}.break`;
   if (await createWith(guard, "")) {
-    await removeIf(path, found).finally(() => unlink(guard));
+    try {
+      await removeIf(path, found);
+    } finally {
+      await unlink(guard);
+    }
   } else if (await isOlderThan(guard, longestBreakMs)) {
     await unlessErrno("ENOENT", unlink(guard));
   } else {

@@ -28,3 +28,4 @@ export type { Reservation, SpendExtras } from "./reservation.ts";
 export { type OnOutcome, type Recovery, type SettlementQueue, settlementQueue } from "./settlement-queue.ts";
 export { withReservation } from "./with-reservation.ts";
 export { type ReservationStream, type StreamSource, withReservationStream } from "./with-reservation-stream.ts";
+export { readSettling, settlingKey, settlingPrefix, writeSettling } from "./settling-record.ts";

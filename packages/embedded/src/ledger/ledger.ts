@@ -16,7 +16,7 @@ import type {
   ReserveOutcome,
 } from "./outcomes.ts";
 import type { Page } from "./page.ts";
-import type { Policy } from "./policy.ts";
+import { type Policy, checkPolicyRules } from "./policy.ts";
 import { type StoredEntries, recover } from "./recover.ts";
 import type {
   CommitRequest,
@@ -55,8 +55,9 @@ export class Ledger {
   readonly #store: LedgerStore | undefined;
   readonly #foreign: StoredEntries;
 
-  /** @throws LedgerUnavailableError when the store cannot be read. */
+  /** @throws ConfigurationError for a policy that cannot be used, LedgerUnavailableError for an unreadable store. */
   constructor({ clock = systemClock, store, policy, maxExtensions = 1_000, retention = {} }: LedgerOptions = {}) {
+    checkPolicyRules(policy);
     this.#store = store;
     this.journal = store && new Journal(store);
     this.#state = new LedgerState({ clock, journal: this.journal, policy, maxExtensions, retention });

@@ -1,3 +1,4 @@
+import { closeSync, existsSync, openSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { ConfigurationError } from "@imprest/core";
 import type { LedgerStore, StoreChange } from "../ledger/store.ts";
@@ -74,6 +75,7 @@ function open(file: string, survives: "power" | "process"): DatabaseSync {
   }
   let database: DatabaseSync | undefined;
   try {
+    createPrivate(file);
     database = new sqlite.DatabaseSync(file);
     // Exclusive, so that the lock is held from the first write until the process ends, however it ends.
     database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;");
@@ -86,6 +88,20 @@ function open(file: string, survives: "power" | "process"): DatabaseSync {
     database?.close();
     if (error instanceof ConfigurationError) throw error;
     throw new ConfigurationError(explain(file, error), { cause: error });
+  }
+}
+
+/**
+ * Makes a file that is new, so that nobody but its owner can read it; SQLite gives its other files the same mode. One
+ * that exists is not opened: closing it would drop every lock that this process holds on it (POSIX fcntl).
+ */
+function createPrivate(file: string): void {
+  if (existsSync(file)) return;
+  try {
+    closeSync(openSync(file, "wx", 0o600));
+  } catch (error) {
+    // Someone was faster: then it exists, and whoever holds it is found out below.
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
   }
 }
 

@@ -1,7 +1,7 @@
-import { tokens } from "@imprest/core";
+import { ConfigurationError, tokens } from "@imprest/core";
 import { describe, expect, it } from "vitest";
 import { type Policy, type PolicyQuestion, createEmbeddedAuthority } from "../../src/index.ts";
-import { FakeClock, WireCaller } from "../support.ts";
+import { FakeClock, MapStore, WireCaller } from "../support.ts";
 
 const subject = { tenant: "acme", agent: "bot" };
 const action = { kind: "llm.completion", name: "gpt-5" };
@@ -73,6 +73,24 @@ describe("policies", () => {
     });
     expect(asked[0]).toMatchObject({ tenant: "acme", scopePath: "tenant:acme/agent:bot", remainingPercent: 90 });
     expect(asked[0]?.budgets).toMatchObject([{ remaining: 1_000n }]);
+  });
+
+  it("that cannot be written to the wire is refused when it is made, and grants nothing when it is a function", async () => {
+    for (const rule of [
+      { caps: { max_tokens: Number.NaN } },
+      { caps: { cooldown_ms: -1 } },
+      { deny: { reasonCode: "" } },
+      { belowPercent: Number.NaN },
+    ]) {
+      expect(() => createEmbeddedAuthority({ policy: [rule] })).toThrow(ConfigurationError);
+    }
+    const store = new MapStore();
+    const authority = createEmbeddedAuthority({ store, policy: () => ({ caps: { max_tokens: 0.5 } }) });
+    await authority.createBudget({ scope: subject, allocated: tokens(10) });
+    const caller = new WireCaller(authority, (await authority.createApiKey({ tenant: "acme" })).key);
+    const request = { idempotency_key: "k", subject, action, estimate: { unit: "TOKENS", amount: 2 } };
+    expect((await caller.post("/v1/reservations", request)).status).toBe(500);
+    expect(await authority.getBudget({ scope: subject, unit: "TOKENS" })).toMatchObject({ reserved: 0n });
   });
 
   it("comes after the budgets: what they do not cover is denied as that", async () => {

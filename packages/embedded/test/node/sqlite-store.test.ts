@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -36,6 +36,12 @@ describe("sqliteStore", () => {
       .reserve(request, { idempotencyKey: "a \u0000 strange \ud800 key" });
     expect(again.id).toBe(grant.id);
     await second.close();
+  });
+
+  it("is readable by its owner only", () => {
+    const store = sqliteStore({ file });
+    expect(statSync(file).mode & 0o077).toBe(0);
+    store.close();
   });
 
   it("belongs to one process at a time, and to the next once that is gone", async () => {
