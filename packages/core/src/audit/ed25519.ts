@@ -41,7 +41,7 @@ export async function verifyEd25519(
  * @throws ValidationError when the seed has another length.
  */
 export async function signEd25519(privateKey: Uint8Array, message: Uint8Array): Promise<Uint8Array> {
-  const key = await importedSeed(privateKey);
+  const key = await importSeed(privateKey, false);
   if (key !== undefined) return new Uint8Array(await webCrypto().sign(algorithm, key, plainBytes(message)));
   const { signWithNoble } = await import("./ed25519-fallback.ts");
   return signWithNoble(privateKey, message);
@@ -90,20 +90,6 @@ async function importPublicKey(publicKey: Uint8Array): Promise<Imported> {
 
 /** PKCS #8 around a seed (RFC 8410 §7): the only form in which WebCrypto takes a seed without its public key. */
 const pkcs8Prefix = [0x30, 46, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 34, 4, 32];
-
-/**
- * Importing a seed costs as much as signing with it. A seed is known by its array, which may have been written to since,
- * and forgotten with it.
- */
-const importedSeeds = new WeakMap<Uint8Array, readonly [seed: string, key: ReturnType<typeof importSeed>]>();
-
-function importedSeed(seed: Uint8Array): ReturnType<typeof importSeed> {
-  const known = importedSeeds.get(seed);
-  if (known?.[0] === String(seed)) return known[1];
-  const key = importSeed(seed, false);
-  importedSeeds.set(seed, [String(seed), key]);
-  return key;
-}
 
 /** `undefined` where WebCrypto has no Ed25519. */
 async function importSeed(seed: Uint8Array, extractable: boolean): Promise<CryptoKey | undefined> {
