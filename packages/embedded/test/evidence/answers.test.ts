@@ -1,9 +1,10 @@
 import { usdMicrocents } from "@imprest/core";
 import { errorResponseSchema, reservationCreateResponseSchema } from "@imprest/core/models/cycles";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Answer } from "../support.ts";
+import { type Answer, MapStore } from "../support.ts";
 import { SigningWorld, action, attestedPartOf, authentic, estimate, referenceOf, subject } from "./support.ts";
 
+const withoutEvidence = (answer: Answer): void => expect(answer.body).not.toHaveProperty("cycles_evidence");
 const unknownId = "0".repeat(64);
 let world: SigningWorld;
 
@@ -45,6 +46,14 @@ describe("every answer that evidence can state refers to an envelope that is aut
     });
     expect(report.envelope?.payload.reserve?.response).not.toHaveProperty("remaining_ttl_ms");
     expect(report.envelope?.payload.reserve?.response).not.toHaveProperty("cycles_evidence");
+  });
+
+  it("the operator's caps", async () => {
+    const capped = await new SigningWorld({ policy: [{ caps: { max_tokens: 5 } }] }).open();
+    expect(await capped.verify(referenceOf(await capped.reserve()))).toMatchObject({
+      ...authentic,
+      envelope: { payload: { reserve: { response: { decision: "ALLOW_WITH_CAPS", caps: { max_tokens: 5 } } } } },
+    });
   });
 
   it("a dry run, which may say DENY and names no reservation", async () => {
@@ -126,8 +135,6 @@ describe("every answer that evidence can state refers to an envelope that is aut
 });
 
 describe("answers without evidence", () => {
-  const withoutEvidence = (answer: Answer): void => expect(answer.body).not.toHaveProperty("cycles_evidence");
-
   it("events, extensions, reads, and whatever was refused before anything was decided", async () => {
     const reserved = await world.reserve();
     const path = `/v1/reservations/${String(reserved.body["reservation_id"])}`;
@@ -172,6 +179,21 @@ describe("answers without evidence", () => {
     expect(await large.verify(referenceOf(await large.reserve()))).toMatchObject(authentic);
   });
 
+  it.each([
+    ["half a surrogate pair", '{"a":"\\ud800"}', false],
+    ["an integer that a double changes", '{"a":9007199254740993}', false],
+    ["sixty levels, which are too many inside an envelope", `{"a":${"[".repeat(60)}${"]".repeat(60)}}`, false],
+    ["fifty levels", `{"a":${"[".repeat(50)}${"]".repeat(50)}}`, true],
+    ["a member called __proto__", '{"__proto__":{"a":1}}', true],
+    ["minus zero and a fraction", '{"a":-0,"b":1e-7}', true],
+  ])("metadata with %s: the answer is right, and its evidence is authentic or left out", async (_, text, stated) => {
+    const request = JSON.stringify({ idempotency_key: "m", subject, action, estimate, metadata: "?" });
+    const answer = await world.acme.send("POST", "/v1/reservations", request.replace('"?"', text));
+    expect(answer.status).toBe(200);
+    if (stated) expect(await world.verify(referenceOf(answer))).toMatchObject(authentic);
+    else withoutEvidence(answer);
+  });
+
   it("a live 200 DENY of the operator's policy, which no artifact type can state", async () => {
     const strict = await new SigningWorld({ policy: [{ deny: { reasonCode: "NIGHT" } }] }).open();
     const denied = await strict.reserve();
@@ -186,6 +208,21 @@ describe("answers without evidence", () => {
     expect(await silent.acme.get("/v1/.well-known/cycles-jwks.json")).toMatchObject({ status: 404 });
     expect(await silent.acme.get(`/v1/evidence/${unknownId}`)).toMatchObject({ status: 404 });
     await expect(silent.authority.rotateEvidenceKey()).rejects.toThrow("configure `evidence`");
+  });
+});
+
+describe("what is durable", () => {
+  it("no reference leaves before its envelope is, and none when it will not be", async () => {
+    const store = new MapStore();
+    const kept = await new SigningWorld({ store }).open();
+    const reserved = await kept.reserve();
+    for (const answer of [reserved, await kept.settle(reserved, "commit"), await kept.settle(reserved, "release")]) {
+      expect(store.disk.has(`evidence/${referenceOf(answer).evidence_id}`)).toBe(true);
+    }
+    store.failing = true;
+    const lost = await kept.settle(reserved, "release", { reason: "refused: it is committed" });
+    expect(lost).toMatchObject({ status: 500, body: { error: "INTERNAL_ERROR" } });
+    withoutEvidence(lost);
   });
 });
 

@@ -2,12 +2,27 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hex } from "@imprest/core";
-import { type Ed25519KeyPair, createRemoteKeySet, generateKeyPair } from "@imprest/core/audit";
+import {
+  type Ed25519KeyPair,
+  type Jwk,
+  createRemoteKeySet,
+  generateKeyPair,
+  keyPairFromJwk,
+} from "@imprest/core/audit";
+import type { CyclesEvidenceRef } from "@imprest/core/models/cycles";
 import { type EvidenceJwk, verifyEvidence } from "@imprest/cycles/evidence";
 import { afterAll, describe, expect, it } from "vitest";
 import { sqliteStore } from "../../src/node/index.ts";
 import { FakeClock, MapStore, WireCaller } from "../support.ts";
-import { SigningWorld, authentic, referenceOf, serverId, transportTo, trustedOrigins } from "./support.ts";
+import {
+  SigningWorld,
+  attestedPartOf,
+  authentic,
+  referenceOf,
+  serverId,
+  transportTo,
+  trustedOrigins,
+} from "./support.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "imprest-evidence-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -117,10 +132,50 @@ describe("a restart", () => {
     for (const reference of [before, one, two]) expect(await second.verify(reference)).toMatchObject(authentic);
   });
 
+  it("and a rotation before anything is signed leave no window empty, whatever the clock says", async () => {
+    const store = new MapStore();
+    const first = new SigningWorld({ store });
+    await first.authority.rotateEvidenceKey();
+    await first.authority.close();
+    const clock = new FakeClock();
+    clock.jump(-3_600_000);
+    const second = await new SigningWorld({ store: new MapStore(store.disk), clock }).open();
+    await second.authority.rotateEvidenceKey();
+    const keys = await second.authority.listEvidenceKeys();
+    assertLawfulWindows(keys);
+    expect(keys).toHaveLength(3);
+    expect(await second.verify(referenceOf(await second.reserve()))).toMatchObject(authentic);
+  });
+
+  it("after a crash that lost an envelope, and the answer with it: the replay is attested", async () => {
+    const store = new MapStore();
+    const first = await new SigningWorld({ store }).open();
+    const answer = await first.reserve({ idempotency_key: "k" });
+    await first.authority.close();
+    store.disk.delete(`evidence/${referenceOf(answer).evidence_id}`);
+    const second = new SigningWorld({ store: new MapStore(store.disk), clock: first.clock });
+    second.acme = new WireCaller(second.authority, first.acme.key);
+    const replay = await second.reserve({ idempotency_key: "k" });
+    expect(attestedPartOf(replay)).toEqual(attestedPartOf(answer));
+    expect(await second.verify(referenceOf(replay))).toMatchObject(authentic);
+  });
+
+  it("with the operator's own key that the store made: its private half leaves the store", async () => {
+    const store = new MapStore();
+    const first = new SigningWorld({ store });
+    const [made] = await first.authority.listEvidenceKeys();
+    await first.authority.close();
+    const keyPair = await keyPairFromJwk(JSON.parse(store.disk.get(`evidence-key/${made?.kid}`) ?? "") as Jwk);
+    const second = new SigningWorld({ store: new MapStore(store.disk), evidence: { serverId, keyPair } });
+    expect(await second.authority.listEvidenceKeys()).toEqual([made]);
+    await second.authority.close();
+    expect(store.disk.get(`evidence-key/${made?.kid}`)).not.toContain('"d":');
+  });
+
   it("with another key of the operator's is a rotation; with the same it is none; no private half is stored", async () => {
     const store = new MapStore();
     const pairs = [await generateKeyPair(), await generateKeyPair()];
-    const references = [];
+    const references: CyclesEvidenceRef[] = [];
     let apiKey = "";
     for (const keyPair of [pairs[0], pairs[0], pairs[1]]) {
       const world = new SigningWorld({ store: new MapStore(store.disk), evidence: { serverId, keyPair } });
