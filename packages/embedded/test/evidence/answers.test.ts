@@ -215,10 +215,13 @@ describe("what is durable", () => {
   it("no reference leaves before its envelope is, and none when it will not be", async () => {
     const store = new MapStore();
     const kept = await new SigningWorld({ store }).open();
+    const assertKept = (answer: Answer): void => {
+      expect([...store.disk.keys()]).toContain(`evidence/${referenceOf(answer).evidence_id}`);
+    };
     const reserved = await kept.reserve();
-    for (const answer of [reserved, await kept.settle(reserved, "commit"), await kept.settle(reserved, "release")]) {
-      expect(store.disk.has(`evidence/${referenceOf(answer).evidence_id}`)).toBe(true);
-    }
+    assertKept(reserved);
+    assertKept(await kept.settle(reserved, "commit"));
+    assertKept(await kept.settle(reserved, "release"));
     store.failing = true;
     const lost = await kept.settle(reserved, "release", { reason: "refused: it is committed" });
     expect(lost).toMatchObject({ status: 500, body: { error: "INTERNAL_ERROR" } });

@@ -5,6 +5,7 @@ import { evidenceKeyWindow } from "@imprest/cycles/evidence";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createEmbeddedAuthority } from "../../src/index.ts";
 import { serve } from "../../src/node/index.ts";
+import { MapStore } from "../support.ts";
 import { SigningWorld, referenceOf, serverId } from "./support.ts";
 
 let world: SigningWorld;
@@ -59,7 +60,9 @@ describe("Cycles §getEvidence", () => {
   });
 
   it("forgets the oldest beyond the cap, and what is too old; a replay is then attested anew", async () => {
-    world = await new SigningWorld({ evidence: { serverId, retention: { envelopes: 2, forMs: 60_000 } } }).open();
+    const store = new MapStore();
+    const retention = { envelopes: 2, forMs: 60_000 };
+    world = await new SigningWorld({ store, evidence: { serverId, retention } }).open();
     const references: CyclesEvidenceRef[] = [];
     for (const key of ["a", "b", "c"]) references.push(referenceOf(await world.reserve({ idempotency_key: key })));
     const statuses = (): Promise<number[]> =>
@@ -72,6 +75,10 @@ describe("Cycles §getEvidence", () => {
     world.clock.advance(60_000);
     references.push(again);
     expect(await statuses()).toEqual([404, 404, 404, 200]);
+    await world.authority.close();
+    expect([...store.disk.keys()].filter((key) => key.startsWith("evidence/"))).toEqual([
+      `evidence/${again.evidence_id}`,
+    ]);
   });
 });
 
