@@ -53,7 +53,7 @@ export class SigningWorld {
   /** Fetches what an answer refers to, and verifies it with the keys that the authority publishes at that moment. */
   async verify(reference: CyclesEvidenceRef): Promise<EvidenceReport> {
     const transport = transportTo(this.authority);
-    const text = await fetchEvidence(reference, { trustedOrigins, transport, timeoutMs: 1 });
+    const text = await fetchEvidence(reference, { trustedOrigins, transport, timeoutMs: 5_000 });
     const keys = createRemoteKeySet({ trustedOrigins, transport });
     return verifyEvidence(text, { keys, expected: { evidenceId: reference.evidence_id, serverId } });
   }
