@@ -33,6 +33,8 @@ export interface Write {
   readonly idempotencyKey: string;
 }
 
+const keyHeader = "x-cycles-api-key";
+
 /**
  * Sends single requests to one authority under one credential, and makes a typed answer or a typed error of whatever
  * comes back. The typed methods of `CyclesClient` and the settlements of `CyclesAuthority` go through here.
@@ -65,7 +67,7 @@ export class CyclesConnection {
       traceparent: outgoingTraceparent(options.traceparent),
     };
     const request: HttpRequest = { method: "POST", url: `${this.options.baseUrl}${write.path}`, headers, body };
-    const credential = this.#authorise();
+    const credential = this.#authorise(headers);
     const response = await send(credential.transport, request, this.#limits(options));
     return read(operation, response, credential.key(), idempotencyKey);
   }
@@ -78,7 +80,7 @@ export class CyclesConnection {
   ): Promise<Answer> {
     const headers = { ...this.#headers, traceparent: outgoingTraceparent(options.traceparent) };
     const request: HttpRequest = { method: "GET", url: `${this.options.baseUrl}${path}`, headers };
-    const credential = this.#authorise();
+    const credential = this.#authorise(headers);
     const limits = { ...this.#limits(options), attempts: this.options.readAttempts };
     const response = await sendRead(credential.transport, request, limits);
     return read(operation, response, credential.key());
@@ -100,23 +102,22 @@ export class CyclesConnection {
     return () => this.#onNewKey.delete(listener);
   }
 
-  /** A transport that adds the credential: within the deadline, because a key may have to be fetched. */
-  #authorise(): { readonly transport: Transport; key(): Secret | undefined } {
+  /** Adds the credential to `headers`, or a transport that does: within the deadline, where a key has to be fetched. */
+  #authorise(headers: Record<string, string>): { readonly transport: Transport; key(): Secret | undefined } {
     const apiKey = this.#apiKey;
     const { transport } = this.options;
+    if (typeof apiKey !== "function") {
+      headers[keyHeader] = apiKey.reveal();
+      return { transport, key: () => apiKey };
+    }
     let key: Secret | undefined;
     return {
       key: () => key,
       transport: async (request, limits) => {
-        if (typeof apiKey === "function") {
-          key = await apiKey();
-          this.#noteKey(key.reveal());
-          limits.throwIfAborted();
-        } else {
-          key = apiKey;
-        }
-        const headers = { ...request.headers, "x-cycles-api-key": key.reveal() };
-        return transport({ ...request, headers }, limits);
+        key = await apiKey();
+        this.#noteKey(key.reveal());
+        limits.throwIfAborted();
+        return transport({ ...request, headers: { ...headers, [keyHeader]: key.reveal() } }, limits);
       },
     };
   }
