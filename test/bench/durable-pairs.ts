@@ -5,7 +5,7 @@ import type { RecordStore } from "@imprest/core";
 import { fileRecordStore, logRecordStore } from "@imprest/core/node";
 import { fleetJournal } from "@imprest/cycles/node";
 import { guardedPair, rawPair } from "./guarded-pairs.ts";
-import { compare, median, row, startServer } from "./measure.ts";
+import { compare, median, row, startProcess } from "./measure.ts";
 
 const inFlight = 64;
 const count = 4_000;
@@ -26,8 +26,8 @@ export interface DurableFigures {
  * directory: every settlement is flushed to it before it is sent.
  */
 export async function durablePairs(): Promise<Record<string, DurableFigures>> {
-  const server = await startServer("./stub-server.ts");
-  const baseUrl = `http://127.0.0.1:${server.port}`;
+  const server = await startProcess<{ readonly port: number }>("./stub-server.ts");
+  const baseUrl = `http://127.0.0.1:${server.ready.port}`;
   const dir = await mkdtemp(join(process.cwd(), ".bench-"));
   const stores: Readonly<Record<string, RecordStore>> = {
     "fleet journal": fleetJournal({ dir: join(dir, "fleet"), baseUrl, subject: { tenant: "acme" } }),
@@ -39,15 +39,18 @@ export async function durablePairs(): Promise<Record<string, DurableFigures>> {
     console.log(`\ndurable pairs, ${inFlight} in flight (${count} a round, median of ${rounds} interleaved rounds)`);
     console.log(row("", "pairs/s", "slowest", "fastest", "CPU µs", "of raw", "loop p99 ms"));
     for (const [name, records] of Object.entries(stores)) {
-      const delays: number[] = [];
-      const modes = { raw: rawPair(baseUrl), stored: guardedPair(baseUrl, records) };
-      const results = await compare(modes, { count, inFlight, rounds, around: watchLoop("stored", delays) });
-      const { perSecond, slowest, fastest, cpuMicros } = results.stored;
-      const ofRaw = perSecond / results.raw.perSecond;
-      const loopDelayP99Ms = median(delays);
+      const delays: Record<string, number[]> = { raw: [], [name]: [] };
+      const modes = { raw: rawPair(baseUrl), [name]: guardedPair(baseUrl, records) };
+      const results = await compare(modes, { count, inFlight, rounds, around: watchLoop(delays) });
+      const { raw, [name]: guarded } = results;
+      if (raw === undefined || guarded === undefined) throw new Error(`${name} was not measured.`);
+      const { perSecond, slowest, fastest, cpuMicros } = guarded;
+      const ofRaw = perSecond / raw.perSecond;
+      const rawDelay = median(delays["raw"] ?? []).toFixed(1);
+      const loopDelayP99Ms = median(delays[name] ?? []);
       figures[name] = { perSecond, ofRaw, cpuMicros, loopDelayP99Ms };
       const shares = [cpuMicros.toFixed(1), ofRaw.toFixed(2), loopDelayP99Ms.toFixed(1)];
-      console.log(row("raw", results.raw.perSecond, results.raw.slowest, results.raw.fastest));
+      console.log(row("raw", raw.perSecond, raw.slowest, raw.fastest, raw.cpuMicros.toFixed(1), "", rawDelay));
       console.log(row(name, perSecond, slowest, fastest, ...shares));
     }
   } finally {
@@ -58,14 +61,13 @@ export async function durablePairs(): Promise<Record<string, DurableFigures>> {
   return figures;
 }
 
-/** Measures the event loop during the rounds of one mode. */
-function watchLoop(watched: string, delays: number[]): (name: string, run: () => Promise<void>) => Promise<void> {
+/** Measures the event loop during each round. What raw requests show is the machine's own share. */
+function watchLoop(delays: Record<string, number[]>): (name: string, run: () => Promise<void>) => Promise<void> {
   return async (name, run) => {
-    if (name !== watched) return run();
     const histogram = monitorEventLoopDelay({ resolution: 1 });
     histogram.enable();
     await run();
     histogram.disable();
-    delays.push(histogram.percentile(99) / 1e6);
+    delays[name]?.push(histogram.percentile(99) / 1e6);
   };
 }

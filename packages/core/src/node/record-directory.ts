@@ -77,14 +77,19 @@ export class RecordDirectory {
 
   /** @returns whether there was such a file. */
   async remove(name: string): Promise<boolean> {
+    const removed = await this.removeSoon(name);
+    if (removed) await this.flush();
+    return removed;
+  }
+
+  /** As `remove`, but a power failure within the next seconds may bring the file back. */
+  async removeSoon(name: string): Promise<boolean> {
     await this.open();
     const removed = await unlessErrno(
       "ENOENT",
       unlink(this.pathOf(name)).then(() => true),
     );
-    if (removed === undefined) return false;
-    await this.flush();
-    return true;
+    return removed ?? false;
   }
 
   /** Gives a file another name unless that one is taken. @returns whether it did. */
