@@ -16,13 +16,13 @@ import {
   sendRead,
 } from "@imprest/core";
 import { errorFromResponse } from "./errors.ts";
-import { readMetadata, withMetadata } from "./metadata.ts";
+import { deprecatedKindHeader, readMetadata, withMetadata } from "./metadata.ts";
 import { type CyclesClientOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 
 /** One operation of the wire: its name for messages, what success looks like. */
 export interface Operation<Answer extends object> {
   readonly name: string;
-  readonly status: 200 | 201;
+  readonly status: 200 | 201 | 202;
   readonly schema: WireReader<Answer>;
 }
 
@@ -30,10 +30,15 @@ export interface Operation<Answer extends object> {
 export interface Write {
   readonly path: string;
   readonly body: string;
-  readonly idempotencyKey: string;
+  /** Absent for the one write that the protocol makes again each time (`replayEvents`). */
+  readonly idempotencyKey?: string | undefined;
 }
 
-const keyHeader = "x-cycles-api-key";
+/** The header that carries a credential: a tenant's key, or an administrator's. */
+export type KeyHeader = "x-cycles-api-key" | "x-admin-api-key";
+
+/** A server names one replacement in every answer; so many different ones are told, once each. */
+const mostReplacements = 100;
 
 /**
  * Sends single requests to one authority under one credential, and makes a typed answer or a typed error of whatever
@@ -45,8 +50,11 @@ export class CyclesConnection {
   readonly #onNewKey = new Set<() => void>();
   #apiKey: ResolvedOptions["apiKey"];
   #lastKey: string | undefined;
+  readonly #keyHeader: KeyHeader;
+  readonly #replacements = new Set<string>();
 
-  constructor(options: CyclesClientOptions) {
+  constructor(options: CyclesClientOptions, keyHeader: KeyHeader = "x-cycles-api-key") {
+    this.#keyHeader = keyHeader;
     this.options = resolveOptions(options);
     this.#apiKey = this.options.apiKey;
     // Browsers set their own user agent, and asking for another would cost a CORS permission.
@@ -63,12 +71,13 @@ export class CyclesConnection {
     const headers = {
       ...this.#headers,
       "content-type": "application/json",
-      "x-idempotency-key": assertSendableKey(idempotencyKey),
+      ...(idempotencyKey !== undefined && { "x-idempotency-key": assertSendableKey(idempotencyKey) }),
       traceparent: outgoingTraceparent(options.traceparent),
     };
     const request: HttpRequest = { method: "POST", url: `${this.options.baseUrl}${write.path}`, headers, body };
     const credential = this.#authorise(headers);
     const response = await send(credential.transport, request, this.#limits(options));
+    this.#noteDeprecation(operation, response);
     return read(operation, response, credential.key(), idempotencyKey);
   }
 
@@ -107,7 +116,7 @@ export class CyclesConnection {
     const apiKey = this.#apiKey;
     const { transport } = this.options;
     if (typeof apiKey !== "function") {
-      headers[keyHeader] = apiKey.reveal();
+      headers[this.#keyHeader] = apiKey.reveal();
       return { transport, key: () => apiKey };
     }
     let key: Secret | undefined;
@@ -117,9 +126,18 @@ export class CyclesConnection {
         key = await apiKey();
         this.#noteKey(key.reveal());
         limits.throwIfAborted();
-        return transport({ ...request, headers: { ...headers, [keyHeader]: key.reveal() } }, limits);
+        return transport({ ...request, headers: { ...headers, [this.#keyHeader]: key.reveal() } }, limits);
       },
     };
+  }
+
+  /** Cycles action kinds, DEPRECATION PROCESS: the server goes on taking the kind, the caller is to change it. */
+  #noteDeprecation({ name: operation }: { readonly name: string }, { headers }: HttpResponse): void {
+    const replacement = headers[deprecatedKindHeader];
+    const { logger } = this.options;
+    if (replacement === undefined || !logger || this.#replacements.has(replacement)) return;
+    if (this.#replacements.size < mostReplacements) this.#replacements.add(replacement);
+    logger.warn("the action kind of a request is deprecated; use its replacement", { operation, replacement });
   }
 
   #noteKey(key: string): void {
