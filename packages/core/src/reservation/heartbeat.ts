@@ -90,7 +90,7 @@ export class Heartbeat {
       this.#endsAt = undefined;
       this.#lastGrantMs = (this.#expiresAt ?? 0) - (lastExpiry ?? this.#expiresAt ?? 0);
       this.#grantedMs += this.#lastGrantMs;
-      return this.#wait(this.#cadenceMs, createIdempotencyKey());
+      return this.#wait(this.#cadenceMs);
     }
     const leadMs = Math.floor(Math.max(0, lease.remainingMs - rttMs));
     this.#endsAt = this.#context.clock.monotonic() + leadMs;
@@ -98,14 +98,14 @@ export class Heartbeat {
     this.#withoutLead = delayMs === 0 ? this.#withoutLead + 1 : 0;
     // One immediate extension may lengthen a short lease; a second would only burn the authority's extension budget.
     if (this.#withoutLead > 1) return this.#lose(new Error("The lease is shorter than a safe extension needs."));
-    this.#wait(delayMs, createIdempotencyKey());
+    this.#wait(delayMs);
   }
 
   get #cadenceMs(): number {
     return Math.max(leastBudgetMs, Math.min(this.#ttlMs / 2, longestDelayMs));
   }
 
-  #wait(delayMs: number, idempotencyKey: string): void {
+  #wait(delayMs: number, idempotencyKey?: string): void {
     this.#timer = this.#context.clock.setTimer(() => {
       if (this.#isFarAhead) this.#wait(this.#cadenceMs, idempotencyKey);
       else void this.#beat(idempotencyKey);
@@ -120,7 +120,7 @@ export class Heartbeat {
   }
 
   /** A key is kept through every retry of one extension, so that a lost answer extends once. */
-  async #beat(idempotencyKey: string): Promise<void> {
+  async #beat(idempotencyKey: string = createIdempotencyKey()): Promise<void> {
     const { authority, clock, observer } = this.#context;
     const started = clock.monotonic();
     this.#request = new AbortController();
