@@ -6,6 +6,7 @@ export default defineConfig(
     "src/index.ts",
     "src/models/cycles/index.ts",
     "src/models/arcp/index.ts",
+    "src/models/ap2/index.ts",
     // Names without schemas, so that a client that needs only them does not bundle zod.
     "src/models/arcp/names.ts",
     "src/audit/index.ts",
