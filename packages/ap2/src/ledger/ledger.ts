@@ -76,6 +76,17 @@ export class PaymentLedger {
     }
   }
 
+  /** The record of a mandate, under whichever of its identities it was tried. */
+  async find(
+    scope: string,
+    links: readonly string[],
+  ): Promise<(StoredRecord & { readonly record: PaymentRecord }) | undefined> {
+    let agreed = scope;
+    for (const link of links.toSorted()) agreed = (await this.#linked(link)) ?? agreed;
+    const stored = await this.records.read(this.recordKey(agreed));
+    return stored && { ...stored, record: this.read(stored) };
+  }
+
   /** The record as it stands. @throws AP2GuardError when it cannot be read: that is no leave to pay. */
   read(stored: StoredRecord): PaymentRecord {
     const record = readRecord(stored.value);
@@ -107,12 +118,15 @@ export class PaymentLedger {
   async #scopeOf({ scope, links }: ClaimRequest): Promise<string> {
     let agreed = scope;
     for (const link of links.toSorted()) {
-      const key = `${linkPrefix}${hashOf(link)}`;
-      if ((await this.records.create(key, agreed)) !== undefined) continue;
-      const stored = await this.records.read(key);
-      if (typeof stored?.value === "string") agreed = stored.value;
+      if ((await this.records.create(linkKey(link), agreed)) !== undefined) continue;
+      agreed = (await this.#linked(link)) ?? agreed;
     }
     return agreed;
+  }
+
+  async #linked(link: string): Promise<string | undefined> {
+    const stored = await this.records.read(linkKey(link));
+    return typeof stored?.value === "string" ? stored.value : undefined;
   }
 
   #attempt(request: ClaimRequest, scope: string, place: Pick<Attempt, "occurrence" | "epoch" | "leg">): Attempt {
@@ -143,6 +157,10 @@ export class PaymentLedger {
     const { suspended: _, ...again } = attempt;
     return { ...again, phase: request.phase, touchedAtMs: this.clock.now() };
   }
+}
+
+function linkKey(link: string): string {
+  return `${linkPrefix}${hashOf(link)}`;
 }
 
 function consumed({
