@@ -40,17 +40,25 @@ export {
   VerificationError,
 } from "./errors/index.ts";
 export {
+  type ApiKeySource,
   type HttpRequest,
   type HttpResponse,
+  type ResolvedApiKey,
   type SendOptions,
   type SendReadOptions,
   type Transport,
   type TransportLimits,
   createFetchTransport,
   defaultTransport,
+  isBrowser,
+  normaliseBaseUrl,
   parseRetryAfter,
+  refuseBrowserCredentials,
+  refuseUnknownOptions,
+  resolveApiKey,
   send,
   sendRead,
+  wholeOption,
 } from "./http/index.ts";
 export { type KeyPart, createIdempotencyKey, deriveIdempotencyKey } from "./idempotency/key.ts";
 export {
@@ -60,6 +68,7 @@ export {
   type TraceContext,
   createTraceContext,
   formatTraceparent,
+  outgoingTraceparent,
   parseTraceparent,
   silentLogger,
 } from "./observe/index.ts";
@@ -119,16 +128,20 @@ export {
   type Settling,
   type Spend,
   type SpendAuthority,
-  type SpendDetails,
+  type SpendExtras,
   type StreamSource,
   type Subject,
   capped,
   guard,
   guardStream,
   openReservation,
+  readSettling,
   settlementQueue,
+  settlingKey,
+  settlingPrefix,
   withReservation,
   withReservationStream,
+  writeSettling,
 } from "./reservation/index.ts";
 export {
   type ExactJson,

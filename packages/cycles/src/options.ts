@@ -1,17 +1,22 @@
 import {
+  type ApiKeySource,
   type Clock,
   ConfigurationError,
+  type ResolvedApiKey,
   Secret,
   type Transport,
   type WireSchema,
   defaultTransport,
+  isBrowser,
+  normaliseBaseUrl,
   parseWire,
+  refuseBrowserCredentials,
+  refuseUnknownOptions,
+  resolveApiKey,
   systemClock,
+  wholeOption,
 } from "@imprest/core";
 import { type Subject, requestSubjectSchema, subjectLevels } from "@imprest/core/models/cycles";
-
-/** An API key, or where to get one: asked before every request, so that a rotated key is used at once. */
-export type ApiKeySource = string | (() => string | Promise<string>);
 
 /** How a `CyclesClient` reaches its authority. */
 export interface CyclesClientOptions {
@@ -40,7 +45,7 @@ export interface CyclesClientOptions {
 /** The options as checked, with every default filled in; frozen. Printing it shows no credential. */
 export interface ResolvedOptions {
   readonly baseUrl: string;
-  readonly apiKey: Secret | (() => Promise<Secret>);
+  readonly apiKey: ResolvedApiKey;
   readonly subject: Subject | undefined;
   readonly timeoutMs: number;
   readonly readAttempts: number;
@@ -65,24 +70,18 @@ const known: ReadonlySet<string> = new Set<keyof CyclesClientOptions>([
 
 /** @throws ConfigurationError naming the option that cannot be used. */
 export function resolveOptions(options: CyclesClientOptions): ResolvedOptions {
-  const unknown = Object.keys(options).filter((name) => !known.has(name));
-  if (unknown.length > 0) throw new ConfigurationError(`There is no option ${unknown.join(", ")}; remove it.`);
-  const isBrowser = "document" in globalThis && "window" in globalThis;
-  if (isBrowser && options.allowBrowserCredentials !== true) {
-    throw new ConfigurationError(
-      "In a browser every visitor can read the API key. Call from a server, or set allowBrowserCredentials: true.",
-    );
-  }
+  refuseUnknownOptions(options, known);
+  refuseBrowserCredentials(options.allowBrowserCredentials === true);
   return Object.freeze({
     baseUrl: normaliseBaseUrl(options.baseUrl, options.allowInsecureHttp === true),
     apiKey: resolveApiKey(options.apiKey),
     subject: options.subject === undefined ? undefined : Object.freeze(readSubject(options.subject)),
-    timeoutMs: readWhole("timeoutMs", options.timeoutMs, 5_000, 600_000),
-    readAttempts: readWhole("readAttempts", options.readAttempts, 3, 10),
-    maxResponseBytes: readWhole("maxResponseBytes", options.maxResponseBytes, 8 * 1024 * 1024, 2 ** 31),
+    timeoutMs: wholeOption("timeoutMs", options.timeoutMs, 5_000, 600_000),
+    readAttempts: wholeOption("readAttempts", options.readAttempts, 3, 10),
+    maxResponseBytes: wholeOption("maxResponseBytes", options.maxResponseBytes, 8 * 1024 * 1024, 2 ** 31),
     transport: options.transport ?? defaultTransport(),
     clock: options.clock ?? systemClock,
-    isBrowser,
+    isBrowser: isBrowser(),
   });
 }
 
@@ -102,22 +101,24 @@ export function fromEnv(
   variables: EnvironmentVariables = processVariables(),
 ): CyclesClientOptions {
   const read = (name: string): string | undefined => variables[name]?.trim() || undefined;
+  const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
   const options: CyclesClientOptions = {
     baseUrl: overrides.baseUrl ?? required("CYCLES_BASE_URL", read),
-    apiKey: overrides.apiKey ?? required("CYCLES_API_KEY", read),
+    // Held, so that printing the options does not print the key.
+    apiKey: overrides.apiKey ?? new Secret(required("CYCLES_API_KEY", read)),
     subject: subjectFrom(read),
     timeoutMs: wholeFrom("CYCLES_TIMEOUT_MS", read),
     readAttempts: wholeFrom("CYCLES_READ_ATTEMPTS", read),
     allowInsecureHttp: flagFrom("CYCLES_ALLOW_INSECURE_HTTP", read),
-    ...overrides,
+    ...given,
   };
   inVariable("CYCLES_BASE_URL", overrides.baseUrl, () =>
     normaliseBaseUrl(options.baseUrl, options.allowInsecureHttp === true),
   );
   inVariable("CYCLES_API_KEY", overrides.apiKey, () => resolveApiKey(options.apiKey));
-  inVariable("CYCLES_TIMEOUT_MS", overrides.timeoutMs, () => readWhole("timeoutMs", options.timeoutMs, 1, 600_000));
+  inVariable("CYCLES_TIMEOUT_MS", overrides.timeoutMs, () => wholeOption("timeoutMs", options.timeoutMs, 1, 600_000));
   inVariable("CYCLES_READ_ATTEMPTS", overrides.readAttempts, () =>
-    readWhole("readAttempts", options.readAttempts, 1, 10),
+    wholeOption("readAttempts", options.readAttempts, 1, 10),
   );
   return Object.freeze(options);
 }
@@ -182,56 +183,4 @@ export function configured<Value>(schema: WireSchema<Value>, value: unknown, nam
   } catch (error) {
     throw new ConfigurationError(error instanceof Error ? error.message : name);
   }
-}
-
-function readWhole(name: string, value: number | undefined, fallback: number, most: number): number {
-  if (value === undefined) return fallback;
-  if (Number.isSafeInteger(value) && value >= 1 && value <= most) return value;
-  throw new ConfigurationError(`${name} must be a whole number from 1 to ${most}.`);
-}
-
-function normaliseBaseUrl(text: string, allowInsecureHttp: boolean): string {
-  if (typeof text !== "string" || !URL.canParse(text)) {
-    throw new ConfigurationError('baseUrl is not an absolute URL such as "https://cycles.example.com".');
-  }
-  const url = new URL(text);
-  if (url.protocol !== "https:" && url.protocol !== "http:") {
-    throw new ConfigurationError("baseUrl must begin with https:// (or http:// on this machine).");
-  }
-  if (url.username !== "" || url.password !== "") {
-    throw new ConfigurationError("baseUrl holds a user name or password; pass the credential as apiKey.");
-  }
-  if (url.search !== "" || url.hash !== "") {
-    throw new ConfigurationError("baseUrl holds a query or a fragment; remove it.");
-  }
-  if (url.protocol === "http:" && !isLoopback(url.hostname) && !allowInsecureHttp) {
-    throw new ConfigurationError(
-      "baseUrl is http: to another machine, so the API key would travel in the clear. Use https:, or set allowInsecureHttp: true.",
-    );
-  }
-  return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
-}
-
-/** The URL parser has already brought every spelling of an IPv4 address into four decimal parts. */
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
-}
-
-function resolveApiKey(source: ApiKeySource): ResolvedOptions["apiKey"] {
-  if (typeof source === "string") return readKey(source);
-  if (typeof source !== "function") throw new ConfigurationError("apiKey is neither text nor a function giving it.");
-  return async () => {
-    let key: unknown;
-    try {
-      key = await source();
-    } catch (error) {
-      throw new ConfigurationError("The apiKey function failed; nothing was sent.", { cause: error });
-    }
-    return readKey(key);
-  };
-}
-
-function readKey(key: unknown): Secret {
-  if (typeof key === "string" && /^[\x21-\x7e]+$/.test(key)) return new Secret(key);
-  throw new ConfigurationError("apiKey is empty, or holds a space or a character outside ASCII.");
 }

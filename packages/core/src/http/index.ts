@@ -1,3 +1,13 @@
+export {
+  type ApiKeySource,
+  type ResolvedApiKey,
+  isBrowser,
+  normaliseBaseUrl,
+  refuseBrowserCredentials,
+  refuseUnknownOptions,
+  resolveApiKey,
+  wholeOption,
+} from "./endpoint.ts";
 export type { HttpRequest, HttpResponse, Transport, TransportLimits } from "./transport.ts";
 export { createFetchTransport } from "./transport/fetch.ts";
 export { parseRetryAfter } from "./retry-after.ts";

@@ -1,3 +1,9 @@
 export { type Logger, silentLogger } from "./logger.ts";
 export { Observer, type SpendEvents } from "./observer.ts";
-export { type TraceContext, createTraceContext, formatTraceparent, parseTraceparent } from "./trace.ts";
+export {
+  type TraceContext,
+  createTraceContext,
+  formatTraceparent,
+  outgoingTraceparent,
+  parseTraceparent,
+} from "./trace.ts";

@@ -29,3 +29,8 @@ export function createTraceContext(random?: RandomBytes, parent?: TraceContext):
     flags: parent?.flags ?? "01",
   };
 }
+
+/** The `traceparent` of an outgoing request: the caller's where it is well formed, else a fresh one. */
+export function outgoingTraceparent(given: string | undefined): string {
+  return formatTraceparent((given === undefined ? undefined : parseTraceparent(given)) ?? createTraceContext());
+}

@@ -1,0 +1,292 @@
+import {
+  AbortedError,
+  type Attempt,
+  type CallOptions,
+  type Cap,
+  type Clock,
+  type Environment,
+  type Grant,
+  type Intent,
+  type ReserveRequest,
+  type Settlement,
+  type Settling,
+  type SpendAuthority,
+  ValidationError,
+  settlementQueue,
+  wholeOption,
+} from "@imprest/core";
+import {
+  type AllowCap,
+  type ProtoStruct,
+  type ReserveRequest as WireReserveRequest,
+  type ReserveResponse,
+  parseTimestamp,
+  releaseRequest,
+  reserveRequest,
+} from "@imprest/core/models/asp";
+import { sealCommit } from "./body-hash.ts";
+import type { BypassRecorder } from "./bypass.ts";
+import { AspClient } from "./client.ts";
+import { type Answered, malformed } from "./connection.ts";
+import {
+  ApprovalRequiredError,
+  AspDeniedError,
+  AspError,
+  ExpiredBeyondGraceError,
+  OverageRejectedError,
+  isFinal,
+} from "./errors.ts";
+import type { AspIncident } from "./incident.ts";
+import { LeaseWatch } from "./lease-watch.ts";
+import * as operations from "./operations.ts";
+import type { AspClientOptions } from "./options.ts";
+import {
+  type Budget,
+  type RequestDefaults,
+  type ResolveBudget,
+  draftRuntimeMetadataKeys,
+  prepareSettling,
+  toWire,
+} from "./request.ts";
+import { committed, lateCommit, released, spentOf } from "./settlement.ts";
+import type { SpendTelemetry } from "./telemetry.ts";
+
+/** What an `AspAuthority` adds to its client. */
+export interface AspAuthorityOptions extends Environment {
+  /** The budget that calls bind against, or how to find it (ASP §3 stage 1). `extensions.asp` of a request wins. */
+  readonly budget?: Budget | ResolveBudget | undefined;
+  /** Facts about the caller for the authority's decision; a request's subject is laid over them. */
+  readonly identity?: ProtoStruct | undefined;
+  /** Keys of a request's metadata that may leave as `runtime_metadata`; those that ASP §5 names when absent. */
+  readonly runtimeMetadataKeys?: readonly string[] | undefined;
+  /** Names the principal whose unfinished settlements a shared record store keeps apart. */
+  readonly principal?: string | undefined;
+  /** Whether commits carry `request_body_hash` (ASP §4: recommended); true when absent. */
+  readonly requestBodyHash?: boolean | undefined;
+  /** Deadline of one settlement, in milliseconds, apart from that of a reserve; 10000 when absent. */
+  readonly settleTimeoutMs?: number | undefined;
+  /** A grant with less time left is given back, and the call denied; in milliseconds, 1000 when absent. */
+  readonly minimumTtlMs?: number | undefined;
+  /** How long before the end of a lease `onIncident` hears of it, in milliseconds; 5000 when absent. */
+  readonly warnBeforeTtlMs?: number | undefined;
+  readonly onIncident?: ((incident: AspIncident) => void) | undefined;
+  /** Writes the signed `bypassed` events without which `failOpen` is refused (ASP §3.3). */
+  readonly bypass?: BypassRecorder | undefined;
+  readonly telemetry?: SpendTelemetry | undefined;
+}
+
+/** A skew between the two clocks below this is within what the seconds of a `Date` header can tell. */
+const noticeableSkewMs = 2_000;
+
+/** An ASP authority as the reservation kernel sees it. ASP has no extension: a lease is as long as it is granted. */
+export class AspAuthority implements SpendAuthority {
+  readonly protocol = "asp";
+  readonly durable = true;
+  /** Base URL and principal: settlements recorded under one are never replayed under another. */
+  readonly target: string;
+  readonly environment: Environment & { readonly clock: Clock };
+  readonly client: AspClient;
+  /** Whether `failOpen` leaves a signed trace. */
+  readonly recordsBypass: boolean;
+  readonly #defaults: RequestDefaults;
+  readonly #options: AspAuthorityOptions;
+  readonly #settleTimeoutMs: number;
+  readonly #minimumTtlMs: number;
+  readonly #leases: LeaseWatch;
+
+  /** @throws ConfigurationError naming the option that cannot be used. */
+  constructor(client: AspClient | AspClientOptions, options: AspAuthorityOptions = {}) {
+    this.client = "connection" in client ? client : new AspClient(client);
+    const { baseUrl, clock } = this.client.connection.options;
+    const { records, observer, logger, random, context } = options;
+    this.environment = { records, observer, logger, random, context, clock: options.clock ?? clock };
+    this.target = options.principal === undefined ? baseUrl : `${baseUrl}#principal=${options.principal}`;
+    this.#options = options;
+    this.#defaults = {
+      budget: options.budget,
+      identity: options.identity,
+      runtimeMetadataKeys: new Set(options.runtimeMetadataKeys ?? draftRuntimeMetadataKeys),
+    };
+    this.#settleTimeoutMs = wholeOption("settleTimeoutMs", options.settleTimeoutMs, 10_000, 600_000);
+    this.#minimumTtlMs = wholeOption("minimumTtlMs", options.minimumTtlMs, 1_000, 86_400_000);
+    const warnBeforeMs = wholeOption("warnBeforeTtlMs", options.warnBeforeTtlMs, 5_000, 86_400_000);
+    this.#leases = new LeaseWatch(this.environment.clock, warnBeforeMs, (reservationId, remainingMs) =>
+      this.#report({ kind: "expiring", reservationId, spendHappened: false, remainingMs }),
+    );
+    this.recordsBypass = options.bypass !== undefined;
+    options.bypass?.listen(settlementQueue(this).observer, this.environment);
+  }
+
+  async reserve(request: ReserveRequest, options: CallOptions & { readonly idempotencyKey: string }): Promise<Grant> {
+    const message = await toWire(request, this.#defaults, options);
+    const body = JSON.stringify(reserveRequest.write(message, ""));
+    const answered = await this.client.connection.call(operations.reserve, body, message, options);
+    const { answer } = answered;
+    await this.#options.telemetry?.reserved(message, answer);
+    const grant = grantOf(request, answer, this.#remainingMs(answered));
+    const { lease } = grant;
+    if (lease?.remainingMs === undefined) return grant;
+    if (lease.remainingMs < this.#minimumTtlMs) {
+      this.#giveBack(grant, message);
+      throw tooShort(grant, lease.remainingMs);
+    }
+    this.#leases.start(grant.id, lease.remainingMs);
+    return grant;
+  }
+
+  prepare(
+    grant: Grant,
+    intent: Intent,
+    stamp: { readonly idempotencyKey: string; readonly recordedAtMs: number },
+  ): Settling {
+    return prepareSettling({ target: this.target, ...stamp }, grant, intent, this.#options.requestBodyHash !== false);
+  }
+
+  async settle(settling: Settling, options: CallOptions = {}): Promise<Attempt> {
+    const late = settling.mode === "commit" ? this.#late(settling) : undefined;
+    if (late !== undefined) return { next: late };
+    try {
+      const settled = await this.#attempt(settling, { timeoutMs: this.#settleTimeoutMs, ...options });
+      this.#leases.stop(settling.reservationId);
+      return { settled };
+    } catch (error) {
+      if (AbortedError.isInstance(error) && options.signal?.aborted) throw error;
+      return this.#attemptAfter(error, settling);
+    }
+  }
+
+  /** The late path is the same request: what changes is that its record says so before it is sent (ASP §3.2). */
+  #late(settling: Settling): Settling | undefined {
+    const { reservationId } = settling;
+    const remainingMs = this.#leases.remainingMs(reservationId);
+    if (remainingMs === undefined || remainingMs > 0) return undefined;
+    const graceWindowMs = this.client.connection.options.metadata?.grace_window_ms;
+    const amount = spentOf(settling);
+    this.#report({ kind: "late_commit", reservationId, spendHappened: true, remainingMs, graceWindowMs, amount });
+    return { ...settling, mode: lateCommit, notBeforeMs: 0 };
+  }
+
+  async #attempt(settling: Settling, options: CallOptions): Promise<Settlement> {
+    const { connection } = this.client;
+    const { telemetry } = this.#options;
+    switch (settling.mode) {
+      case "commit":
+      case lateCommit: {
+        const body = await sealCommit(settling.body);
+        const { answer } = await connection.call(operations.commit, body, settling, options);
+        await telemetry?.committed(settling, answer);
+        const { chargeAmountAtomic = 0n } = answer;
+        const { reservationId } = settling;
+        const amount = { unit: settling.spent?.unit ?? "", amount: chargeAmountAtomic };
+        if (chargeAmountAtomic > 0n) this.#report({ kind: "over_cap", reservationId, spendHappened: true, amount });
+        return committed(settling, answer);
+      }
+      case "release": {
+        const { answer } = await connection.call(operations.release, settling.body, settling, options);
+        await telemetry?.released(settling, answer);
+        return released(settling);
+      }
+      default: {
+        const message = `is "${settling.mode}"; ASP settles by commit or release`;
+        throw new ValidationError("settlement", [{ pointer: "/mode", message }]);
+      }
+    }
+  }
+
+  #attemptAfter(error: unknown, settling: Settling): Attempt {
+    if (ValidationError.isInstance(error)) return { rejected: error };
+    if (!AspError.isInstance(error)) return { retry: error instanceof Error ? error : new Error(String(error)) };
+    if (isFinal(error)) {
+      this.#leases.stop(settling.reservationId);
+      // Nothing is left to give back: the authority took the capacity back at the TTL (ASP §3.2).
+      const isOver = settling.kind === "release" && ExpiredBeyondGraceError.isInstance(error);
+      if (isOver) return { settled: released(settling) };
+      this.#reportRefusal(error, settling);
+      return { rejected: error };
+    }
+    const { retryAfterMs } = error;
+    if (retryAfterMs === undefined) return { retry: error };
+    return { retry: error, notBeforeMs: this.environment.clock.now() + retryAfterMs };
+  }
+
+  #reportRefusal(error: AspError, settling: Settling): void {
+    const { reservationId } = settling;
+    const kind = ExpiredBeyondGraceError.isInstance(error)
+      ? "expired_beyond_grace"
+      : OverageRejectedError.isInstance(error)
+        ? "overage_rejected"
+        : undefined;
+    if (kind === undefined || settling.kind !== "commit") return;
+    this.#report({ kind, reservationId, spendHappened: true, amount: spentOf(settling), error });
+  }
+
+  #report(incident: AspIncident): void {
+    const { kind, reservationId, spendHappened } = incident;
+    this.environment.logger?.warn(`asp: ${kind}`, { reservationId, spendHappened });
+    try {
+      this.#options.onIncident?.(incident);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : "unknown";
+      this.environment.logger?.error("asp: onIncident failed", { kind, reservationId, error: why });
+    }
+  }
+
+  /** What is left of the lease: by this clock, or by the authority's where the two differ noticeably. */
+  #remainingMs({ answer, serverTimeMs }: Answered<ReserveResponse>): number | undefined {
+    const expiresAtMs = parseTimestamp(answer.ttlExpiresAt);
+    if (expiresAtMs === undefined) return undefined;
+    const now = this.environment.clock.now();
+    const skewMs = serverTimeMs === undefined ? 0 : serverTimeMs - now;
+    return expiresAtMs - (Math.abs(skewMs) < noticeableSkewMs ? now : now + skewMs);
+  }
+
+  /** Best effort: the TTL of a grant that is too short frees it anyway. */
+  #giveBack({ id: reservationId }: Grant, { idempotencyKey }: WireReserveRequest): void {
+    const request = { reservationId, idempotencyKey, reasonCodes: ["ttl_too_short"] };
+    const body = JSON.stringify(releaseRequest.write(request, ""));
+    this.client.connection.call(operations.release, body, request).catch(() => {});
+  }
+}
+
+function grantOf(request: ReserveRequest, answer: ReserveResponse, remainingMs: number | undefined): Grant {
+  const { decision, reservationId: id, ttlExpiresAt } = answer;
+  if (decision !== "ALLOW" && decision !== "ALLOW_WITH_CAPS") throw deniedBy(answer);
+  if (id === undefined) throw malformed(operations.reserve, "it allows, but holds no reservation_id");
+  if (decision === "ALLOW_WITH_CAPS" && answer.caps === undefined) {
+    throw malformed(operations.reserve, "it allows with caps, but holds none");
+  }
+  const expiresAt = parseTimestamp(ttlExpiresAt);
+  return {
+    id,
+    decision,
+    reserved: request.estimate,
+    caps: (answer.caps ?? []).map(capOf),
+    ...(remainingMs !== undefined && { lease: { ttlMs: Math.max(1, remainingMs), remainingMs, expiresAt } }),
+    request,
+    wire: answer,
+  };
+}
+
+/** `{type, params: {value}}` and `{type, params: {<type>: value}}` both stand for one value; other params stay whole. */
+function capOf({ type: name, params = {} }: AllowCap): Cap {
+  const [only, ...others] = Object.keys(params);
+  const isValue = others.length === 0 && (only === "value" || only === name);
+  return { name, value: isValue ? params[only] : params };
+}
+
+/** DENY, an unspecified decision, and a word this version does not know: none is leave to spend (ASP §2). */
+function deniedBy(answer: ReserveResponse): AspDeniedError {
+  const { decision = "DECISION_UNSPECIFIED", reasonCodes = [], matchedRuleIds = [], caps = [] } = answer;
+  const why = reasonCodes.length === 0 ? "" : ` because of ${reasonCodes.join(", ")}`;
+  const denial = { decision, reasonCodes, matchedRuleIds, caps: caps.map(capOf) };
+  if (reasonCodes.includes("approval_required")) {
+    const message = `The authority answered ${decision}: a person must approve first. Nothing was started.`;
+    return new ApprovalRequiredError(message, denial);
+  }
+  return new AspDeniedError(`The authority answered ${decision}${why}. Nothing was started.`, denial);
+}
+
+function tooShort({ caps }: Grant, remainingMs: number): AspDeniedError {
+  const message = `The reservation had only ${Math.round(remainingMs)} ms left, so the call did not start.`;
+  return new AspDeniedError(message, { decision: "DENY", reasonCodes: ["ttl_too_short"], matchedRuleIds: [], caps });
+}

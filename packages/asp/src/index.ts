@@ -1,0 +1,37 @@
+export type { ApiKeySource } from "@imprest/core";
+export { AspAuthority, type AspAuthorityOptions } from "./authority.ts";
+export { type BypassOptions, type BypassRecorder, createBypassRecorder } from "./bypass.ts";
+export { builtInCaps } from "./caps/built-in.ts";
+export type { CapFamily, CapHandler, DegradedRoute, ProviderCall } from "./caps/handler.ts";
+export { type CapRegistry, type RecognisedCap, createCapRegistry, degradedRoute } from "./caps/registry.ts";
+export { AspClient, type Unkeyed, type WriteOptions } from "./client.ts";
+export { type Answered, AspConnection, type Subject } from "./connection.ts";
+export {
+  ApprovalRequiredError,
+  AspDeniedError,
+  type AspDenial,
+  AspError,
+  type AspErrorFields,
+  ExpiredBeyondGraceError,
+  OverageRejectedError,
+  ReplayConflictError,
+  ReservationNotFoundError,
+  ReservationQuarantinedError,
+  ReservationReleasedError,
+  ReservationSettledError,
+} from "./errors.ts";
+export {
+  type AspSource,
+  authorityOf,
+  guard,
+  guardStream,
+  openReservation,
+  withReservation,
+  withReservationStream,
+} from "./guard.ts";
+export type { AspIncident } from "./incident.ts";
+export type { Operation } from "./operations.ts";
+export type { AspClientOptions, ResolvedOptions } from "./options.ts";
+export type { PromisedEvent } from "./promised-event.ts";
+export { type Budget, type ResolveBudget, draftRuntimeMetadataKeys } from "./request.ts";
+export { type SpanEvents, type SpanTelemetryOptions, type SpendTelemetry, createSpanTelemetry } from "./telemetry.ts";

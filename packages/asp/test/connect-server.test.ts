@@ -1,0 +1,125 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { describe, expect, it } from "vitest";
+import { AspClient, AspError, ReplayConflictError } from "../src/index.ts";
+import { startConnectServer } from "./support/connect-authority.ts";
+
+const claim = { budgetId: "team", windowInstanceId: "2026-11", unit: "output_token", amountAtomic: 10n ** 37n };
+
+describe("against a stock Connect server over the shipped .proto", () => {
+  it("every field of every verb arrives and comes back", async () => {
+    const seen: Record<string, Record<string, unknown>> = {};
+    const keep = (name: string, answer: Record<string, unknown>) => (request: Record<string, unknown>) => {
+      seen[name] = request;
+      return answer;
+    };
+    const signature = Uint8Array.from({ length: 64 }, (_, at) => at);
+    const baseUrl = await startConnectServer({
+      reserve: keep("reserve", {
+        decision: 3,
+        reservationId: "rsv_1",
+        ttlExpiresAt: { seconds: 1_800_000_000n, nanos: 123_456_789 },
+        reasonCodes: ["degrade"],
+        matchedRuleIds: ["r1"],
+        caps: [{ type: "max_tokens", params: { value: 256 } }],
+        auditEventSignature: signature,
+      }),
+      commit: keep("commit", { refundAmountAtomic: "913", auditEventSignature: signature }),
+      release: keep("release", { auditEventSignature: signature }),
+      queryBudget: keep("queryBudget", {
+        allocatedAtomic: "10",
+        availableAtomic: "0",
+        asOf: { seconds: 0n, nanos: 0 },
+      }),
+      refund: keep("refund", { refundedAmountAtomic: "5", originalCommitEventId: "e1" }),
+    });
+    const promised: unknown[] = [];
+    const client = new AspClient({
+      baseUrl,
+      experimental: { refund: true },
+      onPromisedEvent: (event) => promised.push(event),
+    });
+
+    const reserved = await client.reserve({
+      claim,
+      identity: { agent: "a", nested: { list: [1, "two", null, true] } },
+      runtimeMetadata: { model: "m", big: 2n ** 70n },
+      idempotencyKey: "k1",
+    });
+    expect(reserved).toEqual({
+      decision: "ALLOW_WITH_CAPS",
+      reservationId: "rsv_1",
+      ttlExpiresAt: "2027-01-15T08:00:00.123456789Z",
+      reasonCodes: ["degrade"],
+      matchedRuleIds: ["r1"],
+      caps: [{ type: "max_tokens", params: { value: 256 } }],
+      auditEventSignature: signature,
+    });
+    expect(seen["reserve"]).toMatchObject({
+      claim: { budgetId: "team", windowInstanceId: "2026-11", unit: "output_token", amountAtomic: "1".padEnd(38, "0") },
+      identity: { agent: "a", nested: { list: [1, "two", null, true] } },
+      runtimeMetadata: { model: "m", big: "1180591620717411303424" },
+      idempotencyKey: "k1",
+    });
+    expect((seen["reserve"]?.["claim"] as { direction: number }).direction).toBe(1);
+
+    const facts = { model_version: "v", input_tokens: 3 };
+    const request = { reservationId: "rsv_1", amountAtomicObserved: 87n, providerResponseFacts: facts };
+    expect(await client.commit({ ...request, idempotencyKey: "k1" })).toEqual({
+      refundAmountAtomic: 913n,
+      auditEventSignature: signature,
+    });
+    expect(seen["commit"]).toMatchObject({ amountAtomicObserved: "87", providerResponseFacts: facts });
+    expect(seen["commit"]?.["requestBodyHash"]).toHaveLength(32);
+
+    const reasonCodes = ["provider_error"];
+    expect(await client.release({ reservationId: "rsv_1", reasonCodes, idempotencyKey: "k2" })).toEqual({
+      auditEventSignature: signature,
+    });
+    expect(seen["release"]).toMatchObject({ reservationId: "rsv_1", reasonCodes, idempotencyKey: "k2" });
+
+    expect(await client.queryBudget({ budgetId: "team", unit: "output_token" })).toEqual({
+      allocatedAtomic: 10n,
+      availableAtomic: 0n,
+      asOf: "1970-01-01T00:00:00Z",
+    });
+    expect(await client.refund({ reservationId: "rsv_1", amountAtomic: 5n, idempotencyKey: "k3" })).toEqual({
+      refundedAmountAtomic: 5n,
+      originalCommitEventId: "e1",
+    });
+    expect(promised).toHaveLength(3);
+  });
+
+  it("a refusal's code comes out of the error's metadata; its class out of Connect's code", async () => {
+    const refuse = (code: Code, header?: string) => () => {
+      throw new ConnectError("REPLAY_CONFLICT, says the text", code, header ? { "asp-error-code": header } : {});
+    };
+    const baseUrl = await startConnectServer({
+      commit: refuse(Code.FailedPrecondition, "REPLAY_CONFLICT"),
+      release: refuse(Code.Unavailable),
+      queryBudget: refuse(Code.NotFound),
+    });
+    const client = new AspClient({ baseUrl });
+    const commit = await client
+      .commit({ reservationId: "r", amountAtomicObserved: 1n })
+      .catch((error: unknown) => error);
+    expect(ReplayConflictError.isInstance(commit)).toBe(true);
+    expect(commit).toMatchObject({
+      status: 400,
+      errorCode: "REPLAY_CONFLICT",
+      connectCode: "failed_precondition",
+      spendHappened: true,
+      retryable: false,
+    });
+    const release = await client.release({ reservationId: "r" }).catch((error: unknown) => error);
+    expect(AspError.isInstance(release) && release.retryable).toBe(true);
+    expect(release).toMatchObject({ status: 503, errorCode: "unavailable", spendHappened: false });
+    const query = await client.queryBudget({ budgetId: "b", unit: "u" }).catch((error: unknown) => error);
+    expect(query).toMatchObject({ errorCode: "not_found", retryable: false });
+  });
+
+  it("a verb that the server does not have is refused as unimplemented", async () => {
+    const baseUrl = await startConnectServer({});
+    const error = await new AspClient({ baseUrl }).reserve({ claim }).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ connectCode: "unimplemented" });
+  });
+});

@@ -1,0 +1,67 @@
+export {
+  type AuditDataBase,
+  type AuditDataBySuffix,
+  type AuditEvent,
+  type BypassedData,
+  type CommitData,
+  type LateCommitData,
+  type OverageChargedData,
+  type OverageRejectedData,
+  type ReconciliationGapData,
+  type RefundData,
+  type ReleaseData,
+  type ReplayRejectedData,
+  type ReserveData,
+  type TtlExpiredData,
+  auditDataSchemas,
+} from "./audit-event.ts";
+export { isAtomicAmount, parseAtomicAmount } from "./atomic-amount.ts";
+export { type AuthorityMetadata, readAuthorityMetadata } from "./authority-metadata.ts";
+export {
+  type AspErrorCode,
+  type AspMethod,
+  type AuditSuffix,
+  aspAddedErrorCodes,
+  aspDecisions,
+  aspDirections,
+  aspDraftErrorCodes,
+  aspErrorHeader,
+  aspJwksPath,
+  aspMetadataPath,
+  aspMethods,
+  aspMostDigits,
+  aspServicePath,
+  auditSuffixes,
+} from "./names.ts";
+export type { ProtoCodec, ProtoStruct } from "./proto-json.ts";
+export {
+  type QueryBudgetRequest,
+  type QueryBudgetResponse,
+  queryBudgetRequest,
+  queryBudgetResponse,
+} from "./query-budget.ts";
+export {
+  type AllowCap,
+  type BudgetClaim,
+  type ReserveRequest,
+  type ReserveResponse,
+  allowCap,
+  budgetClaim,
+  reserveRequest,
+  reserveResponse,
+} from "./reserve.ts";
+export {
+  type CommitRequest,
+  type CommitResponse,
+  type RefundRequest,
+  type RefundResponse,
+  type ReleaseRequest,
+  type ReleaseResponse,
+  commitRequest,
+  commitResponse,
+  refundRequest,
+  refundResponse,
+  releaseRequest,
+  releaseResponse,
+} from "./settle.ts";
+export { parseTimestamp } from "./timestamp.ts";
