@@ -172,7 +172,7 @@ export class PaymentHandle implements Payment {
       commit: { body, fallback },
     });
     const actual = { unit: Unit.usdMicrocents, amount: this.#charge.microcents };
-    const [settlement] = await Promise.all([this.#reservation.commit(actual, { metadata }), recorded]);
+    const [settlement] = await Promise.all([this.#reservation.commit(actual, undefined, { metadata }), recorded]);
     if (settlement.status === "committed" || settlement.status === "recorded") return settlement;
     const attempt = { record: claimed.record, claim: claimed.attempt.claim };
     throw commitError(settlement, { reservationId: this.reservationId, attempt, value }, cause);

@@ -1,1 +1,6 @@
-export {};
+export {
+  type PostgresQueries,
+  type PostgresRecordStoreOptions,
+  postgresRecordStore,
+  preparePostgres,
+} from "./postgres-record-store.ts";

@@ -1,1 +1,1 @@
-export {};
+export { type RedisCommands, type RedisRecordStoreOptions, redisRecordStore } from "./redis-record-store.ts";

@@ -3,4 +3,5 @@ export { type FileRecordStoreOptions, fileRecordStore } from "./file-record-stor
 export { type LogRecordStoreOptions, logRecordStore } from "./log-record-store.ts";
 export type { OnQuarantine, QuarantinedRecord } from "./quarantine.ts";
 export { RecordDirectory } from "./record-directory.ts";
+export { type SqliteRecordStoreOptions, sqliteRecordStore } from "./sqlite-record-store.ts";
 export { Turns } from "./turns.ts";
