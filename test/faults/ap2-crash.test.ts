@@ -7,8 +7,10 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { CyclesAuthority, CyclesClient } from "@imprest/cycles";
 import { sqliteRecordStore } from "@imprest/core/node";
-import { type ChargeLookup, type ChargeQuery, recover } from "@imprest/ap2";
+import { type ChargeLookup, type ChargeQuery, paymentAuthority, recover } from "@imprest/ap2";
+import type { RecordStore } from "@imprest/core";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { pay } from "./ap2-pay.ts";
 import { FakeCycles, serveCycles } from "../../packages/ap2/test/support/fake-cycles.ts";
 
 // Issue 7, done when: SIGKILL before and after each phase transition × {PSP charged, declined, unknown} × restart:
@@ -62,7 +64,7 @@ function start(program: string, args: readonly string[]): ChildProcess {
   });
 }
 
-async function work({ id, mode, killAt, killAfterMs, tracksCharge }: Run): Promise<string> {
+async function crash({ id, mode, killAt, killAfterMs, tracksCharge }: Run): Promise<void> {
   const input = {
     cyclesUrl,
     pspUrl,
@@ -73,13 +75,10 @@ async function work({ id, mode, killAt, killAfterMs, tracksCharge }: Run): Promi
     tracksCharge,
   };
   const worker = start("ap2-worker.ts", [JSON.stringify(input)]);
-  let last = "";
-  worker.on("message", (message) => {
-    last = String(message);
-    if (message === "started" && killAfterMs !== undefined) setTimeout(() => worker.kill("SIGKILL"), killAfterMs);
+  worker.on("message", () => {
+    if (killAfterMs !== undefined) setTimeout(() => worker.kill("SIGKILL"), killAfterMs);
   });
   await once(worker, "exit");
-  return last;
 }
 
 interface Known {
@@ -98,11 +97,14 @@ async function lookupCharge({ transactionId }: ChargeQuery): Promise<ChargeLooku
   return { status: declined ? "declined" : "none" };
 }
 
-/** What a restart does: recovers until nothing is open. */
-async function restart(id: string): Promise<void> {
+function open(id: string): { readonly authority: CyclesAuthority; readonly records: RecordStore } {
   const client = new CyclesClient({ baseUrl: cyclesUrl, apiKey: "fault-test-key", subject: { tenant: "acme" } });
   const records = sqliteRecordStore(join(directory, `${id}.sqlite`));
-  const authority = new CyclesAuthority(client, { records });
+  return { authority: new CyclesAuthority(client, { records }), records };
+}
+
+/** What a restart does: recovers until nothing is open. */
+async function restart(authority: CyclesAuthority): Promise<void> {
   for (let attempt = 0; attempt < 20; attempt += 1) {
     const { unresolved, malformed } = await recover(authority, {
       lookupCharge,
@@ -113,12 +115,8 @@ async function restart(id: string): Promise<void> {
     if (unresolved === 0) break;
     await pause(30);
   }
-  expect(await recover(authority, { lookupCharge, abandonedAfterMs: 0 })).toMatchObject({
-    settled: 0,
-    released: 0,
-    unresolved: 0,
-  });
-  await records.close?.();
+  const again = await recover(authority, { lookupCharge, abandonedAfterMs: 0 });
+  expect(again).toMatchObject({ settled: 0, released: 0, unresolved: 0 });
 }
 
 /** What the authority has booked for one transaction. */
@@ -134,19 +132,21 @@ function transactionOf(subject: unknown): string | undefined {
 }
 
 async function check(run: Run): Promise<void> {
-  await work(run);
+  await crash(run);
   await pause(60);
-  await restart(run.id);
+  const { authority, records } = open(run.id);
+  await restart(authority);
   const first = await knownTo(run.id);
   expect(first.charges.length, "charges after the crash").toBeLessThanOrEqual(1);
   expect(bookedFor(run.id), "ledger after recovery").toBe(first.charges.length * microcents);
   // The same job again: it pays if, and only if, nothing was paid before.
-  const outcome = await work({ ...run, mode: "charged", killAt: "never", killAfterMs: 60_000 });
-  await restart(run.id);
-  const second = await knownTo(run.id);
-  expect(second.charges.length, `charges after the retry (${outcome})`).toBe(1);
+  const job = { pspUrl, transactionId: run.id, mode: "charged", tracksCharge: run.tracksCharge };
+  const outcome = await pay(authority, job);
+  await paymentAuthority(authority).idle();
   expect(outcome).toBe(first.charges.length === 1 ? "AP2AlreadyConsumed" : "committed");
+  expect((await knownTo(run.id)).charges.length, "charges after the retry").toBe(1);
   expect(bookedFor(run.id), "ledger after the retry").toBe(microcents);
+  await records.close?.();
 }
 
 async function checkAll(runs: readonly Run[]): Promise<void> {

@@ -3,16 +3,12 @@
 import { type RecordStore, type RecordValue, type Transport, defaultTransport } from "@imprest/core";
 import { sqliteRecordStore } from "@imprest/core/node";
 import { CyclesAuthority, CyclesClient } from "@imprest/cycles";
-import { classifyHttpError, withReservation } from "@imprest/ap2";
+import { type Job, pay } from "./ap2-pay.ts";
 
-const input = JSON.parse(process.argv[2] ?? "{}") as {
+const input = JSON.parse(process.argv[2] ?? "{}") as Job & {
   readonly cyclesUrl: string;
-  readonly pspUrl: string;
   readonly file: string;
-  readonly transactionId: string;
-  readonly mode: string;
   readonly killAt: string;
-  readonly tracksCharge: boolean;
 };
 
 function point(name: string): void {
@@ -52,34 +48,7 @@ const client = new CyclesClient({
   transport,
 });
 const authority = new CyclesAuthority(client, { records: killable(sqliteRecordStore(input.file)) });
-const mandate = {
-  transactionId: input.transactionId,
-  amountValue: "1.00",
-  currency: "USD",
-  payeeWebsite: "merchant.example",
-};
 process.send?.("started");
-try {
-  const result = await withReservation(
-    authority,
-    { mandate, runId: "run", tenant: "acme" },
-    async (payment) => {
-      if (input.tracksCharge) await payment.charging();
-      const query = new URLSearchParams({
-        transaction: input.transactionId,
-        mode: input.mode,
-        amount: String(payment.microcents),
-      });
-      const response = await around("psp", () => fetch(`${input.pspUrl}/charges?${query}`, { method: "POST" }));
-      if (!response.ok) throw Object.assign(new Error("declined"), { status: response.status });
-      const { reference } = (await response.json()) as { readonly reference: string };
-      if (input.tracksCharge) await payment.charged({ reference });
-    },
-    { classify: classifyHttpError, tracksCharge: input.tracksCharge },
-  );
-  process.send?.(result.settlement.status);
-} catch (error) {
-  process.send?.(error instanceof Error ? error.name : "unknown");
-}
+await pay(authority, input, (charge) => around("psp", charge));
 // The phase that nobody waits for is recorded before this process ends by itself.
 setTimeout(() => process.exit(), 100);
