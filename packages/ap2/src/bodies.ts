@@ -58,6 +58,7 @@ export interface ReserveBody {
 }
 
 export const chargeKind = "payment.charge";
+export const refundKind = "payment.refund";
 const actionName = "ap2.payment_mandate.present";
 const protocolName = "ap2";
 

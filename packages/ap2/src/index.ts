@@ -11,6 +11,7 @@ export {
   buildReserveBody,
 } from "./bodies.ts";
 export { type ConstraintProblem, checkConstraints } from "./constraints.ts";
+export { denialReceipt } from "./denial-receipt.ts";
 export { minorUnitExponent } from "./currency.ts";
 export {
   AP2AlreadyConsumed,
@@ -31,7 +32,7 @@ export { type AP2Document, type AP2Documents, type FromAP2Options, mandateFromAP
 export { type Phase, idempotencyKey } from "./idempotency-key.ts";
 export type { AP2Mandate, MandateLimits } from "./mandate.ts";
 export { type AmountOptions, toMicrocents } from "./microcents.ts";
-export type { Charge, Payment, PaymentOptions, PaymentResult, PaymentTerms } from "./options.ts";
+export type { Charge, Payment, PaymentOptions, PaymentResult, PaymentTerms, RefundTerms } from "./options.ts";
 export {
   type ChargeLookup,
   type ChargeQuery,
@@ -46,4 +47,11 @@ export type { Quote, QuoteSource } from "./quote.ts";
 export { type PaymentReceipt, type ReceiptEvidence, type ReceiptInput, buildReceipt } from "./receipt.ts";
 export { type PaymentRecovery, type RecoverOptions, reconcile, recover } from "./recover.ts";
 export type { Resolution, ResolveOptions } from "./resolve-attempt.ts";
-export { type GuardOptions, type OpenPayment, guard, openPayment, withReservation } from "./with-reservation.ts";
+export {
+  type GuardOptions,
+  type OpenPayment,
+  guard,
+  guardRefund,
+  openPayment,
+  withReservation,
+} from "./with-reservation.ts";

@@ -18,14 +18,21 @@ import {
 } from "@imprest/core/models/cycles";
 import { CyclesError, type CyclesSource, metadataOf } from "@imprest/cycles";
 import { type PaymentAuthority, type PaymentExtension, claimName, paymentAuthority } from "./authority.ts";
-import { type ReserveBody, buildReserveBody } from "./bodies.ts";
-import { AP2AlreadyConsumed, AP2DryRunResult, AP2GuardDenied, AP2MandateError, AP2ReserveUncertain } from "./errors.ts";
-import { keyIn, scopeOf } from "./idempotency-key.ts";
+import { type ReserveBody, buildReserveBody, chargeKind, refundKind } from "./bodies.ts";
+import {
+  AP2AlreadyConsumed,
+  AP2DryRunResult,
+  AP2GuardDenied,
+  AP2GuardError,
+  AP2MandateError,
+  AP2ReserveUncertain,
+} from "./errors.ts";
+import { hashOf, keyIn, scopeOf } from "./idempotency-key.ts";
 import { suffixOf } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
 import { type AP2Mandate, checkMandate } from "./mandate.ts";
 import { checkMicrocents, toScaled } from "./microcents.ts";
-import type { PaymentOptions, PaymentTerms } from "./options.ts";
+import type { PaymentOptions, PaymentTerms, RefundTerms } from "./options.ts";
 import { PaymentHandle } from "./payment-handle.ts";
 import { type Priced, price, quoteMetadata } from "./quote.ts";
 import { boundedText } from "./text.ts";
@@ -41,18 +48,66 @@ export async function openHandle(
 ): Promise<PaymentHandle> {
   const authority = paymentAuthority(source, options.records);
   const mandate = checkTerms(terms, authority.ledger.clock.now());
-  const priced = await price(
-    mandate,
-    terms.leg?.amountValue ?? mandate.amountValue,
-    terms.quote,
-    authority.ledger.clock.now(),
-    terms,
-  );
-  const draft = new Draft(mandate, terms, priced);
+  const { amountValue } = terms.leg ?? mandate;
+  const priced = await price(mandate, amountValue, terms.quote, authority.ledger.clock.now(), terms);
+  const draft = new Draft(mandate, terms, priced, {
+    scope: scopeOf(mandate),
+    amount: toScaled(amountValue, terms),
+    total: toScaled(mandate.amountValue, terms),
+    leg: terms.leg?.number,
+    isRefund: false,
+  });
   if (terms.dryRun) throw await dryRun(authority, draft, options);
   if (options.searchAuthority) await assertUnknownTo(authority, mandate, options);
   const claimed = await claim(authority, draft, options);
   return reserve(authority, claimed, draft, options);
+}
+
+/** A refund: a leg of its own scope, whose total is what was captured. */
+export async function openRefund(
+  source: CyclesSource,
+  { refund, ...terms }: RefundTerms,
+  options: PaymentOptions,
+): Promise<PaymentHandle> {
+  const authority = paymentAuthority(source, options.records);
+  const amount = checkMicrocents(refund.amount, "refund.amount");
+  const charge = { ...terms, actionKind: refundKind, leg: { number: refund.number, amountValue: "0" } };
+  const mandate = checkTerms(charge, authority.ledger.clock.now());
+  const captured = await capturedUnder(authority, mandate);
+  const draft = new Draft(
+    mandate,
+    charge,
+    { microcents: amount },
+    {
+      // Under a mandate of several payments, each is refunded by itself.
+      scope: `ap2:refund:${hashOf(`${scopeOf(mandate)}:${mandate.transactionId}`)}`,
+      amount,
+      total: captured,
+      leg: refund.number,
+      isRefund: true,
+    },
+  );
+  if (charge.dryRun) throw await dryRun(authority, draft, options);
+  return reserve(authority, await claim(authority, draft, options), draft, options);
+}
+
+/** What the PSP charged for one transaction, in microcents. @throws AP2GuardError when it charged nothing. */
+async function capturedUnder(authority: PaymentAuthority, mandate: AP2Mandate): Promise<bigint> {
+  const found = await authority.ledger.find(scopeOf(mandate), mandate.linkedHashes ?? []);
+  const paid = found?.record.attempts.filter(({ transactionId }) => transactionId === mandate.transactionId) ?? [];
+  const captured = paid.reduce((sum, { charged }) => sum + BigInt(charged?.amount ?? 0), 0n);
+  if (captured > 0n) return captured;
+  throw new AP2GuardError("ERR_AP2_LEDGER", "Nothing was captured under this mandate, so there is nothing to refund.");
+}
+
+/** Which use of which scope a payment is. */
+interface Purpose {
+  readonly scope: string;
+  /** What counts against `total`. */
+  readonly amount: bigint;
+  readonly total: bigint;
+  readonly leg: number | undefined;
+  readonly isRefund: boolean;
 }
 
 /** A payment before it is claimed: checked, priced, and able to write its reserve. */
@@ -60,9 +115,10 @@ class Draft {
   readonly mandate: AP2Mandate;
   readonly terms: PaymentTerms;
   readonly priced: Priced;
+  readonly purpose: Purpose;
   readonly estimate: bigint;
 
-  constructor(mandate: AP2Mandate, terms: PaymentTerms, priced: Priced) {
+  constructor(mandate: AP2Mandate, terms: PaymentTerms, priced: Priced, purpose: Purpose) {
     const { headroomBasisPoints = 0 } = terms;
     if (!Number.isSafeInteger(headroomBasisPoints) || headroomBasisPoints < 0) {
       throw invalid("headroomBasisPoints", "must be a whole number, zero or more");
@@ -70,10 +126,12 @@ class Draft {
     this.mandate = mandate;
     this.terms = terms;
     this.priced = priced;
+    this.purpose = purpose;
     const headroom = (priced.microcents * BigInt(headroomBasisPoints)) / 10_000n;
-    this.estimate = checkMicrocents(priced.microcents + headroom, "The estimate");
+    // A refund spends nothing: it needs the authority's leave, and no budget, which may be used up by then.
+    this.estimate = purpose.isRefund ? 0n : checkMicrocents(priced.microcents + headroom, "The estimate");
     // Whatever is wrong with the terms is said before the mandate is claimed.
-    this.body(keyIn(scopeOf(mandate), "reserve"), undefined);
+    this.body(keyIn(purpose.scope, "reserve"), undefined);
   }
 
   /** The reserve under a key; `claim` is absent in a dry run. @throws ValidationError for what the server would refuse. */
@@ -110,22 +168,18 @@ function checkTerms(terms: PaymentTerms, nowMs: number): AP2Mandate {
 }
 
 function claim(authority: PaymentAuthority, draft: Draft, { tracksCharge }: PaymentOptions): Promise<ClaimedAttempt> {
-  const { mandate, terms, priced } = draft;
-  const { amountValue } = terms.leg ?? mandate;
+  const { mandate, priced, purpose } = draft;
+  const { scope, amount, total, leg, isRefund } = purpose;
+  const { transactionId, limits, linkedHashes = [] } = mandate;
   return authority.ledger.claim({
-    scope: scopeOf(mandate),
-    links: mandate.linkedHashes ?? [],
-    wish: {
-      transactionId: mandate.transactionId,
-      amount: toScaled(amountValue, terms),
-      total: toScaled(mandate.amountValue, terms),
-      leg: terms.leg?.number,
-      limits: mandate.limits,
-    },
+    scope,
+    links: isRefund ? [] : linkedHashes,
+    wish: { transactionId, amount, total, leg, limits: isRefund ? undefined : limits },
     microcents: priced.microcents,
+    isRefund,
     phase: tracksCharge ? "reserving" : "charging",
-    reserveBody: (scope, attempt) =>
-      stringifyJson(draft.body(keyIn(scope, "reserve", suffixOf(attempt)), attempt.claim)),
+    reserveBody: (agreed, attempt) =>
+      stringifyJson(draft.body(keyIn(agreed, "reserve", suffixOf(attempt)), attempt.claim)),
   });
 }
 
@@ -146,7 +200,7 @@ async function reserve(
   };
   const request = {
     estimate: { unit: Unit.usdMicrocents, amount: estimate },
-    action: { kind: terms.actionKind ?? "payment.charge" },
+    action: { kind: terms.actionKind ?? chargeKind },
     extensions: { ap2: { ...extension } },
   };
   let handle: PaymentHandle | undefined;
@@ -198,7 +252,7 @@ async function refused(
   }
   await claimed.withdraw();
   if (AP2GuardDenied.isInstance(error)) {
-    const { idempotencyKey } = { idempotencyKey: claimed.key("reserve") };
+    const idempotencyKey = claimed.key("reserve");
     const estimate = { unit: Unit.usdMicrocents, amount: draft.estimate };
     const { reasonCode } = error;
     const { observer } = settlementQueue(authority);
@@ -209,7 +263,7 @@ async function refused(
 
 /** Asks what a reserve would be answered, under a key of its own, so that the real one stays free. */
 async function dryRun(authority: PaymentAuthority, draft: Draft, options: PaymentOptions): Promise<unknown> {
-  const idempotencyKey = keyIn(scopeOf(draft.mandate), "probe", randomHex(16));
+  const idempotencyKey = keyIn(draft.purpose.scope, "probe", randomHex(16));
   const write = {
     path: "/v1/reservations",
     body: stringifyJson(draft.body(idempotencyKey, undefined)),

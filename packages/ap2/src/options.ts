@@ -21,6 +21,14 @@ export interface PaymentTerms extends ReserveBodyInput {
   readonly leg?: { readonly number: number; readonly amountValue: string } | undefined;
 }
 
+/** What is given back of a payment, on whose behalf. */
+export interface RefundTerms extends Omit<PaymentTerms, "leg" | "quote" | "headroomBasisPoints" | "actionKind"> {
+  /** The mandate that was paid. */
+  readonly mandate: PaymentTerms["mandate"];
+  /** `number` tells the refunds of one payment apart, from 1; each is made once. `amount` is in microcents. */
+  readonly refund: { readonly number: number; readonly amount: bigint };
+}
+
 /** How one payment is run. */
 export interface PaymentOptions extends CallOptions {
   /** Where claims and phases are kept; see `paymentAuthority`. */

@@ -4,7 +4,7 @@ import { NotFoundError, ReservationExpiredError } from "@imprest/cycles";
 import { type PaymentAuthority, claimName } from "./authority.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
 import type { ChargeLookup, LookupCharge } from "./psp-outcome.ts";
-import { baseOf, commitSettling, releaseSettling } from "./settlement-bodies.ts";
+import { baseOf, bookingOf, commitSettling, releaseSettling } from "./settlement-bodies.ts";
 
 /** How an attempt is brought to its end. */
 export interface ResolveOptions extends Pick<CallOptions, "signal"> {
@@ -137,7 +137,8 @@ async function commit(authority: PaymentAuthority, claimed: ClaimedAttempt, stan
   const base = baseOf(authority.target, scope, attempt, reservationId, authority.ledger.clock.now());
   const microcents = BigInt(attempt.charged?.amount ?? attempt.microcents);
   const reference = attempt.charged?.reference;
-  const written = commitSettling(base, microcents, reference === undefined ? undefined : { psp_ref: reference });
+  const { booked, metadata } = bookingOf(attempt, microcents, reference === undefined ? {} : { psp_ref: reference });
+  const written = commitSettling(base, booked, metadata);
   const frozen = attempt.commit === undefined ? written : { ...written, ...attempt.commit };
   const isOpen = status === "open";
   const settling: Settling = isOpen ? frozen : { ...frozen, mode: "event", body: frozen.fallback };

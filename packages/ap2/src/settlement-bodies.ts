@@ -46,6 +46,16 @@ export function commitSettling(
   };
 }
 
+/** What the authority books for a movement of `microcents`, and what goes with it. */
+export function bookingOf(
+  { isRefund }: { readonly isRefund?: boolean | undefined },
+  microcents: bigint,
+  metadata: Readonly<Record<string, unknown>>,
+): { readonly booked: bigint; readonly metadata: Readonly<Record<string, unknown>> } {
+  if (!isRefund) return { booked: microcents, metadata };
+  return { booked: 0n, metadata: { refund_microcents: microcents.toString(), ...metadata } };
+}
+
 /** A release whose key names why, so that two different ends of one reservation are two requests. */
 export function releaseSettling(base: SettlementBase, reason: string): Settling {
   const key = keyIn(base.scope, "release", [base.suffix, reasonSuffix(reason)].filter(Boolean).join("."));

@@ -1,7 +1,8 @@
 import type { CyclesSource } from "@imprest/cycles";
 import type { AP2Mandate } from "./mandate.ts";
-import { openHandle } from "./open-payment.ts";
-import type { Payment, PaymentOptions, PaymentResult, PaymentTerms } from "./options.ts";
+import { openHandle, openRefund } from "./open-payment.ts";
+import type { Payment, PaymentOptions, PaymentResult, PaymentTerms, RefundTerms } from "./options.ts";
+import type { PaymentHandle } from "./payment-handle.ts";
 
 /**
  * Runs one payment at most once per mandate: claims it, reserves, runs `body`, and settles by what became of it.
@@ -18,14 +19,7 @@ export async function withReservation<Value>(
   body: (payment: Payment) => Value | PromiseLike<Value>,
   options: PaymentOptions = {},
 ): Promise<PaymentResult<Value>> {
-  const payment = await openHandle(source, terms, options);
-  let value: Value;
-  try {
-    value = await body(payment);
-  } catch (error) {
-    throw await payment.fail(error);
-  }
-  return payment.finish(value);
+  return run(await openHandle(source, terms, options), body);
 }
 
 /** An open payment that is ended by hand. */
@@ -60,4 +54,32 @@ export function guard<Arguments extends readonly unknown[], Value>(
 ): (mandate: AP2Mandate, ...args: Arguments) => Promise<PaymentResult<Value>> {
   return (mandate, ...args) =>
     withReservation(source, { ...options, mandate }, (payment) => body(payment, ...args), options);
+}
+
+/**
+ * Runs one refund at most once, and never more in all than was captured under the mandate. The authority gives its leave
+ * and books nothing, since a refund spends nothing: the amount stands in the commit's metadata, the ledger and the receipt
+ * (`runtime_authority.ap2.payment.refund.v1`). Giving the budget back is for an operator.
+ * @throws as `withReservation`; AP2GuardError when nothing was captured.
+ */
+export async function guardRefund<Value>(
+  source: CyclesSource,
+  terms: RefundTerms,
+  body: (payment: Payment) => Value | PromiseLike<Value>,
+  options: PaymentOptions = {},
+): Promise<PaymentResult<Value>> {
+  return run(await openRefund(source, terms, options), body);
+}
+
+async function run<Value>(
+  payment: PaymentHandle,
+  body: (payment: Payment) => Value | PromiseLike<Value>,
+): Promise<PaymentResult<Value>> {
+  let value: Value;
+  try {
+    value = await body(payment);
+  } catch (error) {
+    throw await payment.fail(error);
+  }
+  return payment.finish(value);
 }

@@ -5,10 +5,10 @@ import { type Attempt, type AttemptPhase, counts } from "./attempt.ts";
 /** What a new attempt wants. */
 export interface Wish {
   readonly transactionId: string;
-  /** Hundred-millionths of the mandate's currency. */
+  /** Hundred-millionths of one currency. */
   readonly amount: bigint;
   readonly leg?: number | undefined;
-  /** What all legs together may come to: the mandate's amount, in the same unit. */
+  /** What all legs together may come to, in the same unit. */
   readonly total: bigint;
   readonly limits?: MandateLimits | undefined;
   /** Epoch milliseconds. */
@@ -60,7 +60,9 @@ function inWords(phase: AttemptPhase): string {
 
 function legsLeft(same: readonly Attempt[], { amount, total }: Wish): string | undefined {
   const taken = sumOf(same);
-  return taken + amount > total ? "The legs together would exceed the mandate's amount." : undefined;
+  return taken + amount > total
+    ? "Together they would exceed the whole: the mandate's amount, or what was captured."
+    : undefined;
 }
 
 function withinLimits(attempts: readonly Attempt[], wish: Wish, limits: MandateLimits): string | undefined {

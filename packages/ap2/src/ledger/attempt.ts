@@ -22,6 +22,8 @@ export interface Attempt {
   readonly amount: string;
   /** The same in microcents, without headroom. */
   readonly microcents: string;
+  /** Money comes back: the authority is told of it, and books nothing. */
+  readonly isRefund?: boolean | undefined;
   /** The reserve's exact bytes. */
   readonly reserveBody: string;
   /** Epoch milliseconds. */

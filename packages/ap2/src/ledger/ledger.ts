@@ -18,6 +18,7 @@ export interface ClaimRequest {
   readonly wish: Omit<Wish, "nowMs">;
   /** The payment in microcents. */
   readonly microcents: bigint;
+  readonly isRefund?: boolean | undefined;
   /** The first phase to record: `charging` when the body may reach the PSP at any moment. */
   readonly phase: "reserving" | "charging";
   /** The reserve's bytes for a place and a claim. */
@@ -130,7 +131,7 @@ export class PaymentLedger {
   }
 
   #attempt(request: ClaimRequest, scope: string, place: Pick<Attempt, "occurrence" | "epoch" | "leg">): Attempt {
-    const { wish, microcents, phase } = request;
+    const { wish, microcents, phase, isRefund } = request;
     const claim = randomHex(16, this.#random);
     const nowMs = this.clock.now();
     return {
@@ -140,6 +141,7 @@ export class PaymentLedger {
       ...place,
       amount: wish.amount.toString(),
       microcents: microcents.toString(),
+      ...(isRefund && { isRefund }),
       reserveBody: request.reserveBody(scope, { claim, ...place }),
       startedAtMs: nowMs,
       touchedAtMs: nowMs,
