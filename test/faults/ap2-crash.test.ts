@@ -44,7 +44,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "imprest-ap2-"));
   const served = await serveCycles(cycles);
   cyclesUrl = served.url;
-  closeCycles = served.close;
+  closeCycles = () => served.close();
   psp = start("ap2-psp.ts", []);
   const [port] = (await once(psp, "message")) as [number];
   pspUrl = `http://127.0.0.1:${port}`;

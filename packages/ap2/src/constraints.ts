@@ -43,7 +43,7 @@ type Rule = (constraint: JsonObject, closed: PaymentMandate) => string | undefin
 
 const rules: Readonly<Record<string, Rule>> = {
   "payment.amount_range"({ currency, max, min = 0 }, { payment_amount: paid }) {
-    if (currency !== paid.currency) return `is for ${String(currency)}, but ${paid.currency} are paid`;
+    if (currency !== paid.currency) return `is for another currency than ${paid.currency}`;
     if (!isMinor(max) || !isMinor(min)) return "has a bound that is no whole number of minor units";
     return paid.amount <= max && paid.amount >= min
       ? undefined
@@ -65,7 +65,7 @@ const rules: Readonly<Record<string, Rule>> = {
     return most === undefined || isMinor(most) ? undefined : "has a max_occurrences that is no whole number";
   },
   "payment.budget"({ max, currency }, { payment_amount: paid }) {
-    if (currency !== paid.currency) return `is for ${String(currency)}, but ${paid.currency} are paid`;
+    if (currency !== paid.currency) return `is for another currency than ${paid.currency}`;
     return typeof max === "number" && isDecimal(String(max)) ? undefined : "has a maximum that is no exact decimal";
   },
 };

@@ -1,4 +1,4 @@
-import { type WireSchema, ValidationError, parseWire } from "@imprest/core";
+import { ValidationError, parseWire } from "@imprest/core";
 import {
   type CheckoutMandate,
   type OpenPaymentMandate,
@@ -62,7 +62,7 @@ function documentsOf(input: AP2Document | AP2Documents): AP2Documents {
     const { paymentMandate, payment_mandate: snake } = input as Partial<AP2Documents> & {
       readonly payment_mandate?: AP2Document;
     };
-    if (paymentMandate !== undefined) return input as AP2Documents;
+    if (paymentMandate !== undefined) return { ...input, paymentMandate };
     if (snake !== undefined) return inCamelCase(input) as unknown as AP2Documents;
   }
   return { paymentMandate: input as AP2Document };
@@ -123,7 +123,7 @@ function readPayment({ paymentMandate, openPaymentMandate }: AP2Documents): Read
     return { ...readPaymentObject(paymentMandate), isDelegated: false, expiries: [] };
   const hops = hopsOf(paymentMandate, openPaymentMandate);
   const { leaf, root } = endsOf(hops);
-  const closed = parseWire(paymentMandateSchema as WireSchema<PaymentMandate>, leaf.mandate, "closed payment mandate");
+  const closed = parseWire(paymentMandateSchema, leaf.mandate, "closed payment mandate");
   const open = root && parseWire(openPaymentMandateSchema, root.mandate, "open payment mandate");
   return {
     core: coreOf(closed),
@@ -137,7 +137,7 @@ function readPayment({ paymentMandate, openPaymentMandate }: AP2Documents): Read
 }
 
 function readPaymentObject(document: object): Pick<ReadPayment, "core" | "closed"> {
-  const object = inSnakeCase(document) as Record<string, unknown>;
+  const object = inSnakeCase(document);
   if ("payment_mandate_contents" in object) return { core: coreOfV01(object) };
   const amount = object["payment_amount"];
   const isMinor = typeof amount === "object" && amount !== null && "amount" in amount;
@@ -284,8 +284,11 @@ function hostOf(website: string | undefined): string | undefined {
   }
 }
 
-function inSnakeCase(value: unknown): unknown {
-  return renamed(value, (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
+function inSnakeCase(value: object): Record<string, unknown> {
+  return renamed(value, (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)) as Record<
+    string,
+    unknown
+  >;
 }
 
 function inCamelCase(value: object): object {

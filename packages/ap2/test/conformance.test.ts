@@ -44,7 +44,7 @@ function mandateOf(wire: WireMandate): AP2Mandate {
 }
 
 describe.skipIf(isMissing)("ap2 6.1: byte-identical with the Python guard v0.3", () => {
-  const amounts = isMissing ? [] : conformance<AmountCase[]>("amounts.json");
+  const amounts = isMissing ? [] : (conformance("amounts.json") as AmountCase[]);
   it.each(amounts)("amount $amount_value $currency", ({ amount_value: value, currency, micros, err }) => {
     const convert = (): bigint => toMicrocents(value, currency, { compat: "python" });
     if (err) expect(convert).toThrow(errors[err]);
@@ -62,7 +62,7 @@ describe.skipIf(isMissing)("ap2 6.1: byte-identical with the Python guard v0.3",
 
   const keys = isMissing
     ? { keys: [], suffixes: [] }
-    : conformance<{
+    : (conformance("idempotency-keys.json") as {
         keys: {
           case: string;
           mandate: WireMandate;
@@ -72,7 +72,7 @@ describe.skipIf(isMissing)("ap2 6.1: byte-identical with the Python guard v0.3",
           release_RuntimeError: string;
         }[];
         suffixes: { suffix: string | null; key_tx: string; key_om: string }[];
-      }>("idempotency-keys.json");
+      });
   it.each(keys.keys)("key of $case", ({ mandate: wire, ...expected }) => {
     const mandate = mandateOf(wire);
     expect(idempotencyKey(mandate, "reserve")).toBe(expected.reserve);
@@ -91,7 +91,7 @@ describe.skipIf(isMissing)("ap2 6.1: byte-identical with the Python guard v0.3",
     );
   });
 
-  const bodies = isMissing ? {} : conformance<Record<string, object>>("request-bodies.json");
+  const bodies = isMissing ? {} : (conformance("request-bodies.json") as Record<string, object>);
   const tx = {
     transactionId: "ap2-tx-9f3c",
     amountValue: "199.00",

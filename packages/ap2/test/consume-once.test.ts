@@ -14,6 +14,11 @@ import { clientOf, createHarness, makeMandate, makeTerms } from "./support/harne
 
 const dayMs = 86_400_000;
 
+/** An answer of a server that does not tell what remains of the lease. */
+function withoutRemaining({ remaining_ttl_ms: _remaining, ...rest }: Record<string, unknown>): Record<string, unknown> {
+  return rest;
+}
+
 describe("one worker, one payment", () => {
   it("ap2 4 D1, test_two_guards_same_transaction: an identical retry after success never runs the body", async () => {
     const { cycles, authority } = createHarness();
@@ -110,13 +115,12 @@ describe("one worker, one payment", () => {
 
   it("ap2 6.7: a server that does not tell what remains is asked for the reservation's status", async () => {
     const { cycles, authority } = createHarness();
-    cycles.fault = (operation) =>
-      operation === "reserve" ? { answer: ({ remaining_ttl_ms: _, ...rest }) => rest } : undefined;
+    cycles.fault = (operation) => (operation === "reserve" ? { answer: withoutRemaining } : undefined);
     await expect(withReservation(authority, makeTerms(), () => 1)).resolves.toMatchObject({ committed: true });
     expect(cycles.requests("get")).toHaveLength(1);
     cycles.fault = (operation) => {
       if (operation === "reserve")
-        return { answer: ({ remaining_ttl_ms: _, ...rest }) => ({ ...rest, reservation_id: "rsv_1" }) };
+        return { answer: (real) => ({ ...withoutRemaining(real), reservation_id: "rsv_1" }) };
       return undefined;
     };
     const second = makeTerms({ mandate: makeMandate({ transactionId: "second" }) });
@@ -228,7 +232,7 @@ describe("open mandates", () => {
   });
 
   it.skipIf(isMissing)("ap2 4 D12: the real token is used once, by its own identity", async () => {
-    const { tokens } = conformance<{ readonly tokens: { readonly payment_chain: string } }>("ap2-signed-tokens.json");
+    const { tokens } = conformance("ap2-signed-tokens.json") as { readonly tokens: { readonly payment_chain: string } };
     const { cycles, authority } = createHarness();
     const mandate = mandateFromAP2(tokens.payment_chain, { mode: "hnp" });
     await withReservation(authority, makeTerms({ mandate, mode: "hnp" }), () => {});

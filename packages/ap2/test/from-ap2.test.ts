@@ -16,7 +16,7 @@ interface Tokens {
   };
 }
 
-const { tokens, derived } = isMissing ? ({} as Tokens) : conformance<Tokens>("ap2-signed-tokens.json");
+const { tokens, derived } = isMissing ? ({} as Tokens) : (conformance("ap2-signed-tokens.json") as Tokens);
 const closed = {
   vct: "mandate.payment.1",
   transaction_id: "tx",

@@ -46,8 +46,8 @@ describe("test_guard_clean_commit.py", () => {
   it("what goes out is the compatible body plus the claim", async () => {
     const { cycles, authority } = createHarness();
     await withReservation(authority, makeTerms({ metadata: { trace_id: "t" } }), () => {});
-    const { metadata } = cycles.requests("reserve")[0]?.body as { readonly metadata: Record<string, unknown> };
-    expect(Object.keys(metadata)).toEqual(["trace_id", "ap2_claim"]);
+    const metadata = cycles.requests("reserve")[0]?.body["metadata"];
+    expect(Object.keys(metadata as object)).toEqual(["trace_id", "ap2_claim"]);
     expect(cycles.requests("reserve")[0]?.text).toMatch(
       /^\{"idempotency_key":"ap2:tx:\w+:reserve","subject":\{"tenant":"acme","agent":"checkout-bot","dimensions":\{"run_id":"run_abc123","ap2_transaction_id":"ap2-tx-001","payee_website":"merchant.example","payment_currency":"USD","payment_protocol":"ap2","checkout_hash":"ch_demo"\}\},"action":\{"kind":"payment.charge","name":"ap2.payment_mandate.present"\},"estimate":\{"unit":"USD_MICROCENTS","amount":19900000000\},"ttl_ms":60000,"overage_policy":"REJECT","metadata":/,
     );
@@ -141,7 +141,7 @@ describe("test_guard_denial.py", () => {
   it("missing_reservation_id_raises_guard_denied", async () => {
     const { cycles, authority } = createHarness();
     cycles.fault = (operation) =>
-      operation === "reserve" ? { answer: ({ reservation_id: _, ...rest }) => rest } : undefined;
+      operation === "reserve" ? { answer: ({ reservation_id: _id, ...rest }) => rest } : undefined;
     await expect(withReservation(authority, makeTerms(), () => {})).rejects.toThrow(AP2GuardDenied);
   });
   it("an unknown server code arrives verbatim (Python says UNKNOWN)", async () => {
@@ -533,7 +533,8 @@ describe("a store that fails", () => {
 it("issue, speed: two requests to the authority and one write to the store before anyone waits longer", async () => {
   const { cycles, authority, records } = createHarness();
   let waited = 0;
-  const { create, replace } = records;
+  const create = records.create.bind(records);
+  const replace = records.replace.bind(records);
   records.create = (key, value) => ((waited += 1), create(key, value));
   let commitWasSent = false;
   records.replace = async (key, value, version) => {

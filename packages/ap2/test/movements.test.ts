@@ -11,7 +11,7 @@ import {
   recover,
   withReservation,
 } from "@imprest/ap2";
-import Stripe from "stripe";
+import { Stripe } from "stripe";
 import { describe, expect, it } from "vitest";
 import { createHarness, makeMandate, makeTerms } from "./support/harness.ts";
 

@@ -2,7 +2,7 @@ import { type RecordStore, createManualClock } from "@imprest/core";
 import {
   AP2AlreadyConsumed,
   AP2GuardCommitFailed,
-  AP2GuardCommitUncertain,
+  type AP2GuardCommitUncertain,
   type ChargeLookup,
   paymentAuthority,
   reconcile,

@@ -6,9 +6,9 @@ import { hashText } from "../src/sd-jwt.ts";
 import { conformance, isMissing } from "./support/conformance.ts";
 import { createHarness, makeMandate, makeTerms } from "./support/harness.ts";
 
-const tokens = isMissing
-  ? {}
-  : conformance<{ readonly tokens: Readonly<Record<string, string>> }>("ap2-signed-tokens.json").tokens;
+const { tokens } = (isMissing ? { tokens: {} } : conformance("ap2-signed-tokens.json")) as {
+  readonly tokens: Readonly<Record<string, string>>;
+};
 const atThatTime = { nowMs: 1_777_342_400_000 };
 const token = (name: string): string => tokens[name] ?? "";
 

@@ -77,7 +77,8 @@ export function postgresRecordStore(database: PostgresQueries, options: Postgres
     async *scan(prefix) {
       const text = encodeRecordKey(prefix);
       let [row] = await rows(`SELECT ${columns} FROM ${table} WHERE key >= $1 ORDER BY key LIMIT 1`, text);
-      while (row?.key.startsWith(text)) {
+      for (;;) {
+        if (!row?.key.startsWith(text)) return;
         yield toRecord(row);
         [row] = await rows(`SELECT ${columns} FROM ${table} WHERE key > $1 ORDER BY key LIMIT 1`, row.key);
       }

@@ -77,5 +77,5 @@ export function redisRecordStore(client: RedisCommands, options: RedisRecordStor
 }
 
 function asTexts(value: unknown): readonly (string | undefined)[] {
-  return Array.isArray(value) ? value.map((item: unknown) => (item === null ? undefined : String(item))) : [];
+  return Array.isArray(value) ? value.map((item: unknown) => (typeof item === "string" ? item : undefined)) : [];
 }

@@ -6,6 +6,6 @@ const folder = new URL("../../../../../shared/conformance/ap2/", import.meta.url
 export const isMissing: boolean = !existsSync(folder) && process.env["CI"] === undefined;
 
 /** One file of the AP2 conformance data. */
-export function conformance<Data>(name: string): Data {
-  return JSON.parse(readFileSync(new URL(name, folder), "utf8")) as Data;
+export function conformance(name: string): unknown {
+  return JSON.parse(readFileSync(new URL(name, folder), "utf8"));
 }

@@ -64,7 +64,8 @@ export function sqliteRecordStore(file: string, options: SqliteRecordStoreOption
     async *scan(prefix) {
       const text = encodeRecordKey(prefix);
       let row = first.get(text) as unknown as Row | undefined;
-      while (row?.key.startsWith(text)) {
+      for (;;) {
+        if (!row?.key.startsWith(text)) return;
         yield toRecord(row);
         row = next.get(row.key) as unknown as Row | undefined;
       }

@@ -21,7 +21,7 @@ export interface MinorAmount {
 }
 
 export const minorUnitsSchema: WireSchema<number> = z.custom<number>(
-  (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+  (value) => Number.isSafeInteger(value) && value >= 0,
   "must be a whole number of minor units, zero or more",
 );
 
