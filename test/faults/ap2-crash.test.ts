@@ -16,7 +16,7 @@ import { FakeCycles, serveCycles } from "../../packages/ap2/test/support/fake-cy
 // Issue 7, done when: SIGKILL before and after each phase transition × {PSP charged, declined, unknown} × restart:
 // charges ≤ 1, ledger equals PSP, zero stranded budget after TTL. IMPREST_AP2_CRASH_RUNS=1000 for the long run.
 
-const randomRuns = Number(process.env["IMPREST_AP2_CRASH_RUNS"] ?? 40);
+const randomRuns = Number(process.env["IMPREST_AP2_CRASH_RUNS"] ?? 20);
 const lanes = 4;
 const microcents = 100_000_000;
 
