@@ -7,6 +7,7 @@ export default defineConfig(
     "src/models/cycles/index.ts",
     "src/models/cycles/shapes.ts",
     "src/models/arcp/index.ts",
+    "src/models/ap2/index.ts",
     // Names without schemas, so that a client that needs only them does not bundle zod.
     "src/models/arcp/names.ts",
     "src/models/asp/index.ts",
