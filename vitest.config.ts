@@ -11,7 +11,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: "unit",
-          include: ["packages/*/test/**/*.test.ts", "test/{architecture,conformance}/**/*.test.ts"],
+          include: ["packages/*/test/**/*.test.ts", "test/{architecture,conformance,docs}/**/*.test.ts"],
           testTimeout: 20_000,
         },
       },
@@ -19,6 +19,7 @@ export default defineConfig({
         ...shared,
         test: { name: "faults", include: ["test/faults/**/*.test.ts"], testTimeout: 180_000, fileParallelism: false },
       },
+      { ...shared, test: { name: "runtimes", include: ["test/runtimes/**/*.test.ts"], testTimeout: 60_000 } },
       { test: { name: "package", include: ["test/package/**/*.test.ts"], testTimeout: 120_000 } },
     ],
   },

@@ -1,5 +1,5 @@
 // Runs the checks in order, counts them and every test, and closes with `N passed, N failed`.
-// usage: node tools/test.mjs [all|faults] [--summary FILE]
+// usage: node tools/test.mjs [all|faults|runtimes] [--summary FILE]
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -20,6 +20,7 @@ const suites = {
     vitest("package"),
   ],
   faults: [vitest("faults")],
+  runtimes: [vitest("runtimes")],
 };
 if (!(suite in suites)) throw new Error(`unknown suite "${suite}"; one of ${Object.keys(suites).join(", ")}`);
 

@@ -12,6 +12,7 @@ export default defineConfig(
     // Apart, so that a client, which reads no events, does not bundle zod.
     "src/models/asp/audit-event.ts",
     "src/audit/index.ts",
+    "src/audit/verify-lines.ts",
     "src/node/index.ts",
     "src/http/transport/fetch.ts",
     "src/http/transport/undici.ts",

@@ -17,7 +17,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   embedded: ["core"],
   "store-redis": ["core"],
   "store-postgres": ["core"],
-  cli: packages,
+  cli: packages.filter((name) => name !== "cli"),
 };
 
 /** The rooms of core that a room may import values from; types may come from anywhere. */

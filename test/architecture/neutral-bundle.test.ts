@@ -13,9 +13,12 @@ function neutralEntries(): string[] {
       readonly exports: Readonly<Record<string, unknown>>;
     };
     if (name === "cli" || name.startsWith("store-")) return [];
-    return Object.keys(manifest.exports)
-      .filter((entry) => entry !== "./package.json" && !entry.split("/").includes("node"))
-      .map((entry) => `${manifest.name}${entry.slice(1)}`);
+    return (
+      Object.keys(manifest.exports)
+        // Data files (schemas, protos) are exported as plain strings.
+        .filter((entry) => typeof manifest.exports[entry] === "object" && !entry.split("/").includes("node"))
+        .map((entry) => `${manifest.name}${entry.slice(1)}`)
+    );
   });
 }
 

@@ -1,12 +1,12 @@
 import { usd, withReservation } from "@imprest/core";
 import { CyclesAuthority } from "@imprest/cycles";
 import { Agent, request as undiciRequest } from "undici";
-import { compare, row, startProcess } from "./measure.ts";
+import { compare, row, startServer } from "./measure.ts";
 
 /** Reserve + commit pairs per second through `withReservation`, as a share of bare `undici.request` in the same run. */
 export async function guardedPairs(): Promise<void> {
-  const server = await startProcess<{ readonly port: number }>("./stub-server.ts");
-  const baseUrl = `http://127.0.0.1:${server.ready.port}`;
+  const server = await startServer("./stub-server.ts");
+  const baseUrl = `http://127.0.0.1:${server.port}`;
   try {
     for (const [name, inFlight, count] of [
       ["sequential", 1, 2_000],

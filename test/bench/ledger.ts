@@ -1,31 +1,28 @@
-import { tokens } from "@imprest/core";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { tokens, withReservation } from "@imprest/core";
+import { createEmbeddedAuthority } from "@imprest/embedded";
 import { Ledger } from "../../packages/embedded/src/ledger/ledger.ts";
 
-/** What `benchLedger` measured. */
+/** What one run measured. */
 export interface LedgerFigures {
-  readonly pairs: number;
-  readonly pairsPerSecond: number;
-  /** Heap in use after the ledger's retention is full, and at the end; MiB. */
+  readonly calls: number;
+  readonly callsPerSecond: number;
+  /** Heap in use once as much is finished as the ledger remembers, and at the end; MiB. */
   readonly heapFullMib: number;
   readonly heapEndMib: number;
 }
 
-/**
- * Reserve+commit pairs against the in-memory ledger, three scopes deep. The heap is compared from when as many
- * reservations are finished as the ledger remembers (100,000), so that what is left over is a leak.
- */
-export function benchLedger(pairs = 1_000_000): LedgerFigures {
+const subject = { tenant: "acme", workspace: "prod", agent: "bot" };
+const scopes = [{ tenant: "acme" }, { tenant: "acme", workspace: "prod" }, subject];
+const action = { kind: "llm.completion", name: "gpt-5" };
+const plenty = tokens(10n ** 15n);
+
+/** Reserve+commit pairs straight against the in-memory ledger, three budgets deep. */
+export async function benchLedger(pairs = 1_000_000): Promise<LedgerFigures> {
   const ledger = new Ledger();
-  const subject = { tenant: "acme", workspace: "prod", agent: "bot" };
-  for (const scope of [{ tenant: "acme" }, { tenant: "acme", workspace: "prod" }, subject]) {
-    ledger.createBudget({ scope, allocated: tokens(10n ** 15n) });
-  }
-  const action = { kind: "llm.completion", name: "gpt-5" };
-  let heapFull = 0;
-  let elapsedMs = 0;
-  const full = Math.min(pairs / 2, 200_000);
-  const run = (from: number, to: number): void => {
-    const started = performance.now();
+  for (const scope of scopes) ledger.createBudget({ scope, allocated: plenty });
+  const figures = await measure(pairs, async (from, to) => {
     for (let at = from; at < to; at += 1) {
       const idempotencyKey = `key-${at}`;
       const outcome = ledger.reserve({ tenant: "acme", idempotencyKey, subject, action, estimate: tokens(1_000) });
@@ -33,29 +30,55 @@ export function benchLedger(pairs = 1_000_000): LedgerFigures {
       const reservationId = outcome.reservation.id;
       ledger.commit({ tenant: "acme", reservationId, idempotencyKey, actual: tokens(900) });
     }
-    elapsedMs += performance.now() - started;
-  };
-  run(0, full);
-  heapFull = heapMib();
-  run(full, pairs);
-  const heapEnd = heapMib();
-  const { spent } = ledger.getBudget({ scope: subject, unit: "TOKENS" });
-  if (spent !== BigInt(pairs) * 900n) throw new Error(`The ledger lost count: ${spent} spent in ${pairs} pairs.`);
-  return {
-    pairs,
-    pairsPerSecond: Math.round(pairs / (elapsedMs / 1_000)),
-    heapFullMib: heapFull,
-    heapEndMib: heapEnd,
-  };
+  });
+  assertCounted(ledger.getBudget({ scope: subject, unit: "TOKENS" }).spent, pairs);
+  return figures;
+}
+
+/** Whole guarded calls: the kernel, its records and the in-process authority. */
+export async function benchGuardedCalls(calls = 1_000_000): Promise<LedgerFigures> {
+  const embedded = createEmbeddedAuthority();
+  for (const scope of scopes) await embedded.createBudget({ scope, allocated: plenty });
+  const authority = embedded.authority({ tenant: "acme", subject });
+  const request = { estimate: tokens(1_000), action };
+  const figures = await measure(calls, async (from, to) => {
+    for (let at = from; at < to; at += 1) {
+      await withReservation(authority, request, (reservation) => reservation.spend(tokens(900)));
+    }
+  });
+  assertCounted((await embedded.getBudget({ scope: subject, unit: "TOKENS" })).spent, calls);
+  await embedded.close();
+  return figures;
+}
+
+/** Compares the heap from when the ledger's retention (100,000) is full: what is more at the end is a leak. */
+async function measure(calls: number, run: (from: number, to: number) => Promise<void>): Promise<LedgerFigures> {
+  const full = Math.min(Math.ceil(calls / 2), 200_000);
+  const started = performance.now();
+  await run(0, full);
+  const paused = performance.now();
+  const heapFullMib = heapMib();
+  const resumed = performance.now();
+  await run(full, calls);
+  const elapsedMs = performance.now() - resumed + (paused - started);
+  return { calls, callsPerSecond: Math.round(calls / (elapsedMs / 1_000)), heapFullMib, heapEndMib: heapMib() };
+}
+
+function assertCounted(spent: bigint, calls: number): void {
+  if (spent !== BigInt(calls) * 900n) throw new Error(`The ledger lost count: ${spent} spent in ${calls} calls.`);
 }
 
 function heapMib(): number {
-  globalThis.gc?.();
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
   return Math.round(process.memoryUsage().heapUsed / 1_048_576);
 }
 
-if (import.meta.main) {
-  const { pairs, pairsPerSecond, heapFullMib, heapEndMib } = benchLedger();
-  console.log(`ledger, in memory: ${pairs} reserve+commit pairs, ${pairsPerSecond} pairs/s`);
-  console.log(`heap: ${heapFullMib} MiB once its retention is full, ${heapEndMib} MiB at the end`);
+/** Prints both figures. */
+export async function ledger(): Promise<void> {
+  for (const [name, bench] of Object.entries({ "ledger pairs": benchLedger, "guarded calls": benchGuardedCalls })) {
+    const { calls, callsPerSecond, heapFullMib, heapEndMib } = await bench();
+    const heap = `heap ${heapFullMib} MiB once its memory is full, ${heapEndMib} MiB at the end`;
+    console.log(`embedded, in process: ${calls} ${name}, ${callsPerSecond}/s; ${heap}`);
+  }
 }

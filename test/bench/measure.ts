@@ -64,14 +64,14 @@ export function median(values: readonly number[]): number {
   return values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-/** Starts a TypeScript file of this folder in its own process and waits for the first message it sends. */
-export async function startProcess<Ready>(file: string): Promise<{ readonly ready: Ready; stop(): void }> {
+/** Starts a server of this folder in its own process; its first message names its port. */
+export async function startServer(file: string): Promise<{ readonly port: number; stop(): void }> {
   const child: ChildProcess = fork(new URL(file, import.meta.url), { execArgv: ["--conditions=@imprest/source"] });
-  const ready = await new Promise<Ready>((resolve, reject) => {
-    child.once("message", (message) => resolve(message as Ready));
+  const { port } = await new Promise<{ readonly port: number }>((resolve, reject) => {
+    child.once("message", (message) => resolve(message as { readonly port: number }));
     child.once("exit", (code) => reject(new Error(`${file} ended with code ${code}`)));
   });
-  return { ready, stop: () => void child.kill() };
+  return { port, stop: () => void child.kill() };
 }
 
 /** A row of a table, padded. */

@@ -15,8 +15,8 @@ import {
   type SpendAuthority,
   ValidationError,
 } from "@imprest/core";
-import type { Caps, ReservationCreateResponse } from "@imprest/core/models/cycles";
-import { CyclesClient } from "./client.ts";
+import type { Caps, DecisionResponse, ReservationCreateResponse } from "@imprest/core/models/cycles";
+import { CyclesClient, type DryRunResponse } from "./client.ts";
 import { malformed, reservationPath } from "./connection.ts";
 import { CyclesError, isDenial, isExpired, isFinal } from "./errors.ts";
 import { metadataOf } from "./metadata.ts";
@@ -31,6 +31,7 @@ import {
   toWire,
 } from "./request.ts";
 import { asEvent, committed, evidenceReference, expired, prepareSettling, recorded, released } from "./settlement.ts";
+import { targetOf } from "./target.ts";
 
 /** What a `CyclesAuthority` adds to its client. */
 export interface CyclesAuthorityOptions extends Environment {
@@ -62,22 +63,24 @@ export class CyclesAuthority implements SpendAuthority {
     this.client = "connection" in client ? client : new CyclesClient(client);
     const { baseUrl, subject, clock } = this.client.connection.options;
     this.environment = { ...environment, clock: environment.clock ?? clock };
-    this.target = subject?.tenant === undefined ? baseUrl : `${baseUrl}#tenant=${subject.tenant}`;
+    this.target = targetOf(baseUrl, subject?.tenant);
     this.#defaults = { subject, ...checkDefaults(ttlMs, terms) };
+  }
+
+  onNewCredentials(listener: () => void): () => void {
+    return this.client.connection.onNewKey(listener);
   }
 
   async decide(request: ReserveRequest, options?: CallOptions): Promise<Decision> {
     const { subject, action, estimate, metadata } = toWire(complete(request, this.#defaults), this.#defaults);
     const body = { subject, action, estimate, ...(metadata !== undefined && { metadata }) };
-    const answer = await this.client.decide(body, options);
-    return {
-      decision: answer.decision,
-      caps: capsOf(answer.caps),
-      reasonCode: answer.reason_code,
-      retryAfterMs: answer.retry_after_ms,
-      evidence: answer.cycles_evidence && evidenceReference(answer.cycles_evidence),
-      ...idsOf(answer),
-    };
+    return decisionOf(await this.client.decide(body, options));
+  }
+
+  /** What a reserve would be answered, by the reserve's own rules (Cycles §dry_run). Nothing is set aside. */
+  async dryRun(request: ReserveRequest, options?: CallOptions): Promise<Decision> {
+    const completed = complete(request, this.#defaults);
+    return decisionOf(await this.client.dryRun(toWire(completed, this.#defaults), options));
   }
 
   async reserve(request: ReserveRequest, options: CallOptions & { readonly idempotencyKey: string }): Promise<Grant> {
@@ -155,6 +158,17 @@ export class CyclesAuthority implements SpendAuthority {
     if (retryAfterMs === undefined) return { retry: error };
     return { retry: error, notBeforeMs: this.environment.clock.now() + retryAfterMs };
   }
+}
+
+function decisionOf(answer: DecisionResponse | DryRunResponse): Decision {
+  return {
+    decision: answer.decision,
+    caps: capsOf(answer.caps),
+    reasonCode: answer.reason_code,
+    retryAfterMs: answer.retry_after_ms,
+    evidence: answer.cycles_evidence && evidenceReference(answer.cycles_evidence),
+    ...idsOf(answer),
+  };
 }
 
 function grantOf(request: CompleteRequest, answer: ReservationCreateResponse): Grant {

@@ -1,4 +1,5 @@
 import {
+  type ApiKeySource,
   type CallOptions,
   ValidationError,
   type WireSchema,
@@ -80,6 +81,15 @@ export class CyclesClient {
   }
 
   /**
+   * Uses another API key from now on. Settlements that wait because the old one was refused are sent at once. A key from
+   * an `apiKey` function needs no such call: it is asked before every request.
+   * @throws ConfigurationError for one that cannot be sent.
+   */
+  useApiKey(apiKey: ApiKeySource): void {
+    this.connection.useApiKey(apiKey);
+  }
+
+  /**
    * Sets budget aside. A decision of DENY is returned, not thrown; most refusals come as errors (`BudgetExceededError`).
    * A request with `dry_run` belongs to `dryRun`.
    */
@@ -87,14 +97,17 @@ export class CyclesClient {
     request: Omit<Unkeyed<ReservationCreateRequest>, "dry_run">,
     options?: WriteOptions,
   ): Promise<ReservationCreateResponse> {
-    if ("dry_run" in request && request.dry_run === true) {
-      throw new ValidationError("reserve", [{ pointer: "/dry_run", message: "is for the method dryRun" }]);
-    }
+    if ("dry_run" in request && request.dry_run === true) throw belongsToDryRun("/dry_run");
+    if (request.observe_mode === "OBSERVE") throw belongsToDryRun("/observe_mode");
     const write = frozen("reserve", reservationCreateRequestSchema, request, options);
     const path = "/v1/reservations";
     const answer = await this.connection.write(operations.createReservation, { path, ...write }, options);
     if (answer.decision.startsWith("ALLOW") && !answer.reservation_id) {
-      throw malformed(operations.createReservation, 200, "it allows, but holds no reservation_id");
+      throw malformed(
+        operations.createReservation,
+        200,
+        "it allows, but holds no reservation_id (does the tenant only observe?)",
+      );
     }
     return answer;
   }
@@ -185,6 +198,10 @@ export class CyclesClient {
       (page) => page.balances,
     );
   }
+}
+
+function belongsToDryRun(pointer: string): ValidationError {
+  return new ValidationError("reserve", [{ pointer, message: "sets nothing aside; call the method dryRun" }]);
 }
 
 /** The request with its key, checked and written out. */

@@ -1,4 +1,5 @@
 import {
+  type ApiKeySource,
   type CallOptions,
   type HttpRequest,
   type HttpResponse,
@@ -10,6 +11,7 @@ import {
   issuesOf,
   outgoingTraceparent,
   parseJson,
+  resolveApiKey,
   send,
   sendRead,
 } from "@imprest/core";
@@ -38,9 +40,13 @@ export interface Write {
 export class CyclesConnection {
   readonly options: ResolvedOptions;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #onNewKey = new Set<() => void>();
+  #apiKey: ResolvedOptions["apiKey"];
+  #lastKey: string | undefined;
 
   constructor(options: CyclesClientOptions) {
     this.options = resolveOptions(options);
+    this.#apiKey = this.options.apiKey;
     // Browsers set their own user agent, and asking for another would cost a CORS permission.
     this.#headers = { accept: "application/json", ...(!this.options.isBrowser && { "user-agent": "imprest-cycles" }) };
   }
@@ -78,19 +84,47 @@ export class CyclesConnection {
     return read(operation, response, credential.key());
   }
 
+  /** Sends everything under another key from now on. @throws ConfigurationError for one that cannot be sent. */
+  useApiKey(source: ApiKeySource): void {
+    this.#apiKey = resolveApiKey(source);
+    this.#lastKey = undefined;
+    for (const listener of this.#onNewKey) listener();
+  }
+
+  /**
+   * Calls `listener` after `useApiKey`, and whenever the `apiKey` function has given another key than before.
+   * @returns the function that unsubscribes.
+   */
+  onNewKey(listener: () => void): () => void {
+    this.#onNewKey.add(listener);
+    return () => this.#onNewKey.delete(listener);
+  }
+
   /** A transport that adds the credential: within the deadline, because a key may have to be fetched. */
   #authorise(): { readonly transport: Transport; key(): Secret | undefined } {
-    const { apiKey, transport } = this.options;
+    const apiKey = this.#apiKey;
+    const { transport } = this.options;
     let key: Secret | undefined;
     return {
       key: () => key,
       transport: async (request, limits) => {
-        key = typeof apiKey === "function" ? await apiKey() : apiKey;
-        limits.signal.throwIfAborted();
+        if (typeof apiKey === "function") {
+          key = await apiKey();
+          this.#noteKey(key.reveal());
+          limits.throwIfAborted();
+        } else {
+          key = apiKey;
+        }
         const headers = { ...request.headers, "x-cycles-api-key": key.reveal() };
         return transport({ ...request, headers }, limits);
       },
     };
+  }
+
+  #noteKey(key: string): void {
+    const isNew = this.#lastKey !== undefined && this.#lastKey !== key;
+    this.#lastKey = key;
+    if (isNew) for (const listener of this.#onNewKey) listener();
   }
 
   #limits({ signal, timeoutMs = this.options.timeoutMs }: CallOptions): Parameters<typeof send>[2] {

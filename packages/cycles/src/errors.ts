@@ -8,8 +8,10 @@ import {
 } from "@imprest/core";
 import {
   type CyclesEvidenceRef,
+  type DenyDetail,
   type ErrorCode,
   type ErrorResponse,
+  denyDetailSchema,
   errorResponseSchema,
 } from "@imprest/core/models/cycles";
 
@@ -30,6 +32,12 @@ export class CyclesError extends ProtocolError {
   constructor(message: string, fields: CyclesErrorFields) {
     super(message, fields);
     this.evidence = fields.evidence;
+  }
+
+  /** Which rule fired, and what would change the answer, where a v0.1.26 authority says so. */
+  get denyDetail(): DenyDetail | undefined {
+    const result = denyDetailSchema.safeParse(this.wireDetails?.["deny_detail"]);
+    return result.success ? result.data : undefined;
   }
 
   protected override details(): Record<string, unknown> {

@@ -1,5 +1,6 @@
 export type { ApiKeySource } from "@imprest/core";
 export { CyclesAuthority, type CyclesAuthorityOptions } from "./authority.ts";
+export { type StepCounter, coolDown, createStepCounter, honouredCaps, isToolAllowed } from "./caps.ts";
 export { CyclesClient, type DryRunResponse, type Unkeyed, type WriteOptions } from "./client.ts";
 export { CyclesConnection, type Operation, type Write } from "./connection.ts";
 export {
@@ -39,3 +40,13 @@ export { type RateLimit, type ResponseMetadata, metadataOf } from "./metadata.ts
 export { type CyclesClientOptions, type EnvironmentVariables, type ResolvedOptions, fromEnv } from "./options.ts";
 export { type Page, Pages } from "./pages.ts";
 export type { CyclesTerms } from "./request.ts";
+export { type OrphanSweep, releaseOrphan } from "./orphans.ts";
+export { findBalance, isSameScope, scopesOf } from "./scopes.ts";
+export { type ShadowOptions, withShadow } from "./shadow.ts";
+export {
+  type SeenEvents,
+  type WebhookHandlerOptions,
+  createWebhookHandler,
+  memorySeenEvents,
+} from "./webhook-handler.ts";
+export { verifyWebhook } from "./webhook.ts";

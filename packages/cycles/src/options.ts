@@ -3,6 +3,7 @@ import {
   type Clock,
   ConfigurationError,
   type ResolvedApiKey,
+  Secret,
   type Transport,
   type WireSchema,
   defaultTransport,
@@ -100,14 +101,16 @@ export function fromEnv(
   variables: EnvironmentVariables = processVariables(),
 ): CyclesClientOptions {
   const read = (name: string): string | undefined => variables[name]?.trim() || undefined;
+  const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
   const options: CyclesClientOptions = {
     baseUrl: overrides.baseUrl ?? required("CYCLES_BASE_URL", read),
-    apiKey: overrides.apiKey ?? required("CYCLES_API_KEY", read),
+    // Held, so that printing the options does not print the key.
+    apiKey: overrides.apiKey ?? new Secret(required("CYCLES_API_KEY", read)),
     subject: subjectFrom(read),
     timeoutMs: wholeFrom("CYCLES_TIMEOUT_MS", read),
     readAttempts: wholeFrom("CYCLES_READ_ATTEMPTS", read),
     allowInsecureHttp: flagFrom("CYCLES_ALLOW_INSECURE_HTTP", read),
-    ...overrides,
+    ...given,
   };
   inVariable("CYCLES_BASE_URL", overrides.baseUrl, () =>
     normaliseBaseUrl(options.baseUrl, options.allowInsecureHttp === true),

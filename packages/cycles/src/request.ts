@@ -1,10 +1,12 @@
 import { type ReserveRequest, ValidationError, parseWire } from "@imprest/core";
 import {
+  type ActionPolicyKeys,
   type CommitOveragePolicy,
   type ReservationCreateRequest,
   type Subject,
   gracePeriodSchema,
   overagePolicySchema,
+  requestPolicyKeysSchema,
   ttlSchema,
 } from "@imprest/core/models/cycles";
 
@@ -14,6 +16,8 @@ export interface CyclesTerms {
   readonly overage_policy?: CommitOveragePolicy | undefined;
   /** How long after the expiry a commit is still taken, in milliseconds; 5000 when absent. */
   readonly grace_period_ms?: number | undefined;
+  /** What a policy may go by besides the action's kind (v0.1.26). */
+  readonly policy_keys?: ActionPolicyKeys | undefined;
 }
 
 /** Defaults of every request of one authority. */
@@ -37,10 +41,11 @@ export function toWire(
   request: CompleteRequest,
   defaults: RequestDefaults,
 ): Omit<ReservationCreateRequest, "idempotency_key" | "dry_run"> {
-  const { overage_policy, grace_period_ms } = termsOf(request, defaults);
+  const terms = termsOf(request, defaults);
+  const { overage_policy, grace_period_ms } = terms;
   return {
     subject: request.subject,
-    action: actionOf(request),
+    action: actionOf(request, terms),
     estimate: request.estimate,
     ttl_ms: request.ttlMs,
     ...(grace_period_ms !== undefined && { grace_period_ms }),
@@ -50,9 +55,9 @@ export function toWire(
 }
 
 /** The wire requires a name; a kind is one (Cycles §Action). */
-export function actionOf({ action }: ReserveRequest): ReservationCreateRequest["action"] {
+export function actionOf({ action }: ReserveRequest, { policy_keys }: CyclesTerms): ReservationCreateRequest["action"] {
   const { kind, name = kind, tags } = action;
-  return tags === undefined ? { kind, name } : { kind, name, tags };
+  return { kind, name, ...(tags !== undefined && { tags }), ...(policy_keys !== undefined && { policy_keys }) };
 }
 
 /** The terms of one request: its own (`extensions.cycles`) over the configured ones. */
@@ -62,15 +67,16 @@ export function termsOf(request: ReserveRequest, defaults: RequestDefaults): Cyc
 }
 
 function checkTerms(terms: Readonly<Record<string, unknown>>): CyclesTerms {
-  const { overage_policy: policy, grace_period_ms: grace, ...others } = terms;
+  const { overage_policy: policy, grace_period_ms: grace, policy_keys: keys, ...others } = terms;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) {
-    const message = "is no term of a Cycles reservation; there are overage_policy and grace_period_ms";
+    const message = "is no term of a Cycles reservation; there are overage_policy, grace_period_ms and policy_keys";
     throw new ValidationError("reserve", [{ pointer: `/extensions/cycles/${unknown}`, message }]);
   }
   return {
     ...(policy !== undefined && { overage_policy: parseWire(overagePolicySchema, policy, "overage_policy") }),
     ...(grace !== undefined && { grace_period_ms: parseWire(gracePeriodSchema, grace, "grace_period_ms") }),
+    ...(keys !== undefined && { policy_keys: parseWire(requestPolicyKeysSchema, keys, "policy_keys") }),
   };
 }
 

@@ -67,13 +67,13 @@ function writeCommit(
   const tail = { ...(metrics !== undefined && { metrics }), ...(metadata !== undefined && { metadata }) };
   const commit = parseWire(commitRequestSchema, { idempotency_key: idempotencyKey, actual, ...tail }, "commit");
   const { request } = grant;
-  const { overage_policy } = termsOf(request, defaults);
+  const terms = termsOf(request, defaults);
   const event = {
     idempotency_key: idempotencyKey,
     subject: request.subject,
-    action: actionOf(request),
+    action: actionOf(request, terms),
     actual,
-    overage_policy,
+    overage_policy: terms.overage_policy,
     ...tail,
   };
   return { body: stringifyJson(commit), fallback: stringifyJson(event) };

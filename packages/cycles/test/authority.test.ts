@@ -68,6 +68,19 @@ describe("reserve", () => {
     expect(stub.received).toHaveLength(1);
   });
 
+  it("Cycles study §9 #38: policy keys go with the action, on the reserve and on the late path", async () => {
+    const policy_keys = { host: "api.sendgrid.com", custom: { list: "vip" } };
+    const { authority, stub } = await serving({ body: allow });
+    const grant = await authority.reserve({ ...request, extensions: { cycles: { policy_keys } } }, call);
+    const action = { kind: "llm.completion", name: "llm.completion", policy_keys };
+    expect(stub.received[0]?.json["action"]).toEqual(action);
+    const intent = { kind: "commit", spend: { amount: usd("0.001"), basis: "actual" } } as const;
+    const { fallback = "" } = authority.prepare(grant, intent, { idempotencyKey: "key-2", recordedAtMs: 0 });
+    expect(JSON.parse(fallback)).toMatchObject({ action });
+    const long = { policy_keys: { host: "h".repeat(254) } };
+    await expect(authority.reserve({ ...request, extensions: { cycles: long } }, call)).rejects.toThrow("/host");
+  });
+
   it("completes the subject level by level, dimensions included", async () => {
     const subject = { tenant: "acme", app: "chat", dimensions: { team: "a", run: "1" } };
     const { authority, stub } = await serving({ body: allow }, {}, { subject });

@@ -238,6 +238,7 @@ describe("writes", () => {
     const client = clientAt(stub.url);
     const request = { ...reserve, dry_run: true };
     await expect(client.createReservation(request)).rejects.toThrow("dryRun");
+    await expect(client.createReservation({ ...reserve, observe_mode: "OBSERVE" })).rejects.toThrow("/observe_mode");
     expect(stub.received).toHaveLength(0);
     await expect(client.dryRun(reserve)).rejects.toThrow(ResponseFormatError);
     expect(stub.received[0]?.json["dry_run"]).toBe(true);
@@ -361,7 +362,9 @@ describe("calls", () => {
     const stub = await startStub((_request, count) => ({ body: allow, headers: limits[count - 1] ?? {} }));
     const client = clientAt(stub.url);
     const read = async (): Promise<unknown> => metadataOf(await client.createReservation(reserve));
-    expect(await read()).toMatchObject({ tenant: "acme" });
+    const unlimited = await read();
+    expect(unlimited).toMatchObject({ tenant: "acme" });
+    expect(unlimited).not.toHaveProperty("rateLimit");
     expect(await read()).toMatchObject({ rateLimit: { remaining: 0, reset: 1_900_000_000 } });
     expect(await read()).not.toHaveProperty("rateLimit");
   });

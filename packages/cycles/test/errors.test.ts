@@ -127,6 +127,16 @@ it("UNIT_MISMATCH says which units would do", async () => {
   expect(silent).toMatchObject({ scope: undefined, requestedUnit: undefined, expectedUnits: [] });
 });
 
+it("Cycles study §9 #38: deny_detail is typed and exact, and absent when it is none", async () => {
+  const quota_violation = { action_kind: "email.send", window: "per_run", used: 5, limit: 5, scope: "tenant:acme" };
+  const deny_detail = { reason_code: "ACTION_QUOTA_EXCEEDED", quota_violation, suggested_fix: "raise it", added: 1 };
+  const error = await errorFor(refusal(409, "ACTION_QUOTA_EXCEEDED", { details: { deny_detail } }));
+  expect(error.denyDetail).toEqual({ ...deny_detail, quota_violation: { ...quota_violation, used: 5n, limit: 5n } });
+  for (const details of [undefined, {}, { deny_detail: null }, { deny_detail: { reason_code: 5 } }]) {
+    expect((await errorFor(refusal(409, "ACTION_QUOTA_EXCEEDED", { details }))).denyDetail).toBeUndefined();
+  }
+});
+
 it("what a server says becomes one short line", async () => {
   const message = `first\r\n2026-01-01 ERROR forged line\u2028${"x".repeat(2_000)}`;
   const error = await errorFor(refusal(409, "BUDGET_EXCEEDED", { message }));

@@ -127,7 +127,7 @@ describe.each<[string, (url: string) => CyclesSource]>([
   it("openReservation settles by hand", async () => {
     const stub = await startStub(ledger);
     const reservation = await openReservation(sourceAt(stub.url), request);
-    reservation.spend(usd("0.001"), { metrics: { inputTokens: 7 } });
+    reservation.spend(usd("0.001"), { inputTokens: 7 });
     expect(await reservation.commit()).toMatchObject({ status: "committed", charged: usd("0.001") });
     expect(stub.received[1]?.json).toMatchObject({ metrics: { tokens_input: 7 } });
   });

@@ -65,9 +65,11 @@ describe("options", () => {
     expect(options).toMatchObject({ timeoutMs: 5_000, readAttempts: 3, maxResponseBytes: 8_388_608 });
   });
 
-  it("a browser needs allowBrowserCredentials", () => {
-    vi.stubGlobal("window", {});
-    vi.stubGlobal("document", {});
+  it.each([
+    ["a page", "document", {}],
+    ["a worker of a page", "navigator", { userAgent: "Mozilla/5.0 (X11; Linux x86_64)" }],
+  ])("%s needs allowBrowserCredentials", (_what, name, value) => {
+    vi.stubGlobal(name, value);
     expect(() => create({})).toThrow("allowBrowserCredentials");
     expect(create({ allowBrowserCredentials: true })).toBeInstanceOf(CyclesClient);
   });
@@ -117,7 +119,8 @@ describe("fromEnv", () => {
       { baseUrl: "https://other.example", timeoutMs: 7 },
       { ...variables, CYCLES_TIMEOUT_MS: "9" },
     );
-    expect(options).toMatchObject({ baseUrl: "https://other.example", timeoutMs: 7, apiKey: "cyc_key" });
+    expect(options).toMatchObject({ baseUrl: "https://other.example", timeoutMs: 7 });
+    expect(fromEnv({ timeoutMs: undefined }, { ...variables, CYCLES_TIMEOUT_MS: "9" }).timeoutMs).toBe(9);
     expect(Object.isFrozen(options)).toBe(true);
   });
 

@@ -1,20 +1,25 @@
 import { inspect } from "node:util";
 import { expect, it } from "vitest";
 import { ConfigurationError } from "@imprest/core";
-import { CyclesAuthority, CyclesClient } from "@imprest/cycles";
+import { CyclesAuthority, CyclesClient, fromEnv } from "@imprest/cycles";
 import { refusal, startStub } from "./support/stub-authority.ts";
 
 const apiKey = "cyc_live_SECRET0123456789";
 const everything = (value: unknown): string =>
   [inspect(value, { depth: 20, showHidden: true, getters: true }), JSON.stringify(value), String(value)].join("\n");
 
-it("Cycles study D10: the API key shows in no inspect, JSON or text of client, connection, options, authority", () => {
+it("Cycles study D10: the API key shows in no inspect, JSON or text of client, connection, options, authority", async () => {
   const client = new CyclesClient({ baseUrl: "https://cycles.example", apiKey });
   const authority = new CyclesAuthority(client);
   for (const value of [client, client.connection, client.connection.options, authority, { nested: [authority] }]) {
     expect(everything(value)).not.toContain("SECRET");
   }
   expect(everything(client)).toContain("[redacted]");
+  const options = fromEnv({}, { CYCLES_BASE_URL: "https://cycles.example", CYCLES_API_KEY: apiKey });
+  expect(everything(options)).not.toContain("SECRET");
+  const stub = await startStub(() => ({ body: { balances: [] } }));
+  await new CyclesClient({ ...options, baseUrl: stub.url }).getBalances({ tenant: "acme" }).first();
+  expect(stub.received[0]?.headers["x-cycles-api-key"]).toBe(apiKey);
 });
 
 it("Cycles study D10: no error shows it, not even when the server repeats it", async () => {

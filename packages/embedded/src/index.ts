@@ -1,1 +1,15 @@
-export {};
+export type { ApiKeyInfo } from "./access/api-keys.ts";
+export type { RateLimit } from "./access/rate-limit.ts";
+export type { WireRequest, WireResponse } from "./cycles/wire.ts";
+export { EmbeddedAuthority, type EmbeddedAuthorityOptions, createEmbeddedAuthority } from "./embedded-authority.ts";
+export type { BudgetBalance, BudgetStatus } from "./ledger/budget.ts";
+export type { OveragePolicy } from "./ledger/charge.ts";
+export { LedgerUnavailableError } from "./ledger/unavailable.ts";
+export type { LedgerOptions } from "./ledger/ledger.ts";
+export type { BudgetAddress, BudgetScope, CreateBudget, FundBudget } from "./ledger/operator.ts";
+export type { Policy, PolicyAnswer, PolicyQuestion, PolicyRule } from "./ledger/policy.ts";
+export { LedgerRefusal, type RefusalReason } from "./ledger/refusal.ts";
+export type { Retention } from "./ledger/retention.ts";
+export type { LedgerStore, StoreChange } from "./ledger/store.ts";
+export type { LedgerSpendAuthority, SpendAuthorityOptions } from "./spend-authority.ts";
+export type { Terms } from "./spend-request.ts";

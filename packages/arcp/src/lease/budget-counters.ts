@@ -30,6 +30,11 @@ export class BudgetCounters {
     return this.#least(currency, (counters, limit) => limit - (counters.#spent.get(currency) ?? 0n));
   }
 
+  /** What was spent here and below. */
+  spent(currency: string): bigint {
+    return this.#spent.get(currency) ?? 0n;
+  }
+
   /** What may still be reserved: as `remaining`, less what is held. */
   available(currency: string): bigint | undefined {
     return this.#least(

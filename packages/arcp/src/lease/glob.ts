@@ -26,12 +26,10 @@ function segmentMatches(pattern: string, segment: string): boolean {
 
 /** A "*" of the child counts as a character that only a "*" of the parent takes; a child's "**" is left to the parent's. */
 function segmentCovers(parent: string, child: string): boolean {
-  return child !== anySegments && wildcardCovers(parent, child, anyCharacters, sameLiteral);
+  return child !== anySegments && wildcardCovers(parent, child, anyCharacters, sameCharacter);
 }
 
 const sameCharacter = (pattern: string, character: string): boolean => pattern === character;
-const sameLiteral = (pattern: string, character: string): boolean =>
-  character !== anyCharacters && pattern === character;
 
 /**
  * Matches a sequence against one that holds wildcards, by falling back to the last wildcard only: a later one can take

@@ -12,7 +12,7 @@ export {
   patternCovers,
 } from "./capability.ts";
 export { globCovers, matchesGlob } from "./glob.ts";
-export { type DelegatedAuthority, type DelegatingAuthority, earlierExpiry, subsetViolations } from "./lease-subset.ts";
+export { type DelegatedAuthority, type DelegatingAuthority, subsetViolations } from "./lease-subset.ts";
 export {
   type BudgetAmount,
   type Rounding,

@@ -46,9 +46,3 @@ export function subsetViolations(child: DelegatedAuthority, parent: DelegatingAu
   }
   return violations;
 }
-
-/** The effective expiry of a delegated lease: the earlier of both (ARCP §9.4). */
-export function earlierExpiry(child: number | undefined, parent: number | undefined): number | undefined {
-  if (child === undefined || parent === undefined) return child ?? parent;
-  return Math.min(child, parent);
-}

@@ -1,1 +1,1 @@
-export {};
+export { type SpawnTransportOptions, type StdioStreams, spawnTransport, stdioTransport } from "./stdio.ts";

@@ -23,7 +23,7 @@ export function acceptedPayload(job: Job, session: RuntimeSession, requestId?: s
 export function subscribedPayload(
   job: Job,
   session: RuntimeSession,
-  extra: { readonly request_id: string; readonly replayed: boolean | number },
+  extra: { readonly request_id: string; readonly replayed: boolean | number; readonly subscribed_from: number },
 ): OutgoingPayload {
   const { terms } = job;
   const budget = terms.initialBudget === undefined ? undefined : terms.budget.toWire();
@@ -37,7 +37,6 @@ export function subscribedPayload(
     ...(session.principal === job.principal ? credentialsFor(job, session) : {}),
     parent_job_id: terms.parent?.id ?? null,
     trace_id: job.traceId,
-    subscribed_from: job.lastSeq,
     ...extra,
   };
 }
@@ -49,9 +48,7 @@ function constraintsOf(job: Job): OutgoingPayload {
 
 /** Only where they were negotiated, and over a transport that nobody can read along (ARCP §9.8.2). */
 function credentialsFor(job: Job, session: RuntimeSession): OutgoingPayload {
-  const mayHold =
-    session.features.has("provisioned_credentials") && session.connection?.transport.confidential === true;
-  if (job.credentials.length === 0 || !mayHold) return {};
+  if (job.credentials.length === 0 || !session.mayHoldCredentials) return {};
   session.holdsSecrets = true;
   return { credentials: job.credentials.map((credential) => ({ ...credential, value: credential.value.reveal() })) };
 }

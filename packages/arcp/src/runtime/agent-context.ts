@@ -1,5 +1,6 @@
 import { formatTraceparent, createTraceContext } from "@imprest/core";
 import type { ArtifactRefBody, ProgressBody, WireLease } from "@imprest/core/models/arcp";
+import { LeaseAuthority, type LeaseAuthorityOptions } from "../authority.ts";
 import { canonicalUrl } from "../lease/canonical.ts";
 import { formatMoney } from "../lease/money.ts";
 import { type Metric, reportMetric } from "./cost.ts";
@@ -7,6 +8,7 @@ import { type DelegatedJob, type Delegation, delegate } from "./delegate.ts";
 import { arcpFailure } from "./failure.ts";
 import type { Job, JobCredential } from "./job.ts";
 import { authorize, callTool, fetchUrl, readFile, runOperation, useModel, writeFile } from "./operations.ts";
+import { leaseBooks } from "./lease-books.ts";
 import type { ResultWriter } from "./result-writer.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
 
@@ -189,6 +191,11 @@ export class AgentContext {
   /** Checks the lease for an operation of a vendor's capability, without events. @throws as `callTool`. */
   authorize(capability: string, target: string): void {
     authorize(this.#job, this.#core.settings, capability, target);
+  }
+
+  /** The job's lease as a spend authority: `guard(context.authority(), request, call)` (see `LeaseAuthority`). */
+  authority(options?: LeaseAuthorityOptions): LeaseAuthority {
+    return new LeaseAuthority(leaseBooks(this.#job, this.#core.settings), options);
   }
 
   /**

@@ -3,7 +3,7 @@ import { type ArcpEnvelope, arcpVersion, envelopeSchema } from "@imprest/core/mo
 import type { ArcpTransport } from "../transport/transport.ts";
 import type { OutgoingPayload } from "./dialect.ts";
 import { toWireFailure } from "./failure.ts";
-import { Heartbeat } from "./heartbeat.ts";
+import { Heartbeat } from "../session/heartbeat.ts";
 import { shakeHands } from "./handshake.ts";
 import { answerRequest } from "./requests.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
@@ -12,11 +12,15 @@ import type { RuntimeSession } from "./session.ts";
 /** Requests that may wait for their turn before reading pauses, and before the connection is given up. */
 const manyRequests = 256;
 const tooManyRequests = 4096;
-/** Characters that may wait in the transport, and how long before looking again. */
+/** Characters that may wait in the transport, and how long before looking again: longer each time in a row. */
 const congestion = 4_194_304;
-const congestionPauseMs = 5;
+const shortestPauseMs = 5;
+const longestPauseMs = 200;
 /** A connection that takes nothing for this long is broken. */
 const congestionLimitMs = 30_000;
+
+/** Ids are remembered, to recognise a frame that came twice. */
+const longestId = 256;
 
 const ulid = /^(?:[A-Za-z0-9]+_)?[0-9A-HJKMNP-TV-Z]{26}$/;
 const uuid7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
@@ -33,6 +37,7 @@ export class Connection {
   #handshakeTimer: Timer | undefined;
   #congestionTimer: Timer | undefined;
   #congestedSinceMs: number | undefined;
+  #pauseMs = shortestPauseMs;
   #turn: Promise<void> = Promise.resolve();
   #queued = 0;
 
@@ -77,9 +82,14 @@ export class Connection {
     }
     this.#congestionTimer ??= clock.setTimer(() => {
       this.#congestionTimer = undefined;
-      if (!this.isCongested) this.#congestedSinceMs = undefined;
+      if (this.isCongested) {
+        this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
+      } else {
+        this.#pauseMs = shortestPauseMs;
+        this.#congestedSinceMs = undefined;
+      }
       this.session?.flush();
-    }, congestionPauseMs);
+    }, this.#pauseMs);
   }
 
   /** The handshake is done: the session is served from here on. */
@@ -138,6 +148,10 @@ export class Connection {
     }
     const result = envelopeSchema.safeParse(value);
     const id = (value as { id?: unknown } | null)?.id;
+    if (typeof id === "string" && id.length > longestId) {
+      this.#reject(undefined, `The envelope's id has more than ${longestId} characters.`);
+      return undefined;
+    }
     if (!result.success) {
       this.#reject(id, `The envelope is malformed at /${String(result.error.issues[0]?.path.join("/"))} (ARCP §5).`);
       return undefined;

@@ -1,5 +1,6 @@
-import { hex, type RecordStore, type RecordValue, Secret, type Timer, utf8 } from "@imprest/core";
+import { hex, type RecordStore, type RecordValue, Secret, TimeoutError, type Timer, utf8 } from "@imprest/core";
 import type { WireCredential, WireLease } from "@imprest/core/models/arcp";
+import { settleWithin } from "../session/deadline.ts";
 import { arcpFailure, messageOf } from "./failure.ts";
 import type { Job, JobCredential } from "./job.ts";
 import type { RuntimeSettings } from "./options.ts";
@@ -141,8 +142,10 @@ export class CredentialDesk {
     const holding = this.#holdings.get(job) ?? { grants: new Set<string>(), grantOf: new Map<string, string>() };
     this.#holdings.set(job, holding);
     holding.grants.add(grantId);
+    const { clock, provisionTimeoutMs } = this.#settings;
+    const issuing = (async () => this.#provisioner.issue(this.#request(job, grantId, replaces)))();
     try {
-      const issued = await this.#provisioner.issue(this.#request(job, grantId, replaces));
+      const issued = await settleWithin(issuing, { timeoutMs: provisionTimeoutMs }, clock, "The provisioner");
       for (const { value } of issued) await this.#refuseReuse(value, grantId);
       if (job.isTerminal) throw arcpFailure("CANCELLED", "The job ended before its credentials were issued.");
       const held = issued.map((credential) => ({
@@ -154,7 +157,9 @@ export class CredentialDesk {
       return held;
     } catch (error) {
       holding.grants.delete(grantId);
-      await this.#revoke({ grantId, jobId: job.id });
+      void this.#revoke({ grantId, jobId: job.id });
+      // Something may still come of it, and must be revoked then.
+      if (TimeoutError.isInstance(error)) issuing.then(() => this.#revoke({ grantId, jobId: job.id })).catch(() => {});
       throw error;
     }
   }
@@ -198,7 +203,9 @@ export class CredentialDesk {
   /** Revokes, again and again until it is done, given up, or left to the next process. */
   async #revoke(request: RevocationRequest, attempt = 1): Promise<void> {
     try {
-      await this.#provisioner.revoke(request);
+      const { clock, provisionTimeoutMs } = this.#settings;
+      const revoking = (async () => this.#provisioner.revoke(request))();
+      await settleWithin(revoking, { timeoutMs: provisionTimeoutMs }, clock, "The provisioner");
       if (request.credentialId === undefined) await this.#records.delete(grants + request.grantId);
     } catch (error) {
       this.#retry(request, attempt, messageOf(error));

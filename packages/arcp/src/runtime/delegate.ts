@@ -1,7 +1,7 @@
 import type { WireLease } from "@imprest/core/models/arcp";
 import { BudgetCounters } from "../lease/budget-counters.ts";
 import { Capability } from "../lease/capability.ts";
-import { earlierExpiry, subsetViolations } from "../lease/lease-subset.ts";
+import { subsetViolations } from "../lease/lease-subset.ts";
 import { budgetLimits } from "../lease/money.ts";
 import { parseExpiry } from "../lease/validate-lease.ts";
 import { acceptedPayload } from "./accepted.ts";
@@ -83,7 +83,8 @@ async function createChild(
       input: delegation.input,
       principal: parent.principal,
       lease,
-      ...expiryOf(settings, earlierText(delegation.expiresAt, parent.terms.expiresAt)),
+      // The earlier of both: a later one was refused as a wider lease (ARCP §9.4).
+      ...expiryOf(settings, delegation.expiresAt ?? parent.terms.expiresAt),
       budget,
       initialBudget: budget.toWire(),
       traceId: parent.traceId,
@@ -131,12 +132,6 @@ function refuseDepth(parent: Job, most: number): void {
   let depth = 1;
   for (let above = parent.terms.parent; above !== undefined; above = above.terms.parent) depth++;
   if (depth > most) throw arcpFailure("INVALID_REQUEST", `Delegation is ${most} jobs deep at most.`);
-}
-
-function earlierText(child: string | undefined, parent: string | undefined): string | undefined {
-  const childMs = child === undefined ? undefined : parseExpiry(child);
-  const parentMs = parent === undefined ? undefined : parseExpiry(parent);
-  return earlierExpiry(childMs, parentMs) === childMs ? (child ?? parent) : parent;
 }
 
 function handleOf(core: RuntimeCore, child: Job): DelegatedJob {

@@ -42,6 +42,10 @@ export interface Dialect {
   readonly subscribedFirst: boolean;
   /** The new value of a rotated credential is kept from other principals (T-28). */
   readonly redactsRotation: boolean;
+  /** `subscribed_from` counts in the submitter's numbers, as `from_event_seq` does; otherwise in the subscriber's. */
+  readonly subscribedFromSubmitter: boolean;
+  /** To a principal that may not see a job there is no such job; otherwise it is merely denied (T-10). */
+  readonly hidesForeignJobs: boolean;
   /** Rotations are part of a resume's replay; otherwise it has holes there. */
   readonly replaysRotation: boolean;
   /** Requests that use a feature outside the negotiated set are refused. */

@@ -46,6 +46,17 @@ export class JobHistory {
     }
   }
 
+  /** Of everything kept. */
+  get characters(): number {
+    return this.#characters;
+  }
+
+  clear(): void {
+    this.#entries = [];
+    this.#head = 0;
+    this.#characters = 0;
+  }
+
   /** The entries with `seq` greater than `from`. */
   since(from: number): HistoryEntry[] {
     return this.#entries.slice(this.#head).filter(({ seq }) => seq > from);

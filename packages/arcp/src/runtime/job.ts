@@ -52,7 +52,8 @@ const delivered = Promise.resolve();
 
 /** One job: what it may do, what it has told, who listens, and how it ends. It ends exactly once. */
 export class Job {
-  readonly terms: JobTerms;
+  /** Without the input once the job has ended. */
+  terms: JobTerms;
   readonly createdAtMs: number;
   readonly history: JobHistory;
   readonly children: Set<Job> = new Set();
@@ -115,8 +116,12 @@ export class Job {
     const ts = new Date(this.#settings.clock.now()).toISOString();
     const redactedPayload = redacted === undefined ? undefined : { kind, ts, body: redacted };
     this.#broadcast("job.event", { kind, ts, body }, rest, redactedPayload);
-    const waits = [...this.#submitters].map((session) => session.ready()).filter((wait) => wait !== undefined);
-    return waits.length === 0 ? delivered : Promise.all(waits).then(() => {});
+    let waits: Promise<void>[] | undefined;
+    for (const session of this.#submitters) {
+      const wait = session.ready();
+      if (wait !== undefined) (waits ??= []).push(wait);
+    }
+    return waits === undefined ? delivered : Promise.all(waits).then(() => {});
   }
 
   /** Sends an event to one session only. */
@@ -138,8 +143,9 @@ export class Job {
       this.#submitters.add(session);
       session.submitted.add(this);
     }
-    for (const { message } of this.history.since(-1)) {
-      if (message.isChunk || message.type !== "job.event") session.deliver(message, this);
+    for (const { message } of this.history.since(-1)) if (message.isChunk) session.deliver(message, this);
+    if (this.outcome !== undefined) {
+      session.deliver(this.#message(this.outcome.type, this.outcome.payload, {}), this);
     }
   }
 
@@ -195,13 +201,14 @@ export class Job {
     for (const child of this.children) child.stop(parentStopped(), "cancelled", 0);
     this.outcome = outcome;
     this.status = outcome.status;
-    if (!this.signal.aborted) this.#abort.abort(arcpFailure("CANCELLED", "The job has ended."));
+    if (!this.signal.aborted) this.#abort.abort(jobEnded);
     return true;
   }
 
   #release(): void {
     for (const session of [...this.#submitters, ...this.#observers]) this.leave(session);
     this.credentials = [];
+    this.terms = { ...this.terms, input: undefined };
     this.terms.parent?.children.delete(this);
     this.#ending.resolve(this.outcome ?? cancelledOutcome);
   }
@@ -242,6 +249,9 @@ export class Job {
     };
   }
 }
+
+/** One for all jobs: each ends, and an error with a stack of its own costs more than the rest of an end. */
+const jobEnded: ProtocolError = arcpFailure("CANCELLED", "The job has ended.");
 
 /** Whether a status is one that a job does not leave. */
 export function isTerminalStatus(status: string): status is TerminalStatus {

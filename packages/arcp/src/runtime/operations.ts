@@ -223,13 +223,17 @@ export function fetchUrl(job: Job, settings: RuntimeSettings, url: string, init:
   });
 }
 
+/** Whether a model must match a pattern: always, but for a lease without `model.use` where the runtime does not ask. */
+export function needsModelPattern(job: Job, { options }: RuntimeSettings): boolean {
+  return options.requireModelUse !== false || Object.hasOwn(job.terms.lease, Capability.modelUse);
+}
+
 /** Calls a model (ARCP §9.7). Without `model.use` in the lease the runtime's own policy decides. */
 export function useModel(job: Job, settings: RuntimeSettings, model: string, input: unknown): Promise<unknown> {
-  const isFree = settings.options.requireModelUse === false && !Object.hasOwn(job.terms.lease, Capability.modelUse);
   return runOperation<unknown>(job, settings, {
     capability: Capability.modelUse,
     target: model,
-    needsPattern: !isFree,
+    needsPattern: needsModelPattern(job, settings),
     tool: Capability.modelUse,
     args: { model },
     run(context) {

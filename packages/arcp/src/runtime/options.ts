@@ -8,10 +8,12 @@ import {
   systemClock,
   systemRandom,
 } from "@imprest/core";
+import { moneyScale } from "../lease/money.ts";
 import type { CredentialProvisioner, UnrevocableCredential } from "./credentials.ts";
 import { type Dialect, type DialectName, dialectOf } from "./dialect.ts";
 import { Identifiers } from "./identifiers.ts";
 import type { FileAccess, FetchFunction, ModelFunction, ToolFunction } from "./operations.ts";
+import type { JobSettlementOptions } from "./job-settlement.ts";
 import { type UpstreamErrorMapper, upstreamCodeOf } from "./upstream-error.ts";
 
 /** Says who a bearer token belongs to; `undefined` for nobody. A rejection counts as nobody. */
@@ -52,6 +54,10 @@ export interface ArcpRuntimeLimits {
   readonly jobRetentionMs?: number | undefined;
   /** Finished jobs kept at most; the oldest go first. Default 1,000. */
   readonly maxFinishedJobs?: number | undefined;
+  /** Characters that finished jobs keep of what they told, over all of them; the oldest lose theirs. Default 134,217,728. */
+  readonly maxFinishedCharacters?: number | undefined;
+  /** How long a credential provisioner may take, in milliseconds. Default 30,000. */
+  readonly provisionTimeoutMs?: number | undefined;
   /** Frames a session keeps for its client, and their characters. Defaults 10,000 and 33,554,432. */
   readonly maxOutboxFrames?: number | undefined;
   readonly maxOutboxCharacters?: number | undefined;
@@ -109,6 +115,8 @@ export interface ArcpRuntimeOptions extends ArcpRuntimeLimits {
         readonly onUnrevocable?: ((credential: UnrevocableCredential) => void) | undefined;
       }
     | undefined;
+  /** Reserves each job's budget with an authority of any protocol, and commits what the job cost. */
+  readonly settlement?: JobSettlementOptions | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: RandomBytes | undefined;
   readonly logger?: Logger | undefined;
@@ -137,6 +145,8 @@ const defaults = {
   expiryGraceMs: 0,
   jobRetentionMs: 86_400_000,
   maxFinishedJobs: 1_000,
+  maxFinishedCharacters: 134_217_728,
+  provisionTimeoutMs: 30_000,
   maxOutboxFrames: 10_000,
   maxOutboxCharacters: 33_554_432,
   maxHistoryEvents: 10_000,
@@ -169,6 +179,10 @@ export function resolveSettings(options: ArcpRuntimeOptions): RuntimeSettings {
     throw new ConfigurationError(
       `expiryGraceMs is ${limits.expiryGraceMs}; a lease outlives its expiry by 5,000 ms at most.`,
     );
+  }
+  const scale = options.settlement?.unit.scale ?? 0;
+  if (!Number.isSafeInteger(scale) || scale < 0 || scale > moneyScale) {
+    throw new ConfigurationError(`settlement.unit.scale is ${scale}; give 0 to ${moneyScale} decimal places.`);
   }
   const clock = options.clock ?? systemClock;
   return {

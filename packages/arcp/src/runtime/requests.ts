@@ -100,7 +100,8 @@ function close(
 function cancel(core: RuntimeCore, session: RuntimeSession, envelope: ArcpEnvelope): void {
   const { reason } = parseWire(jobCancelSchema, envelope.payload, "job.cancel");
   const job = envelope.job_id === undefined ? undefined : core.jobs.get(envelope.job_id);
-  if (job === undefined || !mayKnow(job, session)) throw arcpFailure("JOB_NOT_FOUND", "There is no such job.");
+  const isHidden = core.settings.dialect.hidesForeignJobs && job !== undefined && !mayKnow(job, session);
+  if (job === undefined || isHidden) throw arcpFailure("JOB_NOT_FOUND", "There is no such job.");
   if (!job.isTerminal && !job.submitters.has(session)) {
     if (!core.settings.dialect.answersForeignCancel) return;
     throw arcpFailure("PERMISSION_DENIED", "Only the session that submitted a job may cancel it.");
@@ -109,7 +110,7 @@ function cancel(core: RuntimeCore, session: RuntimeSession, envelope: ArcpEnvelo
   session.send(
     "job.cancelled",
     { job_id: job.id, request_id: envelope.id, ...(reason === undefined ? {} : { reason }) },
-    job,
+    { id: job.id },
   );
   job.stop(arcpFailure("CANCELLED", reason ?? "client_cancel"), "cancelled", core.settings.cancelGraceMs);
 }

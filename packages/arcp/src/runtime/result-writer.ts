@@ -45,8 +45,8 @@ export class ResultWriter {
 
   /** Marks the last chunk. What an agent returns without this is ended for it. */
   async end(options: { readonly summary?: string | undefined } = {}): Promise<void> {
+    this.#summary = options.summary ?? this.#summary;
     if (this.#isFinal) return;
-    this.#summary = options.summary;
     await this.#chunk("", false);
   }
 
@@ -57,7 +57,7 @@ export class ResultWriter {
 
   /** Ends the stream if the agent did not. */
   async finish(): Promise<StreamedResult> {
-    await this.end({ summary: this.#summary });
+    await this.end();
     return { resultId: this.#resultId ?? "", size: this.#size, summary: this.#summary };
   }
 

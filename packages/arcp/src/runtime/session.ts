@@ -10,7 +10,7 @@ import { Outbox } from "./outbox.ts";
 /** The job that a frame is about. */
 export interface FrameJob {
   readonly id: string;
-  readonly traceId: string;
+  readonly traceId?: string | undefined;
 }
 
 /** How many request ids a session remembers, to recognise a frame that came twice. */
@@ -54,6 +54,11 @@ export class RuntimeSession {
     this.#outbox = new Outbox({ maxFrames: settings.maxOutboxFrames, maxCharacters: settings.maxOutboxCharacters });
   }
 
+  /** Negotiated, and over a transport that nobody can read along (ARCP §9.8.2). */
+  get mayHoldCredentials(): boolean {
+    return this.features.has("provisioned_credentials") && this.connection?.transport.confidential === true;
+  }
+
   /** Sends an answer, or another frame without a number; lost when nobody is connected. */
   send(type: string, payload: OutgoingPayload, job?: FrameJob): void {
     this.connection?.send(this.#frame(type, payload, job));
@@ -68,9 +73,10 @@ export class RuntimeSession {
   /** Sends what a job told, with the session's next number. @returns that number, or undefined when it is not for it. */
   deliver(message: JobMessage, job: FrameJob & { readonly principal: string }): number | undefined {
     if (this.ended || (message.feature !== undefined && !this.features.has(message.feature))) return undefined;
-    const text = this.principal === job.principal ? message.text : (message.redactedText ?? message.text);
+    const isPrivy = this.principal === job.principal && this.features.has("provisioned_credentials");
+    const text = isPrivy ? message.text : (message.redactedText ?? message.text);
     const seq = this.#push(message.type, text, job, message.unkept === true);
-    if (this.principal === job.principal && message.redactedText !== undefined) this.holdsSecrets = true;
+    if (isPrivy && message.redactedText !== undefined) this.holdsSecrets = true;
     return seq;
   }
 
@@ -82,13 +88,14 @@ export class RuntimeSession {
     const type = this.#settings.dialect.refusalType(request.type, failure.code);
     const about = request.job_id ?? (request.payload as { job_id?: unknown } | null)?.job_id;
     const jobId = typeof about === "string" ? about : undefined;
+    const existing = failure.details?.["existing_job_id"];
     if (type === "session.error") {
       this.send(type, { ...failure, request_id: request.id, ...(jobId === undefined ? {} : { job_id: jobId }) });
       return;
     }
     const [shapedType, shaped] = this.#shape(type, { final_status: "error", ...failure });
-    const id = jobId ?? failure.job_id ?? this.#settings.identifiers.next("job");
-    this.#push(shapedType, stringifyJson(shaped), { id, traceId: undefined }, false);
+    const id = jobId ?? (typeof existing === "string" ? existing : this.#settings.identifiers.next("job"));
+    this.#push(shapedType, stringifyJson(shaped), { id }, false);
   }
 
   /** True when a request with this id was taken before: the frame came twice. */
@@ -193,12 +200,7 @@ export class RuntimeSession {
     this.#patience = undefined;
   }
 
-  #push(
-    type: string,
-    payloadText: string,
-    job: { readonly id: string; readonly traceId: string | undefined },
-    unkept: boolean,
-  ): number {
+  #push(type: string, payloadText: string, job: FrameJob, unkept: boolean): number {
     const seq = ++this.lastSeq;
     this.activeAtMs = this.#settings.clock.monotonic();
     const text = this.#frameText(type, payloadText, job, seq);
@@ -230,12 +232,7 @@ export class RuntimeSession {
   }
 
   /** Identifiers hold no character that JSON would escape, so the envelope is put together as text. */
-  #frameText(
-    type: string,
-    payloadText: string,
-    job: { readonly id: string; readonly traceId: string | undefined } | undefined,
-    seq: number | undefined,
-  ): string {
+  #frameText(type: string, payloadText: string, job: FrameJob | undefined, seq: number | undefined): string {
     const id = this.#settings.identifiers.next("msg");
     const about =
       job === undefined

@@ -7,6 +7,7 @@ import { leaseIssues, parseExpiry } from "../lease/validate-lease.ts";
 import { acceptedPayload } from "./accepted.ts";
 import { arcpFailure } from "./failure.ts";
 import { Job } from "./job.ts";
+import { backJob } from "./job-settlement.ts";
 import { runJob } from "./job-runner.ts";
 import type { RuntimeSettings } from "./options.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
@@ -23,11 +24,14 @@ export async function submit(core: RuntimeCore, session: RuntimeSession, envelop
     return;
   }
   const key = `${session.principal}\n${request.idempotency_key}`;
-  const keyed = core.jobs.keyed(key, await digestOf(request), create);
-  if (keyed === "conflict") {
-    throw arcpFailure("DUPLICATE_KEY", "The idempotency_key was used with other parameters; use a new key.");
-  }
+  // A new key's job does not wait for the digest, which takes a turn of the host's thread pool.
+  const keyed = core.jobs.keyed(key, digestOf(request), create);
   const job = await keyed.job;
+  if (await keyed.isConflict) {
+    throw arcpFailure("DUPLICATE_KEY", "The idempotency_key was used with other parameters; use a new key.", {
+      details: { existing_job_id: job.id },
+    });
+  }
   if (keyed.isNew) core.jobs.add(job, key);
   accept(core, job, session, envelope.id, keyed.isNew);
 }
@@ -46,9 +50,9 @@ async function createJob(
   traceId: string | undefined,
 ): Promise<Job> {
   const { settings } = core;
+  refuseUnnegotiated(settings, session, request);
   const agent = core.agents.resolve(request.agent);
   const lease = request.lease_request ?? {};
-  refuseUnnegotiated(settings, session, request);
   refuseLease(settings, lease, request.lease_constraints?.expires_at);
   refuseCrowd(settings, session);
   const limits = budgetLimits(lease[Capability.costBudget] ?? []);
@@ -70,15 +74,21 @@ async function createJob(
     session,
     settings,
   );
+  try {
+    await backJob(job, settings);
+  } catch (error) {
+    job.vanish();
+    throw error;
+  }
   await provision(core, job, session);
   return job;
 }
 
-/** Credentials come no later than the acceptance (ARCP §9.8.2). */
+/** Credentials come no later than the acceptance (ARCP §9.8.2). A job that cannot have them is no job. */
 export async function provision(core: RuntimeCore, job: Job, session: RuntimeSession): Promise<void> {
-  const mayHold =
-    session.features.has("provisioned_credentials") && session.connection?.transport.confidential === true;
-  if (core.credentials === undefined || !mayHold) return;
+  // A delegated job may start while the client is away; what its parent was given says that it may have some as well.
+  const inherits = (job.terms.parent?.credentials.length ?? 0) > 0;
+  if (core.credentials === undefined || !(session.mayHoldCredentials || inherits)) return;
   try {
     await core.credentials.issue(job);
   } catch (error) {

@@ -21,7 +21,9 @@ export async function subscribe(
   const { dialect, dialectName } = core.settings;
   const replayed = dialectName === "py" ? history.length : history.length > 0;
   const answer = (): void => {
-    session.send("job.subscribed", subscribedPayload(job, session, { request_id: envelope.id, replayed }), job);
+    const from = dialect.subscribedFromSubmitter ? job.lastSeq : history.length > 0 ? session.lastSeq : 0;
+    const extra = { request_id: envelope.id, replayed, subscribed_from: from };
+    session.send("job.subscribed", subscribedPayload(job, session, extra), { id: job.id });
   };
   // Nothing is awaited in here, so that no live event comes between the history and the rest.
   if (dialect.subscribedFirst) answer();

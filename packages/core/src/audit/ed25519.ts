@@ -57,9 +57,9 @@ export async function keyPairFromSeed(privateKey: Uint8Array): Promise<Ed25519Ke
   const key = await importSeed(privateKey, true);
   const exported = key === undefined ? undefined : await webCrypto().exportKey("jwk", key);
   const publicKey = parseBase64url(exported?.x ?? "");
-  if (publicKey?.length === publicKeyBytes) return { publicKey, privateKey: privateKey.slice() };
+  if (publicKey?.length === publicKeyBytes) return { publicKey, privateKey: Uint8Array.from(privateKey) };
   const { derivePublicKeyWithNoble } = await import("./ed25519-fallback.ts");
-  return { publicKey: await derivePublicKeyWithNoble(privateKey), privateKey: privateKey.slice() };
+  return { publicKey: await derivePublicKeyWithNoble(privateKey), privateKey: Uint8Array.from(privateKey) };
 }
 
 type Imported = CryptoKey | "invalid" | "unsupported";
@@ -74,7 +74,7 @@ function importedKey(publicKey: Uint8Array): Promise<Imported> {
   if (known !== undefined) return known;
   const [oldest] = importedKeys.keys();
   if (importedKeys.size >= maxImportedKeys && oldest !== undefined) importedKeys.delete(oldest);
-  const imported = importPublicKey(publicKey.slice());
+  const imported = importPublicKey(publicKey);
   importedKeys.set(id, imported);
   return imported;
 }

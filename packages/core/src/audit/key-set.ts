@@ -70,8 +70,8 @@ function duplicateKid(keys: readonly Jwk[]): string | undefined {
 type Miss = "unknown_key" | "unusable_key" | "outside_window";
 
 const missMessages: Readonly<Record<Miss, string>> = {
-  unknown_key: "The signer's key set has no such key.",
-  unusable_key: "The signer's key set lists the key in a form that cannot verify Ed25519 signatures.",
+  unknown_key: "The key set has no such key.",
+  unusable_key: "The key is listed in a form that cannot verify Ed25519 signatures.",
   outside_window: "The key was not valid at the time of signing.",
 };
 
@@ -86,7 +86,7 @@ function select(keys: readonly Jwk[], query: KeyQuery): KeyLookup {
     } else if (found === undefined) {
       found = candidate;
     } else {
-      return refused("ambiguous_key", "Several keys of the signer's set fit; a verifier must not choose.");
+      return refused("ambiguous_key", "Several keys fit, and a verifier must not choose.");
     }
   }
   return found === undefined ? refused(nearest, missMessages[nearest]) : { status: "found", key: found };

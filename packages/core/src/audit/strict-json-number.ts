@@ -38,7 +38,7 @@ function parseAnyNumber(text: string, at: number, exact: boolean): NumberToken {
   if (/[\d.eE+-]/.test(text.charAt(end))) return broken(at);
   const value = Number(token);
   if (!Number.isFinite(value)) {
-    return { value, end, problem: { code: "number_overflow", message: "A number is beyond the range of a double" } };
+    return { value, end, problem: { code: "number_overflow", message: "A number is too large for a double" } };
   }
   return {
     value,
@@ -55,14 +55,14 @@ function broken(at: number): NumberToken {
 function loss(token: string, value: number, isInteger: boolean): NumberToken["problem"] {
   if (value === 0) {
     if (/[1-9]/.test(token.replace(/[eE].*/, ""))) {
-      return { code: "number_underflow", message: "A number is too small for a double, which would hold zero" };
+      return { code: "number_underflow", message: "A number is too small for a double" };
     }
     return token.startsWith("-") ? { code: "negative_zero", message: "A number is minus zero" } : undefined;
   }
   if (Number.isSafeInteger(value) || !Number.isInteger(value)) return undefined;
   const kept = isInteger ? BigInt(token) === BigInt(value) : decimal(token) === decimal(String(value));
   if (kept) return undefined;
-  return { code: "inexact_integer", message: "An integer is beyond what a double holds exactly" };
+  return { code: "inexact_integer", message: "A double would change an integer" };
 }
 
 /** One spelling for each decimal value: `120e1`, `1.2E+3` and `1200` alike give `12e2`. */

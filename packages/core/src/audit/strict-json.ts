@@ -1,3 +1,4 @@
+import { ConfigurationError } from "../errors/local-errors.ts";
 import { utf8 } from "../platform/encoding.ts";
 import { parseNumber } from "./strict-json-number.ts";
 import { StrictJsonError, type StrictJsonCode, positionAt } from "./strict-json-error.ts";
@@ -17,7 +18,7 @@ export interface StrictJsonOptions {
    * which is what JCS hashes.
    */
   readonly numbers?: "exact" | "double" | undefined;
-  /** The deepest nesting of arrays and objects; 64 unless told. */
+  /** The deepest nesting of arrays and objects; 64 unless told, 1000 at most. */
   readonly maxDepth?: number | undefined;
   /** The longest text, in UTF-8 bytes; 1 MiB unless told. */
   readonly maxBytes?: number | undefined;
@@ -32,10 +33,13 @@ const defaultMaxBytes = 1024 * 1024;
  * bytes see different values. `__proto__` is a key like any other.
  * @param input a text, or its UTF-8 bytes.
  * @throws StrictJsonError with a code, a line and a column; the received text is not repeated in the message.
+ * ConfigurationError for a `maxDepth` that recursion could not keep.
  */
 export function parseStrictJson(input: string | Uint8Array, options?: StrictJsonOptions): JsonValue {
   const text = typeof input === "string" ? checkText(input, options) : decode(input, options);
-  return new Parser(text, options?.numbers !== "double", options?.maxDepth ?? defaultMaxDepth).parse();
+  const maxDepth = options?.maxDepth ?? defaultMaxDepth;
+  if (!(maxDepth <= 1000)) throw new ConfigurationError("maxDepth is at most 1000.");
+  return new Parser(text, options?.numbers !== "double", maxDepth).parse();
 }
 
 const start = { line: 1, column: 1 };
@@ -56,12 +60,9 @@ function decode(bytes: Uint8Array, options: StrictJsonOptions | undefined): stri
 /** The offset of the first replacement character that is not one in the bytes. */
 function firstReplaced(text: string, bytes: Uint8Array): number {
   let at = text.indexOf("\u{FFFD}");
-  while (at !== -1 && bytesMatch(bytes, utf8(text.slice(0, at + 1)))) at = text.indexOf("\u{FFFD}", at + 1);
+  while (utf8(text.slice(0, at + 1)).every((byte, index) => bytes[index] === byte))
+    at = text.indexOf("\u{FFFD}", at + 1);
   return at;
-}
-
-function bytesMatch(bytes: Uint8Array, prefix: Uint8Array): boolean {
-  return prefix.every((byte, at) => bytes[at] === byte);
 }
 
 function checkText(text: string, options: StrictJsonOptions | undefined): string {
@@ -73,7 +74,7 @@ function checkText(text: string, options: StrictJsonOptions | undefined): string
 
 function checkSize(size: number, options: StrictJsonOptions | undefined): void {
   const most = options?.maxBytes ?? defaultMaxBytes;
-  if (size > most) throw new StrictJsonError("too_large", `The text has more than the ${most} bytes allowed`, start);
+  if (size > most) throw new StrictJsonError("too_large", `The text has more than ${most} bytes`, start);
 }
 
 const quote = 0x22;
@@ -87,11 +88,11 @@ const backslash = 0x5c;
 const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
-const literals: ReadonlyMap<number, readonly [text: string, value: boolean | null]> = new Map([
-  [0x74, ["true", true]],
-  [0x66, ["false", false]],
-  [0x6e, ["null", null]],
-]);
+const literals = [
+  ["true", true],
+  ["false", false],
+  ["null", null],
+] as const;
 
 /** One pass over one text, by recursive descent; `maxDepth` bounds the recursion. */
 class Parser {
@@ -130,10 +131,10 @@ class Parser {
     if (code === openBrace) return this.#nested(() => this.#object());
     if (code === openBracket) return this.#nested(() => this.#array());
     if (code === minus || (code >= zero && code <= nine)) return this.#number();
-    const literal = literals.get(code);
-    if (literal !== undefined && this.#text.startsWith(literal[0], this.#at)) {
-      this.#at += literal[0].length;
-      return literal[1];
+    for (const [text, value] of literals) {
+      if (!this.#text.startsWith(text, this.#at)) continue;
+      this.#at += text.length;
+      return value;
     }
     throw this.#unexpected("a JSON value");
   }
@@ -141,7 +142,7 @@ class Parser {
   #nested(read: () => JsonValue): JsonValue {
     this.#depth += 1;
     if (this.#depth > this.#maxDepth) {
-      throw this.#error("too_deep", `Arrays and objects nest deeper than the ${this.#maxDepth} levels allowed`);
+      throw this.#error("too_deep", `The value nests deeper than ${this.#maxDepth} levels`);
     }
     const value = read();
     this.#depth -= 1;
@@ -157,7 +158,7 @@ class Parser {
       return object;
     }
     for (;;) {
-      if (code !== quote) throw this.#unexpected("a member name in double quotes");
+      if (code !== quote) throw this.#unexpected("a member name");
       const keyAt = this.#at;
       const key = this.#string();
       if (Object.hasOwn(object, key)) throw this.#error("duplicate_key", "Two members have one name", keyAt);
@@ -206,11 +207,11 @@ class Parser {
         escaped = true;
         at += 1;
       } else if (code < 0x20) {
-        throw this.#error("syntax", "A string holds a control character that is not escaped", at);
+        throw this.#error("syntax", "A control character is not escaped", at);
       } else if (code >= 0xd800 && code <= 0xdfff) {
         surrogate = true;
       } else if (Number.isNaN(code)) {
-        throw this.#error("syntax", "The text ends inside a string", text.length);
+        throw this.#error("syntax", "The text ends in a string", text.length);
       }
       at += 1;
     }
@@ -228,7 +229,7 @@ class Parser {
     try {
       return JSON.parse(literal) as string;
     } catch {
-      throw this.#error("syntax", "A string holds an escape that JSON does not have", opened);
+      throw this.#error("syntax", "JSON has no such escape", opened);
     }
   }
 

@@ -70,7 +70,7 @@ async function* untilAborted(
 }
 
 function oversized(maxLineBytes: number): VerificationReport {
-  const message = `The line has more than the ${maxLineBytes} bytes allowed`;
+  const message = `The line has more than ${maxLineBytes} bytes`;
   const error = new StrictJsonError("too_large", message, { line: 1, column: 1 });
   return { disposition: "signature_invalid", findings: [syntaxFinding(error)] };
 }

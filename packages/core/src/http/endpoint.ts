@@ -2,7 +2,7 @@ import { ConfigurationError } from "../errors/local-errors.ts";
 import { Secret } from "../platform/secret.ts";
 
 /** An API key, or where to get one: asked before every request, so that a rotated key is used at once. */
-export type ApiKeySource = string | (() => string | Promise<string>);
+export type ApiKeySource = string | Secret | (() => string | Promise<string>);
 
 /** A checked key, or a function that fetches and checks one. */
 export type ResolvedApiKey = Secret | (() => Promise<Secret>);
@@ -10,6 +10,7 @@ export type ResolvedApiKey = Secret | (() => Promise<Secret>);
 /** @throws ConfigurationError for a key that is empty or that no header can carry. */
 export function resolveApiKey(source: ApiKeySource): ResolvedApiKey {
   if (typeof source === "string") return readKey(source);
+  if (source instanceof Secret) return readKey(source.reveal());
   if (typeof source !== "function") throw new ConfigurationError("apiKey is neither text nor a function giving it.");
   return async () => {
     let key: unknown;
@@ -71,9 +72,16 @@ export function refuseUnknownOptions(options: object, known: ReadonlySet<string>
   if (unknown.length > 0) throw new ConfigurationError(`There is no option ${unknown.join(", ")}; remove it.`);
 }
 
-/** True in a page, where every visitor can read what the page holds. */
+/**
+ * True in a page or a worker of one, where every visitor can read what it holds. Node, Deno, Bun and Cloudflare Workers
+ * name themselves in `navigator.userAgent`.
+ */
 export function isBrowser(): boolean {
-  return "document" in globalThis && "window" in globalThis;
+  const { document, navigator } = globalThis as {
+    readonly document?: unknown;
+    readonly navigator?: { readonly userAgent?: string };
+  };
+  return document !== undefined || (navigator?.userAgent?.startsWith("Mozilla/") ?? false);
 }
 
 /** @throws ConfigurationError in a browser, unless the caller has said that the credential may be seen there. */

@@ -3,6 +3,7 @@ import { ValidationError } from "../errors/local-errors.ts";
 import { AbortedError, ConnectionError, type RequestSummary, TimeoutError } from "../errors/transport-errors.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import { onAbort } from "../platform/async.ts";
+import { Exchange } from "./exchange.ts";
 import type { HttpRequest, HttpResponse, Transport } from "./transport.ts";
 
 /** How one request is sent. */
@@ -29,11 +30,11 @@ export function send(transport: Transport, request: HttpRequest, options: SendOp
     if (signal?.aborted) return reject(aborted(request, signal));
     const unsendable = findUnsendableHeader(request.headers);
     if (unsendable !== undefined) return reject(unsendable);
-    const controller = new AbortController();
+    const exchange = new Exchange(maxResponseBytes);
     const fail = (error: Error): void => {
       stop();
       reject(error);
-      controller.abort(error);
+      exchange.abort(error);
     };
     const timer = clock.setTimer(() => fail(timedOut(request, timeoutMs)), timeoutMs);
     const stopListening = onAbort(signal, () => fail(aborted(request, signal)));
@@ -46,7 +47,7 @@ export function send(transport: Transport, request: HttpRequest, options: SendOp
       reject(withRequest(error, request));
     };
     try {
-      transport(request, { signal: controller.signal, maxResponseBytes }).then((response) => {
+      transport(request, exchange).then((response) => {
         stop();
         resolve(response);
       }, failed);

@@ -18,8 +18,12 @@ export interface HttpResponse {
 
 /** What a transport must keep to while it sends. */
 export interface TransportLimits {
-  /** Aborts the exchange; the transport rejects with the signal's reason. */
+  /** Aborts the exchange; the transport rejects with the signal's reason. Made when it is first read. */
   readonly signal: AbortSignal;
+  /** As the signal, for a transport that can do without one. Called at once when the exchange is already aborted. */
+  onAbort(listener: (reason: unknown) => void): void;
+  /** @throws the reason, once the exchange is aborted. */
+  throwIfAborted(): void;
   /** A larger body is a `ResponseFormatError`. */
   readonly maxResponseBytes: number;
 }

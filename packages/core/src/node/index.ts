@@ -1,1 +1,6 @@
 export { asyncReservationContext } from "./async-reservation-context.ts";
+export { type FileRecordStoreOptions, fileRecordStore } from "./file-record-store.ts";
+export { type LogRecordStoreOptions, logRecordStore } from "./log-record-store.ts";
+export type { OnQuarantine, QuarantinedRecord } from "./quarantine.ts";
+export { RecordDirectory } from "./record-directory.ts";
+export { Turns } from "./turns.ts";

@@ -38,10 +38,11 @@ export function abortedError(signal: AbortSignal | undefined, what: string): Abo
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(abortedError(signal, "A wait"));
-    const timer = clock.setTimer(() => {
+    const wake = (): void => {
       stopListening();
       resolve();
-    }, delayMs);
+    };
+    const timer = clock.setTimer(wake, delayMs, true);
     const stopListening = onAbort(signal, () => {
       timer.clear();
       reject(abortedError(signal, "A wait"));

@@ -3,14 +3,18 @@ export interface Timer {
   clear(): void;
 }
 
-/** Time, injected everywhere so that tests own it. Timers of the system clock never keep a process alive. */
+/** Time, injected everywhere so that tests own it. A timer keeps no process alive unless somebody awaits it. */
 export interface Clock {
   /** Milliseconds since the Unix epoch; may jump. For timestamps only. */
   now(): number;
   /** Milliseconds that only grow; for durations. */
   monotonic(): number;
-  /** Calls `callback` once after `delayMs` milliseconds. */
-  setTimer(callback: () => void, delayMs: number): Timer;
+  /**
+   * Calls `callback` once after `delayMs` milliseconds.
+   * @param awaited `true` when a caller awaits the callback: only then does the timer keep a process alive, which would
+   * otherwise end in the middle of its caller's `await`.
+   */
+  setTimer(callback: () => void, delayMs: number, awaited?: boolean): Timer;
 }
 
 /** The longest delay a host timer takes (2^31 - 1 ms); a longer one would fire at once. */
@@ -19,10 +23,11 @@ const longestDelayMs = 2_147_483_647;
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  setTimer(callback, delayMs) {
+  setTimer(callback, delayMs, awaited = false) {
     const handle: unknown = setTimeout(callback, Math.min(Math.max(0, delayMs), longestDelayMs));
     // Node, Deno and Bun hand out an object that can be unreferenced; browsers and Workers a number.
-    if (typeof handle === "object" && handle !== null && "unref" in handle) (handle as { unref(): void }).unref();
+    const isObject = typeof handle === "object" && handle !== null && "unref" in handle;
+    if (isObject && !awaited) (handle as { unref(): void }).unref();
     return { clear: () => clearTimeout(handle as ReturnType<typeof setTimeout>) };
   },
 };

@@ -15,8 +15,21 @@ export function hex(bytes: Uint8Array): string {
 
 /** Bytes of an even-length hex string of either case; `undefined` for anything else. */
 export function parseHex(text: string): Uint8Array | undefined {
-  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined;
-  return Uint8Array.from({ length: text.length / 2 }, (_, at) => Number.parseInt(text.slice(at * 2, at * 2 + 2), 16));
+  if (text.length % 2 !== 0) return undefined;
+  const bytes = new Uint8Array(text.length / 2);
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = (hexDigit(text.charCodeAt(at * 2)) << 4) | hexDigit(text.charCodeAt(at * 2 + 1));
+    if (byte < 0) return undefined;
+    bytes[at] = byte;
+  }
+  return bytes;
+}
+
+/** The value of a hex digit's character code; -1 for any other character, which makes the whole byte negative. */
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const letter = code | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
 }
 
 /** Unpadded base64url of bytes (RFC 4648 §5). */

@@ -24,7 +24,8 @@ export type {
   Spend,
   Subject,
 } from "./port.ts";
-export type { Reservation, SpendDetails } from "./reservation.ts";
+export type { Reservation, SpendExtras } from "./reservation.ts";
 export { type OnOutcome, type Recovery, type SettlementQueue, settlementQueue } from "./settlement-queue.ts";
 export { withReservation } from "./with-reservation.ts";
 export { type ReservationStream, type StreamSource, withReservationStream } from "./with-reservation-stream.ts";
+export { readSettling, settlingKey, settlingPrefix, writeSettling } from "./settling-record.ts";

@@ -219,6 +219,12 @@ export interface SpendAuthority {
    */
   readonly dedupeHorizonMs?: Readonly<Record<string, number>> | undefined;
 
+  /**
+   * Calls `listener` whenever the credential has changed: what waits, because the old one was refused, is sent then.
+   * @returns the function that unsubscribes.
+   */
+  onNewCredentials?(listener: () => void): () => void;
+
   /** Asks without reserving. Absent where the wire cannot. */
   decide?(request: ReserveRequest, options?: CallOptions): Promise<Decision>;
   /**

@@ -2,8 +2,8 @@ import { type Amount, assertAmount } from "../amount/amount.ts";
 import { SettlementError, SpendUnknownError } from "../errors/spend-errors.ts";
 import { createDeferred, onAbort } from "../platform/async.ts";
 import type { ReservationOptions } from "./options.ts";
-import type { Grant, Intent, Settlement, Spend } from "./port.ts";
-import type { Reservation, SpendDetails } from "./reservation.ts";
+import type { Grant, Intent, Metrics, Settlement, Spend } from "./port.ts";
+import type { Reservation, SpendExtras } from "./reservation.ts";
 import { SpendTracker } from "./spend-tracker.ts";
 
 /** Where a handle's intent goes: to the authority's queue, to its parent, or to a bypass record. */
@@ -24,14 +24,13 @@ export interface Lifeline {
 export class ReservationHandle implements Reservation {
   readonly idempotencyKey: string;
   readonly decision: Reservation["decision"];
-  readonly signal: AbortSignal;
   readonly tracker: SpendTracker;
   readonly grant: Grant;
   readonly #settler: Settler;
   readonly #options: ReservationOptions;
-  readonly #abort = new AbortController();
   readonly #settlement = createDeferred<Settlement>();
-  readonly #unlink: () => void;
+  #abort: AbortController | undefined;
+  #links: readonly (() => void)[] = [];
   #lifeline: Lifeline | undefined;
   #ending: { readonly intent: Intent | "abandon"; readonly done: Promise<Settlement> } | undefined;
   #leaseLost: Error | undefined;
@@ -47,17 +46,23 @@ export class ReservationHandle implements Reservation {
     this.idempotencyKey = idempotencyKey;
     this.decision = decision;
     this.tracker = new SpendTracker(grant.reserved);
-    this.signal = this.#abort.signal;
     this.#settler = settler;
     this.#options = options;
     // Somebody may never look at `settlement`; an abandoned reservation must not crash the process for it.
     this.#settlement.promise.catch(() => {});
-    const links = [options.signal, options.parent?.signal].map((signal) =>
-      onAbort(signal, () => this.#abort.abort(signal?.reason)),
-    );
-    this.#unlink = () => {
-      for (const unlink of links) unlink();
-    };
+  }
+
+  /** Made, and linked to the caller's and the parent's, when it is first read: many bodies never do. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      const abort = new AbortController();
+      this.#abort = abort;
+      const { signal, parent, leaseLoss } = this.#options;
+      if (this.#leaseLost && leaseLoss === "cancel") abort.abort(this.#leaseLost);
+      const sources = this.ended ? [] : [signal, parent?.signal];
+      this.#links = sources.map((source) => onAbort(source, () => abort.abort(source?.reason)));
+    }
+    return this.#abort.signal;
   }
 
   get id(): string {
@@ -94,7 +99,7 @@ export class ReservationHandle implements Reservation {
   /** The lease cannot be kept alive any longer (`leaseLoss` says what follows). */
   loseLease(error: Error): void {
     this.#leaseLost = error;
-    if (this.#options.leaseLoss === "cancel" && !this.ended) this.#abort.abort(error);
+    if (this.#options.leaseLoss === "cancel" && !this.ended) this.#abort?.abort(error);
   }
 
   spending(): void {
@@ -102,16 +107,16 @@ export class ReservationHandle implements Reservation {
     this.tracker.markPossible();
   }
 
-  spend(total: Amount, details?: SpendDetails): void {
+  spend(total: Amount, metrics?: Metrics, extras?: SpendExtras): void {
     assertAmount(total, "spend");
     this.#refuseWhenEnded("spend()");
-    this.tracker.set(total, details);
+    this.tracker.set(total, metrics === undefined ? extras : { ...extras, metrics });
   }
 
-  async commit(total?: Amount, details?: SpendDetails): Promise<Settlement> {
+  async commit(total?: Amount, metrics?: Metrics, extras?: SpendExtras): Promise<Settlement> {
     const ending = this.#ending;
     if (ending === undefined) {
-      if (total !== undefined) this.spend(total, details);
+      if (total !== undefined) this.spend(total, metrics, extras);
       return this.commitKnown();
     }
     const committed = ending.intent !== "abandon" && ending.intent.kind === "commit" ? ending.intent.spend : undefined;
@@ -189,6 +194,12 @@ export class ReservationHandle implements Reservation {
     } catch {
       // A caller's listener must not turn a settled reservation into a failed one; the observer has the same news.
     }
+  }
+
+  /** No listener stays on the caller's signal once the end is decided. */
+  #unlink(): void {
+    for (const unlink of this.#links) unlink();
+    this.#links = [];
   }
 
   #refuseWhenEnded(what: string): void {

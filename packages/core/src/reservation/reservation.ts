@@ -23,13 +23,13 @@ export interface Reservation {
    * What has been spent so far in all. Replaces an earlier figure and only grows.
    * @throws ValidationError for another unit or a smaller amount; SettlementError when already settled.
    */
-  spend(total: Amount, details?: SpendDetails): void;
+  spend(total: Amount, metrics?: Metrics, extras?: SpendExtras): void;
   /**
    * Commits what `spend` said, or `total`. A second call with the same amount is the first one's answer.
    * @throws SpendUnknownError when nothing says what was spent; SettlementError when settled otherwise, or refused and
    * `throwOnRejected` is set.
    */
-  commit(total?: Amount, details?: SpendDetails): Promise<Settlement>;
+  commit(total?: Amount, metrics?: Metrics, extras?: SpendExtras): Promise<Settlement>;
   /** Gives the budget back. @throws SettlementError once money may have moved, or when it was committed. */
   release(reason?: string): Promise<Settlement>;
   /** The first outcome; rejects with SpendUnknownError when the reservation was left to its TTL. */
@@ -37,9 +37,8 @@ export interface Reservation {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** What goes with a spend. */
-export interface SpendDetails {
-  readonly metrics?: Metrics | undefined;
+/** What else goes with a spend. */
+export interface SpendExtras {
   readonly metadata?: Metadata | undefined;
   /** What only one protocol records, such as a payment reference. */
   readonly facts?: Metadata | undefined;

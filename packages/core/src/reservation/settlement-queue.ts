@@ -3,9 +3,10 @@ import { Observer } from "../observe/observer.ts";
 import { onAbort } from "../platform/async.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import { memoryRecordStore } from "../records/memory-record-store.ts";
-import type { RecordStore } from "../records/record-store.ts";
+import type { RecordStore, RecordValue } from "../records/record-store.ts";
 import { retryDelayMs } from "./backoff.ts";
 import { DeadLetterRecords, type DeadLetters, type NewDeadLetter } from "./dead-letters.ts";
+import { Gate } from "./gate.ts";
 import type { Environment, Settlement, Settling, SpendAuthority } from "./port.ts";
 import { SettlementTask } from "./settlement-task.ts";
 import { readSettling, settlingKey, settlingPrefix, writeSettling } from "./settling-record.ts";
@@ -21,6 +22,12 @@ export interface Recovery {
 /** Called with each outcome: once, or first `pending` and later the final one. */
 export type OnOutcome = (settlement: Settlement) => void;
 
+/** What `Retry-After` is held to. */
+const longestWaitMs = 3_600_000;
+
+/** How many replays and retries run at a time: a backlog must not flood an authority that has just come back. */
+const mostInBackground = 32;
+
 /**
  * Finishes what reservations leave to finish. A settlement is recorded before its first request leaves, sent again
  * with the same key and bytes until the authority gives a final answer, and only then forgotten.
@@ -35,6 +42,8 @@ export class SettlementQueue {
   readonly #housekeeping = new Set<Promise<void>>();
   readonly #idle = new Set<() => void>();
   readonly #closing = new AbortController();
+  readonly #background = new Gate(mostInBackground);
+  readonly #stopListening: (() => void) | undefined;
   /** Where this queue's events go. */
   readonly observer: Observer;
 
@@ -45,6 +54,7 @@ export class SettlementQueue {
     this.#clock = this.#environment.clock ?? systemClock;
     this.#letters = new DeadLetterRecords(this.#records, authority.protocol, authority.target);
     this.observer = this.#environment.observer ?? new Observer(this.#environment.logger);
+    this.#stopListening = authority.onNewCredentials?.(() => this.wake());
   }
 
   /** How many settlements have no final answer yet. */
@@ -72,7 +82,8 @@ export class SettlementQueue {
     const running = this.#tasks.get(key);
     if (running) return running.join(onOutcome);
     const task = this.#start(key, settling, undefined, onOutcome);
-    await this.#record(task);
+    // A second caller joins the task meanwhile, and must not send before the record is durable either.
+    task.recorded = this.#record(task);
     return task.attempt();
   }
 
@@ -87,11 +98,17 @@ export class SettlementQueue {
         await this.#quarantine(record.key, record.value);
         malformed += 1;
       } else if (!this.#tasks.has(record.key)) {
-        void this.#start(record.key, settling, record.version).attempt();
+        const task = this.#start(record.key, this.#withinReach(settling), record.version);
+        this.#background.enter(() => task.attempt());
         resumed += 1;
       }
     }
     return { resumed, malformed };
+  }
+
+  /** No authority asks for a longer wait, so a later time is a damaged record's or another clock's. */
+  #withinReach(settling: Settling): Settling {
+    return { ...settling, notBeforeMs: Math.min(settling.notBeforeMs, this.#clock.now() + longestWaitMs) };
   }
 
   /** Sends every waiting settlement now, such as after new credentials; an authority's not-before is kept. */
@@ -125,7 +142,7 @@ export class SettlementQueue {
       const check = (): void => {
         if (this.#tasks.size === 0 && this.#housekeeping.size === 0) done();
       };
-      const timer = this.#clock.setTimer(done, timeoutMs);
+      const timer = this.#clock.setTimer(done, timeoutMs, true);
       let stopListening = (): void => {};
       stopListening = onAbort(signal, done);
       this.#idle.add(check);
@@ -137,6 +154,8 @@ export class SettlementQueue {
   async close(options: { readonly timeoutMs: number }): Promise<{ readonly pending: number }> {
     const result = await this.flush(options);
     this.#closing.abort();
+    this.#stopListening?.();
+    this.#background.clear();
     for (const task of this.#tasks.values()) task.stop();
     return result;
   }
@@ -170,6 +189,7 @@ export class SettlementQueue {
       clock: this.#clock,
       observer: this.observer,
       signal: this.#closing.signal,
+      inTurn: (attempt) => this.#background.enter(attempt),
       retryDelayMs: (attempt) => retryDelayMs(attempt, this.#environment.random),
       rewrite: (changed) => this.#rewrite(key, changed),
       finish: (finished, settlement) => this.#finish(key, finished, settlement),
@@ -190,31 +210,41 @@ export class SettlementQueue {
       // Left by an earlier run of the same job: it is taken over when it is the same settlement.
       const existing = await this.#records.read(key);
       const recorded = existing && readSettling(existing.value);
-      if (existing && recorded?.body === task.settling.body) task.version = existing.version;
-      else throw new Error("another settlement of this reservation is recorded under the same key");
+      task.ownsRecord = recorded?.body === task.settling.body;
+      task.version = task.ownsRecord ? existing?.version : undefined;
+      if (!task.ownsRecord) throw new Error("another settlement of this reservation is recorded under the same key");
     } catch (error) {
       this.#recordFailed(task.settling.reservationId, error);
     }
   }
 
   async #rewrite(key: string, task: SettlementTask): Promise<void> {
-    if (!this.#authority.durable) return;
+    if (!this.#authority.durable || !task.ownsRecord) return;
     try {
       const value = writeSettling(task.settling);
-      const written =
-        task.version === undefined
-          ? await this.#records.create(key, value)
-          : await this.#records.replace(key, value, task.version);
-      if (written === undefined) throw new Error("another worker changed the record");
-      task.version = written;
+      if (task.version === undefined) task.version = await this.#records.create(key, value);
+      // Another worker may replay the same record meanwhile, and have changed it or settled it.
+      else
+        task.version =
+          (await this.#records.replace(key, value, task.version)) ?? (await this.#replaceLatest(key, value));
     } catch (error) {
       this.#recordFailed(task.settling.reservationId, error);
     }
   }
 
+  /** @returns the new version, or `undefined` when the record is gone: it was settled elsewhere and must stay gone. */
+  async #replaceLatest(key: string, value: RecordValue): Promise<string | undefined> {
+    for (;;) {
+      const latest = await this.#records.read(key);
+      if (latest === undefined) return undefined;
+      const version = await this.#records.replace(key, value, latest.version);
+      if (version !== undefined) return version;
+    }
+  }
+
   #finish(key: string, task: SettlementTask, keepRecord: boolean): void {
     this.#tasks.delete(key);
-    if (task.version === undefined || keepRecord) return this.#checkIdle();
+    if (!this.#authority.durable || !task.ownsRecord || keepRecord) return this.#checkIdle();
     // The answer is final: a crash before the record goes costs one idempotent replay, so nobody waits for it.
     const removal: Promise<void> = this.#records
       .delete(key)

@@ -12,6 +12,8 @@ export interface TaskContext {
   /** Aborts when the queue closes. */
   readonly signal: AbortSignal;
   retryDelayMs(attempt: number): number;
+  /** Makes an attempt that nobody waits for, when there is room for one. */
+  inTurn(attempt: () => Promise<unknown>): void;
   /** Makes `task.settling` durable before the request that it describes. */
   rewrite(task: SettlementTask): Promise<void>;
   /** The task has its final answer; its record goes unless it must be kept. */
@@ -28,11 +30,16 @@ export class SettlementTask {
   settling: Settling;
   /** The version of its record; `undefined` while it could not be recorded. */
   version: string | undefined;
+  /** False when the key of its record is taken by another settlement, whose record must stay as it is. */
+  ownsRecord = true;
+  /** Settles when the record is durable or could not be written; nothing is sent before. */
+  recorded: Promise<void> | undefined;
   readonly #context: TaskContext;
   readonly #listeners = new Set<(settlement: Settlement) => void>();
   #attempts = 0;
   #timer: Timer | undefined;
   #running: Promise<Settlement> | undefined;
+  #final: Settlement | undefined;
   #stopped = false;
 
   constructor(settling: Settling, version: string | undefined, context: TaskContext) {
@@ -52,8 +59,9 @@ export class SettlementTask {
     return this.attempt();
   }
 
-  /** Sends now unless it is being sent. Never rejects. */
+  /** Sends now unless it is being sent or has its final answer. Never rejects. */
   attempt(): Promise<Settlement> {
+    if (this.#final !== undefined) return Promise.resolve(this.#final);
     this.#running ??= this.#run().finally(() => (this.#running = undefined));
     return this.#running;
   }
@@ -75,6 +83,7 @@ export class SettlementTask {
   async #run(): Promise<Settlement> {
     this.#timer?.clear();
     this.#timer = undefined;
+    await this.recorded;
     const { clock } = this.#context;
     const early = this.settling.notBeforeMs - clock.now();
     if (early > 0) return this.#retryLater(new Error("The authority asked to wait."), early);
@@ -133,7 +142,7 @@ export class SettlementTask {
   }
 
   #wait(delayMs: number): void {
-    this.#timer = this.#context.clock.setTimer(() => void this.attempt(), delayMs);
+    this.#timer = this.#context.clock.setTimer(() => this.#context.inTurn(() => this.attempt()), delayMs);
   }
 
   async #refuse(cause: Error, kind: NewDeadLetter["kind"]): Promise<Settlement> {
@@ -151,6 +160,7 @@ export class SettlementTask {
   }
 
   #finish(settlement: Settlement, keepRecord: boolean): Settlement {
+    this.#final = settlement;
     this.#context.finish(this, keepRecord);
     this.#tell(settlement);
     return settlement;

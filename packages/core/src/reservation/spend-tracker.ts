@@ -1,13 +1,15 @@
 import type { Amount } from "../amount/amount.ts";
 import { ValidationError } from "../errors/local-errors.ts";
-import type { SpendDetails } from "./reservation.ts";
+import type { Spend } from "./port.ts";
+
+type Details = Pick<Spend, "metrics" | "metadata" | "facts">;
 
 /** What one reservation and those nested within it have spent. Only grows. */
 export class SpendTracker {
   readonly #reserved: Amount;
   #own: bigint | undefined;
   #possible = false;
-  #details: SpendDetails = {};
+  #details: Details = {};
   #nested: bigint | undefined;
   #nestedUnknown = false;
   #held = 0n;
@@ -28,7 +30,7 @@ export class SpendTracker {
     return { unit: this.#reserved.unit, amount: (this.#own ?? 0n) + (this.#nested ?? 0n) };
   }
 
-  get details(): SpendDetails {
+  get details(): Details {
     return this.#details;
   }
 
@@ -37,7 +39,7 @@ export class SpendTracker {
   }
 
   /** Sets the reservation's own total. @throws ValidationError for another unit, a negative or a smaller amount. */
-  set(total: Amount, details: SpendDetails | undefined): void {
+  set(total: Amount, details: Details | undefined): void {
     this.#checkUnit(total);
     if (total.amount < (this.#own ?? 0n)) {
       const message = "is smaller than before; pass the total spent so far, which only grows";

@@ -3,9 +3,10 @@ import { ResponseFormatError } from "../errors/transport-errors.ts";
 /** Parsed JSON in which an integer beyond 2^53 - 1 is a bigint. */
 export type ExactJson = null | boolean | number | bigint | string | ExactJson[] | { [key: string]: ExactJson };
 
-/** Sixteen digits in a row are the least that an integer beyond 2^53 - 1 can have. */
-const mayHoldLargeInteger = /\d{16}/;
 const integerToken = /^-?\d+$/;
+
+/** Sixteen digits in a row are the least that an integer beyond 2^53 - 1 can have. */
+const leastDigits = 16;
 
 /**
  * Parses JSON without losing an integer: one that a double cannot hold exactly becomes a bigint, every other value is
@@ -14,8 +15,26 @@ const integerToken = /^-?\d+$/;
  */
 export function parseJson(text: string): ExactJson {
   // The reviver costs far more than the parse, and almost no text needs it.
-  if (!mayHoldLargeInteger.test(text)) return JSON.parse(text) as ExactJson;
+  if (!mayHoldLargeInteger(text)) return JSON.parse(text) as ExactJson;
   return JSON.parse(text, reviveInteger) as ExactJson;
+}
+
+/** Any run of so many digits covers a place that is a multiple of their number: only those places need a look. */
+function mayHoldLargeInteger(text: string): boolean {
+  for (let at = leastDigits - 1; at < text.length; at += leastDigits) {
+    if (!isDigit(text, at)) continue;
+    let start = at;
+    let end = at + 1;
+    while (isDigit(text, start - 1)) start -= 1;
+    while (isDigit(text, end)) end += 1;
+    if (end - start >= leastDigits) return true;
+  }
+  return false;
+}
+
+function isDigit(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return code >= 48 && code <= 57;
 }
 
 function reviveInteger(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
@@ -34,14 +53,24 @@ function reviveInteger(_key: string, value: unknown, context?: { readonly source
  * @throws TypeError for a value JSON cannot hold: NaN, an infinity, a function, a symbol, a cycle.
  */
 export function stringifyJson(value: unknown): string {
-  return write(value, new Set()) ?? "null";
+  return write(value, 0) ?? "null";
+}
+
+/** Deeper than anything a wire carries; beyond it a value is taken to contain itself. */
+const deepest = 500;
+
+/** Characters that do not stand between quotes as they are: quote, backslash, controls, lone surrogates. */
+const escaped = /["\\\p{Cc}\p{Cs}]/u;
+
+function quote(text: string): string {
+  return escaped.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
 /** `undefined` where `JSON.stringify` leaves a member out. */
-function write(value: unknown, ancestors: Set<object>): string | undefined {
+function write(value: unknown, depth: number): string | undefined {
   switch (typeof value) {
     case "string":
-      return JSON.stringify(value);
+      return quote(value);
     case "bigint":
       return value.toString();
     case "boolean":
@@ -52,27 +81,27 @@ function write(value: unknown, ancestors: Set<object>): string | undefined {
     case "undefined":
       return undefined;
     case "object":
-      return value === null ? "null" : writeObject(value, ancestors);
+      return value === null ? "null" : writeObject(value, depth);
     default:
       throw new TypeError(`A ${typeof value} cannot be written as JSON.`);
   }
 }
 
-function writeObject(value: object, ancestors: Set<object>): string | undefined {
-  if ("toJSON" in value && typeof value.toJSON === "function") return write(value.toJSON(), ancestors);
-  if (ancestors.has(value)) throw new TypeError("A value that contains itself cannot be written as JSON.");
-  ancestors.add(value);
+function writeObject(value: object, depth: number): string | undefined {
+  if (depth > deepest) {
+    throw new TypeError(`A value that contains itself, or is nested over ${deepest} deep, cannot be written as JSON.`);
+  }
+  if ("toJSON" in value && typeof value.toJSON === "function") return write(value.toJSON(), depth + 1);
   let text = "";
   if (Array.isArray(value)) {
-    for (const item of value) text += `${text && ","}${write(item, ancestors) ?? "null"}`;
-    text = `[${text}]`;
-  } else {
-    for (const [key, member] of Object.entries(value)) {
-      const written = write(member, ancestors);
-      if (written !== undefined) text += `${text && ","}${JSON.stringify(key)}:${written}`;
-    }
-    text = `{${text}}`;
+    for (const item of value) text += `${text && ","}${write(item, depth + 1) ?? "null"}`;
+    return `[${text}]`;
   }
-  ancestors.delete(value);
-  return text;
+  const members = value as Readonly<Record<string, unknown>>;
+  for (const key of Object.keys(members)) {
+    const written = write(members[key], depth + 1);
+    if (written === undefined) continue;
+    text += `${text && ","}${quote(key)}:${written}`;
+  }
+  return `{${text}}`;
 }

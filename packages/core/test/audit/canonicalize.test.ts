@@ -1,3 +1,4 @@
+import canonicalizeJson from "canonicalize";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ValidationError } from "../../src/index.ts";
@@ -20,6 +21,20 @@ describe("canonicalize", () => {
       fc.property(shuffled, ([object, entries]) => {
         expect(canonicalize(Object.fromEntries(entries))).toBe(canonicalize(object));
       }),
+    );
+  });
+
+  it("gives what the canonicalize package gives, in whatever order the members come", () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
+        expect(canonicalize(smuggle(value))).toBe(canonicalizeJson(value));
+        const ordered = JSON.parse(canonicalizeJson(value) ?? "") as JsonValue;
+        expect(canonicalize(ordered)).toBe(canonicalizeJson(value));
+      }),
+      { numRuns: 1000 },
+    );
+    expect(canonicalize({ "2": 1, "10": 2, a: -0, b: 1e21, c: "\u007f\u2028" })).toBe(
+      '{"10":2,"2":1,"a":0,"b":1e+21,"c":"\u007f\u2028"}',
     );
   });
 

@@ -1,7 +1,6 @@
 import * as fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { hex, parseHex } from "../../src/index.ts";
-import { ValidationError } from "../../src/index.ts";
+import { ValidationError, base64url, hex, parseHex } from "../../src/index.ts";
 import { verifyWithNoble, signWithNoble, derivePublicKeyWithNoble } from "../../src/audit/ed25519-fallback.ts";
 import {
   generateKeyPair,
@@ -206,6 +205,15 @@ describe("keys", () => {
       [{ x: `AQ${"A".repeat(41)}` }, "malformed_key"],
     ];
     for (const [change, reason] of refusals) expect(() => publicKeyFromJwk({ ...jwk, ...change })).toThrow(reason);
+  });
+
+  it("asp 2.5 14: a JWK holds no key in a non-canonical encoding, y from p to 2^255 - 1", () => {
+    for (let excess = 0n; excess < 19n; excess++) {
+      for (const sign of [0n, 2n ** 255n]) {
+        const x = base64url(littleEndian(2n ** 255n - 19n + excess + sign));
+        expect(() => publicKeyFromJwk({ kty: "OKP", crv: "Ed25519", x })).toThrow("malformed_key");
+      }
+    }
   });
 
   it("refuses a private JWK whose halves do not belong together", async () => {

@@ -134,7 +134,7 @@ describe("createRemoteKeySet", () => {
     const followed: string[] = [];
     const fetchLike: typeof fetch = async (input, init) => {
       followed.push(new Request(input).url);
-      expect(init?.redirect).not.toBe("follow");
+      expect(init).toMatchObject({ redirect: "manual", credentials: "omit" });
       return new Response(null, { status: 302, headers: { location: `${origin}/other` } });
     };
     const { keys } = setUp({ transport: createFetchTransport(fetchLike) });
@@ -242,6 +242,19 @@ describe("createRemoteKeySet", () => {
     await clock.advance(600_000);
     expect(await keys.find(url, { kid: "a" })).toMatchObject({ status: "found", key: { publicKey: two.publicKey } });
     expect(codeOf(await keys.find(url, { publicKey: one.publicKey }))).toBe("unknown_key");
+  });
+
+  it("keeps as many old keys as a set may hold", async () => {
+    const { keys, server, clock } = setUp({ maxKeys: 150 });
+    const many = (prefix: string) =>
+      Array.from({ length: 150 }, (_, at) => publicKeyToJwk(one.publicKey, `${prefix}${at}`));
+    for (const prefix of ["x", "y", "z"]) {
+      server.keys = many(prefix);
+      expect(codeOf(await keys.find(url, { kid: `${prefix}149` }))).toBe("found");
+      await clock.advance(600_000);
+    }
+    expect(await keys.find(url, { kid: "y149" })).toMatchObject({ status: "found", key: { retained: true } });
+    expect(codeOf(await keys.find(url, { kid: "x0" }))).toBe("unknown_key");
   });
 
   it("keeps no key of a set that was ambiguous", async () => {

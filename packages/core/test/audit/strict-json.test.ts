@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { ConfigurationError } from "../../src/index.ts";
 import { StrictJsonError, canonicalize, parseStrictJson } from "../../src/audit/index.ts";
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
@@ -194,6 +195,10 @@ describe("parseStrictJson", () => {
     expect(refusal('{"a":'.repeat(100_000)).reason).toBe("too_deep");
     expect(parseStrictJson(`${"[".repeat(64)}${"]".repeat(64)}`)).toBeDefined();
     expect(refusal("[[[]]]", { maxDepth: 2 }).reason).toBe("too_deep");
+    expect(refusal("[".repeat(5000), { maxDepth: 1000 }).reason).toBe("too_deep");
+    for (const maxDepth of [1001, Number.NaN]) {
+      expect(() => parseStrictJson("[]", { maxDepth })).toThrow(ConfigurationError);
+    }
     expect(parseStrictJson("[[],[[]]]", { maxDepth: 3 })).toEqual([[], [[]]]);
     expect(refusal(`"${"x".repeat(1024 * 1024)}"`).reason).toBe("too_large");
     expect(refusal(utf8('"xx"'), { maxBytes: 3 }).reason).toBe("too_large");

@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AbortedError, ConfigurationError } from "../../src/index.ts";
-import { type VerificationReport, verifyLines } from "../../src/audit/index.ts";
+import type { VerificationReport } from "../../src/audit/index.ts";
+import { verifyLines } from "../../src/audit/verify-lines.ts";
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 

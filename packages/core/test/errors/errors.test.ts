@@ -17,7 +17,7 @@ const {
 describe("the error family", () => {
   it("recognises its own across two copies of the package, by class", async () => {
     vi.resetModules();
-    const copy = (await import("@imprest/core")) as typeof core;
+    const copy = await import("@imprest/core");
     expect(copy.ConnectionError).not.toBe(ConnectionError);
     const error = new copy.ConnectionError("no");
     expect(error instanceof ConnectionError).toBe(false);
@@ -71,7 +71,7 @@ describe("Secret", () => {
   it("shows itself nowhere", () => {
     const secret = new core.Secret("s3cret");
     const shown = [
-      `${secret}`,
+      String(secret),
       JSON.stringify({ secret }),
       inspect({ secret }, { showHidden: true, depth: 9 }),
       String(Object.values(secret)),

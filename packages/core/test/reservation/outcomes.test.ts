@@ -185,7 +185,7 @@ describe("the body returns", () => {
     await withReservation(authority, request, (reservation) => {
       reservation.spending();
       reservation.spend(cents(1));
-      reservation.spend(cents(3), { metrics: { outputTokens: 12 } });
+      reservation.spend(cents(3), { outputTokens: 12 });
     });
     expect(committedAmounts(authority)).toEqual(['{"amount":3000000,"basis":"actual"}']);
   });

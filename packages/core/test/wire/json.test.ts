@@ -63,6 +63,26 @@ describe("parseJson", () => {
 });
 
 describe("stringifyJson", () => {
+  it("quotes every UTF-16 code unit as JSON.stringify does, in texts and in member names", () => {
+    for (let unit = 0; unit <= 0xffff; unit += 1) {
+      const text = `a${String.fromCharCode(unit)}b`;
+      if (stringifyJson(text) !== JSON.stringify(text)) expect(stringifyJson(text)).toBe(JSON.stringify(text));
+    }
+    const odd = { 'a"b': 1, "c\\d": 2, "e\n": 3, "": 4, "\ud800": 5, "😀": "\u2028" };
+    expect(stringifyJson(odd)).toBe(JSON.stringify(odd));
+  });
+
+  it("writes a hole in a list as null", () => {
+    expect(stringifyJson(Array.from({ length: 1 }).concat(Array(1)))).toBe("[null,null]");
+  });
+
+  it("refuses a value that contains itself, at once", () => {
+    const knot: Record<string, unknown> = {};
+    Object.assign(knot, { left: knot, right: [knot] });
+    expect(() => stringifyJson(knot)).toThrow("contains itself");
+    expect(() => stringifyJson({ toJSON: () => knot })).toThrow("contains itself");
+  });
+
   it("leaves undefined members out, honours toJSON, writes a bigint as an integer literal", () => {
     expect(stringifyJson({ a: undefined, b: [undefined], c: new Date(0), d: 5n, e: -0 })).toBe(
       '{"b":[null],"c":"1970-01-01T00:00:00.000Z","d":5,"e":0}',

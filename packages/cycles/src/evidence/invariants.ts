@@ -54,5 +54,5 @@ function errorFindings({ endpoint, reservation_id: reservationId }: ErrorPayload
 }
 
 function violation(code: string, pointer: string, message: string): Finding {
-  return { kind: "schema", severity: "error", code, pointer, message: `${pointer}: ${message}` };
+  return { kind: "schema", severity: "error", code, pointer, message };
 }

@@ -65,19 +65,21 @@ function unreadable(code: string, message: string): Finding {
   return { kind: "schema", severity: "error", code, message };
 }
 
+/** Sixteen digits in a row are the least that an integer beyond 2^53 - 1 can have. */
+const mayHoldLargeInteger = /\d{16}/;
+
 /** The envelope, typed and with exact amounts, and everything its content does wrong. */
-export function readContent(text: string): {
+export function readContent({ json, text }: ReadEvidence): {
   readonly envelope?: EvidenceEnvelope | undefined;
   readonly findings: readonly Finding[];
 } {
-  const result = evidenceEnvelopeSchema.safeParse(parseJson(text));
+  const result = evidenceEnvelopeSchema.safeParse(mayHoldLargeInteger.test(text) ? parseJson(text) : json);
   if (result.success) return { envelope: result.data, findings: invariantFindings(result.data) };
-  const findings = issuesOf(result.error).map(({ pointer, message }): Finding => ({
+  const findings = issuesOf(result.error).map((issue): Finding => ({
     kind: "schema",
     severity: "error",
     code: "schema_violation",
-    pointer,
-    message: `${pointer}: ${message}`,
+    ...issue,
   }));
   return { findings };
 }

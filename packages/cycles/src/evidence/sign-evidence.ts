@@ -16,7 +16,7 @@ import {
 } from "@imprest/core/models/cycles";
 import { invariantFindings } from "./invariants.ts";
 import { evidenceSignerDid } from "./signer.ts";
-import { evidenceIdOf, signingInput } from "./signing-input.ts";
+import { evidenceIdOf, hashInput, signingInput } from "./signing-input.ts";
 
 /** What an authority states. */
 export interface EvidenceStatement {
@@ -60,8 +60,9 @@ export async function signEvidence(statement: EvidenceStatement, issuer: Evidenc
     payload: statement.payload,
   });
   assertStatable(unsigned);
-  const evidenceId = await evidenceIdOf(unsigned);
-  const signature = hex(await signEd25519(keyPair.privateKey, signingInput(unsigned, evidenceId)));
+  const hashed = hashInput(unsigned);
+  const evidenceId = await evidenceIdOf(hashed);
+  const signature = hex(await signEd25519(keyPair.privateKey, signingInput(unsigned, hashed, evidenceId)));
   return { evidenceId, text: canonicalize({ ...unsigned, evidence_id: evidenceId, signature }) };
 }
 

@@ -12,7 +12,7 @@ import type { EvidenceEnvelope } from "@imprest/core/models/cycles";
 import { type EvidenceExpectation, expectationFindings } from "./expectation.ts";
 import { type ReadEvidence, readContent, readEvidence } from "./read-evidence.ts";
 import { evidenceJwksUrl, evidenceKeyWindow, parseEvidenceSigner, serverHash } from "./signer.ts";
-import { evidenceIdOf, signingInput } from "./signing-input.ts";
+import { evidenceIdOf, hashInput, signingInput } from "./signing-input.ts";
 
 export interface VerifyEvidenceOptions extends Pick<CallOptions, "signal"> {
   /**
@@ -51,7 +51,7 @@ export async function verifyEvidence(
   if ("code" in read) return { disposition: "signature_invalid", findings: [read] };
   const { disposition, finding } = await judgeSigner(read, options);
   const isBound = disposition === "authentic" || disposition === "binding_only";
-  const content = readContent(read.text);
+  const content = readContent(read);
   const pin = options.expectedSigner === undefined ? undefined : options.expectedSigner === read.signerDid;
   const findings = [
     ...(finding === undefined ? [] : [finding]),
@@ -82,7 +82,8 @@ interface Judgement {
 }
 
 async function judgeSigner(read: ReadEvidence, options: VerifyEvidenceOptions): Promise<Judgement> {
-  if ((await evidenceIdOf(read.json)) !== read.evidenceId) {
+  const hashed = hashInput(read.json);
+  if ((await evidenceIdOf(hashed)) !== read.evidenceId) {
     return invalid(
       "evidence_id_mismatch",
       "/evidence_id",
@@ -94,7 +95,7 @@ async function judgeSigner(read: ReadEvidence, options: VerifyEvidenceOptions): 
     return unresolvable("unknown_signer_form", "The signer is neither a public key in hex nor a did:cycles.");
   }
   if (signer.form === "key") {
-    if (!(await isSigned(read, signer.publicKey))) return badSignature;
+    if (!(await isSigned(read, hashed, signer.publicKey))) return badSignature;
     if (options.keys === undefined) return { disposition: "binding_only" };
     return fromLookup(await findKey(options.keys, read, { publicKey: signer.publicKey }, options.signal));
   }
@@ -107,7 +108,7 @@ async function judgeSigner(read: ReadEvidence, options: VerifyEvidenceOptions): 
   if (options.keys === undefined)
     return unresolvable("no_key_set", "The signer's key must be looked up, and no keys were given.");
   const lookup = await findKey(options.keys, read, { kid: signer.kid }, options.signal);
-  if (lookup.status === "found" && !(await isSigned(read, lookup.key.publicKey))) return badSignature;
+  if (lookup.status === "found" && !(await isSigned(read, hashed, lookup.key.publicKey))) return badSignature;
   return fromLookup(lookup);
 }
 
@@ -121,10 +122,14 @@ function findKey(
   return keys.find(evidenceJwksUrl(serverId), query, { signal });
 }
 
-async function isSigned({ json, evidenceId, signature }: ReadEvidence, publicKey: Uint8Array): Promise<boolean> {
+async function isSigned(
+  { json, evidenceId, signature }: ReadEvidence,
+  hashed: string,
+  publicKey: Uint8Array,
+): Promise<boolean> {
   // Upper-case hex would be a second spelling of the same signature.
   const bytes = /^[0-9a-f]{128}$/.test(signature) ? parseHex(signature) : undefined;
-  return bytes !== undefined && verifyEd25519(publicKey, signingInput(json, evidenceId), bytes);
+  return bytes !== undefined && verifyEd25519(publicKey, signingInput(json, hashed, evidenceId), bytes);
 }
 
 function fromLookup(lookup: KeyLookup): Judgement {

@@ -1,4 +1,4 @@
-import { hex, usdMicrocents } from "@imprest/core";
+import { hex, usdMicrocents, utf8 } from "@imprest/core";
 import {
   type Ed25519KeyPair,
   type JsonObject,
@@ -7,11 +7,11 @@ import {
   createRemoteKeySet,
   keyPairFromSeed,
   parseStrictJson,
+  sha256Hex,
   signEd25519,
 } from "@imprest/core/audit";
 import type { EvidencePayload } from "@imprest/core/models/cycles";
 import { type EvidenceIssuer, evidenceJwk, evidenceJwksUrl, signEvidence } from "../../src/evidence/index.ts";
-import { evidenceIdOf, signingInput } from "../../src/evidence/signing-input.ts";
 
 export const serverId = "https://cycles.example/v1";
 
@@ -42,8 +42,9 @@ export async function signAnything(text: string, change: (envelope: JsonObject) 
   const pair = await keyPair(seed);
   envelope["signer_did"] = hex(pair.publicKey);
   change(envelope);
-  const evidenceId = await evidenceIdOf(envelope);
-  const signature = hex(await signEd25519(pair.privateKey, signingInput(envelope, evidenceId)));
+  const bytes = (id: string): Uint8Array => utf8(canonicalize({ ...envelope, evidence_id: id, signature: "" }));
+  const evidenceId = await sha256Hex(bytes(""));
+  const signature = hex(await signEd25519(pair.privateKey, bytes(evidenceId)));
   return canonicalize({ ...envelope, evidence_id: evidenceId, signature });
 }
 

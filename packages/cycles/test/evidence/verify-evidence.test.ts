@@ -101,13 +101,28 @@ describe("verifyEvidence", () => {
     expect(report.findings).toMatchObject([{ kind: "syntax", code: "inexact_integer", severity: "error" }]);
   });
 
-  it("keeps the signature's verdict apart from what the content does wrong", async () => {
+  it("asp 2.5 1: a relabelled event is refused by its signature", async () => {
+    const relabelled = valid.replace('"artifact_type":"commit"', '"artifact_type":"release"');
+    expect((await verifyEvidence(relabelled)).disposition).toBe("signature_invalid");
+  });
+
+  it("asp 2.5 25: keeps the signature's verdict apart from what the content does wrong", async () => {
     const stranger = await signAnything(valid, (envelope) => (envelope["note"] = "not in the schema"));
     const report = await verifyEvidence(stranger);
     expect(report.disposition).toBe("binding_only");
     expect(report.findings).toMatchObject([{ kind: "schema", code: "schema_violation" }]);
     expect(hasErrors(report)).toBe(true);
     expect(report.envelope).toBeUndefined();
+  });
+
+  it("a member of the payload that looks like the id is hashed as it is", async () => {
+    const lookalike = await signAnything(valid, (envelope) => {
+      const payload = envelope["payload"] as { commit: { request: JsonObject } };
+      payload.commit.request["metadata"] = { evidence_id: "", text: '"evidence_id":""' };
+    });
+    expect(await verifyEvidence(lookalike)).toMatchObject({ disposition: "binding_only", findings: [] });
+    const before = await signAnything(valid, (envelope) => (envelope["aaa"] = { evidence_id: "" }));
+    expect(await verifyEvidence(before)).toMatchObject({ disposition: "binding_only" });
   });
 
   it("an unknown form of signer cannot be resolved", async () => {

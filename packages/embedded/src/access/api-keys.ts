@@ -25,8 +25,8 @@ export class ApiKeys {
   readonly #buckets = new Map<string, ApiKeyRecord[]>();
   readonly #journal: Journal | undefined;
 
-  /** @param stored what an earlier run journaled. */
-  constructor(journal: Journal | undefined, stored: ReadonlyMap<string, string>) {
+  /** @param stored what an earlier run journaled, by store key. */
+  constructor(journal: Journal | undefined, stored: ReadonlyMap<string, string> = new Map()) {
     this.#journal = journal;
     for (const text of stored.values()) this.#put(readRecord(text));
   }

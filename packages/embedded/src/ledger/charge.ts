@@ -19,6 +19,7 @@ export function charge(budgets: readonly Budget[], held: bigint, actual: bigint,
     return actual;
   }
   if (policy === "REJECT") throw exceeded(short, overage);
+  // By the letter of the spec the whole overage becomes debt where it is not covered, not only the part that lacks.
   // A scope without an overdraft limit behaves as under ALLOW_IF_AVAILABLE, and one charge holds for all scopes.
   const mayOverdraw = policy === "ALLOW_WITH_OVERDRAFT" && short.every(({ overdraftLimit }) => overdraftLimit > 0n);
   if (!mayOverdraw) return chargeAvailable(budgets, held, overage);

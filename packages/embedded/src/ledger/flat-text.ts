@@ -5,3 +5,9 @@
 export function flatText(pieces: readonly string[]): string {
   return pieces.join("");
 }
+
+/** A flat copy of a text that someone else may have concatenated, such as a UUID used as a key. */
+export function flatCopy(text: string): string {
+  // Two pieces, because joining one hands it back as it is.
+  return flatText([text.slice(0, 1), text.slice(1)]);
+}

@@ -1,5 +1,4 @@
 import type { BudgetBalance } from "./budget.ts";
-import { flatText } from "./flat-text.ts";
 import type { EventOutcome, Evaluation } from "./outcomes.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import type { Reservation } from "./reservation.ts";
@@ -15,7 +14,7 @@ export interface Outcomes {
 
 export type Operation = keyof Outcomes;
 
-/** One remembered outcome, under `keyOf` its origin. */
+/** One remembered outcome and its origin. */
 export interface Remembered<Kind extends Operation = Operation> {
   readonly tenant: string;
   readonly operation: Kind;
@@ -25,18 +24,20 @@ export interface Remembered<Kind extends Operation = Operation> {
   readonly atMs: number;
 }
 
-/** A tenant's name holds no space, so that no two origins share a key. */
-export function keyOf(tenant: string, operation: Operation, idempotencyKey: string): string {
-  return flatText([operation, " ", tenant, " ", idempotencyKey]);
+/** The origin as one text. A tenant's name holds no space, so no two origins share one. */
+export function keyOf({ operation, tenant, idempotencyKey }: Remembered): string {
+  return `${operation} ${tenant} ${idempotencyKey}`;
 }
 
 /** Outcomes by (tenant, operation, idempotency key) (Cycles §IDEMPOTENCY). */
 export class IdempotencyMemory {
-  readonly #remembered = new Map<string, Remembered>();
-
-  get size(): number {
-    return this.#remembered.size;
-  }
+  /** By operation and tenant, then by key: looking one up builds no text. */
+  readonly #remembered: Readonly<Record<Operation, Map<string, Map<string, Remembered>>>> = {
+    reserve: new Map(),
+    decide: new Map(),
+    event: new Map(),
+    fund: new Map(),
+  };
 
   /**
    * The outcome of the first request under this key.
@@ -48,24 +49,30 @@ export class IdempotencyMemory {
     idempotencyKey: string,
     fingerprint: string,
   ): Outcomes[Kind] | undefined {
-    const remembered = this.#remembered.get(keyOf(tenant, operation, idempotencyKey));
+    const remembered = this.find(tenant, operation, idempotencyKey);
     if (remembered === undefined) return undefined;
     assertSamePayload(remembered.fingerprint, fingerprint);
-    // The key holds the operation, so the outcome is that operation's.
+    // It was found under its operation, so the outcome is that operation's.
     return remembered.outcome as Outcomes[Kind];
   }
 
   /** The outcome under a key, whatever its payload was. */
   find(tenant: string, operation: Operation, idempotencyKey: string): Remembered | undefined {
-    return this.#remembered.get(keyOf(tenant, operation, idempotencyKey));
+    return this.#remembered[operation].get(tenant)?.get(idempotencyKey);
   }
 
   remember(remembered: Remembered): void {
-    this.#remembered.set(keyOf(remembered.tenant, remembered.operation, remembered.idempotencyKey), remembered);
+    const { tenant, operation, idempotencyKey } = remembered;
+    let byKey = this.#remembered[operation].get(tenant);
+    if (byKey === undefined) {
+      byKey = new Map();
+      this.#remembered[operation].set(tenant, byKey);
+    }
+    byKey.set(idempotencyKey, remembered);
   }
 
   forget(tenant: string, operation: Operation, idempotencyKey: string): void {
-    this.#remembered.delete(keyOf(tenant, operation, idempotencyKey));
+    this.#remembered[operation].get(tenant)?.delete(idempotencyKey);
   }
 }
 

@@ -1,13 +1,8 @@
-import { ImprestError, createDeferred } from "@imprest/core";
+import { createDeferred } from "@imprest/core";
+import { LedgerUnavailableError } from "./unavailable.ts";
 import type { LedgerStore, StoreChange } from "./store.ts";
 
-/** The store failed: what the ledger holds in memory may not be durable, so it answers nothing until it is reopened. */
-export class LedgerStoreError extends ImprestError {
-  static override readonly brand: string = "LedgerStoreError";
-  constructor(options?: { readonly cause?: unknown }) {
-    super("ERR_LEDGER_STORE", "The ledger's store failed; mend it and open the authority again.", options);
-  }
-}
+const storeFailed = "The ledger's store failed; mend it and open the authority again.";
 
 /**
  * Collects what changed and has it written in groups: while one write is under way, the changes of every request that
@@ -20,7 +15,7 @@ export class Journal {
   #writing: Promise<void> | undefined;
   /** The write that will take what is in `#changed`. */
   #scheduled: Promise<void> | undefined;
-  #failure: LedgerStoreError | undefined;
+  #failure: LedgerUnavailableError | undefined;
 
   constructor(store: LedgerStore) {
     this.#store = store;
@@ -35,12 +30,12 @@ export class Journal {
     this.#changed.set(key, undefined);
   }
 
-  /** @throws LedgerStoreError once a write has failed. */
+  /** @throws LedgerUnavailableError once a write has failed. */
   assertSound(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Resolves once everything marked so far is durable. @throws LedgerStoreError when it will not be. */
+  /** Resolves once everything marked so far is durable. @throws LedgerUnavailableError when it will not be. */
   async durable(): Promise<void> {
     this.assertSound();
     if (this.#changed.size > 0) await (this.#scheduled ??= this.#write());
@@ -62,7 +57,7 @@ export class Journal {
       });
       written.resolve();
     } catch (error) {
-      this.#failure = new LedgerStoreError({ cause: error });
+      this.#failure = new LedgerUnavailableError(storeFailed, { cause: error });
       written.reject(this.#failure);
       throw this.#failure;
     } finally {

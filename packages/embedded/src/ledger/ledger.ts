@@ -16,8 +16,8 @@ import type {
   ReserveOutcome,
 } from "./outcomes.ts";
 import type { Page } from "./page.ts";
-import type { Policy } from "./policy.ts";
-import { recover } from "./recover.ts";
+import { type Policy, checkPolicyRules } from "./policy.ts";
+import { type StoredEntries, recover } from "./recover.ts";
 import type {
   CommitRequest,
   DecideRequest,
@@ -47,17 +47,18 @@ export interface LedgerOptions {
 /**
  * The one ledger: budgets, reservations and their laws, in no protocol's words. Every method is synchronous, so that
  * operations are atomic and happen one after another; `durable` tells when what they changed can be acknowledged.
- * Each throws `LedgerRefusal` for what it refuses, and `LedgerStoreError` once its store has failed.
+ * Each throws `LedgerRefusal` for what it refuses, and `LedgerUnavailableError` once its store has failed.
  */
 export class Ledger {
-  /** Entries of other kinds that the store held when the ledger opened, by key. */
-  readonly foreign: ReadonlyMap<string, string>;
+  /** Entries of other kinds that the store held when the ledger opened. */
+  readonly foreign: StoredEntries;
   readonly journal: Journal | undefined;
   readonly #state: LedgerState;
   readonly #store: LedgerStore | undefined;
 
-  /** @throws LedgerStoreError when the store cannot be read. */
+  /** @throws ConfigurationError for a policy that cannot be used, LedgerUnavailableError for an unreadable store. */
   constructor({ clock = systemClock, store, policy, maxExtensions = 1_000, retention = {} }: LedgerOptions = {}) {
+    checkPolicyRules(policy);
     this.#store = store;
     this.journal = store && new Journal(store);
     this.#state = new LedgerState({ clock, journal: this.journal, policy, maxExtensions, retention });
@@ -149,7 +150,7 @@ export class Ledger {
     return operator.getBudget(this.#state, address);
   }
 
-  /** Resolves once everything done so far is durable. @throws LedgerStoreError when it will not be. */
+  /** Resolves once everything done so far is durable. @throws LedgerUnavailableError when it will not be. */
   async durable(): Promise<void> {
     await this.journal?.durable();
   }

@@ -1,4 +1,5 @@
 import type { Subject } from "@imprest/core";
+import type { ReservationSortKey } from "@imprest/core/models/cycles";
 import { type Page, type PageRequest, type Position, pageOf } from "./page.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import type { Reservation, ReservationStatus } from "./reservation.ts";
@@ -11,24 +12,13 @@ export interface TimeWindow {
   readonly to?: number | undefined;
 }
 
-export const reservationSortKeys = [
-  "reservation_id",
-  "tenant",
-  "scope_path",
-  "status",
-  "reserved",
-  "created_at_ms",
-  "expires_at_ms",
-] as const;
-
-export type ReservationSortKey = (typeof reservationSortKeys)[number];
-
 export interface ListReservationsRequest extends PageRequest {
   readonly tenant: string;
   /** Levels that a reservation's subject must name with these values; `dimensions` are not looked at. */
   readonly subject?: Subject | undefined;
   readonly idempotencyKey?: string | undefined;
-  readonly status?: ReservationStatus | undefined;
+  /** Open: a word that no reservation bears matches none. */
+  readonly status?: ReservationStatus | (string & {}) | undefined;
   readonly created?: TimeWindow | undefined;
   readonly expires?: TimeWindow | undefined;
   /** Leaves out what has no finalized_at_ms: active and expired reservations. */
@@ -65,34 +55,28 @@ export function listReservations(state: LedgerState, request: ListReservationsRe
     sortDirection,
   ];
   const order = { descending: sortDirection === "desc", filter };
-  return pageOf(rows, (reservation) => positionOf(reservation, sortBy), order, request);
+  return pageOf(rows, (reservation) => [sortedValue[sortBy](reservation), reservation.id], order, request);
 }
 
-function candidates(state: LedgerState, tenant: string, idempotencyKey: string | undefined): Reservation[] {
-  if (idempotencyKey === undefined) return [...state.reservations.values()];
+function candidates(
+  state: LedgerState,
+  tenant: string,
+  idempotencyKey: string | undefined,
+): IteratorObject<Reservation> {
+  if (idempotencyKey === undefined) return state.reservations.values();
   const outcome = state.memory.find(tenant, "reserve", idempotencyKey)?.outcome;
-  return outcome !== undefined && "id" in outcome ? [outcome] : [];
+  return (outcome !== undefined && "id" in outcome ? [outcome] : []).values();
 }
 
-function positionOf(reservation: Reservation, sortBy: ReservationSortKey): Position {
-  const { id } = reservation;
-  switch (sortBy) {
-    case "reservation_id":
-      return [id, id];
-    case "tenant":
-      return [reservation.subject.tenant ?? "", id];
-    case "scope_path":
-      return [reservation.scopes.path, id];
-    case "status":
-      return [reservation.status, id];
-    case "reserved":
-      return [reservation.reserved, id];
-    case "created_at_ms":
-      return [reservation.createdAtMs, id];
-    case "expires_at_ms":
-      return [reservation.expiresAtMs, id];
-  }
-}
+const sortedValue: Readonly<Record<ReservationSortKey, (reservation: Reservation) => Position[0]>> = {
+  reservation_id: ({ id }) => id,
+  tenant: ({ subject }) => subject.tenant ?? "",
+  scope_path: ({ scopes }) => scopes.path,
+  status: ({ status }) => status,
+  reserved: ({ reserved }) => reserved,
+  created_at_ms: ({ createdAtMs }) => createdAtMs,
+  expires_at_ms: ({ expiresAtMs }) => expiresAtMs,
+};
 
 function within(value: number | undefined, window: TimeWindow | undefined): boolean {
   if (window?.from === undefined && window?.to === undefined) return true;

@@ -46,6 +46,7 @@ export function createBudget(state: LedgerState, request: CreateBudget): BudgetB
   state.begin();
   const { allocated, overdraftLimit } = request;
   checkAmount(allocated, "allocated");
+  assertName(allocated.unit, "The unit");
   if (overdraftLimit !== undefined) {
     checkAmount(overdraftLimit, "overdraftLimit");
     if (overdraftLimit.unit !== allocated.unit) {

@@ -1,4 +1,4 @@
-import type { Action, Amount, Subject } from "@imprest/core";
+import { type Action, type Amount, ConfigurationError, type Subject } from "@imprest/core";
 import type { Caps } from "@imprest/core/models/cycles";
 import { type Budget, type BudgetBalance, balanceOf, remainingOf } from "./budget.ts";
 import type { Evaluation } from "./outcomes.ts";
@@ -63,7 +63,9 @@ function askPolicy(policy: Policy, request: Asked, scopes: Scopes, budgets: read
     const { tenant, subject, action, estimate } = request;
     const balances = budgets.map(balanceOf);
     const question = { tenant, subject, action, estimate, scopePath: scopes.path, budgets: balances, remainingPercent };
-    return policy(question) ?? {};
+    const answer = policy(question) ?? {};
+    checkAnswer(answer, "The policy's answer");
+    return answer;
   }
   let caps: Caps | undefined;
   for (const rule of policy) {
@@ -72,6 +74,31 @@ function askPolicy(policy: Policy, request: Asked, scopes: Scopes, budgets: read
     if (rule.caps !== undefined) caps = caps === undefined ? rule.caps : strictest(caps, rule.caps);
   }
   return { caps };
+}
+
+/** Checks an operator's rules before they are used. @throws ConfigurationError naming the rule. */
+export function checkPolicyRules(policy: Policy | undefined): void {
+  if (policy === undefined || typeof policy === "function") return;
+  policy.forEach((rule, at) => {
+    checkAnswer(rule, `policy[${at}]`);
+    if (rule.belowPercent === undefined || Number.isFinite(rule.belowPercent)) return;
+    throw new ConfigurationError(`policy[${at}].belowPercent must be a number.`);
+  });
+}
+
+/** What is granted is written to the store and to the wire, so it must be what the wire can carry (Cycles §Caps). */
+function checkAnswer({ caps = {}, deny }: PolicyAnswer, what: string): void {
+  const { max_tokens, max_steps_remaining, cooldown_ms, tool_allowlist = [], tool_denylist = [] } = caps;
+  for (const count of [max_tokens, max_steps_remaining, cooldown_ms, deny?.retryAfterMs]) {
+    if (count === undefined || (Number.isSafeInteger(count) && count >= 0)) continue;
+    throw new ConfigurationError(`${what} holds ${count} where a whole number, zero or more, belongs.`);
+  }
+  for (const tool of [...tool_allowlist, ...tool_denylist]) {
+    if (typeof tool === "string" && tool.length <= 256) continue;
+    throw new ConfigurationError(`${what} holds a tool that is no name of at most 256 characters.`);
+  }
+  if (deny === undefined || (typeof deny.reasonCode === "string" && /^.{1,128}$/.test(deny.reasonCode))) return;
+  throw new ConfigurationError(`${what} denies without a reason code of 1 to 128 characters.`);
 }
 
 function holds(rule: PolicyRule, scopes: Scopes, action: Action, remainingPercent: number): boolean {

@@ -1,5 +1,5 @@
 import type { Subject } from "@imprest/core";
-import { LedgerStoreError } from "./journal.ts";
+import { LedgerUnavailableError } from "./unavailable.ts";
 import type { Budget } from "./budget.ts";
 import type { Remembered } from "./idempotency-memory.ts";
 import type { Reservation } from "./reservation.ts";
@@ -9,12 +9,15 @@ import type { LedgerStore } from "./store.ts";
 import { readStored } from "./stored.ts";
 import { newTenant } from "./tenant.ts";
 
+/** Entries as a store held them: by kind, then by key. */
+export type StoredEntries = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
 /**
  * Reads everything a store holds into an empty state.
- * @returns the entries of other kinds, by key, for whoever wrote them.
- * @throws LedgerStoreError for an entry that cannot be read: half a ledger is worse than none.
+ * @returns the entries of other kinds, for whoever wrote them.
+ * @throws LedgerUnavailableError for an entry that cannot be read: half a ledger is worse than none.
  */
-export function recover(state: LedgerState, store: LedgerStore): ReadonlyMap<string, string> {
+export function recover(state: LedgerState, store: LedgerStore): StoredEntries {
   const kinds = new Map<string, Map<string, string>>();
   for (const [key, text] of store.load()) {
     const kind = key.slice(0, key.indexOf("/"));
@@ -31,10 +34,11 @@ export function recover(state: LedgerState, store: LedgerStore): ReadonlyMap<str
     for (const reservation of readReservations(state, texts("reservation"))) state.restoreReservation(reservation);
     for (const entry of readRemembered(texts("remembered"))) state.restoreKey(entry);
   } catch (error) {
-    throw new LedgerStoreError({ cause: error });
+    throw new LedgerUnavailableError("The ledger's store holds an entry that cannot be read.", { cause: error });
   }
   state.start();
-  return kinds.get("api-key") ?? new Map();
+  for (const own of ["tenant", "budget", "reservation", "remembered"]) kinds.delete(own);
+  return kinds;
 }
 
 function restoreBudget(state: LedgerState, budget: Budget): void {
@@ -58,5 +62,5 @@ function readReservations(state: LedgerState, texts: Iterable<string>): Reservat
 }
 
 function readRemembered(texts: Iterable<string>): Remembered[] {
-  return Array.from(texts, readStored.remembered).sort((one, other) => one.atMs - other.atMs);
+  return Array.from(texts, (text) => readStored.remembered(text)).sort((one, other) => one.atMs - other.atMs);
 }

@@ -1,5 +1,4 @@
-import { type Action, type Amount, type Metadata, type Subject, int64Max } from "@imprest/core";
-import type { StandardMetrics } from "@imprest/core/models/cycles";
+import { type Action, type Amount, type Metadata, type Metrics, type Subject, int64Max } from "@imprest/core";
 import { type OveragePolicy, overagePolicies } from "./charge.ts";
 import { LedgerRefusal } from "./refusal.ts";
 
@@ -32,7 +31,7 @@ export interface SettleRequest {
 
 export interface CommitRequest extends SettleRequest {
   readonly actual: Amount;
-  readonly metrics?: StandardMetrics | undefined;
+  readonly metrics?: Metrics | undefined;
   readonly metadata?: Metadata | undefined;
 }
 
@@ -49,7 +48,7 @@ export interface ExtendRequest extends SettleRequest {
 export interface EventRequest extends SpendRequest {
   readonly actual: Amount;
   readonly overagePolicy?: OveragePolicy | undefined;
-  readonly metrics?: StandardMetrics | undefined;
+  readonly metrics?: Metrics | undefined;
   readonly clientTimeMs?: number | undefined;
 }
 

@@ -1,5 +1,5 @@
-import type { Action, Metadata, Subject } from "@imprest/core";
-import type { Caps, StandardMetrics } from "@imprest/core/models/cycles";
+import type { Action, Metadata, Metrics, Subject } from "@imprest/core";
+import type { Caps } from "@imprest/core/models/cycles";
 import type { Budget } from "./budget.ts";
 import type { OveragePolicy } from "./charge.ts";
 import type { Expiring } from "./expiry-queue.ts";
@@ -47,7 +47,7 @@ export interface ReservationSettlement {
   readonly released: bigint;
   readonly reason?: string | undefined;
   readonly metadata?: Metadata | undefined;
-  readonly metrics?: StandardMetrics | undefined;
+  readonly metrics?: Metrics | undefined;
 }
 
 /** One extension, kept for its replays. */

@@ -1,5 +1,5 @@
 import { budgetsAt, denialOf, refusalOf } from "./availability.ts";
-import { flatText } from "./flat-text.ts";
+import { flatCopy, flatText } from "./flat-text.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { Evaluation, ReserveOutcome } from "./outcomes.ts";
 import { evaluatePolicy } from "./policy.ts";
@@ -54,7 +54,7 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest): Rese
   const reservation: Reservation = {
     id: flatText(["rsv_", crypto.randomUUID()]),
     tenant,
-    idempotencyKey,
+    idempotencyKey: flatCopy(idempotencyKey),
     fingerprint: print,
     subject: request.subject,
     action: request.action,

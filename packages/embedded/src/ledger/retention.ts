@@ -13,7 +13,7 @@ export interface Retention {
  * oldest entry on every write scans its tombstones.
  */
 export class RetentionQueue<Entry> {
-  #entries: { readonly entry: Entry; readonly atMs: number }[] = [];
+  #entries: ({ readonly entry: Entry; readonly atMs: number } | undefined)[] = [];
   #head = 0;
   readonly #forMs: number;
   readonly #most: number;
@@ -47,6 +47,7 @@ export class RetentionQueue<Entry> {
   #drop(): void {
     const oldest = this.#entries[this.#head];
     if (oldest === undefined) return;
+    this.#entries[this.#head] = undefined;
     this.#head += 1;
     if (this.#head > 1_024 && this.#head * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#head);

@@ -1,6 +1,7 @@
 import { unitMismatch } from "./availability.ts";
 import { charge } from "./charge.ts";
 import { fingerprint } from "./fingerprint.ts";
+import { flatCopy } from "./flat-text.ts";
 import { assertSamePayload } from "./idempotency-memory.ts";
 import type { CommitOutcome, ReleaseOutcome } from "./outcomes.ts";
 import { LedgerRefusal } from "./refusal.ts";
@@ -37,7 +38,7 @@ export function commit(state: LedgerState, request: CommitRequest): CommitOutcom
   const released = charged < reserved ? reserved - charged : 0n;
   reservation.settlement = {
     operation: "commit",
-    idempotencyKey,
+    idempotencyKey: flatCopy(idempotencyKey),
     fingerprint: print,
     charged,
     released,

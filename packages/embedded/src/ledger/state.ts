@@ -11,6 +11,7 @@ import { ScopeTree } from "./scopes.ts";
 import { entryKey, entryText } from "./stored.ts";
 import { type Tenant, newTenant } from "./tenant.ts";
 import { ledgerTime } from "./time.ts";
+import { LedgerUnavailableError } from "./unavailable.ts";
 
 export interface LedgerSettings {
   readonly clock: Clock;
@@ -35,6 +36,7 @@ export class LedgerState {
   readonly #remembered: RetentionQueue<Remembered>;
   #timer: Timer | undefined;
   #timerDueAtMs = Infinity;
+  #closed = false;
 
   constructor(settings: LedgerSettings) {
     this.settings = settings;
@@ -46,9 +48,10 @@ export class LedgerState {
 
   /**
    * Every operation begins here: what has fallen due is settled first, so that no answer depends on when a timer ran.
-   * @returns the time that the operation happens at. @throws LedgerStoreError once the store has failed.
+   * @returns the time that the operation happens at. @throws LedgerUnavailableError once it is closed or its store failed.
    */
   begin(): number {
+    if (this.#closed) throw new LedgerUnavailableError("The authority is closed; open it again.");
     this.settings.journal?.assertSound();
     const nowMs = this.#now();
     this.#expireDue(nowMs);
@@ -137,7 +140,9 @@ export class LedgerState {
     this.#armTimer();
   }
 
+  /** Ends it: no timer runs, and no operation begins any more. */
   stop(): void {
+    this.#closed = true;
     this.#timer?.clear();
     this.#timerDueAtMs = Infinity;
   }
@@ -166,7 +171,7 @@ export class LedgerState {
     try {
       this.begin();
     } catch {
-      // The store has failed: every call says so, and a timer has nobody to tell.
+      // Closed, or the store has failed: every call says so, and a timer has nobody to tell.
       return;
     }
     this.settings.journal?.durable().catch(() => {});
@@ -190,6 +195,6 @@ export function finishedAt(reservation: Reservation): number {
   return reservation.finalizedAtMs ?? reservation.dueAtMs;
 }
 
-function rememberedKey({ tenant, operation, idempotencyKey }: Remembered): string {
-  return entryKey.remembered(keyOf(tenant, operation, idempotencyKey));
+function rememberedKey(entry: Remembered): string {
+  return entryKey.remembered(keyOf(entry));
 }

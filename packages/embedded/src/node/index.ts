@@ -1,1 +1,2 @@
-export {};
+export { type EmbeddedServer, type ServeOptions, serve } from "./serve.ts";
+export { type SqliteStoreOptions, sqliteStore } from "./sqlite-store.ts";

@@ -17,6 +17,8 @@ export const spec: Dialect = {
   replaysTerminal: true,
   subscribedFirst: true,
   redactsRotation: true,
+  subscribedFromSubmitter: true,
+  hidesForeignJobs: true,
   replaysRotation: true,
   gatesLeaseFeatures: true,
   progressNeedsFeature: false,

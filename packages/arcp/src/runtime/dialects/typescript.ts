@@ -18,6 +18,8 @@ export const typescript: Dialect = {
   keepsFinishedJobs: false,
   replaysTerminal: false,
   subscribedFirst: false,
+  subscribedFromSubmitter: false,
+  hidesForeignJobs: false,
   redactsRotation: false,
   gatesLeaseFeatures: false,
   progressNeedsFeature: true,

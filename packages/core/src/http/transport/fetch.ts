@@ -8,7 +8,8 @@ export function createFetchTransport(fetchLike: typeof fetch = (...args) => glob
       const { method, url, headers } = request;
       const body = request.body === undefined ? {} : { body: request.body };
       // "manual", not "error": Workers know no "error", and a redirect must not look like a failed connection.
-      const response = await fetchLike(url, { method, headers, signal, redirect: "manual", ...body });
+      const init: RequestInit = { method, headers, signal, redirect: "manual", ...withoutCookies(), ...body };
+      const response = await fetchLike(url, init);
       const text = await readText(response, maxResponseBytes);
       refuseRedirect(response.type === "opaqueredirect" ? 302 : response.status);
       return { status: response.status, headers: Object.fromEntries(response.headers), body: text };
@@ -18,6 +19,11 @@ export function createFetchTransport(fetchLike: typeof fetch = (...args) => glob
       throw new ConnectionError(`No answer from ${hostOf(request)}: the connection failed.`, { cause: error });
     }
   };
+}
+
+/** A browser would add the cookies of its own origin; older Workers throw at the option, having no cookies. */
+function withoutCookies(): RequestInit {
+  return "credentials" in Request.prototype ? { credentials: "omit" } : {};
 }
 
 /** The default transport of runtimes whose `fetch` is the fastest way out. */

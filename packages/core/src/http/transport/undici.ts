@@ -18,16 +18,15 @@ const connectionsPerOrigin = 64;
  */
 export function defaultTransport(): Transport {
   let ready: Transport | undefined;
-  const loading = (): Promise<Transport> => import("undici").then(createPoolTransport, () => createFetchTransport());
-  let loaded: Promise<Transport> | undefined;
-  return async (request, limits) => {
-    if (ready === undefined) {
-      loaded ??= loading();
-      ready = await loaded;
-      limits.signal.throwIfAborted();
-    }
+  let loading: Promise<Transport> | undefined;
+  const load = (): Promise<Transport> => import("undici").then(createPoolTransport, () => createFetchTransport());
+  const sendOnceLoaded: Transport = async (request, limits) => {
+    loading ??= load();
+    ready = await loading;
+    limits.throwIfAborted();
     return ready(request, limits);
   };
+  return (request, limits) => (ready ?? sendOnceLoaded)(request, limits);
 }
 
 function createPoolTransport(undici: { Agent: typeof Agent }): Transport {
@@ -38,30 +37,28 @@ function createPoolTransport(undici: { Agent: typeof Agent }): Transport {
 function exchange(
   agent: Agent,
   request: HttpRequest,
-  { signal, maxResponseBytes }: TransportLimits,
+  limits: TransportLimits,
   resolve: (response: HttpResponse) => void,
   reject: (error: unknown) => void,
 ): void {
-  const { origin, pathname, search } = new URL(request.url);
+  const { maxResponseBytes } = limits;
+  const { origin, path } = splitUrl(request.url);
   const chunks: Uint8Array[] = [];
   let size = 0;
   let status = 0;
-  let headers: Record<string, string> = {};
+  let headers: Readonly<Record<string, string>> = {};
   let controller: Dispatcher.DispatchController | undefined;
-  const onAbort = (): void => {
-    controller?.abort(signal.reason);
-    finish(() => reject(signal.reason));
-  };
-  const finish = (settle: () => void): void => {
-    signal.removeEventListener("abort", onAbort);
-    settle();
-  };
-  signal.addEventListener("abort", onAbort);
+  let aborted: { readonly reason: unknown } | undefined;
+  limits.onAbort((reason) => {
+    aborted = { reason };
+    controller?.abort(asError(reason));
+    reject(reason);
+  });
 
   const handler: Dispatcher.DispatchHandler = {
     onRequestStart(started) {
       controller = started;
-      if (signal.aborted) started.abort(signal.reason);
+      if (aborted) started.abort(asError(aborted.reason));
     },
     onResponseStart(_controller, statusCode, received) {
       refuseRedirect(statusCode);
@@ -74,16 +71,27 @@ function exchange(
       else current.abort(new ResponseFormatError(`The answer is larger than ${maxResponseBytes} bytes.`, { status }));
     },
     onResponseEnd() {
-      finish(() => resolve({ status, headers, body: decode(chunks, size) }));
+      resolve({ status, headers, body: decode(chunks, size) });
     },
     onResponseError(_controller, error) {
-      if (signal.aborted || ResponseFormatError.isInstance(error)) return finish(() => reject(signal.reason ?? error));
-      const host = new URL(origin).host;
-      finish(() => reject(new ConnectionError(`No answer from ${host}: the connection failed.`, { cause: error })));
+      if (aborted) return reject(aborted.reason);
+      if (ResponseFormatError.isInstance(error)) return reject(error);
+      const { host } = new URL(origin);
+      reject(new ConnectionError(`No answer from ${host}: the connection failed.`, { cause: error }));
     },
   };
   const { method, body = null } = request;
-  agent.dispatch({ origin, path: `${pathname}${search}`, method, headers: request.headers, body }, handler);
+  agent.dispatch({ origin, path, method, headers: request.headers, body }, handler);
+}
+
+/** Parsing a URL anew for every request costs more than cutting it: the client has checked its base when it was made. */
+function splitUrl(url: string): { readonly origin: string; readonly path: string } {
+  const at = url.indexOf("/", url.indexOf("//") + 2);
+  return at === -1 ? { origin: url, path: "/" } : { origin: url.slice(0, at), path: url.slice(at) };
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error("aborted", { cause: reason });
 }
 
 const decoder = new TextDecoder();
@@ -100,10 +108,12 @@ function decode(chunks: readonly Uint8Array[], size: number): string {
   return decoder.decode(whole);
 }
 
-function flatten(received: Record<string, string | string[] | undefined>): Record<string, string> {
+/** undici gives lower-case names, and a list for a header that came more than once. */
+function flatten(received: Record<string, string | string[] | undefined>): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(received)) {
-    if (value !== undefined) headers[name.toLowerCase()] = Array.isArray(value) ? value.join(", ") : value;
+  for (const name in received) {
+    const value = received[name];
+    if (value !== undefined) headers[name] = typeof value === "string" ? value : value.join(", ");
   }
   return headers;
 }

@@ -4,6 +4,7 @@ import type { WireSchema } from "../../wire/schema.ts";
 import { type Action, requestActionSchema } from "./action.ts";
 import { requestAmountSchema } from "./amount.ts";
 import { type Caps, capsSchema } from "./caps.ts";
+import { type DenyDetail, denyDetailSchema } from "./deny-detail.ts";
 import { type CyclesEvidenceRef, evidenceRefSchema } from "./evidence.ts";
 import { boundedText, count, jsonObject, requestObject, responseObject, text, texts } from "./fields.ts";
 import { type Subject, requestSubjectSchema } from "./subject.ts";
@@ -52,6 +53,8 @@ export interface DecisionResponse {
   readonly reason_code?: DecisionReasonCode | undefined;
   readonly retry_after_ms?: number | undefined;
   readonly affected_scopes?: readonly string[] | undefined;
+  /** Present on DENY of a v0.1.26 authority. */
+  readonly deny_detail?: DenyDetail | undefined;
   readonly cycles_evidence?: CyclesEvidenceRef | undefined;
 }
 
@@ -61,5 +64,6 @@ export const decisionResponseSchema: WireSchema<DecisionResponse> = responseObje
   reason_code: z.optional(text),
   retry_after_ms: z.optional(count),
   affected_scopes: z.optional(texts),
+  deny_detail: z.optional(denyDetailSchema),
   cycles_evidence: z.optional(evidenceRefSchema),
 });

@@ -1,3 +1,4 @@
+import { $ZodObjectJIT, $constructor } from "zod/v4/core";
 import * as z from "zod/mini";
 import type { WireSchema } from "../../wire/schema.ts";
 
@@ -65,19 +66,41 @@ export function oneOf<const Word extends string>(words: readonly Word[]): WireSc
 
 type Shape = z.core.$ZodShape;
 
+interface ObjectDefinition {
+  readonly type: "object";
+  readonly shape: Shape;
+  /** Asked about each member that the shape does not name. */
+  readonly catchall: z.core.$ZodType;
+  readonly error: (issue: { readonly code?: string; readonly keys?: readonly string[] }) => string;
+}
+
+const traits: readonly { init(instance: never, definition: never): void }[] = [$ZodObjectJIT, z.ZodMiniType];
+
+/** As zod/mini's own object, but checked by code compiled for its shape where the runtime allows that: several times faster. */
+const CompiledObject = $constructor("ZodMiniObject", (instance, definition) => {
+  for (const trait of traits) trait.init(instance as never, definition as never);
+}) as unknown as new (definition: ObjectDefinition) => unknown;
+
 /** A request object: a member that the spec does not know is refused (`additionalProperties: false`). */
 export function requestObject<const Members extends Shape>(members: Members): z.ZodMiniObject<Members, z.core.$strict> {
-  return z.strictObject(members, {
-    error: (issue) =>
-      issue.code === "unrecognized_keys"
-        ? `has members that the protocol does not know (${issue.keys.slice(0, 5).map(shorten).join(", ")}); remove them`
+  return new CompiledObject({
+    type: "object",
+    shape: members,
+    catchall: z.never(),
+    error: ({ code, keys = [] }) =>
+      code === "unrecognized_keys"
+        ? `has members that the protocol does not know (${keys.slice(0, 5).map(shorten).join(", ")}); remove them`
         : "must be a JSON object",
-  });
+  }) as z.ZodMiniObject<Members, z.core.$strict>;
 }
 
 /** A response object: members that this version does not know are kept as they came. */
 export function responseObject<const Members extends Shape>(members: Members): z.ZodMiniObject<Members, z.core.$loose> {
-  return z.looseObject(members, "must be a JSON object");
+  const error = () => "must be a JSON object";
+  return new CompiledObject({ type: "object", shape: members, catchall: z.unknown(), error }) as z.ZodMiniObject<
+    Members,
+    z.core.$loose
+  >;
 }
 
 function shorten(name: string): string {

@@ -1,4 +1,10 @@
-export { type Action, actionSchema, requestActionSchema } from "./action.ts";
+export {
+  type Action,
+  type ActionPolicyKeys,
+  actionSchema,
+  requestActionSchema,
+  requestPolicyKeysSchema,
+} from "./action.ts";
 export { type WireUnit, amountSchema, requestAmountSchema, signedAmountSchema, units } from "./amount.ts";
 export {
   type Balance,
@@ -19,6 +25,8 @@ export {
   decisionResponseSchema,
   idempotencyKeySchema,
 } from "./decision.ts";
+export { type ActionQuotaViolation, type DenyDetail, denyDetailSchema } from "./deny-detail.ts";
+export { type EmittedEvent, type EventActor, emittedEventSchema } from "./emitted-event.ts";
 export { type ErrorCode, type ErrorResponse, errorCodes, errorResponseSchema } from "./error.ts";
 export {
   type EventCreateRequest,
@@ -74,6 +82,7 @@ export {
 } from "./reservation-record.ts";
 export {
   type CommitOveragePolicy,
+  type ObserveMode,
   type ReservationCreateRequest,
   type ReservationCreateResponse,
   gracePeriodSchema,

@@ -6,6 +6,7 @@ import { amountSchema, requestAmountSchema } from "./amount.ts";
 import { type Balance, balancesSchema } from "./balance.ts";
 import { type Caps, capsSchema } from "./caps.ts";
 import { type DecisionReasonCode, type DecisionWord, idempotencyKeySchema } from "./decision.ts";
+import { type DenyDetail, denyDetailSchema } from "./deny-detail.ts";
 import { type CyclesEvidenceRef, evidenceRefSchema } from "./evidence.ts";
 import { count, flag, jsonObject, oneOf, requestObject, responseObject, text, texts, wholeNumber } from "./fields.ts";
 import { type Subject, requestSubjectSchema } from "./subject.ts";
@@ -19,6 +20,11 @@ export type CommitOveragePolicy = "REJECT" | "ALLOW_IF_AVAILABLE" | "ALLOW_WITH_
 export const overagePolicies: readonly CommitOveragePolicy[] = ["REJECT", "ALLOW_IF_AVAILABLE", "ALLOW_WITH_OVERDRAFT"];
 
 export const overagePolicySchema: WireSchema<CommitOveragePolicy> = oneOf(overagePolicies);
+
+/** Whether a reserve is enforced or only watched (Cycles v0.1.26 §ObserveModeEnum); DISABLED means ENFORCE. */
+export type ObserveMode = "DISABLED" | "OBSERVE" | "ENFORCE";
+
+const observeModes: readonly ObserveMode[] = ["DISABLED", "OBSERVE", "ENFORCE"];
 
 /** Milliseconds; the spec's ceiling is one day. */
 export const ttlSchema: WireSchema<number> = wholeNumber(1_000, 86_400_000);
@@ -39,6 +45,8 @@ export interface ReservationCreateRequest {
   readonly overage_policy?: CommitOveragePolicy | undefined;
   /** Evaluates only: no budget is set aside. */
   readonly dry_run?: boolean | undefined;
+  /** Overrides the tenant's mode (v0.1.26): OBSERVE evaluates as a dry run does, and emits an event. */
+  readonly observe_mode?: ObserveMode | undefined;
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -51,6 +59,7 @@ export const reservationCreateRequestSchema: WireSchema<ReservationCreateRequest
   grace_period_ms: z.optional(gracePeriodSchema),
   overage_policy: z.optional(overagePolicySchema),
   dry_run: z.optional(flag),
+  observe_mode: z.optional(oneOf(observeModes)),
   metadata: z.optional(jsonObject),
 });
 
@@ -70,6 +79,8 @@ export interface ReservationCreateResponse {
   readonly balances?: readonly Balance[] | undefined;
   readonly reason_code?: DecisionReasonCode | undefined;
   readonly retry_after_ms?: number | undefined;
+  /** Present on DENY of a v0.1.26 authority. */
+  readonly deny_detail?: DenyDetail | undefined;
   readonly cycles_evidence?: CyclesEvidenceRef | undefined;
 }
 
@@ -85,5 +96,6 @@ export const reservationCreateResponseSchema: WireSchema<ReservationCreateRespon
   balances: z.optional(balancesSchema),
   reason_code: z.optional(text),
   retry_after_ms: z.optional(count),
+  deny_detail: z.optional(denyDetailSchema),
   cycles_evidence: z.optional(evidenceRefSchema),
 });

@@ -1,0 +1,100 @@
+import { type ErrorOptionsWithCause, ImprestError, ProtocolError } from "@imprest/core";
+import { type WireFailure, arcpErrorCodes } from "@imprest/core/models/arcp";
+
+/** What an `ArcpError` says besides the wire's own words. */
+export interface ArcpErrorContext {
+  /** What was going on: `"connect"`, `"submit"`, `"job"`, `"list"`, `"subscribe"`, `"cancel"`, `"session"`. */
+  readonly phase: string;
+  readonly jobId?: string | undefined;
+  readonly traceId?: string | undefined;
+  /** The state a job ended in: `"error"`, `"cancelled"`, `"timed_out"`. */
+  readonly finalStatus?: string | undefined;
+}
+
+/** Codes that the protocol forbids to be retryable, whatever a runtime writes (ARCP §12). */
+const neverRetryable = new Set(["LEASE_EXPIRED", "BUDGET_EXHAUSTED"]);
+
+/** The runtime refused a request, or a job ended otherwise than in success. `errorCode` is open (ARCP §12). */
+export class ArcpError extends ProtocolError {
+  static override readonly brand: string = "ArcpError";
+  readonly phase: string;
+  readonly jobId: string | undefined;
+  readonly finalStatus: string | undefined;
+
+  constructor(failure: Partial<WireFailure>, context: ArcpErrorContext, options?: ErrorOptionsWithCause) {
+    const code = typeof failure.code === "string" ? failure.code : "INTERNAL_ERROR";
+    super(
+      `${code} (ARCP ${context.phase}): ${failure.message || "the runtime gave no message"}`,
+      {
+        protocol: "arcp",
+        errorCode: code,
+        retryable: !neverRetryable.has(code) && (failure.retryable ?? retryableByDefault(code)),
+        requestId: failure.request_id ?? undefined,
+        traceId: context.traceId,
+        details: failure.details ?? undefined,
+      },
+      options,
+    );
+    this.phase = context.phase;
+    this.jobId = context.jobId;
+    this.finalStatus = context.finalStatus;
+  }
+
+  protected override details(): Record<string, unknown> {
+    const { phase, jobId, finalStatus } = this;
+    return { ...super.details(), phase, ...(jobId && { jobId }), ...(finalStatus && { finalStatus }) };
+  }
+}
+
+function retryableByDefault(code: string): boolean {
+  return Object.hasOwn(arcpErrorCodes, code) && arcpErrorCodes[code as keyof typeof arcpErrorCodes];
+}
+
+/** The session is over: closed, detached, or lost beyond repair. What was under way has no answer. */
+export class SessionEndedError extends ImprestError {
+  static override readonly brand: string = "SessionEndedError";
+  constructor(message: string, options?: ErrorOptionsWithCause) {
+    super("ERR_ARCP_SESSION_ENDED", message, options);
+  }
+}
+
+/** The runtime no longer knows the job, and neither a replay nor a resubmission could bring its end. */
+export class JobLostError extends ImprestError {
+  static override readonly brand: string = "JobLostError";
+  readonly jobId: string;
+  /** The key under which the job was submitted; submitting again under it runs the job at most once more. */
+  readonly idempotencyKey: string | undefined;
+
+  constructor(message: string, jobId: string, idempotencyKey?: string, options?: ErrorOptionsWithCause) {
+    super("ERR_ARCP_JOB_LOST", message, options);
+    this.jobId = jobId;
+    this.idempotencyKey = idempotencyKey;
+  }
+
+  protected override details(): Record<string, unknown> {
+    return { jobId: this.jobId, ...(this.idempotencyKey && { idempotencyKey: this.idempotencyKey }) };
+  }
+}
+
+/** The job has ended, but its result can no longer be had (it was read already, or the runtime does not replay it). */
+export class ResultUnavailableError extends ImprestError {
+  static override readonly brand: string = "ResultUnavailableError";
+  readonly jobId: string;
+
+  constructor(message: string, jobId: string, options?: ErrorOptionsWithCause) {
+    super("ERR_ARCP_RESULT_UNAVAILABLE", message, options);
+    this.jobId = jobId;
+  }
+
+  protected override details(): Record<string, unknown> {
+    return { jobId: this.jobId };
+  }
+}
+
+/** A consumer of events or of a result stood still for so long that the session went on without it. */
+export class ConsumerStalledError extends ImprestError {
+  static override readonly brand: string = "ConsumerStalledError";
+  constructor(message: string, options?: ErrorOptionsWithCause) {
+    super("ERR_ARCP_CONSUMER_STALLED", message, options);
+  }
+}

@@ -1,0 +1,101 @@
+import { Secret } from "@imprest/core";
+import { isObject, textOf } from "../session/frame.ts";
+
+/** A key to one upstream service, as narrow as the job's lease (ARCP §9.8). Printing it shows no secret. */
+export interface JobCredential {
+  readonly id: string;
+  readonly scheme: string;
+  readonly value: Secret;
+  /** The only base URL at which the value may be presented. */
+  readonly endpoint: string;
+  readonly profile?: string | undefined;
+  /** What the upstream enforces, as the runtime wrote it; nothing follows from what is absent (ARCP §9.8.3). */
+  readonly constraints?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** The credentials of one job: kept while it runs, replaced when rotated, gone when it ends (ARCP §9.8.2). */
+export class JobCredentials implements Iterable<JobCredential> {
+  readonly #usable = new Map<string, JobCredential>();
+  readonly #ignored: JobCredential[] = [];
+  readonly #listeners = new Set<(credential: JobCredential) => unknown>();
+
+  /** @param wire `job.accepted.credentials`; entries without id, value or endpoint are no credentials. */
+  constructor(wire: unknown) {
+    for (const entry of Array.isArray(wire) ? wire : []) {
+      const credential = readCredential(entry);
+      if (credential?.scheme === "bearer") this.#usable.set(credential.id, credential);
+      else if (credential) this.#ignored.push(credential);
+    }
+  }
+
+  [Symbol.iterator](): Iterator<JobCredential> {
+    return this.#usable.values();
+  }
+
+  get size(): number {
+    return this.#usable.size;
+  }
+
+  /** Credentials of a scheme this library does not know, kept aside (ARCP §9.8.1). */
+  get ignored(): readonly JobCredential[] {
+    return this.#ignored;
+  }
+
+  get(id: string): JobCredential | undefined {
+    return this.#usable.get(id);
+  }
+
+  /** The credential that may be presented at `url`: its endpoint is the same origin, and a parent path or the same. */
+  forUrl(url: string | URL): JobCredential | undefined {
+    const target = new URL(url);
+    for (const credential of this.#usable.values()) {
+      if (!URL.canParse(credential.endpoint)) continue;
+      const endpoint = new URL(credential.endpoint);
+      const base = endpoint.pathname.endsWith("/") ? endpoint.pathname : `${endpoint.pathname}/`;
+      if (target.origin === endpoint.origin && `${target.pathname}/`.startsWith(base)) return credential;
+    }
+    return undefined;
+  }
+
+  /** Calls `listener` with each rotated credential. @returns the function that takes it away. */
+  onRotate(listener: (credential: JobCredential) => unknown): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Takes in `status{phase: "credential_rotated"}`. @returns the listeners to tell, with the new credential. */
+  rotate(id: string, value: string): void {
+    const old = this.#usable.get(id);
+    if (old === undefined) return;
+    const credential = { ...old, value: new Secret(value) };
+    this.#usable.set(id, credential);
+    for (const listener of this.#listeners) listener(credential);
+  }
+
+  /** The job has ended: the values must not be kept (ARCP §9.8.2). */
+  clear(): void {
+    this.#usable.clear();
+    this.#ignored.length = 0;
+    this.#listeners.clear();
+  }
+
+  toJSON(): readonly JobCredential[] {
+    return [...this.#usable.values()];
+  }
+}
+
+function readCredential(entry: unknown): JobCredential | undefined {
+  if (!isObject(entry)) return undefined;
+  const id = textOf(entry["id"]);
+  const value = textOf(entry["value"]);
+  const endpoint = textOf(entry["endpoint"]);
+  if (id === undefined || value === undefined || endpoint === undefined) return undefined;
+  return {
+    id,
+    scheme: textOf(entry["scheme"]) ?? "unknown",
+    value: new Secret(value),
+    endpoint,
+    profile: textOf(entry["profile"]),
+    constraints: isObject(entry["constraints"]) ? entry["constraints"] : undefined,
+  };
+}

@@ -1,0 +1,267 @@
+import { type Deferred, createDeferred, stringifyJson, utf8 } from "@imprest/core";
+import type { MetricBody, StatusBody, TerminalStatus, WireFailure, WireLease } from "@imprest/core/models/arcp";
+import { ArcpError, ResultUnavailableError } from "../errors.ts";
+import { BudgetGauge } from "../lease/budget-gauge.ts";
+import { parseMoney } from "../lease/money.ts";
+import { type Frame, isObject, textOf } from "../session/frame.ts";
+import { JobCredentials } from "./credentials.ts";
+import { type ArcpEvent, gapEvent, readEvent, withoutValue } from "./event.ts";
+import { EventLog } from "./event-log.ts";
+import type { Pressure } from "./pressure.ts";
+import { ResultBody } from "./result-body.ts";
+
+/** How a job ended. A chunked result is read with `stream`, `text`, `json` or `bytes`; an inline one is `value`. */
+export type JobOutcome =
+  | {
+      readonly status: "success";
+      readonly value?: unknown;
+      readonly resultId?: string | undefined;
+      /** Bytes of a chunked result, as announced. */
+      readonly resultSize?: number | undefined;
+      readonly sha256?: string | undefined;
+      readonly summary?: string | undefined;
+    }
+  | { readonly status: Exclude<TerminalStatus, "success">; readonly error: ArcpError };
+
+/** What a job shares with its session. */
+export interface JobSurroundings {
+  readonly pressure: Pressure;
+  readonly maxResultBytes: number;
+  /** The job is over, or lost: nothing more is routed to it. */
+  ended(state: JobState): void;
+  /** A callback of the caller threw. */
+  failed(error: unknown): void;
+}
+
+/** Codes that stand for a final status where a runtime gives only the one. */
+const codeOfStatus: Readonly<Record<string, string>> = { timed_out: "TIMEOUT", cancelled: "CANCELLED" };
+
+/** All that is known of one job; the handles that users hold are views of it. Fed by the session, in order. */
+export class JobState {
+  id: string;
+  agent = "";
+  lease: WireLease = {};
+  expiresAt: string | undefined;
+  traceId: string | undefined;
+  parentId: string | undefined;
+  delegateId: string | undefined;
+  status = "pending";
+  budget: BudgetGauge = new BudgetGauge(undefined);
+  /** The sum of `cost.*` by currency, in 10^-12, whether the lease limits that currency or not. */
+  readonly costs: Map<string, bigint> = new Map();
+  credentials: JobCredentials = new JobCredentials(undefined);
+  readonly children: JobState[] = [];
+  readonly log: EventLog;
+  body: ResultBody;
+  readonly outcome: Deferred<JobOutcome> = createDeferred();
+  settled: JobOutcome | undefined;
+  /** True once the job is over for this client, by its end or by its loss. */
+  over = false;
+  /** True when an acceptance brought a job that was submitted before, under the same key. */
+  joined = false;
+  /** Frames of this job so far: tells silence from activity. */
+  frames = 0;
+  /** The session's number of its last frame. */
+  lastSeq = 0;
+  /** Where a replay of this job can begin, in its owner's numbers, and how many frames came since. */
+  replayFrom: number | undefined;
+  sinceReplay = 0;
+  /** How many replayed frames were delivered before. */
+  skip = 0;
+  readonly #surroundings: JobSurroundings;
+
+  constructor(id: string, surroundings: JobSurroundings) {
+    this.id = id;
+    this.#surroundings = surroundings;
+    this.log = new EventLog(surroundings.pressure);
+    this.body = new ResultBody(id, surroundings.maxResultBytes, surroundings.pressure);
+    // Whoever asks for the outcome gets the rejection; nobody has to ask.
+    this.outcome.promise.catch(() => {});
+  }
+
+  /** Takes in `job.accepted` or `job.subscribed`. */
+  describe({ payload, trace_id }: Frame): void {
+    this.agent = textOf(payload["agent"]) ?? this.agent;
+    if (isObject(payload["lease"])) this.lease = payload["lease"] as WireLease;
+    const constraints = payload["lease_constraints"];
+    if (isObject(constraints)) this.expiresAt = textOf(constraints["expires_at"]);
+    this.traceId = textOf(payload["trace_id"]) ?? textOf(trace_id) ?? this.traceId;
+    this.parentId = textOf(payload["parent_job_id"]);
+    this.delegateId = textOf(payload["delegate_id"]);
+    this.status = textOf(payload["current_status"]) ?? this.status;
+    if (isObject(payload["budget"])) this.budget = new BudgetGauge(payload["budget"]);
+    if (payload["credentials"] != null) this.credentials = new JobCredentials(payload["credentials"]);
+  }
+
+  /** The job runs anew, under another id: what was known of the first run is void. */
+  restart(id: string): void {
+    this.body.fail(
+      new ArcpError({ code: "INTERNAL_ERROR", message: "The job was lost and runs anew." }, this.#context()),
+    );
+    this.id = id;
+    this.status = "pending";
+    this.costs.clear();
+    this.body = new ResultBody(id, this.#surroundings.maxResultBytes, this.#surroundings.pressure);
+    this.skip = 0;
+  }
+
+  event(frame: Frame, seq: number, size: number): void {
+    if (!this.#counts(seq)) return;
+    let event = readEvent(frame, this.id, seq);
+    switch (event.kind) {
+      case "metric":
+        this.#observeCost(event.body);
+        break;
+      case "status":
+        event = this.#observeStatus(event, event.body);
+        break;
+      case "result_chunk":
+        this.body.accept(event.body);
+        break;
+      default:
+        break;
+    }
+    if (this.status === "pending") this.status = "running";
+    this.log.push(event, size);
+  }
+
+  /** Tells consumers that events are missing. */
+  gap(hole: { readonly from: number; readonly to: number }): void {
+    this.log.push(gapEvent(this.id, hole), 0);
+  }
+
+  /** Takes in `job.result`; one runtime writes other ends than success this way, too. */
+  result(frame: Frame, seq: number): void {
+    if (!this.#counts(seq)) return;
+    const { payload } = frame;
+    const status = textOf(payload["final_status"]) ?? "success";
+    if (status !== "success") {
+      const code = codeOfStatus[status] ?? "INTERNAL_ERROR";
+      return this.#fail(
+        { message: `The job ended as ${status}.`, ...payload, code: textOf(payload["code"]) ?? code },
+        status,
+      );
+    }
+    this.body.finish(payload);
+    if (this.body.failure !== undefined) return this.lose(this.body.failure);
+    const value = payload["result"] === undefined ? payload["output"] : payload["result"];
+    if (!this.body.chunked) this.body.supply(inlineBytes(value));
+    this.#end({
+      status: "success",
+      ...(this.body.chunked ? {} : { value }),
+      resultId: textOf(payload["result_id"]),
+      resultSize: typeof payload["result_size"] === "number" ? payload["result_size"] : undefined,
+      sha256: textOf(payload["sha256"]),
+      summary: textOf(payload["summary"]),
+    });
+  }
+
+  /** Takes in the `job.error` that ends the job. */
+  error(frame: Frame, seq: number): void {
+    if (!this.#counts(seq)) return;
+    const { payload } = frame;
+    this.#fail(payload, textOf(payload["final_status"]) ?? "error");
+  }
+
+  /** The end cannot be had any more: every reader fails with `error`. */
+  lose(error: Error): void {
+    if (this.over) return;
+    this.body.fail(error);
+    this.#close(error);
+    this.outcome.reject(error);
+  }
+
+  /** The watcher leaves: iteration ends, and whoever waits for the outcome gets `error`. */
+  leave(error: Error): void {
+    this.log.close();
+    this.lose(error);
+  }
+
+  /** Ends a handle whose job's outcome is known from before. */
+  adopt(outcome: JobOutcome): void {
+    if (this.over) return;
+    if (outcome.status !== "success") this.body.fail(outcome.error);
+    else if (outcome.resultId === undefined) this.body.supply(inlineBytes(outcome.value));
+    else this.body.fail(new ResultUnavailableError("The chunks of this result were not seen by this handle.", this.id));
+    this.#end(outcome);
+  }
+
+  /** Begins a period of watching for consumers that do not move. */
+  mark(): void {
+    this.log.mark();
+    this.body.mark();
+  }
+
+  /** Cuts off the consumers that hold something up and have not moved since `mark`. */
+  failStalled(): void {
+    this.log.failStalled();
+    this.body.failStalled();
+  }
+
+  #counts(seq: number): boolean {
+    if (this.over) return false;
+    this.frames++;
+    if (seq > 0) this.lastSeq = seq;
+    if (this.skip > 0) {
+      this.skip--;
+      return false;
+    }
+    this.sinceReplay++;
+    return true;
+  }
+
+  #observeCost(metric: MetricBody): void {
+    const { name, unit } = metric;
+    if (!name.startsWith("cost.") || typeof unit !== "string") return;
+    if (name !== "cost.budget.remaining") {
+      const spent = parseMoney(metric.value, "up") ?? 0n;
+      // A negative cost is rejected, and gives nothing back (ARCP §9.6).
+      if (spent > 0n) this.costs.set(unit, (this.costs.get(unit) ?? 0n) + spent);
+    }
+    this.#guarded(() => this.budget.observe(metric));
+  }
+
+  #observeStatus(event: ArcpEvent, { phase, id, value }: StatusBody): ArcpEvent {
+    if (phase !== "credential_rotated") return event;
+    if (typeof id === "string" && typeof value === "string") this.#guarded(() => this.credentials.rotate(id, value));
+    return withoutValue(event);
+  }
+
+  #guarded(callback: () => unknown): void {
+    try {
+      callback();
+    } catch (error) {
+      this.#surroundings.failed(error);
+    }
+  }
+
+  #fail(failure: Partial<WireFailure>, finalStatus: string): void {
+    const status = finalStatus === "cancelled" || finalStatus === "timed_out" ? finalStatus : "error";
+    const error = new ArcpError(failure, { ...this.#context(), finalStatus });
+    this.body.fail(error);
+    this.#end({ status, error });
+  }
+
+  #context(): { readonly phase: string; readonly jobId: string; readonly traceId: string | undefined } {
+    return { phase: "job", jobId: this.id, traceId: this.traceId };
+  }
+
+  #end(outcome: JobOutcome): void {
+    this.settled = outcome;
+    this.status = outcome.status;
+    this.#close();
+    this.outcome.resolve(outcome);
+  }
+
+  #close(error?: Error): void {
+    this.over = true;
+    this.credentials.clear();
+    this.log.close(error);
+    this.#surroundings.ended(this);
+  }
+}
+
+/** What a stream of an inline result holds: a string as it is, anything else as JSON. */
+function inlineBytes(value: unknown): Uint8Array {
+  return utf8(typeof value === "string" ? value : stringifyJson(value));
+}

@@ -1,0 +1,375 @@
+import { ConfigurationError, ConnectionError, TimeoutError, abortedError, onAbort, sleep } from "@imprest/core";
+import { ArcpError, SessionEndedError } from "../errors.ts";
+import { createIdentifier } from "../identifier.ts";
+import type { TransportClosed } from "../transport/transport.ts";
+import type { Frame, FrameHeader } from "./frame.ts";
+import { textOf } from "./frame.ts";
+import { Link } from "./link.ts";
+import type { Settings } from "./options.ts";
+import { Sequence } from "./sequence.ts";
+import type { SessionTicket } from "./ticket.ts";
+import { type Welcome, readWelcome } from "./welcome.ts";
+
+/** Where a session stands (study §1.8). */
+export type SessionState = "connecting" | "live" | "suspended" | "resuming" | "closing" | "closed" | "failed";
+
+/** What a connection tells the session above it. */
+export interface ConnectionHooks {
+  /** A frame, each once; numbered ones in order. */
+  frame(frame: Frame, size: number): void;
+  /** Connected. `resumed`: what was missed follows. Otherwise the session is a new one, which counts from 1. */
+  live(resumed: boolean): void;
+  /** The connection is gone, and is being made again. */
+  down(): void;
+  /** The session is over. */
+  ended(error: SessionEndedError): void;
+  /** The runtime cannot bring these events any more. */
+  gap(hole: { readonly from: number; readonly to: number }): void;
+  state(state: SessionState, cause?: unknown): void;
+  warning(code: string, message: string): void;
+  /** A frame is about to be sent, or came. */
+  watch(direction: "in" | "out", text: string): void;
+}
+
+/** Refusals of a resume that a fresh `session.hello` would meet as well. */
+const refusals = new Set(["UNAUTHENTICATED", "PERMISSION_DENIED"]);
+
+/**
+ * Keeps one session connected (ARCP §6.3): dials, greets, and after a drop dials again and resumes, with the newest
+ * token and the number of the last event that was delivered, until the runtime's resume window has passed.
+ */
+export class Connection {
+  readonly sequence: Sequence;
+  welcome: Welcome | undefined;
+  state: SessionState = "connecting";
+  readonly #settings: Settings;
+  readonly #hooks: ConnectionHooks;
+  readonly #stopped = new AbortController();
+  #link: Link | undefined;
+  #ticket: SessionTicket | undefined;
+  /** The cursor at which the last resume was asked for because of a hole: it is not asked for twice. */
+  #holeAt: number | undefined;
+  /** While reading is stopped by dropping the connection, the promise that ends with it. */
+  #hold: Promise<void> | undefined;
+  #release: (() => void) | undefined;
+
+  constructor(settings: Settings, hooks: ConnectionHooks, ticket: SessionTicket | undefined) {
+    this.#settings = settings;
+    this.#hooks = hooks;
+    this.#ticket = ticket;
+    this.sequence = new Sequence((frame, size) => this.#hooks.frame(frame, size), ticket?.lastEventSeq);
+  }
+
+  /** What it takes to go on with this session elsewhere. */
+  get ticket(): SessionTicket | undefined {
+    return this.#ticket && { ...this.#ticket, lastEventSeq: this.sequence.last };
+  }
+
+  get pendingSend(): number {
+    return this.#link?.transport.pendingSend ?? 0;
+  }
+
+  /** The first connection. @throws ArcpError, ConnectionError, TimeoutError, AbortedError, ConfigurationError. */
+  async open(signal: AbortSignal | undefined): Promise<void> {
+    const stopListening = onAbort(signal, () => this.#stopped.abort(signal?.reason));
+    try {
+      if (this.#ticket === undefined) await this.#attempt(undefined);
+      else await this.#resume(this.sequence.last);
+    } catch (error) {
+      this.#end("failed");
+      throw error;
+    } finally {
+      stopListening();
+    }
+  }
+
+  /** Sends a message on the live connection. @returns its id; without a connection nothing is sent. */
+  send(type: string, payload: object, header: Omit<FrameHeader, "id" | "sessionId"> = {}): string {
+    const id = createIdentifier("msg", this.#settings.clock, this.#settings.random);
+    this.#link?.send(type, payload, { ...header, id, sessionId: this.welcome?.sessionId });
+    return id;
+  }
+
+  get connected(): boolean {
+    return this.#link !== undefined;
+  }
+
+  /** Drops the connection and makes it again: what is missing is replayed. */
+  restart(cause: unknown): void {
+    const link = this.#link;
+    if (link === undefined) return;
+    this.#link = undefined;
+    link.close(4000, "resume");
+    this.#down(cause);
+  }
+
+  /** Stops or goes on reading. Where the transport cannot, the connection is dropped and resumed later. */
+  throttle(stop: boolean): void {
+    if (!stop) {
+      this.#release?.();
+      this.#link?.resume();
+    } else if (this.#link !== undefined && !this.#link.pause() && this.#settings.redial && this.#hold === undefined) {
+      this.#hold = new Promise((resolve) => {
+        this.#release = () => {
+          this.#hold = undefined;
+          this.#release = undefined;
+          resolve();
+        };
+      });
+      this.restart(new ConnectionError("Consumers are too slow; reading goes on when they have caught up."));
+    }
+  }
+
+  /** Leaves without a word: the session can be resumed within its window. */
+  detach(): void {
+    this.#finish("closed", new SessionEndedError("The session was detached; it can be resumed elsewhere."));
+  }
+
+  /** Ends with the session closed in good order, or because there is nothing left to do. */
+  finish(error: SessionEndedError, state: "closed" | "failed" = "closed"): void {
+    this.#finish(state, error);
+  }
+
+  setState(state: SessionState, cause?: unknown): void {
+    if (this.state === state) return;
+    this.state = state;
+    this.#hooks.state(state, cause);
+  }
+
+  /** The runtime has nothing to fill a hole with: what lies behind it is delivered. */
+  skipHole(): void {
+    const hole = this.sequence.skipHole();
+    if (hole === undefined) return;
+    this.#hooks.gap(hole);
+    this.sequence.deliverHeld();
+  }
+
+  /** Forgets the session: the runtime has. The next connection begins a new one. */
+  forget(): void {
+    this.#ticket = undefined;
+  }
+
+  async #attempt(resume: { readonly ticket: SessionTicket; readonly last: number } | undefined): Promise<void> {
+    const { clock, handshakeTimeoutMs } = this.#settings;
+    const given = new AbortController();
+    const late = new TimeoutError(
+      `The runtime did not welcome us within ${handshakeTimeoutMs} ms.`,
+      handshakeTimeoutMs,
+    );
+    const timer = clock.setTimer(() => given.abort(late), handshakeTimeoutMs);
+    const stopListening = onAbort(this.#stopped.signal, () =>
+      given.abort(abortedError(this.#stopped.signal, "Connecting")),
+    );
+    let link: Link | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        onAbort(given.signal, () => reject(given.signal.reason));
+        const dialled = async (): Promise<void> => {
+          const token = await this.#settings.token();
+          given.signal.throwIfAborted();
+          const transport = await this.#settings.dial(given.signal);
+          if (given.signal.aborted) return transport.close();
+          if (!transport.confidential && !this.#settings.allowInsecure) {
+            transport.close();
+            throw new ConfigurationError("The token would travel in the clear; use wss:, or set allowInsecure.");
+          }
+          link = new Link(
+            transport,
+            this.#linkHooks(() => link, resolve, reject),
+          );
+          link.start();
+          this.#greet(link, token, resume);
+        };
+        dialled().catch(reject);
+      });
+    } catch (error) {
+      link?.close();
+      throw error;
+    } finally {
+      timer.clear();
+      stopListening();
+    }
+  }
+
+  #greet(
+    link: Link,
+    token: string,
+    resume: { readonly ticket: SessionTicket; readonly last: number } | undefined,
+  ): void {
+    const { client, features, clock, random } = this.#settings;
+    const hello = {
+      client,
+      auth: { scheme: "bearer", token },
+      capabilities: { encodings: ["json"], features },
+      ...(resume && {
+        resume: {
+          session_id: resume.ticket.sessionId,
+          resume_token: resume.ticket.resumeToken.reveal(),
+          last_event_seq: resume.last,
+        },
+      }),
+    };
+    link.send("session.hello", hello, { id: createIdentifier("msg", clock, random) });
+  }
+
+  #linkHooks(
+    own: () => Link | undefined,
+    welcomed: () => void,
+    refused: (error: Error) => void,
+  ): ConstructorParameters<typeof Link>[1] {
+    const current = (): boolean => this.#link !== undefined && this.#link === own();
+    return {
+      frame: (frame, size) => {
+        if (current()) return this.#frame(frame, size);
+        const link = own();
+        if (link === undefined || this.#stopped.signal.aborted) return;
+        if (frame.type === "session.error") {
+          refused(new ArcpError(frame.payload, { phase: "connect" }));
+        } else if (frame.type !== "session.welcome") {
+          this.#hooks.warning("EARLY_FRAME", `A ${frame.type} came before the welcome and was not taken.`);
+        } else if (this.#welcomed(link, frame)) welcomed();
+        else refused(new ConnectionError("The runtime's welcome names no session."));
+      },
+      unreadable: () => this.#hooks.warning("UNREADABLE_FRAME", "A frame came that is no JSON object with a type."),
+      closed: (closed) => {
+        refused(closedError(closed));
+        if (!current()) return;
+        this.#link = undefined;
+        this.#down(closedError(closed));
+      },
+      lost: () => {
+        if (!current()) return;
+        this.#hooks.warning("HEARTBEAT_LOST", "The runtime was silent for two heartbeat intervals.");
+        this.restart(new ArcpError({ code: "HEARTBEAT_LOST", message: "silence" }, { phase: "session" }));
+      },
+      watch: (direction, text) => this.#hooks.watch(direction, text),
+    };
+  }
+
+  #welcomed(link: Link, frame: Frame): boolean {
+    const welcome = readWelcome(frame, this.#settings.features);
+    if (welcome === undefined) return false;
+    const resumed = this.#ticket?.sessionId === welcome.sessionId;
+    this.#link = link;
+    this.welcome = welcome;
+    const { sessionId, resumeToken, heartbeatMs } = welcome;
+    this.#ticket = resumeToken && { sessionId, resumeToken, lastEventSeq: 0 };
+    const held = resumed ? [] : this.sequence.restart();
+    // What lay behind a hole of a session that is gone cannot come again.
+    if (held.length > 0) this.#hooks.gap({ from: 0, to: 0 });
+    for (const item of held) this.#hooks.frame(item.frame, item.size);
+    if (!resumed) this.#holeAt = undefined;
+    if (heartbeatMs !== undefined) link.keepAlive(this.#settings.clock, heartbeatMs, () => this.#ping());
+    this.setState("live");
+    this.#hooks.live(resumed);
+    return true;
+  }
+
+  #frame(frame: Frame, size: number): void {
+    const seq = frame.event_seq;
+    if (typeof seq === "number" && seq > 0 && Number.isSafeInteger(seq)) return this.#numbered(frame, seq, size);
+    switch (frame.type) {
+      case "session.ping":
+        this.send("session.pong", { ping_nonce: textOf(frame.payload["nonce"]) ?? "", received_at: this.#now() });
+        return;
+      case "session.bye":
+        return this.restart(new ConnectionError("The runtime said goodbye."));
+      default:
+        this.#hooks.frame(frame, size);
+    }
+  }
+
+  #numbered(frame: Frame, seq: number, size: number): void {
+    const taken = this.sequence.accept(frame, seq, size);
+    if (taken === "reused") this.#hooks.warning("REUSED_SEQ", `The runtime used event_seq ${seq} for two frames.`);
+    if (taken !== "gap") return;
+    const { last } = this.sequence;
+    if (this.#settings.redial && this.#holeAt !== last && this.#ticket !== undefined) {
+      this.#holeAt = last;
+      this.#hooks.warning("GAP", `Events after ${last} are missing; the session is resumed.`);
+      this.restart(new ConnectionError("Events were missing."));
+    } else this.skipHole();
+  }
+
+  #down(cause: unknown): void {
+    if (this.#stopped.signal.aborted) return;
+    this.#hooks.down();
+    if (this.state === "closing") return;
+    if (!this.#settings.redial) {
+      this.#finish("failed", new SessionEndedError("The connection was lost and cannot be made again.", { cause }));
+      return;
+    }
+    this.setState("suspended", cause);
+    void this.#reconnect();
+  }
+
+  async #reconnect(): Promise<void> {
+    const { clock, backOff } = this.#settings;
+    const windowMs = this.welcome?.resumeWindowMs || 30_000;
+    const since = clock.monotonic();
+    let cause: unknown;
+    try {
+      for (let attempt = 0; clock.monotonic() - since <= windowMs; attempt++) {
+        await sleep(clock, Math.min(backOff(attempt), windowMs), this.#stopped.signal);
+        await this.#hold;
+        this.setState("resuming");
+        try {
+          if (this.#ticket === undefined) await this.#attempt(undefined);
+          else await this.#resume(this.sequence.last);
+          return;
+        } catch (error) {
+          if (this.#stopped.signal.aborted) return;
+          cause = error;
+          if (error instanceof ConfigurationError) break;
+          if (!(error instanceof ArcpError)) continue;
+          if (refusals.has(error.errorCode) || (this.#ticket === undefined && !error.retryable)) break;
+          // The runtime does not know the session any more; a new one is begun.
+          this.forget();
+        }
+      }
+    } catch {
+      return;
+    }
+    this.#finish("failed", new SessionEndedError("The session could not be resumed.", { cause }));
+  }
+
+  /** Resumes at `last`. One runtime refuses a client that has missed nothing; it takes the number before. */
+  async #resume(last: number): Promise<void> {
+    const ticket = this.#ticket;
+    if (ticket === undefined) return this.#attempt(undefined);
+    try {
+      await this.#attempt({ ticket, last });
+    } catch (error) {
+      if (!(error instanceof ArcpError) || error.errorCode !== "RESUME_WINDOW_EXPIRED" || last === 0) throw error;
+      await this.#attempt({ ticket, last: last - 1 });
+    }
+  }
+
+  #ping(): void {
+    const nonce = createIdentifier("ping", this.#settings.clock, this.#settings.random);
+    this.send("session.ping", { nonce, sent_at: this.#now() });
+  }
+
+  #now(): string {
+    return new Date(this.#settings.clock.now()).toISOString();
+  }
+
+  #finish(state: "closed" | "failed", error: SessionEndedError): void {
+    if (this.#stopped.signal.aborted) return;
+    this.#end(state, error.cause);
+    this.#hooks.ended(error);
+  }
+
+  #end(state: "closed" | "failed", cause?: unknown): void {
+    this.#stopped.abort();
+    this.#release?.();
+    this.#link?.close(1000);
+    this.#link = undefined;
+    this.setState(state, cause);
+  }
+}
+
+function closedError({ code, reason, error }: TransportClosed): ConnectionError {
+  const how = `${code === undefined ? "" : ` with code ${code}`}${reason ? ` (${reason})` : ""}`;
+  return new ConnectionError(`The connection to the runtime ended${how}.`, { cause: error });
+}

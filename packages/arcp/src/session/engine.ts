@@ -1,0 +1,318 @@
+import { type CallOptions, ConnectionError, createDeferred } from "@imprest/core";
+import type { JobEntry, JobFilter, JobSubmit, SessionListJobs, WireFailure } from "@imprest/core/models/arcp";
+import { ArcpError, SessionEndedError } from "../errors.ts";
+import { createIdentifier } from "../identifier.ts";
+import type { JobState, JobSurroundings } from "../job/job-state.ts";
+import { Pressure } from "../job/pressure.ts";
+import { Acknowledger } from "./acknowledger.ts";
+import { Connection, type ConnectionHooks, type SessionState } from "./connection.ts";
+import { settleWithin } from "./deadline.ts";
+import { Emitter } from "./emitter.ts";
+import { type Frame, jobIdOf, readFrame } from "./frame.ts";
+import { Ledger } from "./ledger.ts";
+import type { Settings } from "./options.ts";
+import { type Origin, Recovery, readJobs } from "./recovery.ts";
+import { redactFrame } from "./redact.ts";
+import { Requests } from "./requests.ts";
+import { Router } from "./router.ts";
+import { StallGuard } from "./stall-guard.ts";
+import type { SessionTicket } from "./ticket.ts";
+import type { Welcome } from "./welcome.ts";
+
+/** What a session tells, by name. */
+export interface SessionEvents {
+  state: { readonly state: SessionState; readonly cause?: unknown };
+  /** Something a runtime should not do, or the caller should know; nothing was lost because of it. */
+  warning: { readonly code: string; readonly message: string };
+  /** Events that the runtime could not replay; every running job's stream holds the notice as well. */
+  gap: { readonly from: number; readonly to: number };
+  /** Each frame, without its secrets. */
+  frame: { readonly direction: "in" | "out"; readonly frame: unknown };
+}
+
+/** Events are missing, but nobody knows which. */
+const unknownHole = { from: 0, to: 0 };
+/** How many pages of a listing are read to find out which jobs a runtime has. */
+const mostPages = 50;
+
+/** The rooms of a session put together: connection, routing, acknowledgement, recovery, back-pressure. */
+export class SessionEngine {
+  readonly emitter: Emitter<SessionEvents>;
+  readonly connection: Connection;
+  readonly #settings: Settings;
+  readonly #ledger = new Ledger();
+  readonly #requests: Requests;
+  readonly #router: Router;
+  readonly #acknowledger: Acknowledger;
+  readonly #recovery: Recovery;
+  readonly #stallGuard: StallGuard;
+  readonly #origins = new WeakMap<JobState, Origin>();
+  #started = false;
+  /** Takes the runtime's answer to a goodbye. */
+  #farewell: ((closed: boolean) => void) | undefined;
+
+  constructor(settings: Settings, ticket: SessionTicket | undefined) {
+    const { clock } = settings;
+    this.#settings = settings;
+    this.emitter = new Emitter(settings.logger);
+    this.#requests = new Requests(this.#ledger, clock, settings.requestTimeoutMs);
+    this.#stallGuard = new StallGuard(clock, settings.stallTimeoutMs, () => this.#router.readable());
+    const surroundings: JobSurroundings = {
+      pressure: new Pressure(settings.bufferSize, (high) => {
+        this.#stallGuard.watch(high);
+        this.connection.throttle(high);
+      }),
+      maxResultBytes: settings.maxResultBytes,
+      ended: (job) => this.#router.retire(job),
+      failed: (error) => this.warn("LISTENER_FAILED", error instanceof Error ? error.message : "a callback threw"),
+    };
+    this.#router = new Router(this.#ledger, surroundings, {
+      warning: (code, message) => this.warn(code, message),
+      unwanted: (jobId) => void this.#send("job.cancel", { reason: "the submitter has gone" }, { jobId }),
+      fatal: (failure) => this.#fatal(failure),
+    });
+    this.#router.adopts = ticket !== undefined;
+    this.connection = new Connection(settings, this.#connectionHooks(), ticket);
+    this.#acknowledger = new Acknowledger({
+      clock,
+      everyMs: settings.acknowledgeEveryMs,
+      everyEvents: settings.acknowledgeEvents,
+      processed: () => this.#router.processed(this.connection.sequence.last),
+      send: (seq) => this.#sendAcknowledgement(seq),
+    });
+    this.#recovery = new Recovery(
+      {
+        clock,
+        jobs: () => [...this.#router.jobs.values()],
+        origin: (job) => this.#origins.get(job) ?? { resubmit: false, observed: false },
+        negotiated: (feature) => this.welcome.features.has(feature),
+        list: () => this.#listAll(),
+        ping: () => this.#ping(),
+        subscribe: (jobId, from) => this.#subscribe(jobId, { history: true, from_event_seq: from }, {}),
+        submit: (submit) => this.#resubmit(submit),
+        rebind: (job, jobId) => this.#router.rebind(job, jobId),
+        open: () => this.#ledger.open(),
+        skipHole: () => this.connection.skipHole(),
+        restart: (cause) => this.connection.restart(cause),
+        lastSeq: () => this.connection.sequence.last,
+      },
+      settings,
+    );
+  }
+
+  /** @throws SessionEndedError before the first welcome. */
+  get welcome(): Welcome {
+    const { welcome } = this.connection;
+    if (welcome === undefined) throw new SessionEndedError("The session is not open yet.");
+    return welcome;
+  }
+
+  warn(code: string, message: string): void {
+    this.#settings.logger.warn(message, { code });
+    this.emitter.emit("warning", { code, message });
+  }
+
+  /** A job that runs, or ended a short while ago. */
+  find(jobId: string): JobState | undefined {
+    return this.#router.find(jobId);
+  }
+
+  async submit(
+    submit: JobSubmit,
+    origin: Origin,
+    options: CallOptions & { readonly traceId: string },
+  ): Promise<JobState> {
+    const { traceId, traceparent } = options;
+    const extensions = traceparent ? { "x-vendor.opentelemetry.tracecontext": { traceparent } } : undefined;
+    const accepted = createDeferred<JobState>();
+    const sessions = new Set<string>();
+    await this.#requests.run({
+      ...options,
+      kind: "submit",
+      repeatable: submit.idempotency_key !== undefined,
+      send: () => {
+        sessions.add(this.welcome.sessionId);
+        return this.#send("job.submit", submit, { traceId, extensions });
+      },
+      answered: (frame) => {
+        // A session that is gone may have had the job first, and its first events with it.
+        accepted.resolve(this.#accept(frame, origin, traceId, sessions.size > 1));
+      },
+    });
+    return accepted.promise;
+  }
+
+  list(filter: JobFilter, limit: number, cursor: string | undefined, options: CallOptions): Promise<Frame> {
+    return this.#list({ ...(Object.keys(filter).length > 0 && { filter }), limit, ...(cursor && { cursor }) }, options);
+  }
+
+  /** Watches a job; one that this session runs itself is watched through its own events. */
+  async subscribe(
+    jobId: string,
+    options: CallOptions & { readonly history?: boolean | undefined; readonly fromEventSeq?: number | undefined },
+  ): Promise<{ readonly state: JobState; readonly replayed: boolean }> {
+    const own = this.#router.jobs.get(jobId);
+    if (own !== undefined) return { state: own, replayed: false };
+    const { history = false, fromEventSeq = 0 } = options;
+    const admitted = createDeferred<JobState>();
+    const payload = history ? { history, from_event_seq: fromEventSeq } : {};
+    const { payload: answer } = await this.#subscribe(jobId, payload, options, (frame) => {
+      const from = frame.payload["subscribed_from"];
+      const begin = (job: JobState): void => {
+        this.#origins.set(job, { resubmit: false, observed: true });
+        job.replayFrom = history ? fromEventSeq : typeof from === "number" ? from : undefined;
+        job.describe(frame);
+      };
+      admitted.resolve(this.#router.admit(jobId, begin));
+    });
+    return { state: await admitted.promise, replayed: answer["replayed"] === true || Number(answer["replayed"]) > 0 };
+  }
+
+  unsubscribe(state: JobState): void {
+    if (state.over || this.#origins.get(state)?.observed !== true) return;
+    this.#send("job.unsubscribe", { job_id: state.id }, { jobId: state.id });
+    state.leave(new SessionEndedError(`The subscription to job ${state.id} was ended.`));
+    this.#router.ignore(state.id);
+  }
+
+  async cancel(jobId: string, reason: string, options: CallOptions | undefined): Promise<void> {
+    const send = (): string => this.#send("job.cancel", { reason }, { jobId });
+    await this.#requests.run({ ...options, kind: "cancel", jobId, send });
+  }
+
+  /** Acknowledges at once what is processed. */
+  acknowledge(): void {
+    this.#acknowledger.flush();
+  }
+
+  /** Says goodbye: `session.close`, then `session.bye` to a runtime that does not know it (study §1.14). */
+  async farewell(reason: string, waitMs: number): Promise<void> {
+    if (!this.connection.connected) return;
+    this.connection.setState("closing");
+    for (const verb of ["session.close", "session.bye"]) {
+      const answer = createDeferred<boolean>();
+      this.#farewell = (closed) => answer.resolve(closed);
+      this.#send(verb, { reason });
+      const wait = settleWithin(answer.promise, { timeoutMs: waitMs }, this.#settings.clock, "Closing");
+      if (await wait.catch(() => false)) return;
+    }
+  }
+
+  #send(type: string, payload: object, header?: Parameters<Connection["send"]>[2]): string {
+    return this.connection.send(type, payload, header);
+  }
+
+  /** Takes in an acceptance. The same job again is the same job: one state, however many handles (ARCP §7.2). */
+  #accept(frame: Frame, origin: Origin, traceId: string, mayMissEvents: boolean): JobState {
+    const jobId = jobIdOf(frame) ?? "";
+    const before = this.#router.outcomeOf(jobId);
+    const known = this.#router.jobs.has(jobId);
+    const job = this.#router.admit(jobId, (state) => {
+      state.describe(frame);
+      if (known) return;
+      this.#origins.set(state, origin);
+      if (mayMissEvents) state.gap(unknownHole);
+    });
+    if (before !== undefined) job.adopt(before);
+    else if (!known && job.traceId !== undefined && job.traceId !== traceId) this.#recovery.joined(job);
+    return job;
+  }
+
+  async #resubmit(submit: JobSubmit): Promise<string> {
+    const frame = await this.#requests.run({ kind: "submit", send: () => this.#send("job.submit", submit) });
+    return jobIdOf(frame) ?? "";
+  }
+
+  #subscribe(jobId: string, payload: object, options: CallOptions, answered?: (frame: Frame) => void): Promise<Frame> {
+    const send = (): string => this.#send("job.subscribe", { job_id: jobId, ...payload }, { jobId });
+    return this.#requests.run({ ...options, kind: "subscribe", jobId, send, answered });
+  }
+
+  #list(payload: SessionListJobs, options: CallOptions & { readonly urgent?: boolean | undefined }): Promise<Frame> {
+    return this.#requests.run({ ...options, kind: "list", send: () => this.#send("session.list_jobs", payload) });
+  }
+
+  async #listAll(): Promise<JobEntry[]> {
+    const all: JobEntry[] = [];
+    let cursor: string | undefined;
+    for (let page = 0; page < mostPages; page++) {
+      const { jobs, next } = readJobs(await this.#list({ limit: 1000, ...(cursor && { cursor }) }, { urgent: true }));
+      all.push(...jobs);
+      cursor = next;
+      if (cursor === undefined) break;
+    }
+    return all;
+  }
+
+  async #ping(): Promise<void> {
+    const { clock, random } = this.#settings;
+    const nonce = createIdentifier("ping", clock, random);
+    const send = (): string => this.#send("session.ping", { nonce, sent_at: new Date(clock.now()).toISOString() });
+    await this.#requests.run({ kind: "ping", urgent: true, send });
+  }
+
+  #sendAcknowledgement(seq: number): boolean {
+    if (!this.connection.connected || !this.welcome.features.has("ack")) return false;
+    this.#send("session.ack", { last_processed_seq: seq });
+    return true;
+  }
+
+  #connectionHooks(): ConnectionHooks {
+    return {
+      frame: (frame, size) => this.#frame(frame, size),
+      live: (resumed) => {
+        this.#acknowledger.restart(this.connection.sequence.last);
+        if (!this.#started) this.#recovery.start();
+        else if (resumed) void this.#recovery.resumed();
+        else {
+          this.#router.forgetOrphans();
+          this.#recovery.renewed();
+        }
+        this.#started = true;
+      },
+      down: () => {
+        this.#farewell?.(true);
+        this.#acknowledger.stop();
+        this.#recovery.down();
+        for (const request of this.#ledger.shut()) {
+          request.failed(new ConnectionError("The connection broke before the runtime answered; it may have acted."));
+        }
+      },
+      ended: (error) => this.#end(error),
+      gap: (hole) => {
+        this.emitter.emit("gap", hole);
+        for (const job of this.#router.jobs.values()) job.gap(hole);
+      },
+      state: (state, cause) => this.emitter.emit("state", { state, cause }),
+      warning: (code, message) => this.warn(code, message),
+      watch: (direction, text) => {
+        if (this.emitter.hears("frame")) this.emitter.emit("frame", { direction, frame: redactFrame(readFrame(text)) });
+      },
+    };
+  }
+
+  #frame(frame: Frame, size: number): void {
+    const farewell = this.#farewell;
+    if (farewell !== undefined && (frame.type === "session.closed" || frame.type === "session.error")) {
+      return farewell(frame.type === "session.closed");
+    }
+    this.#router.route(frame, size);
+    const seq = this.connection.sequence.last;
+    if (typeof frame.event_seq === "number" && this.welcome.features.has("ack")) this.#acknowledger.delivered(seq);
+  }
+
+  /** The runtime gives the session up as such. */
+  #fatal(failure: Partial<WireFailure>): void {
+    if (failure.code === "RESUME_WINDOW_EXPIRED") this.connection.forget();
+    this.connection.restart(new ArcpError(failure, { phase: "session" }));
+  }
+
+  #end(error: SessionEndedError): void {
+    this.#farewell?.(true);
+    this.#acknowledger.stop();
+    this.#recovery.stop();
+    this.#stallGuard.watch(false);
+    this.#requests.end(error);
+    for (const job of this.#router.jobs.values()) job.lose(error);
+  }
+}

@@ -1,0 +1,246 @@
+import { type Clock, TimeoutError, type Timer } from "@imprest/core";
+import type { JobEntry, JobSubmit } from "@imprest/core/models/arcp";
+import { JobLostError, ResultUnavailableError } from "../errors.ts";
+import type { JobState } from "../job/job-state.ts";
+import { terminal } from "../job/terminal.ts";
+import type { Frame } from "./frame.ts";
+import { isObject } from "./frame.ts";
+
+/** How a job came to this session, and what may be done when it is lost. */
+export interface Origin {
+  /** Absent for children, and for jobs of other sessions. */
+  readonly submit?: JobSubmit | undefined;
+  /** True when a lost job may be submitted again under its key. */
+  readonly resubmit: boolean;
+  /** True for a job of another session, which is only watched. */
+  readonly observed: boolean;
+}
+
+/** What recovery asks of its session. */
+export interface RecoveryActions {
+  readonly clock: Clock;
+  readonly jobs: () => readonly JobState[];
+  readonly origin: (job: JobState) => Origin;
+  readonly negotiated: (feature: string) => boolean;
+  /** Every job the runtime lists. */
+  readonly list: () => Promise<readonly JobEntry[]>;
+  /** An answered ping: what was sent before it has arrived. */
+  readonly ping: () => Promise<void>;
+  readonly subscribe: (jobId: string, fromEventSeq: number) => Promise<Frame>;
+  readonly submit: (submit: JobSubmit) => Promise<string>;
+  readonly rebind: (job: JobState, jobId: string) => void;
+  /** Lets requests go out. */
+  readonly open: () => void;
+  readonly skipHole: () => void;
+  readonly restart: (cause: unknown) => void;
+  /** The number of the last event delivered. */
+  readonly lastSeq: () => number;
+}
+
+/**
+ * Brings jobs through a lost connection, and finds those that a runtime has lost. After a resume the runtime is asked
+ * which jobs it has; one that it does not list and that stays silent is looked for by subscription, then submitted
+ * again under its key where that was allowed, and otherwise lost with an error. The same is asked when jobs are silent
+ * for long, so that not even a swallowed frame makes a caller wait for ever.
+ */
+export class Recovery {
+  readonly #actions: RecoveryActions;
+  readonly #probeAfterMs: number;
+  readonly #lostAfterMs: number;
+  readonly #timers = new Set<Timer>();
+  #probe: Timer | undefined;
+  #run = 0;
+  #seqAtProbe = -1;
+  #repairedAt = -1;
+
+  constructor(actions: RecoveryActions, waits: { readonly probeAfterMs: number; readonly lostAfterMs: number }) {
+    this.#actions = actions;
+    this.#probeAfterMs = waits.probeAfterMs;
+    this.#lostAfterMs = waits.lostAfterMs;
+  }
+
+  /** The first connection stands. */
+  start(): void {
+    this.#actions.open();
+    this.#armProbe();
+  }
+
+  /** The same session is connected again; what was missed is being replayed. */
+  async resumed(): Promise<void> {
+    const run = ++this.#run;
+    this.#armProbe();
+    try {
+      // The answer comes behind the replay, so that no refusal in it can meet a request that is sent again.
+      const listed = await this.#barrier();
+      if (run !== this.#run) return;
+      this.#actions.skipHole();
+      this.#actions.open();
+      if (listed !== undefined) this.#watch(this.#missing(listed), run);
+    } catch (error) {
+      if (run !== this.#run) return;
+      if (error instanceof TimeoutError) this.#actions.restart(error);
+      else this.#actions.open();
+    }
+  }
+
+  /** Connected, but to a new session: the jobs of the old one are looked for. */
+  renewed(): void {
+    const run = ++this.#run;
+    this.#armProbe();
+    this.#actions.open();
+    for (const job of this.#actions.jobs()) {
+      if (!this.#actions.origin(job).observed && job.replayFrom === undefined) {
+        job.replayFrom = job.lastSeq;
+        job.sinceReplay = 0;
+      }
+      void this.#recover(job, run);
+    }
+  }
+
+  /** The job was accepted, but it may be an earlier one that has ended: then nothing may ever come. */
+  joined(job: JobState): void {
+    job.joined = true;
+    this.#watch([job], this.#run);
+  }
+
+  down(): void {
+    this.#run++;
+    this.#stopTimers();
+  }
+
+  stop(): void {
+    this.down();
+    this.#probe?.clear();
+  }
+
+  async #barrier(): Promise<readonly JobEntry[] | undefined> {
+    if (this.#actions.negotiated("list_jobs")) return this.#actions.list();
+    await this.#actions.ping();
+    return undefined;
+  }
+
+  /** Own jobs that the runtime does not have, or has as ended, though their end has not come. */
+  #missing(listed: readonly JobEntry[]): JobState[] {
+    const status = new Map(listed.map((entry) => [entry.job_id, entry.status]));
+    return this.#actions.jobs().filter((job) => {
+      const state = status.get(job.id);
+      return state === undefined ? !this.#actions.origin(job).observed : terminal(state);
+    });
+  }
+
+  /** Recovers those jobs that stay silent. */
+  #watch(jobs: readonly JobState[], run: number): void {
+    const frames = new Map(jobs.map((job) => [job, job.frames]));
+    if (jobs.length === 0) return;
+    this.#after(this.#lostAfterMs, () => {
+      for (const [job, before] of frames) if (!job.over && job.frames === before) void this.#recover(job, run);
+    });
+  }
+
+  async #recover(job: JobState, run: number): Promise<void> {
+    const { submit, resubmit, observed } = this.#actions.origin(job);
+    const stale = (): boolean => run !== this.#run || job.over;
+    let cause: unknown;
+    try {
+      if (await this.#resubscribe(job, observed, stale)) return;
+    } catch (error) {
+      cause = error;
+    }
+    if (stale()) return;
+    if (submit !== undefined && resubmit) {
+      try {
+        const jobId = await this.#actions.submit(submit);
+        if (stale()) return;
+        if (jobId !== job.id) return this.#actions.rebind(job, jobId);
+      } catch (error) {
+        cause = error;
+      }
+      if (stale()) return;
+    }
+    job.lose(lostError(job, submit, cause));
+  }
+
+  /** @returns true when the runtime still has the job and brings what was missed. */
+  async #resubscribe(job: JobState, observed: boolean, stale: () => boolean): Promise<boolean> {
+    if (!this.#actions.negotiated("subscribe")) return false;
+    const from = job.replayFrom ?? (observed ? 0 : job.lastSeq);
+    job.skip = job.replayFrom === undefined && !observed ? 0 : job.sinceReplay;
+    const { payload } = await this.#actions.subscribe(job.id, from);
+    if (stale()) return true;
+    const { frames } = job;
+    // One runtime sends the replay first, others after its answer; an ended job's end must be in it either way.
+    if (terminal(String(payload["current_status"]))) {
+      this.#after(this.#lostAfterMs, () => {
+        if (!job.over && job.frames === frames) job.lose(lostError(job, undefined, undefined));
+      });
+    }
+    return true;
+  }
+
+  /** Asks now and then whether silent jobs still run. */
+  #armProbe(): void {
+    this.#probe?.clear();
+    this.#probe = this.#actions.clock.setTimer(() => {
+      this.#armProbe();
+      void this.#look();
+    }, this.#probeAfterMs);
+  }
+
+  async #look(): Promise<void> {
+    const seq = this.#actions.lastSeq();
+    const silent = seq === this.#seqAtProbe;
+    this.#seqAtProbe = seq;
+    if (!silent || this.#actions.jobs().length === 0 || !this.#actions.negotiated("list_jobs")) return;
+    const run = this.#run;
+    try {
+      const listed = await this.#actions.list();
+      if (run !== this.#run || this.#actions.lastSeq() !== seq) return;
+      // Only jobs that still run under this session number their events as it does.
+      const counted = this.#actions.jobs().filter((job) => job.replayFrom === undefined);
+      const own = new Set(counted.map(({ id }) => id));
+      const ahead = listed.some(({ job_id, last_event_seq }) => own.has(job_id) && (last_event_seq ?? 0) > seq);
+      const missing = this.#missing(listed);
+      if (!ahead && missing.length === 0) return;
+      if (this.#repairedAt === seq) return this.#watch(missing, run);
+      // Something was sent that has not come: a resume brings it.
+      this.#repairedAt = seq;
+      this.#actions.restart(new TimeoutError("Events were missing after a long silence.", this.#probeAfterMs));
+    } catch (error) {
+      if (run === this.#run && error instanceof TimeoutError) this.#actions.restart(error);
+    }
+  }
+
+  #after(delayMs: number, callback: () => void): void {
+    const timer = this.#actions.clock.setTimer(() => {
+      this.#timers.delete(timer);
+      callback();
+    }, delayMs);
+    this.#timers.add(timer);
+  }
+
+  #stopTimers(): void {
+    for (const timer of this.#timers) timer.clear();
+    this.#timers.clear();
+  }
+}
+
+function lostError(job: JobState, submit: JobSubmit | undefined, cause: unknown): Error {
+  if (job.joined && job.frames === 0) {
+    const message = "The job ended before, and the runtime does not say how.";
+    return new ResultUnavailableError(message, job.id, { cause });
+  }
+  const message = `The runtime no longer has job ${job.id}, and its end did not come.`;
+  return new JobLostError(message, job.id, submit?.idempotency_key, { cause });
+}
+
+/** Reads one page of `session.jobs`. */
+export function readJobs(frame: Frame): { readonly jobs: readonly JobEntry[]; readonly next: string | undefined } {
+  const { jobs, next_cursor } = frame.payload;
+  const entries = Array.isArray(jobs)
+    ? jobs.filter((entry) => isObject(entry) && typeof entry["job_id"] === "string")
+    : [];
+  return {
+    jobs: entries as readonly JobEntry[],
+    next: typeof next_cursor === "string" && next_cursor !== "" ? next_cursor : undefined,
+  };
+}

@@ -1,0 +1,281 @@
+import type { WireFailure } from "@imprest/core/models/arcp";
+import { ArcpError } from "../errors.ts";
+import { type JobOutcome, JobState, type JobSurroundings } from "../job/job-state.ts";
+import { type Frame, jobIdOf, textOf } from "./frame.ts";
+import type { Ledger, PendingRequest } from "./ledger.ts";
+
+/** What the router tells its session. */
+export interface RouterHooks {
+  warning(code: string, message: string): void;
+  /** A job was accepted for a submit whose caller has gone. */
+  unwanted(jobId: string): void;
+  /** The runtime ends the session as such. */
+  fatal(failure: Partial<WireFailure>): void;
+}
+
+/** Refusals that only a submit can meet, whatever job they name (study §1.7). */
+const submitOnly = new Set(["DUPLICATE_KEY", "AGENT_NOT_AVAILABLE", "AGENT_VERSION_NOT_AVAILABLE"]);
+/** How many frames of jobs that are not known yet are kept. */
+const mostOrphans = 10_000;
+/** How many ended jobs are remembered, for a submit under a key that was used before. */
+const mostEnded = 256;
+
+/**
+ * Finds out whom a frame concerns. Most answers of most runtimes name no request, so that the rules of study §1.7
+ * apply: a child's acceptance answers nothing, one request's refusal touches no job, and answers come in order.
+ */
+export class Router {
+  readonly jobs: Map<string, JobState> = new Map();
+  /** The last jobs that ended, oldest first: how, and the state for as long as someone else holds it. */
+  readonly #ended = new Map<string, { readonly outcome: JobOutcome | undefined; readonly state: WeakRef<JobState> }>();
+  /** Ended jobs whose events are still being read. */
+  readonly #draining = new Set<JobState>();
+  readonly #ledger: Ledger;
+  readonly #hooks: RouterHooks;
+  readonly #surroundings: JobSurroundings;
+  /** Frames whose job is not known yet: an answer may arrive behind the events it brings. */
+  #orphans: { readonly frame: Frame; readonly jobId: string; readonly size: number }[] = [];
+  readonly #unwanted = new Set<string>();
+  /** Makes a handle for events of a job nobody here submitted: after going on with another process's session. */
+  adopts = false;
+
+  constructor(ledger: Ledger, surroundings: JobSurroundings, hooks: RouterHooks) {
+    this.#ledger = ledger;
+    this.#hooks = hooks;
+    this.#surroundings = surroundings;
+  }
+
+  route(frame: Frame, size: number): void {
+    switch (frame.type) {
+      case "job.event":
+      case "job.result":
+        return this.#toJob(frame, size);
+      case "job.error":
+        return this.#jobError(frame, size);
+      case "job.accepted":
+        return this.#accepted(frame);
+      case "session.error":
+        return this.#sessionError(frame);
+      case "session.jobs":
+        return this.#answer(
+          this.#named(frame, () => this.#ledger.take("list")),
+          frame,
+        );
+      case "job.subscribed":
+        return this.#answer(
+          this.#named(frame, () => this.#ledger.take("subscribe", jobIdOf(frame))),
+          frame,
+        );
+      case "job.cancelled":
+        return this.#answer(
+          this.#named(frame, () => this.#ledger.take("cancel", jobIdOf(frame))),
+          frame,
+          false,
+        );
+      case "session.pong":
+        return this.#answer(this.#ledger.take("ping"), frame, false);
+      default:
+        this.#hooks.warning("UNKNOWN_TYPE", `A frame of type "${frame.type}" was not understood; see the frame event.`);
+    }
+  }
+
+  /** The state of a job; frames that came before it are delivered now. */
+  admit(jobId: string, describe: (job: JobState) => void): JobState {
+    let job = this.jobs.get(jobId);
+    if (job === undefined) {
+      job = new JobState(jobId, this.#surroundings);
+      this.jobs.set(jobId, job);
+    }
+    describe(job);
+    this.#unwanted.delete(jobId);
+    const early = this.#orphans.filter((orphan) => orphan.jobId === jobId);
+    if (early.length > 0) {
+      this.#orphans = this.#orphans.filter((orphan) => orphan.jobId !== jobId);
+      for (const { frame, size } of early) this.#deliver(job, frame, size);
+    }
+    return job;
+  }
+
+  /** How a job ended that ended a short while ago; chunks are not kept. */
+  outcomeOf(jobId: string): JobOutcome | undefined {
+    return this.#ended.get(jobId)?.outcome;
+  }
+
+  /** A job that runs, or ended a short while ago and is still held by someone. */
+  find(jobId: string): JobState | undefined {
+    return this.jobs.get(jobId) ?? this.#ended.get(jobId)?.state.deref();
+  }
+
+  /** Every job that someone may be reading. */
+  readable(): JobState[] {
+    for (const job of this.#draining) if (!job.log.read) this.#draining.delete(job);
+    return [...this.jobs.values(), ...this.#draining];
+  }
+
+  /** Ends the routing to a job; how it ended is remembered for a while. */
+  retire(job: JobState): void {
+    this.jobs.delete(job.id);
+    if (job.log.read) this.#draining.add(job);
+    this.#ended.delete(job.id);
+    this.#ended.set(job.id, { outcome: job.settled, state: new WeakRef(job) });
+    const [oldest] = this.#ended.keys();
+    if (this.#ended.size > mostEnded && oldest !== undefined) this.#ended.delete(oldest);
+    for (let cancel = this.#ledger.take("cancel", job.id); cancel; cancel = this.#ledger.take("cancel", job.id)) {
+      cancel.answered({ type: "job.cancelled", payload: {} });
+    }
+  }
+
+  /** A lost job runs anew under another id. */
+  rebind(job: JobState, jobId: string): void {
+    this.jobs.delete(job.id);
+    job.restart(jobId);
+    this.jobs.set(jobId, job);
+    this.admit(jobId, () => {});
+  }
+
+  /** The session that the waiting frames belong to is gone. */
+  forgetOrphans(): void {
+    this.#orphans = [];
+  }
+
+  /** What still comes for this job is dropped without a word. */
+  ignore(jobId: string): void {
+    this.jobs.delete(jobId);
+    this.#unwanted.add(jobId);
+  }
+
+  /** The highest number up to which every consumer has processed its events. */
+  processed(delivered: number): number {
+    let processed = delivered;
+    for (const job of this.readable()) {
+      const oldest = job.log.oldestUnprocessed();
+      if (oldest !== undefined && oldest <= processed) processed = oldest - 1;
+    }
+    return processed;
+  }
+
+  /** The request that a frame names; where it names none, what `otherwise` finds. A name never falls back. */
+  #named(frame: Frame, otherwise: () => PendingRequest | undefined): PendingRequest | undefined {
+    const requestId = textOf(frame.payload["request_id"]);
+    return requestId === undefined ? otherwise() : this.#ledger.takeNamed(requestId);
+  }
+
+  #answer(request: PendingRequest | undefined, frame: Frame, expected = true): void {
+    if (request !== undefined) request.answered(frame);
+    else if (expected) this.#hooks.warning("UNMATCHED_ANSWER", `A ${frame.type} came that answers no request.`);
+  }
+
+  #toJob(frame: Frame, size: number): void {
+    const jobId = jobIdOf(frame);
+    const job = jobId === undefined ? undefined : this.jobs.get(jobId);
+    if (job !== undefined) this.#deliver(job, frame, size);
+    else if (jobId !== undefined) this.#orphan(frame, jobId, size);
+    else this.#hooks.warning("NO_JOB", `A ${frame.type} came that names no job.`);
+  }
+
+  #deliver(job: JobState, frame: Frame, size: number): void {
+    const seq = typeof frame.event_seq === "number" ? frame.event_seq : 0;
+    if (frame.type === "job.event") job.event(frame, seq, size);
+    else if (frame.type === "job.result") job.result(frame, seq);
+    else job.error(frame, seq);
+  }
+
+  #orphan(frame: Frame, jobId: string, size: number): void {
+    if (this.#ended.has(jobId) || this.#unwanted.has(jobId)) return;
+    if (this.adopts) {
+      this.#deliver(
+        this.admit(jobId, () => {}),
+        frame,
+        size,
+      );
+    } else if (this.#ledger.expectsJobs && this.#orphans.length < mostOrphans) {
+      this.#orphans.push({ frame, jobId, size });
+    } else {
+      this.#hooks.warning("UNKNOWN_JOB", `A ${frame.type} came for job ${jobId}, which this session does not know.`);
+    }
+  }
+
+  #accepted(frame: Frame): void {
+    const { payload } = frame;
+    const jobId = jobIdOf(frame);
+    if (jobId === undefined) return this.#hooks.warning("NO_JOB", "A job.accepted came that names no job.");
+    const parentId = textOf(payload["parent_job_id"]);
+    if (parentId !== undefined || textOf(payload["delegate_id"]) !== undefined)
+      return this.#child(jobId, parentId, frame);
+    const request = this.#named(frame, () => this.#ledger.takeSubmit(frame.trace_id ?? payload["trace_id"]));
+    if (request === undefined) {
+      // A submit that was sent again after a reconnect is answered twice, with the same job.
+      if (!this.#knows(jobId)) this.#answer(undefined, frame);
+    } else if (request.abandoned === true) {
+      if (this.#knows(jobId)) return;
+      this.ignore(jobId);
+      this.#hooks.unwanted(jobId);
+    } else request.answered(frame);
+  }
+
+  #knows(jobId: string): boolean {
+    return this.jobs.has(jobId) || this.#ended.has(jobId);
+  }
+
+  /** A delegated job: announced unasked, it belongs to its parent (ARCP §10). */
+  #child(jobId: string, parentId: string | undefined, frame: Frame): void {
+    const parent = parentId === undefined ? undefined : this.find(parentId);
+    const known = this.jobs.has(jobId);
+    const child = this.admit(jobId, (job) => job.describe(frame));
+    if (!known) parent?.children.push(child);
+  }
+
+  #jobError(frame: Frame, size: number): void {
+    const { payload } = frame;
+    const jobId = jobIdOf(frame);
+    const job = jobId === undefined ? undefined : this.jobs.get(jobId);
+    const request = this.#named(frame, () => this.#refused(frame, jobId, job));
+    if (request !== undefined) return this.#refuse(request, payload, jobId);
+    if (job !== undefined) return this.#deliver(job, frame, size);
+    // Where a subscription may still bring the job, this may be its end; else it can only refuse a submit.
+    if (jobId !== undefined) this.#orphan(frame, jobId, size);
+    else this.#hooks.warning("UNMATCHED_ERROR", `A job.error ${String(payload["code"])} came that concerns no job.`);
+  }
+
+  /** The request that a `job.error` without `request_id` refuses; `undefined` when it ends a job. */
+  #refused(frame: Frame, jobId: string | undefined, job: JobState | undefined): PendingRequest | undefined {
+    const code = frame.payload["code"];
+    if (typeof code === "string" && submitOnly.has(code)) {
+      const endsJob = job !== undefined && job.traceId !== undefined && job.traceId === frame.trace_id;
+      return endsJob ? undefined : this.#ledger.takeSubmit(frame.trace_id);
+    }
+    if (code === "JOB_NOT_FOUND" && jobId !== undefined) {
+      return this.#ledger.take("subscribe", jobId) ?? this.#ledger.take("cancel", jobId);
+    }
+    if (code === "PERMISSION_DENIED" && jobId !== undefined && textOf(frame.trace_id) === undefined) {
+      const denied = this.#ledger.take("cancel", jobId) ?? this.#ledger.take("subscribe", jobId);
+      if (denied !== undefined) return denied;
+    }
+    const known = job !== undefined || (jobId !== undefined && (this.#ended.has(jobId) || this.#unwanted.has(jobId)));
+    return known ? undefined : this.#ledger.takeSubmit(frame.trace_id);
+  }
+
+  #sessionError(frame: Frame): void {
+    const { payload } = frame;
+    const code = payload["code"];
+    if (textOf(payload["request_id"]) !== undefined) {
+      const named = this.#ledger.takeNamed(payload["request_id"]);
+      if (named !== undefined) this.#refuse(named, payload, undefined);
+      return;
+    }
+    const capExceeded = code === "INTERNAL_ERROR" && /cap exceeded/i.test(String(payload["message"]));
+    if (code === "HEARTBEAT_LOST" || code === "RESUME_WINDOW_EXPIRED" || code === "UNAUTHENTICATED" || capExceeded) {
+      return this.#hooks.fatal(payload);
+    }
+    const request = this.#ledger.takeHead();
+    if (request !== undefined) return this.#refuse(request, payload, textOf(payload["job_id"]));
+    this.#hooks.warning(
+      textOf(code) ?? "SESSION_ERROR",
+      textOf(payload["message"]) ?? "The runtime reported an error.",
+    );
+  }
+
+  #refuse(request: PendingRequest, failure: Partial<WireFailure>, jobId: string | undefined): void {
+    request.failed(new ArcpError(failure, { phase: request.kind, jobId, traceId: request.traceId }));
+  }
+}

@@ -1,0 +1,106 @@
+import type { Frame } from "./frame.ts";
+import { textOf } from "./frame.ts";
+
+/** How many delivered frames are remembered by id. */
+const remembered = 1024;
+/** How many frames beyond a hole are kept for the case that a resume cannot bring them again. */
+const mostHeld = 10_000;
+
+type Deliver = (frame: Frame, size: number) => void;
+
+/**
+ * The order of one session's numbered frames (ARCP §8.3): each is delivered once, in order. A frame beyond the next
+ * number is held, and the cursor stays before the hole, so that a resume asks for what is missing.
+ */
+export class Sequence {
+  /** The number of the last frame delivered. */
+  last = 0;
+  readonly #deliver: Deliver;
+  readonly #held = new Map<number, { readonly frame: Frame; readonly size: number }>();
+  /** The ids delivered under the last numbers, by number modulo `remembered`. */
+  #ids: (string | undefined)[] = [];
+  #seen = new Set<string>();
+
+  constructor(deliver: Deliver, last = 0) {
+    this.#deliver = deliver;
+    this.last = last;
+  }
+
+  /** True while frames beyond a hole wait. */
+  get broken(): boolean {
+    return this.#held.size > 0;
+  }
+
+  /**
+   * Takes a frame in.
+   * @returns `"gap"` when it lies beyond a hole, `"duplicate"` when it was delivered before, `"reused"` when another
+   * frame was delivered under its number (a runtime that numbers by link), which is delivered all the same.
+   */
+  accept(frame: Frame, seq: number, size: number): "delivered" | "duplicate" | "gap" | "reused" {
+    const next = this.last + 1;
+    if (seq === next) {
+      this.#advance(frame, seq, size);
+      if (this.#held.size > 0) this.#drain();
+      return "delivered";
+    }
+    if (seq > next) {
+      if (this.#held.size < mostHeld) this.#held.set(seq, { frame, size });
+      return "gap";
+    }
+    const id = textOf(frame.id);
+    const known = this.#ids[seq % remembered];
+    if (id === undefined || known === undefined || seq <= this.last - remembered || this.#seen.has(id)) {
+      return "duplicate";
+    }
+    this.#seen.add(id);
+    this.#deliver(frame, size);
+    return "reused";
+  }
+
+  /** Gives up on the hole: the runtime has nothing to fill it. @returns the numbers that are missing. */
+  skipHole(): { readonly from: number; readonly to: number } | undefined {
+    if (this.#held.size === 0) return undefined;
+    const from = this.last + 1;
+    const to = Math.min(...this.#held.keys()) - 1;
+    this.last = to;
+    return { from, to };
+  }
+
+  /** Delivers what was held behind the hole that `skipHole` closed. */
+  deliverHeld(): void {
+    this.#drain();
+  }
+
+  /** A new session counts from 1 again. What was held is handed back, in order: it cannot be asked for any more. */
+  restart(): { readonly frame: Frame; readonly size: number }[] {
+    const held = [...this.#held].sort(([left], [right]) => left - right).map(([, item]) => item);
+    this.#held.clear();
+    this.#ids = [];
+    this.#seen = new Set();
+    this.last = 0;
+    return held;
+  }
+
+  #advance(frame: Frame, seq: number, size: number): void {
+    const slot = seq % remembered;
+    const evicted = this.#ids[slot];
+    if (evicted !== undefined) this.#seen.delete(evicted);
+    const id = typeof frame.id === "string" ? frame.id : "";
+    this.last = seq;
+    // The same frame under a new number is still the same frame.
+    const repeated = id !== "" && this.#seen.has(id);
+    this.#ids[slot] = id;
+    this.#seen.add(id);
+    if (!repeated) this.#deliver(frame, size);
+  }
+
+  #drain(): void {
+    for (;;) {
+      const item = this.#held.get(this.last + 1);
+      if (item === undefined) break;
+      this.#held.delete(this.last + 1);
+      this.#advance(item.frame, this.last + 1, item.size);
+    }
+    for (const seq of this.#held.keys()) if (seq <= this.last) this.#held.delete(seq);
+  }
+}

@@ -1,0 +1,395 @@
+import { describe, expect, it } from "vitest";
+import type { ArcpEvent, ArcpJob, ArcpSession } from "../../src/index.ts";
+import { type AnyFrame, ScriptedRuntime, refusal } from "../support/scripted-runtime.ts";
+import { drive, turn } from "../support/manual-clock.ts";
+
+async function submitted(runtime: ScriptedRuntime, session: ArcpSession, options: object = {}): Promise<ArcpJob> {
+  const submitting = session.submit({ agent: "slow", ...options });
+  await runtime.until("job.submit", runtime.sent("job.submit").length + 1);
+  runtime.accept("job_1");
+  return submitting;
+}
+
+async function messages(job: AsyncIterable<ArcpEvent>): Promise<string[]> {
+  const seen: string[] = [];
+  for await (const event of job) seen.push(event.kind === "log" ? event.body.message : event.kind);
+  return seen;
+}
+
+/** Lists jobs as running. */
+function lists(runtime: ScriptedRuntime, ...jobIds: string[]): (frame: AnyFrame) => void {
+  return (frame) => {
+    if (frame.type !== "session.list_jobs") return;
+    const jobs = jobIds.map((job_id) => ({ job_id, agent: "slow", status: "running" }));
+    runtime.send({ type: "session.jobs", payload: { request_id: frame.id, jobs, next_cursor: null } });
+  };
+}
+
+describe("a lost connection", () => {
+  it("arcp 3.3 C1, T-16c, 6 F10: without a way back everything settles at once", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect({ reconnect: false });
+    const job = await submitted(runtime, session);
+    const list = async (): Promise<void> => void (await session.listJobs().next());
+    const waiting = [job.result(), job.text(), messages(job), session.submit({ agent: "a" }), list(), job.cancel()];
+    const ends = Promise.all(waiting.map((work) => refusal(work)));
+    await turn();
+    runtime.drop();
+    expect(new Set(await ends)).toEqual(new Set(["SessionEndedError"]));
+    expect(session.state).toBe("failed");
+    await session.close();
+  });
+
+  it("arcp 3.3 C2, C18, 6 F3, F4, duty 5: the same session and handles go on, with the newest token and a fresh bearer", async () => {
+    const runtime = new ScriptedRuntime();
+    let tokens = 0;
+    const session = await runtime.connect({ token: () => `bearer-${++tokens}` });
+    runtime.onFrame = lists(runtime, "job_1");
+    const job = await submitted(runtime, session);
+    const seen = messages(job);
+    runtime.log("job_1", "one");
+    await turn();
+    for (let drops = 1; drops <= 2; drops++) {
+      runtime.drop();
+      await runtime.clock.advance(150);
+      const hello = runtime.received[drops]?.[0];
+      expect(hello?.payload.resume).toEqual({
+        session_id: "sess_1",
+        resume_token: `rt_${[1, 5][drops - 1]}`,
+        last_event_seq: drops,
+      });
+      expect(hello?.payload.auth.token).toBe(`bearer-${drops + 1}`);
+      runtime.log("job_1", `after drop ${drops}`);
+      await turn();
+    }
+    runtime.succeed("job_1");
+    expect(await drive(runtime.clock, seen)).toEqual(["one", "after drop 1", "after drop 2"]);
+    expect(await job.result()).toBe("done");
+    expect(runtime.states).toEqual(["suspended", "resuming", "live", "suspended", "resuming", "live"]);
+  });
+
+  it("6 F3: back-off grows, and ends with the resume window", async () => {
+    const runtime = new ScriptedRuntime();
+    runtime.welcome = { resume_window_sec: 60 };
+    const attempts: number[] = [];
+    const session = await runtime.connect({
+      backOff: (attempt) => {
+        attempts.push(attempt);
+        return 1000 * 2 ** attempt;
+      },
+    });
+    const job = await submitted(runtime, session);
+    runtime.onHello = () => ({ type: "nonsense", payload: {} });
+    const lost = refusal(job.result());
+    runtime.drop();
+    expect(await drive(runtime.clock, lost)).toBe("SessionEndedError");
+    expect(attempts.slice(0, 3)).toEqual([0, 1, 2]);
+    expect(runtime.clock.elapsedMs).toBeLessThan(120_000);
+  });
+
+  it("arcp R1, T-16a, 6 F5: a caught-up client that is refused asks once for one event less", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    runtime.onFrame = lists(runtime, "job_1");
+    const job = await submitted(runtime, session);
+    const seen = messages(job);
+    runtime.log("job_1", "one");
+    runtime.event("job_1", "log", { level: "info", message: "two" }, { id: "msg_two" });
+    await turn();
+    runtime.onHello = ({ payload }) => {
+      if (payload.resume.last_event_seq === 1) return runtime.defaultWelcome();
+      return {
+        type: "session.error",
+        payload: { code: "RESUME_WINDOW_EXPIRED", message: "replay cap", retryable: false },
+      };
+    };
+    runtime.drop();
+    await runtime.clock.advance(150);
+    runtime.nextSeq = 2;
+    runtime.event("job_1", "log", { level: "info", message: "two" }, { id: "msg_two" });
+    runtime.succeed("job_1");
+    expect(await drive(runtime.clock, seen)).toEqual(["one", "two"]);
+    expect(session.state).toBe("live");
+  });
+
+  it("arcp 3.3 C11, duty 24, 6 F6: a gap holds delivery and resumes once from before it", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    runtime.onFrame = lists(runtime, "job_1");
+    const job = await submitted(runtime, session);
+    const seen = messages(job);
+    runtime.log("job_1", "1");
+    const send = (seq: number): void => {
+      runtime.nextSeq = seq;
+      runtime.event("job_1", "log", { level: "info", message: `${seq}` }, { id: `msg_${seq}` });
+    };
+    send(4);
+    runtime.onHello = () => {
+      queueMicrotask(() => {
+        for (const seq of [2, 3, 4, 5]) send(seq);
+        runtime.succeed("job_1");
+      });
+      return runtime.defaultWelcome();
+    };
+    await runtime.clock.advance(150);
+    expect(runtime.received[1]?.[0]?.payload.resume.last_event_seq).toBe(1);
+    expect(await drive(runtime.clock, seen)).toEqual(["1", "2", "3", "4", "5"]);
+  });
+
+  it("study 1.9 (GO), 6 F6: a hole that a resume cannot fill is told, and not asked for again", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    runtime.onFrame = lists(runtime, "job_1");
+    const gaps: unknown[] = [];
+    session.on("gap", (gap) => gaps.push(gap));
+    const job = await submitted(runtime, session);
+    const seen = messages(job);
+    runtime.log("job_1", "1");
+    const third = (): void => {
+      runtime.nextSeq = 3;
+      runtime.event("job_1", "log", { level: "info", message: "3" }, { id: "msg_third" });
+    };
+    third();
+    await runtime.clock.advance(150);
+    third();
+    runtime.log("job_1", "4");
+    runtime.succeed("job_1");
+    expect(await drive(runtime.clock, seen)).toEqual(["1", "gap", "3", "4"]);
+    expect([gaps, runtime.received.length]).toEqual([[{ from: 2, to: 2 }], 2]);
+  });
+
+  it("arcp 6 F7: duplicates, and numbers used twice by a runtime that counts by link", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    const job = await submitted(runtime, session);
+    const seen = messages(job);
+    runtime.event("job_1", "log", { level: "info", message: "1" }, { id: "msg_a" });
+    runtime.nextSeq = 1;
+    runtime.event("job_1", "log", { level: "info", message: "1" }, { id: "msg_a" });
+    runtime.nextSeq = 1;
+    runtime.event("job_1", "log", { level: "info", message: "other" }, { id: "msg_b" });
+    runtime.event("job_1", "log", { level: "info", message: "1" }, { id: "msg_a" });
+    runtime.succeed("job_1");
+    expect(await seen).toEqual(["1", "other"]);
+    expect(runtime.warnings).toEqual(["REUSED_SEQ"]);
+  });
+
+  it("arcp R2, T-16b, 6 F9: a job that the runtime no longer has is lost within the probe's time", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    const job = await submitted(runtime, session);
+    runtime.onFrame = (frame) => {
+      lists(runtime)(frame);
+      if (frame.type !== "job.subscribe") return;
+      runtime.send({
+        type: "session.error",
+        payload: { code: "JOB_NOT_FOUND", message: "gone", request_id: frame.id },
+      });
+    };
+    const lost = refusal(job.result());
+    const stream = refusal(messages(job));
+    runtime.drop();
+    expect(await drive(runtime.clock, Promise.all([lost, stream]))).toEqual(["JobLostError", "JobLostError"]);
+    expect(runtime.clock.elapsedMs).toBeLessThan(10_000);
+    expect(session.state).toBe("live");
+  });
+
+  it("arcp 6 F8, duty 29: a new session finds the job by subscription, from the last event seen", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    const job = await submitted(runtime, session);
+    const seen = messages(job);
+    runtime.log("job_1", "1");
+    runtime.log("job_1", "2");
+    await turn();
+    runtime.onHello = ({ payload }) => {
+      if (payload.resume !== undefined) {
+        return {
+          type: "session.error",
+          payload: { code: "RESUME_WINDOW_EXPIRED", message: "expired", retryable: false },
+        };
+      }
+      runtime.sessionId = "sess_2";
+      return runtime.defaultWelcome();
+    };
+    runtime.onFrame = (frame) => {
+      if (frame.type !== "job.subscribe") return;
+      expect(frame.payload).toEqual({ job_id: "job_1", history: true, from_event_seq: 2 });
+      runtime.send({
+        type: "job.subscribed",
+        job_id: "job_1",
+        payload: { job_id: "job_1", current_status: "running", agent: "slow", lease: {}, replayed: true },
+      });
+      runtime.nextSeq = 1;
+      runtime.log("job_1", "3");
+      runtime.succeed("job_1");
+    };
+    runtime.drop();
+    expect(await drive(runtime.clock, seen)).toEqual(["1", "2", "3"]);
+    expect([await job.result(), session.id]).toEqual(["done", "sess_2"]);
+  });
+
+  it.each([
+    ["resubmits under the original key when the caller gave one", { idempotencyKey: "k1" }, "anew"],
+    ["fails when the key is the library's own", {}, "JobLostError"],
+    ["fails when told to", { idempotencyKey: "k1", onLost: "fail" }, "JobLostError"],
+  ])("arcp 6 F8: a lost job %s", async (_, options, expected) => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    const job = await submitted(runtime, session, options);
+    runtime.log("job_1", "first run");
+    await turn();
+    runtime.onHello = ({ payload }) => {
+      if (payload.resume !== undefined) {
+        return { type: "session.error", payload: { code: "INTERNAL_ERROR", message: "bad token", retryable: true } };
+      }
+      runtime.sessionId = "sess_2";
+      return runtime.defaultWelcome();
+    };
+    runtime.onFrame = (frame) => {
+      if (frame.type === "job.subscribe") {
+        runtime.send({ type: "session.error", payload: { code: "JOB_NOT_FOUND", message: "gone" } });
+      } else if (frame.type === "job.submit") {
+        expect(frame.payload.idempotency_key).toBe("k1");
+        runtime.accept("job_2");
+        runtime.nextSeq = 1;
+        runtime.succeed("job_2", "anew");
+      }
+    };
+    runtime.drop();
+    const end = job.result().catch((error: Error) => error.name);
+    expect(await drive(runtime.clock, end)).toBe(expected);
+  });
+
+  it("arcp 6 F17, duty 35: a submit lost in a drop is sent again under its key, which is the library's by default", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    const submitting = session.submit({ agent: "slow" });
+    const { payload } = await runtime.until("job.submit");
+    runtime.onFrame = lists(runtime);
+    runtime.drop();
+    await runtime.clock.advance(150);
+    const again = await runtime.until("job.submit", 2);
+    expect([again.payload.idempotency_key, again.payload.idempotency_key]).toEqual([
+      payload.idempotency_key,
+      expect.any(String),
+    ]);
+    expect(again.id).not.toBe(runtime.sent("job.submit")[0]?.id);
+    runtime.accept("job_1");
+    expect((await submitting).id).toBe("job_1");
+  });
+
+  it("6 F17: without a key it is not sent again", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    const submitting = refusal(session.submit({ agent: "slow", idempotencyKey: false }));
+    await runtime.until("job.submit");
+    runtime.drop();
+    expect(await submitting).toBe("ConnectionError");
+    await runtime.clock.advance(1000);
+    expect(runtime.sent("job.submit").length).toBe(1);
+  });
+
+  it("arcp 6 F22: a subscription goes on in a new session, behind what it has seen", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    const subscribed = (): void =>
+      runtime.send({
+        type: "job.subscribed",
+        job_id: "job_9",
+        payload: {
+          job_id: "job_9",
+          current_status: "running",
+          agent: "slow",
+          lease: {},
+          subscribed_from: 40,
+          replayed: false,
+        },
+      });
+    const subscribing = session.subscribe("job_9");
+    await runtime.until("job.subscribe");
+    subscribed();
+    const seen = messages(await subscribing);
+    runtime.log("job_9", "1");
+    runtime.log("job_9", "2");
+    await turn();
+    runtime.onHello = ({ payload }) => {
+      if (payload.resume !== undefined)
+        return { type: "session.error", payload: { code: "RESUME_WINDOW_EXPIRED", message: "" } };
+      runtime.sessionId = "sess_2";
+      return runtime.defaultWelcome();
+    };
+    runtime.onFrame = (frame) => {
+      if (frame.type !== "job.subscribe") return;
+      expect(frame.payload).toEqual({ job_id: "job_9", history: true, from_event_seq: 40 });
+      runtime.nextSeq = 1;
+      // This runtime replays before it answers.
+      for (const message of ["1", "2", "3"]) runtime.log("job_9", message);
+      subscribed();
+      runtime.succeed("job_9");
+    };
+    runtime.drop();
+    expect(await drive(runtime.clock, seen)).toEqual(["1", "2", "3"]);
+  });
+
+  it("arcp 6 F9: a swallowed end is found by the probe of silent jobs", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect({ probeAfterMs: 10_000 });
+    const job = await submitted(runtime, session);
+    runtime.log("job_1", "1");
+    let ended = false;
+    runtime.onFrame = (frame) => {
+      if (frame.type === "session.ping")
+        runtime.send({ type: "session.pong", payload: { ping_nonce: frame.payload.nonce } });
+      if (ended) lists(runtime)(frame);
+      else if (frame.type === "session.list_jobs") {
+        const jobs = [{ job_id: "job_1", agent: "slow", status: "running", last_event_seq: 2 }];
+        runtime.send({ type: "session.jobs", payload: { request_id: frame.id, jobs } });
+      }
+    };
+    runtime.onHello = () => {
+      ended = true;
+      queueMicrotask(() => queueMicrotask(() => runtime.succeed("job_1", "found")));
+      return runtime.defaultWelcome();
+    };
+    expect(await drive(runtime.clock, job.result())).toBe("found");
+    expect(runtime.clock.elapsedMs).toBeLessThan(60_000);
+  });
+
+  it("6 F14: a token that is refused on reconnect ends the session", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    const job = await submitted(runtime, session);
+    runtime.onHello = () => ({
+      type: "session.error",
+      session_id: undefined,
+      payload: { code: "UNAUTHENTICATED", message: "no" },
+    });
+    const lost = job.result().catch((error: Error) => [error.name, (error.cause as { errorCode?: string }).errorCode]);
+    runtime.drop();
+    expect(await drive(runtime.clock, lost)).toEqual(["SessionEndedError", "UNAUTHENTICATED"]);
+  });
+
+  it("arcp 6 F4, F34: a detached session goes on elsewhere with its ticket, whose token does not print", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    await submitted(runtime, session);
+    runtime.log("job_1", "1");
+    await turn();
+    const ticket = session.detach();
+    expect(JSON.stringify(ticket)).toBe('{"sessionId":"sess_1","resumeToken":"[redacted]","lastEventSeq":1}');
+    expect(runtime.sent("session.bye").length + runtime.sent("session.close").length).toBe(0);
+    const next = await runtime.connect({ resume: ticket });
+    expect(runtime.received[1]?.[0]?.payload.resume).toEqual({
+      session_id: "sess_1",
+      resume_token: "rt_1",
+      last_event_seq: 1,
+    });
+    runtime.onFrame = lists(runtime, "job_1");
+    runtime.log("job_1", "2");
+    await turn();
+    const job = next.job("job_1");
+    runtime.succeed("job_1");
+    expect(job && (await messages(job))).toEqual(["2"]);
+  });
+});

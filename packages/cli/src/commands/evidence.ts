@@ -1,0 +1,114 @@
+import { type RemoteKeySet, createRemoteKeySet, hasErrors, parseStrictJson } from "@imprest/core/audit";
+import { type LineReport, verifyLines } from "@imprest/core/audit/lines";
+import { type EvidenceReport, evidenceJwksUrl, verifyEvidence } from "@imprest/cycles/evidence";
+import {
+  type Command,
+  ExitCode,
+  UsageError,
+  type Values,
+  formatOf,
+  readArguments,
+  textOf,
+  textsOf,
+} from "../command.ts";
+import { createProgress } from "../progress.ts";
+import type { Terminal } from "../terminal.ts";
+
+const help = `Usage: imprest evidence FILE|- [options]
+
+Verifies Cycles evidence, one envelope a line. Prints what is wrong, then a summary.
+
+  --jwks SERVER_ID=FILE  the server's published keys, from a file; may be repeated
+  --trust ORIGIN         fetch the keys of servers at this https origin; may be repeated
+  --signer DID           the only signer that is accepted
+  --bindings             accept a valid signature whose signer is not established
+  --format text|json     json: one report a line, the good ones included
+
+Nothing is fetched unless --trust names an origin. A summary goes to standard error.
+Exit code: 0 all authentic, 1 findings, 2 the input cannot be used.
+`;
+
+export const evidence: Command = {
+  name: "evidence",
+  summary: "verify signed Cycles evidence",
+  help,
+  async run(args, terminal) {
+    const text = { type: "string" } as const;
+    const list = { type: "string", multiple: true } as const;
+    const options = { jwks: list, trust: list, signer: text, bindings: { type: "boolean" }, format: text } as const;
+    const { values, positionals } = readArguments(args, options, 1);
+    const [path] = positionals;
+    if (path === undefined) throw new UsageError("Name a file, or - for standard input.");
+    const format = formatOf(values);
+    const keys = await readKeys(values, terminal);
+    const expectedSigner = textOf(values, "signer");
+    const bindings = values["bindings"] === true;
+    const verify = (line: Uint8Array) => verifyEvidence(line, { keys, expectedSigner, signal: terminal.signal });
+
+    const tally = new Map<string, number>();
+    const progress = createProgress(terminal, "envelopes");
+    let failed = 0;
+    let total = 0;
+    for await (const line of verifyLines(terminal.open(path), verify, { signal: terminal.signal })) {
+      const accepted = isAccepted(line.report, bindings);
+      total += 1;
+      failed += accepted ? 0 : 1;
+      tally.set(line.report.disposition, (tally.get(line.report.disposition) ?? 0) + 1);
+      if (format === "json") await terminal.write(`${JSON.stringify(summarise(line, accepted))}\n`);
+      else if (!accepted) await terminal.write(describe(line));
+      progress.add();
+    }
+    progress.end();
+    if (total === 0) throw new UsageError(`${path} holds no envelope.`);
+    const counts = [...tally].map(([disposition, count]) => `${count} ${disposition}`).join(", ");
+    terminal.warn(`${total} envelopes: ${counts}; ${failed === 0 ? "all accepted" : `${failed} not accepted`}.\n`);
+    return failed === 0 ? ExitCode.clean : ExitCode.findings;
+  },
+};
+
+type Report = LineReport<EvidenceReport>["report"];
+
+function isAccepted(report: Report, bindings: boolean): boolean {
+  const trusted = report.disposition === "authentic" || (bindings && report.disposition === "binding_only");
+  return trusted && !hasErrors(report);
+}
+
+function summarise({ lineNumber, report }: LineReport<EvidenceReport>, accepted: boolean): object {
+  const id = "envelope" in report ? report.envelope?.evidence_id : undefined;
+  return { line: lineNumber, accepted, disposition: report.disposition, evidence_id: id, findings: report.findings };
+}
+
+function describe({ lineNumber, report }: LineReport<EvidenceReport>): string {
+  const findings = report.findings.map(
+    ({ code, message, pointer }) => `  ${code}${pointer ? ` at ${pointer}` : ""}: ${message}\n`,
+  );
+  return `line ${lineNumber}: ${report.disposition}\n${findings.join("")}`;
+}
+
+async function readKeys(values: Values, terminal: Terminal): Promise<RemoteKeySet | undefined> {
+  const files = textsOf(values, "jwks");
+  const trustedOrigins = textsOf(values, "trust");
+  if (files.length === 0 && trustedOrigins.length === 0) return undefined;
+  const bundle: Record<string, unknown> = {};
+  for (const given of files) {
+    const at = given.lastIndexOf("=");
+    if (at < 1)
+      throw new UsageError(`--jwks takes SERVER_ID=FILE, such as https://authority.example.com/v1=keys.json.`);
+    bundle[evidenceJwksUrl(given.slice(0, at))] = await readJson(given.slice(at + 1), terminal);
+  }
+  return createRemoteKeySet({ trustedOrigins, bundle });
+}
+
+/** @throws UsageError for what is not I-JSON: keys that are named twice must not be a matter of the parser's taste. */
+async function readJson(path: string, terminal: Terminal): Promise<unknown> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of terminal.open(path)) text += decoder.decode(chunk, { stream: true });
+  try {
+    return parseStrictJson(text + decoder.decode(), { numbers: "double" });
+  } catch (error) {
+    throw new UsageError(`${path} is not JSON: ${error instanceof Error ? error.message : "unreadable"}`, {
+      cause: error,
+    });
+  }
+}

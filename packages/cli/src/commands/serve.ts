@@ -1,0 +1,113 @@
+import { readFile } from "node:fs/promises";
+import { onAbort } from "@imprest/core";
+import { type EmbeddedAuthority, LedgerRefusal, createEmbeddedAuthority } from "@imprest/embedded";
+import { serve as listen, sqliteStore } from "@imprest/embedded/node";
+import { writeAmount } from "../amount-text.ts";
+import {
+  type Command,
+  ExitCode,
+  UsageError,
+  type Values,
+  readArguments,
+  textOf,
+  textsOf,
+  wholeOf,
+} from "../command.ts";
+import { type BudgetLine, type ServeConfig, parseBudget, parseKey, readConfig } from "../serve-config.ts";
+import type { Terminal } from "../terminal.ts";
+
+const help = `Usage: imprest serve [options]
+
+Serves a budget authority over the Cycles wire until it is stopped (Ctrl-C).
+
+  --budget SCOPE=AMOUNT  create a budget: tenant:acme/agent:bot=USD:5.00; may be repeated
+  --key TENANT[=KEY]     bind an API key to a tenant; a fresh one is printed once; may be repeated
+  --config FILE          budgets, keys and policy as JSON (see the package's README)
+  --store FILE           keep the ledger in a SQLite file; without it, it is lost at the end
+  --port N               7878 unless told; 0 for any free port
+  --host ADDRESS         127.0.0.1 unless told; put TLS in front of anything else
+
+A budget or key that the store holds already is left as it is.
+`;
+
+export const serve: Command = {
+  name: "serve",
+  summary: "serve a budget authority on this machine",
+  help,
+  async run(args, terminal) {
+    const text = { type: "string" } as const;
+    const list = { type: "string", multiple: true } as const;
+    const options = { budget: list, key: list, config: text, store: text, port: text, host: text } as const;
+    const { values } = readArguments(args, options, 0);
+    const config = await configOf(values);
+    const store = textOf(values, "store");
+    const authority = createEmbeddedAuthority({
+      ...(store !== undefined && { store: sqliteStore({ file: store }) }),
+      ...(config.policy !== undefined && { policy: config.policy }),
+    });
+    try {
+      for (const budget of config.budgets) await createBudget(authority, budget, terminal);
+      for (const { tenant, key } of config.keys) await createKey(authority, tenant, key, terminal);
+      const server = await listen(authority, { port: wholeOf(values, "port", 65_535), host: textOf(values, "host") });
+      await terminal.write(
+        `Serving the Cycles wire at ${server.url}${store === undefined ? ", in memory" : ` from ${store}`}.\n`,
+      );
+      await new Promise<void>((resolve) => {
+        onAbort(terminal.signal, resolve);
+      });
+      await server.close();
+    } finally {
+      await authority.close();
+    }
+    return ExitCode.clean;
+  },
+};
+
+/** Flags add to what the file says. */
+async function configOf(values: Values): Promise<ServeConfig> {
+  const path = textOf(values, "config");
+  const file = path === undefined ? { budgets: [], keys: [] } : readConfig(await readFile(path, "utf8"), path);
+  return {
+    ...file,
+    budgets: [...file.budgets, ...textsOf(values, "budget").map(parseBudget)],
+    keys: [...file.keys, ...textsOf(values, "key").map(parseKey)],
+  };
+}
+
+async function createBudget(
+  authority: EmbeddedAuthority,
+  { scope, allocated, overdraftLimit }: BudgetLine,
+  terminal: Terminal,
+): Promise<void> {
+  const path = Object.entries(scope)
+    .map(([level, name]) => `${level}:${name}`)
+    .join("/");
+  try {
+    await authority.createBudget({ scope, allocated, overdraftLimit });
+    await terminal.write(`Budget ${path}: ${writeAmount(allocated)}.\n`);
+  } catch (error) {
+    if (!(error instanceof LedgerRefusal)) throw error;
+    if (error.reason !== "DUPLICATE_RESOURCE") throw new UsageError(`${path}: ${error.message}`, { cause: error });
+    const found = await authority.getBudget({ scope, unit: allocated.unit });
+    await terminal.write(
+      `Budget ${path}: there already, ${writeAmount({ unit: found.unit, amount: found.remaining })} left.\n`,
+    );
+  }
+}
+
+async function createKey(
+  authority: EmbeddedAuthority,
+  tenant: string,
+  key: string | undefined,
+  terminal: Terminal,
+): Promise<void> {
+  try {
+    const created = await authority.createApiKey({ tenant, ...(key !== undefined && { key }) });
+    // A key that the operator chose is not repeated where a log might keep it.
+    await terminal.write(`Key of ${tenant}: ${key === undefined ? created.key : "as given"}\n`);
+  } catch (error) {
+    if (!(error instanceof LedgerRefusal)) throw error;
+    if (error.reason !== "DUPLICATE_RESOURCE") throw new UsageError(`${tenant}: ${error.message}`, { cause: error });
+    await terminal.write(`Key of ${tenant}: there already.\n`);
+  }
+}

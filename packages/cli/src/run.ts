@@ -1,0 +1,46 @@
+import { ImprestError } from "@imprest/core";
+import { type Command, ExitCode, UsageError } from "./command.ts";
+import { balance } from "./commands/balance.ts";
+import { doctor } from "./commands/doctor.ts";
+import { evidence } from "./commands/evidence.ts";
+import { serve } from "./commands/serve.ts";
+import type { Terminal } from "./terminal.ts";
+
+const commands: readonly Command[] = [serve, evidence, balance, doctor];
+
+/** Runs `imprest ARGS…`. @returns the exit code; never rejects for what a user can do. */
+export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === "--help" || name === "help") {
+    await terminal.write(overview());
+    return name === undefined ? ExitCode.unusable : ExitCode.clean;
+  }
+  const command = commands.find((candidate) => candidate.name === name);
+  if (command === undefined) {
+    terminal.warn(`imprest: there is no command "${name}". Try: imprest help\n`);
+    return ExitCode.unusable;
+  }
+  if (rest.includes("--help")) {
+    await terminal.write(command.help);
+    return ExitCode.clean;
+  }
+  try {
+    return await command.run(rest, terminal);
+  } catch (error) {
+    if (terminal.signal.aborted) return ExitCode.unusable;
+    terminal.warn(`imprest ${name}: ${explain(error)}\n`);
+    if (error instanceof UsageError) terminal.warn(`Try: imprest ${name} --help\n`);
+    return ExitCode.unusable;
+  }
+}
+
+function overview(): string {
+  const list = commands.map(({ name: command, summary }) => `  ${command.padEnd(10)}${summary}`).join("\n");
+  return `Usage: imprest COMMAND [options]\n\n${list}\n\nimprest COMMAND --help says more.\nExit code: 0 clean, 1 findings, 2 unusable input.\n`;
+}
+
+function explain(error: unknown): string {
+  if (ImprestError.isInstance(error) || error instanceof UsageError) return error.message;
+  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.message;
+  return error instanceof Error ? `unexpected: ${error.message}` : "unexpected failure";
+}

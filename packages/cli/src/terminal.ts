@@ -1,0 +1,41 @@
+import { createReadStream } from "node:fs";
+
+/** What a command sees of the world, injected so that tests can be one. */
+export interface Terminal {
+  /** Writes to standard output; resolves when the reader has room for more. */
+  write(text: string): Promise<void>;
+  /** Writes to standard error. */
+  warn(text: string): void;
+  /** True when standard error is a terminal that a progress line may be drawn on. */
+  readonly interactive: boolean;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The bytes of a file, or of standard input for `-`. */
+  open(path: string): AsyncIterable<Uint8Array>;
+  /** Aborts when the user asks to stop (SIGINT, SIGTERM). */
+  readonly signal: AbortSignal;
+}
+
+/** The process's own terminal. */
+export function systemTerminal(): Terminal {
+  const stopping = new AbortController();
+  const stop = (): void => stopping.abort(new Error("interrupted"));
+  process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
+  // A closed pipe (`imprest evidence … | head`) is the reader's way to say that it has seen enough.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    stop();
+  });
+  return {
+    write: (text) =>
+      new Promise((resolve) => {
+        if (process.stdout.write(text)) resolve();
+        else process.stdout.once("drain", () => resolve());
+      }),
+    warn: (text) => void process.stderr.write(text),
+    interactive: process.stderr.isTTY,
+    environment: process.env,
+    open: (path) => (path === "-" ? process.stdin : createReadStream(path)),
+    signal: stopping.signal,
+  };
+}

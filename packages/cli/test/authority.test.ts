@@ -1,0 +1,132 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { usd, withReservation } from "@imprest/core";
+import { CyclesAuthority } from "@imprest/cycles";
+import { afterAll, describe, expect, it } from "vitest";
+import { imprest } from "./support.ts";
+
+const root = resolve(import.meta.dirname, "../../..");
+const folder = mkdtempSync(join(tmpdir(), "imprest-cli-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Starts the real command in its own process and waits for its address. */
+async function serve(...args: string[]) {
+  const command = ["--conditions=@imprest/source", "packages/cli/bin/imprest.js", "serve", "--port", "0", ...args];
+  const child = spawn(process.execPath, command, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  let out = "";
+  const url = await new Promise<string>((done, fail) => {
+    child.stdout.on("data", (chunk: Buffer) => {
+      out += chunk.toString();
+      const found = /at (http:\S+?)[,.]? /.exec(out)?.[1] ?? /at (http:\S+),/.exec(out)?.[1];
+      if (found) done(found);
+    });
+    child.once("exit", (code) => fail(new Error(`serve ended with ${code}: ${out}`)));
+  });
+  const stop = () =>
+    new Promise<number | null>((done) => {
+      child.removeAllListeners("exit");
+      child.once("exit", done);
+      child.kill("SIGINT");
+    });
+  return { url, out: () => out, stop };
+}
+
+const key = "k".repeat(24);
+
+describe("imprest serve", () => {
+  it("serves budgets and keys from flags, keeps them in the file, and ends cleanly on SIGINT", async () => {
+    const store = join(folder, "ledger.sqlite");
+    const flags = ["--store", store, "--budget", "tenant:acme=USD:1.00", "--key", `acme=${key}`];
+    const first = await serve(...flags);
+    expect(first.out()).not.toContain(key);
+    const authority = new CyclesAuthority({ baseUrl: first.url, apiKey: key, subject: { tenant: "acme" } });
+    const request = { estimate: usd("0.02"), action: { kind: "llm" } };
+    await withReservation(authority, request, () => 1, { spend: () => usd("0.01") });
+    expect(await first.stop()).toBe(0);
+
+    const second = await serve(...flags);
+    expect(second.out()).toContain("there already, USD:0.99 left");
+    const environment = { CYCLES_BASE_URL: second.url, CYCLES_API_KEY: key, CYCLES_TENANT: "acme" };
+    const balance = await imprest(["balance"], { environment });
+    expect(balance).toMatchObject({ code: 0, out: expect.stringContaining("remaining USD:0.99") });
+    const json = await imprest(["balance", "--tenant", "acme", "--format", "json"], { environment });
+    expect(JSON.parse(json.out)).toMatchObject({ scope: "tenant:acme", remaining: { amount: 99_000_000 } });
+    expect(await imprest(["doctor"], { environment })).toMatchObject({ code: 0 });
+    const wrongKey = { ...environment, CYCLES_API_KEY: "x".repeat(24) };
+    expect(await imprest(["doctor"], { environment: wrongKey })).toMatchObject({
+      code: 1,
+      out: expect.stringContaining("does not know the key"),
+    });
+    const wrongTenant = { ...environment, CYCLES_TENANT: "other" };
+    expect(await imprest(["doctor"], { environment: wrongTenant })).toMatchObject({
+      code: 1,
+      out: expect.stringContaining("not tenant other's"),
+    });
+    expect(await second.stop()).toBe(0);
+    expect(await imprest(["doctor"], { environment })).toMatchObject({
+      code: 1,
+      out: expect.stringContaining("No answer from"),
+    });
+  }, 30_000);
+
+  it("reads a configuration file with a policy", async () => {
+    const config = join(folder, "config.json");
+    const budgets = [{ scope: "tenant:acme/agent:bot", allocated: "TOKENS:1000" }];
+    writeFileSync(
+      config,
+      JSON.stringify({ budgets, keys: [{ tenant: "acme" }], policy: [{ caps: { max_tokens: 5 } }] }),
+    );
+    const server = await serve("--config", config);
+    const apiKey = /Key of acme: (\S+)/.exec(server.out())?.[1] ?? "";
+    const authority = new CyclesAuthority({ baseUrl: server.url, apiKey, subject: { tenant: "acme", agent: "bot" } });
+    const decision = await authority.decide({ estimate: { unit: "TOKENS", amount: 5n }, action: { kind: "llm" } });
+    expect(decision).toMatchObject({ decision: "ALLOW_WITH_CAPS", caps: [{ name: "max_tokens", value: 5 }] });
+    await server.stop();
+  });
+
+  it.each([
+    [["--budget", "tenant:acme"], "has no amount"],
+    [["--budget", "tenant:acme=5"], "is no amount"],
+    [["--budget", "tenant:acme=USD:0.000000001"], "8 decimal places"],
+    [["--budget", "planet:mars=USD:1"], "is no scope"],
+    [["--key", ""], "names no tenant"],
+    [["--key", "acme=short"], "16 to 256"],
+    [["--port", "99999"], "--port"],
+    [["--config", "/nonexistent.json"], "ENOENT"],
+  ])("%o: exits 2 and says %o", async (args, message) => {
+    expect(await imprest(["serve", ...args])).toMatchObject({ code: 2, err: expect.stringContaining(message) });
+  });
+
+  it.each([
+    ["[]", "not an object"],
+    ["{", "is not JSON"],
+    ['{"budget":[]}', 'no member "budget"'],
+    ['{"budgets":[{"scope":"tenant:a"}]}', "budgets[0]"],
+    ['{"keys":[{}]}', "keys[0].tenant"],
+  ])("a configuration of %o is refused by name", async (text, message) => {
+    const file = join(folder, "bad.json");
+    writeFileSync(file, text);
+    expect(await imprest(["serve", "--config", file])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(message),
+    });
+  });
+});
+
+describe("imprest balance and doctor without a configuration", () => {
+  it("say which variable is missing", async () => {
+    expect(await imprest(["balance"])).toMatchObject({ code: 2, err: expect.stringContaining("CYCLES_BASE_URL") });
+    expect(await imprest(["doctor"])).toMatchObject({ code: 1, out: expect.stringContaining("CYCLES_BASE_URL") });
+    const environment = { CYCLES_BASE_URL: "http://127.0.0.1:9", CYCLES_API_KEY: key };
+    expect(await imprest(["doctor"], { environment })).toMatchObject({
+      code: 1,
+      out: expect.stringContaining("CYCLES_TENANT"),
+    });
+    expect(await imprest(["balance"], { environment })).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("Name a scope"),
+    });
+  });
+});

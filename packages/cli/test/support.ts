@@ -1,0 +1,46 @@
+import { run } from "../src/run.ts";
+import type { Terminal } from "../src/terminal.ts";
+
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface FakeOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string | AsyncIterable<Uint8Array>>>;
+  readonly interactive?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Runs a command against a terminal in memory. */
+export async function imprest(args: readonly string[], options: FakeOptions = {}): Promise<Ran> {
+  let out = "";
+  let err = "";
+  const { environment = {}, files = {}, interactive = false, signal = new AbortController().signal } = options;
+  const terminal: Terminal = {
+    write: async (text) => void (out += text),
+    warn: (text) => void (err += text),
+    interactive,
+    environment,
+    signal,
+    open(path) {
+      const file = files[path];
+      if (file === undefined) return failing(path);
+      return typeof file === "string" ? inChunks(file) : file;
+    },
+  };
+  return { code: await run(args, terminal), out, err };
+}
+
+/** Bytes in chunks that end anywhere but at a line's end. */
+async function* inChunks(text: string): AsyncGenerator<Uint8Array> {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length; at += 777) yield bytes.subarray(at, at + 777);
+}
+
+function failing(path: string): AsyncIterable<Uint8Array> {
+  const error = Object.assign(new Error(`ENOENT: no such file or directory, open '${path}'`), { code: "ENOENT" });
+  return { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) };
+}

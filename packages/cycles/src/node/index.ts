@@ -1,0 +1,1 @@
+export { type FleetJournalOptions, fleetJournal } from "./fleet-journal.ts";

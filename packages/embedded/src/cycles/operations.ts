@@ -1,0 +1,144 @@
+import {
+  type ReservationCreateRequest,
+  commitRequestSchema,
+  decisionRequestSchema,
+  eventCreateRequestSchema,
+  releaseRequestSchema,
+  reservationCreateRequestSchema,
+  reservationExtendRequestSchema,
+} from "@imprest/core/models/cycles";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { LedgerReserveRequest } from "../ledger/requests.ts";
+import { readBalanceQuery, readBody, readListQuery, readMetrics, windowOf } from "./read.ts";
+import { Refused } from "./refused.ts";
+import type { Success, WireRequest } from "./wire.ts";
+import { writeBalance, writeDecision, writeEvaluation, writeReservation, writeReserve, writeSummary } from "./write.ts";
+
+/** One authenticated call. */
+export interface Call {
+  readonly ledger: Ledger;
+  /** The effective tenant (Cycles §AUTH & TENANCY). */
+  readonly tenant: string;
+  readonly request: WireRequest;
+  readonly query: URLSearchParams;
+  /** The path's reservation id, where it has one. */
+  readonly reservationId: string;
+}
+
+/** POST /v1/decide */
+export function decide({ ledger, tenant, request }: Call): Success {
+  const { idempotency_key: idempotencyKey, ...rest } = readBody(request, decisionRequestSchema);
+  return { status: 200, body: writeDecision(ledger.decide({ tenant, idempotencyKey, ...rest })) };
+}
+
+/** POST /v1/reservations */
+export function createReservation({ ledger, tenant, request }: Call): Success {
+  const body = readBody(request, reservationCreateRequestSchema);
+  const reserve = reserveRequest(tenant, body);
+  const answer =
+    body.dry_run === true ? writeEvaluation(ledger.dryRun(reserve)) : writeReserve(ledger.reserve(reserve));
+  return { status: 200, body: answer };
+}
+
+function reserveRequest(tenant: string, body: ReservationCreateRequest): LedgerReserveRequest {
+  return {
+    tenant,
+    idempotencyKey: body.idempotency_key,
+    subject: body.subject,
+    action: body.action,
+    estimate: body.estimate,
+    ttlMs: body.ttl_ms,
+    graceMs: body.grace_period_ms,
+    overagePolicy: body.overage_policy,
+    metadata: body.metadata,
+  };
+}
+
+/** POST /v1/reservations/{reservation_id}/commit */
+export function commitReservation({ ledger, tenant, request, reservationId }: Call): Success {
+  const { idempotency_key: idempotencyKey, actual, metrics, metadata } = readBody(request, commitRequestSchema);
+  const spend = { actual, metrics: readMetrics(metrics), metadata };
+  const { unit, charged, released } = ledger.commit({ tenant, reservationId, idempotencyKey, ...spend });
+  const amounts = { charged: { unit, amount: charged }, released: { unit, amount: released } };
+  return { status: 200, body: { status: "COMMITTED", ...amounts } };
+}
+
+/** POST /v1/reservations/{reservation_id}/release */
+export function releaseReservation({ ledger, tenant, request, reservationId }: Call): Success {
+  const { idempotency_key: idempotencyKey, reason } = readBody(request, releaseRequestSchema);
+  const { unit, released } = ledger.release({ tenant, reservationId, idempotencyKey, reason });
+  return { status: 200, body: { status: "RELEASED", released: { unit, amount: released } } };
+}
+
+/** POST /v1/reservations/{reservation_id}/extend */
+export function extendReservation({ ledger, tenant, request, reservationId }: Call): Success {
+  const body = readBody(request, reservationExtendRequestSchema);
+  const { idempotency_key: idempotencyKey, extend_by_ms: byMs, metadata } = body;
+  const extended = ledger.extend({ tenant, reservationId, idempotencyKey, byMs, metadata });
+  const { expiresAtMs, remainingTtlMs } = extended;
+  return { status: 200, body: { status: "ACTIVE", expires_at_ms: expiresAtMs, remaining_ttl_ms: remainingTtlMs } };
+}
+
+/** GET /v1/reservations/{reservation_id} */
+export function getReservation({ ledger, tenant, reservationId }: Call): Success {
+  return { status: 200, body: writeReservation(ledger.getReservation(tenant, reservationId)) };
+}
+
+/** GET /v1/reservations */
+export function listReservations({ ledger, tenant, query }: Call): Success {
+  const asked = readListQuery(query);
+  assertOwnTenant(asked.tenant, tenant);
+  const { tenant: _validated, workspace, app, workflow, agent, toolset, include = [] } = asked;
+  const page = ledger.listReservations({
+    tenant,
+    subject: { workspace, app, workflow, agent, toolset },
+    idempotencyKey: asked.idempotency_key,
+    status: asked.status,
+    created: windowOf(asked.from, asked.to),
+    expires: windowOf(asked.expires_from, asked.expires_to),
+    finalized: windowOf(asked.finalized_from, asked.finalized_to),
+    sortBy: asked.sort_by,
+    sortDirection: asked.sort_dir,
+    limit: asked.limit,
+    cursor: asked.cursor,
+  });
+  const reservations = page.rows.map((reservation) => writeSummary(reservation, include));
+  return { status: 200, body: { reservations, ...continuation(page.nextCursor) } };
+}
+
+/** GET /v1/balances */
+export function getBalances({ ledger, tenant, query }: Call): Success {
+  const { limit, cursor, include_children: includeChildren, ...subject } = readBalanceQuery(query);
+  assertOwnTenant(subject.tenant, tenant);
+  const page = ledger.listBalances({ tenant, subject, includeChildren, limit, cursor });
+  return { status: 200, body: { balances: page.rows.map(writeBalance), ...continuation(page.nextCursor) } };
+}
+
+/** POST /v1/events */
+export function createEvent({ ledger, tenant, request }: Call): Success {
+  const body = readBody(request, eventCreateRequestSchema);
+  const { eventId, unit, charged, capped } = ledger.recordEvent({
+    tenant,
+    idempotencyKey: body.idempotency_key,
+    subject: body.subject,
+    action: body.action,
+    actual: body.actual,
+    overagePolicy: body.overage_policy,
+    metrics: readMetrics(body.metrics),
+    clientTimeMs: body.client_time_ms,
+    metadata: body.metadata,
+  });
+  const capping = capped ? { charged: { unit, amount: charged } } : {};
+  return { status: 201, body: { status: "APPLIED", event_id: eventId, ...capping } };
+}
+
+/** The query's tenant is validation only (Cycles §listReservations, §getBalances). */
+function assertOwnTenant(asked: string | undefined, tenant: string): void {
+  if (asked !== undefined && asked !== tenant) {
+    throw new Refused("FORBIDDEN", "The query names a tenant that the API key does not act for.");
+  }
+}
+
+function continuation(cursor: string | undefined): object {
+  return cursor === undefined ? { has_more: false } : { next_cursor: cursor, has_more: true };
+}

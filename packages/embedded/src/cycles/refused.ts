@@ -1,0 +1,74 @@
+import { ImprestError, ResponseFormatError, ValidationError } from "@imprest/core";
+import type { ErrorCode, ErrorResponse } from "@imprest/core/models/cycles";
+import { LedgerRefusal, type RefusalReason } from "../ledger/refusal.ts";
+import type { Correlation } from "./correlation.ts";
+
+/** An answer that is no success, on its way to the wire. */
+export class Refused extends ImprestError {
+  static override readonly brand: string = "Refused";
+  readonly errorCode: ErrorCode;
+  readonly status: number;
+  readonly wireDetails: Readonly<Record<string, unknown>> | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    errorCode: ErrorCode,
+    message: string,
+    more: {
+      readonly status?: number;
+      readonly details?: Readonly<Record<string, unknown>> | undefined;
+      readonly headers?: Readonly<Record<string, string>>;
+    } = {},
+  ) {
+    super("ERR_REFUSED", message);
+    this.errorCode = errorCode;
+    this.status = more.status ?? statusOf(errorCode);
+    this.wireDetails = more.details;
+    this.headers = more.headers ?? {};
+  }
+}
+
+const statuses: Readonly<Partial<Record<ErrorCode, number>>> = {
+  INVALID_REQUEST: 400,
+  UNIT_MISMATCH: 400,
+  UNAUTHORIZED: 401,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
+  RESERVATION_EXPIRED: 410,
+  LIMIT_EXCEEDED: 429,
+  INTERNAL_ERROR: 500,
+};
+
+/** The HTTP status of an error code (Cycles §ERROR SEMANTICS): denials and conflicts are 409. */
+export function statusOf(code: ErrorCode): number {
+  return statuses[code] ?? 409;
+}
+
+/** The error code of a refusal; the runtime plane knows no word for a duplicate. */
+export function codeOf(reason: RefusalReason): ErrorCode {
+  return reason === "DUPLICATE_RESOURCE" ? "INVALID_REQUEST" : reason;
+}
+
+/** What the wire is told of an error. Whatever is not the caller's doing becomes a bare 500: no message, no trace. */
+export function refusedBy(error: unknown): Refused {
+  if (error instanceof Refused) return error;
+  if (error instanceof LedgerRefusal) {
+    return new Refused(codeOf(error.reason), error.message, { details: error.hints });
+  }
+  if (error instanceof ValidationError) {
+    return new Refused("INVALID_REQUEST", error.message, { details: { issues: error.issues } });
+  }
+  if (error instanceof ResponseFormatError) return new Refused("INVALID_REQUEST", "The body is not readable JSON.");
+  return new Refused("INTERNAL_ERROR", "The authority could not answer; retry with the same idempotency key.");
+}
+
+/** The body of every answer that is no success (Cycles §ErrorResponse). */
+export function errorBody(refused: Refused, { requestId, traceId }: Correlation): ErrorResponse {
+  return {
+    error: refused.errorCode,
+    message: refused.message,
+    request_id: requestId,
+    trace_id: traceId,
+    details: refused.wireDetails,
+  };
+}

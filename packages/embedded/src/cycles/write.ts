@@ -1,0 +1,98 @@
+import type {
+  Balance,
+  DecisionResponse,
+  ReservationCreateResponse,
+  ReservationDetail,
+} from "@imprest/core/models/cycles";
+import type { BudgetBalance } from "../ledger/budget.ts";
+import type { Evaluation, ReserveOutcome } from "../ledger/outcomes.ts";
+import type { Reservation } from "../ledger/reservation.ts";
+
+// The ledger's answers in the words of the wire. Members that are undefined are left out when they are written.
+
+export function writeDecision({
+  decision,
+  caps,
+  reasonCode,
+  retryAfterMs,
+  affectedScopes,
+}: Evaluation): DecisionResponse {
+  return {
+    decision,
+    caps,
+    reason_code: reasonCode,
+    retry_after_ms: retryAfterMs,
+    affected_scopes: affectedScopes,
+  };
+}
+
+/** A dry run or a policy's denial: nothing of a reservation is in it (Cycles §DRY-RUN RESPONSE RULES). */
+export function writeEvaluation(evaluation: Evaluation): ReservationCreateResponse {
+  return {
+    ...writeDecision(evaluation),
+    decision: evaluation.decision,
+    affected_scopes: evaluation.affectedScopes,
+    scope_path: evaluation.scopePath,
+    balances: evaluation.balances?.map(writeBalance),
+  };
+}
+
+export function writeReserve(outcome: ReserveOutcome): ReservationCreateResponse {
+  if (outcome.reservation === undefined) return writeEvaluation(outcome.denied);
+  const { id, unit, reserved, caps, grantedUntilMs, scopes } = outcome.reservation;
+  return {
+    decision: caps === undefined ? "ALLOW" : "ALLOW_WITH_CAPS",
+    reservation_id: id,
+    reserved: { unit, amount: reserved },
+    expires_at_ms: grantedUntilMs,
+    remaining_ttl_ms: outcome.remainingTtlMs,
+    scope_path: scopes.path,
+    affected_scopes: scopes.affected,
+    caps,
+  };
+}
+
+export function writeReservation(reservation: Readonly<Reservation>): ReservationDetail {
+  const { unit, action, scopes, settlement } = reservation;
+  return {
+    reservation_id: reservation.id,
+    status: reservation.status,
+    idempotency_key: reservation.idempotencyKey,
+    subject: reservation.subject,
+    action: { ...action, name: action.name ?? action.kind },
+    reserved: { unit, amount: reservation.reserved },
+    committed: reservation.status === "COMMITTED" && settlement ? { unit, amount: settlement.charged } : undefined,
+    created_at_ms: reservation.createdAtMs,
+    expires_at_ms: reservation.expiresAtMs,
+    finalized_at_ms: reservation.finalizedAtMs,
+    scope_path: scopes.path,
+    affected_scopes: scopes.affected,
+    metadata: reservation.metadata,
+    committed_metadata: settlement?.metadata,
+  };
+}
+
+/** A row of a list: the maps, which may be large and private, only on request (Cycles §listReservations, include). */
+export function writeSummary(reservation: Readonly<Reservation>, include: readonly string[]): ReservationDetail {
+  const detail = writeReservation(reservation);
+  return {
+    ...detail,
+    metadata: include.includes("metadata") ? detail.metadata : undefined,
+    committed_metadata: include.includes("committed_metadata") ? detail.committed_metadata : undefined,
+  };
+}
+
+export function writeBalance(balance: BudgetBalance): Balance {
+  const { unit, scopePath } = balance;
+  return {
+    scope: scopePath,
+    scope_path: scopePath,
+    remaining: { unit, amount: balance.remaining },
+    reserved: { unit, amount: balance.reserved },
+    spent: { unit, amount: balance.spent },
+    debt: { unit, amount: balance.debt },
+    allocated: { unit, amount: balance.allocated },
+    overdraft_limit: { unit, amount: balance.overdraftLimit },
+    is_over_limit: balance.isOverLimit,
+  };
+}

@@ -1,0 +1,189 @@
+import { type Clock, ConfigurationError, type Logger, silentLogger, systemClock } from "@imprest/core";
+import { type ApiKeyInfo, ApiKeys } from "./access/api-keys.ts";
+import type { RateLimit } from "./access/rate-limit.ts";
+import { CyclesWire } from "./cycles/cycles-wire.ts";
+import { fetchHandler } from "./cycles/fetch-handler.ts";
+import type { WireRequest, WireResponse } from "./cycles/wire.ts";
+import type { BudgetBalance } from "./ledger/budget.ts";
+import { Ledger, type LedgerOptions } from "./ledger/ledger.ts";
+import type { BudgetAddress, BudgetScope, CreateBudget, FundBudget } from "./ledger/operator.ts";
+import { assertName } from "./ledger/scopes.ts";
+import { LedgerSpendAuthority, type SpendAuthorityOptions } from "./spend-authority.ts";
+
+export interface EmbeddedAuthorityOptions extends LedgerOptions {
+  readonly logger?: Logger | undefined;
+  /** How often a tenant may call over the wire; unlimited when absent. */
+  readonly rateLimit?: RateLimit | undefined;
+  /** The longest body that the wire reads, in bytes. Default: 262,144. */
+  readonly maxBodyBytes?: number | undefined;
+}
+
+/**
+ * A budget authority in your process: one ledger, for code in the same process (`authority`), for any web-standard
+ * server (`handler`) and for a Node server (`serve` of `@imprest/embedded/node`). The operator's methods resolve once
+ * what they did is durable, and reject with `LedgerRefusal` for what cannot be done.
+ */
+export class EmbeddedAuthority {
+  /** `(Request) => Promise<Response>`, speaking the runtime plane of the Cycles protocol. */
+  readonly handler: (request: Request) => Promise<Response>;
+  readonly maxBodyBytes: number;
+  readonly #ledger: Ledger;
+  readonly #apiKeys: ApiKeys;
+  readonly #wire: CyclesWire;
+  readonly #clock: Clock;
+  readonly #rememberedMs: number;
+
+  /** @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read. */
+  constructor(options: EmbeddedAuthorityOptions = {}) {
+    const { logger = silentLogger, rateLimit, maxBodyBytes = 262_144, ...ledgerOptions } = options;
+    checkOptions(options);
+    this.#clock = options.clock ?? systemClock;
+    this.#rememberedMs = options.retention?.forMs ?? 86_400_000;
+    this.#ledger = new Ledger(ledgerOptions);
+    this.#apiKeys = new ApiKeys(this.#ledger.journal, this.#ledger.foreign.get("api-key"));
+    this.maxBodyBytes = maxBodyBytes;
+    this.#wire = new CyclesWire({
+      ledger: this.#ledger,
+      apiKeys: this.#apiKeys,
+      clock: this.#clock,
+      logger,
+      rateLimit,
+      maxBodyBytes,
+    });
+    this.handler = fetchHandler(this.#wire);
+  }
+
+  /** The kernel's port onto one tenant's budgets, with no HTTP between. */
+  authority(options: SpendAuthorityOptions): LedgerSpendAuthority {
+    assertName(options.tenant, "The tenant");
+    return new LedgerSpendAuthority(this.#ledger, this.#rememberedMs, { clock: this.#clock, ...options });
+  }
+
+  /** Answers one request of the wire, for servers that build no `Request`. Never rejects. */
+  answer(request: WireRequest): Promise<WireResponse> {
+    return this.#wire.answer(request);
+  }
+
+  /** Makes a tenant's record; one that exists stands as it is. Budgets and keys make it too. */
+  createTenant(name: string): Promise<void> {
+    return this.#perform(() => this.#ledger.createTenant(name));
+  }
+
+  /**
+   * Closes a tenant for good: its reservations are released, its budgets closed and its API keys revoked, in one step
+   * (Cycles governance §CASCADE SEMANTICS). With `keepApiKeys` its keys still read, for an audit after the close.
+   */
+  closeTenant(name: string, { keepApiKeys = false }: { readonly keepApiKeys?: boolean } = {}): Promise<void> {
+    return this.#perform(() => {
+      this.#ledger.closeTenant(name);
+      if (!keepApiKeys) this.#apiKeys.revokeAllOf(name);
+    });
+  }
+
+  /** Creates the budget of a scope in one unit. */
+  createBudget(request: CreateBudget): Promise<BudgetBalance> {
+    return this.#perform(() => this.#ledger.createBudget(request));
+  }
+
+  /** Adds funds; debt is repaid first, and an over-limit flag is cleared. */
+  fundBudget(request: FundBudget): Promise<BudgetBalance> {
+    return this.#perform(() => this.#ledger.fundBudget(request));
+  }
+
+  /** Pays debt off with funds from outside. */
+  repayDebt(request: FundBudget): Promise<BudgetBalance> {
+    return this.#perform(() => this.#ledger.repayDebt(request));
+  }
+
+  /** Stops reservations, events and funding until it is unfrozen; active reservations can still be settled. */
+  freezeBudget(address: BudgetAddress): Promise<BudgetBalance> {
+    return this.#perform(() => this.#ledger.freezeBudget(address));
+  }
+
+  unfreezeBudget(address: BudgetAddress): Promise<BudgetBalance> {
+    return this.#perform(() => this.#ledger.unfreezeBudget(address));
+  }
+
+  /** Stops reservations, events and funding for good; active reservations can still be settled. */
+  closeBudget(address: BudgetAddress): Promise<BudgetBalance> {
+    return this.#perform(() => this.#ledger.closeBudget(address));
+  }
+
+  /** A budget as it stands. */
+  getBudget(address: BudgetAddress): Promise<BudgetBalance> {
+    return this.#perform(() => this.#ledger.getBudget(address));
+  }
+
+  /** Every balance of a tenant under a scope, the scope's own included. */
+  async listBudgets({ scope, tenant = scope.tenant }: BudgetScope): Promise<BudgetBalance[]> {
+    assertName(tenant, "The tenant");
+    const all: BudgetBalance[] = [];
+    let cursor: string | undefined;
+    do {
+      const request = { tenant, subject: scope, includeChildren: true, limit: 200, cursor };
+      const page = await this.#perform(() => this.#ledger.listBalances(request));
+      all.push(...page.rows);
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    return all;
+  }
+
+  /** Binds a key to a tenant: the operator's own, or a fresh one. Only its hash is kept, so this is the only time it is told. */
+  createApiKey(request: {
+    readonly tenant: string;
+    readonly key?: string | undefined;
+  }): Promise<{ readonly id: string; readonly key: string }> {
+    return this.#perform(() => {
+      this.#ledger.createTenant(request.tenant);
+      return this.#apiKeys.create(request.tenant, request.key);
+    });
+  }
+
+  revokeApiKey(id: string): Promise<void> {
+    return this.#perform(() => this.#apiKeys.revoke(id));
+  }
+
+  listApiKeys(tenant: string): Promise<ApiKeyInfo[]> {
+    return this.#perform(() => this.#apiKeys.list(tenant));
+  }
+
+  /** Resolves once everything is durable and the store is closed. Calls that come later fail. */
+  close(): Promise<void> {
+    return this.#ledger.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #perform<Outcome>(operation: () => Outcome): Promise<Outcome> {
+    const outcome = operation();
+    await this.#ledger.durable();
+    return outcome;
+  }
+}
+
+/** @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read. */
+export function createEmbeddedAuthority(options?: EmbeddedAuthorityOptions): EmbeddedAuthority {
+  return new EmbeddedAuthority(options);
+}
+
+function checkOptions({ rateLimit, maxBodyBytes, maxExtensions, retention }: EmbeddedAuthorityOptions): void {
+  checkCount("maxBodyBytes", maxBodyBytes);
+  checkCount("maxExtensions", maxExtensions);
+  checkCount("retention.forMs", retention?.forMs);
+  checkCount("retention.finishedReservations", retention?.finishedReservations);
+  checkCount("retention.idempotencyKeys", retention?.idempotencyKeys);
+  checkPositive("rateLimit.perSecond", rateLimit?.perSecond);
+  checkPositive("rateLimit.burst", rateLimit?.burst);
+}
+
+function checkCount(name: string, value: number | undefined): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= 0)) return;
+  throw new ConfigurationError(`${name} must be a whole number, zero or more.`);
+}
+
+function checkPositive(name: string, value: number | undefined): void {
+  if (value === undefined || (Number.isFinite(value) && value > 0)) return;
+  throw new ConfigurationError(`${name} must be a positive number.`);
+}

@@ -1,0 +1,134 @@
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { ConfigurationError } from "@imprest/core";
+import type { WireRequest, WireResponse } from "../cycles/wire.ts";
+import type { EmbeddedAuthority } from "../embedded-authority.ts";
+
+export interface ServeOptions {
+  /** 0 for any free port. Default: 7878, the runtime plane's usual one. */
+  readonly port?: number | undefined;
+  /** Default: 127.0.0.1. Anything else opens the authority to others: put TLS in front of it. */
+  readonly host?: string | undefined;
+  /** How long a whole request may take to arrive, in milliseconds. Default: 10,000. */
+  readonly requestTimeoutMs?: number | undefined;
+  /** How long `close` waits for requests under way before it cuts their connections. Default: 5,000. */
+  readonly closeTimeoutMs?: number | undefined;
+}
+
+/** A running server. */
+export interface EmbeddedServer {
+  /** `"http://127.0.0.1:7878"`. */
+  readonly url: string;
+  readonly port: number;
+  /** Takes no more requests and resolves once those under way are answered. The authority stays open. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const maxHeaderBytes = 16_384;
+
+/**
+ * Serves an authority over HTTP. Requests go to `authority.answer` without a `Request` or `Response` being built.
+ * @throws ConfigurationError when the address cannot be listened on.
+ */
+export async function serve(authority: EmbeddedAuthority, options: ServeOptions = {}): Promise<EmbeddedServer> {
+  const { port = 7_878, host = "127.0.0.1", requestTimeoutMs = 10_000, closeTimeoutMs = 5_000 } = options;
+  const limits = {
+    maxHeaderSize: maxHeaderBytes,
+    requestTimeout: requestTimeoutMs,
+    headersTimeout: requestTimeoutMs,
+    keepAliveTimeout: 65_000,
+    // Node looks for late senders only so often.
+    connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
+  };
+  const server = createServer(limits, (request, response) => {
+    // `handle` settles every request by itself; what is left to fail is a connection that is gone.
+    handle(authority, server, request, response).catch(() => response.destroy());
+  });
+  await listen(server, port, host);
+  const address = server.address() as AddressInfo;
+  const close = (): Promise<void> => closeServer(server, closeTimeoutMs);
+  return { url: urlOf(address), port: address.port, close, [Symbol.asyncDispose]: close };
+}
+
+async function handle(
+  authority: EmbeddedAuthority,
+  server: Server,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { body, complete } = await readBody(request, authority.maxBodyBytes);
+  if (request.destroyed && !request.complete && !complete && body.length <= authority.maxBodyBytes) return;
+  const wireRequest: WireRequest = {
+    method: request.method ?? "",
+    target: request.url ?? "",
+    header: (name) => headerOf(request, name),
+    body,
+  };
+  const answer = await authority.answer(wireRequest);
+  // What was left unread would be taken for the next request on the connection; a closing server wants no next one.
+  write(response, answer, complete && server.listening);
+}
+
+function write(response: ServerResponse, { status, headers, body }: WireResponse, keepAlive: boolean): void {
+  const bytes = Buffer.from(body);
+  const connection = keepAlive ? {} : { Connection: "close" };
+  response.writeHead(status, { ...headers, ...connection, "Content-Length": bytes.length });
+  response.end(bytes);
+}
+
+/** A header sent more than once is joined, so that it is neither of the two and matches nothing. */
+function headerOf(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headersDistinct[name];
+  return value?.join(", ");
+}
+
+/** Reads no more than one byte beyond the limit. */
+function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+): Promise<{ readonly body: Uint8Array; readonly complete: boolean }> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const finish = (complete: boolean): void => {
+      const body = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
+      resolve({ body: (body ?? Buffer.alloc(0)).subarray(0, maxBytes + 1), complete });
+    };
+    request.on("data", (chunk: Buffer) => {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length <= maxBytes) return;
+      request.pause();
+      request.removeAllListeners("data");
+      finish(false);
+    });
+    request.on("end", () => finish(true));
+    request.on("error", () => finish(false));
+    request.on("close", () => finish(request.complete));
+  });
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause) => {
+      reject(new ConfigurationError(`Cannot listen on ${host}:${port}; name another port or host.`, { cause }));
+    });
+    server.listen(port, host, () => resolve());
+  });
+}
+
+function urlOf({ address, family, port }: AddressInfo): string {
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}
+
+function closeServer(server: Server, timeoutMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), timeoutMs);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

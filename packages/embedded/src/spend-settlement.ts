@@ -1,0 +1,126 @@
+import {
+  type Action,
+  type Amount,
+  type Attempt,
+  type Grant,
+  type Intent,
+  type Metadata,
+  type Metrics,
+  type Settlement,
+  type Settling,
+  type Spend,
+  type Subject,
+  ValidationError,
+  parseJson,
+  stringifyJson,
+} from "@imprest/core";
+import type { OveragePolicy } from "./ledger/charge.ts";
+import type { Ledger } from "./ledger/ledger.ts";
+import { LedgerRefusal } from "./ledger/refusal.ts";
+import { type TenantDefaults, complete } from "./spend-request.ts";
+
+/** The mark in `metadata` of an amount that stands in for a measured one; the Cycles client writes the same. */
+const estimateMark = "imprest.basis";
+
+/** What a commit says, as it stands in a settlement's body. */
+interface CommitBody {
+  readonly actual: Amount;
+  readonly metrics?: Metrics | undefined;
+  readonly metadata?: Metadata | undefined;
+}
+
+/** What the late path says: the same spend as an event. */
+interface EventBody extends CommitBody {
+  readonly subject: Subject;
+  readonly action: Action;
+  readonly overagePolicy?: OveragePolicy | undefined;
+}
+
+/** Integers below 2^53 come back from JSON as numbers. */
+interface ReadBody extends Omit<CommitBody, "actual"> {
+  readonly actual: { readonly unit: string; readonly amount: bigint | number };
+}
+
+type Stamp = Pick<Settling, "protocol" | "target" | "idempotencyKey" | "recordedAtMs">;
+
+/** @throws ValidationError for a spend in another unit than the reservation's. */
+export function prepareSettling(stamp: Stamp, grant: Grant, intent: Intent, defaults: TenantDefaults): Settling {
+  const settling = { ...stamp, reservationId: grant.id, kind: intent.kind, mode: intent.kind, notBeforeMs: 0 };
+  if (intent.kind === "release") {
+    const reason = Array.from(intent.reason).slice(0, 256).join("");
+    return { ...settling, body: stringifyJson({ reason }) };
+  }
+  const { amount: actual, metrics } = intent.spend;
+  if (actual.unit !== grant.reserved.unit) {
+    const message = `is ${actual.unit}, but the reservation is in ${grant.reserved.unit}; a reservation has one unit`;
+    throw new ValidationError("commit", [{ pointer: "/actual/unit", message }]);
+  }
+  const commit: CommitBody = { actual, metrics, metadata: metadataOf(intent.spend) };
+  const { subject, action, overagePolicy } = complete(grant.request, defaults);
+  const event: EventBody = { ...commit, subject, action, overagePolicy };
+  return { ...settling, body: stringifyJson(commit), fallback: stringifyJson(event) };
+}
+
+/**
+ * Settles with the ledger. An expired reservation gives way to the late path.
+ * @throws LedgerRefusal for what is refused for good.
+ */
+export function performSettling(ledger: Ledger, tenant: string, settling: Settling): Attempt {
+  const { reservationId, idempotencyKey } = settling;
+  const origin = { tenant, reservationId, idempotencyKey };
+  try {
+    switch (settling.mode) {
+      case "commit": {
+        const { actual, ...spend } = readSpend(settling.body);
+        const { unit, charged, released } = ledger.commit({ ...origin, ...spend, actual });
+        const settlement = charged < actual.amount ? { uncovered: amount(unit, actual.amount - charged) } : {};
+        const amounts = { charged: amount(unit, charged), refunded: amount(unit, released), ...settlement };
+        return { settled: { ...settled(settling, "committed"), ...amounts } };
+      }
+      case "release": {
+        const { reason } = parseJson(settling.body) as { readonly reason?: string };
+        const { unit, released } = ledger.release({ ...origin, reason });
+        return { settled: { ...settled(settling, "released"), refunded: amount(unit, released) } };
+      }
+      case "event": {
+        const event = { ...(parseJson(settling.body) as unknown as EventBody), ...readSpend(settling.body) };
+        const { unit, charged } = ledger.recordEvent({ tenant, idempotencyKey, ...event });
+        const uncovered = event.actual.amount - charged;
+        const rest = uncovered > 0n ? { uncovered: amount(unit, uncovered) } : {};
+        return { settled: { ...settled(settling, "recorded"), charged: amount(unit, charged), ...rest } };
+      }
+      default: {
+        const message = `is "${settling.mode}"; this authority settles by commit, release or event`;
+        return { rejected: new ValidationError("settlement", [{ pointer: "/mode", message }]) };
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof LedgerRefusal) || error.reason !== "RESERVATION_EXPIRED") throw error;
+    const { fallback, ...rest } = settling;
+    // A release after the expiry: the ledger has given the budget back by itself.
+    if (settling.mode === "release") return { settled: settled(settling, "released") };
+    if (fallback === undefined) throw error;
+    return { next: { ...rest, mode: "event", body: fallback, notBeforeMs: 0 } };
+  }
+}
+
+function settled(settling: Settling, status: Settlement["status"]): Settlement {
+  const { reservationId, idempotencyKey, kind } = settling;
+  if (kind !== "commit") return { status, reservationId, idempotencyKey };
+  const basis = readSpend(settling.body).metadata?.[estimateMark] === "estimate" ? "estimate" : "actual";
+  return { status, reservationId, idempotencyKey, basis };
+}
+
+function readSpend(body: string): CommitBody {
+  const { actual, metrics, metadata } = parseJson(body) as unknown as ReadBody;
+  return { actual: { unit: actual.unit, amount: BigInt(actual.amount) }, metrics, metadata };
+}
+
+function metadataOf({ basis, metadata, facts }: Spend): Metadata | undefined {
+  const mark = basis === "estimate" ? { [estimateMark]: "estimate" } : undefined;
+  return metadata || facts || mark ? { ...metadata, ...facts, ...mark } : undefined;
+}
+
+function amount(unit: string, value: bigint): Amount {
+  return { unit, amount: value };
+}

@@ -1,0 +1,124 @@
+import { tokens } from "@imprest/core";
+import { describe, expect, it } from "vitest";
+import { LedgerUnavailableError, createEmbeddedAuthority } from "../../src/index.ts";
+import { Ledger } from "../../src/ledger/ledger.ts";
+import { FakeClock, MapStore, WireCaller } from "../support.ts";
+
+const scope = { tenant: "acme", agent: "bot" };
+const action = { kind: "test" };
+const huge = 9_007_199_254_740_993n;
+
+describe("a ledger over a store", () => {
+  it("opens as it was: budgets, reservations, settlements, keys and their replays, exact beyond 2^53", async () => {
+    const clock = new FakeClock();
+    const store = new MapStore();
+    const ledger = new Ledger({ clock, store });
+    ledger.createBudget({ scope, allocated: tokens(huge), overdraftLimit: tokens(5) });
+    const reserve = { tenant: "acme", subject: scope, action, estimate: tokens(100), metadata: { note: "n" } };
+    const active = ledger.reserve({ ...reserve, idempotencyKey: "a" });
+    const done = ledger.reserve({ ...reserve, idempotencyKey: "b" });
+    const commit = {
+      tenant: "acme",
+      reservationId: done.reservation?.id ?? "",
+      idempotencyKey: "c",
+      actual: tokens(60),
+    };
+    const committed = ledger.commit({ ...commit, metadata: { late: true } });
+    const event = { tenant: "acme", idempotencyKey: "e", subject: scope, action, actual: tokens(7) };
+    const booked = ledger.recordEvent(event);
+    const dry = ledger.dryRun({ ...reserve, idempotencyKey: "d" });
+    const funding = { scope, amount: tokens(9), idempotencyKey: "f" };
+    const funded = ledger.fundBudget(funding);
+    const extension = { tenant: "acme", reservationId: active.reservation?.id ?? "", idempotencyKey: "x", byMs: 5_000 };
+    const extended = ledger.extend(extension);
+    const balance = ledger.getBudget({ scope, unit: "TOKENS" });
+    const listed = ledger.listReservations({ tenant: "acme" });
+    await ledger.close();
+
+    const again = new Ledger({ clock, store: new MapStore(store.disk) });
+    expect(again.getBudget({ scope, unit: "TOKENS" })).toEqual(balance);
+    expect(again.reserve({ ...reserve, idempotencyKey: "a" })).toEqual(active);
+    expect(again.commit({ ...commit, metadata: { late: true } })).toEqual(committed);
+    expect(again.recordEvent(event)).toEqual(booked);
+    expect(again.dryRun({ ...reserve, idempotencyKey: "d" })).toEqual(dry);
+    expect(again.fundBudget(funding)).toEqual(funded);
+    expect(again.extend(extension)).toEqual(extended);
+    expect(again.listReservations({ tenant: "acme" })).toEqual(listed);
+    expect(again.getBudget({ scope, unit: "TOKENS" })).toEqual(balance);
+
+    clock.advance(70_001);
+    expect(again.getBudget({ scope, unit: "TOKENS" }).reserved).toBe(0n);
+  });
+
+  it("acknowledges nothing before it is durable, and lets concurrent requests share a write", async () => {
+    const store = new MapStore();
+    const authority = createEmbeddedAuthority({ store });
+    await authority.createBudget({ scope, allocated: tokens(1_000) });
+    const { key } = await authority.createApiKey({ tenant: "acme" });
+    const caller = new WireCaller(authority, key);
+    const writes = store.writes;
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, async (_, at) => {
+        const body = { idempotency_key: `k${at}`, subject: scope, action: { kind: "k", name: "n" } };
+        const answer = await caller.post("/v1/reservations", { ...body, estimate: { unit: "TOKENS", amount: 1 } });
+        expect([...store.disk.keys()]).toContain(`reservation/${String(answer.body["reservation_id"])}`);
+        return answer.status;
+      }),
+    );
+    expect(new Set(answers)).toEqual(new Set([200]));
+    expect(store.writes - writes).toBeLessThan(10);
+  });
+
+  it("stores API keys as hashes only, and knows them again", async () => {
+    const store = new MapStore();
+    const authority = createEmbeddedAuthority({ store });
+    await authority.createBudget({ scope, allocated: tokens(1) });
+    const { key } = await authority.createApiKey({ tenant: "acme" });
+    expect([...store.disk].flat().join()).not.toContain(key);
+    await authority.close();
+    const again = createEmbeddedAuthority({ store: new MapStore(store.disk) });
+    expect((await new WireCaller(again, key).get("/v1/balances?agent=bot")).status).toBe(200);
+    const [listed] = await again.listApiKeys("acme");
+    await again.revokeApiKey(listed?.id ?? "");
+    const third = createEmbeddedAuthority({ store: new MapStore(store.disk) });
+    expect((await new WireCaller(third, key).get("/v1/balances?agent=bot")).status).toBe(401);
+  });
+
+  it("answers nothing any more once a write has failed: memory may be ahead of the disk", async () => {
+    const store = new MapStore();
+    const authority = createEmbeddedAuthority({ store });
+    await authority.createBudget({ scope, allocated: tokens(10) });
+    store.failing = true;
+    await expect(authority.fundBudget({ scope, amount: tokens(1) })).rejects.toThrow(LedgerUnavailableError);
+    store.failing = false;
+    await expect(authority.getBudget({ scope, unit: "TOKENS" })).rejects.toThrow(LedgerUnavailableError);
+    const reopened = createEmbeddedAuthority({ store: new MapStore(store.disk) });
+    expect((await reopened.getBudget({ scope, unit: "TOKENS" })).allocated).toBe(10n);
+  });
+
+  it("refuses to open over an entry that it cannot read", () => {
+    const disk = new Map([["reservation/rsv_1", "{"]]);
+    expect(() => new Ledger({ store: new MapStore(disk) })).toThrow(LedgerUnavailableError);
+  });
+
+  it("forgets finished reservations and keys by number and by age, in memory and in the store", async () => {
+    const clock = new FakeClock();
+    const store = new MapStore();
+    const retention = { finishedReservations: 3, idempotencyKeys: 2, forMs: 10_000 };
+    const ledger = new Ledger({ clock, store, retention });
+    ledger.createBudget({ scope, allocated: tokens(1_000) });
+    for (let at = 0; at < 10; at += 1) {
+      const request = { tenant: "acme", idempotencyKey: `k${at}`, subject: scope, action };
+      const { reservation } = ledger.reserve({ ...request, estimate: tokens(1) });
+      ledger.commit({ tenant: "acme", reservationId: reservation?.id ?? "", idempotencyKey: "c", actual: tokens(1) });
+      ledger.decide({ ...request, estimate: tokens(1) });
+    }
+    await ledger.durable();
+    const kinds = (): string[] => [...store.disk.keys()].map((key) => key.split("/")[0] ?? "").sort();
+    expect(kinds()).toEqual(["budget", ...Array(2).fill("remembered"), ...Array(3).fill("reservation"), "tenant"]);
+    clock.advance(10_001);
+    expect(ledger.listReservations({ tenant: "acme" }).rows).toEqual([]);
+    await ledger.durable();
+    expect(kinds()).toEqual(["budget", "tenant"]);
+  });
+});

@@ -1,0 +1,72 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ConfigurationError, tokens } from "@imprest/core";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { LedgerUnavailableError, createEmbeddedAuthority } from "../../src/index.ts";
+import { sqliteStore } from "../../src/node/index.ts";
+
+const scope = { tenant: "acme" };
+const address = { scope, unit: "TOKENS" };
+let directory: string;
+let file: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "imprest-sqlite-"));
+  file = join(directory, "ledger.sqlite");
+});
+
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+describe("sqliteStore", () => {
+  it.each(["power", "process"] as const)("keeps a ledger across a close (survives %s)", async (survives) => {
+    const huge = 9_223_372_036_854_775_807n;
+    const first = createEmbeddedAuthority({ store: sqliteStore({ file, survives }) });
+    await first.createBudget({ scope, allocated: tokens(huge) });
+    const spend = first.authority({ tenant: "acme" });
+    const request = { estimate: tokens(huge - 1n), action: { kind: "k" } };
+    const grant = await spend.reserve(request, { idempotencyKey: "a \u0000 strange \ud800 key" });
+    await first.close();
+    const second = createEmbeddedAuthority({ store: sqliteStore({ file, survives }) });
+    expect(await second.getBudget(address)).toMatchObject({ allocated: huge, reserved: huge - 1n, remaining: 1n });
+    const again = await second
+      .authority({ tenant: "acme" })
+      .reserve(request, { idempotencyKey: "a \u0000 strange \ud800 key" });
+    expect(again.id).toBe(grant.id);
+    await second.close();
+  });
+
+  it("is readable by its owner only", () => {
+    const store = sqliteStore({ file });
+    expect(statSync(file).mode & 0o077).toBe(0);
+    store.close();
+  });
+
+  it("belongs to one process at a time, and to the next once that is gone", async () => {
+    const authority = createEmbeddedAuthority({ store: sqliteStore({ file }) });
+    expect(() => sqliteStore({ file })).toThrow(ConfigurationError);
+    const entry = fileURLToPath(new URL("../../src/node/index.ts", import.meta.url));
+    const program = `const { sqliteStore } = await import(${JSON.stringify(entry)});
+      try { sqliteStore({ file: ${JSON.stringify(file)} }); console.log("opened"); } catch (error) { console.log(error.message); }`;
+    const other = spawnSync(process.execPath, ["--conditions=@imprest/source", "--input-type=module", "-e", program]);
+    expect(other.stdout.toString()).toContain("is open in another process");
+    await authority.close();
+    sqliteStore({ file }).close();
+  });
+
+  it("refuses a file that is no ledger, and a path that is none", () => {
+    writeFileSync(file, "not a database, but long enough to look at ".repeat(50));
+    expect(() => sqliteStore({ file })).toThrow(ConfigurationError);
+    expect(() => sqliteStore({ file: join(directory, "no", "where.sqlite") })).toThrow(ConfigurationError);
+  });
+
+  it("fails closed once the authority is closed", async () => {
+    const authority = createEmbeddedAuthority({ store: sqliteStore({ file }) });
+    await authority.createBudget({ scope, allocated: tokens(5) });
+    await authority.close();
+    await expect(authority.fundBudget({ scope, amount: tokens(1) })).rejects.toThrow(LedgerUnavailableError);
+    await expect(authority.getBudget(address)).rejects.toThrow(LedgerUnavailableError);
+  });
+});

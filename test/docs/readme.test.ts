@@ -1,0 +1,41 @@
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "../..");
+const run = promisify(execFile);
+
+function region(file: string, name: string): string {
+  const text = readFileSync(join(root, file), "utf8");
+  return new RegExp(`// #region ${name}\\n([\\s\\S]*?)// #endregion`).exec(text)?.[1] ?? "no such region";
+}
+
+const example = (file: string) => run(process.execPath, ["--conditions=@imprest/source", file], { cwd: root });
+
+describe("README", () => {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+
+  it("shows the snippet that the example runs, to the letter", () => {
+    expect(readme).toContain(region("examples/readme/stream.ts", "stream"));
+  });
+
+  it("the snippet streams an answer and ends with what it cost", async () => {
+    const { stdout } = await example("examples/readme/stream.ts");
+    expect(stdout).toContain("A reservation holds budget");
+    expect(stdout).toMatch(/\{ unit: 'USD_MICROCENTS', amount: \d+n \}/);
+  });
+
+  it("the demo stops the agent in time and its ledger adds up", async () => {
+    const { stdout } = await example("examples/demo/main.ts");
+    expect(stdout).toContain("BUDGET_EXCEEDED");
+    expect(stdout).toContain("It adds up to the microcent.");
+    expect(stdout).toMatch(/demo-small +(whole|stream)\*/);
+  });
+
+  it("shows a picture of the demo that the demo still prints", async () => {
+    const { stdout } = await example("examples/demo/main.ts");
+    for (const line of readme.match(/^\d+ +demo-\w+ .*$/gm) ?? ["no picture"]) expect(stdout).toContain(line.trimEnd());
+  });
+});

@@ -1,0 +1,134 @@
+import { execFile, spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+// The packages as a user gets them: packed, installed into an empty project, run by other runtimes.
+
+const root = resolve(import.meta.dirname, "../..");
+const run = promisify(execFile);
+const consumer = mkdtempSync(join(tmpdir(), "imprest-consumer-"));
+const names = readdirSync(join(root, "packages")).filter((name) => existsSync(join(root, "packages", name, "dist")));
+
+interface Manifest {
+  readonly name: string;
+  readonly exports: Readonly<Record<string, unknown>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
+}
+
+const manifestOf = (folder: string): Manifest =>
+  JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
+
+beforeAll(async () => {
+  const tarballs = join(consumer, "tarballs");
+  mkdirSync(tarballs);
+  for (const name of names)
+    await run("pnpm", ["pack", "--pack-destination", tarballs], { cwd: join(root, "packages", name) });
+  const overrides = Object.fromEntries(
+    names.map((name) => [
+      `@imprest/${name}`,
+      `file:./tarballs/${readdirSync(tarballs).find((file) => file.startsWith(`imprest-${name}-0`) || file.startsWith(`imprest-${name}-1`)) ?? ""}`,
+    ]),
+  );
+  writeFileSync(
+    join(consumer, "package.json"),
+    JSON.stringify({ private: true, type: "module", dependencies: overrides, pnpm: { overrides } }),
+  );
+  writeFileSync(
+    join(consumer, "pnpm-workspace.yaml"),
+    `overrides:\n${Object.entries(overrides)
+      .map(([name, file]) => `  "${name}": "${file}"\n`)
+      .join("")}`,
+  );
+  await run("pnpm", ["install", "--no-frozen-lockfile", "--ignore-scripts", "--prod"], { cwd: consumer });
+}, 120_000);
+
+afterAll(() => rmSync(consumer, { recursive: true, force: true }));
+
+describe.each(names)("the packed @imprest/%s", (name) => {
+  const installed = join(consumer, "node_modules/@imprest", name);
+
+  it("carries no source condition, no workspace reference and its licence", () => {
+    const text = readFileSync(join(installed, "package.json"), "utf8");
+    expect(text).not.toContain("@imprest/source");
+    expect(text).not.toContain("workspace:");
+    expect(text).not.toContain("catalog:");
+    expect(existsSync(join(installed, "LICENSE"))).toBe(true);
+    expect(existsSync(join(installed, "README.md"))).toBe(true);
+  });
+
+  it("loads every entry", async () => {
+    const { exports } = manifestOf(installed);
+    const entries = Object.keys(exports).filter((entry) => typeof exports[entry] === "object");
+    const script = entries
+      .map((entry) => `await import(${JSON.stringify(`@imprest/${name}${entry.slice(1)}`)});`)
+      .join("\n");
+    await run(process.execPath, ["--input-type=module", "-e", script], { cwd: consumer });
+  });
+});
+
+const guarded = `
+import { createFetchTransport, usd } from "@imprest/core";
+import { CyclesAuthority, withReservation } from "@imprest/cycles";
+import { createEmbeddedAuthority } from "@imprest/embedded";
+const tenant = "acme";
+const embedded = createEmbeddedAuthority();
+await embedded.createBudget({ scope: { tenant }, allocated: usd("0.05") });
+const request = { estimate: usd("0.02"), action: { kind: "llm.completion" } };
+const spend = () => usd("0.01");
+
+// In this process, over the handler with an injected fetch, and over a real socket with the runtime's own transport.
+const { key } = await embedded.createApiKey({ tenant });
+const overHandler = { baseUrl: "http://127.0.0.1:1", apiKey: key, subject: { tenant }, transport: createFetchTransport((url, init) => embedded.handler(new Request(url, init))) };
+const overSocket = { baseUrl: process.argv.at(-2), apiKey: process.argv.at(-1), subject: { tenant } };
+const results = [];
+for (const authority of [embedded.authority({ tenant }), new CyclesAuthority(overHandler), new CyclesAuthority(overSocket)]) {
+  const { value, settlement } = await withReservation(authority, request, async () => "ran", { spend });
+  results.push(value + " " + settlement.status + " " + settlement.charged.amount);
+}
+console.log(results.join(", "));
+`;
+
+describe("a guarded call with the built packages", () => {
+  const script = join(consumer, "guarded.mjs");
+  const bin = (name: string) => join(root, "test/runtimes/node_modules/.bin", name);
+  let server: ReturnType<typeof spawn>;
+  let target: string[] = [];
+
+  beforeAll(async () => {
+    writeFileSync(script, guarded);
+    writeFileSync(
+      join(consumer, "server.mjs"),
+      `import { usd } from "@imprest/core";
+       import { createEmbeddedAuthority } from "@imprest/embedded";
+       import { serve } from "@imprest/embedded/node";
+       const embedded = createEmbeddedAuthority();
+       await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("1") });
+       const { key } = await embedded.createApiKey({ tenant: "acme" });
+       const { url } = await serve(embedded, { port: 0 });
+       console.log(url + " " + key);`,
+    );
+    server = spawn(process.execPath, [join(consumer, "server.mjs")], {
+      cwd: consumer,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    target = await new Promise((done) =>
+      server.stdout?.once("data", (line: Buffer) => done(line.toString().trim().split(" "))),
+    );
+  });
+  afterAll(() => server.kill());
+
+  const expected = Array.from({ length: 3 }, () => "ran committed 1000000").join(", ");
+
+  it.each([
+    ["Node", () => [process.execPath, script]],
+    ["Deno", () => [bin("deno"), "run", "-A", "--node-modules-dir=manual", script]],
+    ["Bun", () => [bin("bun"), script]],
+  ])("on %s", async (_name, command) => {
+    const [program = "", ...args] = command();
+    const { stdout } = await run(program, [...args, ...target], { cwd: consumer, timeout: 30_000 });
+    expect(stdout.trim()).toBe(expected);
+  });
+});

@@ -1,0 +1,114 @@
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { basename, join } from "node:path";
+import { text } from "node:stream/consumers";
+import { createDeferred } from "@imprest/core";
+import type { Entry } from "./bundle.ts";
+import type { Verdict } from "./suite.ts";
+
+/** How one runtime runs a bundled suite. */
+export interface Runtime {
+  readonly name: string;
+  readonly entry: Entry;
+  /** False where the runtime is not on this machine. */
+  readonly isInstalled: boolean;
+  readonly run: (bundle: string) => Promise<Verdict>;
+}
+
+const chromium = "/usr/bin/chromium-headless-shell";
+const installed = (name: string): string => join(import.meta.dirname, "node_modules/.bin", name);
+
+const nodeOf = (alias: string): string => join(import.meta.dirname, `node_modules/${alias}/bin/node`);
+
+export const runtimes: readonly Runtime[] = [
+  onConsole("node 22", nodeOf("node-22"), []),
+  onConsole("node 24", process.execPath, []),
+  onConsole("node 26", nodeOf("node-26"), []),
+  onConsole("deno", installed("deno"), ["run", "--no-config", "--no-prompt"]),
+  onConsole("bun", installed("bun"), ["run"]),
+  { name: "workerd", entry: "workerd", isInstalled: existsSync(installed("workerd")), run: runWorkerd },
+  { name: "chromium", entry: "browser", isInstalled: existsSync(chromium), run: runChromium },
+];
+
+function onConsole(name: string, program: string, args: readonly string[]): Runtime {
+  const run = async (bundle: string): Promise<Verdict> => verdictIn(await output(program, [...args, bundle]));
+  return { name, entry: "console", isInstalled: existsSync(program), run };
+}
+
+async function runWorkerd(bundle: string): Promise<Verdict> {
+  const config = `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (services = [(name = "main", worker = (
+  modules = [(name = "suite.js", esModule = embed "${basename(bundle)}")],
+  compatibilityDate = "2026-11-01",
+))]);
+`;
+  const file = `${bundle}.capnp`;
+  writeFileSync(file, config);
+  return verdictIn(await output(installed("workerd"), ["test", file]));
+}
+
+/** Serves one page with the suite on loopback, and waits for what the page sends back. */
+async function runChromium(bundle: string): Promise<Verdict> {
+  const { promise: verdict, resolve, reject } = createDeferred<string>();
+  const server = createServer((request, response) => {
+    if (request.method === "POST") {
+      text(request).then(resolve, reject);
+      response.end();
+    } else if (request.url === "/suite.js") {
+      response.writeHead(200, { "content-type": "text/javascript" }).end(readFileSync(bundle));
+    } else {
+      response.writeHead(200, { "content-type": "text/html" }).end('<script type="module" src="/suite.js"></script>');
+    }
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address() as AddressInfo;
+  const args = [...browserFlags, `--user-data-dir=${bundle}.profile`, `http://127.0.0.1:${port}/`];
+  const browser = spawn(chromium, args, { stdio: "ignore" });
+  browser.once("error", reject);
+  browser.once("exit", (code) => reject(new Error(`the browser ended with code ${code} and no verdict`)));
+  try {
+    return verdictIn(await verdict);
+  } finally {
+    browser.kill();
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+/** Without the background flags Chromium looks for its maker's hosts at every start. */
+const browserFlags = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--remote-debugging-port=0",
+];
+
+function output(program: string, args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+    let printed = "";
+    const append = (chunk: Buffer): void => {
+      printed += chunk.toString();
+    };
+    child.stdout.on("data", append);
+    child.stderr.on("data", append);
+    child.once("error", reject);
+    child.once("close", (code) => {
+      if (code === 0) resolve(printed);
+      else reject(new Error(`${program} ended with code ${code}: ${printed}`));
+    });
+  });
+}
+
+function verdictIn(printed: string): Verdict {
+  const line = printed.split("\n").find((candidate) => candidate.includes('{"speccheck"'));
+  if (line === undefined) throw new Error(`no verdict in: ${printed}`);
+  return JSON.parse(line.slice(line.indexOf('{"speccheck"'), line.lastIndexOf("}") + 1)) as Verdict;
+}
