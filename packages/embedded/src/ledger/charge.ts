@@ -1,10 +1,18 @@
 import { type Budget, remainingOf } from "./budget.ts";
 import { LedgerRefusal } from "./refusal.ts";
 
-/** What becomes of a charge beyond what is held for it (Cycles §CommitOveragePolicy). */
-export type OveragePolicy = "REJECT" | "ALLOW_IF_AVAILABLE" | "ALLOW_WITH_OVERDRAFT";
+/**
+ * What becomes of a charge beyond what is held for it (Cycles §CommitOveragePolicy). `CHARGE_OVERAGE` takes a budget
+ * over its cap rather than leave a spend out of the books (ASP §3.1, and the late commits of ASP §3.2).
+ */
+export type OveragePolicy = "REJECT" | "ALLOW_IF_AVAILABLE" | "ALLOW_WITH_OVERDRAFT" | "CHARGE_OVERAGE";
 
-export const overagePolicies: readonly OveragePolicy[] = ["REJECT", "ALLOW_IF_AVAILABLE", "ALLOW_WITH_OVERDRAFT"];
+export const overagePolicies: readonly OveragePolicy[] = [
+  "REJECT",
+  "ALLOW_IF_AVAILABLE",
+  "ALLOW_WITH_OVERDRAFT",
+  "CHARGE_OVERAGE",
+];
 
 /**
  * Charges `actual` to every budget, giving back the `held` amount first (0 for an event), all or nothing.
@@ -14,7 +22,7 @@ export const overagePolicies: readonly OveragePolicy[] = ["REJECT", "ALLOW_IF_AV
 export function charge(budgets: readonly Budget[], held: bigint, actual: bigint, policy: OveragePolicy): bigint {
   const overage = actual - held;
   const short = overage > 0n ? budgets.filter((budget) => remainingOf(budget) < overage) : [];
-  if (short.length === 0) {
+  if (short.length === 0 || policy === "CHARGE_OVERAGE") {
     for (const budget of budgets) book(budget, held, actual);
     return actual;
   }
