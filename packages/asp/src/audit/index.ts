@@ -1,3 +1,4 @@
+export { type EventSigner, signAuditEvent, signatureAttribute } from "@imprest/core/audit";
 export {
   type AuditCheckpoint,
   type AuditConclusion,
@@ -20,7 +21,6 @@ export {
 export { type LifecycleProblem, isComplete, lifecycleProblems } from "./lifecycle.ts";
 export { type AuditProfile, aspJcsV1, signedAttributes } from "./profile.ts";
 export type { AuditExpectation } from "./semantics.ts";
-export { type EventSigner, signAuditEvent, signatureAttribute } from "./sign-audit-event.ts";
 export { type AuditTrust, type AuditTrustOptions, createAuditTrust } from "./trust.ts";
 export { type AuditEventReport, type VerifyAuditEventOptions, verifyAuditEvent } from "./verify-audit-event.ts";
 export { type AuditLineReport, type VerifyAuditFeedOptions, verifyAuditFeed } from "./verify-audit-feed.ts";

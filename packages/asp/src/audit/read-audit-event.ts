@@ -1,7 +1,13 @@
 import { parseBase64url } from "@imprest/core";
-import { type Finding, type JsonObject, StrictJsonError, parseStrictJson, syntaxFinding } from "@imprest/core/audit";
+import {
+  type Finding,
+  type JsonObject,
+  StrictJsonError,
+  parseStrictJson,
+  signatureAttribute,
+  syntaxFinding,
+} from "@imprest/core/audit";
 import { type AuditSuffix, auditSuffixes, parseTimestamp } from "@imprest/core/models/asp";
-import { signatureAttribute } from "./sign-audit-event.ts";
 
 /** What a text must hold before its signature can be looked at. */
 export interface ReadEvent {

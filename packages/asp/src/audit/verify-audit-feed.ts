@@ -1,4 +1,4 @@
-import { type LineReport, type VerifyLinesOptions, verifyLines } from "@imprest/core/audit";
+import { type LineReport, type VerifyLinesOptions, verifyLines } from "@imprest/core/audit/lines";
 import {
   type AuditConclusion,
   type AuditFinding,
