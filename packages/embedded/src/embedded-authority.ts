@@ -1,6 +1,9 @@
 import { type Clock, ConfigurationError, type Logger, silentLogger, systemClock } from "@imprest/core";
 import { type ApiKeyInfo, ApiKeys } from "./access/api-keys.ts";
 import type { RateLimit } from "./access/rate-limit.ts";
+import { AspPlane, type VerifiedLine } from "./asp/asp-plane.ts";
+import type { AspOptions, AspSigningKey } from "./asp/options.ts";
+import type { AspReservationInfo } from "./asp/reservation.ts";
 import { CyclesWire } from "./cycles/cycles-wire.ts";
 import { fetchHandler } from "./cycles/fetch-handler.ts";
 import type { WireRequest, WireResponse } from "./cycles/wire.ts";
@@ -16,6 +19,8 @@ export interface EmbeddedAuthorityOptions extends LedgerOptions {
   readonly rateLimit?: RateLimit | undefined;
   /** The longest body that the wire reads, in bytes. Default: 262,144. */
   readonly maxBodyBytes?: number | undefined;
+  /** Speaks the Agent Spend Protocol too, over the same ledger. */
+  readonly asp?: AspOptions | undefined;
 }
 
 /**
@@ -24,18 +29,19 @@ export interface EmbeddedAuthorityOptions extends LedgerOptions {
  * what they did is durable, and reject with `LedgerRefusal` for what cannot be done.
  */
 export class EmbeddedAuthority {
-  /** `(Request) => Promise<Response>`, speaking the runtime plane of the Cycles protocol. */
+  /** `(Request) => Promise<Response>`, speaking the runtime plane of the Cycles protocol, and ASP where it is configured. */
   readonly handler: (request: Request) => Promise<Response>;
   readonly maxBodyBytes: number;
   readonly #ledger: Ledger;
   readonly #apiKeys: ApiKeys;
   readonly #wire: CyclesWire;
+  readonly #asp: AspPlane | undefined;
   readonly #clock: Clock;
   readonly #rememberedMs: number;
 
   /** @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read. */
   constructor(options: EmbeddedAuthorityOptions = {}) {
-    const { logger = silentLogger, rateLimit, maxBodyBytes = 262_144, ...ledgerOptions } = options;
+    const { logger = silentLogger, rateLimit, maxBodyBytes = 262_144, asp, ...ledgerOptions } = options;
     checkOptions(options);
     this.#clock = options.clock ?? systemClock;
     this.#rememberedMs = options.retention?.forMs ?? 86_400_000;
@@ -50,7 +56,17 @@ export class EmbeddedAuthority {
       rateLimit,
       maxBodyBytes,
     });
-    this.handler = fetchHandler(this.#wire);
+    const rememberedMs = this.#rememberedMs;
+    const parts = {
+      ledger: this.#ledger,
+      apiKeys: this.#apiKeys,
+      clock: this.#clock,
+      logger,
+      maxBodyBytes,
+      rememberedMs,
+    };
+    this.#asp = asp && new AspPlane(asp, parts);
+    this.handler = fetchHandler({ maxBodyBytes, answer: (request) => this.answer(request) });
   }
 
   /** The kernel's port onto one tenant's budgets, with no HTTP between. */
@@ -61,7 +77,7 @@ export class EmbeddedAuthority {
 
   /** Answers one request of the wire, for servers that build no `Request`. Never rejects. */
   answer(request: WireRequest): Promise<WireResponse> {
-    return this.#wire.answer(request);
+    return this.#asp?.wire.answers(request.target) ? this.#asp.wire.answer(request) : this.#wire.answer(request);
   }
 
   /** Makes a tenant's record; one that exists stands as it is. Budgets and keys make it too. */
@@ -147,13 +163,45 @@ export class EmbeddedAuthority {
     return this.#perform(() => this.#apiKeys.list(tenant));
   }
 
+  /** Signs ASP's events with another key from now on; the one before stays published as long as its events are kept. */
+  async rotateAspKey(next: AspSigningKey): Promise<void> {
+    await this.#aspPlane().rotate(next);
+    await this.#ledger.durable();
+  }
+
+  /** A tenant's reservations over ASP, as far as they are remembered. */
+  aspReservations(tenant: string): AspReservationInfo[] {
+    return this.#aspPlane().reservations(tenant);
+  }
+
+  /** Every signed event that is kept, as lines of JSON, each tenant's in order. */
+  aspEvents(): AsyncGenerator<string, void, undefined> {
+    return this.#aspPlane().events();
+  }
+
+  /**
+   * Restores what ASP's events tell: reservations, answers, holds and spends, into budgets that were created anew. The
+   * caller has verified the lines (`verifyAuditEvent` of `@imprest/asp/audit`).
+   * @throws ConfigurationError when there are reservations already, or an event of another issuer.
+   */
+  async rebuild(feed: Iterable<VerifiedLine> | AsyncIterable<VerifiedLine>): Promise<void> {
+    await this.#aspPlane().rebuild(feed);
+    await this.#ledger.durable();
+  }
+
   /** Resolves once everything is durable and the store is closed. Calls that come later fail. */
   close(): Promise<void> {
+    this.#asp?.stop();
     return this.#ledger.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #aspPlane(): AspPlane {
+    if (this.#asp !== undefined) return this.#asp;
+    throw new ConfigurationError("This authority does not speak ASP; give it the option asp.");
   }
 
   async #perform<Outcome>(operation: () => Outcome): Promise<Outcome> {

@@ -16,7 +16,7 @@ interface Vector {
 
 const file = new URL("../../../../../shared/conformance/asp/signed-events.json", import.meta.url);
 const data = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Record<string, never>) : undefined;
-const vectors = (name: string): readonly Vector[] => (data?.[name] ?? []) as readonly Vector[];
+const vectors = (name: string): readonly Vector[] => data?.[name] ?? [];
 
 function accepted(report: AuditEventReport): boolean {
   return report.disposition === "authentic" && !hasErrors(report);
