@@ -1,4 +1,4 @@
-import { type Clock, type Transport, createManualClock } from "@imprest/core";
+import { type Transport, createManualClock } from "@imprest/core";
 import { type EmbeddedAuthority, type EmbeddedAuthorityOptions, createEmbeddedAuthority } from "@imprest/embedded";
 import { onTestFinished } from "vitest";
 import { type AuditEventReport, type AuditTrust, createAuditTrust, verifyAuditEvent } from "../../src/audit/index.ts";
@@ -35,7 +35,7 @@ export async function openHouse(
     const response = await embedded.handler(new Request(url, { method, headers, ...(body !== undefined && { body }) }));
     return { status: response.status, headers: Object.fromEntries(response.headers), body: await response.text() };
   };
-  const clock = options.clock as Clock | undefined;
+  const { clock } = options;
   return {
     embedded,
     apiKey,
