@@ -5,6 +5,7 @@ export default defineConfig(
   bundle([
     "src/index.ts",
     "src/models/cycles/index.ts",
+    "src/models/cycles/shapes.ts",
     "src/models/arcp/index.ts",
     // Names without schemas, so that a client that needs only them does not bundle zod.
     "src/models/arcp/names.ts",

@@ -8,6 +8,8 @@ import { Ledger } from "../../packages/embedded/src/ledger/ledger.ts";
 export interface LedgerFigures {
   readonly calls: number;
   readonly callsPerSecond: number;
+  /** CPU time of the whole process, microseconds a call: what a busy machine does not distort. */
+  readonly cpuMicros: number;
   /** Heap in use once as much is finished as the ledger remembers, and at the end; MiB. */
   readonly heapFullMib: number;
   readonly heapEndMib: number;
@@ -54,6 +56,7 @@ export async function benchGuardedCalls(calls = 1_000_000): Promise<LedgerFigure
 /** Compares the heap from when the ledger's retention (100,000) is full: what is more at the end is a leak. */
 async function measure(calls: number, run: (from: number, to: number) => Promise<void>): Promise<LedgerFigures> {
   const full = Math.min(Math.ceil(calls / 2), 200_000);
+  const cpu = process.cpuUsage();
   const started = performance.now();
   await run(0, full);
   const paused = performance.now();
@@ -61,7 +64,14 @@ async function measure(calls: number, run: (from: number, to: number) => Promise
   const resumed = performance.now();
   await run(full, calls);
   const elapsedMs = performance.now() - resumed + (paused - started);
-  return { calls, callsPerSecond: Math.round(calls / (elapsedMs / 1_000)), heapFullMib, heapEndMib: heapMib() };
+  const { user, system } = process.cpuUsage(cpu);
+  return {
+    calls,
+    callsPerSecond: Math.round(calls / (elapsedMs / 1_000)),
+    cpuMicros: (user + system) / calls,
+    heapFullMib,
+    heapEndMib: heapMib(),
+  };
 }
 
 function assertCounted(spent: bigint, calls: number): void {
@@ -77,8 +87,10 @@ function heapMib(): number {
 /** Prints both figures. */
 export async function ledger(): Promise<void> {
   for (const [name, bench] of Object.entries({ "ledger pairs": benchLedger, "guarded calls": benchGuardedCalls })) {
-    const { calls, callsPerSecond, heapFullMib, heapEndMib } = await bench();
+    const { calls, callsPerSecond, cpuMicros, heapFullMib, heapEndMib } = await bench();
     const heap = `heap ${heapFullMib} MiB once its memory is full, ${heapEndMib} MiB at the end`;
-    console.log(`embedded, in process: ${calls} ${name}, ${callsPerSecond}/s; ${heap}`);
+    console.log(
+      `embedded, in process: ${calls} ${name}, ${callsPerSecond}/s, ${cpuMicros.toFixed(1)} µs CPU each; ${heap}`,
+    );
   }
 }

@@ -139,4 +139,4 @@ it(`loses nothing acknowledged over ${rounds} kills`, async () => {
   }
   console.log(`${rounds} kills: ${acknowledged} acknowledged writes, none lost; ${inDoubt} were in doubt`);
   expect(acknowledged).toBeGreaterThan(rounds);
-});
+}, 600_000);

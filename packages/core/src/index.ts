@@ -145,8 +145,11 @@ export {
 } from "./reservation/index.ts";
 export {
   type ExactJson,
+  type ParsedWire,
+  type Shape,
+  type WireIssue,
+  type WireReader,
   type WireSchema,
-  int64,
   issuesOf,
   parseJson,
   parseWire,

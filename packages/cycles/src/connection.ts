@@ -7,7 +7,7 @@ import {
   type Secret,
   type Transport,
   ValidationError,
-  type WireSchema,
+  type WireReader,
   issuesOf,
   outgoingTraceparent,
   parseJson,
@@ -23,7 +23,7 @@ import { type CyclesClientOptions, type ResolvedOptions, resolveOptions } from "
 export interface Operation<Answer extends object> {
   readonly name: string;
   readonly status: 200 | 201;
-  readonly schema: WireSchema<Answer>;
+  readonly schema: WireReader<Answer>;
 }
 
 /** A write: the exact text to send and the key that it holds. */

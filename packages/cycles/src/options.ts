@@ -5,7 +5,7 @@ import {
   type ResolvedApiKey,
   Secret,
   type Transport,
-  type WireSchema,
+  type WireReader,
   defaultTransport,
   isBrowser,
   normaliseBaseUrl,
@@ -16,7 +16,8 @@ import {
   systemClock,
   wholeOption,
 } from "@imprest/core";
-import { type Subject, requestSubjectSchema, subjectLevels } from "@imprest/core/models/cycles";
+import type { Subject } from "@imprest/core/models/cycles";
+import { requestSubjectShape, subjectLevels } from "@imprest/core/models/cycles/shapes";
 
 /** How a `CyclesClient` reaches its authority. */
 export interface CyclesClientOptions {
@@ -173,11 +174,11 @@ function subjectFrom(read: Read): Subject | undefined {
 }
 
 function readSubject(subject: Subject, name = "subject"): Subject {
-  return configured(requestSubjectSchema, subject, name);
+  return configured(requestSubjectShape, subject, name);
 }
 
 /** A checked copy. @throws ConfigurationError instead of a `ValidationError`: it is the configuration that is wrong. */
-export function configured<Value>(schema: WireSchema<Value>, value: unknown, name: string): Value {
+export function configured<Value>(schema: WireReader<Value>, value: unknown, name: string): Value {
   try {
     return parseWire(schema, value, name);
   } catch (error) {

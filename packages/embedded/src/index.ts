@@ -5,6 +5,7 @@ export type { AspOptions, AspOveragePolicy, AspSigningKey } from "./asp/options.
 export type { AspReservationInfo, AspState } from "./asp/reservation.ts";
 export type { WireRequest, WireResponse } from "./cycles/wire.ts";
 export { EmbeddedAuthority, type EmbeddedAuthorityOptions, createEmbeddedAuthority } from "./embedded-authority.ts";
+export type { EvidenceOptions, EvidenceRetention } from "./evidence/options.ts";
 export type { BudgetBalance, BudgetStatus } from "./ledger/budget.ts";
 export type { OveragePolicy } from "./ledger/charge.ts";
 export { LedgerUnavailableError } from "./ledger/unavailable.ts";

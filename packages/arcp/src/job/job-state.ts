@@ -4,6 +4,7 @@ import { ArcpError, ResultUnavailableError } from "../errors.ts";
 import { BudgetGauge } from "../lease/budget-gauge.ts";
 import { parseMoney } from "../lease/money.ts";
 import { type Frame, isObject, textOf } from "../session/frame.ts";
+import type { Hole } from "../session/sequence.ts";
 import { JobCredentials } from "./credentials.ts";
 import { type ArcpEvent, gapEvent, readEvent, withoutValue } from "./event.ts";
 import { EventLog } from "./event-log.ts";
@@ -126,7 +127,7 @@ export class JobState {
   }
 
   /** Tells consumers that events are missing. */
-  gap(hole: { readonly from: number; readonly to: number }): void {
+  gap(hole: Hole): void {
     this.log.push(gapEvent(this.id, hole), 0);
   }
 
@@ -142,10 +143,10 @@ export class JobState {
         status,
       );
     }
-    this.body.finish(payload);
-    if (this.body.failure !== undefined) return this.lose(this.body.failure);
     const value = payload["result"] === undefined ? payload["output"] : payload["result"];
-    if (!this.body.chunked) this.body.supply(inlineBytes(value));
+    if (this.body.chunked || typeof payload["result_id"] === "string") this.body.finish(payload);
+    else this.body.supply(inlineBytes(value));
+    if (this.body.failure !== undefined) return this.lose(this.body.failure);
     this.#end({
       status: "success",
       ...(this.body.chunked ? {} : { value }),

@@ -44,13 +44,15 @@ export class ArcpJob extends JobView implements AsyncDisposable {
     return this.#actions.cancel(this.state, reason, options);
   }
 
-  /** Cancels a job that still runs, and waits for its end. A refusal is left to the session's warnings. */
+  /** Cancels a job that still runs, and waits for its end, half a minute at most. A refusal leaves it running. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.state.over) return;
-    await this.cancel("the scope that held the job has ended").then(
-      () => this.state.outcome.promise.then(undefined, () => {}),
-      () => {},
-    );
+    try {
+      await this.cancel("the scope that held the job has ended");
+      await this.outcome({ timeoutMs: 30_000 });
+    } catch {
+      // The block's own error, if there is one, says more than that its job could not be cancelled.
+    }
   }
 }
 

@@ -63,6 +63,8 @@ export class Job {
   /** The last number that the submitting session gave to a message of this job. */
   lastSeq = 0;
   outcome: JobOutcome | undefined;
+  /** Someone was told that it exists; before that it ends without a word. */
+  isAccepted = false;
   readonly #settings: RuntimeSettings;
   readonly owner: RuntimeSession;
   readonly #submitters = new Set<RuntimeSession>();
@@ -183,6 +185,10 @@ export class Job {
 
   /** Ends the job: with what it was stopped for, if it was, else with `outcome`. */
   end(outcome: JobOutcome): void {
+    if (!this.isAccepted) {
+      this.vanish();
+      return;
+    }
     if (!this.#close(this.#stopping ?? outcome)) return;
     const { type, payload } = this.outcome ?? outcome;
     this.#broadcast(type, payload, {});

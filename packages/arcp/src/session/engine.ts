@@ -16,6 +16,7 @@ import { redactFrame } from "./redact.ts";
 import { Requests } from "./requests.ts";
 import { Router } from "./router.ts";
 import { StallGuard } from "./stall-guard.ts";
+import type { Hole } from "./sequence.ts";
 import type { SessionTicket } from "./ticket.ts";
 import type { Welcome } from "./welcome.ts";
 
@@ -25,13 +26,13 @@ export interface SessionEvents {
   /** Something a runtime should not do, or the caller should know; nothing was lost because of it. */
   warning: { readonly code: string; readonly message: string };
   /** Events that the runtime could not replay; every running job's stream holds the notice as well. */
-  gap: { readonly from: number; readonly to: number };
+  gap: Hole;
   /** Each frame, without its secrets. */
   frame: { readonly direction: "in" | "out"; readonly frame: unknown };
 }
 
 /** Events are missing, but nobody knows which. */
-const unknownHole = { from: 0, to: 0 };
+const unknownHole: Hole = { from: 0, to: 0 };
 /** How many pages of a listing are read to find out which jobs a runtime has. */
 const mostPages = 50;
 
@@ -281,7 +282,7 @@ export class SessionEngine {
       ended: (error) => this.#end(error),
       gap: (hole) => {
         this.emitter.emit("gap", hole);
-        for (const job of this.#router.jobs.values()) job.gap(hole);
+        this.#router.gap(hole);
       },
       state: (state, cause) => this.emitter.emit("state", { state, cause }),
       warning: (code, message) => this.warn(code, message),

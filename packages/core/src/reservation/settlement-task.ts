@@ -30,7 +30,7 @@ export class SettlementTask {
   settling: Settling;
   /** The version of its record; `undefined` while it could not be recorded. */
   version: string | undefined;
-  /** False when the key of its record is taken by another settlement, whose record must stay as it is. */
+  /** False when its record is not for it to write: the key is another settlement's, or another worker has settled. */
   ownsRecord = true;
   /** Settles when the record is durable or could not be written; nothing is sent before. */
   recorded: Promise<void> | undefined;

@@ -89,7 +89,7 @@ describe("fleetJournal keeps the fleet's format (study section 4a)", () => {
     const path = join(dir, fingerprint, fileOfRsv1);
     await writeFile(path, theirs);
     const store = open(dir);
-    const [[key = "", value] = []] = [...(await contentOf(store))];
+    const [[key, value] = ["", null]] = [...(await contentOf(store))];
     expect(key).toBe(`${prefix}rsv_1:theirs`);
     expect(value).toEqual({
       protocol: "cycles",

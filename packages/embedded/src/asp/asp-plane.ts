@@ -43,18 +43,18 @@ export class AspPlane {
   constructor(given: AspOptions, parts: AspPlaneParts) {
     const { ledger, clock, rememberedMs } = parts;
     const options = resolveAspOptions(given);
-    const { journal, foreign } = ledger;
+    const { journal } = ledger;
     const { auditRetentionMs: retentionMs, graceWindowMs, issuer, typePrefix } = options;
     const nowMs = (): number => clock.now();
     const retired = given.retiredKeys ?? [];
     this.#options = options;
     this.#ledger = ledger;
-    this.#keys = new SigningKeys(given.signingKey, retired, foreign.get("asp-key")?.values() ?? [], {
+    this.#keys = new SigningKeys(given.signingKey, retired, ledger.claim("asp-key").values(), {
       retentionMs,
       journal,
       nowMs,
     });
-    const stored = foreign.get("asp-event")?.values() ?? [];
+    const stored = ledger.claim("asp-event").values();
     this.#log = new EventLog({ keys: this.#keys, issuer, typePrefix, retentionMs, journal }, stored);
     const onExpired = (reservation: AspReservation, atMs: number): void => this.#tellExpiry(reservation, atMs);
     this.#reservations = new Reservations({ clock, graceWindowMs, rememberedMs, mostRemembered, onExpired });

@@ -1,8 +1,7 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
-import { idempotencyKeySchema } from "./decision.ts";
-import { boundedText, flag, listOf, oneOf, requestObject, responseObject, text, wholeNumber } from "./fields.ts";
-import { type ReservationStatus, type ReservationSummary, reservationSummarySchema } from "./reservation-record.ts";
+import { type Shape, list, optional, refined } from "../../wire/shape.ts";
+import { idempotencyKeyShape } from "./decision.ts";
+import { boundedText, flag, oneOf, requestObject, responseObject, text, wholeNumber } from "./fields.ts";
+import { type ReservationStatus, type ReservationSummary, reservationSummaryShape } from "./reservation-record.ts";
 
 /** One page of reservations (Cycles §ReservationListResponse). */
 export interface ReservationListResponse {
@@ -11,10 +10,10 @@ export interface ReservationListResponse {
   readonly has_more?: boolean | undefined;
 }
 
-export const reservationListResponseSchema: WireSchema<ReservationListResponse> = responseObject({
-  reservations: listOf(reservationSummarySchema),
-  next_cursor: z.optional(text),
-  has_more: z.optional(flag),
+export const reservationListResponseShape: Shape<ReservationListResponse> = responseObject({
+  reservations: list(reservationSummaryShape),
+  next_cursor: optional(text),
+  has_more: optional(flag),
 });
 
 /** What a list can be ordered by (Cycles §listReservations). */
@@ -65,16 +64,14 @@ export interface ReservationListQuery {
   readonly cursor?: string | undefined;
 }
 
-const level = z.optional(boundedText(128));
-const instant = z.optional(
-  z
-    .string("must be text")
-    .check(z.refine(isInstant, 'must be an ISO 8601 date-time with an offset, such as "2026-01-31T00:00:00Z"')),
+const level = optional(boundedText(128));
+const instant = optional(
+  refined(text, isInstant, 'must be an ISO 8601 date-time with an offset, such as "2026-01-31T00:00:00Z"'),
 );
 
-export const reservationListQuerySchema: WireSchema<ReservationListQuery> = requestObject({
-  idempotency_key: z.optional(idempotencyKeySchema),
-  status: z.optional(boundedText(64)),
+const members: Shape<ReservationListQuery> = requestObject({
+  idempotency_key: optional(idempotencyKeyShape),
+  status: optional(boundedText(64)),
   tenant: level,
   workspace: level,
   app: level,
@@ -87,18 +84,23 @@ export const reservationListQuerySchema: WireSchema<ReservationListQuery> = requ
   expires_to: instant,
   finalized_from: instant,
   finalized_to: instant,
-  sort_by: z.optional(oneOf(reservationSortKeys)),
-  sort_dir: z.optional(oneOf(["asc", "desc"])),
-  include: z.optional(z.array(boundedText(64), "must be a list")),
-  limit: z.optional(wholeNumber(1, 200)),
-  cursor: z.optional(boundedText(4096)),
-}).check(
-  z.refine(({ from, to }) => isOrdered(from, to), "has from after to; swap them"),
-  z.refine((query) => isOrdered(query.expires_from, query.expires_to), "has expires_from after expires_to; swap them"),
-  z.refine(
-    (query) => isOrdered(query.finalized_from, query.finalized_to),
-    "has finalized_from after finalized_to; swap them",
-  ),
+  sort_by: optional(oneOf(reservationSortKeys)),
+  sort_dir: optional(oneOf(["asc", "desc"])),
+  include: optional(list(boundedText(64))),
+  limit: optional(wholeNumber(1, 200)),
+  cursor: optional(boundedText(4096)),
+});
+
+const windows = [
+  ["from", "to"],
+  ["expires_from", "expires_to"],
+  ["finalized_from", "finalized_to"],
+] as const;
+
+export const reservationListQueryShape: Shape<ReservationListQuery> = windows.reduce(
+  (shape, [from, to]) =>
+    refined(shape, (query) => isOrdered(query[from], query[to]), `has ${from} after ${to}; swap them`),
+  members,
 );
 
 function isInstant(value: string): boolean {
