@@ -1,4 +1,4 @@
-export { type EventSigner, signAuditEvent, signatureAttribute } from "@imprest/core/audit";
+export { type EventSigner, signAuditEvent, signatureAttribute } from "@imprest/core/audit/events";
 export {
   type AuditCheckpoint,
   type AuditConclusion,

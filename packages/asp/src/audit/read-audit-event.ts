@@ -1,12 +1,6 @@
-import { parseBase64url } from "@imprest/core";
-import {
-  type Finding,
-  type JsonObject,
-  StrictJsonError,
-  parseStrictJson,
-  signatureAttribute,
-  syntaxFinding,
-} from "@imprest/core/audit";
+import { base64url, parseBase64url } from "@imprest/core";
+import { type Finding, type JsonObject, StrictJsonError, parseStrictJson, syntaxFinding } from "@imprest/core/audit";
+import { signatureAttribute } from "@imprest/core/audit/events";
 import { type AuditSuffix, auditSuffixes, parseTimestamp } from "@imprest/core/models/asp";
 
 /** What a text must hold before its signature can be looked at. */
@@ -21,6 +15,8 @@ export interface ReadEvent {
   /** When it was signed, by its own word; epoch milliseconds. */
   readonly atMs: number | undefined;
   readonly signature: Uint8Array;
+  /** The same in unpadded base64url. */
+  readonly signatureText: string;
   /** Attributes that a relay could have changed. */
   readonly unsigned: readonly string[];
 }
@@ -84,6 +80,8 @@ export function readAuditEvent(
     kid,
     atMs: parseTimestamp(data["event_time"]),
     signature,
+    // An attached one is read strictly, so its text is the only one there is.
+    signatureText: typeof json[signatureAttribute] === "string" ? json[signatureAttribute] : base64url(signature),
     unsigned: Object.keys(json).filter((name) => !signed.has(name) && name !== signatureAttribute),
   };
 }

@@ -1,4 +1,4 @@
-import { type CallOptions, ConfigurationError, base64url, issuesOf } from "@imprest/core";
+import { type CallOptions, ConfigurationError, issuesOf } from "@imprest/core";
 import {
   type Disposition,
   type Finding,
@@ -64,7 +64,7 @@ export async function verifyAuditEvent(
     disposition,
     findings: [...findings, ...unsignedFindings(read.unsigned), ...content.findings, ...strays],
     signed: signedPart(read.json),
-    signature: base64url(read.signature),
+    signature: read.signatureText,
     ...(content.event !== undefined && { event: content.event }),
   };
 }

@@ -21,7 +21,6 @@ export {
   signerFinding,
   syntaxFinding,
 } from "./report.ts";
-export { type EventSigner, signAuditEvent, signatureAttribute } from "./sign-audit-event.ts";
 export { sha256Hex } from "./sha256.ts";
 export { StrictJsonError, type StrictJsonCode, type TextPosition, positionAt } from "./strict-json-error.ts";
 export { type JsonObject, type JsonValue, type StrictJsonOptions, parseStrictJson } from "./strict-json.ts";
