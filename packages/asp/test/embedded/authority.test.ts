@@ -236,6 +236,32 @@ describe("the embedded authority speaks ASP", () => {
     expect(await house.client().reserve({ claim: claim(5_001n) })).toMatchObject({ decision: "DENY" });
   });
 
+  it("a reservation that Cycles settles ends in ASP's feed too", async () => {
+    const clock = createManualClock(Date.now());
+    const house = await openHouse({ clock, asp: { ttlMs: 10_000 } });
+    const cycles = new CyclesClient({ baseUrl: issuer, apiKey: house.apiKey, transport: house.transport });
+    const [one, two] = [
+      await house.client().reserve({ claim: claim(500n) }),
+      await house.client().reserve({ claim: claim(500n) }),
+    ];
+    await cycles.commitReservation(one.reservationId ?? "", { actual: amount(unit, 40) });
+    await cycles.releaseReservation(two.reservationId ?? "");
+    const late = await refusalOf(
+      house.client().commit({ reservationId: one.reservationId ?? "", amountAtomicObserved: 40n }),
+    );
+    expect(ReservationSettledError.isInstance(late)).toBe(true);
+    await clock.advance(10_001);
+    const reports = await verifyAll(await feedOf(house), await trustIn(house));
+    expect(reports.map(({ event }) => event?.suffix)).toEqual([
+      "reserve",
+      "reserve",
+      "commit",
+      "replay_rejected",
+      "release",
+    ]);
+    expect(reports[2]?.event?.data).toMatchObject({ amount_atomic_observed: 40n, refund_amount_atomic: 460n });
+  });
+
   it("asp 6 1: a guarded call over ASP reserves, runs, commits; a failed one releases", async () => {
     const house = await openHouse();
     const authority = new AspAuthority(house.client(), { budget: { budgetId } });

@@ -107,7 +107,9 @@ export class AspPlane {
   }
 
   /** The boundary is told whether or not a late commit comes (ASP §3.3). */
-  #tellExpiry({ tenant, id, decisionId, ttlExpiresAtMs, reserved }: AspReservation, atMs: number): void {
+  #tellExpiry(reservation: AspReservation, atMs: number): void {
+    if (this.#service.adopt(reservation, atMs)) return;
+    const { tenant, id, decisionId, ttlExpiresAtMs, reserved } = reservation;
     const data = {
       decision_id: decisionId,
       reservation_id: id,

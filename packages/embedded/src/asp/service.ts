@@ -15,6 +15,7 @@ import type { Caps } from "@imprest/core/models/cycles";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { ReserveOutcome } from "../ledger/outcomes.ts";
 import { LedgerRefusal } from "../ledger/refusal.ts";
+import type { Reservation } from "../ledger/reservation.ts";
 import { subjectOf } from "../ledger/scopes.ts";
 import { digestOf } from "./digest.ts";
 import type { EventLog, Signed } from "./event-log.ts";
@@ -153,6 +154,7 @@ export class AspService {
   commit(tenant: string, request: CommitRequest): Promise<CommitResponse> {
     const nowMs = this.#parts.reservations.advance();
     const reservation = this.#own(tenant, request.reservationId);
+    this.adopt(reservation, nowMs);
     const digest = digestOf([request.amountAtomicObserved, request.providerResponseFacts]);
     const { settlement } = reservation;
     if (settlement?.idempotencyKey === request.idempotencyKey) {
@@ -316,6 +318,7 @@ export class AspService {
   release(tenant: string, request: ReleaseRequest): Promise<ReleaseResponse> {
     const nowMs = this.#parts.reservations.advance();
     const reservation = this.#own(tenant, request.reservationId);
+    this.adopt(reservation, nowMs);
     const { idempotencyKey, reasonCodes = [] } = request;
     const { settlement, state } = reservation;
     if (state === "RELEASED" && settlement?.idempotencyKey === idempotencyKey) return settlement.answer;
@@ -338,6 +341,39 @@ export class AspService {
       overCapAtomic: remaining < 0n ? -remaining : 0n,
       asOf: new Date(nowMs).toISOString(),
     };
+  }
+
+  /**
+   * Takes in what another wire has done to a reservation meanwhile, and tells it in the feed: the same ledger settles
+   * for all. @returns whether it was over.
+   */
+  adopt(reservation: AspReservation, nowMs: number): boolean {
+    if (reservation.state !== "RESERVED" && reservation.state !== "EXPIRED_IN_GRACE") return true;
+    const found = this.#inLedger(reservation);
+    const { idempotencyKey = "", charged = 0n, operation } = found?.settlement ?? {};
+    if (found === undefined || operation === undefined) return false;
+    const by = { idempotencyKey };
+    if (operation === "release") {
+      const signed = this.#append(reservation, by, "", "release", { reason_codes: ["other_wire"] }, nowMs);
+      void this.#end(reservation, "RELEASED", "", "", answerOf(signed, {}), nowMs);
+      return true;
+    }
+    reservation.observed = charged;
+    const difference = amountsOf(reservation.reserved, charged);
+    const data = { amount_atomic_observed: charged.toString(), ...difference.data, reason_codes: ["other_wire"] };
+    const signed = this.#append(reservation, by, "", "commit", data, nowMs);
+    void this.#end(reservation, "COMMITTED", "", "", answerOf(signed, difference.answer), nowMs);
+    return true;
+  }
+
+  /** `undefined` once the ledger has let it expire. */
+  #inLedger({ tenant, ledgerId }: AspReservation): Readonly<Reservation> | undefined {
+    try {
+      return this.#parts.ledger.getReservation(tenant, ledgerId);
+    } catch (error) {
+      if (LedgerRefusal.isInstance(error)) return undefined;
+      throw error;
+    }
   }
 
   #giveBack({ tenant, ledgerId: reservationId }: AspReservation, idempotencyKey: string, reason: string): void {
