@@ -87,7 +87,7 @@ export async function startAuthority(): Promise<AuthorityServer> {
 
 function readCommit(text: string): CommitRequest {
   const { actual, ...rest } = parseJson(text) as unknown as CommitRequest;
-  return { ...rest, actual: { unit: actual.unit, amount: BigInt(actual.amount) } };
+  return { ...rest, actual: { unit: actual.unit, amount: actual.amount } };
 }
 
 function readAnswer(text: string): CommitResponse {
