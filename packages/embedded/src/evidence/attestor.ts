@@ -86,7 +86,8 @@ export class Attestor {
   async attest(statement: Statement): Promise<CyclesEvidenceRef | undefined> {
     try {
       const serverId = this.#addressed();
-      const stated = fingerprint([statement.tenant, statement.payload]);
+      // An authority that moved since states a replay again, under its new name.
+      const stated = fingerprint([serverId, statement.tenant, statement.payload]);
       this.#archive.prune(this.#now());
       const id = this.#archive.idOf(stated) ?? (await this.#signOnce(stated, { ...statement, serverId }));
       return reference(serverId, id);

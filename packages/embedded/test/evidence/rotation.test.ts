@@ -160,6 +160,19 @@ describe("a restart", () => {
     expect(await second.verify(referenceOf(replay))).toMatchObject(authentic);
   });
 
+  it("under another server id signs a replay again, in the new name", async () => {
+    const store = new MapStore();
+    const moved = `${serverId}/moved/v1`;
+    const first = await new SigningWorld({ store, evidence: { serverId: moved } }).open();
+    const before = referenceOf(await first.reserve({ idempotency_key: "k" }));
+    await first.authority.close();
+    const second = new SigningWorld({ store: new MapStore(store.disk), clock: first.clock });
+    second.acme = new WireCaller(second.authority, first.acme.key);
+    const after = referenceOf(await second.reserve({ idempotency_key: "k" }));
+    expect(after.evidence_id).not.toBe(before.evidence_id);
+    expect(await second.verify(after)).toMatchObject(authentic);
+  });
+
   it("with the operator's own key that the store made: its private half leaves the store", async () => {
     const store = new MapStore();
     const first = new SigningWorld({ store });
