@@ -6,7 +6,16 @@ const pattern = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))
  * @returns `undefined` for anything else, a 30 February included.
  */
 export function parseTimestamp(value: unknown): number | undefined {
-  const match = typeof value === "string" ? pattern.exec(value) : null;
+  if (typeof value !== "string") return undefined;
+  // An event names one instant several times, and several readers ask for it.
+  if (last.text !== value) last = { text: value, atMs: readTimestamp(value) };
+  return last.atMs;
+}
+
+let last: { readonly text: string; readonly atMs: number | undefined } = { text: "", atMs: undefined };
+
+function readTimestamp(value: string): number | undefined {
+  const match = pattern.exec(value);
   if (match === null) return undefined;
   const [, year, month, day, hour, minute, second, fraction = "", zone = "Z"] = match;
   const [monthNumber, dayNumber] = [Number(month), Number(day)];
