@@ -1,9 +1,14 @@
 import { once } from "node:events";
 import { type IncomingMessage, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { parseJson, stringifyJson, usd } from "@imprest/core";
+import { parseJson, parseWire, stringifyJson, usd } from "@imprest/core";
 import { type Jwks, generateKeyPair } from "@imprest/core/audit";
-import type { CommitRequest, CommitResponse } from "@imprest/core/models/cycles";
+import {
+  type CommitRequest,
+  type CommitResponse,
+  commitRequestSchema,
+  commitResponseSchema,
+} from "@imprest/core/models/cycles";
 import { evidenceJwk, signEvidence } from "@imprest/cycles/evidence";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 
@@ -86,12 +91,11 @@ export async function startAuthority(): Promise<AuthorityServer> {
 }
 
 function readCommit(text: string): CommitRequest {
-  const { actual, ...rest } = parseJson(text) as unknown as CommitRequest;
-  return { ...rest, actual: { unit: actual.unit, amount: actual.amount } };
+  return parseWire(commitRequestSchema, parseJson(text), "commit");
 }
 
 function readAnswer(text: string): CommitResponse {
-  return parseJson(text) as unknown as CommitResponse;
+  return parseWire(commitResponseSchema, parseJson(text), "answer");
 }
 
 async function readText(request: IncomingMessage): Promise<string> {

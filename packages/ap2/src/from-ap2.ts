@@ -63,7 +63,7 @@ function documentsOf(input: AP2Document | AP2Documents): AP2Documents {
       readonly payment_mandate?: AP2Document;
     };
     if (paymentMandate !== undefined) return { ...input, paymentMandate };
-    if (snake !== undefined) return inCamelCase(input) as unknown as AP2Documents;
+    if (snake !== undefined) return { ...inCamelCase(input), paymentMandate: snake };
   }
   return { paymentMandate: input };
 }

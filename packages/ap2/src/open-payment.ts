@@ -58,8 +58,8 @@ export async function openHandle(
     isRefund: false,
   });
   if (terms.dryRun) throw await dryRun(authority, draft, options);
-  if (options.searchAuthority) await assertUnknownTo(authority, mandate, options);
   const claimed = await claim(authority, draft, options);
+  if (options.searchAuthority) await assertUnknownTo(authority, claimed, options);
   return reserve(authority, claimed, draft, options);
 }
 
@@ -287,18 +287,23 @@ async function dryRun(authority: PaymentAuthority, draft: Draft, options: Paymen
   return new AP2DryRunResult(message, { decision, reasonCode, caps: caps && { ...caps }, balances, affectedScopes });
 }
 
-/** @throws AP2AlreadyConsumed when the authority knows a reservation under the mandate's key that was not given back. */
+/** @throws AP2AlreadyConsumed when the authority knows somebody else's reservation under the attempt's key. */
 async function assertUnknownTo(
   authority: PaymentAuthority,
-  mandate: AP2Mandate,
-  options: PaymentOptions,
+  claimed: ClaimedAttempt,
+  { signal, timeoutMs, traceparent }: PaymentOptions,
 ): Promise<void> {
-  const key = keyIn(scopeOf(mandate), "reserve");
-  for await (const found of authority.cycles.client.listReservations({ idempotency_key: key }, options)) {
-    if (found.status === "RELEASED") continue;
-    const { reservation_id: reservationId, status } = found;
-    const message = `The authority has reservation ${reservationId} (${status}) under this mandate. Nothing was started.`;
-    throw new AP2AlreadyConsumed(message, { reasonCode: "ALREADY_CONSUMED", reservationId });
+  const query = { idempotency_key: claimed.key("reserve"), include: ["metadata"] };
+  try {
+    for await (const found of authority.cycles.client.listReservations(query, { signal, timeoutMs, traceparent })) {
+      if (found.status === "RELEASED" || found.metadata?.[claimName] === claimed.attempt.claim) continue;
+      const { reservation_id: reservationId, status } = found;
+      const message = `The authority has reservation ${reservationId} (${status}) under this mandate. Nothing was started.`;
+      throw new AP2AlreadyConsumed(message, { reasonCode: "ALREADY_CONSUMED", reservationId });
+    }
+  } catch (error) {
+    await claimed.withdraw();
+    throw error;
   }
 }
 

@@ -123,8 +123,9 @@ export class PaymentHandle implements Payment {
   /** Ends a payment whose body threw. @returns what to throw: the body's own error when it is clear what became of the money. */
   async fail(error: unknown): Promise<unknown> {
     const outcome = this.#outcomeOf(error);
-    if (outcome === "declined") {
-      await this.#release(failedReason(error));
+    const releasesAnyway = outcome === "unknown" && this.#context.terms.compat === "python";
+    if (outcome === "declined" || releasesAnyway) {
+      await this.#release(failedReason(error), !releasesAnyway);
       return error;
     }
     if (outcome === "unknown") return this.#hold(error);
@@ -145,11 +146,10 @@ export class PaymentHandle implements Payment {
   }
 
   #outcomeOf(error: unknown): PspOutcome {
-    const { options, terms } = this.#context;
     if (this.#charge) return "charged";
-    if (!this.#isCharging || terms.compat === "python") return "declined";
+    if (!this.#isCharging) return "declined";
     try {
-      return (options.classify ?? classifyPspError)(error);
+      return (this.#context.options.classify ?? classifyPspError)(error);
     } catch {
       return "unknown";
     }
@@ -178,10 +178,12 @@ export class PaymentHandle implements Payment {
     throw commitError(settlement, { reservationId: this.reservationId, attempt, value }, cause);
   }
 
-  async #release(reason: string): Promise<Settlement> {
+  /** Gives the budget back. Only where it is proven that nothing was charged is the mandate free for another attempt. */
+  async #release(reason: string, isProven = true): Promise<Settlement> {
     this.#end();
     const settlement = await this.#reservation.release(reason);
-    await this.#record({ phase: "released", reservationId: this.reservationId });
+    const end = isProven ? { phase: "released" as const } : { held: true };
+    await this.#record({ ...end, reservationId: this.reservationId });
     return settlement;
   }
 

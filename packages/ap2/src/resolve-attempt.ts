@@ -38,6 +38,25 @@ export async function resolveAttempt(
   claimed: ClaimedAttempt,
   options: ResolveOptions,
 ): Promise<Resolution> {
+  const resolution = await resolve(authority, claimed, options);
+  const { reservationId } = claimed.attempt;
+  if (resolution !== "unresolved" && reservationId !== undefined) await forgetLetters(authority, reservationId);
+  return resolution;
+}
+
+/** What is in the books now must not stand among the dead letters too: the two together are what was paid. */
+async function forgetLetters(authority: PaymentAuthority, reservationId: string): Promise<void> {
+  const { deadLetters } = settlementQueue(authority);
+  for await (const letter of deadLetters.list()) {
+    if (letter.reservationId === reservationId) await deadLetters.discard(letter.id);
+  }
+}
+
+async function resolve(
+  authority: PaymentAuthority,
+  claimed: ClaimedAttempt,
+  options: ResolveOptions,
+): Promise<Resolution> {
   const { phase, touchedAtMs } = claimed.attempt;
   if (phase === "settled" || phase === "released") return phase;
   // From here on a worker that was only slow finds its claim lost before it charges.

@@ -10,7 +10,7 @@ import {
 } from "@imprest/ap2";
 import { describe, expect, it } from "vitest";
 import { conformance, isMissing } from "./support/conformance.ts";
-import { clientOf, createHarness, makeMandate, makeTerms } from "./support/harness.ts";
+import { clientOf, collect, createHarness, makeMandate, makeTerms } from "./support/harness.ts";
 
 const dayMs = 86_400_000;
 
@@ -146,6 +146,25 @@ describe("one worker, one payment", () => {
     const paid = withReservation(fresh, makeTerms(), () => expect.fail("ran"), { searchAuthority: true });
     await expect(paid).rejects.toMatchObject({ name: "AP2AlreadyConsumed", reservationId: "rsv_1" });
     expect(cycles.requests("reserve")).toHaveLength(1);
+  });
+
+  it("searchAuthority looks for the occurrence at hand, and forgets its claim when somebody else has it", async () => {
+    const { authority, records } = createHarness();
+    const limits = { frequency: "ON_DEMAND" };
+    const use = (transactionId: string) =>
+      withReservation(
+        authority,
+        makeTerms({ mandate: makeMandate({ transactionId, openMandateHash: "omh", limits }) }),
+        () => 1,
+        {
+          searchAuthority: true,
+        },
+      );
+    await use("A");
+    await expect(use("B")).resolves.toMatchObject({ committed: true });
+    for await (const { key } of records.scan("ap2-payment:")) await records.delete(key);
+    await expect(use("C")).rejects.toThrow(AP2AlreadyConsumed);
+    expect(await collect(records.scan("ap2-payment:"))).toEqual([]);
   });
 
   it("a record that cannot be read is no leave to pay", async () => {

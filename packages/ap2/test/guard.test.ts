@@ -10,6 +10,7 @@ import {
   guard,
   openPayment,
   paymentAuthority,
+  recover,
   withReservation,
 } from "@imprest/ap2";
 import { describe, expect, it } from "vitest";
@@ -160,6 +161,16 @@ describe("test_guard_release_on_exception.py", () => {
     expect(cycles.requests("release")[0]?.text).toBe(
       `{"idempotency_key":"${keyOf("release:RangeError")}","reason":"ap2_guard_failed:RangeError"}`,
     );
+  });
+  it("compat python: a release is no proof: the mandate stays used, and a charge that was made is found and booked", async () => {
+    const { cycles, authority } = createHarness();
+    await expect(withReservation(authority, makeTerms({ compat: "python" }), boom)).rejects.toThrow(RangeError);
+    await expect(withReservation(authority, makeTerms(), () => expect.fail("ran"))).rejects.toThrow(AP2AlreadyConsumed);
+    await expect(recover(authority, { lookupCharge: () => ({ status: "charged" }) })).resolves.toMatchObject({
+      settled: 1,
+    });
+    expect(cycles.requests("event")).toHaveLength(1);
+    expect(cycles.spent).toBe(19_900_000_000);
   });
   it("abort_releases_on_clean_exit", async () => {
     const { cycles, authority } = createHarness();

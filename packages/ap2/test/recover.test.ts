@@ -1,4 +1,4 @@
-import { type RecordStore, createManualClock } from "@imprest/core";
+import { type RecordStore, createManualClock, settlementQueue } from "@imprest/core";
 import {
   AP2AlreadyConsumed,
   AP2GuardCommitFailed,
@@ -11,7 +11,7 @@ import {
 } from "@imprest/ap2";
 import { describe, expect, it } from "vitest";
 import { refusal } from "./support/fake-cycles.ts";
-import { type Harness, createHarness, makeTerms } from "./support/harness.ts";
+import { type Harness, collect, createHarness, makeTerms } from "./support/harness.ts";
 
 const soon = { abandonedAfterMs: 0, absentAfterMs: 0 };
 const says = (lookup: ChargeLookup) => ({ ...soon, lookupCharge: () => lookup });
@@ -115,6 +115,14 @@ describe("ap2 4 G18: reconcile", () => {
       "settled",
     );
     expect(harness.cycles.spent).toBe(19_900_000_000);
+  });
+  it("what is booked no longer stands among the dead letters", async () => {
+    const harness = createHarness();
+    const error = await held(harness);
+    const { deadLetters } = settlementQueue(paymentAuthority(harness.authority));
+    expect(await collect(deadLetters.list())).toMatchObject([{ kind: "spend-unknown", reservationId: "rsv_1" }]);
+    await reconcile(harness.authority, error, says({ status: "charged" }));
+    expect(await collect(deadLetters.list())).toEqual([]);
   });
   it("a commit that was refused is sent again once the operator has put things right", async () => {
     const harness = createHarness();

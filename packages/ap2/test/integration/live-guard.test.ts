@@ -34,12 +34,12 @@ describe.skipIf(process.env["CYCLES_BASE_URL"] === undefined)(
         receipt: { psp_ref: "live" },
       });
     });
-    it("exception_inside_with_releases", async () => {
+    it("exception_inside_with_releases, and what may have been charged is not tried again", async () => {
       const { authority, terms } = setUp();
       const live = authority();
       const paid = withReservation(live, { ...terms, compat: "python" }, () => Promise.reject(new RangeError("boom")));
       await expect(paid).rejects.toThrow(RangeError);
-      await expect(withReservation(live, terms, () => 1)).resolves.toMatchObject({ committed: true });
+      await expect(withReservation(live, terms, () => 1)).rejects.toThrow(AP2AlreadyConsumed);
     });
     it("dry_run_raises_result, and the live key stays free", async () => {
       const { authority, terms } = setUp();

@@ -59,3 +59,9 @@ export function makeMandate(change: Partial<AP2Mandate> = {}): AP2Mandate {
 export function makeTerms(change: Partial<PaymentTerms> = {}): PaymentTerms {
   return { mandate: makeMandate(), runId: "run_abc123", tenant: "acme", agent: "checkout-bot", ...change };
 }
+
+export async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const collected: Item[] = [];
+  for await (const item of items) collected.push(item);
+  return collected;
+}
