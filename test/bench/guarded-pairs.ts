@@ -1,4 +1,4 @@
-import { usd, withReservation } from "@imprest/core";
+import { type RecordStore, usd, withReservation } from "@imprest/core";
 import { CyclesAuthority } from "@imprest/cycles";
 import { Agent, request as undiciRequest } from "undici";
 import { compare, row, startServer } from "./measure.ts";
@@ -38,7 +38,7 @@ const commitBody = '{"idempotency_key":"k","actual":{"unit":"USD_MICROCENTS","am
 const headers = { "content-type": "application/json", "x-cycles-api-key": "key", "x-idempotency-key": "k" };
 
 /** What nobody can do without: two requests, two answers parsed. */
-function rawPair(baseUrl: string): () => Promise<unknown> {
+export function rawPair(baseUrl: string): () => Promise<unknown> {
   const dispatcher = new Agent({ connections: 64 });
   const post = async (path: string, body: string): Promise<{ readonly reservation_id: string }> => {
     const answer = await undiciRequest(`${baseUrl}${path}`, { method: "POST", headers, body, dispatcher });
@@ -61,8 +61,9 @@ function fetchPair(baseUrl: string): () => Promise<unknown> {
   };
 }
 
-function guardedPair(baseUrl: string): () => Promise<unknown> {
-  const authority = new CyclesAuthority({ baseUrl, apiKey: "key", subject: { tenant: "acme" } });
+/** A guarded call, its settlement recorded in `records` (memory when absent). */
+export function guardedPair(baseUrl: string, records?: RecordStore): () => Promise<unknown> {
+  const authority = new CyclesAuthority({ baseUrl, apiKey: "key", subject: { tenant: "acme" } }, { records });
   const request = { estimate: usd("0.02"), action: { kind: "llm.completion", name: "model" } };
   const spent = usd("0.01");
   return () => withReservation(authority, request, () => 1, { spend: () => spent });

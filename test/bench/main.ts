@@ -2,14 +2,16 @@
 import { cpus } from "node:os";
 import { arcp } from "./arcp.ts";
 import { audit } from "./audit.ts";
+import { durablePairs } from "./durable-pairs.ts";
 import { guardedPairs } from "./guarded-pairs.ts";
 import { ledger } from "./ledger.ts";
 
-const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
+const benchmarks: Readonly<Record<string, () => Promise<unknown>>> = {
   "guarded-pairs": guardedPairs,
   ledger,
   audit,
   arcp,
+  "durable-pairs": durablePairs,
 };
 
 const wanted = process.argv.slice(2);

@@ -33,17 +33,29 @@ export async function round(operation: Operation, count: number, inFlight: numbe
   return { perSecond: count / seconds, cpuMicros: (user + system) / count };
 }
 
+/** How `compare` measures. */
+export interface CompareOptions {
+  /** Operations a round. */
+  readonly count: number;
+  readonly inFlight: number;
+  readonly rounds: number;
+  /** Runs each round of a mode, to measure more than time; it must call `run` once. */
+  readonly around?: ((name: string, run: () => Promise<void>) => Promise<void>) | undefined;
+}
+
 /** Interleaves the modes, so that what else the machine does hits all alike; the first round of each is a warm-up. */
 export async function compare<Name extends string>(
   modes: Readonly<Record<Name, Operation>>,
-  { count, inFlight, rounds }: { readonly count: number; readonly inFlight: number; readonly rounds: number },
+  { count, inFlight, rounds, around = (_name, run) => run() }: CompareOptions,
 ): Promise<Record<Name, Summary>> {
   const names = Object.keys(modes) as Name[];
   const results = new Map<Name, Round[]>(names.map((name) => [name, []]));
   for (let at = 0; at <= rounds; at += 1) {
     for (const name of names) {
-      const result = await round(modes[name], count, inFlight);
-      if (at > 0) results.get(name)?.push(result);
+      await around(name, async () => {
+        const result = await round(modes[name], count, inFlight);
+        if (at > 0) results.get(name)?.push(result);
+      });
     }
   }
   return Object.fromEntries(names.map((name) => [name, summarise(results.get(name) ?? [])])) as Record<Name, Summary>;

@@ -6,15 +6,15 @@ import { basename, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { createDeferred } from "@imprest/core";
 import type { Entry } from "./bundle.ts";
-import type { Verdict } from "./suite.ts";
 
-/** How one runtime runs a bundled suite. */
+/** How one runtime runs a bundle. */
 export interface Runtime {
   readonly name: string;
   readonly entry: Entry;
   /** False where the runtime is not on this machine. */
   readonly isInstalled: boolean;
-  readonly run: (bundle: string) => Promise<Verdict>;
+  /** What the bundle printed or, in a browser, sent back. */
+  readonly run: (bundle: string) => Promise<string>;
 }
 
 const chromium = "/usr/bin/chromium-headless-shell";
@@ -26,18 +26,18 @@ export const runtimes: readonly Runtime[] = [
   onConsole("node 22", nodeOf("node-22"), []),
   onConsole("node 24", process.execPath, []),
   onConsole("node 26", nodeOf("node-26"), []),
-  onConsole("deno", installed("deno"), ["run", "--no-config", "--no-prompt"]),
+  onConsole("deno", installed("deno"), ["run", "--no-config", "--no-prompt", "--allow-net=127.0.0.1"]),
   onConsole("bun", installed("bun"), ["run"]),
   { name: "workerd", entry: "workerd", isInstalled: existsSync(installed("workerd")), run: runWorkerd },
   { name: "chromium", entry: "browser", isInstalled: existsSync(chromium), run: runChromium },
 ];
 
 function onConsole(name: string, program: string, args: readonly string[]): Runtime {
-  const run = async (bundle: string): Promise<Verdict> => verdictIn(await output(program, [...args, bundle]));
+  const run = (bundle: string): Promise<string> => output(program, [...args, bundle]);
   return { name, entry: "console", isInstalled: existsSync(program), run };
 }
 
-async function runWorkerd(bundle: string): Promise<Verdict> {
+async function runWorkerd(bundle: string): Promise<string> {
   const config = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (services = [(name = "main", worker = (
   modules = [(name = "suite.js", esModule = embed "${basename(bundle)}")],
@@ -46,11 +46,11 @@ const config :Workerd.Config = (services = [(name = "main", worker = (
 `;
   const file = `${bundle}.capnp`;
   writeFileSync(file, config);
-  return verdictIn(await output(installed("workerd"), ["test", file]));
+  return output(installed("workerd"), ["test", file]);
 }
 
-/** Serves one page with the suite on loopback, and waits for what the page sends back. */
-async function runChromium(bundle: string): Promise<Verdict> {
+/** Serves one page with the bundle on loopback, and waits for what the page sends back. */
+async function runChromium(bundle: string): Promise<string> {
   const { promise: verdict, resolve, reject } = createDeferred<string>();
   const server = createServer((request, response) => {
     if (request.method === "POST") {
@@ -69,7 +69,7 @@ async function runChromium(bundle: string): Promise<Verdict> {
   browser.once("error", reject);
   browser.once("exit", (code) => reject(new Error(`the browser ended with code ${code} and no verdict`)));
   try {
-    return verdictIn(await verdict);
+    return await verdict;
   } finally {
     browser.kill();
     server.close();
@@ -105,10 +105,4 @@ function output(program: string, args: readonly string[]): Promise<string> {
       else reject(new Error(`${program} ended with code ${code}: ${printed}`));
     });
   });
-}
-
-function verdictIn(printed: string): Verdict {
-  const line = printed.split("\n").find((candidate) => candidate.includes('{"speccheck"'));
-  if (line === undefined) throw new Error(`no verdict in: ${printed}`);
-  return JSON.parse(line.slice(line.indexOf('{"speccheck"'), line.lastIndexOf("}") + 1)) as Verdict;
 }

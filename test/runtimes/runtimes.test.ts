@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bundleSuite } from "./bundle.ts";
 import { runtimes } from "./run.ts";
+import type { Verdict } from "./suite.ts";
 
 // Whatever signs, parses or hashes must judge alike everywhere: one suite, bundled, on each runtime.
 
@@ -25,7 +26,7 @@ describe.each(runtimes)("$name", ({ name, entry, isInstalled, run }) => {
   ])("gives the one verdict with %s", async (_backend, withEd25519) => {
     const bundle = join(folder, `${entry}-${name.replace(" ", "-")}-${withEd25519}.mjs`);
     await bundleSuite(entry, withEd25519, bundle);
-    const verdict = await run(bundle);
+    const verdict = verdictIn(await run(bundle));
     expect(verdict.failed).toEqual([]);
     expect(verdict.speccheck).toBe("000100000000");
     expect(verdict.jcs).toBe("111111");
@@ -33,3 +34,9 @@ describe.each(runtimes)("$name", ({ name, entry, isInstalled, run }) => {
     expect(verdict.passed).toHaveLength(8);
   });
 });
+
+function verdictIn(printed: string): Verdict {
+  const line = printed.split("\n").find((candidate) => candidate.includes('{"speccheck"'));
+  if (line === undefined) throw new Error(`no verdict in: ${printed}`);
+  return JSON.parse(line.slice(line.indexOf('{"speccheck"'), line.lastIndexOf("}") + 1)) as Verdict;
+}

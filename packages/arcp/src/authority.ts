@@ -200,6 +200,8 @@ export class LeaseAuthority implements SpendAuthority {
   #admit(request: ReserveRequest): LeaseMoney {
     assertAmount(request.estimate, "estimate");
     const money = this.#money(request.estimate);
+    if (!this.#books.isOpen)
+      throw new DeniedError("The job has ended; nothing can be spent.", { reasonCode: "CANCELLED" });
     try {
       const checked = checkedCapability(request);
       if (checked === undefined) this.#books.authorizeSpend();

@@ -152,8 +152,11 @@ export {
 } from "./reservation/index.ts";
 export {
   type ExactJson,
+  type ParsedWire,
+  type Shape,
+  type WireIssue,
+  type WireReader,
   type WireSchema,
-  int64,
   issuesOf,
   parseJson,
   parseWire,

@@ -2,44 +2,47 @@ import {
   type ApiKeySource,
   type CallOptions,
   ValidationError,
-  type WireSchema,
+  type WireReader,
   createIdempotencyKey,
   parseWire,
   stringifyJson,
 } from "@imprest/core";
-import {
-  type Balance,
-  type BalanceQuery,
-  type BalanceResponse,
-  type CommitRequest,
-  type CommitResponse,
-  type DecisionRequest,
-  type DecisionResponse,
-  type EventCreateRequest,
-  type EventCreateResponse,
-  type ReleaseRequest,
-  type ReleaseResponse,
-  type ReservationCreateRequest,
-  type ReservationCreateResponse,
-  type ReservationDetail,
-  type ReservationExtendRequest,
-  type ReservationExtendResponse,
-  type ReservationListQuery,
-  type ReservationListResponse,
-  type ReservationSummary,
-  balanceQuerySchema,
-  commitRequestSchema,
-  decisionRequestSchema,
-  eventCreateRequestSchema,
-  releaseRequestSchema,
-  reservationCreateRequestSchema,
-  reservationExtendRequestSchema,
-  reservationListQuerySchema,
+import type {
+  Balance,
+  BalanceQuery,
+  BalanceResponse,
+  CommitRequest,
+  CommitResponse,
+  DecisionRequest,
+  DecisionResponse,
+  EventCreateRequest,
+  EventCreateResponse,
+  ReleaseRequest,
+  ReleaseResponse,
+  ReservationCreateRequest,
+  ReservationCreateResponse,
+  ReservationDetail,
+  ReservationExtendRequest,
+  ReservationExtendResponse,
+  ReservationListQuery,
+  ReservationListResponse,
+  ReservationSummary,
 } from "@imprest/core/models/cycles";
+import {
+  balanceQueryShape,
+  commitRequestShape,
+  decisionRequestShape,
+  eventCreateRequestShape,
+  releaseRequestShape,
+  reservationCreateRequestShape,
+  reservationExtendRequestShape,
+  reservationListQueryShape,
+} from "@imprest/core/models/cycles/shapes";
 import { CyclesConnection, malformed, reservationPath } from "./connection.ts";
 import * as operations from "./operations.ts";
 import { type CyclesClientOptions, type EnvironmentVariables, fromEnv } from "./options.ts";
 import { Pages } from "./pages.ts";
+import { withQuery } from "./query.ts";
 
 /** Options of a write. */
 export interface WriteOptions extends CallOptions {
@@ -99,7 +102,7 @@ export class CyclesClient {
   ): Promise<ReservationCreateResponse> {
     if ("dry_run" in request && request.dry_run === true) throw belongsToDryRun("/dry_run");
     if (request.observe_mode === "OBSERVE") throw belongsToDryRun("/observe_mode");
-    const write = frozen("reserve", reservationCreateRequestSchema, request, options);
+    const write = frozen("reserve", reservationCreateRequestShape, request, options);
     const path = "/v1/reservations";
     const answer = await this.connection.write(operations.createReservation, { path, ...write }, options);
     if (answer.decision.startsWith("ALLOW") && !answer.reservation_id) {
@@ -117,7 +120,7 @@ export class CyclesClient {
     request: Omit<Unkeyed<ReservationCreateRequest>, "dry_run">,
     options?: WriteOptions,
   ): Promise<DryRunResponse> {
-    const write = frozen("dry run", reservationCreateRequestSchema, { ...request, dry_run: true }, options);
+    const write = frozen("dry run", reservationCreateRequestShape, { ...request, dry_run: true }, options);
     const path = "/v1/reservations";
     const answer = await this.connection.write(operations.dryRun, { path, ...write }, options);
     if (answer.reservation_id !== undefined) {
@@ -134,7 +137,7 @@ export class CyclesClient {
     options?: WriteOptions,
   ): Promise<CommitResponse> {
     const path = reservationPath(reservationId, "/commit");
-    const write = frozen("commit", commitRequestSchema, request, options);
+    const write = frozen("commit", commitRequestShape, request, options);
     return this.connection.write(operations.commitReservation, { path, ...write }, options);
   }
 
@@ -145,7 +148,7 @@ export class CyclesClient {
     options?: WriteOptions,
   ): Promise<ReleaseResponse> {
     const path = reservationPath(reservationId, "/release");
-    const write = frozen("release", releaseRequestSchema, request, options);
+    const write = frozen("release", releaseRequestShape, request, options);
     return this.connection.write(operations.releaseReservation, { path, ...write }, options);
   }
 
@@ -156,19 +159,19 @@ export class CyclesClient {
     options?: WriteOptions,
   ): Promise<ReservationExtendResponse> {
     const path = reservationPath(reservationId, "/extend");
-    const write = frozen("extend", reservationExtendRequestSchema, request, options);
+    const write = frozen("extend", reservationExtendRequestShape, request, options);
     return this.connection.write(operations.extendReservation, { path, ...write }, options);
   }
 
   /** Asks what a reserve would be answered. No promise: budget may be gone a moment later. */
   async decide(request: Unkeyed<DecisionRequest>, options?: WriteOptions): Promise<DecisionResponse> {
-    const write = frozen("decide", decisionRequestSchema, request, options);
+    const write = frozen("decide", decisionRequestShape, request, options);
     return this.connection.write(operations.decide, { path: "/v1/decide", ...write }, options);
   }
 
   /** Books a spend that no reservation covers. */
   async createEvent(request: Unkeyed<EventCreateRequest>, options?: WriteOptions): Promise<EventCreateResponse> {
-    const write = frozen("event", eventCreateRequestSchema, request, options);
+    const write = frozen("event", eventCreateRequestShape, request, options);
     return this.connection.write(operations.createEvent, { path: "/v1/events", ...write }, options);
   }
 
@@ -182,7 +185,7 @@ export class CyclesClient {
     query: ReservationListQuery = {},
     options?: CallOptions,
   ): Pages<ReservationSummary, ReservationListResponse> {
-    const checked = parseWire(reservationListQuerySchema, query, "list of reservations");
+    const checked = parseWire(reservationListQueryShape, query, "list of reservations");
     return new Pages(
       (cursor) =>
         this.connection.read(operations.listReservations, withQuery("/v1/reservations", checked, cursor), options),
@@ -192,7 +195,7 @@ export class CyclesClient {
 
   /** Balances of the scopes that `query` names, page by page as they are iterated. @throws ValidationError at once. */
   getBalances(query: BalanceQuery, options?: CallOptions): Pages<Balance, BalanceResponse> {
-    const checked = parseWire(balanceQuerySchema, query, "balances");
+    const checked = parseWire(balanceQueryShape, query, "balances");
     return new Pages(
       (cursor) => this.connection.read(operations.getBalances, withQuery("/v1/balances", checked, cursor), options),
       (page) => page.balances,
@@ -207,7 +210,7 @@ function belongsToDryRun(pointer: string): ValidationError {
 /** The request with its key, checked and written out. */
 function frozen<Request extends { readonly idempotency_key: string }>(
   subject: string,
-  schema: WireSchema<Request>,
+  schema: WireReader<Request>,
   request: Unkeyed<Request>,
   options: WriteOptions | undefined,
 ): { readonly body: string; readonly idempotencyKey: string } {
@@ -220,13 +223,4 @@ function frozen<Request extends { readonly idempotency_key: string }>(
   const idempotencyKey = inOptions ?? inRequest ?? createIdempotencyKey();
   const body = parseWire(schema, { ...request, idempotency_key: idempotencyKey }, subject);
   return { body: stringifyJson(body), idempotencyKey };
-}
-
-function withQuery(path: string, query: ReservationListQuery | BalanceQuery, cursor: string | undefined): string {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries({ ...query, ...(cursor !== undefined && { cursor }) })) {
-    if (value !== undefined) parameters.set(name, String(value));
-  }
-  const text = parameters.toString();
-  return text === "" ? path : `${path}?${text}`;
 }

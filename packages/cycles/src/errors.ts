@@ -6,14 +6,8 @@ import {
   parseJson,
   parseRetryAfter,
 } from "@imprest/core";
-import {
-  type CyclesEvidenceRef,
-  type DenyDetail,
-  type ErrorCode,
-  type ErrorResponse,
-  denyDetailSchema,
-  errorResponseSchema,
-} from "@imprest/core/models/cycles";
+import type { CyclesEvidenceRef, DenyDetail, ErrorCode, ErrorResponse } from "@imprest/core/models/cycles";
+import { denyDetailShape, errorResponseShape } from "@imprest/core/models/cycles/shapes";
 
 /** What a Cycles authority says beyond what every protocol says. */
 export interface CyclesErrorFields extends ProtocolErrorFields {
@@ -36,7 +30,7 @@ export class CyclesError extends ProtocolError {
 
   /** Which rule fired, and what would change the answer, where a v0.1.26 authority says so. */
   get denyDetail(): DenyDetail | undefined {
-    const result = denyDetailSchema.safeParse(this.wireDetails?.["deny_detail"]);
+    const result = denyDetailShape.safeParse(this.wireDetails?.["deny_detail"]);
     return result.success ? result.data : undefined;
   }
 
@@ -267,7 +261,7 @@ export function errorFromResponse(operation: string, response: HttpResponse, key
 
 function readBody(text: string, key: Secret | undefined): ErrorResponse | undefined {
   try {
-    const result = errorResponseSchema.safeParse(parseJson(withoutKey(text, key)));
+    const result = errorResponseShape.safeParse(parseJson(withoutKey(text, key)));
     return result.success ? result.data : undefined;
   } catch {
     return undefined;

@@ -10,16 +10,16 @@ import type {
   ReservationListResponse,
 } from "@imprest/core/models/cycles";
 import {
-  balanceResponseSchema,
-  commitResponseSchema,
-  decisionResponseSchema,
-  eventCreateResponseSchema,
-  releaseResponseSchema,
-  reservationCreateResponseSchema,
-  reservationDetailSchema,
-  reservationExtendResponseSchema,
-  reservationListResponseSchema,
-} from "@imprest/core/models/cycles";
+  balanceResponseShape,
+  commitResponseShape,
+  decisionResponseShape,
+  eventCreateResponseShape,
+  releaseResponseShape,
+  reservationCreateResponseShape,
+  reservationDetailShape,
+  reservationExtendResponseShape,
+  reservationListResponseShape,
+} from "@imprest/core/models/cycles/shapes";
 import type { Operation } from "./connection.ts";
 
 // The operations of the runtime plane (Cycles §paths): their names, and the one answer that is a success.
@@ -27,7 +27,7 @@ import type { Operation } from "./connection.ts";
 export const createReservation: Operation<ReservationCreateResponse> = {
   name: "createReservation",
   status: 200,
-  schema: reservationCreateResponseSchema,
+  schema: reservationCreateResponseShape,
 };
 
 export const dryRun: Operation<ReservationCreateResponse> = { ...createReservation, name: "dryRun" };
@@ -35,43 +35,43 @@ export const dryRun: Operation<ReservationCreateResponse> = { ...createReservati
 export const commitReservation: Operation<CommitResponse> = {
   name: "commitReservation",
   status: 200,
-  schema: commitResponseSchema,
+  schema: commitResponseShape,
 };
 
 export const releaseReservation: Operation<ReleaseResponse> = {
   name: "releaseReservation",
   status: 200,
-  schema: releaseResponseSchema,
+  schema: releaseResponseShape,
 };
 
 export const extendReservation: Operation<ReservationExtendResponse> = {
   name: "extendReservation",
   status: 200,
-  schema: reservationExtendResponseSchema,
+  schema: reservationExtendResponseShape,
 };
 
-export const decide: Operation<DecisionResponse> = { name: "decide", status: 200, schema: decisionResponseSchema };
+export const decide: Operation<DecisionResponse> = { name: "decide", status: 200, schema: decisionResponseShape };
 
 export const createEvent: Operation<EventCreateResponse> = {
   name: "createEvent",
   status: 201,
-  schema: eventCreateResponseSchema,
+  schema: eventCreateResponseShape,
 };
 
 export const getReservation: Operation<ReservationDetail> = {
   name: "getReservation",
   status: 200,
-  schema: reservationDetailSchema,
+  schema: reservationDetailShape,
 };
 
 export const listReservations: Operation<ReservationListResponse> = {
   name: "listReservations",
   status: 200,
-  schema: reservationListResponseSchema,
+  schema: reservationListResponseShape,
 };
 
 export const getBalances: Operation<BalanceResponse> = {
   name: "getBalances",
   status: 200,
-  schema: balanceResponseSchema,
+  schema: balanceResponseShape,
 };

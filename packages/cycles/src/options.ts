@@ -2,10 +2,11 @@ import {
   type ApiKeySource,
   type Clock,
   ConfigurationError,
+  type Logger,
   type ResolvedApiKey,
   Secret,
   type Transport,
-  type WireSchema,
+  type WireReader,
   defaultTransport,
   isBrowser,
   normaliseBaseUrl,
@@ -16,7 +17,8 @@ import {
   systemClock,
   wholeOption,
 } from "@imprest/core";
-import { type Subject, requestSubjectSchema, subjectLevels } from "@imprest/core/models/cycles";
+import type { Subject } from "@imprest/core/models/cycles";
+import { requestSubjectShape, subjectLevels } from "@imprest/core/models/cycles/shapes";
 
 /** How a `CyclesClient` reaches its authority. */
 export interface CyclesClientOptions {
@@ -40,6 +42,8 @@ export interface CyclesClientOptions {
   readonly allowBrowserCredentials?: boolean | undefined;
   readonly transport?: Transport | undefined;
   readonly clock?: Clock | undefined;
+  /** Told once when the authority calls an action kind deprecated (v0.1.26). */
+  readonly logger?: Logger | undefined;
 }
 
 /** The options as checked, with every default filled in; frozen. Printing it shows no credential. */
@@ -52,6 +56,7 @@ export interface ResolvedOptions {
   readonly maxResponseBytes: number;
   readonly transport: Transport;
   readonly clock: Clock;
+  readonly logger: Logger | undefined;
   readonly isBrowser: boolean;
 }
 
@@ -66,6 +71,7 @@ const known: ReadonlySet<string> = new Set<keyof CyclesClientOptions>([
   "allowBrowserCredentials",
   "transport",
   "clock",
+  "logger",
 ]);
 
 /** @throws ConfigurationError naming the option that cannot be used. */
@@ -81,6 +87,7 @@ export function resolveOptions(options: CyclesClientOptions): ResolvedOptions {
     maxResponseBytes: wholeOption("maxResponseBytes", options.maxResponseBytes, 8 * 1024 * 1024, 2 ** 31),
     transport: options.transport ?? defaultTransport(),
     clock: options.clock ?? systemClock,
+    logger: options.logger,
     isBrowser: isBrowser(),
   });
 }
@@ -173,11 +180,11 @@ function subjectFrom(read: Read): Subject | undefined {
 }
 
 function readSubject(subject: Subject, name = "subject"): Subject {
-  return configured(requestSubjectSchema, subject, name);
+  return configured(requestSubjectShape, subject, name);
 }
 
 /** A checked copy. @throws ConfigurationError instead of a `ValidationError`: it is the configuration that is wrong. */
-export function configured<Value>(schema: WireSchema<Value>, value: unknown, name: string): Value {
+export function configured<Value>(schema: WireReader<Value>, value: unknown, name: string): Value {
   try {
     return parseWire(schema, value, name);
   } catch (error) {

@@ -1,14 +1,16 @@
 import { type ReserveRequest, ValidationError, parseWire } from "@imprest/core";
-import {
-  type ActionPolicyKeys,
-  type CommitOveragePolicy,
-  type ReservationCreateRequest,
-  type Subject,
-  gracePeriodSchema,
-  overagePolicySchema,
-  requestPolicyKeysSchema,
-  ttlSchema,
+import type {
+  ActionPolicyKeys,
+  CommitOveragePolicy,
+  ReservationCreateRequest,
+  Subject,
 } from "@imprest/core/models/cycles";
+import {
+  gracePeriodShape,
+  overagePolicyShape,
+  requestPolicyKeysShape,
+  ttlShape,
+} from "@imprest/core/models/cycles/shapes";
 
 /** What only Cycles knows about a reservation; the wire's own defaults apply to what is absent. */
 export interface CyclesTerms {
@@ -74,9 +76,9 @@ function checkTerms(terms: Readonly<Record<string, unknown>>): CyclesTerms {
     throw new ValidationError("reserve", [{ pointer: `/extensions/cycles/${unknown}`, message }]);
   }
   return {
-    ...(policy !== undefined && { overage_policy: parseWire(overagePolicySchema, policy, "overage_policy") }),
-    ...(grace !== undefined && { grace_period_ms: parseWire(gracePeriodSchema, grace, "grace_period_ms") }),
-    ...(keys !== undefined && { policy_keys: parseWire(requestPolicyKeysSchema, keys, "policy_keys") }),
+    ...(policy !== undefined && { overage_policy: parseWire(overagePolicyShape, policy, "overage_policy") }),
+    ...(grace !== undefined && { grace_period_ms: parseWire(gracePeriodShape, grace, "grace_period_ms") }),
+    ...(keys !== undefined && { policy_keys: parseWire(requestPolicyKeysShape, keys, "policy_keys") }),
   };
 }
 
@@ -98,5 +100,5 @@ function withoutUndefined(subject: Subject): Subject {
 
 /** @throws ValidationError naming the option. */
 export function checkDefaults(ttlMs: number, terms: CyclesTerms): Omit<RequestDefaults, "subject"> {
-  return { ttlMs: parseWire(ttlSchema, ttlMs, "ttlMs"), terms: checkTerms({ ...terms }) };
+  return { ttlMs: parseWire(ttlShape, ttlMs, "ttlMs"), terms: checkTerms({ ...terms }) };
 }

@@ -1,4 +1,5 @@
-import { type Balance, type Subject, subjectLevels } from "@imprest/core/models/cycles";
+import type { Balance, Subject } from "@imprest/core/models/cycles";
+import { subjectLevels } from "@imprest/core/models/cycles/shapes";
 
 /**
  * The scopes that a subject is expected to be booked on, outermost first: levels that are not named are skipped

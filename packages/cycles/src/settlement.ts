@@ -13,15 +13,14 @@ import {
   parseWire,
   stringifyJson,
 } from "@imprest/core";
-import {
-  type CommitResponse,
-  type CyclesEvidenceRef,
-  type EventCreateResponse,
-  type ReleaseResponse,
-  type StandardMetrics,
-  amountSchema,
-  commitRequestSchema,
+import type {
+  CommitResponse,
+  CyclesEvidenceRef,
+  EventCreateResponse,
+  ReleaseResponse,
+  StandardMetrics,
 } from "@imprest/core/models/cycles";
+import { amountShape, commitRequestShape } from "@imprest/core/models/cycles/shapes";
 import { metadataOf } from "./metadata.ts";
 import { type RequestDefaults, actionOf, termsOf } from "./request.ts";
 
@@ -65,7 +64,7 @@ function writeCommit(
   const metrics = spend.metrics && metricsToWire(spend.metrics);
   const metadata = metadataOfSpend(spend);
   const tail = { ...(metrics !== undefined && { metrics }), ...(metadata !== undefined && { metadata }) };
-  const commit = parseWire(commitRequestSchema, { idempotency_key: idempotencyKey, actual, ...tail }, "commit");
+  const commit = parseWire(commitRequestShape, { idempotency_key: idempotencyKey, actual, ...tail }, "commit");
   const { request } = grant;
   const terms = termsOf(request, defaults);
   const event = {
@@ -151,7 +150,7 @@ function uncovered(actual: Amount | undefined, charged: Amount): Pick<Settlement
 function actualOf({ spent, body }: Settling): Amount | undefined {
   if (spent !== undefined) return { unit: spent.unit, amount: BigInt(spent.amount) };
   const { actual } = parseJson(body) as { readonly actual?: unknown };
-  const amount = amountSchema.safeParse(actual);
+  const amount = amountShape.safeParse(actual);
   return amount.success ? amount.data : undefined;
 }
 

@@ -1,5 +1,6 @@
 import { ConfigurationError, type Logger, Secret, VerificationError, parseJson } from "@imprest/core";
-import { type EmittedEvent, emittedEventSchema } from "@imprest/core/models/cycles";
+import type { EmittedEvent } from "@imprest/core/models/cycles";
+import { emittedEventShape } from "@imprest/core/models/cycles/shapes";
 import { signatureHeader, verifyWebhook } from "./webhook.ts";
 
 /** Which deliveries have been dealt with. Several processes behind one address share one, in their own database. */
@@ -105,7 +106,7 @@ async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array
 
 function readEvent(body: Uint8Array): EmittedEvent | undefined {
   try {
-    const result = emittedEventSchema.safeParse(parseJson(new TextDecoder("utf-8", { fatal: true }).decode(body)));
+    const result = emittedEventShape.safeParse(parseJson(new TextDecoder("utf-8", { fatal: true }).decode(body)));
     return result.success ? result.data : undefined;
   } catch {
     return undefined;

@@ -38,7 +38,7 @@ it("Cycles study D10: no error shows it, not even when the server repeats it", a
   }
 });
 
-it("a provider is asked for every request, so that a rotated key is used at once", async () => {
+it("Cycles study §9 #23: a provider is asked for every request, so that a rotated key is used at once", async () => {
   const stub = await startStub(() => ({ body: { balances: [] } }));
   let keys = 0;
   const client = new CyclesClient({ baseUrl: stub.url, apiKey: async () => `key-${(keys += 1)}-SECRET` });

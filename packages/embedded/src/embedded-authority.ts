@@ -1,9 +1,16 @@
 import { type Clock, ConfigurationError, type Logger, silentLogger, systemClock } from "@imprest/core";
+import type { Ed25519KeyPair } from "@imprest/core/audit";
+import type { EvidenceJwk } from "@imprest/cycles/evidence";
 import { type ApiKeyInfo, ApiKeys } from "./access/api-keys.ts";
 import type { RateLimit } from "./access/rate-limit.ts";
+import { AspPlane, type VerifiedLine } from "./asp/asp-plane.ts";
+import type { AspOptions, AspSigningKey } from "./asp/options.ts";
+import type { AspReservationInfo } from "./asp/reservation.ts";
 import { CyclesWire } from "./cycles/cycles-wire.ts";
 import { fetchHandler } from "./cycles/fetch-handler.ts";
 import type { WireRequest, WireResponse } from "./cycles/wire.ts";
+import { Attestor } from "./evidence/attestor.ts";
+import type { EvidenceOptions } from "./evidence/options.ts";
 import type { BudgetBalance } from "./ledger/budget.ts";
 import { Ledger, type LedgerOptions } from "./ledger/ledger.ts";
 import type { BudgetAddress, BudgetScope, CreateBudget, FundBudget } from "./ledger/operator.ts";
@@ -16,6 +23,10 @@ export interface EmbeddedAuthorityOptions extends LedgerOptions {
   readonly rateLimit?: RateLimit | undefined;
   /** The longest body that the wire reads, in bytes. Default: 262,144. */
   readonly maxBodyBytes?: number | undefined;
+  /** Speaks the Agent Spend Protocol too, over the same ledger. */
+  readonly asp?: AspOptions | undefined;
+  /** Sign what is decided, and serve the envelopes and the keys; nothing is signed without it. */
+  readonly evidence?: EvidenceOptions | undefined;
 }
 
 /**
@@ -24,23 +35,34 @@ export interface EmbeddedAuthorityOptions extends LedgerOptions {
  * what they did is durable, and reject with `LedgerRefusal` for what cannot be done.
  */
 export class EmbeddedAuthority {
-  /** `(Request) => Promise<Response>`, speaking the runtime plane of the Cycles protocol. */
-  readonly handler: (request: Request) => Promise<Response>;
   readonly maxBodyBytes: number;
   readonly #ledger: Ledger;
   readonly #apiKeys: ApiKeys;
   readonly #wire: CyclesWire;
+  readonly #asp: AspPlane | undefined;
+  readonly #handler: (request: Request) => Promise<Response>;
+  readonly #attestor: Attestor | undefined;
   readonly #clock: Clock;
   readonly #rememberedMs: number;
 
   /** @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read. */
   constructor(options: EmbeddedAuthorityOptions = {}) {
-    const { logger = silentLogger, rateLimit, maxBodyBytes = 262_144, ...ledgerOptions } = options;
+    const { logger = silentLogger, rateLimit, maxBodyBytes = 262_144, evidence, asp, ...ledgerOptions } = options;
     checkOptions(options);
     this.#clock = options.clock ?? systemClock;
     this.#rememberedMs = options.retention?.forMs ?? 86_400_000;
     this.#ledger = new Ledger(ledgerOptions);
-    this.#apiKeys = new ApiKeys(this.#ledger.journal, this.#ledger.foreign.get("api-key"));
+    this.#apiKeys = new ApiKeys(this.#ledger.journal, this.#ledger.claim("api-key"));
+    this.#attestor =
+      evidence &&
+      new Attestor({
+        options: evidence,
+        clock: this.#clock,
+        logger,
+        journal: this.#ledger.journal,
+        storedKeys: this.#ledger.claim("evidence-key"),
+        storedEvidence: this.#ledger.claim("evidence"),
+      });
     this.maxBodyBytes = maxBodyBytes;
     this.#wire = new CyclesWire({
       ledger: this.#ledger,
@@ -49,19 +71,54 @@ export class EmbeddedAuthority {
       logger,
       rateLimit,
       maxBodyBytes,
+      evidence: this.#attestor,
     });
-    this.handler = fetchHandler(this.#wire);
+    const rememberedMs = this.#rememberedMs;
+    const parts = {
+      ledger: this.#ledger,
+      apiKeys: this.#apiKeys,
+      clock: this.#clock,
+      logger,
+      maxBodyBytes,
+      rememberedMs,
+    };
+    this.#asp = asp && new AspPlane(asp, parts);
+    this.#handler = fetchHandler({ maxBodyBytes, answer: (request) => this.answer(request) });
   }
 
-  /** The kernel's port onto one tenant's budgets, with no HTTP between. */
+  /**
+   * `(Request) => Promise<Response>`, speaking the runtime plane of the Cycles protocol, and ASP where it is configured.
+   * @throws ConfigurationError when evidence is to be signed and `evidence.serverId` is missing: a request's own URL
+   * is whatever its sender says.
+   */
+  get handler(): (request: Request) => Promise<Response> {
+    this.#attestor?.assertAddressed();
+    return this.#handler;
+  }
+
+  /**
+   * The kernel's port onto one tenant's budgets, with no HTTP between.
+   * @throws ConfigurationError when evidence is to be signed, `evidence.serverId` is missing and nothing is served yet.
+   */
   authority(options: SpendAuthorityOptions): LedgerSpendAuthority {
     assertName(options.tenant, "The tenant");
-    return new LedgerSpendAuthority(this.#ledger, this.#rememberedMs, { clock: this.#clock, ...options });
+    this.#attestor?.assertAddressed();
+    const parts = { ledger: this.#ledger, rememberedMs: this.#rememberedMs, evidence: this.#attestor };
+    return new LedgerSpendAuthority(parts, { clock: this.#clock, ...options });
+  }
+
+  /**
+   * Tells, once it listens, where a server serves it; evidence that was configured without a `serverId` is signed in
+   * the name of the first such URL. @throws ConfigurationError, and LedgerUnavailableError, when nothing can be signed.
+   */
+  async servedAt(url: string): Promise<void> {
+    this.#attestor?.address(`${url}/v1`);
+    await this.#attestor?.jwks();
   }
 
   /** Answers one request of the wire, for servers that build no `Request`. Never rejects. */
   answer(request: WireRequest): Promise<WireResponse> {
-    return this.#wire.answer(request);
+    return this.#asp?.wire.answers(request.target) ? this.#asp.wire.answer(request) : this.#wire.answer(request);
   }
 
   /** Makes a tenant's record; one that exists stands as it is. Budgets and keys make it too. */
@@ -147,13 +204,66 @@ export class EmbeddedAuthority {
     return this.#perform(() => this.#apiKeys.list(tenant));
   }
 
+  /** Signs ASP's events with another key from now on; the one before stays published as long as its events are kept. */
+  async rotateAspKey(next: AspSigningKey): Promise<void> {
+    await this.#aspPlane().rotate(next);
+    await this.#ledger.durable();
+  }
+
+  /** A tenant's reservations over ASP, as far as they are remembered. */
+  aspReservations(tenant: string): AspReservationInfo[] {
+    return this.#aspPlane().reservations(tenant);
+  }
+
+  /** Every signed event that is kept, as lines of JSON, each tenant's in order. */
+  aspEvents(): AsyncGenerator<string, void, undefined> {
+    return this.#aspPlane().events();
+  }
+
+  /**
+   * Restores what ASP's events tell: reservations, answers, holds and spends, into budgets that were created anew. The
+   * caller has verified the lines (`verifyAuditEvent` of `@imprest/asp/audit`).
+   * @throws ConfigurationError when there are reservations already, or an event of another issuer.
+   */
+  async rebuild(feed: Iterable<VerifiedLine> | AsyncIterable<VerifiedLine>): Promise<void> {
+    await this.#aspPlane().rebuild(feed);
+    await this.#ledger.durable();
+  }
+
+  /**
+   * Signs evidence with another key from now on: the operator's own, or a fresh one. What the old key signed stays
+   * verifiable: it stays published, with its end. @throws ConfigurationError unless evidence is configured, and for a
+   * key that signed before.
+   */
+  rotateEvidenceKey({ keyPair }: { readonly keyPair?: Ed25519KeyPair | undefined } = {}): Promise<EvidenceJwk> {
+    return this.#evidenceOf((attestor) => attestor.rotate(keyPair));
+  }
+
+  /** Every key that signs or signed evidence, as it is published. @throws ConfigurationError unless it is configured. */
+  listEvidenceKeys(): Promise<readonly EvidenceJwk[]> {
+    return this.#evidenceOf(async (attestor) => (await attestor.jwks()).keys);
+  }
+
   /** Resolves once everything is durable and the store is closed. Calls that come later fail. */
   close(): Promise<void> {
+    this.#asp?.stop();
     return this.#ledger.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #aspPlane(): AspPlane {
+    if (this.#asp !== undefined) return this.#asp;
+    throw new ConfigurationError("This authority does not speak ASP; give it the option asp.");
+  }
+
+  async #evidenceOf<Outcome>(operation: (attestor: Attestor) => Promise<Outcome>): Promise<Outcome> {
+    if (this.#attestor === undefined) throw new ConfigurationError("No evidence is signed; configure `evidence`.");
+    const outcome = await operation(this.#attestor);
+    await this.#ledger.durable();
+    return outcome;
   }
 
   async #perform<Outcome>(operation: () => Outcome): Promise<Outcome> {
@@ -168,12 +278,14 @@ export function createEmbeddedAuthority(options?: EmbeddedAuthorityOptions): Emb
   return new EmbeddedAuthority(options);
 }
 
-function checkOptions({ rateLimit, maxBodyBytes, maxExtensions, retention }: EmbeddedAuthorityOptions): void {
+function checkOptions({ rateLimit, maxBodyBytes, maxExtensions, retention, evidence }: EmbeddedAuthorityOptions): void {
   checkCount("maxBodyBytes", maxBodyBytes);
   checkCount("maxExtensions", maxExtensions);
   checkCount("retention.forMs", retention?.forMs);
   checkCount("retention.finishedReservations", retention?.finishedReservations);
   checkCount("retention.idempotencyKeys", retention?.idempotencyKeys);
+  checkCount("evidence.retention.forMs", evidence?.retention?.forMs);
+  checkCount("evidence.retention.envelopes", evidence?.retention?.envelopes);
   checkPositive("rateLimit.perSecond", rateLimit?.perSecond);
   checkPositive("rateLimit.burst", rateLimit?.burst);
 }

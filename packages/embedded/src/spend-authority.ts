@@ -4,6 +4,7 @@ import {
   type Decision,
   DeniedError,
   type Environment,
+  type EvidenceReference,
   type Grant,
   type Intent,
   type Lease,
@@ -13,12 +14,18 @@ import {
   type SpendAuthority,
   ValidationError,
   abortedError,
+  parseTraceparent,
   raceAbort,
+  randomHex,
 } from "@imprest/core";
+import type { EvidencePayload } from "@imprest/core/models/cycles";
 import { codeOf, statusOf } from "./cycles/refused.ts";
+import type { Attestor } from "./evidence/attestor.ts";
 import { LedgerUnavailableError } from "./ledger/unavailable.ts";
 import type { Ledger } from "./ledger/ledger.ts";
+import type { Evaluation, ReserveOutcome } from "./ledger/outcomes.ts";
 import { LedgerRefusal } from "./ledger/refusal.ts";
+import { decidePayload, reservePayload, settlementPayload } from "./spend-evidence.ts";
 import { type Complete, type Terms, type TenantDefaults, capsOf, complete } from "./spend-request.ts";
 import { performSettling, prepareSettling } from "./spend-settlement.ts";
 
@@ -32,6 +39,15 @@ export interface SpendAuthorityOptions extends Environment {
   readonly ttlMs?: number | undefined;
   /** Terms of every reservation, in the words of the Cycles wire; `extensions.cycles` of a request wins. */
   readonly terms?: Terms | undefined;
+}
+
+/** What an in-process authority stands on. */
+export interface SpendAuthorityParts {
+  readonly ledger: Ledger;
+  /** How long the ledger remembers what is over, in milliseconds. */
+  readonly rememberedMs: number;
+  /** Signs the answers, when they are to be signed. */
+  readonly evidence: Attestor | undefined;
 }
 
 /** Refusals that are the authority's No to a reserve, rather than a fault of the request. */
@@ -52,12 +68,13 @@ export class LedgerSpendAuthority implements SpendAuthority {
   readonly environment: Environment;
   readonly dedupeHorizonMs: Readonly<Record<string, number>>;
   readonly #ledger: Ledger;
+  readonly #attestor: Attestor | undefined;
   readonly #defaults: TenantDefaults;
 
-  /** @param rememberedMs how long the ledger remembers what is over. */
-  constructor(ledger: Ledger, rememberedMs: number, options: SpendAuthorityOptions) {
+  constructor({ ledger, rememberedMs, evidence }: SpendAuthorityParts, options: SpendAuthorityOptions) {
     const { tenant, subject, ttlMs = 30_000, terms = {}, ...environment } = options;
     this.#ledger = ledger;
+    this.#attestor = evidence;
     this.#defaults = { tenant, subject: { ...subject, tenant }, ttlMs, terms };
     this.target = `embedded#tenant=${tenant}`;
     this.environment = environment;
@@ -68,14 +85,17 @@ export class LedgerSpendAuthority implements SpendAuthority {
     const completed = complete(request, this.#defaults);
     // No caller repeats a question under a key of its own, so each is asked once.
     const asked = { ...completed, idempotencyKey: crypto.randomUUID() };
-    const { decision, caps, reasonCode, retryAfterMs } = await this.#perform(() => this.#ledger.decide(asked), options);
-    return { decision, caps: capsOf(caps), reasonCode, retryAfterMs };
+    const operation = (): Evaluation => this.#ledger.decide(asked);
+    const { outcome, evidence } = await this.#perform(operation, options, (made) => decidePayload(asked, made));
+    const { decision, caps, reasonCode, retryAfterMs } = outcome;
+    return { decision, caps: capsOf(caps), reasonCode, retryAfterMs, ...evidence };
   }
 
   async reserve(request: ReserveRequest, options: CallOptions & { readonly idempotencyKey: string }): Promise<Grant> {
     const completed = complete(request, this.#defaults);
     const asked = { ...completed, idempotencyKey: options.idempotencyKey };
-    const outcome = await this.#perform(() => this.#ledger.reserve(asked), options);
+    const operation = (): ReserveOutcome => this.#ledger.reserve(asked);
+    const { outcome, evidence } = await this.#perform(operation, options, (made) => reservePayload(asked, made));
     if (outcome.reservation === undefined) {
       const { reasonCode, retryAfterMs } = outcome.denied;
       const message = `The authority answered DENY because of ${reasonCode}. Nothing was started.`;
@@ -88,6 +108,7 @@ export class LedgerSpendAuthority implements SpendAuthority {
       reserved: { unit, amount: reserved },
       caps: capsOf(caps),
       lease: { ttlMs: completed.ttlMs, remainingMs: outcome.remainingTtlMs, expiresAt: grantedUntilMs },
+      ...evidence,
       request: requestOf(request, completed),
       wire: undefined,
     };
@@ -100,7 +121,8 @@ export class LedgerSpendAuthority implements SpendAuthority {
   ): Promise<Lease> {
     const { tenant } = this.#defaults;
     const request = { tenant, reservationId: grant.id, idempotencyKey: by.idempotencyKey, byMs: by.ms };
-    const { expiresAtMs, remainingTtlMs } = await this.#perform(() => this.#ledger.extend(request), options);
+    const { outcome } = await this.#perform(() => this.#ledger.extend(request), options);
+    const { expiresAtMs, remainingTtlMs } = outcome;
     return { ttlMs: grant.lease?.ttlMs ?? by.ms, remainingMs: remainingTtlMs, expiresAt: expiresAtMs };
   }
 
@@ -116,8 +138,12 @@ export class LedgerSpendAuthority implements SpendAuthority {
     if (options?.signal?.aborted) throw abortedError(options.signal, "A settlement");
     try {
       const attempt = performSettling(this.#ledger, this.#defaults.tenant, settling);
-      await raceAbort(this.#ledger.durable(), options?.signal, "A settlement");
-      return attempt;
+      const payloadOf = (): EvidencePayload | undefined =>
+        "settled" in attempt ? settlementPayload(settling, attempt.settled) : undefined;
+      const evidence = await raceAbort(this.#acknowledge(options, payloadOf), options?.signal, "A settlement");
+      return evidence !== undefined && "settled" in attempt
+        ? { settled: { ...attempt.settled, ...evidence } }
+        : attempt;
     } catch (error) {
       if (options?.signal?.aborted) throw error;
       const cause = translate(error);
@@ -127,13 +153,17 @@ export class LedgerSpendAuthority implements SpendAuthority {
   }
 
   /** Performs at once and waits until it can be acknowledged. */
-  async #perform<Outcome>(operation: () => Outcome, options: CallOptions | undefined): Promise<Outcome> {
+  async #perform<Outcome>(
+    operation: () => Outcome,
+    options: CallOptions | undefined,
+    payloadOf?: (outcome: Outcome) => EvidencePayload | undefined,
+  ): Promise<{ readonly outcome: Outcome; readonly evidence: Evidenced | undefined }> {
     const signal = options?.signal;
     if (signal?.aborted) throw abortedError(signal, "A call to the authority");
     try {
       const outcome = operation();
-      await raceAbort(this.#ledger.durable(), signal, "A call to the authority");
-      return outcome;
+      const acknowledged = this.#acknowledge(options, payloadOf && (() => payloadOf(outcome)));
+      return { outcome, evidence: await raceAbort(acknowledged, signal, "A call to the authority") };
     } catch (error) {
       if (error instanceof LedgerRefusal && denials.has(error.reason)) {
         const message = `${error.message} Nothing was started.`;
@@ -142,6 +172,32 @@ export class LedgerSpendAuthority implements SpendAuthority {
       throw translate(error);
     }
   }
+
+  /** Waits until what was done is durable, and signed where it is to be signed. */
+  #acknowledge(
+    options: CallOptions | undefined,
+    payloadOf: (() => EvidencePayload | undefined) | undefined,
+  ): Promise<Evidenced | undefined> {
+    const payload = this.#attestor && payloadOf?.();
+    if (this.#attestor === undefined || payload === undefined) return this.#ledger.durable();
+    return this.#attest(this.#attestor, payload, options);
+  }
+
+  async #attest(
+    attestor: Attestor,
+    payload: EvidencePayload,
+    options: CallOptions | undefined,
+  ): Promise<Evidenced | undefined> {
+    const traceId = parseTraceparent(options?.traceparent ?? "")?.traceId ?? randomHex(16);
+    const reference = await attestor.attest({ tenant: this.#defaults.tenant, traceId, payload });
+    await this.#ledger.durable();
+    return reference && { evidence: { id: reference.evidence_id, url: reference.cycles_evidence_url } };
+  }
+}
+
+/** The member of an answer that refers to its evidence. */
+interface Evidenced {
+  readonly evidence: EvidenceReference;
 }
 
 /** The request as it was granted, with what the configuration added. */

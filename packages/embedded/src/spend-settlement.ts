@@ -23,7 +23,7 @@ import { type TenantDefaults, complete } from "./spend-request.ts";
 const estimateMark = "imprest.basis";
 
 /** What a commit says, as it stands in a settlement's body. */
-interface CommitBody {
+export interface CommitBody {
   readonly actual: Amount;
   readonly metrics?: Metrics | undefined;
   readonly metadata?: Metadata | undefined;
@@ -111,7 +111,8 @@ function settled(settling: Settling, status: Settlement["status"]): Settlement {
   return { status, reservationId, idempotencyKey, basis };
 }
 
-function readSpend(body: string): CommitBody {
+/** The spend of a commit or an event, as it stands in a settlement's body. */
+export function readSpend(body: string): CommitBody {
   const { actual, metrics, metadata } = parseJson(body) as unknown as ReadBody;
   return { actual: { unit: actual.unit, amount: BigInt(actual.amount) }, metrics, metadata };
 }

@@ -3,26 +3,29 @@ import { ConsumerStalledError } from "../errors.ts";
 import type { ArcpEvent } from "./event.ts";
 import type { Pressure } from "./pressure.ts";
 
-/** How many events, and how many characters of them, wait for a first consumer. */
-const mostUnread = 1000;
-const mostUnreadCharacters = 1_048_576;
+/** How many events, and how many characters of them, are held for consumers that begin late. */
+const mostHeld = 1000;
+const mostHeldCharacters = 1_048_576;
 /** What an event costs beside its text. */
 const overhead = 256;
 
 /**
  * The events of one job, handed out to any number of consumers. Each starts at the oldest event still held and sees
- * every one from there. With consumers, events are kept until the slowest has taken them and count as pressure;
- * without any, the last 1,000 are kept.
+ * every one from there. The last 1,000 are held; beyond them what the slowest consumer has not taken, which counts as
+ * pressure.
  */
 export class EventLog {
   readonly #pressure: Pressure;
   readonly #cursors = new Set<EventCursor>();
   #events: ArcpEvent[] = [];
+  /** What all events up to and including each of `#events` cost together. */
   #costs: number[] = [];
-  /** How many events of `#events` are gone, and the place of the first that is left. */
-  #dropped = 0;
+  /** The place of the first event that is held, and where in `#events` it stands. */
+  #first = 0;
   #head = 0;
-  #cost = 0;
+  #total = 0;
+  /** What the dropped events cost. */
+  #droppedCost = 0;
   #counted = 0;
   #ended: { readonly error: Error | undefined } | undefined;
 
@@ -32,25 +35,15 @@ export class EventLog {
 
   /** The place behind the last event. */
   get end(): number {
-    return this.#dropped + this.#events.length - this.#head;
+    return this.#first + this.#events.length - this.#head;
   }
 
   push(event: ArcpEvent, size: number): void {
-    // Nothing is stored for consumers that all stand waiting.
-    if (this.#cursors.size > 0 && this.#head === this.#events.length && this.#allWaiting()) {
-      this.#dropped++;
-      for (const cursor of this.#cursors) cursor.hand(event, this.#dropped);
-      return;
-    }
+    this.#total += size + overhead;
     this.#events.push(event);
-    this.#costs.push(size + overhead);
-    this.#cost += size + overhead;
-    if (this.#cursors.size === 0) {
-      while (this.#events.length - this.#head > mostUnread || this.#cost > mostUnreadCharacters) this.#dropFirst();
-    } else {
-      for (const cursor of this.#cursors) cursor.wake();
-    }
-    this.#settle();
+    this.#costs.push(this.#total);
+    for (const cursor of this.#cursors) cursor.wake();
+    this.#trim();
   }
 
   /** No event follows. Consumers take what is left; with `error` they then fail. */
@@ -60,9 +53,9 @@ export class EventLog {
   }
 
   open(kinds: readonly string[] | undefined): EventCursor {
-    const cursor = new EventCursor(this, this.#dropped, kinds && new Set(kinds));
+    const cursor = new EventCursor(this, this.#first, kinds && new Set(kinds));
     this.#cursors.add(cursor);
-    this.#settle();
+    this.#trim();
     return cursor;
   }
 
@@ -97,7 +90,7 @@ export class EventLog {
 
   /** @internal For cursors. */
   at(position: number): ArcpEvent | undefined {
-    return this.#events[position - this.#dropped + this.#head];
+    return this.#events[position - this.#first + this.#head];
   }
 
   /** @internal For cursors. */
@@ -107,41 +100,40 @@ export class EventLog {
 
   /** @internal A cursor moved on. */
   advanced(): void {
-    let slowest = Infinity;
-    for (const cursor of this.#cursors) if (cursor.position < slowest) slowest = cursor.position;
-    while (this.#dropped < slowest && this.#head < this.#events.length) this.#dropFirst();
-    this.#settle();
+    // While nothing is held up, a step forward changes nothing.
+    if (this.#counted > 0 || this.end - this.#first > mostHeld) this.#trim();
   }
 
   /** @internal A cursor is done. */
   leave(cursor: EventCursor): void {
     this.#cursors.delete(cursor);
-    if (this.#cursors.size > 0) this.advanced();
-    else this.#settle();
+    this.#trim();
   }
 
-  #allWaiting(): boolean {
-    for (const cursor of this.#cursors) if (!cursor.waiting) return false;
-    return true;
-  }
-
-  #dropFirst(): void {
-    this.#cost -= this.#costs[this.#head] ?? 0;
-    this.#head++;
-    this.#dropped++;
-    if (this.#head < 512 && this.#head < this.#events.length) return;
-    this.#events = this.#events.slice(this.#head);
-    this.#costs = this.#costs.slice(this.#head);
-    this.#head = 0;
-  }
-
-  /** Tells the session what this log's consumers hold up. */
-  #settle(): void {
-    const counted = this.#cursors.size > 0 ? this.#cost : 0;
-    if (counted === this.#counted) return;
-    const change = counted - this.#counted;
-    this.#counted = counted;
+  /** Drops what nobody waits for, and tells the session what consumers hold up. */
+  #trim(): void {
+    let slowest = this.end;
+    for (const cursor of this.#cursors) if (cursor.position < slowest) slowest = cursor.position;
+    while (this.#first < slowest && this.#exceeds()) {
+      this.#droppedCost = this.#costs[this.#head] ?? this.#total;
+      this.#first++;
+      this.#head++;
+    }
+    // The arrays are cut now and then, not at every event.
+    if (this.#head >= 512) {
+      this.#events = this.#events.slice(this.#head);
+      this.#costs = this.#costs.slice(this.#head);
+      this.#head = 0;
+    }
+    const taken = this.#costs[slowest - this.#first + this.#head - 1] ?? this.#droppedCost;
+    const change = this.#total - taken - this.#counted;
+    if (change === 0) return;
+    this.#counted += change;
     this.#pressure.change(change);
+  }
+
+  #exceeds(): boolean {
+    return this.end - this.#first > mostHeld || this.#total - this.#droppedCost > mostHeldCharacters;
   }
 }
 
@@ -185,19 +177,6 @@ export class EventCursor implements AsyncIterableIterator<ArcpEvent, undefined> 
     this.#finish();
     for (const waiter of this.#waiters.splice(0)) waiter.resolve({ value: undefined, done: true });
     return Promise.resolve({ value: undefined, done: true });
-  }
-
-  /** @internal */
-  get waiting(): boolean {
-    return this.#waiters.length > 0;
-  }
-
-  /** @internal Takes an event without its being stored; `position` is the place behind it. */
-  hand(event: ArcpEvent, position: number): void {
-    this.position = position;
-    if (!this.#wants(event)) return;
-    this.inHand = event.seq || undefined;
-    this.#waiters.shift()?.resolve({ value: event, done: false });
   }
 
   /** @internal Something was stored, or the log has ended. */

@@ -1,4 +1,5 @@
 import type { ArcpEventKind, EventBodies } from "@imprest/core/models/arcp";
+import type { Hole } from "../session/sequence.ts";
 import { type Frame, isObject, textOf } from "../session/frame.ts";
 
 /** What every event of a job carries. */
@@ -32,7 +33,7 @@ interface UnknownEvent extends EventHeader {
 /** A notice of this library: the runtime could not replay the session's events `from` to `to`. */
 interface GapEvent extends EventHeader {
   readonly kind: "gap";
-  readonly body: { readonly from: number; readonly to: number };
+  readonly body: Hole;
 }
 
 /** An event of a job; `switch (event.kind)` narrows `event.body`. */
@@ -81,7 +82,7 @@ export function readEvent(frame: Frame, jobId: string, seq: number): ArcpEvent {
 }
 
 /** The notice that events are missing. */
-export function gapEvent(jobId: string, hole: { readonly from: number; readonly to: number }): ArcpEvent {
+export function gapEvent(jobId: string, hole: Hole): ArcpEvent {
   return { jobId, seq: 0, ts: "", kind: "gap", body: hole, raw: {} };
 }
 

@@ -44,19 +44,22 @@ export class ArcpJob extends JobView implements AsyncDisposable {
     return this.#actions.cancel(this.state, reason, options);
   }
 
-  /** Cancels a job that still runs, and waits for its end. A refusal is left to the session's warnings. */
+  /** Cancels a job that still runs, and waits for its end, half a minute at most. A refusal leaves it running. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.state.over) return;
-    await this.cancel("the scope that held the job has ended").then(
-      () => this.state.outcome.promise.then(undefined, () => {}),
-      () => {},
-    );
+    try {
+      await this.cancel("the scope that held the job has ended");
+      await this.outcome({ timeoutMs: 30_000 });
+    } catch {
+      // The block's own error, if there is one, says more than that its job could not be cancelled.
+    }
   }
 }
 
 /** A view of a job that another session submitted. It has no authority over it: there is no cancel (ARCP §7.6). */
 export class ArcpSubscription extends JobView implements AsyncDisposable {
   readonly #actions: JobActions;
+  readonly #readers: ReturnType<JobView["events"]>[] = [];
   /** True when the runtime said that it replays history. */
   readonly replayed: boolean;
 
@@ -67,9 +70,17 @@ export class ArcpSubscription extends JobView implements AsyncDisposable {
     this.replayed = replayed;
   }
 
+  override events(options?: Parameters<JobView["events"]>[0]): ReturnType<JobView["events"]> {
+    const reader = super.events(options);
+    this.#readers.push(reader);
+    return reader;
+  }
+
   /** Ends the view; the job goes on. Iteration ends; what waits for the outcome fails with SessionEndedError. */
   unsubscribe(): void {
     this.#actions.unsubscribe(this.state);
+    // A job of this session goes on here as well, so only this view's loops end.
+    for (const reader of this.#readers.splice(0)) void reader.return?.();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

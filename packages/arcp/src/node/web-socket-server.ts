@@ -41,10 +41,11 @@ export interface ArcpServer {
   close(): Promise<void>;
 }
 
+/** Frames of one write; more would keep the client waiting for the first. */
+const mostGathered = 64;
+
 /** How long a client has to answer a close, in milliseconds, before its socket is destroyed. */
 const closeGraceMs = 1_000;
-/** How many frames leave in one write. */
-const mostGathered = 64;
 
 /**
  * Listens for clients of `runtime`.
@@ -145,10 +146,21 @@ async function endAll(sockets: WebSocketServer): Promise<void> {
 
 /** One accepted socket. Text frames only: ARCP has no binary ones (ARCP §4). */
 function serverTransport(socket: WebSocket, stream: Duplex, confidential: boolean): ArcpTransport {
-  const gather = gathering(stream);
   const inbox = new Inbox();
   const closed = createDeferred<TransportClosed>();
   let failure: Error | undefined;
+  let gathered = 0;
+  const release = (): void => {
+    if (gathered > 0) stream.uncork();
+    gathered = 0;
+  };
+  /** The frames of one turn, up to a few, go out in one write: most of the cost of a small one is the system call. */
+  const gather = (): void => {
+    if (gathered === mostGathered) release();
+    if (gathered++ > 0) return;
+    stream.cork();
+    process.nextTick(release);
+  };
   socket.on("message", (data: RawData, isBinary: boolean) => {
     if (!isBinary) inbox.deliver((data as Buffer).toString("utf8"));
   });
@@ -161,7 +173,7 @@ function serverTransport(socket: WebSocket, stream: Duplex, confidential: boolea
     get pendingSend() {
       return socket.bufferedAmount;
     },
-    send: (text) => {
+    send(text) {
       gather();
       socket.send(text, ignoreFailure);
     },
@@ -180,26 +192,6 @@ function serverTransport(socket: WebSocket, stream: Duplex, confidential: boolea
       inbox.resume();
       socket.resume();
     },
-  };
-}
-
-/**
- * Lets the frames of one turn, at most 64, leave in one write: a system call for each frame would cost more than all
- * else that is done for it. @returns what to call before each frame.
- */
-function gathering(stream: Duplex): () => void {
-  let gathered = 0;
-  const release = (): void => {
-    if (gathered > 0) stream.uncork();
-    gathered = 0;
-  };
-  return () => {
-    if (gathered === mostGathered) release();
-    if (gathered === 0) {
-      stream.cork();
-      process.nextTick(release);
-    }
-    gathered++;
   };
 }
 

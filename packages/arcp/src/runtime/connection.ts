@@ -175,15 +175,23 @@ export class Connection {
       this.fail("INVALID_REQUEST", "Too many requests are waiting.");
       return;
     }
-    if (this.#queued === manyRequests) this.transport.pause?.();
+    if (this.#queued === manyRequests) this.#pause(true);
     this.#turn = this.#turn.then(async () => {
       try {
         if (this.open) await this.#answer(envelope);
       } catch (error) {
         this.#answerFailure(envelope, error);
       }
-      if (--this.#queued === manyRequests - 1) this.transport.resume?.();
+      if (--this.#queued === manyRequests - 1) this.#pause(false);
     });
+  }
+
+  /** While nothing is read, silence says nothing about the client. */
+  #pause(paused: boolean): void {
+    if (this.transport.pause === undefined || this.transport.resume === undefined) return;
+    this.#heartbeat?.suspend(paused);
+    if (paused) this.transport.pause();
+    else this.transport.resume();
   }
 
   async #answer(envelope: ArcpEnvelope): Promise<void> {

@@ -218,8 +218,8 @@ export class CredentialDesk {
     if (this.#closed) return;
     if (attempt >= mostAttempts) {
       logger.error("a credential could not be revoked", { grantId, jobId, error });
-      this.#onUnrevocable?.({ grantId, jobId, error });
       void this.#markUnrevocable(grantId, error);
+      this.#tellOperators({ grantId, jobId, error });
       return;
     }
     logger.warn("revoking a credential failed and is tried again", { grantId, jobId, attempt });
@@ -229,6 +229,14 @@ export class CredentialDesk {
       void this.#revoke(request, attempt + 1);
     }, delayMs);
     this.#retries.add(timer);
+  }
+
+  #tellOperators(credential: UnrevocableCredential): void {
+    try {
+      this.#onUnrevocable?.(credential);
+    } catch (failure) {
+      this.#settings.logger.error("onUnrevocable failed", { error: messageOf(failure) });
+    }
   }
 
   async #markUnrevocable(grantId: string, error: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { ImprestError, ProtocolError } from "@imprest/core";
+import { DeniedError, ImprestError, ProtocolError } from "@imprest/core";
 import { type ArcpErrorCode, arcpErrorCodes, type WireFailure } from "@imprest/core/models/arcp";
 
 /** A failure in the words of ARCP §12; agents and tools may throw one to name their own code. */
@@ -18,8 +18,18 @@ export function arcpFailure(
 /** The longest message of a failure that is passed on. */
 const longestMessage = 1000;
 
-/** What the wire is told of an error: a failure in its own words, anything else as INTERNAL_ERROR with its message. */
+/**
+ * What the wire is told of an error: a failure in its own words, also when an authority passed it on as a denial;
+ * anything else as INTERNAL_ERROR with its message.
+ */
 export function toWireFailure(error: unknown): WireFailure & { readonly retryable: boolean } {
+  if (
+    DeniedError.isInstance(error) &&
+    error.reasonCode !== undefined &&
+    Object.hasOwn(arcpErrorCodes, error.reasonCode)
+  ) {
+    return { code: error.reasonCode, message: shorten(error.message), retryable: false };
+  }
   if (ProtocolError.isInstance(error) && error.protocol === "arcp") {
     const { errorCode: code, retryable, wireDetails: details } = error;
     return { code, message: shorten(error.message), retryable, ...(details === undefined ? {} : { details }) };

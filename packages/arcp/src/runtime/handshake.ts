@@ -68,7 +68,7 @@ async function authenticate(connection: Connection, auth: SessionHello["auth"] |
       settings.logger.error("authentication failed", { error: toWireFailure(error).message });
     }
   }
-  if (principal === undefined) throw arcpFailure("UNAUTHENTICATED", "Unknown bearer token.");
+  if (principal === undefined || principal === "") throw arcpFailure("UNAUTHENTICATED", "Unknown bearer token.");
   return principal;
 }
 

@@ -3,19 +3,34 @@ import { AgentContext } from "./agent-context.ts";
 import { setDeadline } from "./deadline.ts";
 import { arcpFailure, toWireFailure } from "./failure.ts";
 import type { Job, JobOutcome } from "./job.ts";
-import { leaseExpired } from "./operations.ts";
+import { leaseExpired, translated } from "./operations.ts";
 import { ResultWriter } from "./result-writer.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
 
 /** Starts an accepted job; it ends with what the agent returns or throws, or with what it is stopped for. */
 export function runJob(core: RuntimeCore, job: Job): void {
+  job.isAccepted = true;
   const timers = watchTime(core, job);
   void job.ended.then(() => {
     for (const timer of timers) timer.clear();
   });
   // In a later turn, so that whoever asked for the job has its answer first.
-  queueMicrotask(() => void run(core, job));
+  queueMicrotask(() => {
+    run(core, job).catch(() => job.end(unexplained));
+  });
 }
+
+/** The end of a job whose agent threw something that nothing can be read from. */
+const unexplained: JobOutcome = {
+  type: "job.error",
+  status: "error",
+  payload: {
+    final_status: "error",
+    code: "INTERNAL_ERROR",
+    message: "The agent failed in a way that cannot be told.",
+    retryable: true,
+  },
+};
 
 async function run(core: RuntimeCore, job: Job): Promise<void> {
   if (job.isTerminal) return;
@@ -26,7 +41,7 @@ async function run(core: RuntimeCore, job: Job): Promise<void> {
     const value = await job.terms.run(new AgentContext(core, job, writer));
     job.end(await succeeded(core, job, writer, value));
   } catch (error) {
-    const failure = toWireFailure(error);
+    const failure = toWireFailure(translated(error, job, core.settings));
     if (!job.isTerminal) core.settings.logger.warn("an agent failed", { jobId: job.id, code: failure.code });
     job.end({ type: "job.error", status: "error", payload: { final_status: "error", ...failure } });
   }

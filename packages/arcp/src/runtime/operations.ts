@@ -135,12 +135,21 @@ export async function runOperation<Value>(
 }
 
 /** An upstream's refusal in ARCP's words (ARCP §9.6, §13.7); anything else as it is. */
-function translated(error: unknown, job: Job, settings: RuntimeSettings): unknown {
+export function translated(error: unknown, job: Job, settings: RuntimeSettings): unknown {
   const failure = toWireFailure(error);
-  const code = failure.code === "INTERNAL_ERROR" ? settings.upstreamError(error) : undefined;
+  const code = failure.code === "INTERNAL_ERROR" ? upstreamCode(error, settings) : undefined;
   if (code === undefined) return error;
   if (code === "BUDGET_EXHAUSTED") tellAllRemaining(job);
   return arcpFailure(code, `The upstream refused: ${messageOf(error)}`, { cause: error });
+}
+
+function upstreamCode(error: unknown, { upstreamError, logger }: RuntimeSettings): ReturnType<typeof upstreamError> {
+  try {
+    return upstreamError(error);
+  } catch (failure) {
+    logger.error("the mapper of upstream errors failed", { error: messageOf(failure) });
+    return undefined;
+  }
 }
 
 function operationContext(job: Job, settings: RuntimeSettings): OperationContext {

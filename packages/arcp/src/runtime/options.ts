@@ -30,7 +30,13 @@ export interface Observation {
 }
 
 /** One `job.subscribe`, as the audit keeps it (ARCP §14). */
-export interface SubscriptionAudit extends Observation {
+export interface SubscriptionAudit {
+  /** Who wanted to look. */
+  readonly principal: string;
+  readonly jobId: string;
+  /** Whose job it is, and of which agent; absent when there is no such job. */
+  readonly owner?: string | undefined;
+  readonly agent?: string | undefined;
   readonly allowed: boolean;
   /** Epoch milliseconds. */
   readonly atMs: number;

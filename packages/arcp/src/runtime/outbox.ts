@@ -27,6 +27,9 @@ export class Outbox {
   #head = 0;
   #cursor = 0;
   #characters = 0;
+  /** Index of the first entry that the client is not known to have, and the characters from there on. */
+  #oldest = 0;
+  #outstandingCharacters = 0;
   /** The highest sequence number that is gone. */
   #gone = 0;
   #lostUnsent = false;
@@ -45,8 +48,13 @@ export class Outbox {
     return this.#entries.length - this.#cursor;
   }
 
-  get characters(): number {
-    return this.#characters;
+  /** Frames that the client is not known to have, sent or not, and their characters. */
+  get outstanding(): number {
+    return this.#entries.length - this.#oldest;
+  }
+
+  get outstandingCharacters(): number {
+    return this.#outstandingCharacters;
   }
 
   /** True once when a frame was forced out before it was sent: the connection has a gap that only its end can tell. */
@@ -59,6 +67,7 @@ export class Outbox {
   push(text: string, seq: number, sequenced: boolean): void {
     this.#entries.push({ text, seq, sequenced });
     this.#characters += text.length;
+    this.#outstandingCharacters += text.length;
     while (this.size > this.#limits.maxFrames || (this.#characters > this.#limits.maxCharacters && this.size > 1)) {
       if (this.#cursor === this.#head) this.#lostUnsent = true;
       this.#dropFirst();
@@ -71,6 +80,14 @@ export class Outbox {
     if (entry === undefined) return undefined;
     this.#cursor++;
     return entry.text;
+  }
+
+  /** Notes how far the client has come, by its own word; nothing is forgotten. */
+  received(seq: number): void {
+    for (let entry = this.#entries[this.#oldest]; entry !== undefined; entry = this.#entries[++this.#oldest]) {
+      if (entry.sequenced ? entry.seq > seq : entry.seq >= seq) return;
+      this.#outstandingCharacters -= entry.text.length;
+    }
   }
 
   /** Forgets what the client has processed. An unsequenced frame goes with the sequenced one after it. */
@@ -102,11 +119,16 @@ export class Outbox {
     this.#characters -= entry.text.length;
     // Only a sequenced frame leaves a gap that a client could ask for.
     if (entry.sequenced) this.#gone = entry.seq;
+    if (this.#oldest <= this.#head) {
+      this.#oldest = this.#head + 1;
+      this.#outstandingCharacters -= entry.text.length;
+    }
     this.#entries[this.#head++] = gone;
     if (this.#cursor < this.#head) this.#cursor = this.#head;
     if (this.#head < 1024 || this.#head * 2 < this.#entries.length) return;
     this.#entries = this.#entries.slice(this.#head);
     this.#cursor -= this.#head;
+    this.#oldest -= this.#head;
     this.#head = 0;
   }
 }

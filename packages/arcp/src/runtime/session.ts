@@ -116,6 +116,7 @@ export class RuntimeSession {
     if (seq <= this.#acknowledged || seq > this.lastSeq) return;
     this.#acknowledged = seq;
     this.#acknowledges = true;
+    this.#outbox.received(seq);
     if (this.#settings.dialect.ackFrees) this.#outbox.free(seq);
     if (this.lastSeq - seq < this.#settings.backPressureThreshold) this.#warned = false;
     this.#wake();
@@ -131,6 +132,8 @@ export class RuntimeSession {
     this.connection = connection;
     this.#acknowledges = true;
     this.#outbox.rewind(lastSeq);
+    // Acknowledgements may have been lost with the connection; what is asked for says as much.
+    this.#outbox.received(lastSeq);
     if (this.#waiting !== undefined) this.#losePatience();
     this.activeAtMs = this.#settings.clock.monotonic();
   }
@@ -180,7 +183,8 @@ export class RuntimeSession {
     const waitsForAck = this.connection === undefined || (this.#acknowledges && this.features.has("ack"));
     // Half of the room is left for what agents send without waiting.
     if (!waitsForAck) return this.#outbox.unsent * 2 > maxOutboxFrames;
-    return this.#outbox.size * 2 > maxOutboxFrames || this.#outbox.characters * 2 > maxOutboxCharacters;
+    const { outstanding, outstandingCharacters } = this.#outbox;
+    return outstanding * 2 > maxOutboxFrames || outstandingCharacters * 2 > maxOutboxCharacters;
   }
 
   /** Starts the time after which a connected client that acknowledges nothing is no longer waited for. */

@@ -1,4 +1,4 @@
-import { createTraceContext, deriveIdempotencyKey, type KeyPart, parseWire } from "@imprest/core";
+import { createTraceContext, deriveIdempotencyKey, parseWire, stringifyJson } from "@imprest/core";
 import { type ArcpEnvelope, type JobSubmit, jobSubmitSchema, type WireLease } from "@imprest/core/models/arcp";
 import { BudgetCounters } from "../lease/budget-counters.ts";
 import { Capability } from "../lease/capability.ts";
@@ -137,11 +137,19 @@ function refuseUnnegotiated(settings: RuntimeSettings, session: RuntimeSession, 
   }
 }
 
-/** A digest of everything that a repeated submit must have the same (ARCP §7.2); the trace is not part of it. */
-function digestOf(request: JobSubmit): Promise<string> {
+/** What a repeated submit must have the same (ARCP §7.2), as one text, or as its digest when that is long. */
+async function digestOf(request: JobSubmit): Promise<string> {
   const { agent, input, lease_request, lease_constraints, max_runtime_sec } = request;
   const parts = { agent, input, lease_request, expires_at: lease_constraints?.expires_at, max_runtime_sec };
-  // What came in as JSON is JSON; members that are absent must be left out.
-  const present = Object.fromEntries(Object.entries(parts).filter(([, part]) => part !== undefined)) as KeyPart;
-  return deriveIdempotencyKey("arcp.submit", present);
+  const text = stringifyJson(ordered(parts));
+  // Hashing takes a turn of the host's thread pool; a short text is its own digest.
+  return text.length <= 1024 ? text : deriveIdempotencyKey("arcp.submit", text);
+}
+
+/** The same JSON with the members of every object in one order. */
+function ordered(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(ordered);
+  if (typeof value !== "object" || value === null) return value;
+  const members = Object.entries(value).toSorted(([left], [right]) => (left < right ? -1 : 1));
+  return Object.fromEntries(members.map(([name, member]) => [name, ordered(member)]));
 }

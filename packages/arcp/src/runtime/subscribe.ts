@@ -2,6 +2,7 @@ import type { ArcpEnvelope, JobSubscribe } from "@imprest/core/models/arcp";
 import { subscribedPayload } from "./accepted.ts";
 import { arcpFailure, messageOf } from "./failure.ts";
 import type { Job } from "./job.ts";
+import type { SubscriptionAudit } from "./options.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
 import type { RuntimeSession } from "./session.ts";
 
@@ -13,9 +14,13 @@ export async function subscribe(
   request: JobSubscribe,
 ): Promise<void> {
   const job = core.jobs.get(request.job_id);
+  const allowed = job !== undefined && (await isPermitted(core, session, job));
+  audit(
+    core,
+    { principal: session.principal, jobId: request.job_id, owner: job?.principal, agent: job?.terms.agent },
+    allowed,
+  );
   if (job === undefined) throw arcpFailure("JOB_NOT_FOUND", "There is no such job.");
-  const allowed = await isPermitted(core, session, job);
-  audit(core, session, job, allowed);
   if (!allowed) throw arcpFailure("PERMISSION_DENIED", "The principal may not observe this job.");
   const history = request.history === true ? job.history.since(request.from_event_seq ?? 0) : [];
   const { dialect, dialectName } = core.settings;
@@ -38,7 +43,8 @@ export async function isPermitted(core: RuntimeCore, session: RuntimeSession, jo
   const { options, logger } = core.settings;
   if (options.mayObserve === undefined) return false;
   try {
-    return await options.mayObserve(observationOf(session, job));
+    const { id: jobId, principal: owner } = job;
+    return await options.mayObserve({ principal: session.principal, jobId, owner, agent: job.terms.agent });
   } catch (error) {
     logger.error("the observation policy failed", { jobId: job.id, error: messageOf(error) });
     return false;
@@ -46,16 +52,9 @@ export async function isPermitted(core: RuntimeCore, session: RuntimeSession, jo
 }
 
 /** Each decision is logged with both principals (ARCP §14). */
-function audit(core: RuntimeCore, session: RuntimeSession, job: Job, allowed: boolean): void {
+function audit(core: RuntimeCore, asked: Omit<SubscriptionAudit, "allowed" | "atMs">, allowed: boolean): void {
   const { options, clock, logger } = core.settings;
-  const entry = { ...observationOf(session, job), allowed, atMs: clock.now() };
+  const entry = { ...asked, jobId: asked.jobId.slice(0, 256), allowed, atMs: clock.now() };
   logger.info("job.subscribe", entry);
   options.audit?.(entry);
-}
-
-function observationOf(
-  session: RuntimeSession,
-  job: Job,
-): { readonly principal: string; readonly jobId: string; readonly agent: string; readonly owner: string } {
-  return { principal: session.principal, jobId: job.id, agent: job.terms.agent, owner: job.principal };
 }

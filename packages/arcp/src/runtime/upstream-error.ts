@@ -20,12 +20,18 @@ const permissionCodes: ReadonlySet<string> = new Set([
 
 /**
  * The default: HTTP 402 and the usual budget codes are BUDGET_EXHAUSTED, 403 and the usual model codes are
- * PERMISSION_DENIED (ARCP §9.6, §13.7). Looks at `status`, `code`, `type` and the same members of `error`.
+ * PERMISSION_DENIED (ARCP §9.6, §13.7). Looks at `status`, at `code`, `type`, `errorCode` and `reasonCode`, and at
+ * the same members of `error`.
  */
 export function upstreamCodeOf(error: unknown): "BUDGET_EXHAUSTED" | "PERMISSION_DENIED" | undefined {
   const inner = member(error, "error");
   const words = [error, inner]
-    .flatMap((holder) => [member(holder, "code"), member(holder, "type"), member(holder, "errorCode")])
+    .flatMap((holder) => [
+      member(holder, "code"),
+      member(holder, "type"),
+      member(holder, "errorCode"),
+      member(holder, "reasonCode"),
+    ])
     .filter((word) => typeof word === "string")
     .map((word) => word.toLowerCase());
   const status = member(error, "status") ?? member(error, "statusCode");

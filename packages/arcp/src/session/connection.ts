@@ -1,12 +1,12 @@
-import { ConfigurationError, ConnectionError, TimeoutError, abortedError, onAbort, sleep } from "@imprest/core";
+import { ConfigurationError, ConnectionError, onAbort, sleep } from "@imprest/core";
 import { ArcpError, SessionEndedError } from "../errors.ts";
 import { createIdentifier } from "../identifier.ts";
-import type { TransportClosed } from "../transport/transport.ts";
 import type { Frame, FrameHeader } from "./frame.ts";
 import { textOf } from "./frame.ts";
-import { Link } from "./link.ts";
+import { type ResumePoint, closedError, openLink } from "./handshake.ts";
+import type { Link } from "./link.ts";
 import type { Settings } from "./options.ts";
-import { Sequence } from "./sequence.ts";
+import { type Hole, Sequence } from "./sequence.ts";
 import type { SessionTicket } from "./ticket.ts";
 import { type Welcome, readWelcome } from "./welcome.ts";
 
@@ -24,7 +24,7 @@ export interface ConnectionHooks {
   /** The session is over. */
   ended(error: SessionEndedError): void;
   /** The runtime cannot bring these events any more. */
-  gap(hole: { readonly from: number; readonly to: number }): void;
+  gap(hole: Hole): void;
   state(state: SessionState, cause?: unknown): void;
   warning(code: string, message: string): void;
   /** A frame is about to be sent, or came. */
@@ -149,101 +149,22 @@ export class Connection {
     this.#ticket = undefined;
   }
 
-  async #attempt(resume: { readonly ticket: SessionTicket; readonly last: number } | undefined): Promise<void> {
-    const { clock, handshakeTimeoutMs } = this.#settings;
-    const given = new AbortController();
-    const late = new TimeoutError(
-      `The runtime did not welcome us within ${handshakeTimeoutMs} ms.`,
-      handshakeTimeoutMs,
-    );
-    const timer = clock.setTimer(() => given.abort(late), handshakeTimeoutMs);
-    const stopListening = onAbort(this.#stopped.signal, () =>
-      given.abort(abortedError(this.#stopped.signal, "Connecting")),
-    );
-    let link: Link | undefined;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        onAbort(given.signal, () => reject(given.signal.reason));
-        const dialled = async (): Promise<void> => {
-          const token = await this.#settings.token();
-          given.signal.throwIfAborted();
-          const transport = await this.#settings.dial(given.signal);
-          if (given.signal.aborted) return transport.close();
-          if (!transport.confidential && !this.#settings.allowInsecure) {
-            transport.close();
-            throw new ConfigurationError("The token would travel in the clear; use wss:, or set allowInsecure.");
-          }
-          link = new Link(
-            transport,
-            this.#linkHooks(() => link, resolve, reject),
-          );
-          link.start();
-          this.#greet(link, token, resume);
-        };
-        dialled().catch(reject);
-      });
-    } catch (error) {
-      link?.close();
-      throw error;
-    } finally {
-      timer.clear();
-      stopListening();
-    }
-  }
-
-  #greet(
-    link: Link,
-    token: string,
-    resume: { readonly ticket: SessionTicket; readonly last: number } | undefined,
-  ): void {
-    const { client, features, clock, random } = this.#settings;
-    const hello = {
-      client,
-      auth: { scheme: "bearer", token },
-      capabilities: { encodings: ["json"], features },
-      ...(resume && {
-        resume: {
-          session_id: resume.ticket.sessionId,
-          resume_token: resume.ticket.resumeToken.reveal(),
-          last_event_seq: resume.last,
-        },
-      }),
-    };
-    link.send("session.hello", hello, { id: createIdentifier("msg", clock, random) });
-  }
-
-  #linkHooks(
-    own: () => Link | undefined,
-    welcomed: () => void,
-    refused: (error: Error) => void,
-  ): ConstructorParameters<typeof Link>[1] {
-    const current = (): boolean => this.#link !== undefined && this.#link === own();
-    return {
-      frame: (frame, size) => {
-        if (current()) return this.#frame(frame, size);
-        const link = own();
-        if (link === undefined || this.#stopped.signal.aborted) return;
-        if (frame.type === "session.error") {
-          refused(new ArcpError(frame.payload, { phase: "connect" }));
-        } else if (frame.type !== "session.welcome") {
-          this.#hooks.warning("EARLY_FRAME", `A ${frame.type} came before the welcome and was not taken.`);
-        } else if (this.#welcomed(link, frame)) welcomed();
-        else refused(new ConnectionError("The runtime's welcome names no session."));
-      },
+  #attempt(resume: ResumePoint | undefined): Promise<void> {
+    return openLink(this.#settings, this.#stopped.signal, resume, {
+      welcomed: (link, frame) => this.#welcomed(link, frame),
+      early: ({ type }) => this.#hooks.warning("EARLY_FRAME", `A ${type} came before the welcome and was not taken.`),
+      frame: (frame, size) => this.#frame(frame, size),
       unreadable: () => this.#hooks.warning("UNREADABLE_FRAME", "A frame came that is no JSON object with a type."),
       closed: (closed) => {
-        refused(closedError(closed));
-        if (!current()) return;
         this.#link = undefined;
         this.#down(closedError(closed));
       },
       lost: () => {
-        if (!current()) return;
         this.#hooks.warning("HEARTBEAT_LOST", "The runtime was silent for two heartbeat intervals.");
         this.restart(new ArcpError({ code: "HEARTBEAT_LOST", message: "silence" }, { phase: "session" }));
       },
       watch: (direction, text) => this.#hooks.watch(direction, text),
-    };
+    });
   }
 
   #welcomed(link: Link, frame: Frame): boolean {
@@ -367,9 +288,4 @@ export class Connection {
     this.#link = undefined;
     this.setState(state, cause);
   }
-}
-
-function closedError({ code, reason, error }: TransportClosed): ConnectionError {
-  const how = `${code === undefined ? "" : ` with code ${code}`}${reason ? ` (${reason})` : ""}`;
-  return new ConnectionError(`The connection to the runtime ended${how}.`, { cause: error });
 }

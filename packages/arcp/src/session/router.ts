@@ -2,6 +2,7 @@ import type { WireFailure } from "@imprest/core/models/arcp";
 import { ArcpError } from "../errors.ts";
 import { type JobOutcome, JobState, type JobSurroundings } from "../job/job-state.ts";
 import { type Frame, jobIdOf, textOf } from "./frame.ts";
+import type { Hole } from "./sequence.ts";
 import type { Ledger, PendingRequest } from "./ledger.ts";
 
 /** What the router tells its session. */
@@ -11,6 +12,12 @@ export interface RouterHooks {
   unwanted(jobId: string): void;
   /** The runtime ends the session as such. */
   fatal(failure: Partial<WireFailure>): void;
+}
+
+interface Orphan {
+  readonly frame: Frame;
+  readonly jobId: string;
+  readonly size: number;
 }
 
 /** Refusals that only a submit can meet, whatever job they name (study §1.7). */
@@ -33,8 +40,8 @@ export class Router {
   readonly #ledger: Ledger;
   readonly #hooks: RouterHooks;
   readonly #surroundings: JobSurroundings;
-  /** Frames whose job is not known yet: an answer may arrive behind the events it brings. */
-  #orphans: { readonly frame: Frame; readonly jobId: string; readonly size: number }[] = [];
+  /** Frames whose job is not known yet, and holes between them: an answer may arrive behind the events it brings. */
+  #orphans: (Orphan | Hole)[] = [];
   readonly #unwanted = new Set<string>();
   /** Makes a handle for events of a job nobody here submitted: after going on with another process's session. */
   adopts = false;
@@ -81,19 +88,26 @@ export class Router {
 
   /** The state of a job; frames that came before it are delivered now. */
   admit(jobId: string, describe: (job: JobState) => void): JobState {
-    let job = this.jobs.get(jobId);
-    if (job === undefined) {
-      job = new JobState(jobId, this.#surroundings);
-      this.jobs.set(jobId, job);
-    }
+    const known = this.jobs.get(jobId);
+    const job = known ?? new JobState(jobId, this.#surroundings);
+    this.jobs.set(jobId, job);
     describe(job);
     this.#unwanted.delete(jobId);
-    const early = this.#orphans.filter((orphan) => orphan.jobId === jobId);
-    if (early.length > 0) {
-      this.#orphans = this.#orphans.filter((orphan) => orphan.jobId !== jobId);
-      for (const { frame, size } of early) this.#deliver(job, frame, size);
+    if (this.#orphans.length === 0) return job;
+    const early = this.#orphans;
+    this.#orphans = early.filter((item) => this.#ledger.expectsJobs && !("jobId" in item && item.jobId === jobId));
+    for (const item of early) {
+      if (!("jobId" in item)) {
+        if (known === undefined) job.gap(item);
+      } else if (item.jobId === jobId) this.#deliver(job, item.frame, item.size);
     }
     return job;
+  }
+
+  /** Events are missing, perhaps of any job. */
+  gap(hole: Hole): void {
+    for (const job of this.jobs.values()) job.gap(hole);
+    if (this.#ledger.expectsJobs) this.#orphans.push(hole);
   }
 
   /** How a job ended that ended a short while ago; chunks are not kept. */
@@ -126,11 +140,11 @@ export class Router {
   }
 
   /** A lost job runs anew under another id. */
-  rebind(job: JobState, jobId: string): void {
+  rebind(job: JobState, jobId: string, accepted: Frame): void {
     this.jobs.delete(job.id);
     job.restart(jobId);
     this.jobs.set(jobId, job);
-    this.admit(jobId, () => {});
+    this.admit(jobId, () => job.describe(accepted));
   }
 
   /** The session that the waiting frames belong to is gone. */

@@ -6,6 +6,12 @@ const remembered = 1024;
 /** How many frames beyond a hole are kept for the case that a resume cannot bring them again. */
 const mostHeld = 10_000;
 
+/** The first and the last number that are missing; 0 and 0 when nobody knows which. */
+export interface Hole {
+  readonly from: number;
+  readonly to: number;
+}
+
 type Deliver = (frame: Frame, size: number) => void;
 
 /**
@@ -24,11 +30,6 @@ export class Sequence {
   constructor(deliver: Deliver, last = 0) {
     this.#deliver = deliver;
     this.last = last;
-  }
-
-  /** True while frames beyond a hole wait. */
-  get broken(): boolean {
-    return this.#held.size > 0;
   }
 
   /**
@@ -58,7 +59,7 @@ export class Sequence {
   }
 
   /** Gives up on the hole: the runtime has nothing to fill it. @returns the numbers that are missing. */
-  skipHole(): { readonly from: number; readonly to: number } | undefined {
+  skipHole(): Hole | undefined {
     if (this.#held.size === 0) return undefined;
     const from = this.last + 1;
     const to = Math.min(...this.#held.keys()) - 1;

@@ -1,7 +1,7 @@
-import { serveStdio } from "../../src/node/runtime.ts";
-import { createArcpRuntime } from "../../src/runtime/index.ts";
+import { createArcpRuntime } from "@imprest/arcp/runtime";
+import { serveStdio } from "@imprest/arcp/runtime/node";
 
-const runtime = createArcpRuntime({ authenticate: (token) => (token === "tok-alice" ? "alice" : undefined) });
-runtime.agent("echo", ({ input }) => input);
+const runtime = createArcpRuntime({ authenticate: () => "parent" });
+runtime.agent("echo", (context) => context.input);
+runtime.agent("die", () => process.exit(7));
 await serveStdio(runtime);
-runtime.close();

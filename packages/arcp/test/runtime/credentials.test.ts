@@ -78,7 +78,7 @@ const insecure = (transport: ArcpTransport): ArcpTransport => ({
 });
 
 describe("provisioned credentials (ARCP §9.8)", () => {
-  it("T-27, study §1.11: issued with the acceptance, for the submitter only, revoked at the end", async () => {
+  it("study §6 #27, §1.11, T-27: issued with the acceptance, for the submitter only, revoked at the end", async () => {
     const { upstream, records, given } = provisioned({ mayObserve: () => true });
     const { runtime } = given;
     const client = new RawClient(runtime);
@@ -146,7 +146,7 @@ describe("provisioned credentials (ARCP §9.8)", () => {
     expect((await new RawClient(given.runtime).hello({ resume })).type).toBe("session.welcome");
   });
 
-  it("study §3.3 R7, T-28: rotation tells the submitter the new value and nobody else, and revokes the old", async () => {
+  it("study §6 #28, §3.3 R7, T-28: rotation tells the submitter the new value and nobody else, and revokes the old", async () => {
     const { upstream, given } = provisioned({ mayObserve: () => true });
     let rotate = async (): Promise<void> => {};
     let held: unknown;
@@ -278,6 +278,29 @@ describe("provisioned credentials (ARCP §9.8)", () => {
     expect(upstream.requests).toHaveLength(1);
     expect(upstream.live.size).toBe(0);
     expect(given.runtime.counts.jobs).toBe(0);
+  });
+
+  it("a rotation that is under way when its job ends leaves nothing alive", async () => {
+    const { upstream, given } = provisioned();
+    const issue = upstream.issue.bind(upstream);
+    let answer = (): void => {};
+    upstream.issue = async (request) => {
+      if (request.replaces !== undefined) await new Promise<void>((resolve) => (answer = resolve));
+      return issue(request);
+    };
+    let rotated: Promise<unknown> = Promise.resolve();
+    given.runtime.agent("rotator", async (context) => {
+      rotated = context.rotateCredential("cred_1").catch((error: { errorCode: string }) => error.errorCode);
+      await settle();
+    });
+    const client = new RawClient(given.runtime);
+    await client.hello();
+    await client.submit({ agent: "rotator", lease_request });
+    await client.nextOf("job.result");
+    await settle();
+    answer();
+    expect(await rotated).toBe("CANCELLED");
+    await expect.poll(() => upstream.live.size).toBe(0);
   });
 
   it("a delegated job gets its own while the client is away", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ProtocolError } from "@imprest/core";
+import { memoryRecordStore, type ProtocolError } from "@imprest/core";
 import { createRuntime, RawClient, settle } from "./support.ts";
 
 const lease = {
@@ -9,7 +9,7 @@ const lease = {
 };
 
 describe("delegation (ARCP §10)", () => {
-  it("T-35, study §2 and §1.7: a child under a part of the lease, in the same trace, announced with its parent", async () => {
+  it("study §6 #23, §1.7, T-35: a child under a part of the lease, in the same trace, announced with its parent", async () => {
     const { runtime } = createRuntime();
     runtime.agent("child", (context) => ({ lease: context.lease, expiresAt: context.expiresAt }));
     runtime.agent("parent", async (context) => {
@@ -101,7 +101,7 @@ describe("delegation (ARCP §10)", () => {
     expect(client.of("job.accepted")).toHaveLength(1);
   });
 
-  it("study §1.6: a child's spend counts against its own ceiling and its parent's; without one, against the parent's", async () => {
+  it("study §3.3 R9, §1.6: a child's spend counts against its own ceiling and its parent's; without one, against the parent's", async () => {
     const { runtime } = createRuntime();
     runtime.agent("child", async (context) => {
       await context.metric({ name: "cost.llm", value: "0.3", unit: "USD" });
@@ -162,6 +162,32 @@ describe("delegation (ARCP §10)", () => {
     await client.next((frame) => frame.type === "job.error" && frame.job_id === job_id);
     expect(codes).toEqual(["CANCELLED"]);
     expect(client.of("job.error").map(({ payload }) => payload.code)).toEqual(["CANCELLED", "CANCELLED"]);
+  });
+
+  it("a child that was still being prepared when its parent ended was never there", async () => {
+    const records = memoryRecordStore();
+    let issue = (): void => {};
+    const provisioner = {
+      issue: ({ parentJobId }: { parentJobId?: string | undefined }) =>
+        parentJobId === undefined
+          ? Promise.resolve([{ id: "c", scheme: "bearer", value: "v", endpoint: "https://gateway.example.com" }])
+          : new Promise<never[]>((resolve) => (issue = () => resolve([]))),
+      revoke: async () => {},
+    };
+    const { runtime } = createRuntime({ credentials: { provisioner, records } });
+    runtime.agent("parent", async (context) => {
+      void context.delegate({ agent: "wait" }).catch(() => {});
+      await settle();
+    });
+    const client = new RawClient(runtime);
+    await client.hello();
+    await client.submit({ agent: "parent", lease_request: lease });
+    await client.nextOf("job.result");
+    issue();
+    await settle();
+    expect(client.of("job.accepted")).toHaveLength(1);
+    expect(client.of("job.error")).toHaveLength(0);
+    expect(runtime.counts.jobs).toBe(1);
   });
 
   it("is only so deep", async () => {

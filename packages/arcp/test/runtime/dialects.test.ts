@@ -6,7 +6,7 @@ function resumeOf(welcome: Frame, lastSeq: number): Record<string, unknown> {
   return { session_id: welcome.session_id, resume_token: welcome.payload["resume_token"], last_event_seq: lastSeq };
 }
 
-describe("the dialect py (study §1.3 to §1.10)", () => {
+describe("study §6 #40: the dialect py (§1.3 to §1.10)", () => {
   it("welcomes with the session in the payload and all of its features", async () => {
     const { runtime } = createRuntime({ dialect: "py" });
     const client = new RawClient(runtime);

@@ -62,7 +62,7 @@ describe("submit", () => {
 });
 
 describe("idempotency (ARCP §7.2)", () => {
-  it("T-04: the same key and parameters are the same job, from any session of the principal", async () => {
+  it("study §6 #16, T-04: the same key and parameters are the same job, from any session of the principal", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     await client.hello();
@@ -102,7 +102,7 @@ describe("idempotency (ARCP §7.2)", () => {
     ]);
   });
 
-  it("study §3.3 C5, T-06: other parameters are DUPLICATE_KEY for the new submit, with no word of the other job", async () => {
+  it("study §6 #13, §3.3 C5, T-06: other parameters are DUPLICATE_KEY for the new submit, with no word of the other job", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     await client.hello();
@@ -233,6 +233,33 @@ describe("how jobs end (ARCP §7.3, §7.4)", () => {
     expect((await client.nextOf("job.error")).payload).toMatchObject({ code: "ACME_NO_DATA", retryable: false });
     await client.submit({ agent: "cyclic" });
     expect((await client.nextOf("job.error")).payload.code).toBe("INTERNAL_ERROR");
+  });
+
+  it("ends whatever an agent throws, and whatever the mapper of upstream errors makes of it", async () => {
+    const { runtime } = createRuntime({
+      upstreamError: () => {
+        throw new Error("mapper down");
+      },
+    });
+    const hostile = new Proxy(
+      {},
+      {
+        get: () => {
+          throw new Error("no");
+        },
+      },
+    );
+    const thrown: unknown[] = [undefined, null, "text", 1n, Object.create(null), hostile];
+    for (const [at, value] of thrown.entries()) {
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors
+      runtime.agent(`throws-${at}`, () => Promise.reject(value));
+    }
+    const client = new RawClient(runtime);
+    await client.hello();
+    for (const at of thrown.keys()) {
+      await client.submit({ agent: `throws-${at}` });
+      expect((await client.nextOf("job.error")).payload.code).toBe("INTERNAL_ERROR");
+    }
   });
 
   it("what is sent after the end is dropped", async () => {

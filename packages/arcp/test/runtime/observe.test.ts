@@ -156,7 +156,7 @@ describe("job.subscribe (ARCP §7.6)", () => {
     expect(client.of("job.error")).toHaveLength(1);
   });
 
-  it("study §2.21, T-10: gives no authority to cancel; others are denied by default; each decision is audited", async () => {
+  it("study §2.21, §2.25, T-10: gives no authority to cancel; others are denied by default; each decision is audited", async () => {
     const audited: SubscriptionAudit[] = [];
     const { runtime } = createRuntime({ audit: (entry) => void audited.push(entry) });
     const alice = new RawClient(runtime);
@@ -179,6 +179,7 @@ describe("job.subscribe (ARCP §7.6)", () => {
     expect(audited.map(({ principal, owner, allowed }) => [principal, owner, allowed])).toEqual([
       ["alice", "alice", true],
       ["bob", "alice", false],
+      ["bob", undefined, false],
     ]);
     await settle();
     expect(alice.of("job.error")).toHaveLength(0);

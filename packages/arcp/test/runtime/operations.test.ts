@@ -229,7 +229,7 @@ describe("expiry (ARCP §9.5)", () => {
   };
   const tools = { search: () => "ok" };
 
-  it("T-18: an operation at the expiry is a LEASE_EXPIRED tool_result, then the job ends with it", async () => {
+  it("study §6 #26, T-18: an operation at the expiry is a LEASE_EXPIRED tool_result, then the job ends with it", async () => {
     const { client, end } = await run(
       async (context, clock) => {
         await context.callTool("search");
@@ -269,7 +269,7 @@ describe("expiry (ARCP §9.5)", () => {
 });
 
 describe("streamed results (ARCP §8.4)", () => {
-  it("T-23, T-24, T-25: text and bytes, in order, closed for an agent that forgot to", async () => {
+  it("study §6 #20, §2.15, T-23, T-24, T-25: text and bytes, in order, closed for an agent that forgot to", async () => {
     const { client, end } = await run(async (context) => {
       await context.result.write("héllo");
       await context.result.write(Uint8Array.of(0, 255, 7));

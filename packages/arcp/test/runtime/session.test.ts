@@ -30,7 +30,7 @@ describe("hello and welcome", () => {
     );
   });
 
-  it("study §3.3 C7: a bad token is refused at once, without a session id, and the socket closes", async () => {
+  it("study §6 #14, §3.3 C7 and R5: a bad token is refused at once, without a session id, and the socket closes", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     const answer = await client.hello({ token: "nobody" });
@@ -115,6 +115,26 @@ describe("frames", () => {
     expect(client.of("job.accepted")).toHaveLength(1);
   });
 
+  it("requests that pile up are taken in turn, and a flood ends the connection", async () => {
+    const { runtime } = createRuntime({ authenticate: async () => "alice" });
+    const client = new RawClient(runtime);
+    await client.hello();
+    for (let at = 0; at < 1_000; at++) client.send("session.list_jobs", {});
+    await settle(50);
+    expect(client.of("session.jobs")).toHaveLength(1_000);
+    const flood = new RawClient(runtime, (transport) => ({
+      confidential: true,
+      closed: transport.closed,
+      send: (text) => transport.send(text),
+      close: () => transport.close(),
+      onMessage: (listener) => transport.onMessage(listener),
+    }));
+    await flood.hello();
+    for (let at = 0; at < 5_000; at++) flood.send("session.list_jobs", {});
+    await settle(50);
+    expect(flood.closed).toBeDefined();
+  });
+
   it("closes on a frame over the limit", async () => {
     const { runtime } = createRuntime({ maxFrameCharacters: 1000 });
     const client = new RawClient(runtime);
@@ -167,7 +187,7 @@ describe("heartbeats (ARCP §6.4)", () => {
 });
 
 describe("close", () => {
-  it("study §6 #34: answers session.close, takes session.bye, and both leave the session resumable", async () => {
+  it("study §6 #34, §3.3 R5: answers session.close, takes session.bye, and both leave the session resumable", async () => {
     const { runtime } = createRuntime();
     for (const verb of ["session.close", "session.bye"]) {
       const client = new RawClient(runtime);

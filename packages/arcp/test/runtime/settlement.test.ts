@@ -90,6 +90,13 @@ describe("LeaseAuthority: the kernel over a job's lease", () => {
     ]);
   });
 
+  it("a denial that the agent does not catch ends the job with the lease's own code, and so does another authority's", async () => {
+    const denied = await run(async (context) => guard(context.authority(), call("1.01"), () => "never", {})());
+    expect(denied.end).toMatchObject({ final_status: "error", code: "BUDGET_EXHAUSTED", retryable: false });
+    const elsewhere = await run(() => Promise.reject(new DeniedError("no", { reasonCode: "BUDGET_EXCEEDED" })));
+    expect(elsewhere.end).toMatchObject({ code: "BUDGET_EXHAUSTED", retryable: false });
+  });
+
   it("a throw before anything was spent releases; spend beyond the estimate is counted, and exhausts", async () => {
     const { client, result } = await run(async (context) => {
       const authority = context.authority();

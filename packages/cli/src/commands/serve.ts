@@ -1,6 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { onAbort } from "@imprest/core";
-import { type EmbeddedAuthority, LedgerRefusal, createEmbeddedAuthority } from "@imprest/embedded";
+import { evidenceJwksUrl } from "@imprest/cycles/evidence";
+import {
+  type EmbeddedAuthority,
+  type EvidenceOptions,
+  LedgerRefusal,
+  createEmbeddedAuthority,
+} from "@imprest/embedded";
 import { serve as listen, sqliteStore } from "@imprest/embedded/node";
 import { writeAmount } from "../amount-text.ts";
 import {
@@ -24,10 +30,13 @@ Serves a budget authority over the Cycles wire until it is stopped (Ctrl-C).
   --key TENANT[=KEY]     bind an API key to a tenant; a fresh one is printed once; may be repeated
   --config FILE          budgets, keys and policy as JSON (see the package's README)
   --store FILE           keep the ledger in a SQLite file; without it, it is lost at the end
+  --evidence             sign what is decided, and serve the envelopes and the keys
+  --server-id URL        in whose name to sign: where clients reach it, /v1 included;
+                         the address that is served unless told
   --port N               7878 unless told; 0 for any free port
   --host ADDRESS         127.0.0.1 unless told; put TLS in front of anything else
 
-A budget or key that the store holds already is left as it is.
+A budget or key that the store holds already is left as it is; signing keys are kept there.
 `;
 
 export const serve: Command = {
@@ -37,13 +46,16 @@ export const serve: Command = {
   async run(args, terminal) {
     const text = { type: "string" } as const;
     const list = { type: "string", multiple: true } as const;
-    const options = { budget: list, key: list, config: text, store: text, port: text, host: text } as const;
+    const flags = { budget: list, key: list, config: text, store: text, port: text, host: text } as const;
+    const options = { ...flags, evidence: { type: "boolean" }, "server-id": text } as const;
     const { values } = readArguments(args, options, 0);
     const config = await configOf(values);
+    const evidence = evidenceOf(values);
     const store = textOf(values, "store");
     const authority = createEmbeddedAuthority({
       ...(store !== undefined && { store: sqliteStore({ file: store }) }),
       ...(config.policy !== undefined && { policy: config.policy }),
+      ...(evidence !== undefined && { evidence }),
     });
     try {
       for (const budget of config.budgets) await createBudget(authority, budget, terminal);
@@ -52,6 +64,10 @@ export const serve: Command = {
       await terminal.write(
         `Serving the Cycles wire at ${server.url}${store === undefined ? ", in memory" : ` from ${store}`}.\n`,
       );
+      if (evidence !== undefined) {
+        const serverId = evidence.serverId ?? `${server.url}/v1`;
+        await terminal.write(`Signing evidence as ${serverId}; its keys: ${evidenceJwksUrl(serverId)}\n`);
+      }
       await new Promise<void>((resolve) => {
         onAbort(terminal.signal, resolve);
       });
@@ -62,6 +78,13 @@ export const serve: Command = {
     return ExitCode.clean;
   },
 };
+
+function evidenceOf(values: Values): EvidenceOptions | undefined {
+  const serverId = textOf(values, "server-id");
+  if (values["evidence"] === true) return { serverId };
+  if (serverId !== undefined) throw new UsageError("--server-id names who signs; add --evidence to sign.");
+  return undefined;
+}
 
 /** Flags add to what the file says. */
 async function configOf(values: Values): Promise<ServeConfig> {

@@ -1,7 +1,9 @@
 export { asyncReservationContext } from "./async-reservation-context.ts";
+export { disconnectSignal } from "./disconnect-signal.ts";
 export { type FileRecordStoreOptions, fileRecordStore } from "./file-record-store.ts";
 export { type LogRecordStoreOptions, logRecordStore } from "./log-record-store.ts";
 export type { OnQuarantine, QuarantinedRecord } from "./quarantine.ts";
 export { RecordDirectory } from "./record-directory.ts";
+export { sendStream } from "./send-stream.ts";
 export { type SqliteRecordStoreOptions, sqliteRecordStore } from "./sqlite-record-store.ts";
 export { Turns } from "./turns.ts";

@@ -1,4 +1,3 @@
-import { EventEmitter } from "eventemitter3";
 import type { Amount } from "../amount/amount.ts";
 import type { Cap, Lease, Settlement, Settling } from "../reservation/port.ts";
 import type { Logger } from "./logger.ts";
@@ -57,7 +56,8 @@ type Listener<Name extends keyof SpendEvents> = (event: SpendEvents[Name]) => un
 
 /** Delivers the kernel's events. A listener that throws or rejects breaks neither the call nor another listener. */
 export class Observer {
-  readonly #emitter = new EventEmitter();
+  /** Listeners by event; each takes the event of its own name. */
+  readonly #listeners = new Map<keyof SpendEvents, Set<{ readonly call: Listener<never> }>>();
   readonly #logger: Logger | undefined;
 
   constructor(logger?: Logger) {
@@ -66,24 +66,31 @@ export class Observer {
 
   /** @returns the function that unsubscribes. */
   on<Name extends keyof SpendEvents>(name: Name, listener: Listener<Name>): () => void {
-    const guarded = (event: SpendEvents[Name]): void => {
-      try {
-        Promise.resolve(listener(event)).catch((error: unknown) => this.#report(name, error));
-      } catch (error) {
-        this.#report(name, error);
-      }
-    };
-    this.#emitter.on(name, guarded);
-    return () => this.#emitter.off(name, guarded);
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners);
+    // Held apart, so that a listener that is subscribed twice is called twice and unsubscribes one at a time.
+    const held = { call: listener };
+    listeners.add(held);
+    return () => void listeners.delete(held);
   }
 
   emit<Name extends keyof SpendEvents>(name: Name, event: SpendEvents[Name]): void {
-    this.#emitter.emit(name, event);
+    const listeners = this.#listeners.get(name);
+    // Those who listen now; one that subscribes another or unsubscribes changes the next event's listeners.
+    if (listeners?.size) for (const { call } of Array.from(listeners)) this.#tell(name, call as Listener<Name>, event);
   }
 
   /** True when someone listens: lets a caller skip building an event. */
   hears(name: keyof SpendEvents): boolean {
-    return this.#emitter.listenerCount(name) > 0;
+    return (this.#listeners.get(name)?.size ?? 0) > 0;
+  }
+
+  #tell<Name extends keyof SpendEvents>(name: Name, listener: Listener<Name>, event: SpendEvents[Name]): void {
+    try {
+      Promise.resolve(listener(event)).catch((error: unknown) => this.#report(name, error));
+    } catch (error) {
+      this.#report(name, error);
+    }
   }
 
   #report(name: string, error: unknown): void {

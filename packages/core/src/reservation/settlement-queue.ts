@@ -3,13 +3,14 @@ import { Observer } from "../observe/observer.ts";
 import { onAbort } from "../platform/async.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import { memoryRecordStore } from "../records/memory-record-store.ts";
-import type { RecordStore, RecordValue } from "../records/record-store.ts";
+import type { RecordStore } from "../records/record-store.ts";
 import { retryDelayMs } from "./backoff.ts";
 import { DeadLetterRecords, type DeadLetters, type NewDeadLetter } from "./dead-letters.ts";
 import { Gate } from "./gate.ts";
 import type { Environment, Settlement, Settling, SpendAuthority } from "./port.ts";
-import { SettlementTask } from "./settlement-task.ts";
-import { readSettling, settlingKey, settlingPrefix, writeSettling } from "./settling-record.ts";
+import { SettlementRecords } from "./settlement-records.ts";
+import { type OnOutcome, SettlementTask } from "./settlement-task.ts";
+import { readSettling, settlingKey, settlingPrefix } from "./settling-record.ts";
 
 /** What `recover` found. */
 export interface Recovery {
@@ -18,12 +19,6 @@ export interface Recovery {
   /** Records that cannot be read, moved to the dead letters. */
   readonly malformed: number;
 }
-
-/** Called with each outcome: once, or first `pending` and later the final one. */
-export type OnOutcome = (settlement: Settlement) => void;
-
-/** What `Retry-After` is held to. */
-const longestWaitMs = 3_600_000;
 
 /** How many replays and retries run at a time: a backlog must not flood an authority that has just come back. */
 const mostInBackground = 32;
@@ -37,11 +32,13 @@ export class SettlementQueue {
   readonly #environment: Environment;
   readonly #records: RecordStore;
   readonly #clock: Clock;
+  readonly #settlements: SettlementRecords;
   readonly #letters: DeadLetterRecords;
   readonly #tasks = new Map<string, SettlementTask>();
   readonly #housekeeping = new Set<Promise<void>>();
   readonly #idle = new Set<() => void>();
-  readonly #closing = new AbortController();
+  #closing = new AbortController();
+  #closed = false;
   readonly #background = new Gate(mostInBackground);
   readonly #stopListening: (() => void) | undefined;
   /** Where this queue's events go. */
@@ -52,6 +49,7 @@ export class SettlementQueue {
     this.#environment = authority.environment ?? {};
     this.#records = this.#environment.records ?? memoryRecordStore();
     this.#clock = this.#environment.clock ?? systemClock;
+    this.#settlements = new SettlementRecords(this.#records, this.#clock);
     this.#letters = new DeadLetterRecords(this.#records, authority.protocol, authority.target);
     this.observer = this.#environment.observer ?? new Observer(this.#environment.logger);
     this.#stopListening = authority.onNewCredentials?.(() => this.wake());
@@ -83,7 +81,7 @@ export class SettlementQueue {
     if (running) return running.join(onOutcome);
     const task = this.#start(key, settling, undefined, onOutcome);
     // A second caller joins the task meanwhile, and must not send before the record is durable either.
-    task.recorded = this.#record(task);
+    task.recorded = this.#recordWith(task, () => this.#settlements.record(task));
     return task.attempt();
   }
 
@@ -98,17 +96,12 @@ export class SettlementQueue {
         await this.#quarantine(record.key, record.value);
         malformed += 1;
       } else if (!this.#tasks.has(record.key)) {
-        const task = this.#start(record.key, this.#withinReach(settling), record.version);
+        const task = this.#start(record.key, this.#settlements.withinReach(settling), record.version);
         this.#background.enter(() => task.attempt());
         resumed += 1;
       }
     }
     return { resumed, malformed };
-  }
-
-  /** No authority asks for a longer wait, so a later time is a damaged record's or another clock's. */
-  #withinReach(settling: Settling): Settling {
-    return { ...settling, notBeforeMs: Math.min(settling.notBeforeMs, this.#clock.now() + longestWaitMs) };
   }
 
   /** Sends every waiting settlement now, such as after new credentials; an authority's not-before is kept. */
@@ -117,7 +110,8 @@ export class SettlementQueue {
   }
 
   /**
-   * Sends what waits and stays until nothing is pending, no longer than `timeoutMs` (0: not at all). Unresolved records stay for the next process.
+   * Sends what waits and stays until nothing is pending, no longer than `timeoutMs`
+   * (0: not at all). Unresolved records stay for the next process.
    * @returns how many settlements are still pending.
    */
   async flush(options: {
@@ -153,7 +147,10 @@ export class SettlementQueue {
   /** Flushes, then stops retrying in this process. Records stay. @returns as `flush`. */
   async close(options: { readonly timeoutMs: number }): Promise<{ readonly pending: number }> {
     const result = await this.flush(options);
+    this.#closed = true;
     this.#closing.abort();
+    // What is still submitted is recorded and sent once; only what was under way is aborted.
+    this.#closing = new AbortController();
     this.#stopListening?.();
     this.#background.clear();
     for (const task of this.#tasks.values()) task.stop();
@@ -189,9 +186,10 @@ export class SettlementQueue {
       clock: this.#clock,
       observer: this.observer,
       signal: this.#closing.signal,
+      isClosed: () => this.#closed,
       inTurn: (attempt) => this.#background.enter(attempt),
       retryDelayMs: (attempt) => retryDelayMs(attempt, this.#environment.random),
-      rewrite: (changed) => this.#rewrite(key, changed),
+      rewrite: (changed) => this.#recordWith(changed, () => this.#settlements.rewrite(changed)),
       finish: (finished, settlement) => this.#finish(key, finished, settlement),
       bury: (letter, error) => this.bury(letter, error),
     });
@@ -200,46 +198,10 @@ export class SettlementQueue {
     return task;
   }
 
-  /** The record is durable before the first request leaves; if it cannot be written, the spend is sent all the same. */
-  async #record(task: SettlementTask): Promise<void> {
-    const key = settlingKey(task.settling);
-    const value = writeSettling(task.settling);
-    try {
-      task.version = await this.#records.create(key, value);
-      if (task.version !== undefined) return;
-      // Left by an earlier run of the same job: it is taken over when it is the same settlement.
-      const existing = await this.#records.read(key);
-      const recorded = existing && readSettling(existing.value);
-      task.ownsRecord = recorded?.body === task.settling.body;
-      task.version = task.ownsRecord ? existing?.version : undefined;
-      if (!task.ownsRecord) throw new Error("another settlement of this reservation is recorded under the same key");
-    } catch (error) {
-      this.#recordFailed(task.settling.reservationId, error);
-    }
-  }
-
-  async #rewrite(key: string, task: SettlementTask): Promise<void> {
-    if (!this.#authority.durable || !task.ownsRecord) return;
-    try {
-      const value = writeSettling(task.settling);
-      if (task.version === undefined) task.version = await this.#records.create(key, value);
-      // Another worker may replay the same record meanwhile, and have changed it or settled it.
-      else
-        task.version =
-          (await this.#records.replace(key, value, task.version)) ?? (await this.#replaceLatest(key, value));
-    } catch (error) {
-      this.#recordFailed(task.settling.reservationId, error);
-    }
-  }
-
-  /** @returns the new version, or `undefined` when the record is gone: it was settled elsewhere and must stay gone. */
-  async #replaceLatest(key: string, value: RecordValue): Promise<string | undefined> {
-    for (;;) {
-      const latest = await this.#records.read(key);
-      if (latest === undefined) return undefined;
-      const version = await this.#records.replace(key, value, latest.version);
-      if (version !== undefined) return version;
-    }
+  /** A record that cannot be written is told; the spend is sent all the same. */
+  async #recordWith(task: SettlementTask, write: () => Promise<void>): Promise<void> {
+    if (!this.#authority.durable) return;
+    await write().catch((error: unknown) => this.#recordFailed(task.settling.reservationId, error));
   }
 
   #finish(key: string, task: SettlementTask, keepRecord: boolean): void {
@@ -268,8 +230,12 @@ export class SettlementQueue {
       throw new SettlementError(reason, { spendHappened: true, reservationId, idempotencyKey });
     }
     const recordedAtMs = this.#clock.now();
-    const settlement = await this.submit({ ...letter.settling, recordedAtMs, notBeforeMs: 0 });
-    if (settlement.status !== "rejected") await this.#letters.discard(id);
+    const settling = { ...letter.settling, recordedAtMs, notBeforeMs: 0 };
+    const settlement = await this.submit(settling, ({ status }) => {
+      if (status !== "pending" && status !== "rejected") void this.forget(letter);
+    });
+    // While it is pending its record stands for it; without one the letter is all there is.
+    if (settlement.status === "pending" && this.#tasks.get(settlingKey(settling))?.version) await this.forget(letter);
     return settlement;
   }
 

@@ -1,4 +1,6 @@
-import { int64, parseJson, parseWire, pointerOf, stringifyJson } from "@imprest/core";
+import { parseJson, parseWire, pointerOf, stringifyJson } from "@imprest/core";
+import { converted, list, object } from "../../src/wire/shape.ts";
+import { toZod } from "../../src/wire/to-zod.ts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
@@ -100,26 +102,34 @@ describe("stringifyJson", () => {
 });
 
 describe("parseWire", () => {
-  const schema = z.looseObject({ "a/b": z.array(z.looseObject({ amount: int64 })) });
-
-  it("hands out bigints and keeps unknown members", () => {
-    expect(parseWire(schema, { "a/b": [{ amount: 5, extra: 1 }], more: true }, "answer")).toEqual({
-      "a/b": [{ amount: 5n, extra: 1 }],
-      more: true,
-    });
-  });
-
-  it.each([1.5, "5", 2 ** 53, 2n ** 63n, null])(
-    "names the member with a JSON pointer and does not repeat %o",
-    (value) => {
-      let message = "";
-      try {
-        parseWire(schema, { "a/b": [{ amount: value }] }, "answer");
-      } catch (error) {
-        message = String(error);
-      }
-      expect(message).toContain("/a~1b/0/amount: must be a whole number within int64");
-      expect(pointerOf(["a~b", 0])).toBe("/a~0b/0");
-    },
+  const int64 = converted(
+    (value) => (Number.isSafeInteger(value) ? BigInt(value as number) : undefined),
+    "must be whole",
   );
+
+  describe.each([
+    ["a shape", object({ "a/b": list(object({ amount: int64 })) })],
+    ["a zod schema", z.looseObject({ "a/b": z.array(z.looseObject({ amount: toZod(int64) })) })],
+  ])("by %s", (_name, schema) => {
+    it("hands out bigints and keeps unknown members", () => {
+      expect(parseWire(schema, { "a/b": [{ amount: 5, extra: 1 }], more: true }, "answer")).toEqual({
+        "a/b": [{ amount: 5n, extra: 1 }],
+        more: true,
+      });
+    });
+
+    it.each([1.5, "5", 2 ** 53, 2n ** 63n, null])(
+      "names the member with a JSON pointer and does not repeat %o",
+      (value) => {
+        let message = "";
+        try {
+          parseWire(schema, { "a/b": [{ amount: value }] }, "answer");
+        } catch (error) {
+          message = String(error);
+        }
+        expect(message).toContain("/a~1b/0/amount: must be whole");
+        expect(pointerOf(["a~b", 0])).toBe("/a~0b/0");
+      },
+    );
+  });
 });

@@ -1,6 +1,7 @@
 import { issuesOf, parseJson } from "@imprest/core";
 import { type Finding, type JsonObject, StrictJsonError, parseStrictJson, syntaxFinding } from "@imprest/core/audit";
-import { type EvidenceEnvelope, evidenceEnvelopeSchema, evidenceSchemaVersion } from "@imprest/core/models/cycles";
+import type { EvidenceEnvelope } from "@imprest/core/models/cycles";
+import { evidenceEnvelopeShape, evidenceSchemaVersion } from "@imprest/core/models/cycles/shapes";
 import { invariantFindings } from "./invariants.ts";
 
 /** What a text must hold before its hash and signature can be looked at. */
@@ -73,7 +74,7 @@ export function readContent({ json, text }: ReadEvidence): {
   readonly envelope?: EvidenceEnvelope | undefined;
   readonly findings: readonly Finding[];
 } {
-  const result = evidenceEnvelopeSchema.safeParse(mayHoldLargeInteger.test(text) ? parseJson(text) : json);
+  const result = evidenceEnvelopeShape.safeParse(mayHoldLargeInteger.test(text) ? parseJson(text) : json);
   if (result.success) return { envelope: result.data, findings: invariantFindings(result.data) };
   const findings = issuesOf(result.error).map((issue): Finding => ({
     kind: "schema",

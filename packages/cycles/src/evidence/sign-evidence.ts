@@ -7,13 +7,8 @@ import {
   parseStrictJson,
   signEd25519,
 } from "@imprest/core/audit";
-import {
-  type ArtifactType,
-  type EvidencePayload,
-  artifactTypes,
-  evidenceEnvelopeSchema,
-  evidenceSchemaVersion,
-} from "@imprest/core/models/cycles";
+import type { ArtifactType, EvidencePayload } from "@imprest/core/models/cycles";
+import { artifactTypes, evidenceEnvelopeShape, evidenceSchemaVersion } from "@imprest/core/models/cycles/shapes";
 import { invariantFindings } from "./invariants.ts";
 import { evidenceSignerDid } from "./signer.ts";
 import { evidenceIdOf, hashInput, signingInput } from "./signing-input.ts";
@@ -86,7 +81,7 @@ function exactJson(value: object): JsonObject {
 /** Nothing is signed that this package's own verifier would object to. */
 function assertStatable(unsigned: JsonObject): void {
   const sample = { ...unsigned, evidence_id: "0".repeat(64), signature: "0".repeat(128) };
-  const findings = invariantFindings(parseWire(evidenceEnvelopeSchema, sample, "evidence statement"));
+  const findings = invariantFindings(parseWire(evidenceEnvelopeShape, sample, "evidence statement"));
   if (findings.length === 0) return;
   const issues = findings.map(({ pointer = "", message }) => ({ pointer, message }));
   throw new ValidationError("evidence statement", issues);

@@ -49,12 +49,15 @@ export class FleetFiles {
     return this.#load(fleetFileName(reservationId));
   }
 
-  /** @returns whether there was such a record. */
+  /**
+   * @returns whether there was such a record. One that a power failure brings back is replayed under its key, which the
+   * authority remembers: that is cheaper than a second flush for every settlement.
+   */
   remove(reservationId: string, version?: string): Promise<boolean> {
     const name = fleetFileName(reservationId);
     return this.#turns.take(name, async () => {
       if (version !== undefined && (await this.#load(name))?.version !== version) return false;
-      return this.#directory.remove(name);
+      return this.#directory.removeSoon(name);
     });
   }
 

@@ -100,6 +100,6 @@ function readTime(value: ExactJson | undefined): number {
 function spentIn(actual: ExactJson | undefined): Pick<Settling, "spent"> {
   if (!isObject(actual)) return {};
   const { unit, amount } = actual;
-  const isWhole = typeof amount === "bigint" || Number.isSafeInteger(amount);
-  return typeof unit === "string" && isWhole ? { spent: { unit, amount: String(amount) } } : {};
+  const isWhole = typeof amount === "bigint" || (typeof amount === "number" && Number.isSafeInteger(amount));
+  return typeof unit === "string" && isWhole ? { spent: { unit, amount: amount.toString() } } : {};
 }

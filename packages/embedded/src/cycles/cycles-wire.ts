@@ -1,8 +1,11 @@
 import { type Clock, type Logger, stringifyJson } from "@imprest/core";
+import type { EvidencePayload } from "@imprest/core/models/cycles";
 import type { ApiKeys } from "../access/api-keys.ts";
 import { type RateLimit, RateLimiter, type RateLimitStanding } from "../access/rate-limit.ts";
+import type { Attestor } from "../evidence/attestor.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { correlate } from "./correlation.ts";
+import { type Correlation, correlate } from "./correlation.ts";
+import { isPublic, publishedDocument } from "./published.ts";
 import { Refused, errorBody, refusedBy } from "./refused.ts";
 import { routeOf } from "./routes.ts";
 import type { Success, WireRequest, WireResponse } from "./wire.ts";
@@ -16,7 +19,19 @@ export interface CyclesWireParts {
   readonly rateLimit: RateLimit | undefined;
   /** Bytes; a longer body is refused. */
   readonly maxBodyBytes: number;
+  /** Signs the answers; without it none carries evidence, and nothing is published. */
+  readonly evidence: Attestor | undefined;
 }
+
+/** One request on its way, and the headers that its answer gathers. */
+interface Exchange {
+  readonly request: WireRequest;
+  readonly correlation: Correlation;
+  readonly headers: Record<string, string>;
+}
+
+/** The bucket of those who send no key; no tenant has this name. */
+const anyone = "";
 
 /** The runtime plane of the Cycles protocol over a ledger: the one code path behind every server. */
 export class CyclesWire {
@@ -40,34 +55,73 @@ export class CyclesWire {
       "X-Request-Id": correlation.requestId,
       "X-Cycles-Trace-Id": correlation.traceId,
     };
+    const exchange = { request, correlation, headers };
     try {
-      const { status, body } = this.#perform(request, headers);
-      await this.#parts.ledger.durable();
-      return { status, headers, body: stringifyJson(body) };
+      return await this.#accept(exchange);
     } catch (error) {
-      const refused = refusedBy(error);
-      if (refused.status >= 500) {
-        const cause = error instanceof Error ? error.message : "unknown";
-        this.#parts.logger.error("a request failed", { ...correlation, error: cause });
+      try {
+        return await this.#refuse(error, exchange);
+      } catch (failure) {
+        // The refusal's evidence could not be made durable: then nothing more can be.
+        return this.#write(refusedBy(failure), exchange);
       }
-      const body = stringifyJson(errorBody(refused, correlation));
-      return { status: refused.status, headers: { ...headers, ...refused.headers }, body };
     }
   }
 
-  #perform(request: WireRequest, headers: Record<string, string>): Success {
-    const { ledger } = this.#parts;
+  async #accept(exchange: Exchange): Promise<WireResponse> {
+    const { request, headers } = exchange;
+    const { ledger, evidence } = this.#parts;
     const question = request.target.indexOf("?");
     const path = question === -1 ? request.target : request.target.slice(0, question);
+    if (evidence !== undefined && isPublic(path)) {
+      this.#limit(anyone, headers);
+      const { text, cacheControl } = await publishedDocument(evidence, request.method, path);
+      return { status: 200, headers: { ...headers, "Cache-Control": cacheControl }, body: text };
+    }
     const query = new URLSearchParams(question === -1 ? "" : request.target.slice(question));
+    const { status, body, payload } = this.#perform(exchange, path, query);
+    const reference = await this.#attest(exchange, payload);
+    await ledger.durable();
+    return { status, headers, body: stringifyJson({ ...body, ...reference }) };
+  }
+
+  #perform({ request, headers }: Exchange, path: string, query: URLSearchParams): Success {
+    const { ledger, evidence } = this.#parts;
     const { operation, reservationId } = routeOf(request.method, path);
     const tenant = this.#authenticate(request);
     headers["X-Cycles-Tenant"] = tenant;
-    if (this.#limiter !== undefined) applyLimit(this.#limiter.take(tenant), headers);
+    this.#limit(tenant, headers);
     if (request.body.length > this.maxBodyBytes) {
       throw new Refused("INVALID_REQUEST", `The body is longer than ${this.maxBodyBytes} bytes.`);
     }
-    return operation({ ledger, tenant, request, query, reservationId });
+    return operation({ ledger, tenant, request, query, reservationId, evidence });
+  }
+
+  async #refuse(error: unknown, exchange: Exchange): Promise<WireResponse> {
+    const refused = refusedBy(error);
+    if (refused.status >= 500) {
+      const cause = error instanceof Error ? error.message : "unknown";
+      this.#parts.logger.error("a request failed", { ...exchange.correlation, error: cause });
+    }
+    const { attempt, status } = refused;
+    if (attempt === undefined || this.#parts.evidence === undefined) return this.#write(refused, exchange);
+    const response = errorBody(refused, exchange.correlation);
+    const reference = await this.#attest(exchange, { error: { ...attempt, http_status: status, response } });
+    await this.#parts.ledger.durable();
+    return this.#write(refused, exchange, reference);
+  }
+
+  #write(refused: Refused, { headers, correlation }: Exchange, reference?: object): WireResponse {
+    const body = stringifyJson({ ...errorBody(refused, correlation), ...reference });
+    return { status: refused.status, headers: { ...headers, ...refused.headers }, body };
+  }
+
+  /** The member that refers to an answer's evidence, where there is any (Cycles §CyclesEvidenceRef). */
+  async #attest({ headers, correlation }: Exchange, payload: EvidencePayload | undefined): Promise<object | undefined> {
+    if (payload === undefined || this.#parts.evidence === undefined) return undefined;
+    const tenant = headers["X-Cycles-Tenant"] ?? anyone;
+    const reference = await this.#parts.evidence.attest({ tenant, traceId: correlation.traceId, payload });
+    return reference && { cycles_evidence: reference };
   }
 
   #authenticate(request: WireRequest): string {
@@ -76,6 +130,11 @@ export class CyclesWire {
     const tenant = this.#parts.apiKeys.tenantOf(key);
     if (tenant === undefined) throw new Refused("UNAUTHORIZED", "The API key is unknown or revoked.");
     return tenant;
+  }
+
+  /** @throws Refused LIMIT_EXCEEDED. */
+  #limit(caller: string, headers: Record<string, string>): void {
+    if (this.#limiter !== undefined) applyLimit(this.#limiter.take(caller), headers);
   }
 }
 

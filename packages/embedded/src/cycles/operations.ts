@@ -1,4 +1,7 @@
+import type { WireSchema } from "@imprest/core";
 import {
+  type ErrorPayload,
+  type EvidenceEndpoint,
   type ReservationCreateRequest,
   commitRequestSchema,
   decisionRequestSchema,
@@ -7,12 +10,23 @@ import {
   reservationCreateRequestSchema,
   reservationExtendRequestSchema,
 } from "@imprest/core/models/cycles";
+import type { Attestor } from "../evidence/attestor.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { LedgerReserveRequest } from "../ledger/requests.ts";
 import { readBalanceQuery, readBody, readListQuery, readMetrics, windowOf } from "./read.ts";
-import { Refused } from "./refused.ts";
+import { Refused, refusedAttempt } from "./refused.ts";
 import type { Success, WireRequest } from "./wire.ts";
-import { writeBalance, writeDecision, writeEvaluation, writeReservation, writeReserve, writeSummary } from "./write.ts";
+import {
+  attestedReserve,
+  writeBalance,
+  writeCommit,
+  writeDecision,
+  writeEvaluation,
+  writeRelease,
+  writeReservation,
+  writeReserve,
+  writeSummary,
+} from "./write.ts";
 
 /** One authenticated call. */
 export interface Call {
@@ -23,22 +37,44 @@ export interface Call {
   readonly query: URLSearchParams;
   /** The path's reservation id, where it has one. */
   readonly reservationId: string;
+  /** Where the envelopes of a reservation are found; absent while nothing is signed. */
+  readonly evidence: Attestor | undefined;
 }
 
-/** POST /v1/decide */
-export function decide({ ledger, tenant, request }: Call): Success {
-  const { idempotency_key: idempotencyKey, ...rest } = readBody(request, decisionRequestSchema);
-  return { status: 200, body: writeDecision(ledger.decide({ tenant, idempotencyKey, ...rest })) };
+export type Operation = (call: Call) => Success;
+
+/** An operation of which evidence can state the refusals too: they carry what was asked. */
+function attestable<Request extends NonNullable<ErrorPayload["request"]>>(
+  endpoint: EvidenceEndpoint,
+  schema: WireSchema<Request>,
+  perform: (call: Call, request: Request) => Success,
+): Operation {
+  return (call) => {
+    const request = readBody(call.request, schema);
+    try {
+      return perform(call, request);
+    } catch (error) {
+      throw refusedAttempt(error, { endpoint, reservation_id: call.reservationId || undefined, request });
+    }
+  };
 }
 
-/** POST /v1/reservations */
-export function createReservation({ ledger, tenant, request }: Call): Success {
-  const body = readBody(request, reservationCreateRequestSchema);
-  const reserve = reserveRequest(tenant, body);
-  const answer =
-    body.dry_run === true ? writeEvaluation(ledger.dryRun(reserve)) : writeReserve(ledger.reserve(reserve));
-  return { status: 200, body: answer };
-}
+export const decide: Operation = attestable("POST /v1/decide", decisionRequestSchema, ({ ledger, tenant }, request) => {
+  const { idempotency_key: idempotencyKey, ...rest } = request;
+  const response = writeDecision(ledger.decide({ tenant, idempotencyKey, ...rest }));
+  return { status: 200, body: response, payload: { decide: { request, response } } };
+});
+
+export const createReservation: Operation = attestable(
+  "POST /v1/reservations",
+  reservationCreateRequestSchema,
+  ({ ledger, tenant }, request) => {
+    const reserve = reserveRequest(tenant, request);
+    const body =
+      request.dry_run === true ? writeEvaluation(ledger.dryRun(reserve)) : writeReserve(ledger.reserve(reserve));
+    return { status: 200, body, payload: { reserve: { request, response: attestedReserve(body) } } };
+  },
+);
 
 function reserveRequest(tenant: string, body: ReservationCreateRequest): LedgerReserveRequest {
   return {
@@ -54,21 +90,28 @@ function reserveRequest(tenant: string, body: ReservationCreateRequest): LedgerR
   };
 }
 
-/** POST /v1/reservations/{reservation_id}/commit */
-export function commitReservation({ ledger, tenant, request, reservationId }: Call): Success {
-  const { idempotency_key: idempotencyKey, actual, metrics, metadata } = readBody(request, commitRequestSchema);
-  const spend = { actual, metrics: readMetrics(metrics), metadata };
-  const { unit, charged, released } = ledger.commit({ tenant, reservationId, idempotencyKey, ...spend });
-  const amounts = { charged: { unit, amount: charged }, released: { unit, amount: released } };
-  return { status: 200, body: { status: "COMMITTED", ...amounts } };
-}
+export const commitReservation: Operation = attestable(
+  "POST /v1/reservations/{reservation_id}/commit",
+  commitRequestSchema,
+  ({ ledger, tenant, reservationId }, request) => {
+    const { idempotency_key: idempotencyKey, actual, metrics, metadata } = request;
+    const spend = { actual, metrics: readMetrics(metrics), metadata };
+    const response = writeCommit(ledger.commit({ tenant, reservationId, idempotencyKey, ...spend }));
+    const payload = { commit: { reservation_id: reservationId, request, response } };
+    return { status: 200, body: response, payload };
+  },
+);
 
-/** POST /v1/reservations/{reservation_id}/release */
-export function releaseReservation({ ledger, tenant, request, reservationId }: Call): Success {
-  const { idempotency_key: idempotencyKey, reason } = readBody(request, releaseRequestSchema);
-  const { unit, released } = ledger.release({ tenant, reservationId, idempotencyKey, reason });
-  return { status: 200, body: { status: "RELEASED", released: { unit, amount: released } } };
-}
+export const releaseReservation: Operation = attestable(
+  "POST /v1/reservations/{reservation_id}/release",
+  releaseRequestSchema,
+  ({ ledger, tenant, reservationId }, request) => {
+    const { idempotency_key: idempotencyKey, reason } = request;
+    const response = writeRelease(ledger.release({ tenant, reservationId, idempotencyKey, reason }));
+    const payload = { release: { reservation_id: reservationId, request, response } };
+    return { status: 200, body: response, payload };
+  },
+);
 
 /** POST /v1/reservations/{reservation_id}/extend */
 export function extendReservation({ ledger, tenant, request, reservationId }: Call): Success {
@@ -80,12 +123,13 @@ export function extendReservation({ ledger, tenant, request, reservationId }: Ca
 }
 
 /** GET /v1/reservations/{reservation_id} */
-export function getReservation({ ledger, tenant, reservationId }: Call): Success {
-  return { status: 200, body: writeReservation(ledger.getReservation(tenant, reservationId)) };
+export function getReservation({ ledger, tenant, reservationId, evidence }: Call): Success {
+  const reservation = ledger.getReservation(tenant, reservationId);
+  return { status: 200, body: writeReservation(reservation, evidence?.evidenceOf(reservationId)) };
 }
 
 /** GET /v1/reservations */
-export function listReservations({ ledger, tenant, query }: Call): Success {
+export function listReservations({ ledger, tenant, query, evidence }: Call): Success {
   const asked = readListQuery(query);
   assertOwnTenant(asked.tenant, tenant);
   const { tenant: _validated, workspace, app, workflow, agent, toolset, include = [] } = asked;
@@ -102,7 +146,9 @@ export function listReservations({ ledger, tenant, query }: Call): Success {
     limit: asked.limit,
     cursor: asked.cursor,
   });
-  const reservations = page.rows.map((reservation) => writeSummary(reservation, include));
+  const reservations = page.rows.map((reservation) =>
+    writeSummary(reservation, include, evidence?.evidenceOf(reservation.id)),
+  );
   return { status: 200, body: { reservations, ...continuation(page.nextCursor) } };
 }
 

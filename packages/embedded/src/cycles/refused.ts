@@ -1,7 +1,10 @@
 import { ImprestError, ResponseFormatError, ValidationError } from "@imprest/core";
-import type { ErrorCode, ErrorResponse } from "@imprest/core/models/cycles";
+import type { ErrorCode, ErrorPayload, ErrorResponse } from "@imprest/core/models/cycles";
 import { LedgerRefusal, type RefusalReason } from "../ledger/refusal.ts";
 import type { Correlation } from "./correlation.ts";
+
+/** What was asked, where evidence can state that it was refused (Cycles evidence §ErrorPayload). */
+export type Attempt = Pick<ErrorPayload, "endpoint" | "reservation_id" | "request">;
 
 /** An answer that is no success, on its way to the wire. */
 export class Refused extends ImprestError {
@@ -10,6 +13,7 @@ export class Refused extends ImprestError {
   readonly status: number;
   readonly wireDetails: Readonly<Record<string, unknown>> | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  readonly attempt: Attempt | undefined;
 
   constructor(
     errorCode: ErrorCode,
@@ -18,6 +22,7 @@ export class Refused extends ImprestError {
       readonly status?: number;
       readonly details?: Readonly<Record<string, unknown>> | undefined;
       readonly headers?: Readonly<Record<string, string>>;
+      readonly attempt?: Attempt | undefined;
     } = {},
   ) {
     super("ERR_REFUSED", message);
@@ -25,6 +30,7 @@ export class Refused extends ImprestError {
     this.status = more.status ?? statusOf(errorCode);
     this.wireDetails = more.details;
     this.headers = more.headers ?? {};
+    this.attempt = more.attempt;
   }
 }
 
@@ -47,6 +53,15 @@ export function statusOf(code: ErrorCode): number {
 /** The error code of a refusal; the runtime plane knows no word for a duplicate. */
 export function codeOf(reason: RefusalReason): ErrorCode {
   return reason === "DUPLICATE_RESOURCE" ? "INVALID_REQUEST" : reason;
+}
+
+/** Refusals of the request itself: nothing was decided, so there is nothing to attest (Cycles evidence §ArtifactType). */
+const undecided: ReadonlySet<RefusalReason> = new Set<RefusalReason>(["INVALID_REQUEST", "FORBIDDEN"]);
+
+/** The refusal of an attempt, so that evidence can state it; any other error as it is. */
+export function refusedAttempt(error: unknown, attempt: Attempt): unknown {
+  if (!(error instanceof LedgerRefusal) || undecided.has(error.reason)) return error;
+  return new Refused(codeOf(error.reason), error.message, { details: error.hints, attempt });
 }
 
 /** What the wire is told of an error. Whatever is not the caller's doing becomes a bare 500: no message, no trace. */

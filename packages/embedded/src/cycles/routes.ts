@@ -1,8 +1,7 @@
 import * as operations from "./operations.ts";
 import { Refused } from "./refused.ts";
-import type { Success } from "./wire.ts";
 
-type Operation = (call: operations.Call) => Success;
+type Operation = operations.Operation;
 
 const collections: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
   "/v1/decide": { POST: operations.decide },

@@ -1,3 +1,5 @@
+import type { EvidencePayload } from "@imprest/core/models/cycles";
+
 /** A request as the protocol sees it, whatever server it came through. */
 export interface WireRequest {
   readonly method: string;
@@ -19,4 +21,6 @@ export interface WireResponse {
 export interface Success {
   readonly status: 200 | 201;
   readonly body: object;
+  /** What evidence states of it; absent where no artifact type is for the operation. */
+  readonly payload?: EvidencePayload | undefined;
 }

@@ -1,11 +1,17 @@
+import type { Metrics } from "@imprest/core";
 import type {
+  Attested,
   Balance,
+  CommitResponse,
   DecisionResponse,
+  ReleaseResponse,
   ReservationCreateResponse,
   ReservationDetail,
+  ReservationEvidence,
+  StandardMetrics,
 } from "@imprest/core/models/cycles";
 import type { BudgetBalance } from "../ledger/budget.ts";
-import type { Evaluation, ReserveOutcome } from "../ledger/outcomes.ts";
+import type { CommitOutcome, Evaluation, ReleaseOutcome, ReserveOutcome } from "../ledger/outcomes.ts";
 import type { Reservation } from "../ledger/reservation.ts";
 
 // The ledger's answers in the words of the wire. Members that are undefined are left out when they are written.
@@ -52,7 +58,39 @@ export function writeReserve(outcome: ReserveOutcome): ReservationCreateResponse
   };
 }
 
-export function writeReservation(reservation: Readonly<Reservation>): ReservationDetail {
+/** A reserve as evidence states it: what is left of the lease changes with every replay (Cycles §CyclesEvidenceRef). */
+export function attestedReserve({
+  remaining_ttl_ms: _volatile,
+  ...answer
+}: ReservationCreateResponse): Attested<ReservationCreateResponse> {
+  return answer;
+}
+
+export function writeCommit({ unit, charged, released }: CommitOutcome): CommitResponse {
+  return { status: "COMMITTED", charged: { unit, amount: charged }, released: { unit, amount: released } };
+}
+
+export function writeRelease({ unit, released }: ReleaseOutcome): ReleaseResponse {
+  return { status: "RELEASED", released: { unit, amount: released } };
+}
+
+/** The wire's words for the neutral metrics. */
+export function writeMetrics(metrics: Metrics | undefined): StandardMetrics | undefined {
+  if (metrics === undefined) return undefined;
+  const { inputTokens, outputTokens, latencyMs, modelVersion, custom } = metrics;
+  return {
+    tokens_input: inputTokens,
+    tokens_output: outputTokens,
+    latency_ms: latencyMs,
+    model_version: modelVersion,
+    custom,
+  };
+}
+
+export function writeReservation(
+  reservation: Readonly<Reservation>,
+  evidence: ReservationEvidence | undefined,
+): ReservationDetail {
   const { unit, action, scopes, settlement } = reservation;
   return {
     reservation_id: reservation.id,
@@ -69,16 +107,22 @@ export function writeReservation(reservation: Readonly<Reservation>): Reservatio
     affected_scopes: scopes.affected,
     metadata: reservation.metadata,
     committed_metadata: settlement?.metadata,
+    evidence,
   };
 }
 
 /** A row of a list: the maps, which may be large and private, only on request (Cycles §listReservations, include). */
-export function writeSummary(reservation: Readonly<Reservation>, include: readonly string[]): ReservationDetail {
-  const detail = writeReservation(reservation);
+export function writeSummary(
+  reservation: Readonly<Reservation>,
+  include: readonly string[],
+  evidence: ReservationEvidence | undefined,
+): ReservationDetail {
+  const detail = writeReservation(reservation, evidence);
   return {
     ...detail,
     metadata: include.includes("metadata") ? detail.metadata : undefined,
     committed_metadata: include.includes("committed_metadata") ? detail.committed_metadata : undefined,
+    evidence: include.includes("evidence") ? evidence : undefined,
   };
 }
 

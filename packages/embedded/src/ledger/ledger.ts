@@ -50,11 +50,10 @@ export interface LedgerOptions {
  * Each throws `LedgerRefusal` for what it refuses, and `LedgerUnavailableError` once its store has failed.
  */
 export class Ledger {
-  /** Entries of other kinds that the store held when the ledger opened. */
-  readonly foreign: StoredEntries;
   readonly journal: Journal | undefined;
   readonly #state: LedgerState;
   readonly #store: LedgerStore | undefined;
+  readonly #foreign: StoredEntries;
 
   /** @throws ConfigurationError for a policy that cannot be used, LedgerUnavailableError for an unreadable store. */
   constructor({ clock = systemClock, store, policy, maxExtensions = 1_000, retention = {} }: LedgerOptions = {}) {
@@ -62,7 +61,14 @@ export class Ledger {
     this.#store = store;
     this.journal = store && new Journal(store);
     this.#state = new LedgerState({ clock, journal: this.journal, policy, maxExtensions, retention });
-    this.foreign = store === undefined ? new Map() : recover(this.#state, store);
+    this.#foreign = store === undefined ? new Map() : recover(this.#state, store);
+  }
+
+  /** Hands out, once, the entries of a kind of someone else's that the store held when the ledger opened. */
+  claim(kind: string): ReadonlyMap<string, string> {
+    const entries = this.#foreign.get(kind) ?? new Map<string, string>();
+    this.#foreign.delete(kind);
+    return entries;
   }
 
   reserve(request: LedgerReserveRequest): ReserveOutcome {
@@ -151,7 +157,7 @@ export class Ledger {
   }
 
   /** Resolves once everything done so far is durable. @throws LedgerUnavailableError when it will not be. */
-  async durable(): Promise<void> {
+  async durable(): Promise<undefined> {
     await this.journal?.durable();
   }
 

@@ -10,7 +10,7 @@ import { readStored } from "./stored.ts";
 import { newTenant } from "./tenant.ts";
 
 /** Entries as a store held them: by kind, then by key. */
-export type StoredEntries = ReadonlyMap<string, ReadonlyMap<string, string>>;
+export type StoredEntries = Map<string, ReadonlyMap<string, string>>;
 
 /**
  * Reads everything a store holds into an empty state.

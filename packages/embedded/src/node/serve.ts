@@ -29,7 +29,7 @@ const maxHeaderBytes = 16_384;
 
 /**
  * Serves an authority over HTTP. Requests go to `authority.answer` without a `Request` or `Response` being built.
- * @throws ConfigurationError when the address cannot be listened on.
+ * @throws ConfigurationError when the address cannot be listened on, or cannot be signed for.
  */
 export async function serve(authority: EmbeddedAuthority, options: ServeOptions = {}): Promise<EmbeddedServer> {
   const { port = 7_878, host = "127.0.0.1", requestTimeoutMs = 10_000, closeTimeoutMs = 5_000 } = options;
@@ -47,8 +47,15 @@ export async function serve(authority: EmbeddedAuthority, options: ServeOptions 
   });
   await listen(server, port, host);
   const address = server.address() as AddressInfo;
+  const url = urlOf(address);
   const close = (): Promise<void> => closeServer(server, closeTimeoutMs);
-  return { url: urlOf(address), port: address.port, close, [Symbol.asyncDispose]: close };
+  try {
+    await authority.servedAt(url);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { url, port: address.port, close, [Symbol.asyncDispose]: close };
 }
 
 async function handle(

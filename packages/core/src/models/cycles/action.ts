@@ -1,5 +1,4 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
+import { type Shape, list, optional, record, refined } from "../../wire/shape.ts";
 import { boundedText, jsonObject, requestObject, responseObject, text, texts } from "./fields.ts";
 
 /** What the money is for (Cycles §Action): `{ kind: "llm.completion", name: "openai:gpt-5" }`. */
@@ -22,33 +21,37 @@ export interface ActionPolicyKeys {
   readonly custom?: Readonly<Record<string, string>> | undefined;
 }
 
-const custom: WireSchema<Record<string, string>> = z
-  .record(z.string(), boundedText(256), "must be an object of texts")
-  .check(z.refine((value) => Object.keys(value).length <= 8, "must have at most 8 members"));
+const custom: Shape<Record<string, string>> = refined(
+  record(text, boundedText(256), "must be an object of texts"),
+  (value) => Object.keys(value).length <= 8,
+  "must have at most 8 members",
+);
 
-export const requestPolicyKeysSchema: WireSchema<ActionPolicyKeys> = requestObject({
-  host: z.optional(boundedText(253)),
-  recipient_domain: z.optional(boundedText(253)),
-  resource_type: z.optional(boundedText(128)),
-  path_prefix: z.optional(boundedText(512)),
-  custom: z.optional(custom),
+export const requestPolicyKeysShape: Shape<ActionPolicyKeys> = requestObject({
+  host: optional(boundedText(253)),
+  recipient_domain: optional(boundedText(253)),
+  resource_type: optional(boundedText(128)),
+  path_prefix: optional(boundedText(512)),
+  custom: optional(custom),
 });
 
-const tags: WireSchema<string[]> = z
-  .array(boundedText(64), "must be a list of texts")
-  .check(z.refine((value) => value.length <= 10, "must have at most 10 tags"));
+const tags: Shape<string[]> = refined(
+  list(boundedText(64), "must be a list of texts"),
+  (value) => value.length <= 10,
+  "must have at most 10 tags",
+);
 
-export const requestActionSchema: WireSchema<Action> = requestObject({
+export const requestActionShape: Shape<Action> = requestObject({
   kind: boundedText(64, 1),
   name: boundedText(256, 1),
-  tags: z.optional(tags),
-  policy_keys: z.optional(requestPolicyKeysSchema),
+  tags: optional(tags),
+  policy_keys: optional(requestPolicyKeysShape),
 });
 
 /** As the authority tells it back. */
-export const actionSchema: WireSchema<Action> = responseObject({
+export const actionShape: Shape<Action> = responseObject({
   kind: text,
   name: text,
-  tags: z.optional(texts),
-  policy_keys: z.optional(jsonObject as WireSchema<ActionPolicyKeys>),
+  tags: optional(texts),
+  policy_keys: optional(jsonObject as Shape<ActionPolicyKeys>),
 });

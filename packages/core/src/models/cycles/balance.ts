@@ -1,8 +1,7 @@
-import * as z from "zod/mini";
 import type { Amount } from "../../amount/amount.ts";
-import type { WireSchema } from "../../wire/schema.ts";
-import { amountSchema, signedAmountSchema } from "./amount.ts";
-import { boundedText, flag, listOf, requestObject, responseObject, text, wholeNumber } from "./fields.ts";
+import { type Shape, list, optional, refined } from "../../wire/shape.ts";
+import { amountShape, signedAmountShape } from "./amount.ts";
+import { boundedText, flag, requestObject, responseObject, text, wholeNumber } from "./fields.ts";
 import { subjectLevels } from "./subject.ts";
 
 /**
@@ -22,21 +21,21 @@ export interface Balance {
   readonly is_over_limit?: boolean | undefined;
 }
 
-const optionalAmount = z.optional(amountSchema);
+const optionalAmount = optional(amountShape);
 
-export const balanceSchema: WireSchema<Balance> = responseObject({
+export const balanceShape: Shape<Balance> = responseObject({
   scope: text,
   scope_path: text,
-  remaining: signedAmountSchema,
+  remaining: signedAmountShape,
   reserved: optionalAmount,
   spent: optionalAmount,
   debt: optionalAmount,
   allocated: optionalAmount,
   overdraft_limit: optionalAmount,
-  is_over_limit: z.optional(flag),
+  is_over_limit: optional(flag),
 });
 
-export const balancesSchema: WireSchema<Balance[]> = listOf(balanceSchema);
+export const balancesShape: Shape<Balance[]> = list(balanceShape);
 
 /** One page of balances (Cycles §BalanceResponse). */
 export interface BalanceResponse {
@@ -45,10 +44,10 @@ export interface BalanceResponse {
   readonly has_more?: boolean | undefined;
 }
 
-export const balanceResponseSchema: WireSchema<BalanceResponse> = responseObject({
-  balances: balancesSchema,
-  next_cursor: z.optional(text),
-  has_more: z.optional(flag),
+export const balanceResponseShape: Shape<BalanceResponse> = responseObject({
+  balances: balancesShape,
+  next_cursor: optional(text),
+  has_more: optional(flag),
 });
 
 /** Which balances (Cycles §getBalances). At least one level is named. */
@@ -65,21 +64,20 @@ export interface BalanceQuery {
   readonly cursor?: string | undefined;
 }
 
-const level = z.optional(boundedText(128));
+const level = optional(boundedText(128));
 
-export const balanceQuerySchema: WireSchema<BalanceQuery> = requestObject({
-  tenant: level,
-  workspace: level,
-  app: level,
-  workflow: level,
-  agent: level,
-  toolset: level,
-  include_children: z.optional(flag),
-  limit: z.optional(wholeNumber(1, 200)),
-  cursor: z.optional(boundedText(4096)),
-}).check(
-  z.refine(
-    (query) => subjectLevels.some((name) => query[name] !== undefined && query[name] !== ""),
-    `must name at least one of ${subjectLevels.join(", ")}`,
-  ),
+export const balanceQueryShape: Shape<BalanceQuery> = refined(
+  requestObject({
+    tenant: level,
+    workspace: level,
+    app: level,
+    workflow: level,
+    agent: level,
+    toolset: level,
+    include_children: optional(flag),
+    limit: optional(wholeNumber(1, 200)),
+    cursor: optional(boundedText(4096)),
+  }),
+  (query: BalanceQuery) => subjectLevels.some((name) => query[name] !== undefined && query[name] !== ""),
+  `must name at least one of ${subjectLevels.join(", ")}`,
 );

@@ -1,5 +1,4 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
+import { type Shape, optional } from "../../wire/shape.ts";
 import { count, responseObject, texts } from "./fields.ts";
 
 /**
@@ -14,10 +13,10 @@ export interface Caps {
   readonly cooldown_ms?: number | undefined;
 }
 
-export const capsSchema: WireSchema<Caps> = responseObject({
-  max_tokens: z.optional(count),
-  max_steps_remaining: z.optional(count),
-  tool_allowlist: z.optional(texts),
-  tool_denylist: z.optional(texts),
-  cooldown_ms: z.optional(count),
+export const capsShape: Shape<Caps> = responseObject({
+  max_tokens: optional(count),
+  max_steps_remaining: optional(count),
+  tool_allowlist: optional(texts),
+  tool_denylist: optional(texts),
+  cooldown_ms: optional(count),
 });

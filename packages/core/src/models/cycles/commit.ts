@@ -1,12 +1,11 @@
-import * as z from "zod/mini";
 import type { Amount } from "../../amount/amount.ts";
-import type { WireSchema } from "../../wire/schema.ts";
-import { amountSchema, requestAmountSchema } from "./amount.ts";
-import { type Balance, balancesSchema } from "./balance.ts";
-import { idempotencyKeySchema } from "./decision.ts";
-import { type CyclesEvidenceRef, evidenceRefSchema } from "./evidence.ts";
+import { type Shape, optional } from "../../wire/shape.ts";
+import { amountShape, requestAmountShape } from "./amount.ts";
+import { type Balance, balancesShape } from "./balance.ts";
+import { idempotencyKeyShape } from "./decision.ts";
+import { type CyclesEvidenceRef, evidenceRefShape } from "./evidence.ts";
 import { jsonObject, oneOf, requestObject, responseObject } from "./fields.ts";
-import { type StandardMetrics, requestMetricsSchema } from "./metrics.ts";
+import { type StandardMetrics, requestMetricsShape } from "./metrics.ts";
 
 /** Settles a reservation with what was spent (Cycles §CommitRequest). */
 export interface CommitRequest {
@@ -17,11 +16,11 @@ export interface CommitRequest {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const commitRequestSchema: WireSchema<CommitRequest> = requestObject({
-  idempotency_key: idempotencyKeySchema,
-  actual: requestAmountSchema,
-  metrics: z.optional(requestMetricsSchema),
-  metadata: z.optional(jsonObject),
+export const commitRequestShape: Shape<CommitRequest> = requestObject({
+  idempotency_key: idempotencyKeyShape,
+  actual: requestAmountShape,
+  metrics: optional(requestMetricsShape),
+  metadata: optional(jsonObject),
 });
 
 /** What was charged and given back (Cycles §CommitResponse). `charged` below `actual` means it was capped. */
@@ -33,10 +32,10 @@ export interface CommitResponse {
   readonly cycles_evidence?: CyclesEvidenceRef | undefined;
 }
 
-export const commitResponseSchema: WireSchema<CommitResponse> = responseObject({
+export const commitResponseShape: Shape<CommitResponse> = responseObject({
   status: oneOf(["COMMITTED"]),
-  charged: amountSchema,
-  released: z.optional(amountSchema),
-  balances: z.optional(balancesSchema),
-  cycles_evidence: z.optional(evidenceRefSchema),
+  charged: amountShape,
+  released: optional(amountShape),
+  balances: optional(balancesShape),
+  cycles_evidence: optional(evidenceRefShape),
 });

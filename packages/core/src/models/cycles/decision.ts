@@ -1,13 +1,12 @@
-import * as z from "zod/mini";
 import type { Amount } from "../../amount/amount.ts";
-import type { WireSchema } from "../../wire/schema.ts";
-import { type Action, requestActionSchema } from "./action.ts";
-import { requestAmountSchema } from "./amount.ts";
-import { type Caps, capsSchema } from "./caps.ts";
-import { type DenyDetail, denyDetailSchema } from "./deny-detail.ts";
-import { type CyclesEvidenceRef, evidenceRefSchema } from "./evidence.ts";
+import { type Shape, optional } from "../../wire/shape.ts";
+import { type Action, requestActionShape } from "./action.ts";
+import { requestAmountShape } from "./amount.ts";
+import { type Caps, capsShape } from "./caps.ts";
+import { type DenyDetail, denyDetailShape } from "./deny-detail.ts";
+import { type CyclesEvidenceRef, evidenceRefShape } from "./evidence.ts";
 import { boundedText, count, jsonObject, requestObject, responseObject, text, texts } from "./fields.ts";
-import { type Subject, requestSubjectSchema } from "./subject.ts";
+import { type Subject, requestSubjectShape } from "./subject.ts";
 
 /** ALLOW, ALLOW_WITH_CAPS or DENY (Cycles §DecisionEnum). Open: a word nobody knows is to be treated as DENY. */
 export type DecisionWord = "ALLOW" | "ALLOW_WITH_CAPS" | "DENY" | (string & {});
@@ -27,7 +26,7 @@ export type DecisionReasonCode =
   | (string & {});
 
 /** Same key, 1 to 256 characters, means same operation (Cycles §IdempotencyKey). */
-export const idempotencyKeySchema: WireSchema<string> = boundedText(256, 1);
+export const idempotencyKeyShape: Shape<string> = boundedText(256, 1);
 
 /** Asks without reserving (Cycles §DecisionRequest). */
 export interface DecisionRequest {
@@ -38,12 +37,12 @@ export interface DecisionRequest {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const decisionRequestSchema: WireSchema<DecisionRequest> = requestObject({
-  idempotency_key: idempotencyKeySchema,
-  subject: requestSubjectSchema,
-  action: requestActionSchema,
-  estimate: requestAmountSchema,
-  metadata: z.optional(jsonObject),
+export const decisionRequestShape: Shape<DecisionRequest> = requestObject({
+  idempotency_key: idempotencyKeyShape,
+  subject: requestSubjectShape,
+  action: requestActionShape,
+  estimate: requestAmountShape,
+  metadata: optional(jsonObject),
 });
 
 /** What the authority would do (Cycles §DecisionResponse). No promise: a reserve may still be refused. */
@@ -58,12 +57,12 @@ export interface DecisionResponse {
   readonly cycles_evidence?: CyclesEvidenceRef | undefined;
 }
 
-export const decisionResponseSchema: WireSchema<DecisionResponse> = responseObject({
+export const decisionResponseShape: Shape<DecisionResponse> = responseObject({
   decision: text,
-  caps: z.optional(capsSchema),
-  reason_code: z.optional(text),
-  retry_after_ms: z.optional(count),
-  affected_scopes: z.optional(texts),
-  deny_detail: z.optional(denyDetailSchema),
-  cycles_evidence: z.optional(evidenceRefSchema),
+  caps: optional(capsShape),
+  reason_code: optional(text),
+  retry_after_ms: optional(count),
+  affected_scopes: optional(texts),
+  deny_detail: optional(denyDetailShape),
+  cycles_evidence: optional(evidenceRefShape),
 });

@@ -1,6 +1,5 @@
-import * as z from "zod/mini";
-import { int64, type WireSchema } from "../../wire/schema.ts";
-import { responseObject, text } from "./fields.ts";
+import { type Shape, optional } from "../../wire/shape.ts";
+import { int64, responseObject, text } from "./fields.ts";
 
 /** The quota rule that said no (Cycles v0.1.26 §ActionQuotaViolation). */
 export interface ActionQuotaViolation {
@@ -28,22 +27,22 @@ export interface DenyDetail {
   readonly budget_remaining?: bigint | undefined;
 }
 
-const quotaViolationSchema: WireSchema<ActionQuotaViolation> = responseObject({
+const quotaViolationShape: Shape<ActionQuotaViolation> = responseObject({
   action_kind: text,
   window: text,
   used: int64,
   limit: int64,
   scope: text,
-  window_key: z.optional(text),
-  policy_id: z.optional(text),
-  risk_class: z.optional(text),
+  window_key: optional(text),
+  policy_id: optional(text),
+  risk_class: optional(text),
 });
 
-export const denyDetailSchema: WireSchema<DenyDetail> = responseObject({
+export const denyDetailShape: Shape<DenyDetail> = responseObject({
   reason_code: text,
-  quota_violation: z.optional(quotaViolationSchema),
-  blocked_by_scope: z.optional(text),
-  blocked_by_policy: z.optional(text),
-  suggested_fix: z.optional(text),
-  budget_remaining: z.optional(int64),
+  quota_violation: optional(quotaViolationShape),
+  blocked_by_scope: optional(text),
+  blocked_by_policy: optional(text),
+  suggested_fix: optional(text),
+  budget_remaining: optional(int64),
 });

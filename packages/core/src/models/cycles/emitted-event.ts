@@ -1,5 +1,4 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
+import { type Shape, optional } from "../../wire/shape.ts";
 import { jsonObject, responseObject, text } from "./fields.ts";
 
 /** Who or what caused an event. */
@@ -35,18 +34,18 @@ export interface EmittedEvent {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const emittedEventSchema: WireSchema<EmittedEvent> = responseObject({
+export const emittedEventShape: Shape<EmittedEvent> = responseObject({
   event_id: text,
   event_type: text,
   category: text,
   timestamp: text,
   tenant_id: text,
   source: text,
-  scope: z.optional(text),
-  actor: z.optional(responseObject({ type: z.optional(text), key_id: z.optional(text), source_ip: z.optional(text) })),
-  data: z.optional(jsonObject),
-  correlation_id: z.optional(text),
-  request_id: z.optional(text),
-  trace_id: z.optional(text),
-  metadata: z.optional(jsonObject),
+  scope: optional(text),
+  actor: optional(responseObject({ type: optional(text), key_id: optional(text), source_ip: optional(text) })),
+  data: optional(jsonObject),
+  correlation_id: optional(text),
+  request_id: optional(text),
+  trace_id: optional(text),
+  metadata: optional(jsonObject),
 });

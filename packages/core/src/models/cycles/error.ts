@@ -1,6 +1,5 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
-import { type CyclesEvidenceRef, evidenceRefSchema } from "./evidence.ts";
+import { type Shape, optional } from "../../wire/shape.ts";
+import { type CyclesEvidenceRef, evidenceRefShape } from "./evidence.ts";
 import { jsonObject, responseObject, text } from "./fields.ts";
 
 /** Every error code of the base protocol (Cycles §ErrorCode) and of the v0.1.26 extension. Open on the wire. */
@@ -40,11 +39,11 @@ export interface ErrorResponse {
   readonly cycles_evidence?: CyclesEvidenceRef | undefined;
 }
 
-export const errorResponseSchema: WireSchema<ErrorResponse> = responseObject({
+export const errorResponseShape: Shape<ErrorResponse> = responseObject({
   error: text,
   message: text,
   request_id: text,
-  trace_id: z.optional(text),
-  details: z.optional(jsonObject),
-  cycles_evidence: z.optional(evidenceRefSchema),
+  trace_id: optional(text),
+  details: optional(jsonObject),
+  cycles_evidence: optional(evidenceRefShape),
 });

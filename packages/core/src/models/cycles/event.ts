@@ -1,14 +1,13 @@
-import * as z from "zod/mini";
 import type { Amount } from "../../amount/amount.ts";
-import type { WireSchema } from "../../wire/schema.ts";
-import { type Action, requestActionSchema } from "./action.ts";
-import { amountSchema, requestAmountSchema } from "./amount.ts";
-import { type Balance, balancesSchema } from "./balance.ts";
-import { idempotencyKeySchema } from "./decision.ts";
+import { type Shape, optional } from "../../wire/shape.ts";
+import { type Action, requestActionShape } from "./action.ts";
+import { amountShape, requestAmountShape } from "./amount.ts";
+import { type Balance, balancesShape } from "./balance.ts";
+import { idempotencyKeyShape } from "./decision.ts";
 import { jsonObject, oneOf, requestObject, responseObject, text, wholeNumber } from "./fields.ts";
-import { type StandardMetrics, requestMetricsSchema } from "./metrics.ts";
-import { type CommitOveragePolicy, overagePolicySchema } from "./reservation.ts";
-import { type Subject, requestSubjectSchema } from "./subject.ts";
+import { type StandardMetrics, requestMetricsShape } from "./metrics.ts";
+import { type CommitOveragePolicy, overagePolicyShape } from "./reservation.ts";
+import { type Subject, requestSubjectShape } from "./subject.ts";
 
 /** Books a spend that no reservation covers (Cycles §EventCreateRequest). */
 export interface EventCreateRequest {
@@ -23,15 +22,15 @@ export interface EventCreateRequest {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const eventCreateRequestSchema: WireSchema<EventCreateRequest> = requestObject({
-  idempotency_key: idempotencyKeySchema,
-  subject: requestSubjectSchema,
-  action: requestActionSchema,
-  actual: requestAmountSchema,
-  overage_policy: z.optional(overagePolicySchema),
-  metrics: z.optional(requestMetricsSchema),
-  client_time_ms: z.optional(wholeNumber(0)),
-  metadata: z.optional(jsonObject),
+export const eventCreateRequestShape: Shape<EventCreateRequest> = requestObject({
+  idempotency_key: idempotencyKeyShape,
+  subject: requestSubjectShape,
+  action: requestActionShape,
+  actual: requestAmountShape,
+  overage_policy: optional(overagePolicyShape),
+  metrics: optional(requestMetricsShape),
+  client_time_ms: optional(wholeNumber(0)),
+  metadata: optional(jsonObject),
 });
 
 /** The booked spend (Cycles §EventCreateResponse). `charged` is told when it was capped below `actual`. */
@@ -42,9 +41,9 @@ export interface EventCreateResponse {
   readonly balances?: readonly Balance[] | undefined;
 }
 
-export const eventCreateResponseSchema: WireSchema<EventCreateResponse> = responseObject({
+export const eventCreateResponseShape: Shape<EventCreateResponse> = responseObject({
   status: oneOf(["APPLIED"]),
   event_id: text,
-  charged: z.optional(amountSchema),
-  balances: z.optional(balancesSchema),
+  charged: optional(amountShape),
+  balances: optional(balancesShape),
 });

@@ -1,21 +1,20 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
-import { type CommitRequest, type CommitResponse, commitRequestSchema } from "./commit.ts";
-import { type DecisionRequest, type DecisionResponse, decisionRequestSchema } from "./decision.ts";
+import { type Shape, optional, variants } from "../../wire/shape.ts";
+import { type CommitRequest, type CommitResponse, commitRequestShape } from "./commit.ts";
+import { type DecisionRequest, type DecisionResponse, decisionRequestShape } from "./decision.ts";
 import type { ErrorResponse } from "./error.ts";
 import {
-  evidenceCommitResponseSchema,
-  evidenceDecisionResponseSchema,
-  evidenceErrorResponseSchema,
-  evidenceReleaseResponseSchema,
-  evidenceReservationResponseSchema,
+  evidenceCommitResponseShape,
+  evidenceDecisionResponseShape,
+  evidenceErrorResponseShape,
+  evidenceReleaseResponseShape,
+  evidenceReservationResponseShape,
 } from "./evidence-response.ts";
 import { oneOf, patternedText, requestObject, text, wholeNumber } from "./fields.ts";
-import { type ReleaseRequest, type ReleaseResponse, releaseRequestSchema } from "./release.ts";
+import { type ReleaseRequest, type ReleaseResponse, releaseRequestShape } from "./release.ts";
 import {
   type ReservationCreateRequest,
   type ReservationCreateResponse,
-  reservationCreateRequestSchema,
+  reservationCreateRequestShape,
 } from "./reservation.ts";
 
 /** The one wire version there is (Cycles evidence §schema_version); it did not change with the document's v0.2. */
@@ -100,66 +99,75 @@ export interface EvidenceEnvelope {
   readonly signature: string;
 }
 
-const decide: WireSchema<DecidePayload> = requestObject({
-  request: decisionRequestSchema,
-  response: evidenceDecisionResponseSchema,
+const decide: Shape<DecidePayload> = requestObject({
+  request: decisionRequestShape,
+  response: evidenceDecisionResponseShape,
 });
 
-const reserve: WireSchema<ReservePayload> = requestObject({
-  request: reservationCreateRequestSchema,
-  response: evidenceReservationResponseSchema,
+const reserve: Shape<ReservePayload> = requestObject({
+  request: reservationCreateRequestShape,
+  response: evidenceReservationResponseShape,
 });
 
-const commit: WireSchema<CommitPayload> = requestObject({
+const commit: Shape<CommitPayload> = requestObject({
   reservation_id: text,
-  request: commitRequestSchema,
-  response: evidenceCommitResponseSchema,
+  request: commitRequestShape,
+  response: evidenceCommitResponseShape,
 });
 
-const release: WireSchema<ReleasePayload> = requestObject({
+const release: Shape<ReleasePayload> = requestObject({
   reservation_id: text,
-  request: releaseRequestSchema,
-  response: evidenceReleaseResponseSchema,
+  request: releaseRequestShape,
+  response: evidenceReleaseResponseShape,
 });
 
 /** The endpoint alone says what the request is: several requests have the same required members. */
-function errorAnswering<Endpoint extends EvidenceEndpoint, Request>(endpoint: Endpoint, request: WireSchema<Request>) {
+function errorAnswering(
+  endpoint: EvidenceEndpoint,
+  request: Shape<NonNullable<ErrorPayload["request"]>>,
+): Shape<ErrorPayload> {
   return requestObject({
-    endpoint: z.literal(endpoint),
+    endpoint: oneOf([endpoint]),
     http_status: wholeNumber(400, 599),
-    reservation_id: z.optional(text),
-    request: z.optional(request),
-    response: evidenceErrorResponseSchema,
+    reservation_id: optional(text),
+    request: optional(request),
+    response: evidenceErrorResponseShape,
   });
 }
 
-const error: WireSchema<ErrorPayload> = z.discriminatedUnion(
+const error: Shape<ErrorPayload> = variants(
   "endpoint",
-  [
-    errorAnswering("POST /v1/decide", decisionRequestSchema),
-    errorAnswering("POST /v1/reservations", reservationCreateRequestSchema),
-    errorAnswering("POST /v1/reservations/{reservation_id}/commit", commitRequestSchema),
-    errorAnswering("POST /v1/reservations/{reservation_id}/release", releaseRequestSchema),
-  ],
+  {
+    "POST /v1/decide": errorAnswering("POST /v1/decide", decisionRequestShape),
+    "POST /v1/reservations": errorAnswering("POST /v1/reservations", reservationCreateRequestShape),
+    "POST /v1/reservations/{reservation_id}/commit": errorAnswering(
+      "POST /v1/reservations/{reservation_id}/commit",
+      commitRequestShape,
+    ),
+    "POST /v1/reservations/{reservation_id}/release": errorAnswering(
+      "POST /v1/reservations/{reservation_id}/release",
+      releaseRequestShape,
+    ),
+  },
   "must have an endpoint that the protocol knows",
 );
 
-export const evidencePayloadSchema: WireSchema<EvidencePayload> = requestObject({
-  decide: z.optional(decide),
-  reserve: z.optional(reserve),
-  commit: z.optional(commit),
-  release: z.optional(release),
-  error: z.optional(error),
+export const evidencePayloadShape: Shape<EvidencePayload> = requestObject({
+  decide: optional(decide),
+  reserve: optional(reserve),
+  commit: optional(commit),
+  release: optional(release),
+  error: optional(error),
 });
 
-const digits = (count: number): WireSchema<string> =>
+const digits = (count: number): Shape<string> =>
   patternedText(new RegExp(`^[0-9a-f]{${count}}$`), count, `must be ${count} lower-case hex digits`);
 
 /**
  * The shape of an envelope. The mirrors are closed: a member too many would be attested without being understood. Rules
  * between members (`dry_run`, caps, which payload goes with which type) are the verifier's.
  */
-export const evidenceEnvelopeSchema: WireSchema<EvidenceEnvelope> = requestObject({
+export const evidenceEnvelopeShape: Shape<EvidenceEnvelope> = requestObject({
   schema_version: oneOf([evidenceSchemaVersion]),
   artifact_type: oneOf(artifactTypes),
   server_id: text,
@@ -169,8 +177,8 @@ export const evidenceEnvelopeSchema: WireSchema<EvidenceEnvelope> = requestObjec
     "must be a public key in hex or did:cycles:<hash>#<kid>",
   ),
   issued_at_ms: wholeNumber(0),
-  trace_id: z.optional(digits(32)),
-  payload: evidencePayloadSchema,
+  trace_id: optional(digits(32)),
+  payload: evidencePayloadShape,
   evidence_id: digits(64),
   signature: digits(128),
 });

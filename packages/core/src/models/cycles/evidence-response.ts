@@ -1,7 +1,6 @@
-import * as z from "zod/mini";
 import type { Amount } from "../../amount/amount.ts";
-import { int64, type WireSchema } from "../../wire/schema.ts";
-import { requestAmountSchema, units } from "./amount.ts";
+import { type Shape, list, optional } from "../../wire/shape.ts";
+import { requestAmountShape, units } from "./amount.ts";
 import type { Balance } from "./balance.ts";
 import type { Caps } from "./caps.ts";
 import type { CommitResponse } from "./commit.ts";
@@ -10,8 +9,8 @@ import { type ErrorResponse, errorCodes } from "./error.ts";
 import {
   boundedText,
   flag,
+  int64,
   jsonObject,
-  listOf,
   oneOf,
   patternedText,
   requestObject,
@@ -25,12 +24,12 @@ import type { ReservationCreateResponse } from "./reservation.ts";
 // The answers of the base protocol as evidence attests them: closed, where the protocol itself lets an answer grow
 // (Cycles evidence, MIRROR CONTRACT).
 
-const amount: WireSchema<Amount> = requestAmountSchema;
-const optionalAmount = z.optional(amount);
+const amount: Shape<Amount> = requestAmountShape;
+const optionalAmount = optional(amount);
 const count = wholeNumber(0);
-const optionalCount = z.optional(count);
+const optionalCount = optional(count);
 
-const balance: WireSchema<Balance> = requestObject({
+const balance: Shape<Balance> = requestObject({
   scope: text,
   scope_path: text,
   remaining: requestObject({ unit: oneOf(units), amount: int64 }),
@@ -39,14 +38,14 @@ const balance: WireSchema<Balance> = requestObject({
   allocated: optionalAmount,
   debt: optionalAmount,
   overdraft_limit: optionalAmount,
-  is_over_limit: z.optional(flag),
+  is_over_limit: optional(flag),
 });
 
-const balances = z.optional(listOf(balance));
+const balances = optional(list(balance));
 
-const toolList = z.optional(listOf(boundedText(256)));
+const toolList = optional(list(boundedText(256)));
 
-const caps: WireSchema<Caps> = requestObject({
+const caps: Shape<Caps> = requestObject({
   max_tokens: optionalCount,
   max_steps_remaining: optionalCount,
   tool_allowlist: toolList,
@@ -55,39 +54,39 @@ const caps: WireSchema<Caps> = requestObject({
 });
 
 const decision = oneOf(["ALLOW", "ALLOW_WITH_CAPS", "DENY"]);
-const reasonCode = z.optional(boundedText(128));
+const reasonCode = optional(boundedText(128));
 
-export const evidenceDecisionResponseSchema: WireSchema<Omit<DecisionResponse, "cycles_evidence">> = requestObject({
+export const evidenceDecisionResponseShape: Shape<Omit<DecisionResponse, "cycles_evidence">> = requestObject({
   decision,
-  caps: z.optional(caps),
+  caps: optional(caps),
   reason_code: reasonCode,
   retry_after_ms: optionalCount,
-  affected_scopes: z.optional(texts),
+  affected_scopes: optional(texts),
 });
 
-export const evidenceReservationResponseSchema: WireSchema<
+export const evidenceReservationResponseShape: Shape<
   Omit<ReservationCreateResponse, "cycles_evidence" | "remaining_ttl_ms">
 > = requestObject({
   decision,
   affected_scopes: texts,
-  reservation_id: z.optional(text),
+  reservation_id: optional(text),
   reserved: optionalAmount,
-  caps: z.optional(caps),
+  caps: optional(caps),
   reason_code: reasonCode,
   retry_after_ms: optionalCount,
   expires_at_ms: optionalCount,
-  scope_path: z.optional(text),
+  scope_path: optional(text),
   balances,
 });
 
-export const evidenceCommitResponseSchema: WireSchema<Omit<CommitResponse, "cycles_evidence">> = requestObject({
+export const evidenceCommitResponseShape: Shape<Omit<CommitResponse, "cycles_evidence">> = requestObject({
   status: oneOf(["COMMITTED"]),
   charged: amount,
   released: optionalAmount,
   balances,
 });
 
-export const evidenceReleaseResponseSchema: WireSchema<Omit<ReleaseResponse, "cycles_evidence">> = requestObject({
+export const evidenceReleaseResponseShape: Shape<Omit<ReleaseResponse, "cycles_evidence">> = requestObject({
   status: oneOf(["RELEASED"]),
   released: amount,
   balances,
@@ -96,10 +95,10 @@ export const evidenceReleaseResponseSchema: WireSchema<Omit<ReleaseResponse, "cy
 /** The codes that evidence knows: those of the extension v0.1.26 wait for the mirror to be cut again. */
 const attestedErrorCodes = errorCodes.filter((code) => !code.startsWith("ACTION_"));
 
-export const evidenceErrorResponseSchema: WireSchema<Omit<ErrorResponse, "cycles_evidence">> = requestObject({
+export const evidenceErrorResponseShape: Shape<Omit<ErrorResponse, "cycles_evidence">> = requestObject({
   error: oneOf(attestedErrorCodes),
   message: text,
   request_id: text,
-  trace_id: z.optional(patternedText(/^[0-9a-f]{32}$/, 32, "must be 32 lower-case hex digits")),
-  details: z.optional(jsonObject),
+  trace_id: optional(patternedText(/^[0-9a-f]{32}$/, 32, "must be 32 lower-case hex digits")),
+  details: optional(jsonObject),
 });

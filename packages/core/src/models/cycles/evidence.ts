@@ -1,5 +1,4 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
+import { type Shape, optional } from "../../wire/shape.ts";
 import { responseObject, text } from "./fields.ts";
 
 /** Where the signed envelope of an answer can be fetched (Cycles §CyclesEvidenceRef); not itself attested. */
@@ -9,7 +8,7 @@ export interface CyclesEvidenceRef {
   readonly cycles_evidence_url: string;
 }
 
-export const evidenceRefSchema: WireSchema<CyclesEvidenceRef> = responseObject({
+export const evidenceRefShape: Shape<CyclesEvidenceRef> = responseObject({
   evidence_id: text,
   cycles_evidence_url: text,
 });
@@ -21,8 +20,8 @@ export interface ReservationEvidence {
   readonly release?: CyclesEvidenceRef | undefined;
 }
 
-export const reservationEvidenceSchema: WireSchema<ReservationEvidence> = responseObject({
-  reserve: z.optional(evidenceRefSchema),
-  commit: z.optional(evidenceRefSchema),
-  release: z.optional(evidenceRefSchema),
+export const reservationEvidenceShape: Shape<ReservationEvidence> = responseObject({
+  reserve: optional(evidenceRefShape),
+  commit: optional(evidenceRefShape),
+  release: optional(evidenceRefShape),
 });

@@ -1,7 +1,6 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
-import { type Balance, balancesSchema } from "./balance.ts";
-import { idempotencyKeySchema } from "./decision.ts";
+import { type Shape, optional } from "../../wire/shape.ts";
+import { type Balance, balancesShape } from "./balance.ts";
+import { idempotencyKeyShape } from "./decision.ts";
 import { count, jsonObject, oneOf, requestObject, responseObject, wholeNumber } from "./fields.ts";
 
 /** Moves an expiry outward, counted from where it stands (Cycles §ReservationExtendRequest). */
@@ -12,10 +11,10 @@ export interface ReservationExtendRequest {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const reservationExtendRequestSchema: WireSchema<ReservationExtendRequest> = requestObject({
-  idempotency_key: idempotencyKeySchema,
+export const reservationExtendRequestShape: Shape<ReservationExtendRequest> = requestObject({
+  idempotency_key: idempotencyKeyShape,
   extend_by_ms: wholeNumber(1, 86_400_000),
-  metadata: z.optional(jsonObject),
+  metadata: optional(jsonObject),
 });
 
 /** The new expiry (Cycles §ReservationExtendResponse). */
@@ -28,9 +27,9 @@ export interface ReservationExtendResponse {
   readonly balances?: readonly Balance[] | undefined;
 }
 
-export const reservationExtendResponseSchema: WireSchema<ReservationExtendResponse> = responseObject({
+export const reservationExtendResponseShape: Shape<ReservationExtendResponse> = responseObject({
   status: oneOf(["ACTIVE"]),
   expires_at_ms: count,
-  remaining_ttl_ms: z.optional(count),
-  balances: z.optional(balancesSchema),
+  remaining_ttl_ms: optional(count),
+  balances: optional(balancesShape),
 });

@@ -1,44 +1,59 @@
-import { $ZodObjectJIT, $constructor } from "zod/v4/core";
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
+import { int64Max, isInt64 } from "../../amount/int64.ts";
+import {
+  type Members,
+  type ObjectOf,
+  type Shape,
+  converted,
+  isJsonObject,
+  leaf,
+  list,
+  object,
+  refined,
+} from "../../wire/shape.ts";
 
-// The building blocks of every model in this folder. Zod's own messages are left out of the bundle by `zod/mini`,
-// so each block says by itself what it wants.
+// The building blocks of every model in this folder. Each says by itself what it wants.
 
 /** Response text: any string. */
-export const text: WireSchema<string> = z.string("must be text");
+export const text: Shape<string> = leaf((value) => typeof value === "string", "must be text");
 
 /** Response flag. */
-export const flag: WireSchema<boolean> = z.boolean("must be true or false");
+export const flag: Shape<boolean> = leaf((value) => typeof value === "boolean", "must be true or false");
 
 /** Free-form JSON members (`metadata`, `details`, `custom`). */
-export const jsonObject: WireSchema<Record<string, unknown>> = z.record(
-  z.string(),
-  z.unknown(),
-  "must be a JSON object",
-);
+export const jsonObject: Shape<Record<string, unknown>> = leaf(isJsonObject, "must be a JSON object");
 
 /** Response list of texts. */
-export const texts: WireSchema<string[]> = z.array(text, "must be a list");
+export const texts: Shape<string[]> = list(text);
 
 /**
  * A duration, an instant or a count in a response: a whole number, zero or more. One that a double cannot hold
  * ("no limit" as the largest int64) is read as 2^53 - 1, which no clock and no counter ever reaches.
  */
-export const count: WireSchema<number> = z.transform((value, context) => {
+export const count: Shape<number> = converted((value) => {
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
   // `parseJson` hands out a bigint only where a double would lose digits.
-  if (typeof value === "bigint" && value >= 0n) return Number.MAX_SAFE_INTEGER;
-  context.issues.push({ code: "custom", message: "must be a whole number, zero or more", input: value });
-  return z.NEVER;
-});
+  return typeof value === "bigint" && value >= 0n ? Number.MAX_SAFE_INTEGER : undefined;
+}, "must be a whole number, zero or more");
+
+function toInt64(value: unknown): bigint | undefined {
+  if (typeof value === "number") return Number.isSafeInteger(value) ? BigInt(value) : undefined;
+  return typeof value === "bigint" && isInt64(value) ? value : undefined;
+}
+
+/** A JSON integer within int64, handed out as a bigint. */
+export const int64: Shape<bigint> = converted(toInt64, "must be a whole number within int64");
+
+/** As `int64`, zero or more. */
+export const unsigned: Shape<bigint> = converted((value) => {
+  if (typeof value === "number") return Number.isSafeInteger(value) && value >= 0 ? BigInt(value) : undefined;
+  return typeof value === "bigint" && value >= 0n && value <= int64Max ? value : undefined;
+}, "must be a whole number within int64, not negative");
 
 /** Request text of `least` to `most` characters (code points, as JSON Schema counts them). */
-export function boundedText(most: number, least = 0): WireSchema<string> {
+/* @__NO_SIDE_EFFECTS__ */
+export function boundedText(most: number, least = 0): Shape<string> {
   const range = least === 0 ? `at most ${most}` : `${least} to ${most}`;
-  return z
-    .string("must be text")
-    .check(z.refine((value) => value.length >= least && isAtMost(value, most), `must have ${range} characters`));
+  return refined(text, (value) => value.length >= least && isAtMost(value, most), `must have ${range} characters`);
 }
 
 function isAtMost(value: string, most: number): boolean {
@@ -46,68 +61,34 @@ function isAtMost(value: string, most: number): boolean {
 }
 
 /** Request text that follows a pattern. */
-export function patternedText(pattern: RegExp, most: number, message: string): WireSchema<string> {
-  return z.string("must be text").check(z.refine((value) => value.length <= most && pattern.test(value), message));
+/* @__NO_SIDE_EFFECTS__ */
+export function patternedText(pattern: RegExp, most: number, message: string): Shape<string> {
+  return refined(text, (value) => value.length <= most && pattern.test(value), message);
 }
 
 /** Request number: whole, within a range. */
-export function wholeNumber(least: number, most: number = Number.MAX_SAFE_INTEGER): WireSchema<number> {
+/* @__NO_SIDE_EFFECTS__ */
+export function wholeNumber(least: number, most: number = Number.MAX_SAFE_INTEGER): Shape<number> {
   const range = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `from ${least} to ${most}`;
-  return z.custom<number>(
-    (value) => Number.isSafeInteger(value) && value >= least && value <= most,
-    `must be a whole number, ${range}`,
-  );
+  const isWithin = (value: unknown): boolean =>
+    typeof value === "number" && Number.isSafeInteger(value) && value >= least && value <= most;
+  return leaf(isWithin, `must be a whole number, ${range}`);
 }
 
 /** Request word out of a closed list. */
-export function oneOf<const Word extends string>(words: readonly Word[]): WireSchema<Word> {
-  return z.enum(words as readonly [Word, ...Word[]], `must be one of ${words.join(", ")}`);
+/* @__NO_SIDE_EFFECTS__ */
+export function oneOf<const Word extends string>(words: readonly Word[]): Shape<Word> {
+  return leaf((value) => words.some((word) => word === value), `must be one of ${words.join(", ")}`);
 }
-
-type Shape = z.core.$ZodShape;
-
-interface ObjectDefinition {
-  readonly type: "object";
-  readonly shape: Shape;
-  /** Asked about each member that the shape does not name. */
-  readonly catchall: z.core.$ZodType;
-  readonly error: (issue: { readonly code?: string; readonly keys?: readonly string[] }) => string;
-}
-
-const traits: readonly { init(instance: never, definition: never): void }[] = [$ZodObjectJIT, z.ZodMiniType];
-
-/** As zod/mini's own object, but checked by code compiled for its shape where the runtime allows that: several times faster. */
-const CompiledObject = $constructor("ZodMiniObject", (instance, definition) => {
-  for (const trait of traits) trait.init(instance as never, definition as never);
-}) as unknown as new (definition: ObjectDefinition) => unknown;
 
 /** A request object: a member that the spec does not know is refused (`additionalProperties: false`). */
-export function requestObject<const Members extends Shape>(members: Members): z.ZodMiniObject<Members, z.core.$strict> {
-  return new CompiledObject({
-    type: "object",
-    shape: members,
-    catchall: z.never(),
-    error: ({ code, keys = [] }) =>
-      code === "unrecognized_keys"
-        ? `has members that the protocol does not know (${keys.slice(0, 5).map(shorten).join(", ")}); remove them`
-        : "must be a JSON object",
-  }) as z.ZodMiniObject<Members, z.core.$strict>;
+/* @__NO_SIDE_EFFECTS__ */
+export function requestObject<const Of extends Members>(members: Of): Shape<ObjectOf<Of>> {
+  return object(members, true);
 }
 
 /** A response object: members that this version does not know are kept as they came. */
-export function responseObject<const Members extends Shape>(members: Members): z.ZodMiniObject<Members, z.core.$loose> {
-  const error = () => "must be a JSON object";
-  return new CompiledObject({ type: "object", shape: members, catchall: z.unknown(), error }) as z.ZodMiniObject<
-    Members,
-    z.core.$loose
-  >;
-}
-
-function shorten(name: string): string {
-  return name.length > 40 ? `${name.slice(0, 40)}…` : name;
-}
-
-/** A list in a response. */
-export function listOf<Item>(item: WireSchema<Item>): WireSchema<Item[]> {
-  return z.array(item, "must be a list");
+/* @__NO_SIDE_EFFECTS__ */
+export function responseObject<const Of extends Members>(members: Of): Shape<ObjectOf<Of>> {
+  return object(members);
 }

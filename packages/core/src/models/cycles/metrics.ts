@@ -1,5 +1,4 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
+import { type Shape, optional } from "../../wire/shape.ts";
 import { boundedText, jsonObject, requestObject, wholeNumber } from "./fields.ts";
 
 /** Measurements that go with a commit or an event (Cycles §StandardMetrics). */
@@ -11,10 +10,10 @@ export interface StandardMetrics {
   readonly custom?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const requestMetricsSchema: WireSchema<StandardMetrics> = requestObject({
-  tokens_input: z.optional(wholeNumber(0)),
-  tokens_output: z.optional(wholeNumber(0)),
-  latency_ms: z.optional(wholeNumber(0)),
-  model_version: z.optional(boundedText(128)),
-  custom: z.optional(jsonObject),
+export const requestMetricsShape: Shape<StandardMetrics> = requestObject({
+  tokens_input: optional(wholeNumber(0)),
+  tokens_output: optional(wholeNumber(0)),
+  latency_ms: optional(wholeNumber(0)),
+  model_version: optional(boundedText(128)),
+  custom: optional(jsonObject),
 });

@@ -1,10 +1,9 @@
-import * as z from "zod/mini";
 import type { Amount } from "../../amount/amount.ts";
-import type { WireSchema } from "../../wire/schema.ts";
-import { amountSchema } from "./amount.ts";
-import { type Balance, balancesSchema } from "./balance.ts";
-import { idempotencyKeySchema } from "./decision.ts";
-import { type CyclesEvidenceRef, evidenceRefSchema } from "./evidence.ts";
+import { type Shape, optional } from "../../wire/shape.ts";
+import { amountShape } from "./amount.ts";
+import { type Balance, balancesShape } from "./balance.ts";
+import { idempotencyKeyShape } from "./decision.ts";
+import { type CyclesEvidenceRef, evidenceRefShape } from "./evidence.ts";
 import { boundedText, oneOf, requestObject, responseObject } from "./fields.ts";
 
 /** Gives a reservation back unspent (Cycles §ReleaseRequest). */
@@ -14,9 +13,9 @@ export interface ReleaseRequest {
   readonly reason?: string | undefined;
 }
 
-export const releaseRequestSchema: WireSchema<ReleaseRequest> = requestObject({
-  idempotency_key: idempotencyKeySchema,
-  reason: z.optional(boundedText(256)),
+export const releaseRequestShape: Shape<ReleaseRequest> = requestObject({
+  idempotency_key: idempotencyKeyShape,
+  reason: optional(boundedText(256)),
 });
 
 /** What was given back (Cycles §ReleaseResponse). */
@@ -27,9 +26,9 @@ export interface ReleaseResponse {
   readonly cycles_evidence?: CyclesEvidenceRef | undefined;
 }
 
-export const releaseResponseSchema: WireSchema<ReleaseResponse> = responseObject({
+export const releaseResponseShape: Shape<ReleaseResponse> = responseObject({
   status: oneOf(["RELEASED"]),
-  released: amountSchema,
-  balances: z.optional(balancesSchema),
-  cycles_evidence: z.optional(evidenceRefSchema),
+  released: amountShape,
+  balances: optional(balancesShape),
+  cycles_evidence: optional(evidenceRefShape),
 });

@@ -1,8 +1,8 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
-import { idempotencyKeySchema } from "./decision.ts";
-import { boundedText, flag, listOf, oneOf, requestObject, responseObject, text, wholeNumber } from "./fields.ts";
-import { type ReservationStatus, type ReservationSummary, reservationSummarySchema } from "./reservation-record.ts";
+import { type Shape, list, optional, refined } from "../../wire/shape.ts";
+import { idempotencyKeyShape } from "./decision.ts";
+import { boundedText, flag, oneOf, requestObject, responseObject, text, wholeNumber } from "./fields.ts";
+import { instant } from "./instant.ts";
+import { type ReservationStatus, type ReservationSummary, reservationSummaryShape } from "./reservation-record.ts";
 
 /** One page of reservations (Cycles §ReservationListResponse). */
 export interface ReservationListResponse {
@@ -11,10 +11,10 @@ export interface ReservationListResponse {
   readonly has_more?: boolean | undefined;
 }
 
-export const reservationListResponseSchema: WireSchema<ReservationListResponse> = responseObject({
-  reservations: listOf(reservationSummarySchema),
-  next_cursor: z.optional(text),
-  has_more: z.optional(flag),
+export const reservationListResponseShape: Shape<ReservationListResponse> = responseObject({
+  reservations: list(reservationSummaryShape),
+  next_cursor: optional(text),
+  has_more: optional(flag),
 });
 
 /** What a list can be ordered by (Cycles §listReservations). */
@@ -65,47 +65,41 @@ export interface ReservationListQuery {
   readonly cursor?: string | undefined;
 }
 
-const level = z.optional(boundedText(128));
-const instant = z.optional(
-  z
-    .string("must be text")
-    .check(z.refine(isInstant, 'must be an ISO 8601 date-time with an offset, such as "2026-01-31T00:00:00Z"')),
-);
+const level = optional(boundedText(128));
 
-export const reservationListQuerySchema: WireSchema<ReservationListQuery> = requestObject({
-  idempotency_key: z.optional(idempotencyKeySchema),
-  status: z.optional(boundedText(64)),
+const members: Shape<ReservationListQuery> = requestObject({
+  idempotency_key: optional(idempotencyKeyShape),
+  status: optional(boundedText(64)),
   tenant: level,
   workspace: level,
   app: level,
   workflow: level,
   agent: level,
   toolset: level,
-  from: instant,
-  to: instant,
-  expires_from: instant,
-  expires_to: instant,
-  finalized_from: instant,
-  finalized_to: instant,
-  sort_by: z.optional(oneOf(reservationSortKeys)),
-  sort_dir: z.optional(oneOf(["asc", "desc"])),
-  include: z.optional(z.array(boundedText(64), "must be a list")),
-  limit: z.optional(wholeNumber(1, 200)),
-  cursor: z.optional(boundedText(4096)),
-}).check(
-  z.refine(({ from, to }) => isOrdered(from, to), "has from after to; swap them"),
-  z.refine((query) => isOrdered(query.expires_from, query.expires_to), "has expires_from after expires_to; swap them"),
-  z.refine(
-    (query) => isOrdered(query.finalized_from, query.finalized_to),
-    "has finalized_from after finalized_to; swap them",
-  ),
-);
+  from: optional(instant),
+  to: optional(instant),
+  expires_from: optional(instant),
+  expires_to: optional(instant),
+  finalized_from: optional(instant),
+  finalized_to: optional(instant),
+  sort_by: optional(oneOf(reservationSortKeys)),
+  sort_dir: optional(oneOf(["asc", "desc"])),
+  include: optional(list(boundedText(64))),
+  limit: optional(wholeNumber(1, 200)),
+  cursor: optional(boundedText(4096)),
+});
 
-function isInstant(value: string): boolean {
-  if (value.trim() === "") return true;
-  const shape = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
-  return shape.test(value) && !Number.isNaN(Date.parse(value));
-}
+const windows = [
+  ["from", "to"],
+  ["expires_from", "expires_to"],
+  ["finalized_from", "finalized_to"],
+] as const;
+
+export const reservationListQueryShape: Shape<ReservationListQuery> = windows.reduce(
+  (shape, [from, to]) =>
+    refined(shape, (query) => isOrdered(query[from], query[to]), `has ${from} after ${to}; swap them`),
+  members,
+);
 
 function isOrdered(from = "", to = ""): boolean {
   return from.trim() === "" || to.trim() === "" || Date.parse(from) <= Date.parse(to);

@@ -1,11 +1,10 @@
-import * as z from "zod/mini";
 import type { Amount } from "../../amount/amount.ts";
-import type { WireSchema } from "../../wire/schema.ts";
-import { type Action, actionSchema } from "./action.ts";
-import { amountSchema } from "./amount.ts";
-import { type ReservationEvidence, reservationEvidenceSchema } from "./evidence.ts";
+import { type Shape, optional } from "../../wire/shape.ts";
+import { type Action, actionShape } from "./action.ts";
+import { amountShape } from "./amount.ts";
+import { type ReservationEvidence, reservationEvidenceShape } from "./evidence.ts";
 import { count, jsonObject, responseObject, text, texts } from "./fields.ts";
-import { type Subject, subjectSchema } from "./subject.ts";
+import { type Subject, subjectShape } from "./subject.ts";
 
 /** Where a reservation stands (Cycles §ReservationStatus). Open: later versions may add terminal states. */
 export type ReservationStatus = "ACTIVE" | "COMMITTED" | "RELEASED" | "EXPIRED" | (string & {});
@@ -35,22 +34,22 @@ export interface ReservationDetail {
   readonly evidence?: ReservationEvidence | undefined;
 }
 
-export const reservationDetailSchema: WireSchema<ReservationDetail> = responseObject({
+export const reservationDetailShape: Shape<ReservationDetail> = responseObject({
   reservation_id: text,
   status: text,
-  subject: subjectSchema,
-  action: actionSchema,
-  reserved: amountSchema,
+  subject: subjectShape,
+  action: actionShape,
+  reserved: amountShape,
   created_at_ms: count,
   expires_at_ms: count,
   scope_path: text,
   affected_scopes: texts,
-  idempotency_key: z.optional(text),
-  committed: z.optional(amountSchema),
-  finalized_at_ms: z.optional(count),
-  metadata: z.optional(jsonObject),
-  committed_metadata: z.optional(jsonObject),
-  evidence: z.optional(reservationEvidenceSchema),
+  idempotency_key: optional(text),
+  committed: optional(amountShape),
+  finalized_at_ms: optional(count),
+  metadata: optional(jsonObject),
+  committed_metadata: optional(jsonObject),
+  evidence: optional(reservationEvidenceShape),
 });
 
 /**
@@ -59,4 +58,4 @@ export const reservationDetailSchema: WireSchema<ReservationDetail> = responseOb
  */
 export type ReservationSummary = ReservationDetail;
 
-export const reservationSummarySchema: WireSchema<ReservationSummary> = reservationDetailSchema;
+export const reservationSummaryShape: Shape<ReservationSummary> = reservationDetailShape;

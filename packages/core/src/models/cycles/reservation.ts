@@ -1,15 +1,14 @@
-import * as z from "zod/mini";
 import type { Amount } from "../../amount/amount.ts";
-import type { WireSchema } from "../../wire/schema.ts";
-import { type Action, requestActionSchema } from "./action.ts";
-import { amountSchema, requestAmountSchema } from "./amount.ts";
-import { type Balance, balancesSchema } from "./balance.ts";
-import { type Caps, capsSchema } from "./caps.ts";
-import { type DecisionReasonCode, type DecisionWord, idempotencyKeySchema } from "./decision.ts";
-import { type DenyDetail, denyDetailSchema } from "./deny-detail.ts";
-import { type CyclesEvidenceRef, evidenceRefSchema } from "./evidence.ts";
+import { type Shape, optional } from "../../wire/shape.ts";
+import { type Action, requestActionShape } from "./action.ts";
+import { amountShape, requestAmountShape } from "./amount.ts";
+import { type Balance, balancesShape } from "./balance.ts";
+import { type Caps, capsShape } from "./caps.ts";
+import { type DecisionReasonCode, type DecisionWord, idempotencyKeyShape } from "./decision.ts";
+import { type DenyDetail, denyDetailShape } from "./deny-detail.ts";
+import { type CyclesEvidenceRef, evidenceRefShape } from "./evidence.ts";
 import { count, flag, jsonObject, oneOf, requestObject, responseObject, text, texts, wholeNumber } from "./fields.ts";
-import { type Subject, requestSubjectSchema } from "./subject.ts";
+import { type Subject, requestSubjectShape } from "./subject.ts";
 
 /**
  * What becomes of a commit beyond the reserve (Cycles §CommitOveragePolicy): refuse it, charge what is left and flag
@@ -19,7 +18,7 @@ export type CommitOveragePolicy = "REJECT" | "ALLOW_IF_AVAILABLE" | "ALLOW_WITH_
 
 export const overagePolicies: readonly CommitOveragePolicy[] = ["REJECT", "ALLOW_IF_AVAILABLE", "ALLOW_WITH_OVERDRAFT"];
 
-export const overagePolicySchema: WireSchema<CommitOveragePolicy> = oneOf(overagePolicies);
+export const overagePolicyShape: Shape<CommitOveragePolicy> = oneOf(overagePolicies);
 
 /** Whether a reserve is enforced or only watched (Cycles v0.1.26 §ObserveModeEnum); DISABLED means ENFORCE. */
 export type ObserveMode = "DISABLED" | "OBSERVE" | "ENFORCE";
@@ -27,10 +26,10 @@ export type ObserveMode = "DISABLED" | "OBSERVE" | "ENFORCE";
 const observeModes: readonly ObserveMode[] = ["DISABLED", "OBSERVE", "ENFORCE"];
 
 /** Milliseconds; the spec's ceiling is one day. */
-export const ttlSchema: WireSchema<number> = wholeNumber(1_000, 86_400_000);
+export const ttlShape: Shape<number> = wholeNumber(1_000, 86_400_000);
 
 /** Milliseconds; the spec's ceiling is one minute. */
-export const gracePeriodSchema: WireSchema<number> = wholeNumber(0, 60_000);
+export const gracePeriodShape: Shape<number> = wholeNumber(0, 60_000);
 
 /** Sets budget aside (Cycles §ReservationCreateRequest). */
 export interface ReservationCreateRequest {
@@ -50,17 +49,17 @@ export interface ReservationCreateRequest {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const reservationCreateRequestSchema: WireSchema<ReservationCreateRequest> = requestObject({
-  idempotency_key: idempotencyKeySchema,
-  subject: requestSubjectSchema,
-  action: requestActionSchema,
-  estimate: requestAmountSchema,
-  ttl_ms: z.optional(ttlSchema),
-  grace_period_ms: z.optional(gracePeriodSchema),
-  overage_policy: z.optional(overagePolicySchema),
-  dry_run: z.optional(flag),
-  observe_mode: z.optional(oneOf(observeModes)),
-  metadata: z.optional(jsonObject),
+export const reservationCreateRequestShape: Shape<ReservationCreateRequest> = requestObject({
+  idempotency_key: idempotencyKeyShape,
+  subject: requestSubjectShape,
+  action: requestActionShape,
+  estimate: requestAmountShape,
+  ttl_ms: optional(ttlShape),
+  grace_period_ms: optional(gracePeriodShape),
+  overage_policy: optional(overagePolicyShape),
+  dry_run: optional(flag),
+  observe_mode: optional(oneOf(observeModes)),
+  metadata: optional(jsonObject),
 });
 
 /** The answer to a reserve, a dry run included (Cycles §ReservationCreateResponse). */
@@ -84,18 +83,18 @@ export interface ReservationCreateResponse {
   readonly cycles_evidence?: CyclesEvidenceRef | undefined;
 }
 
-export const reservationCreateResponseSchema: WireSchema<ReservationCreateResponse> = responseObject({
+export const reservationCreateResponseShape: Shape<ReservationCreateResponse> = responseObject({
   decision: text,
   affected_scopes: texts,
-  reservation_id: z.optional(text),
-  reserved: z.optional(amountSchema),
-  expires_at_ms: z.optional(count),
-  remaining_ttl_ms: z.optional(count),
-  scope_path: z.optional(text),
-  caps: z.optional(capsSchema),
-  balances: z.optional(balancesSchema),
-  reason_code: z.optional(text),
-  retry_after_ms: z.optional(count),
-  deny_detail: z.optional(denyDetailSchema),
-  cycles_evidence: z.optional(evidenceRefSchema),
+  reservation_id: optional(text),
+  reserved: optional(amountShape),
+  expires_at_ms: optional(count),
+  remaining_ttl_ms: optional(count),
+  scope_path: optional(text),
+  caps: optional(capsShape),
+  balances: optional(balancesShape),
+  reason_code: optional(text),
+  retry_after_ms: optional(count),
+  deny_detail: optional(denyDetailShape),
+  cycles_evidence: optional(evidenceRefShape),
 });

@@ -1,5 +1,4 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
+import { type Shape, optional, record, refined } from "../../wire/shape.ts";
 import { boundedText, jsonObject, patternedText, requestObject, responseObject, text } from "./fields.ts";
 
 /** The levels of a budget hierarchy, outermost first (Cycles §Subject). */
@@ -20,42 +19,43 @@ export interface Subject {
 }
 
 /** `:` and `/` delimit scopes, so a level cannot hold them (Cycles §Subject, CHARSET). */
-const level = z.optional(
+const level = optional(
   patternedText(/^[a-zA-Z0-9_.-]+$/, 128, "must be 1 to 128 characters out of letters, digits, and _ . -"),
 );
 
-const dimensions: WireSchema<Record<string, string>> = z
-  .record(
+const dimensions: Shape<Record<string, string>> = refined(
+  record(
     patternedText(/^[a-z0-9_.-]+$/, 256, "must have a name out of a-z, 0-9, and _ . -"),
     boundedText(256),
     "must be an object of texts",
-  )
-  .check(z.refine((value) => Object.keys(value).length <= 16, "must have at most 16 members"));
-
-export const requestSubjectSchema: WireSchema<Subject> = requestObject({
-  tenant: level,
-  workspace: level,
-  app: level,
-  workflow: level,
-  agent: level,
-  toolset: level,
-  dimensions: z.optional(dimensions),
-}).check(
-  z.refine(
-    (subject) => subjectLevels.some((name) => subject[name] !== undefined),
-    `must name at least one of ${subjectLevels.join(", ")}`,
   ),
+  (value) => Object.keys(value).length <= 16,
+  "must have at most 16 members",
 );
 
-const anyLevel = z.optional(text);
+export const requestSubjectShape: Shape<Subject> = refined(
+  requestObject({
+    tenant: level,
+    workspace: level,
+    app: level,
+    workflow: level,
+    agent: level,
+    toolset: level,
+    dimensions: optional(dimensions),
+  }),
+  (subject: Subject) => subjectLevels.some((name) => subject[name] !== undefined),
+  `must name at least one of ${subjectLevels.join(", ")}`,
+);
+
+const anyLevel = optional(text);
 
 /** As the authority tells it back. */
-export const subjectSchema: WireSchema<Subject> = responseObject({
+export const subjectShape: Shape<Subject> = responseObject({
   tenant: anyLevel,
   workspace: anyLevel,
   app: anyLevel,
   workflow: anyLevel,
   agent: anyLevel,
   toolset: anyLevel,
-  dimensions: z.optional(jsonObject as WireSchema<Record<string, string>>),
+  dimensions: optional(jsonObject as Shape<Record<string, string>>),
 });

@@ -1,0 +1,85 @@
+import { describe, expect, it } from "vitest";
+import { type ArcpSession, connect, createMemoryPair, guard, withReservation } from "../src/index.ts";
+import { createArcpRuntime } from "../src/runtime/index.ts";
+import { refusal } from "./support/scripted-runtime.ts";
+
+async function session(): Promise<{ readonly session: ArcpSession; readonly cancelled: string[] }> {
+  const cancelled: string[] = [];
+  const runtime = createArcpRuntime({ authenticate: () => "alice" });
+  runtime.agent("spender", async (context) => {
+    await context.metric({ name: "cost.work", value: "0.25", unit: "USD" });
+    return context.input;
+  });
+  runtime.agent(
+    "slow",
+    (context) =>
+      new Promise((_, reject) =>
+        context.signal.addEventListener("abort", () => {
+          cancelled.push(context.jobId);
+          reject(new Error("stopped"));
+        }),
+      ),
+  );
+  const dial = () => {
+    const [client, far] = createMemoryPair();
+    runtime.accept(far);
+    return client;
+  };
+  return { session: await connect(dial, { token: "t" }), cancelled };
+}
+
+const lease = { "cost.budget": ["USD:1.00"] };
+
+describe("a job as a reservation", () => {
+  it("settles with what the job's cost metrics reported", async () => {
+    const { session: open } = await session();
+    const { value, settlement } = await withReservation(open, { agent: "spender", input: 7, lease }, (job) =>
+      job.result(),
+    );
+    expect(value).toBe(7);
+    expect([settlement.spent, settlement.remaining, settlement.outcome.status]).toEqual([
+      { USD: "0.25" },
+      { USD: "0.75" },
+      "success",
+    ]);
+  });
+
+  it("cancels the job when the body throws, and throws the body's error at once", async () => {
+    const { session: open, cancelled } = await session();
+    const failing = withReservation(open, { agent: "slow", lease }, () => {
+      throw new RangeError("the body");
+    });
+    expect(await refusal(failing)).toBe("RangeError");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(cancelled.length).toBe(1);
+  });
+
+  it("cancels the job when the caller aborts", async () => {
+    const { session: open, cancelled } = await session();
+    const aborter = new AbortController();
+    const waiting = withReservation(open, { agent: "slow", signal: aborter.signal }, (job) => job.result());
+    setTimeout(() => aborter.abort(), 10);
+    expect(await refusal(waiting)).toBe("AbortedError");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(cancelled.length).toBe(1);
+  });
+
+  it("never runs the body when the submit is refused", async () => {
+    const { session: open } = await session();
+    let ran = false;
+    const refused = withReservation(open, { agent: "nobody" }, () => {
+      ran = true;
+    });
+    expect([await refusal(refused), ran]).toEqual(["AGENT_NOT_AVAILABLE", false]);
+  });
+
+  it("guard makes a function of it", async () => {
+    const { session: open } = await session();
+    const double = guard(
+      open,
+      (value: number) => ({ agent: "spender", input: value, lease }),
+      async (job, value) => Number(await job.result()) + value,
+    );
+    expect([await double(3), await double(4)]).toEqual([6, 8]);
+  });
+});
