@@ -122,7 +122,7 @@ describe("tokens that say something twice", () => {
   });
 });
 
-describe("ap2 4 G14: objects of every generation", () => {
+describe("ap2 4 G14, 6.3: objects of every generation", () => {
   it("v0.2 objects, snake and camel case: 19900 minor units are $199.00, never $19,900", () => {
     const camel = {
       vct: "mandate.payment.1",

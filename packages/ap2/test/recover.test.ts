@@ -52,7 +52,7 @@ function stopAt(
   });
 }
 
-describe("ap2 4 G18: reconcile", () => {
+describe("ap2 4 G18, 6.17: reconcile", () => {
   it("a charge that the PSP confirms is committed with what was charged", async () => {
     const harness = createHarness();
     const error = await held(harness);
@@ -136,7 +136,7 @@ describe("ap2 4 G18: reconcile", () => {
   });
 });
 
-describe("ap2 4 G16: recover", () => {
+describe("ap2 4 G16, 6.15, 6.16: recover", () => {
   it("reserving: nothing was charged, so it is released without asking the PSP", async () => {
     const harness = createHarness();
     await stopAt(harness, async () => {});
