@@ -5,4 +5,5 @@ export { type LogRecordStoreOptions, logRecordStore } from "./log-record-store.t
 export type { OnQuarantine, QuarantinedRecord } from "./quarantine.ts";
 export { RecordDirectory } from "./record-directory.ts";
 export { sendStream } from "./send-stream.ts";
+export { type SqliteRecordStoreOptions, sqliteRecordStore } from "./sqlite-record-store.ts";
 export { Turns } from "./turns.ts";

@@ -301,11 +301,11 @@ describe("the commit is ambiguous", () => {
       onSettlement: ({ status }) => outcomes.push(status),
     });
     expect(settlement).toMatchObject({ status: "pending", error: { name: "TimeoutError" } });
-    expect(recorded).toEqual([["settlement:fake:fake:test:rsv_1:" + authority.keys[0]]]);
+    expect(recorded).toEqual([[`settlement:fake:fake:test:rsv_1:${authority.keys[0]}:commit:1000000`]]);
     await authority.clock.advance(60_000);
     expect(authority.calls).toEqual(["reserve", "commit", "commit", "commit"]);
     expect(new Set(authority.settled.map(({ body, idempotencyKey }) => body + idempotencyKey)).size).toBe(1);
-    expect(outcomes).toEqual(["pending", "pending", "committed"]);
+    expect(outcomes).toEqual(["pending", "committed"]);
     expect(await recordKeys(authority.records, "")).toEqual([]);
     expect(authority.clock.timers).toBe(0);
   });

@@ -18,9 +18,7 @@ const policy = (more: Partial<ActionPolicy>): ActionPolicy => ({ id: "pol", scop
 const opened: EmbeddedAuthority[] = [];
 let keys = 0;
 
-async function start(
-  options: LedgerOptions,
-): Promise<{
+async function start(options: LedgerOptions): Promise<{
   authority: EmbeddedAuthority;
   send: (kind: string, more?: object) => Promise<Answer>;
   caller: WireCaller;
