@@ -96,7 +96,7 @@ export function detailOf({ reason, scope }: Denial, budgets: readonly Budget[], 
   return {
     reason_code: reason,
     blocked_by_scope: scope,
-    ...(remaining !== undefined && { budget_remaining: remaining }),
+    ...(isShort && { budget_remaining: remaining }),
     suggested_fix: isShort
       ? `Fund ${scope} budget by at least ${amount - remaining} ${unit}`
       : `${reason === "BUDGET_EXCEEDED" ? "Fund the budget" : fixes[reason]} of ${scope}`,
