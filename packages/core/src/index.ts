@@ -11,7 +11,6 @@ export {
   formatDecimal,
   int64Max,
   int64Min,
-  isInt64,
   parseDecimal,
   riskPoints,
   subtractAmounts,
