@@ -37,14 +37,12 @@ export class EmbeddedAuthority {
   readonly #handler: (request: Request) => Promise<Response>;
   readonly #attestor: Attestor | undefined;
   readonly #clock: Clock;
-  readonly #rememberedMs: number;
 
   /** @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read. */
   constructor(options: EmbeddedAuthorityOptions = {}) {
     const { logger = silentLogger, rateLimit, maxBodyBytes = 262_144, evidence, ...ledgerOptions } = options;
     checkOptions(options);
     this.#clock = options.clock ?? systemClock;
-    this.#rememberedMs = options.retention?.forMs ?? 86_400_000;
     this.#ledger = new Ledger(ledgerOptions);
     this.#apiKeys = new ApiKeys(this.#ledger.journal, this.#ledger.claim("api-key"));
     this.#attestor =
@@ -87,7 +85,7 @@ export class EmbeddedAuthority {
   authority(options: SpendAuthorityOptions): LedgerSpendAuthority {
     assertName(options.tenant, "The tenant");
     this.#attestor?.assertAddressed();
-    const parts = { ledger: this.#ledger, rememberedMs: this.#rememberedMs, evidence: this.#attestor };
+    const parts = { ledger: this.#ledger, evidence: this.#attestor };
     return new LedgerSpendAuthority(parts, { clock: this.#clock, ...options });
   }
 

@@ -6,10 +6,11 @@ import type { Journal } from "./journal.ts";
 import type { Policy } from "./policy.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import type { Reservation, ReservationStatus } from "./reservation.ts";
-import { type Retention, RetentionQueue } from "./retention.ts";
+import type { Retention } from "./retention.ts";
 import { ScopeTree } from "./scopes.ts";
 import { entryKey, entryText } from "./stored.ts";
 import { type Tenant, newTenant } from "./tenant.ts";
+import { TenantRetention } from "./tenant-retention.ts";
 import { ledgerTime } from "./time.ts";
 import { LedgerUnavailableError } from "./unavailable.ts";
 
@@ -21,7 +22,7 @@ export interface LedgerSettings {
   readonly retention: Retention;
 }
 
-const oneDayMs = 86_400_000;
+const dayMs = 86_400_000;
 
 /** What the ledger holds, and the few ways in which it changes. Operations are functions over it. */
 export class LedgerState {
@@ -32,8 +33,11 @@ export class LedgerState {
   readonly scopes: ScopeTree = new ScopeTree();
   readonly #now: () => number;
   readonly #expiry = new ExpiryQueue<Reservation>();
-  readonly #finished: RetentionQueue<Reservation>;
-  readonly #remembered: RetentionQueue<Remembered>;
+  readonly #finished: TenantRetention<Reservation>;
+  /** What moved money: forgetting it lets a replay move it again. */
+  readonly #booked: TenantRetention<Remembered>;
+  /** Decisions, dry runs and denials: they come in any number, and change nothing. */
+  readonly #evaluated: TenantRetention<Remembered>;
   #timer: Timer | undefined;
   #timerDueAtMs = Infinity;
   #closed = false;
@@ -41,9 +45,13 @@ export class LedgerState {
   constructor(settings: LedgerSettings) {
     this.settings = settings;
     this.#now = ledgerTime(settings.clock);
-    const { forMs = oneDayMs, finishedReservations = 100_000, idempotencyKeys = 100_000 } = settings.retention;
-    this.#finished = new RetentionQueue(forMs, finishedReservations, (reservation) => this.#forget(reservation));
-    this.#remembered = new RetentionQueue(forMs, idempotencyKeys, (entry) => this.#forgetKey(entry));
+    const { forMs, finishedReservations = 100_000, idempotencyKeys = 100_000 } = settings.retention;
+    const forgetKey = (entry: Remembered): void => this.#forgetKey(entry);
+    this.#finished = new TenantRetention(forMs ?? 30 * dayMs, finishedReservations, (reservation) =>
+      this.#forget(reservation),
+    );
+    this.#booked = new TenantRetention(forMs ?? 7 * dayMs, idempotencyKeys, forgetKey);
+    this.#evaluated = new TenantRetention(forMs ?? dayMs, idempotencyKeys, forgetKey);
   }
 
   /**
@@ -56,7 +64,8 @@ export class LedgerState {
     const nowMs = this.#now();
     this.#expireDue(nowMs);
     this.#finished.prune(nowMs);
-    this.#remembered.prune(nowMs);
+    this.#booked.prune(nowMs);
+    this.#evaluated.prune(nowMs);
     return nowMs;
   }
 
@@ -120,7 +129,13 @@ export class LedgerState {
   /** Puts a remembered outcome in its places, without a write; oldest first. */
   restoreKey(entry: Remembered): void {
     this.memory.remember(entry);
-    this.#remembered.add(entry, entry.atMs);
+    const kept = entry.operation === "event" || entry.operation === "fund" ? this.#booked : this.#evaluated;
+    kept.add(entry, entry.atMs);
+  }
+
+  /** For how many milliseconds back every event of a tenant is certainly still remembered. */
+  eventsRememberedMs(tenant: string): number {
+    return this.#booked.rememberedMs(tenant, this.#now());
   }
 
   budgetChanged(budget: Budget): void {
