@@ -2,5 +2,7 @@ export { asyncReservationContext } from "./async-reservation-context.ts";
 export { type FileRecordStoreOptions, fileRecordStore } from "./file-record-store.ts";
 export { type LogRecordStoreOptions, logRecordStore } from "./log-record-store.ts";
 export type { OnQuarantine, QuarantinedRecord } from "./quarantine.ts";
+/** @internal For the packages of this repository only: they may change or go in any release. */
 export { RecordDirectory } from "./record-directory.ts";
+/** @internal As `RecordDirectory`. */
 export { Turns } from "./turns.ts";
