@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 // Sources are read through the `@imprest/source` condition, so tests need no prior build.
-const conditions = ["@imprest/source", "node", "module", "import", "default"];
+const conditions = ["@imprest/source", "node", "module", "default"];
 const shared = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
 export default defineConfig({

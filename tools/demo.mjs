@@ -1,4 +1,5 @@
 // `npm run demo [-- STORY]`: runs examples/STORY/main.ts, the first one (`demo`) unless told.
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 
@@ -10,4 +11,5 @@ if (!/^[\w-]+$/.test(story) || !existsSync(main)) {
   console.error(`There is no example "${story}"; there are ${stories.join(", ")}.`);
   process.exit(2);
 }
-await import(main);
+const { status } = spawnSync(process.execPath, ["--conditions=@imprest/source", main], { stdio: "inherit" });
+process.exit(status ?? 1);

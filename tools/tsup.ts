@@ -12,6 +12,8 @@ export function bundle(entry: string[]): Options {
     treeshake: true,
     sourcemap: false,
     clean: true,
+    // Without its prefix `node:sqlite` would be a package that does not exist.
+    removeNodeProtocol: false,
     // `#transport` and its like stay import conditions for the user's runtime; node: stays external.
     external: [/^#/, /^node:/],
   };

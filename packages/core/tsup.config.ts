@@ -7,12 +7,15 @@ export default defineConfig(
     "src/models/cycles/index.ts",
     "src/models/cycles/shapes.ts",
     "src/models/arcp/index.ts",
+    "src/models/ap2/index.ts",
     // Names without schemas, so that a client that needs only them does not bundle zod.
     "src/models/arcp/names.ts",
     "src/models/asp/index.ts",
     // Apart, so that a client, which reads no events, does not bundle zod.
     "src/models/asp/audit-event.ts",
     "src/audit/index.ts",
+    // Apart, so that verifiers do not bundle what signs.
+    "src/audit/sign-audit-event.ts",
     "src/audit/verify-lines.ts",
     "src/node/index.ts",
     "src/http/transport/fetch.ts",

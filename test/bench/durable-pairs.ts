@@ -5,7 +5,7 @@ import type { RecordStore } from "@imprest/core";
 import { fileRecordStore, logRecordStore } from "@imprest/core/node";
 import { fleetJournal } from "@imprest/cycles/node";
 import { guardedPair, rawPair } from "./guarded-pairs.ts";
-import { compare, median, row, startProcess } from "./measure.ts";
+import { compare, median, row, startServer } from "./measure.ts";
 
 const inFlight = 64;
 const count = 4_000;
@@ -26,8 +26,8 @@ export interface DurableFigures {
  * directory: every settlement is flushed to it before it is sent.
  */
 export async function durablePairs(): Promise<Record<string, DurableFigures>> {
-  const server = await startProcess<{ readonly port: number }>("./stub-server.ts");
-  const baseUrl = `http://127.0.0.1:${server.ready.port}`;
+  const server = await startServer("./stub-server.ts");
+  const baseUrl = `http://127.0.0.1:${server.port}`;
   const dir = await mkdtemp(join(process.cwd(), ".bench-"));
   const stores: Readonly<Record<string, RecordStore>> = {
     "fleet journal": fleetJournal({ dir: join(dir, "fleet"), baseUrl, subject: { tenant: "acme" } }),

@@ -15,7 +15,7 @@ const spend = { spend: () => usdMicrocents(7n) };
 interface Setup {
   readonly ledger: LedgerServer;
   readonly dir: string;
-  open(more?: ConstructorParameters<typeof CyclesAuthority>[1]): CyclesAuthority;
+  readonly open: (more?: ConstructorParameters<typeof CyclesAuthority>[1]) => CyclesAuthority;
 }
 
 async function setUp(store: StoreName = "fleet"): Promise<Setup> {

@@ -37,7 +37,8 @@ describe.each<StoreName>(["fleet", "file", "log"])("the kill harness with the %s
       ]);
       expect(wrong(ledger, known), `round ${round}`).toEqual([]);
       const records = openStore(store, dir, ledger.url);
-      expect(await contentOf(records).finally(() => records.close?.()), `round ${round}`).toEqual(new Map());
+      expect(await contentOf(records), `round ${round}`).toEqual(new Map());
+      await records.close?.();
     }
     expect(ledger.charges.length).toBeGreaterThan(rounds * 5);
   });

@@ -41,7 +41,9 @@ async function settle(
 
 async function leftIn(name: StoreName, dir: string, baseUrl: string): Promise<Map<string, unknown>> {
   const store = openStore(name, dir, baseUrl);
-  return contentOf(store).finally(() => store.close?.());
+  const content = await contentOf(store);
+  await store.close?.();
+  return content;
 }
 
 const operations = (seen: readonly { readonly operation: string }[]): string[] =>
@@ -65,7 +67,7 @@ describe("CR-CORE-002", () => {
     const { ledger } = await startLedger();
     ledger.allExpired = true;
     const { settlement } = await withReservation(authorityAt(ledger.url), request, (reservation) => {
-      reservation.spend(usdMicrocents(7n), { metrics: { inputTokens: 3 }, metadata: { step: 2 } });
+      reservation.spend(usdMicrocents(7n), { inputTokens: 3 }, { metadata: { step: 2 } });
     });
     expect(settlement).toMatchObject({ status: "recorded", charged: usdMicrocents(7n) });
     const [commit, event] = ledger.settlements;
@@ -138,7 +140,7 @@ describe.each<StoreName>(["fleet", "file", "log"])("CR-DURABLE-001 with the %s s
       const worker = startWorker({ ...task, work: "spend" });
       await vi.waitFor(() => expect(ledger.settlements).toHaveLength(1), { timeout: 15_000, interval: 1 });
       await worker.kill();
-      const [{ key = "", body = "" } = {}] = ledger.settlements;
+      const [{ key, body } = { key: "no request", body: "" }] = ledger.settlements;
       expect(whenSent).toContain(key);
       expect(textIn(dir)).toContain(key);
       const told = await recoverWith(task);

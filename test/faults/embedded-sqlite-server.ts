@@ -1,13 +1,17 @@
-// The child of embedded-sqlite.test.ts: serves a SQLite-backed authority until it is killed.
+// The child of embedded-sqlite.test.ts and embedded-evidence.test.ts: serves a SQLite-backed authority until it is
+// killed, and signs what it decides when it is told in whose name.
 import { ValidationError, tokens } from "@imprest/core";
 import { LedgerRefusal, createEmbeddedAuthority } from "@imprest/embedded";
 import { serve, sqliteStore } from "@imprest/embedded/node";
 
-const [file, key] = process.argv.slice(2);
+const [file, key, serverId] = process.argv.slice(2);
 if (file === undefined || key === undefined) {
   throw new ValidationError("arguments", [{ pointer: "", message: "name the file and the key" }]);
 }
-const authority = createEmbeddedAuthority({ store: sqliteStore({ file, survives: "process" }) });
+const authority = createEmbeddedAuthority({
+  store: sqliteStore({ file, survives: "process" }),
+  evidence: serverId === undefined ? undefined : { serverId },
+});
 try {
   await authority.createBudget({ scope: { tenant: "acme" }, allocated: tokens(10n ** 15n) });
   await authority.createBudget({ scope: { tenant: "acme", agent: "bot" }, allocated: tokens(10n ** 15n) });

@@ -27,9 +27,9 @@ async function bundled(
 }
 
 describe("a browser's bundle of the Cycles client with its guard", () => {
-  it("stays within 23.5 kB gzipped, everything in", async () => {
+  it("stays within 24.5 kB gzipped, everything in", async () => {
     const { gzip } = await bundled(imported);
-    expect(gzip).toBeLessThanOrEqual(23_500);
+    expect(gzip).toBeLessThanOrEqual(24_500);
   });
 
   it("holds no schema library, no event library and nothing that is not used", async () => {

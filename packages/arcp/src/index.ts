@@ -32,7 +32,8 @@ export {
 } from "./lease/index.ts";
 export { connect } from "./session/connect.ts";
 export type { SessionState } from "./session/connection.ts";
-export type { SessionEvents } from "./session/engine.ts";
+export type { SessionEvents } from "./session/events.ts";
+export type { Hole } from "./session/sequence.ts";
 export type { ConnectOptions, ConnectTarget, TokenSource } from "./session/options.ts";
 export { redactFrame } from "./session/redact.ts";
 export type { ArcpSession, ListJobsRequest, ListedJob, SubscribeOptions } from "./session/session.ts";

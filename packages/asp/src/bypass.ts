@@ -1,6 +1,6 @@
 import { type Environment, type Observer, systemClock, utf8 } from "@imprest/core";
 import { canonicalize } from "@imprest/core/audit";
-import { type EventSigner, signAuditEvent } from "./audit/sign-audit-event.ts";
+import { type EventSigner, signAuditEvent } from "@imprest/core/audit/events";
 
 /** Where the signed events of bypassed calls go. */
 export interface BypassOptions {

@@ -86,7 +86,7 @@ export class AspConnection {
     let key: Secret | undefined;
     const authorised: Transport = async (unauthorised, limits) => {
       key = typeof apiKey === "function" ? await apiKey() : apiKey;
-      limits.signal.throwIfAborted();
+      limits.throwIfAborted();
       const credential: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key.reveal()}` };
       return transport({ ...unauthorised, headers: { ...unauthorised.headers, ...credential } }, limits);
     };

@@ -60,7 +60,7 @@ describe("against a stock Connect server over the shipped .proto", () => {
       runtimeMetadata: { model: "m", big: "1180591620717411303424" },
       idempotencyKey: "k1",
     });
-    expect((seen["reserve"]?.["claim"] as { direction: number }).direction).toBe(1);
+    expect(seen["reserve"]).toMatchObject({ claim: { direction: 1 } });
 
     const facts = { model_version: "v", input_tokens: 3 };
     const request = { reservationId: "rsv_1", amountAtomicObserved: 87n, providerResponseFacts: facts };

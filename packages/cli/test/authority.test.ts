@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { usd, withReservation } from "@imprest/core";
 import { CyclesAuthority } from "@imprest/cycles";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { imprest } from "./support.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
@@ -34,6 +34,7 @@ async function serve(...args: string[]) {
 }
 
 const key = "k".repeat(24);
+const textAt = async (url: string): Promise<string> => (await fetch(url)).text();
 
 describe("imprest serve", () => {
   it("serves budgets and keys from flags, keeps them in the file, and ends cleanly on SIGINT", async () => {
@@ -71,6 +72,49 @@ describe("imprest serve", () => {
     });
   }, 30_000);
 
+  it("--evidence: signs what it decides, with keys that the store keeps; `imprest evidence` finds it authentic", async () => {
+    const store = join(folder, "signed.sqlite");
+    const serverId = "https://authority.example.com/v1";
+    const named = ["--evidence", "--server-id", serverId];
+    const flags = ["--store", store, "--budget", "tenant:acme=USD:1.00", "--key", `acme=${key}`, ...named];
+    const envelopes: string[] = [];
+    let jwks = "";
+    for (let run = 0; run < 2; run += 1) {
+      const server = await serve(...flags);
+      const authority = new CyclesAuthority({ baseUrl: server.url, apiKey: key, subject: { tenant: "acme" } });
+      const request = { estimate: usd("0.02"), action: { kind: "llm" } };
+      const grant = await authority.reserve(request, { idempotencyKey: `run-${run}` });
+      expect(grant.evidence?.url).toBe(`${serverId}/evidence/${grant.evidence?.id}`);
+      envelopes.push(await textAt(`${server.url}/v1/evidence/${grant.evidence?.id}`));
+      jwks = await textAt(`${server.url}/v1/.well-known/cycles-jwks.json`);
+      await vi.waitFor(() => expect(server.out()).toContain(`Signing evidence as ${serverId}`));
+      expect(await server.stop()).toBe(0);
+    }
+    expect((JSON.parse(jwks) as { keys: object[] }).keys).toHaveLength(1);
+    const files = { "-": `${envelopes.join("\n")}\n` };
+    const keys = join(folder, "jwks.json");
+    writeFileSync(keys, jwks);
+    const verified = await imprest(["evidence", "-", "--jwks", `${serverId}=${keys}`], {
+      files: { ...files, [keys]: jwks },
+    });
+    expect(verified).toEqual({ code: 0, out: "", err: "2 envelopes: 2 authentic; all accepted.\n" });
+  }, 30_000);
+
+  it("--evidence alone signs in the name of the address that it serves", async () => {
+    const server = await serve("--evidence", "--budget", "tenant:acme=TOKENS:10", "--key", `acme=${key}`);
+    const authority = new CyclesAuthority({ baseUrl: server.url, apiKey: key, subject: { tenant: "acme" } });
+    const request = { estimate: { unit: "TOKENS", amount: 1n }, action: { kind: "llm" } };
+    const { settlement } = await withReservation(authority, request, (reservation) => {
+      reservation.spend({ unit: "TOKENS", amount: 1n });
+      return 1;
+    });
+    expect(JSON.parse(await textAt(settlement.evidence?.url ?? ""))).toMatchObject({
+      server_id: `${server.url}/v1`,
+      payload: { commit: { reservation_id: settlement.reservationId } },
+    });
+    await server.stop();
+  });
+
   it("reads a configuration file with a policy", async () => {
     const config = join(folder, "config.json");
     const budgets = [{ scope: "tenant:acme/agent:bot", allocated: "TOKENS:1000" }];
@@ -94,6 +138,8 @@ describe("imprest serve", () => {
     [["--key", ""], "names no tenant"],
     [["--key", "acme=short"], "16 to 256"],
     [["--port", "99999"], "--port"],
+    [["--server-id", "https://a.example/v1"], "add --evidence"],
+    [["--evidence", "--server-id", "a.example"], "evidence.serverId"],
     [["--config", "/nonexistent.json"], "ENOENT"],
   ])("%o: exits 2 and says %o", async (args, message) => {
     expect(await imprest(["serve", ...args])).toMatchObject({ code: 2, err: expect.stringContaining(message) });

@@ -11,6 +11,7 @@ export {
   formatDecimal,
   int64Max,
   int64Min,
+  isInt64,
   parseDecimal,
   riskPoints,
   subtractAmounts,
@@ -95,7 +96,14 @@ export {
 } from "./platform/index.ts";
 export { type PriceTable, type TokenPrices, createPriceTable } from "./prices/price-table.ts";
 export { type TokenUsage, tokenUsage } from "./prices/token-usage.ts";
-export { type RecordStore, type RecordValue, type StoredRecord, memoryRecordStore } from "./records/index.ts";
+export {
+  type RecordStore,
+  type RecordValue,
+  type StoredRecord,
+  decodeRecordKey,
+  encodeRecordKey,
+  memoryRecordStore,
+} from "./records/index.ts";
 export {
   type Action,
   type Attempt,

@@ -42,6 +42,7 @@ import { CyclesConnection, malformed, reservationPath } from "./connection.ts";
 import * as operations from "./operations.ts";
 import { type CyclesClientOptions, type EnvironmentVariables, fromEnv } from "./options.ts";
 import { Pages } from "./pages.ts";
+import { withQuery } from "./query.ts";
 
 /** Options of a write. */
 export interface WriteOptions extends CallOptions {
@@ -222,13 +223,4 @@ function frozen<Request extends { readonly idempotency_key: string }>(
   const idempotencyKey = inOptions ?? inRequest ?? createIdempotencyKey();
   const body = parseWire(schema, { ...request, idempotency_key: idempotencyKey }, subject);
   return { body: stringifyJson(body), idempotencyKey };
-}
-
-function withQuery(path: string, query: ReservationListQuery | BalanceQuery, cursor: string | undefined): string {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries({ ...query, ...(cursor !== undefined && { cursor }) })) {
-    if (value !== undefined) parameters.set(name, String(value));
-  }
-  const text = parameters.toString();
-  return text === "" ? path : `${path}?${text}`;
 }

@@ -16,13 +16,13 @@ import {
   sendRead,
 } from "@imprest/core";
 import { errorFromResponse } from "./errors.ts";
-import { readMetadata, withMetadata } from "./metadata.ts";
+import { deprecatedKindHeader, readMetadata, withMetadata } from "./metadata.ts";
 import { type CyclesClientOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 
 /** One operation of the wire: its name for messages, what success looks like. */
 export interface Operation<Answer extends object> {
   readonly name: string;
-  readonly status: 200 | 201;
+  readonly status: 200 | 201 | 202;
   readonly schema: WireReader<Answer>;
 }
 
@@ -30,8 +30,15 @@ export interface Operation<Answer extends object> {
 export interface Write {
   readonly path: string;
   readonly body: string;
-  readonly idempotencyKey: string;
+  /** Absent for the one write that the protocol makes again each time (`replayEvents`). */
+  readonly idempotencyKey?: string | undefined;
 }
+
+/** The header that carries a credential: a tenant's key, or an administrator's. */
+export type KeyHeader = "x-cycles-api-key" | "x-admin-api-key";
+
+/** A server names one replacement in every answer; so many different ones are told, once each. */
+const mostReplacements = 100;
 
 /**
  * Sends single requests to one authority under one credential, and makes a typed answer or a typed error of whatever
@@ -43,8 +50,11 @@ export class CyclesConnection {
   readonly #onNewKey = new Set<() => void>();
   #apiKey: ResolvedOptions["apiKey"];
   #lastKey: string | undefined;
+  readonly #keyHeader: KeyHeader;
+  readonly #replacements = new Set<string>();
 
-  constructor(options: CyclesClientOptions) {
+  constructor(options: CyclesClientOptions, keyHeader: KeyHeader = "x-cycles-api-key") {
+    this.#keyHeader = keyHeader;
     this.options = resolveOptions(options);
     this.#apiKey = this.options.apiKey;
     // Browsers set their own user agent, and asking for another would cost a CORS permission.
@@ -61,12 +71,13 @@ export class CyclesConnection {
     const headers = {
       ...this.#headers,
       "content-type": "application/json",
-      "x-idempotency-key": assertSendableKey(idempotencyKey),
+      ...(idempotencyKey !== undefined && { "x-idempotency-key": assertSendableKey(idempotencyKey) }),
       traceparent: outgoingTraceparent(options.traceparent),
     };
     const request: HttpRequest = { method: "POST", url: `${this.options.baseUrl}${write.path}`, headers, body };
-    const credential = this.#authorise();
+    const credential = this.#authorise(headers);
     const response = await send(credential.transport, request, this.#limits(options));
+    this.#noteDeprecation(operation, response);
     return read(operation, response, credential.key(), idempotencyKey);
   }
 
@@ -78,7 +89,7 @@ export class CyclesConnection {
   ): Promise<Answer> {
     const headers = { ...this.#headers, traceparent: outgoingTraceparent(options.traceparent) };
     const request: HttpRequest = { method: "GET", url: `${this.options.baseUrl}${path}`, headers };
-    const credential = this.#authorise();
+    const credential = this.#authorise(headers);
     const limits = { ...this.#limits(options), attempts: this.options.readAttempts };
     const response = await sendRead(credential.transport, request, limits);
     return read(operation, response, credential.key());
@@ -100,25 +111,33 @@ export class CyclesConnection {
     return () => this.#onNewKey.delete(listener);
   }
 
-  /** A transport that adds the credential: within the deadline, because a key may have to be fetched. */
-  #authorise(): { readonly transport: Transport; key(): Secret | undefined } {
+  /** Adds the credential to `headers`, or a transport that does: within the deadline, where a key has to be fetched. */
+  #authorise(headers: Record<string, string>): { readonly transport: Transport; key(): Secret | undefined } {
     const apiKey = this.#apiKey;
     const { transport } = this.options;
+    if (typeof apiKey !== "function") {
+      headers[this.#keyHeader] = apiKey.reveal();
+      return { transport, key: () => apiKey };
+    }
     let key: Secret | undefined;
     return {
       key: () => key,
       transport: async (request, limits) => {
-        if (typeof apiKey === "function") {
-          key = await apiKey();
-          this.#noteKey(key.reveal());
-          limits.throwIfAborted();
-        } else {
-          key = apiKey;
-        }
-        const headers = { ...request.headers, "x-cycles-api-key": key.reveal() };
-        return transport({ ...request, headers }, limits);
+        key = await apiKey();
+        this.#noteKey(key.reveal());
+        limits.throwIfAborted();
+        return transport({ ...request, headers: { ...headers, [this.#keyHeader]: key.reveal() } }, limits);
       },
     };
+  }
+
+  /** Cycles action kinds, DEPRECATION PROCESS: the server goes on taking the kind, the caller is to change it. */
+  #noteDeprecation({ name: operation }: { readonly name: string }, { headers }: HttpResponse): void {
+    const replacement = headers[deprecatedKindHeader];
+    const { logger } = this.options;
+    if (replacement === undefined || !logger || this.#replacements.has(replacement)) return;
+    if (this.#replacements.size < mostReplacements) this.#replacements.add(replacement);
+    logger.warn("the action kind of a request is deprecated; use its replacement", { operation, replacement });
   }
 
   #noteKey(key: string): void {

@@ -11,6 +11,8 @@ export interface ResponseMetadata {
   /** The tenant that the authority took the caller for. */
   readonly tenant?: string | undefined;
   readonly rateLimit?: RateLimit | undefined;
+  /** The request's action kind is deprecated (v0.1.26); this one takes its place. */
+  readonly replacementKind?: string | undefined;
 }
 
 /** How much the authority will still take, as far as it says. */
@@ -19,6 +21,8 @@ export interface RateLimit {
   /** Epoch seconds, as the authority wrote it. */
   readonly reset?: number | undefined;
 }
+
+export const deprecatedKindHeader = "x-cycles-deprecated-kind";
 
 const metadataKey = Symbol.for("@imprest/cycles/response-metadata");
 
@@ -53,6 +57,7 @@ export function readMetadata(
     ...(traceId !== undefined && { traceId }),
     ...(tenant !== undefined && { tenant }),
     ...(rateLimit !== undefined && { rateLimit }),
+    ...(headers[deprecatedKindHeader] !== undefined && { replacementKind: headers[deprecatedKindHeader] }),
   };
 }
 

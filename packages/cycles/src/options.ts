@@ -2,6 +2,7 @@ import {
   type ApiKeySource,
   type Clock,
   ConfigurationError,
+  type Logger,
   type ResolvedApiKey,
   Secret,
   type Transport,
@@ -41,6 +42,8 @@ export interface CyclesClientOptions {
   readonly allowBrowserCredentials?: boolean | undefined;
   readonly transport?: Transport | undefined;
   readonly clock?: Clock | undefined;
+  /** Told once when the authority calls an action kind deprecated (v0.1.26). */
+  readonly logger?: Logger | undefined;
 }
 
 /** The options as checked, with every default filled in; frozen. Printing it shows no credential. */
@@ -53,6 +56,7 @@ export interface ResolvedOptions {
   readonly maxResponseBytes: number;
   readonly transport: Transport;
   readonly clock: Clock;
+  readonly logger: Logger | undefined;
   readonly isBrowser: boolean;
 }
 
@@ -67,6 +71,7 @@ const known: ReadonlySet<string> = new Set<keyof CyclesClientOptions>([
   "allowBrowserCredentials",
   "transport",
   "clock",
+  "logger",
 ]);
 
 /** @throws ConfigurationError naming the option that cannot be used. */
@@ -82,6 +87,7 @@ export function resolveOptions(options: CyclesClientOptions): ResolvedOptions {
     maxResponseBytes: wholeOption("maxResponseBytes", options.maxResponseBytes, 8 * 1024 * 1024, 2 ** 31),
     transport: options.transport ?? defaultTransport(),
     clock: options.clock ?? systemClock,
+    logger: options.logger,
     isBrowser: isBrowser(),
   });
 }

@@ -120,16 +120,19 @@ const transports: readonly (readonly [string, () => Transport])[] = [
 describe.each(operations)("$name", ({ call, sends, success }) => {
   const isWrite = sends.startsWith("POST");
 
-  it.each(transports)("sends one request and hands out the answer, over %s", async (_name, transport) => {
-    const stub = await startStub(() => success);
-    const answer = await call(clientAt(stub.url, { transport: transport() }));
-    expect(toPlain(answer)).toEqual(success.body);
-    expect(stub.received.map(({ method, path }) => `${method} ${path}`)).toEqual([sends]);
-    const [request] = stub.received;
-    expect(request?.headers["x-cycles-api-key"]).toBe("cyc_live_0123456789");
-  });
+  it.each(transports)(
+    "Cycles study §9 #4: sends one request and hands out the answer, over %s",
+    async (_name, transport) => {
+      const stub = await startStub(() => success);
+      const answer = await call(clientAt(stub.url, { transport: transport() }));
+      expect(toPlain(answer)).toEqual(success.body);
+      expect(stub.received.map(({ method, path }) => `${method} ${path}`)).toEqual([sends]);
+      const [request] = stub.received;
+      expect(request?.headers["x-cycles-api-key"]).toBe("cyc_live_0123456789");
+    },
+  );
 
-  it("Cycles study D17: continues the caller's trace or starts one, and keeps the ids of the answer", async () => {
+  it("Cycles study D17, §9 #21: continues the caller's trace or starts one, and keeps the ids of the answer", async () => {
     const stub = await startStub(() => success);
     const answer = await call(clientAt(stub.url));
     expect(stub.received[0]?.headers["traceparent"]).toMatch(/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-01$/);
@@ -141,7 +144,7 @@ describe.each(operations)("$name", ({ call, sends, success }) => {
     });
   });
 
-  it("Cycles study D01, D02, D03: members added later change nothing, at any depth", async () => {
+  it("Cycles study D01, D02, D03, §9 #1: members added later change nothing, at any depth", async () => {
     const stub = await startStub(() => ({ ...success, body: withAdditions(success.body) }));
     expect(await call(clientAt(stub.url))).toMatchObject({ x_added_later: { nested: [1, "two"] } });
     expect(stub.received).toHaveLength(1);
@@ -217,7 +220,7 @@ describe("writes", () => {
     },
   );
 
-  it("Cycles study D28: a request beyond the protocol's limits is refused unsent", async () => {
+  it("Cycles study D28, §9 #24: a request beyond the protocol's limits is refused unsent", async () => {
     const stub = await startStub(() => ({ body: allow }));
     const client = clientAt(stub.url);
     await expect(client.createReservation({ ...reserve, ttl_ms: 1000.5 })).rejects.toThrow(
@@ -251,7 +254,7 @@ describe("writes", () => {
 });
 
 describe("amounts", () => {
-  it("Cycles study D04: a reserve whose balances exceed 2^53 works, and stays exact", async () => {
+  it("Cycles study D04, §9 #2: a reserve whose balances exceed 2^53 works, and stays exact", async () => {
     const remaining = '{"unit":"USD_MICROCENTS","amount":9223372036854775807}';
     const balances = `[{"scope":"s","scope_path":"s","remaining":${remaining}}]`;
     const stub = await startStub(() => ({ text: `${JSON.stringify(allow).slice(0, -1)},"balances":${balances}}` }));
@@ -299,7 +302,7 @@ describe("paths", () => {
     ]);
   });
 
-  it("Cycles study D06: a redirect does not carry the API key away", async () => {
+  it("Cycles study D06, §9 #23: a redirect does not carry the API key away", async () => {
     const thief = await startStub(() => ({ body: allow }));
     const redirect: Answer = { status: 307, headers: { location: `${thief.url}/v1/reservations` } };
     const stub = await startStub(() => redirect);
@@ -320,7 +323,7 @@ describe("calls", () => {
     expect((error as Error).cause).toEqual(new Error("enough"));
   });
 
-  it("have a deadline of their own", async () => {
+  it("Cycles study §9 #14: have a deadline of their own", async () => {
     const stub = await startStub(() => () => {});
     const error = await failure(clientAt(stub.url).decide(reserve, { timeoutMs: 30 }));
     expect(error).toMatchObject({ name: "TimeoutError", timeoutMs: 30 });
@@ -353,7 +356,7 @@ describe("calls", () => {
     await expect(clientAt(stub.url).getReservation("rsv_1")).rejects.toBeInstanceOf(ReservationExpiredError);
   });
 
-  it("tell the tenant and the rate limit; the sentinels -1 and 0 count as absent", async () => {
+  it("Cycles study L4, §9 #29: tell the tenant and the rate limit; the sentinels -1 and 0 count as absent", async () => {
     const limits = [
       { "x-ratelimit-remaining": "-1", "x-ratelimit-reset": "0", "x-cycles-tenant": "acme" },
       { "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1900000000" },

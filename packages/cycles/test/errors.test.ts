@@ -38,7 +38,7 @@ async function errorFor(answer: Answer, apiKey = "cyc_live_0123456789"): Promise
   return error;
 }
 
-it("there is a class for every code of the specification", () => {
+it("Cycles study §9 #22: there is a class for every code of the specification", () => {
   expect(classes.map(([code]) => code)).toEqual([...errorCodes]);
 });
 
@@ -114,7 +114,7 @@ it("Retry-After is read in seconds", async () => {
   expect(await errorFor({ status: 429, headers })).toMatchObject({ retryAfterMs: 7_000, retryable: true });
 });
 
-it("UNIT_MISMATCH says which units would do", async () => {
+it("Cycles study §9 #41: UNIT_MISMATCH says which units would do", async () => {
   const details = { scope: "tenant:acme", requested_unit: "TOKENS", expected_units: ["USD_MICROCENTS", 5] };
   const error = await errorFor(refusal(400, "UNIT_MISMATCH", { details }));
   if (!cycles.UnitMismatchError.isInstance(error)) throw error;

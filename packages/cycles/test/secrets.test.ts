@@ -73,7 +73,7 @@ it.each<[string, (key: string) => string]>([
   }
 });
 
-it("a provider is asked for every request, so that a rotated key is used at once", async () => {
+it("Cycles study §9 #23: a provider is asked for every request, so that a rotated key is used at once", async () => {
   const stub = await startStub(() => ({ body: { balances: [] } }));
   let keys = 0;
   const client = new CyclesClient({ baseUrl: stub.url, apiKey: async () => `key-${(keys += 1)}-SECRET` });

@@ -90,7 +90,7 @@ describe("prepare", () => {
     expect(JSON.parse(JSON.stringify(settling))).toEqual(settling);
   });
 
-  it("Cycles study D13: the late path keeps the overage policy that the authority was configured with", () => {
+  it("Cycles study D13, §9 #8: the late path keeps the overage policy that the authority was configured with", () => {
     const configured = authorityAt("https://cycles.example", { terms: { overage_policy: "REJECT" } });
     const plain = { ...grant, request: { ...request, extensions: undefined } };
     const { fallback = "" } = configured.prepare(plain, { kind: "commit", spend }, stamp);
@@ -139,7 +139,7 @@ describe("settle", () => {
     }
   });
 
-  it("Cycles study D14: tells what was charged, given back and left uncovered, with the evidence", async () => {
+  it("Cycles study D14, §9 #9: tells what was charged, given back and left uncovered, with the evidence", async () => {
     const evidence = { evidence_id: "e".repeat(64), cycles_evidence_url: "https://cycles.example/v1/evidence/e" };
     const charged = { unit: "USD_MICROCENTS", amount: 300_000 };
     const { attempt } = await settle({

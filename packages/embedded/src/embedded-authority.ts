@@ -3,6 +3,9 @@ import type { Ed25519KeyPair } from "@imprest/core/audit";
 import type { EvidenceJwk } from "@imprest/cycles/evidence";
 import { type ApiKeyInfo, ApiKeys } from "./access/api-keys.ts";
 import type { RateLimit } from "./access/rate-limit.ts";
+import { AspPlane, type VerifiedLine } from "./asp/asp-plane.ts";
+import type { AspOptions, AspSigningKey } from "./asp/options.ts";
+import type { AspReservationInfo } from "./asp/reservation.ts";
 import { CyclesWire } from "./cycles/cycles-wire.ts";
 import { fetchHandler } from "./cycles/fetch-handler.ts";
 import type { WireRequest, WireResponse } from "./cycles/wire.ts";
@@ -20,9 +23,14 @@ export interface EmbeddedAuthorityOptions extends LedgerOptions {
   readonly rateLimit?: RateLimit | undefined;
   /** The longest body that the wire reads, in bytes. Default: 262,144. */
   readonly maxBodyBytes?: number | undefined;
+  /** Speaks the Agent Spend Protocol too, over the same ledger. */
+  readonly asp?: AspOptions | undefined;
   /** Sign what is decided, and serve the envelopes and the keys; nothing is signed without it. */
   readonly evidence?: EvidenceOptions | undefined;
 }
+
+/** How long a finished reservation of ASP is remembered unless `retention.forMs` says: one day. */
+const aspRememberedMs = 86_400_000;
 
 /**
  * A budget authority in your process: one ledger, for code in the same process (`authority`), for any web-standard
@@ -34,13 +42,14 @@ export class EmbeddedAuthority {
   readonly #ledger: Ledger;
   readonly #apiKeys: ApiKeys;
   readonly #wire: CyclesWire;
+  readonly #asp: AspPlane | undefined;
   readonly #handler: (request: Request) => Promise<Response>;
   readonly #attestor: Attestor | undefined;
   readonly #clock: Clock;
 
   /** @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read. */
   constructor(options: EmbeddedAuthorityOptions = {}) {
-    const { logger = silentLogger, rateLimit, maxBodyBytes = 262_144, evidence, ...ledgerOptions } = options;
+    const { logger = silentLogger, rateLimit, maxBodyBytes = 262_144, evidence, asp, ...ledgerOptions } = options;
     checkOptions(options);
     this.#clock = options.clock ?? systemClock;
     this.#ledger = new Ledger(ledgerOptions);
@@ -65,11 +74,20 @@ export class EmbeddedAuthority {
       maxBodyBytes,
       evidence: this.#attestor,
     });
-    this.#handler = fetchHandler(this.#wire);
+    const parts = {
+      ledger: this.#ledger,
+      apiKeys: this.#apiKeys,
+      clock: this.#clock,
+      logger,
+      maxBodyBytes,
+      rememberedMs: options.retention?.forMs ?? aspRememberedMs,
+    };
+    this.#asp = asp && new AspPlane(asp, parts);
+    this.#handler = fetchHandler({ maxBodyBytes, answer: (request) => this.answer(request) });
   }
 
   /**
-   * `(Request) => Promise<Response>`, speaking the runtime plane of the Cycles protocol.
+   * `(Request) => Promise<Response>`, speaking the runtime plane of the Cycles protocol, and ASP where it is configured.
    * @throws ConfigurationError when evidence is to be signed and `evidence.serverId` is missing: a request's own URL
    * is whatever its sender says.
    */
@@ -100,7 +118,7 @@ export class EmbeddedAuthority {
 
   /** Answers one request of the wire, for servers that build no `Request`. Never rejects. */
   answer(request: WireRequest): Promise<WireResponse> {
-    return this.#wire.answer(request);
+    return this.#asp?.wire.answers(request.target) ? this.#asp.wire.answer(request) : this.#wire.answer(request);
   }
 
   /** Makes a tenant's record; one that exists stands as it is. Budgets and keys make it too. */
@@ -186,6 +204,32 @@ export class EmbeddedAuthority {
     return this.#perform(() => this.#apiKeys.list(tenant));
   }
 
+  /** Signs ASP's events with another key from now on; the one before stays published as long as its events are kept. */
+  async rotateAspKey(next: AspSigningKey): Promise<void> {
+    await this.#aspPlane().rotate(next);
+    await this.#ledger.durable();
+  }
+
+  /** A tenant's reservations over ASP, as far as they are remembered. */
+  aspReservations(tenant: string): AspReservationInfo[] {
+    return this.#aspPlane().reservations(tenant);
+  }
+
+  /** Every signed event that is kept, as lines of JSON, each tenant's in order. */
+  aspEvents(): AsyncGenerator<string, void, undefined> {
+    return this.#aspPlane().events();
+  }
+
+  /**
+   * Restores what ASP's events tell: reservations, answers, holds and spends, into budgets that were created anew. The
+   * caller has verified the lines (`verifyAuditEvent` of `@imprest/asp/audit`).
+   * @throws ConfigurationError when there are reservations already, or an event of another issuer.
+   */
+  async rebuild(feed: Iterable<VerifiedLine> | AsyncIterable<VerifiedLine>): Promise<void> {
+    await this.#aspPlane().rebuild(feed);
+    await this.#ledger.durable();
+  }
+
   /**
    * Signs evidence with another key from now on: the operator's own, or a fresh one. What the old key signed stays
    * verifiable: it stays published, with its end. @throws ConfigurationError unless evidence is configured, and for a
@@ -202,11 +246,17 @@ export class EmbeddedAuthority {
 
   /** Resolves once everything is durable and the store is closed. Calls that come later fail. */
   close(): Promise<void> {
+    this.#asp?.stop();
     return this.#ledger.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #aspPlane(): AspPlane {
+    if (this.#asp !== undefined) return this.#asp;
+    throw new ConfigurationError("This authority does not speak ASP; give it the option asp.");
   }
 
   async #evidenceOf<Outcome>(operation: (attestor: Attestor) => Promise<Outcome>): Promise<Outcome> {

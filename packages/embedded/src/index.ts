@@ -1,5 +1,8 @@
 export type { ApiKeyInfo } from "./access/api-keys.ts";
 export type { RateLimit } from "./access/rate-limit.ts";
+export type { VerifiedLine } from "./asp/asp-plane.ts";
+export type { AspOptions, AspOveragePolicy, AspSigningKey } from "./asp/options.ts";
+export type { AspReservationInfo, AspState } from "./asp/reservation.ts";
 export type { WireRequest, WireResponse } from "./cycles/wire.ts";
 export { EmbeddedAuthority, type EmbeddedAuthorityOptions, createEmbeddedAuthority } from "./embedded-authority.ts";
 export type { EvidenceOptions, EvidenceRetention } from "./evidence/options.ts";

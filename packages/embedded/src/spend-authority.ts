@@ -183,18 +183,19 @@ export class LedgerSpendAuthority implements SpendAuthority {
     }
   }
 
-  /** Signs what was done, where it is to be signed, and waits until all of it is durable. */
-  async #acknowledge(
+  /** Waits until what was done is durable, and signed where it is to be signed. */
+  #acknowledge(
     options: CallOptions,
     payloadOf: (() => EvidencePayload | undefined) | undefined,
   ): Promise<Evidenced | undefined> {
     const payload = this.#attestor && payloadOf?.();
-    if (this.#attestor === undefined || payload === undefined) {
-      await this.#ledger.durable();
-      return undefined;
-    }
+    if (this.#attestor === undefined || payload === undefined) return this.#ledger.durable();
+    return this.#attest(this.#attestor, payload, options);
+  }
+
+  async #attest(attestor: Attestor, payload: EvidencePayload, options: CallOptions): Promise<Evidenced | undefined> {
     const traceId = parseTraceparent(options.traceparent ?? "")?.traceId ?? randomHex(16);
-    const reference = await this.#attestor.attest({ tenant: this.#defaults.tenant, traceId, payload });
+    const reference = await attestor.attest({ tenant: this.#defaults.tenant, traceId, payload });
     await this.#ledger.durable();
     return reference && { evidence: { id: reference.evidence_id, url: reference.cycles_evidence_url } };
   }

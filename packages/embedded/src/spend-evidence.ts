@@ -1,6 +1,7 @@
 import { type Action, type Settlement, type Settling, parseJson } from "@imprest/core";
 import type { DecisionRequest, EvidencePayload } from "@imprest/core/models/cycles";
 import { attestedReserve, writeDecision, writeMetrics, writeReserve } from "./cycles/write.ts";
+import type { OveragePolicy } from "./ledger/charge.ts";
 import type { Evaluation, ReserveOutcome } from "./ledger/outcomes.ts";
 import type { DecideRequest, LedgerReserveRequest } from "./ledger/requests.ts";
 import { readSpend } from "./spend-settlement.ts";
@@ -11,7 +12,10 @@ export function decidePayload(asked: DecideRequest, evaluation: Evaluation): Evi
   return { decide: { request: askedRequest(asked), response: writeDecision(evaluation) } };
 }
 
-export function reservePayload(asked: LedgerReserveRequest, outcome: ReserveOutcome): EvidencePayload {
+/** A reserve in process, whose policy is one of those that Cycles has. */
+type AskedReserve = LedgerReserveRequest & { readonly overagePolicy?: OveragePolicy | undefined };
+
+export function reservePayload(asked: AskedReserve, outcome: ReserveOutcome): EvidencePayload {
   const { ttlMs, graceMs, overagePolicy } = asked;
   const terms = { ttl_ms: ttlMs, grace_period_ms: graceMs, overage_policy: overagePolicy };
   const request = { ...askedRequest(asked), ...terms };

@@ -32,6 +32,8 @@ export interface JobSurroundings {
   ended(state: JobState): void;
   /** A callback of the caller threw. */
   failed(error: unknown): void;
+  /** The runtime used a feature that has to be negotiated. */
+  used(feature: string): void;
 }
 
 /** Codes that stand for a final status where a runtime gives only the one. */
@@ -91,7 +93,9 @@ export class JobState {
     this.delegateId = textOf(payload["delegate_id"]);
     this.status = textOf(payload["current_status"]) ?? this.status;
     if (isObject(payload["budget"])) this.budget = new BudgetGauge(payload["budget"]);
-    if (payload["credentials"] != null) this.credentials = new JobCredentials(payload["credentials"]);
+    if (payload["credentials"] == null) return;
+    this.#surroundings.used("provisioned_credentials");
+    this.credentials = new JobCredentials(payload["credentials"]);
   }
 
   /** The job runs anew, under another id: what was known of the first run is void. */
@@ -117,7 +121,11 @@ export class JobState {
         event = this.#observeStatus(event, event.body);
         break;
       case "result_chunk":
+        this.#surroundings.used("result_chunk");
         this.body.accept(event.body);
+        break;
+      case "progress":
+        this.#surroundings.used("progress");
         break;
       default:
         break;
@@ -145,7 +153,7 @@ export class JobState {
     }
     const value = payload["result"] === undefined ? payload["output"] : payload["result"];
     if (this.body.chunked || typeof payload["result_id"] === "string") this.body.finish(payload);
-    else this.body.supply(inlineBytes(value));
+    else this.body.supply(() => inlineBytes(value));
     if (this.body.failure !== undefined) return this.lose(this.body.failure);
     this.#end({
       status: "success",
@@ -182,7 +190,7 @@ export class JobState {
   adopt(outcome: JobOutcome): void {
     if (this.over) return;
     if (outcome.status !== "success") this.body.fail(outcome.error);
-    else if (outcome.resultId === undefined) this.body.supply(inlineBytes(outcome.value));
+    else if (outcome.resultId === undefined) this.body.supply(() => inlineBytes(outcome.value));
     else this.body.fail(new ResultUnavailableError("The chunks of this result were not seen by this handle.", this.id));
     this.#end(outcome);
   }

@@ -59,6 +59,7 @@ export class ArcpJob extends JobView implements AsyncDisposable {
 /** A view of a job that another session submitted. It has no authority over it: there is no cancel (ARCP §7.6). */
 export class ArcpSubscription extends JobView implements AsyncDisposable {
   readonly #actions: JobActions;
+  readonly #readers: ReturnType<JobView["events"]>[] = [];
   /** True when the runtime said that it replays history. */
   readonly replayed: boolean;
 
@@ -69,9 +70,17 @@ export class ArcpSubscription extends JobView implements AsyncDisposable {
     this.replayed = replayed;
   }
 
+  override events(options?: Parameters<JobView["events"]>[0]): ReturnType<JobView["events"]> {
+    const reader = super.events(options);
+    this.#readers.push(reader);
+    return reader;
+  }
+
   /** Ends the view; the job goes on. Iteration ends; what waits for the outcome fails with SessionEndedError. */
   unsubscribe(): void {
     this.#actions.unsubscribe(this.state);
+    // A job of this session goes on here as well, so only this view's loops end.
+    for (const reader of this.#readers.splice(0)) void reader.return?.();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

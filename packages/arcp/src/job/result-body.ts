@@ -21,6 +21,7 @@ export class ResultBody {
   /** The first half of a surrogate pair that two chunks share. */
   #half = "";
   #resultId: string | undefined;
+  #inline: (() => Uint8Array) | undefined;
   #ended = false;
   #failure: Error | undefined;
   #stream: ReadableStreamDefaultController<Uint8Array> | undefined;
@@ -111,9 +112,9 @@ export class ResultBody {
     );
   }
 
-  /** An inline result takes the place of chunks. */
-  supply(bytes: Uint8Array): void {
-    if (bytes.length > 0) this.#waiting.push(bytes);
+  /** An inline result takes the place of chunks; `produce` is called when someone reads. */
+  supply(produce: () => Uint8Array): void {
+    this.#inline = produce;
     this.#ended = true;
     this.#flow();
   }
@@ -152,6 +153,8 @@ export class ResultBody {
   #flow(): void {
     const stream = this.#stream;
     if (stream !== undefined) {
+      if (this.#inline !== undefined) this.#waiting.push(this.#inline());
+      this.#inline = undefined;
       for (let next = this.#waiting[0]; next !== undefined && (stream.desiredSize ?? 0) > 0; next = this.#waiting[0]) {
         this.#waiting.shift();
         stream.enqueue(next);

@@ -41,6 +41,9 @@ export interface ArcpServer {
   close(): Promise<void>;
 }
 
+/** Frames of one write; more would keep the client waiting for the first. */
+const mostGathered = 64;
+
 /** How long a client has to answer a close, in milliseconds, before its socket is destroyed. */
 const closeGraceMs = 1_000;
 
@@ -146,16 +149,17 @@ function serverTransport(socket: WebSocket, stream: Duplex, confidential: boolea
   const inbox = new Inbox();
   const closed = createDeferred<TransportClosed>();
   let failure: Error | undefined;
-  let corked = false;
-  /** What is sent in one turn goes out in one write: most of the cost of a small frame is the system call. */
+  let gathered = 0;
+  const release = (): void => {
+    if (gathered > 0) stream.uncork();
+    gathered = 0;
+  };
+  /** The frames of one turn, up to a few, go out in one write: most of the cost of a small one is the system call. */
   const gather = (): void => {
-    if (corked) return;
-    corked = true;
+    if (gathered === mostGathered) release();
+    if (gathered++ > 0) return;
     stream.cork();
-    process.nextTick(() => {
-      corked = false;
-      stream.uncork();
-    });
+    process.nextTick(release);
   };
   socket.on("message", (data: RawData, isBinary: boolean) => {
     if (!isBinary) inbox.deliver((data as Buffer).toString("utf8"));

@@ -14,7 +14,8 @@ import type { RuntimeCore } from "./runtime-core.ts";
 
 /**
  * What an agent works with: a method for each kind of event, and the operations that its lease covers. Awaiting a
- * method waits for a client that is behind; what is sent after the job has ended is dropped.
+ * method waits for a client that is behind; what is sent after the job has ended is dropped. Methods are called on the
+ * context itself: taken out of it they do not work.
  */
 export class AgentContext {
   /** Streams the result (ARCP §8.4); an agent that uses it returns nothing. */

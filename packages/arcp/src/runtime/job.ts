@@ -69,7 +69,9 @@ export class Job {
   readonly owner: RuntimeSession;
   readonly #submitters = new Set<RuntimeSession>();
   readonly #observers = new Set<RuntimeSession>();
-  readonly #abort = new AbortController();
+  /** Made when an agent first asks for its signal: most short jobs never do. */
+  #controller: AbortController | undefined;
+  #stopReason: ProtocolError | undefined;
   readonly #ending = createDeferred<JobOutcome>();
   #stopping: JobOutcome | undefined;
   #grace: Timer | undefined;
@@ -103,7 +105,9 @@ export class Job {
 
   /** Aborts when the job is to stop; its reason is the failure that the job will end with. */
   get signal(): AbortSignal {
-    return this.#abort.signal;
+    this.#controller ??= new AbortController();
+    this.#abort();
+    return this.#controller.signal;
   }
 
   /** The sessions that may cancel it. */
@@ -176,7 +180,7 @@ export class Job {
     if (this.isTerminal) return;
     if (this.#stopping === undefined) {
       this.#stopping = { type: "job.error", status, payload: { final_status: status, ...toWireFailure(failure) } };
-      this.#abort.abort(failure);
+      this.#abort(failure);
       for (const child of this.children) child.stop(parentStopped(), "cancelled", graceMs);
     }
     if (graceMs <= 0) this.end(this.#stopping);
@@ -207,8 +211,16 @@ export class Job {
     for (const child of this.children) child.stop(parentStopped(), "cancelled", 0);
     this.outcome = outcome;
     this.status = outcome.status;
-    if (!this.signal.aborted) this.#abort.abort(jobEnded);
+    this.#abort(jobEnded);
     return true;
+  }
+
+  /** The first reason stands. */
+  #abort(reason?: ProtocolError): void {
+    this.#stopReason ??= reason;
+    if (this.#stopReason !== undefined && this.#controller?.signal.aborted === false) {
+      this.#controller.abort(this.#stopReason);
+    }
   }
 
   #release(): void {

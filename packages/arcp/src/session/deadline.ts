@@ -29,7 +29,7 @@ export function settleWithin<Value>(
     }, fail);
     if (timeoutMs !== undefined) {
       const late = (): void => fail(new TimeoutError(`${what} took longer than ${timeoutMs} ms.`, timeoutMs));
-      timer = clock.setTimer(late, timeoutMs);
+      timer = clock.setTimer(late, timeoutMs, true);
     }
     stopListening = onAbort(signal, () => fail(abortedError(signal, what)));
   });

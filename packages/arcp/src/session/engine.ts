@@ -5,9 +5,10 @@ import { createIdentifier } from "../identifier.ts";
 import type { JobState, JobSurroundings } from "../job/job-state.ts";
 import { Pressure } from "../job/pressure.ts";
 import { Acknowledger } from "./acknowledger.ts";
-import { Connection, type ConnectionHooks, type SessionState } from "./connection.ts";
+import { Connection, type ConnectionHooks } from "./connection.ts";
 import { settleWithin } from "./deadline.ts";
 import { Emitter } from "./emitter.ts";
+import type { SessionEvents } from "./events.ts";
 import { type Frame, jobIdOf, readFrame } from "./frame.ts";
 import { Ledger } from "./ledger.ts";
 import type { Settings } from "./options.ts";
@@ -19,17 +20,6 @@ import { StallGuard } from "./stall-guard.ts";
 import type { Hole } from "./sequence.ts";
 import type { SessionTicket } from "./ticket.ts";
 import type { Welcome } from "./welcome.ts";
-
-/** What a session tells, by name. */
-export interface SessionEvents {
-  state: { readonly state: SessionState; readonly cause?: unknown };
-  /** Something a runtime should not do, or the caller should know; nothing was lost because of it. */
-  warning: { readonly code: string; readonly message: string };
-  /** Events that the runtime could not replay; every running job's stream holds the notice as well. */
-  gap: Hole;
-  /** Each frame, without its secrets. */
-  frame: { readonly direction: "in" | "out"; readonly frame: unknown };
-}
 
 /** Events are missing, but nobody knows which. */
 const unknownHole: Hole = { from: 0, to: 0 };
@@ -46,8 +36,11 @@ export class SessionEngine {
   readonly #router: Router;
   readonly #acknowledger: Acknowledger;
   readonly #recovery: Recovery;
+  readonly #pressure: Pressure;
   readonly #stallGuard: StallGuard;
   readonly #origins = new WeakMap<JobState, Origin>();
+  /** Features that the runtime used although they were not negotiated; each is warned of once. */
+  readonly #unnegotiated = new Set<string>();
   #started = false;
   /** Takes the runtime's answer to a goodbye. */
   #farewell: ((closed: boolean) => void) | undefined;
@@ -58,14 +51,16 @@ export class SessionEngine {
     this.emitter = new Emitter(settings.logger);
     this.#requests = new Requests(this.#ledger, clock, settings.requestTimeoutMs);
     this.#stallGuard = new StallGuard(clock, settings.stallTimeoutMs, () => this.#router.readable());
+    this.#pressure = new Pressure(settings.bufferSize, (high) => {
+      this.#stallGuard.watch(high);
+      this.connection.throttle(high);
+    });
     const surroundings: JobSurroundings = {
-      pressure: new Pressure(settings.bufferSize, (high) => {
-        this.#stallGuard.watch(high);
-        this.connection.throttle(high);
-      }),
+      pressure: this.#pressure,
       maxResultBytes: settings.maxResultBytes,
       ended: (job) => this.#router.retire(job),
       failed: (error) => this.warn("LISTENER_FAILED", error instanceof Error ? error.message : "a callback threw"),
+      used: (feature) => this.#used(feature),
     };
     this.#router = new Router(this.#ledger, surroundings, {
       warning: (code, message) => this.warn(code, message),
@@ -90,8 +85,8 @@ export class SessionEngine {
         list: () => this.#listAll(),
         ping: () => this.#ping(),
         subscribe: (jobId, from) => this.#subscribe(jobId, { history: true, from_event_seq: from }, {}),
-        submit: (submit) => this.#resubmit(submit),
-        rebind: (job, jobId) => this.#router.rebind(job, jobId),
+        submit: (submit) => this.#requests.run({ kind: "submit", send: () => this.#send("job.submit", submit) }),
+        rebind: (job, jobId, accepted) => this.#router.rebind(job, jobId, accepted),
         open: () => this.#ledger.open(),
         skipHole: () => this.connection.skipHole(),
         restart: (cause) => this.connection.restart(cause),
@@ -190,6 +185,10 @@ export class SessionEngine {
   async farewell(reason: string, waitMs: number): Promise<void> {
     if (!this.connection.connected) return;
     this.connection.setState("closing");
+    // Nothing else is sent behind a goodbye.
+    this.#requests.end(new SessionEndedError("The session is closing."));
+    this.#acknowledger.stop();
+    this.#recovery.stop();
     for (const verb of ["session.close", "session.bye"]) {
       const answer = createDeferred<boolean>();
       this.#farewell = (closed) => answer.resolve(closed);
@@ -209,19 +208,14 @@ export class SessionEngine {
     const before = this.#router.outcomeOf(jobId);
     const known = this.#router.jobs.has(jobId);
     const job = this.#router.admit(jobId, (state) => {
-      state.describe(frame);
       if (known) return;
+      state.describe(frame);
       this.#origins.set(state, origin);
       if (mayMissEvents) state.gap(unknownHole);
     });
     if (before !== undefined) job.adopt(before);
     else if (!known && job.traceId !== undefined && job.traceId !== traceId) this.#recovery.joined(job);
     return job;
-  }
-
-  async #resubmit(submit: JobSubmit): Promise<string> {
-    const frame = await this.#requests.run({ kind: "submit", send: () => this.#send("job.submit", submit) });
-    return jobIdOf(frame) ?? "";
   }
 
   #subscribe(jobId: string, payload: object, options: CallOptions, answered?: (frame: Frame) => void): Promise<Frame> {
@@ -253,7 +247,7 @@ export class SessionEngine {
   }
 
   #sendAcknowledgement(seq: number): boolean {
-    if (!this.connection.connected || !this.welcome.features.has("ack")) return false;
+    if (this.connection.state !== "live" || !this.welcome.features.has("ack")) return false;
     this.#send("session.ack", { last_processed_seq: seq });
     return true;
   }
@@ -270,6 +264,7 @@ export class SessionEngine {
           this.#recovery.renewed();
         }
         this.#started = true;
+        if (this.#pressure.high) this.connection.throttle(true);
       },
       down: () => {
         this.#farewell?.(true);
@@ -300,6 +295,12 @@ export class SessionEngine {
     this.#router.route(frame, size);
     const seq = this.connection.sequence.last;
     if (typeof frame.event_seq === "number" && this.welcome.features.has("ack")) this.#acknowledger.delivered(seq);
+  }
+
+  #used(feature: string): void {
+    if (this.welcome.features.has(feature) || this.#unnegotiated.has(feature)) return;
+    this.#unnegotiated.add(feature);
+    this.warn("UNNEGOTIATED_FEATURE", `The runtime used ${feature}, which was not negotiated.`);
   }
 
   /** The runtime gives the session up as such. */

@@ -36,7 +36,7 @@ export async function openLink(
   const { clock, handshakeTimeoutMs } = settings;
   const given = new AbortController();
   const late = new TimeoutError(`The runtime did not welcome us within ${handshakeTimeoutMs} ms.`, handshakeTimeoutMs);
-  const timer = clock.setTimer(() => given.abort(late), handshakeTimeoutMs);
+  const timer = clock.setTimer(() => given.abort(late), handshakeTimeoutMs, true);
   const stopListening = onAbort(stopped, () => given.abort(abortedError(stopped, "Connecting")));
   let link: Link | undefined;
   try {

@@ -4,7 +4,7 @@ import { JobLostError, ResultUnavailableError } from "../errors.ts";
 import type { JobState } from "../job/job-state.ts";
 import { terminal } from "../job/terminal.ts";
 import type { Frame } from "./frame.ts";
-import { isObject } from "./frame.ts";
+import { isObject, jobIdOf } from "./frame.ts";
 
 /** How a job came to this session, and what may be done when it is lost. */
 export interface Origin {
@@ -27,8 +27,9 @@ export interface RecoveryActions {
   /** An answered ping: what was sent before it has arrived. */
   readonly ping: () => Promise<void>;
   readonly subscribe: (jobId: string, fromEventSeq: number) => Promise<Frame>;
-  readonly submit: (submit: JobSubmit) => Promise<string>;
-  readonly rebind: (job: JobState, jobId: string) => void;
+  readonly submit: (submit: JobSubmit) => Promise<Frame>;
+  /** The job runs anew, as `accepted` says. */
+  readonly rebind: (job: JobState, jobId: string, accepted: Frame) => void;
   /** Lets requests go out. */
   readonly open: () => void;
   readonly skipHole: () => void;
@@ -149,9 +150,10 @@ export class Recovery {
     if (stale()) return;
     if (submit !== undefined && resubmit) {
       try {
-        const jobId = await this.#actions.submit(submit);
+        const accepted = await this.#actions.submit(submit);
         if (stale()) return;
-        if (jobId !== job.id) return this.#actions.rebind(job, jobId);
+        const jobId = jobIdOf(accepted);
+        if (jobId !== undefined && jobId !== job.id) return this.#actions.rebind(job, jobId, accepted);
       } catch (error) {
         cause = error;
       }

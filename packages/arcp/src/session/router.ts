@@ -140,11 +140,11 @@ export class Router {
   }
 
   /** A lost job runs anew under another id. */
-  rebind(job: JobState, jobId: string): void {
+  rebind(job: JobState, jobId: string, accepted: Frame): void {
     this.jobs.delete(job.id);
     job.restart(jobId);
     this.jobs.set(jobId, job);
-    this.admit(jobId, () => {});
+    this.admit(jobId, () => job.describe(accepted));
   }
 
   /** The session that the waiting frames belong to is gone. */

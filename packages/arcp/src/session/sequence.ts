@@ -32,11 +32,6 @@ export class Sequence {
     this.last = last;
   }
 
-  /** True while frames beyond a hole wait. */
-  get broken(): boolean {
-    return this.#held.size > 0;
-  }
-
   /**
    * Takes a frame in.
    * @returns `"gap"` when it lies beyond a hole, `"duplicate"` when it was delivered before, `"reused"` when another

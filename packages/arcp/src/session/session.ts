@@ -3,9 +3,9 @@ import {
   ValidationError,
   abortedError,
   createIdempotencyKey,
-  createTraceContext,
   onAbort,
   parseTraceparent,
+  randomHex,
 } from "@imprest/core";
 import type { AgentEntry, JobEntry, JobFilter } from "@imprest/core/models/arcp";
 import { SessionEndedError } from "../errors.ts";
@@ -14,7 +14,8 @@ import type { JobState } from "../job/job-state.ts";
 import { type SubmitRequest, writeSubmit } from "../job/submit-request.ts";
 import { parseAgentReference } from "../lease/agent-reference.ts";
 import type { SessionState } from "./connection.ts";
-import type { SessionEngine, SessionEvents } from "./engine.ts";
+import type { SessionEngine } from "./engine.ts";
+import type { SessionEvents } from "./events.ts";
 import type { Settings } from "./options.ts";
 import { readJobs } from "./recovery.ts";
 import type { SessionTicket } from "./ticket.ts";
@@ -138,7 +139,7 @@ export class ArcpSession implements AsyncDisposable {
     if (signal?.aborted) throw abortedError(signal, "A submit");
     this.#warnUnpinned(submit.agent);
     const given = traceparent === undefined ? undefined : parseTraceparent(traceparent);
-    const traceId = given?.traceId ?? createTraceContext(random).traceId;
+    const traceId = given?.traceId ?? randomHex(16, random);
     const explicit = request.idempotencyKey !== undefined && request.idempotencyKey !== false;
     const state = await this.#engine.submit(
       submit,

@@ -14,11 +14,6 @@ export class Inbox {
     else this.#listener(text);
   }
 
-  /** Frames that wait for a receiver or for `resume`. */
-  get size(): number {
-    return this.#waiting.length;
-  }
-
   pause(): void {
     this.#paused = true;
   }

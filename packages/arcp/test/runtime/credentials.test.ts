@@ -280,6 +280,29 @@ describe("provisioned credentials (ARCP §9.8)", () => {
     expect(given.runtime.counts.jobs).toBe(0);
   });
 
+  it("a rotation that is under way when its job ends leaves nothing alive", async () => {
+    const { upstream, given } = provisioned();
+    const issue = upstream.issue.bind(upstream);
+    let answer = (): void => {};
+    upstream.issue = async (request) => {
+      if (request.replaces !== undefined) await new Promise<void>((resolve) => (answer = resolve));
+      return issue(request);
+    };
+    let rotated: Promise<unknown> = Promise.resolve();
+    given.runtime.agent("rotator", async (context) => {
+      rotated = context.rotateCredential("cred_1").catch((error: { errorCode: string }) => error.errorCode);
+      await settle();
+    });
+    const client = new RawClient(given.runtime);
+    await client.hello();
+    await client.submit({ agent: "rotator", lease_request });
+    await client.nextOf("job.result");
+    await settle();
+    answer();
+    expect(await rotated).toBe("CANCELLED");
+    await expect.poll(() => upstream.live.size).toBe(0);
+  });
+
   it("a delegated job gets its own while the client is away", async () => {
     const { upstream, given } = provisioned();
     let go = (): void => {};

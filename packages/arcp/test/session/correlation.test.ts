@@ -5,7 +5,7 @@ import { drive, turn } from "../support/manual-clock.ts";
 const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 describe("whom a frame concerns (study 1.7)", () => {
-  it("arcp 3.3 C3, T-42: a delegated child's acceptance never answers a submit", async () => {
+  it("arcp 3.3 C3, T-42, 6 F23: a delegated child's acceptance never answers a submit", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const parent = session.submit({ agent: "parent" });

@@ -70,7 +70,7 @@ describe("acknowledgement", () => {
 });
 
 describe("heartbeats", () => {
-  it("duties 4, 22, arcp 3.3 C14, 6 F30: answers pings, pings when idle, and calls a silent runtime lost", async () => {
+  it("duties 4, 22, 33, 34, arcp 3.3 C14, 6 F30: answers pings, pings when idle, and calls a silent runtime lost", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     runtime.send({ type: "session.ping", payload: { nonce: "p_1", sent_at: "x" } });

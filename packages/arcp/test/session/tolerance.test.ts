@@ -101,6 +101,17 @@ describe("a tolerant reader", () => {
     expect(outcome.status === "success" ? outcome.value : outcome.error.errorCode).toEqual(expected);
   });
 
+  it("duty 3: what a runtime uses without having negotiated it is taken, and warned of once", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect({ features: ["ack"] });
+    const job = await submitted(runtime, session, { credentials: [] });
+    for (const current of [1, 2]) runtime.event("job_1", "progress", { current });
+    runtime.event("job_1", "result_chunk", { result_id: "r", chunk_seq: 0, data: "a", encoding: "utf8", more: false });
+    runtime.numbered("job.result", "job_1", { final_status: "success", result_id: "r" });
+    expect(await job.text()).toBe("a");
+    expect(runtime.warnings).toEqual(["UNNEGOTIATED_FEATURE", "UNNEGOTIATED_FEATURE", "UNNEGOTIATED_FEATURE"]);
+  });
+
   it("duty 27, 6 F26: LEASE_EXPIRED and BUDGET_EXHAUSTED are never retryable, whatever is written", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();

@@ -14,4 +14,4 @@ export {
   usdMicrocents,
 } from "./amount.ts";
 export { divideRoundingUp, formatDecimal, parseDecimal } from "./decimal.ts";
-export { int64Max, int64Min } from "./int64.ts";
+export { int64Max, int64Min, isInt64 } from "./int64.ts";

@@ -1,5 +1,5 @@
 import { ValidationError } from "../errors/local-errors.ts";
-import { type Jwk, readPublicJwk } from "./jwk.ts";
+import { type Jwk, type JwkProblem, readPublicJwk } from "./jwk.ts";
 import { type KeyLookup, type KeyQuery, type VerificationKey, refused } from "./key-lookup.ts";
 
 /** A JWK Set (RFC 7517 §5). */
@@ -29,6 +29,8 @@ export interface KeySetOptions {
 export function createKeySet(jwks: unknown, { maxKeys = 100 }: KeySetOptions = {}): KeySet {
   const keys = keysOf(jwks, maxKeys);
   const duplicate = duplicateKid(keys);
+  // A file of events asks for one key thousands of times.
+  const read = new Map(keys.map((jwk) => [jwk, readPublicJwk(jwk)]));
   return {
     keys,
     find(query) {
@@ -36,7 +38,7 @@ export function createKeySet(jwks: unknown, { maxKeys = 100 }: KeySetOptions = {
         throw new ValidationError("key query", [{ pointer: "", message: "must have either kid or publicKey" }]);
       }
       if (duplicate !== undefined) return refused("duplicate_kid", "The key set lists one kid twice.");
-      return select(keys, query);
+      return select(read, query);
     },
   };
 }
@@ -75,11 +77,11 @@ const missMessages: Readonly<Record<Miss, string>> = {
   outside_window: "The key was not valid at the time of signing.",
 };
 
-function select(keys: readonly Jwk[], query: KeyQuery): KeyLookup {
+function select(keys: ReadonlyMap<Jwk, Uint8Array | JwkProblem>, query: KeyQuery): KeyLookup {
   let nearest: Miss = "unknown_key";
   let found: VerificationKey | undefined;
-  for (const jwk of keys) {
-    const candidate = match(jwk, query);
+  for (const [jwk, bytes] of keys) {
+    const candidate = match(jwk, bytes, query);
     if (candidate === "unknown_key") continue;
     if (typeof candidate === "string") {
       if (nearest !== "outside_window") nearest = candidate;
@@ -92,9 +94,12 @@ function select(keys: readonly Jwk[], query: KeyQuery): KeyLookup {
   return found === undefined ? refused(nearest, missMessages[nearest]) : { status: "found", key: found };
 }
 
-function match(jwk: Jwk, { kid, publicKey, atMs, windowOf }: KeyQuery): VerificationKey | Miss {
+function match(
+  jwk: Jwk,
+  bytes: Uint8Array | JwkProblem,
+  { kid, publicKey, atMs, windowOf }: KeyQuery,
+): VerificationKey | Miss {
   if (kid !== undefined && jwk.kid !== kid) return "unknown_key";
-  const bytes = readPublicJwk(jwk);
   if (typeof bytes === "string") return kid === undefined ? "unknown_key" : "unusable_key";
   if (publicKey !== undefined && !sameBytes(bytes, publicKey)) return "unknown_key";
   const window = windowOf === undefined ? {} : windowOf(jwk);

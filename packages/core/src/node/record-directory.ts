@@ -4,6 +4,9 @@ import { randomHex } from "../platform/random.ts";
 import { unlessErrno } from "./file-errors.ts";
 import { type OnQuarantine, warnOfQuarantine } from "./quarantine.ts";
 
+/** The mode bit of directories in which everybody may write. */
+const sticky = 0o1000;
+
 /** Files of writers that crashed; younger ones may still be renamed into place. */
 const oldestTemporaryMs = 3_600_000;
 
@@ -114,8 +117,7 @@ export class RecordDirectory {
   /** Sets a file aside that cannot be read, as `<stem>.corrupt`, and tells it. An earlier one is never replaced. */
   async quarantine(name: string, reason: string): Promise<void> {
     const stem = name.replace(/\.[^.]*$/, "");
-    for (let at = 0; ; at += 1) {
-      const aside = at === 0 ? `${stem}.corrupt` : `${stem}.${at}.corrupt`;
+    for (let aside = `${stem}.corrupt`; ; aside = `${stem}.${randomHex(4)}.corrupt`) {
       const moved = await unlessErrno("ENOENT", this.move(name, aside));
       // Another process that shares the directory has set it aside, and told it.
       if (moved === undefined) return;
@@ -137,8 +139,12 @@ export class RecordDirectory {
 
   async #open(): Promise<void> {
     await makeDirectory(this.path);
+    const { mode } = await stat(this.path);
+    if ((mode & sticky) !== 0) {
+      throw new Error(`${this.path} is a directory that users share, such as /tmp; give the store one of its own.`);
+    }
     // One that was there before may be open to others; the files never are.
-    if (((await stat(this.path)).mode & 0o077) !== 0) await chmod(this.path, 0o700);
+    if ((mode & 0o077) !== 0) await chmod(this.path, 0o700);
     for (const name of await readdir(this.path)) {
       if (!name.endsWith(".tmp")) continue;
       const status = await unlessErrno("ENOENT", stat(this.pathOf(name)));

@@ -2,7 +2,7 @@ import type { Amount } from "../amount/amount.ts";
 import { ValidationError } from "../errors/local-errors.ts";
 import type { RecordStore, RecordValue } from "../records/record-store.ts";
 import type { Settlement, Settling } from "./port.ts";
-import { readSettling, writeSettling } from "./settling-record.ts";
+import { readAmount, readSettling, writeSettling } from "./settling-record.ts";
 
 /** Why money that was, or may have been, spent is not in the authority's books. */
 export type DeadLetterKind =
@@ -45,7 +45,7 @@ export interface DeadLetters {
   list(): AsyncIterable<DeadLetter>;
   /**
    * An operator's word to send a refused settlement once more, under its own key.
-   * @throws ValidationError when there is no such letter or nothing in it can be sent.
+   * @throws ValidationError when there is no such letter; SettlementError when nothing in it can be sent.
    */
   retry(id: string): Promise<Settlement>;
   /** Forgets a letter. @returns whether there was one. */
@@ -65,7 +65,7 @@ export class DeadLetterRecords {
     this.#prefix = `dead-letter:${protocol}:${target}:`;
   }
 
-  /** Writes a letter; one reservation settled under one key has one letter, the latest. Rejects as the store does. */
+  /** Writes a letter, over an earlier one of the same spend. Rejects as the store does. */
   async write(letter: NewDeadLetter): Promise<DeadLetter> {
     const id = this.#idOf(letter);
     const value = toRecord(letter);
@@ -81,8 +81,10 @@ export class DeadLetterRecords {
     await this.#records.delete(this.#idOf(letter));
   }
 
-  #idOf({ reservationId, idempotencyKey }: NewDeadLetter): string {
-    return `${this.#prefix}${reservationId}:${idempotencyKey}`;
+  /** A bypass is one letter that grows; every other spend is a letter of its own, or the sum would not be what was paid. */
+  #idOf({ reservationId, idempotencyKey, kind, spent }: NewDeadLetter): string {
+    const what = kind === "bypass" || spent === undefined ? kind : `spent:${spent.amount}`;
+    return `${this.#prefix}${reservationId}:${idempotencyKey}:${what}`;
   }
 
   async *list(): AsyncIterable<DeadLetter> {
@@ -113,9 +115,14 @@ function toRecord({ spent, estimate, settling, found, ...letter }: NewDeadLetter
   };
 }
 
+/** A letter that cannot be read is shown as such: one damaged record must not hide the others. */
 function fromRecord(id: string, value: RecordValue): DeadLetter {
-  const record = value as Record<string, RecordValue> & { readonly spent?: RecordValue };
-  const { spent, estimate, settling, ...letter } = record;
+  const isRecord = typeof value === "object" && value !== null && !Array.isArray(value);
+  const { spent, estimate, settling, ...letter } = (isRecord ? value : {}) as Record<string, RecordValue>;
+  const readable = [letter["kind"], letter["protocol"], letter["reservationId"]].every(
+    (text) => typeof text === "string",
+  );
+  if (!readable) return { ...unreadable, id, found: value };
   return {
     ...(letter as unknown as NewDeadLetter),
     id,
@@ -125,7 +132,11 @@ function fromRecord(id: string, value: RecordValue): DeadLetter {
   };
 }
 
-function readAmount(value: RecordValue | undefined): Amount | undefined {
-  const { unit, amount } = (value ?? {}) as { readonly unit?: string; readonly amount?: string };
-  return unit === undefined || amount === undefined ? undefined : { unit, amount: BigInt(amount) };
-}
+const unreadable: NewDeadLetter = {
+  kind: "malformed",
+  protocol: "",
+  reservationId: "",
+  idempotencyKey: "",
+  recordedAtMs: 0,
+  reason: "The dead letter itself cannot be read.",
+};

@@ -1,7 +1,8 @@
 import { ProtocolError } from "../errors/protocol-error.ts";
-import { TransportError } from "../errors/transport-errors.ts";
+import { TimeoutError, TransportError } from "../errors/transport-errors.ts";
 import { createIdempotencyKey } from "../idempotency/key.ts";
 import type { Observer } from "../observe/observer.ts";
+import { createDeferred } from "../platform/async.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Grant, Lease, SpendAuthority } from "./port.ts";
 
@@ -35,6 +36,10 @@ export class Heartbeat {
   #longestRttMs: number;
   #timer: Timer | undefined;
   #request: AbortController | undefined;
+  /** What extensions have added, by the authority's own expiries, and since when that counts (Cycles §extend, fallback). */
+  #grantedMs = 0;
+  #lastGrantMs = 0;
+  readonly #startedAt: number;
   /** Successes in a row that left no time to wait. */
   #withoutLead = 0;
   /** The retry window at the last failure since the last success. */
@@ -47,6 +52,7 @@ export class Heartbeat {
     this.#grant = grant;
     this.#ttlMs = lease.ttlMs;
     this.#longestRttMs = rttMs;
+    this.#startedAt = context.clock.monotonic();
     this.#timeoutMs = requestTimeoutMs(this.#ttlMs);
     this.#renew(lease, rttMs);
   }
@@ -77,11 +83,14 @@ export class Heartbeat {
   /** Takes over a lease as just granted or lengthened, and plans the next extension. */
   #renew(lease: Lease, rttMs: number): void {
     this.#longestRttMs = Math.max(this.#longestRttMs, rttMs);
-    this.#expiresAt = lease.expiresAt ?? this.#expiresAt;
     this.#lastWindowMs = undefined;
+    const lastExpiry = this.#expiresAt;
+    this.#expiresAt = lease.expiresAt ?? lastExpiry;
     if (lease.remainingMs === undefined) {
       this.#endsAt = undefined;
-      return this.#wait(this.#cadenceMs, createIdempotencyKey());
+      this.#lastGrantMs = (this.#expiresAt ?? 0) - (lastExpiry ?? this.#expiresAt ?? 0);
+      this.#grantedMs += this.#lastGrantMs;
+      return this.#wait(this.#cadenceMs);
     }
     const leadMs = Math.floor(Math.max(0, lease.remainingMs - rttMs));
     this.#endsAt = this.#context.clock.monotonic() + leadMs;
@@ -89,31 +98,55 @@ export class Heartbeat {
     this.#withoutLead = delayMs === 0 ? this.#withoutLead + 1 : 0;
     // One immediate extension may lengthen a short lease; a second would only burn the authority's extension budget.
     if (this.#withoutLead > 1) return this.#lose(new Error("The lease is shorter than a safe extension needs."));
-    this.#wait(delayMs, createIdempotencyKey());
+    this.#wait(delayMs);
   }
 
   get #cadenceMs(): number {
     return Math.max(leastBudgetMs, Math.min(this.#ttlMs / 2, longestDelayMs));
   }
 
-  #wait(delayMs: number, idempotencyKey: string): void {
-    this.#timer = this.#context.clock.setTimer(() => void this.#beat(idempotencyKey), delayMs);
+  #wait(delayMs: number, idempotencyKey?: string): void {
+    this.#timer = this.#context.clock.setTimer(() => {
+      if (this.#isFarAhead) this.#wait(this.#cadenceMs, idempotencyKey);
+      else void this.#beat(idempotencyKey);
+    }, delayMs);
+  }
+
+  /** Where nothing tells what remains: the extensions so far reach so far that another one would only use up a budget of them. */
+  get #isFarAhead(): boolean {
+    if (this.#endsAt !== undefined || this.#lastGrantMs <= 0) return false;
+    const leadMs = this.#grantedMs - (this.#context.clock.monotonic() - this.#startedAt);
+    return leadMs >= 1.5 * this.#lastGrantMs;
   }
 
   /** A key is kept through every retry of one extension, so that a lost answer extends once. */
-  async #beat(idempotencyKey: string): Promise<void> {
+  async #beat(idempotencyKey: string = createIdempotencyKey()): Promise<void> {
     const { authority, clock, observer } = this.#context;
     const started = clock.monotonic();
     this.#request = new AbortController();
     try {
       const by = { ms: this.#ttlMs, idempotencyKey };
       const call = { signal: this.#request.signal, timeoutMs: this.#timeoutMs };
-      const lease = await authority.extend?.(this.#grant, by, call);
+      const lease = await this.#within(authority.extend?.(this.#grant, by, call));
       if (this.#stopped || lease === undefined) return;
       observer.emit("extend", { protocol: authority.protocol, reservationId: this.#grant.id, lease });
       this.#renew(lease, clock.monotonic() - started);
     } catch (error) {
       if (!this.#stopped) this.#failed(error instanceof Error ? error : new Error("extend failed"), idempotencyKey);
+    }
+  }
+
+  /** The schedule counts on the bound of an attempt, so it is kept even by an authority that ignores `timeoutMs`. */
+  async #within<Answer>(attempt: Promise<Answer> | undefined): Promise<Answer | undefined> {
+    const bound = createDeferred<never>();
+    const timer = this.#context.clock.setTimer(() => {
+      bound.reject(new TimeoutError("An extension had no answer in time.", this.#timeoutMs));
+      this.#request?.abort();
+    }, this.#timeoutMs);
+    try {
+      return await Promise.race([attempt, bound.promise]);
+    } finally {
+      timer.clear();
     }
   }
 

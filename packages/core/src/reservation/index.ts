@@ -25,7 +25,8 @@ export type {
   Subject,
 } from "./port.ts";
 export type { Reservation, SpendExtras } from "./reservation.ts";
-export { type OnOutcome, type Recovery, type SettlementQueue, settlementQueue } from "./settlement-queue.ts";
+export { type Recovery, type SettlementQueue, settlementQueue } from "./settlement-queue.ts";
+export type { OnOutcome } from "./settlement-task.ts";
 export { withReservation } from "./with-reservation.ts";
 export { type ReservationStream, type StreamSource, withReservationStream } from "./with-reservation-stream.ts";
 export { readSettling, settlingKey, settlingPrefix, writeSettling } from "./settling-record.ts";

@@ -18,6 +18,7 @@ import { ReservationHandle } from "./reservation-handle.ts";
 import type { Reservation } from "./reservation.ts";
 import { settlementQueue } from "./settlement-queue.ts";
 import { authoritySettler, bypassSettler, parentSettler } from "./settlers.ts";
+import { SpendTracker } from "./spend-tracker.ts";
 
 /**
  * Opens a reservation to be settled by hand; `await using` settles it by what is known when the scope ends.
@@ -43,40 +44,36 @@ export async function openHandle(
   const parent = options.parent ?? authority.environment?.context?.current();
   const nested: ReservationOptions = parent === undefined ? options : { ...options, parent };
   const idempotencyKey = options.idempotencyKey ?? createIdempotencyKey();
-  if (options.nest === "within") return openWithin(request, idempotencyKey, nested);
+  if (options.nest === "within") return openWithin(authority, request, idempotencyKey, nested);
   return openOwn(authority, request, idempotencyKey, nested);
 }
 
 /** A part of the parent's reservation: nothing is sent. */
-function openWithin(request: ReserveRequest, idempotencyKey: string, options: ReservationOptions): ReservationHandle {
+function openWithin(
+  authority: SpendAuthority,
+  request: ReserveRequest,
+  idempotencyKey: string,
+  options: ReservationOptions,
+): ReservationHandle {
   const { parent } = options;
   if (!(parent instanceof ReservationHandle)) {
     throw new ConfigurationError(`nest: "within" needs a parent reservation of this library; pass options.parent.`);
   }
-  if (parent.ended || !parent.tracker.hold(request.estimate)) {
+  const tracker = new SpendTracker(request.estimate);
+  if (parent.ended || !parent.tracker.hold(tracker)) {
     const message = `The estimate does not fit into what is left of the parent reservation ${parent.id}.`;
     throw new DeniedError(message, { reasonCode: "PARENT_EXHAUSTED" });
   }
+  const { caps } = parent;
+  const { decision } = parent.grant;
   const id = `${parent.id}/${idempotencyKey}`;
-  const grant: Grant = {
-    id,
-    decision: parent.grant.decision,
-    reserved: request.estimate,
-    caps: parent.caps,
-    request,
-    wire: undefined,
-  };
-  const handle = new ReservationHandle(
-    grant,
-    idempotencyKey,
-    parentSettler(parent.tracker, grant, idempotencyKey),
-    options,
-  );
-  if (unhonoured(grant.caps, options.honours ?? []).length > 0) {
-    void handle.finish({ kind: "release", reason: "caps not honoured" });
+  const grant: Grant = { id, decision, reserved: request.estimate, caps, request, wire: undefined };
+  if (unhonoured(caps, options.honours ?? []).length > 0) {
+    parent.tracker.settleNested(tracker, "none");
     throw capsRefused(grant, options);
   }
-  return handle;
+  const settler = parentSettler(authority, parent, tracker, grant, idempotencyKey);
+  return new ReservationHandle(grant, idempotencyKey, settler, options, decision, tracker);
 }
 
 async function openOwn(
@@ -185,6 +182,10 @@ async function openBypass(
     wire: undefined,
   };
   const settler = await bypassSettler(authority, grant, idempotencyKey, reason, error);
+  if (options.signal?.aborted) {
+    await settler.forget();
+    throw abortedError(options.signal, "The reservation");
+  }
   return new ReservationHandle(grant, idempotencyKey, settler, options, "BYPASS");
 }
 

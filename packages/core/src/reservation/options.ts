@@ -26,7 +26,7 @@ export interface ReservationOptions extends CallOptions {
    */
   readonly leaseLoss?: "warn" | "cancel" | "fail_on_finalize" | undefined;
   /** Called with each outcome of the settlement: once, or first with `pending` and later with the final one. */
-  readonly onSettlement?: ((settlement: Settlement) => void) | undefined;
+  readonly onSettlement?: ((settlement: Settlement) => unknown) | undefined;
   /** A commit refused for good becomes a `SettlementError` that carries the value, instead of a returned status. */
   readonly throwOnRejected?: boolean | undefined;
 }

@@ -4,12 +4,14 @@ import { createDeferred, onAbort } from "../platform/async.ts";
 import type { ReservationOptions } from "./options.ts";
 import type { Grant, Intent, Metrics, Settlement, Spend } from "./port.ts";
 import type { Reservation, SpendExtras } from "./reservation.ts";
+import type { OnOutcome } from "./settlement-task.ts";
+import { checkMetrics } from "./metrics.ts";
 import { SpendTracker } from "./spend-tracker.ts";
 
 /** Where a handle's intent goes: to the authority's queue, to its parent, or to a bypass record. */
 export interface Settler {
   /** Never rejects; tells `onOutcome` each outcome, the one returned included. */
-  settle(intent: Intent, onOutcome: (settlement: Settlement) => void): Promise<Settlement>;
+  settle(intent: Intent, onOutcome: OnOutcome): Promise<Settlement>;
   /** Nothing can be sent: what was spent is unknown. Never rejects. */
   abandon(error: SpendUnknownError, knownPart: Amount | undefined): Promise<void>;
 }
@@ -41,11 +43,12 @@ export class ReservationHandle implements Reservation {
     settler: Settler,
     options: ReservationOptions,
     decision: Reservation["decision"] = grant.decision,
+    tracker: SpendTracker = new SpendTracker(grant.reserved),
   ) {
     this.grant = grant;
     this.idempotencyKey = idempotencyKey;
     this.decision = decision;
-    this.tracker = new SpendTracker(grant.reserved);
+    this.tracker = tracker;
     this.#settler = settler;
     this.#options = options;
     // Somebody may never look at `settlement`; an abandoned reservation must not crash the process for it.
@@ -110,6 +113,7 @@ export class ReservationHandle implements Reservation {
   spend(total: Amount, metrics?: Metrics, extras?: SpendExtras): void {
     assertAmount(total, "spend");
     this.#refuseWhenEnded("spend()");
+    checkMetrics(metrics);
     this.tracker.set(total, metrics === undefined ? extras : { ...extras, metrics });
   }
 
@@ -119,9 +123,9 @@ export class ReservationHandle implements Reservation {
       if (total !== undefined) this.spend(total, metrics, extras);
       return this.commitKnown();
     }
-    const committed = ending.intent !== "abandon" && ending.intent.kind === "commit" ? ending.intent.spend : undefined;
-    const same = committed && (total === undefined || sameAmount(committed.amount, total));
-    if (same) return ending.done;
+    const isCommit = ending.intent !== "abandon" && ending.intent.kind === "commit";
+    const same = total === undefined || (total.unit === this.reserved.unit && total.amount === this.tracker.own);
+    if (isCommit && same) return ending.done;
     throw this.#settledOtherwise("commit()");
   }
 
@@ -142,9 +146,9 @@ export class ReservationHandle implements Reservation {
     return this.finish({ kind: "commit", spend: { ...this.tracker.details, amount: total, basis: "actual" } });
   }
 
-  /** Commits an amount that stands in for what was spent. */
-  commitStandIn(amount: Amount): Promise<Settlement> {
-    const spend: Spend = { ...this.tracker.details, amount, basis: "estimate" };
+  /** Commits an amount that stands in for what was spent, or what is known where that is more. */
+  commitStandIn(standIn: Amount): Promise<Settlement> {
+    const spend: Spend = { ...this.tracker.details, amount: this.tracker.atLeast(standIn), basis: "estimate" };
     return this.finish({ kind: "commit", spend });
   }
 
@@ -167,15 +171,15 @@ export class ReservationHandle implements Reservation {
   finish(intent: Intent): Promise<Settlement> {
     this.#unlink();
     const basis = intent.kind === "commit" ? intent.spend.basis : undefined;
-    const done = this.#settler
-      .settle(intent, (outcome) => this.#told(outcome, basis))
-      .then((outcome) => {
-        const settlement = withBasis(outcome, basis);
-        this.#settlement.resolve(settlement);
-        if (settlement.status === "rejected" && this.#options.throwOnRejected) throw this.#rejected(settlement);
-        if (this.#leaseLost && this.#options.leaseLoss === "fail_on_finalize") throw this.#lapsed(settlement);
-        return settlement;
-      });
+    // A turn later, so that the end is decided before anything that settling calls can ask for another one.
+    const settled = Promise.resolve().then(() => this.#settler.settle(intent, this.#listener(basis)));
+    const done = settled.then((outcome) => {
+      const settlement = withBasis(outcome, basis);
+      this.#settlement.resolve(settlement);
+      if (settlement.status === "rejected" && this.#options.throwOnRejected) throw this.#rejected(settlement);
+      if (this.#leaseLost && this.#options.leaseLoss === "fail_on_finalize") throw this.#lapsed(settlement);
+      return settlement;
+    });
     this.#ending = { intent, done };
     return done;
   }
@@ -187,12 +191,23 @@ export class ReservationHandle implements Reservation {
     else await this.commitKnown();
   }
 
-  #told(outcome: Settlement, basis: Spend["basis"] | undefined): void {
-    if (outcome.status !== "pending") this.#lifeline?.stop();
+  #listener(basis: Spend["basis"] | undefined): OnOutcome {
+    let toldPending = false;
+    return (outcome, isLast) => {
+      if (isLast) this.#lifeline?.stop();
+      if (outcome.status === "pending" && toldPending) return;
+      toldPending = true;
+      this.#tell(withBasis(outcome, basis));
+    };
+  }
+
+  /** A caller's listener must not turn a settled reservation into a failed one; the observer has the same news. */
+  #tell(settlement: Settlement): void {
     try {
-      this.#options.onSettlement?.(withBasis(outcome, basis));
+      const told: unknown = this.#options.onSettlement?.(settlement);
+      if (told instanceof Promise) told.catch(() => {});
     } catch {
-      // A caller's listener must not turn a settled reservation into a failed one; the observer has the same news.
+      // As above.
     }
   }
 
@@ -229,8 +244,4 @@ export class ReservationHandle implements Reservation {
 
 function withBasis(settlement: Settlement, basis: Spend["basis"] | undefined): Settlement {
   return basis === undefined || settlement.basis !== undefined ? settlement : { ...settlement, basis };
-}
-
-function sameAmount(left: Amount, right: Amount): boolean {
-  return left.unit === right.unit && left.amount === right.amount;
 }

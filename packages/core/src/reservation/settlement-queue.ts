@@ -9,7 +9,7 @@ import { DeadLetterRecords, type DeadLetters, type NewDeadLetter } from "./dead-
 import { Gate } from "./gate.ts";
 import type { Environment, Settlement, Settling, SpendAuthority } from "./port.ts";
 import { SettlementRecords } from "./settlement-records.ts";
-import { SettlementTask } from "./settlement-task.ts";
+import { type OnOutcome, SettlementTask } from "./settlement-task.ts";
 import { readSettling, settlingKey, settlingPrefix } from "./settling-record.ts";
 
 /** What `recover` found. */
@@ -19,9 +19,6 @@ export interface Recovery {
   /** Records that cannot be read, moved to the dead letters. */
   readonly malformed: number;
 }
-
-/** Called with each outcome: once, or first `pending` and later the final one. */
-export type OnOutcome = (settlement: Settlement) => void;
 
 /** How many replays and retries run at a time: a backlog must not flood an authority that has just come back. */
 const mostInBackground = 32;
@@ -40,7 +37,8 @@ export class SettlementQueue {
   readonly #tasks = new Map<string, SettlementTask>();
   readonly #housekeeping = new Set<Promise<void>>();
   readonly #idle = new Set<() => void>();
-  readonly #closing = new AbortController();
+  #closing = new AbortController();
+  #closed = false;
   readonly #background = new Gate(mostInBackground);
   readonly #stopListening: (() => void) | undefined;
   /** Where this queue's events go. */
@@ -112,7 +110,8 @@ export class SettlementQueue {
   }
 
   /**
-   * Sends what waits and stays until nothing is pending, no longer than `timeoutMs` (0: not at all). Unresolved records stay for the next process.
+   * Sends what waits and stays until nothing is pending, no longer than `timeoutMs`
+   * (0: not at all). Unresolved records stay for the next process.
    * @returns how many settlements are still pending.
    */
   async flush(options: {
@@ -148,7 +147,10 @@ export class SettlementQueue {
   /** Flushes, then stops retrying in this process. Records stay. @returns as `flush`. */
   async close(options: { readonly timeoutMs: number }): Promise<{ readonly pending: number }> {
     const result = await this.flush(options);
+    this.#closed = true;
     this.#closing.abort();
+    // What is still submitted is recorded and sent once; only what was under way is aborted.
+    this.#closing = new AbortController();
     this.#stopListening?.();
     this.#background.clear();
     for (const task of this.#tasks.values()) task.stop();
@@ -184,6 +186,7 @@ export class SettlementQueue {
       clock: this.#clock,
       observer: this.observer,
       signal: this.#closing.signal,
+      isClosed: () => this.#closed,
       inTurn: (attempt) => this.#background.enter(attempt),
       retryDelayMs: (attempt) => retryDelayMs(attempt, this.#environment.random),
       rewrite: (changed) => this.#recordWith(changed, () => this.#settlements.rewrite(changed)),
@@ -227,8 +230,12 @@ export class SettlementQueue {
       throw new SettlementError(reason, { spendHappened: true, reservationId, idempotencyKey });
     }
     const recordedAtMs = this.#clock.now();
-    const settlement = await this.submit({ ...letter.settling, recordedAtMs, notBeforeMs: 0 });
-    if (settlement.status !== "rejected") await this.#letters.discard(id);
+    const settling = { ...letter.settling, recordedAtMs, notBeforeMs: 0 };
+    const settlement = await this.submit(settling, ({ status }) => {
+      if (status !== "pending" && status !== "rejected") void this.forget(letter);
+    });
+    // While it is pending its record stands for it; without one the letter is all there is.
+    if (settlement.status === "pending" && this.#tasks.get(settlingKey(settling))?.version) await this.forget(letter);
     return settlement;
   }
 

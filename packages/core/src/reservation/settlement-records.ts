@@ -17,7 +17,7 @@ export class SettlementRecords {
     this.#clock = clock;
   }
 
-  /** Writes the record of a new task. @throws what the store throws, and Error when the key is another settlement's. */
+  /** Writes the record of a new task. @throws what the store throws, and Error when its place is taken. */
   async record(task: SettlementTask): Promise<void> {
     const key = settlingKey(task.settling);
     task.version = await this.#records.create(key, writeSettling(task.settling));
@@ -25,14 +25,13 @@ export class SettlementRecords {
     // Left by an earlier run of the same job: when it is the same settlement it is taken over, as old as it is.
     const existing = await this.#records.read(key);
     const recorded = existing && readSettling(existing.value);
-    const { body, fallback, spent } = task.settling;
-    if (recorded && (recorded.body === body || recorded.body === fallback)) {
-      task.settling = this.withinReach({ ...recorded, spent });
+    if (recorded && settlingKey(recorded) === key) {
+      task.settling = this.withinReach(recorded);
       task.version = existing?.version;
       return;
     }
     task.ownsRecord = false;
-    throw new Error("another settlement of this reservation is recorded under the same key");
+    throw new Error("the place of the record is taken by something else");
   }
 
   /** Writes down what has changed: the mode, the not-before. @throws what the store throws. */

@@ -2,15 +2,24 @@ import { SettlementError } from "../errors/spend-errors.ts";
 import type { Observer } from "../observe/observer.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { NewDeadLetter } from "./dead-letters.ts";
+import { readAmount } from "./settling-record.ts";
 import type { Attempt, Settlement, Settling, SpendAuthority } from "./port.ts";
+
+/**
+ * Called with each outcome: once, or first with `pending` and later with the final one. `isLast` is also true of a
+ * `pending` that this process will not follow any further.
+ */
+export type OnOutcome = (settlement: Settlement, isLast: boolean) => void;
 
 /** What a task needs of the queue it runs in. */
 export interface TaskContext {
   readonly authority: SpendAuthority;
   readonly clock: Clock;
   readonly observer: Observer;
-  /** Aborts when the queue closes. */
+  /** Aborts what is under way when the queue closes. */
   readonly signal: AbortSignal;
+  /** True from then on: one attempt is made, and no more. */
+  readonly isClosed: () => boolean;
   retryDelayMs(attempt: number): number;
   /** Makes an attempt that nobody waits for, when there is room for one. */
   inTurn(attempt: () => Promise<unknown>): void;
@@ -35,7 +44,8 @@ export class SettlementTask {
   /** Settles when the record is durable or could not be written; nothing is sent before. */
   recorded: Promise<void> | undefined;
   readonly #context: TaskContext;
-  readonly #listeners = new Set<(settlement: Settlement) => void>();
+  readonly #listeners = new Set<OnOutcome>();
+  #pending: Settlement | undefined;
   #attempts = 0;
   #timer: Timer | undefined;
   #running: Promise<Settlement> | undefined;
@@ -46,15 +56,16 @@ export class SettlementTask {
     this.settling = settling;
     this.version = version;
     this.#context = context;
+    this.#stopped = context.isClosed();
   }
 
   /** Calls `listener` with each outcome. */
-  listen(listener: (settlement: Settlement) => void): void {
+  listen(listener: OnOutcome): void {
     this.#listeners.add(listener);
   }
 
   /** The outcome of the attempt under way, or of one made now; for a second caller with the same settlement. */
-  join(listener: ((settlement: Settlement) => void) | undefined): Promise<Settlement> {
+  join(listener: OnOutcome | undefined): Promise<Settlement> {
     if (listener) this.#listeners.add(listener);
     return this.attempt();
   }
@@ -73,11 +84,12 @@ export class SettlementTask {
     this.#wait(0);
   }
 
-  /** No more attempts in this process. */
+  /** No more attempts in this process: nobody needs to keep the lease alive any longer. */
   stop(): void {
     this.#stopped = true;
     this.#timer?.clear();
     this.#timer = undefined;
+    if (this.#pending) for (const listener of this.#listeners) listener(this.#pending, true);
   }
 
   async #run(): Promise<Settlement> {
@@ -124,7 +136,7 @@ export class SettlementTask {
     if (!authority.durable) return this.#refuse(error, "refused");
     const delayMs = Math.max(leastDelayMs, this.#context.retryDelayMs(this.#attempts));
     this.#attempts += 1;
-    if (!this.#stopped && !this.#context.signal.aborted) {
+    if (!this.#stopped) {
       const { protocol } = authority;
       observer.emit("retry", {
         protocol,
@@ -137,7 +149,9 @@ export class SettlementTask {
       this.#wait(delayMs);
     }
     const settlement: Settlement = { status: "pending", reservationId, idempotencyKey, error };
-    this.#tell(settlement);
+    const isNews = this.#pending === undefined;
+    this.#pending = settlement;
+    if (isNews || this.#stopped) this.#tell(settlement, this.#stopped);
     return settlement;
   }
 
@@ -151,7 +165,7 @@ export class SettlementTask {
     const error = refused(settling, cause, spendHappened);
     const { protocol, reservationId, idempotencyKey } = settling;
     const recordedAtMs = this.#context.clock.now();
-    const spent = settling.spent && { unit: settling.spent.unit, amount: BigInt(settling.spent.amount) };
+    const spent = readAmount(settling.spent);
     const reason = cause.message;
     const letter = { kind, protocol, reservationId, idempotencyKey, recordedAtMs, reason, settling, spent };
     // A letter that could not be written leaves the record where it is: the next process finds it.
@@ -162,13 +176,13 @@ export class SettlementTask {
   #finish(settlement: Settlement, keepRecord: boolean): Settlement {
     this.#final = settlement;
     this.#context.finish(this, keepRecord);
-    this.#tell(settlement);
+    this.#tell(settlement, true);
     return settlement;
   }
 
-  #tell(settlement: Settlement): void {
+  #tell(settlement: Settlement, isLast: boolean): void {
     this.#context.observer.emit("settlement", { protocol: this.#context.authority.protocol, settlement });
-    for (const listener of this.#listeners) listener(settlement);
+    for (const listener of this.#listeners) listener(settlement, isLast);
   }
 
   #tooOld(): boolean {

@@ -1,3 +1,4 @@
+import type { Amount } from "../amount/amount.ts";
 import type { RecordValue } from "../records/record-store.ts";
 import type { Settling } from "./port.ts";
 
@@ -8,21 +9,37 @@ export function settlingPrefix(protocol: string, target: string): string {
   return `${prefix}${protocol}:${target}:`;
 }
 
-/** One key a settlement: a redelivered job that settles the same reservation under the same key finds the first. */
-export function settlingKey({ protocol, target, reservationId, idempotencyKey }: Settling): string {
-  return `${settlingPrefix(protocol, target)}${reservationId}:${idempotencyKey}`;
+/**
+ * One key a settlement: a redelivered job that settles the same reservation with the same amount under the same key
+ * finds the first. A release and a commit, or two amounts, are different settlements and must never stand for each other.
+ */
+export function settlingKey({ protocol, target, reservationId, idempotencyKey, kind, spent }: Settling): string {
+  const what = kind === "release" ? kind : `${kind}:${spent?.amount ?? "?"}`;
+  return `${settlingPrefix(protocol, target)}${reservationId}:${idempotencyKey}:${what}`;
 }
 
 /** Reads a record back; `undefined` when it is not a settlement this version can send. */
 export function readSettling(value: RecordValue): Settling | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  const { protocol, target, reservationId, idempotencyKey, kind, mode, body, fallback, recordedAtMs, notBeforeMs } =
-    value as Record<string, RecordValue>;
+  const {
+    protocol,
+    target,
+    reservationId,
+    idempotencyKey,
+    kind,
+    mode,
+    body,
+    fallback,
+    recordedAtMs,
+    notBeforeMs,
+    spent,
+  } = value as Record<string, RecordValue>;
   if (kind !== "commit" && kind !== "release") return undefined;
   const strings = { protocol, target, reservationId, idempotencyKey, mode, body };
   if (!Object.values(strings).every((member) => typeof member === "string" && member !== "")) return undefined;
   if (fallback !== undefined && typeof fallback !== "string") return undefined;
   if (!Number.isSafeInteger(recordedAtMs) || !Number.isSafeInteger(notBeforeMs)) return undefined;
+  if (spent !== undefined && readAmount(spent) === undefined) return undefined;
   return value as unknown as Settling;
 }
 
@@ -30,4 +47,11 @@ export function readSettling(value: RecordValue): Settling | undefined {
 export function writeSettling(settling: Settling): RecordValue {
   const { fallback, spent, ...required } = settling;
   return { ...required, ...(fallback !== undefined && { fallback }), ...(spent !== undefined && { spent }) };
+}
+
+/** Reads an amount that a record keeps as text; `undefined` when it is none. */
+export function readAmount(value: RecordValue | undefined): Amount | undefined {
+  const { unit, amount } = (value ?? {}) as { readonly unit?: RecordValue; readonly amount?: RecordValue };
+  if (typeof unit !== "string" || typeof amount !== "string" || !/^-?\d+$/.test(amount)) return undefined;
+  return { unit, amount: BigInt(amount) };
 }

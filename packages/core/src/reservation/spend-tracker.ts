@@ -12,7 +12,8 @@ export class SpendTracker {
   #details: Details = {};
   #nested: bigint | undefined;
   #nestedUnknown = false;
-  #held = 0n;
+  /** Nested reservations that have not settled: each holds its estimate, and what it spends may be any part of it. */
+  readonly #open = new Set<SpendTracker>();
 
   constructor(reserved: Amount) {
     this.#reserved = reserved;
@@ -20,18 +21,37 @@ export class SpendTracker {
 
   /** `none`: nothing moved; `possible`: something may have, nobody knows how much; `known`: `total` is exact. */
   get status(): "none" | "possible" | "known" {
-    if (this.#nestedUnknown || (this.#possible && this.#own === undefined)) return "possible";
+    const nestedAtWork = [...this.#open].some(({ status }) => status !== "none");
+    if (this.#nestedUnknown || nestedAtWork || (this.#possible && this.#own === undefined)) return "possible";
     return this.total === undefined ? "none" : "known";
   }
 
   /** What is known to be spent; while the status is `possible`, the least it can be. */
   get total(): Amount | undefined {
-    if (this.#own === undefined && this.#nested === undefined) return undefined;
-    return { unit: this.#reserved.unit, amount: (this.#own ?? 0n) + (this.#nested ?? 0n) };
+    const parts = [this.#own, this.#nested, ...[...this.#open].map(({ total }) => total?.amount)];
+    const known = parts.filter((part) => part !== undefined);
+    if (known.length === 0) return undefined;
+    return { unit: this.#reserved.unit, amount: known.reduce((sum, part) => sum + part, 0n) };
+  }
+
+  /** What the caller said itself, nested reservations apart. */
+  get own(): bigint | undefined {
+    return this.#own;
+  }
+
+  /** What nested reservations are known to have spent. */
+  get nested(): bigint {
+    return (this.total?.amount ?? 0n) - (this.#own ?? 0n);
   }
 
   get details(): Details {
     return this.#details;
+  }
+
+  /** `standIn`, but never less than what is known. */
+  atLeast(standIn: Amount): Amount {
+    const { total } = this;
+    return total !== undefined && total.amount > standIn.amount ? total : standIn;
   }
 
   markPossible(): void {
@@ -50,17 +70,19 @@ export class SpendTracker {
   }
 
   /** Takes a nested reservation's estimate out of what is left. @returns whether it fits. */
-  hold(estimate: Amount): boolean {
+  hold(nested: SpendTracker): boolean {
+    const estimate = nested.#reserved;
     this.#checkUnit(estimate);
-    const left = this.#reserved.amount - this.#held - (this.total?.amount ?? 0n);
-    if (estimate.amount > left) return false;
-    this.#held += estimate.amount;
+    const settled = (this.#own ?? 0n) + (this.#nested ?? 0n);
+    const held = [...this.#open].reduce((sum, open) => sum + open.#reserved.amount, 0n);
+    if (estimate.amount > this.#reserved.amount - held - settled) return false;
+    this.#open.add(nested);
     return true;
   }
 
   /** Ends a hold. `spent` counts as this reservation's spend; `"unknown"` makes the whole unknown. */
-  settleNested(estimate: Amount, spent: Amount | "none" | "unknown"): void {
-    this.#held -= estimate.amount;
+  settleNested(nested: SpendTracker, spent: Amount | "none" | "unknown"): void {
+    this.#open.delete(nested);
     if (spent === "unknown") this.#nestedUnknown = true;
     else if (spent !== "none") this.#nested = (this.#nested ?? 0n) + spent.amount;
   }

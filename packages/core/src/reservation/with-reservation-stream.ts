@@ -1,5 +1,6 @@
 import { ConfigurationError } from "../errors/local-errors.ts";
-import { createDeferred, raceAbort } from "../platform/async.ts";
+import { AbortedError } from "../errors/transport-errors.ts";
+import { createDeferred, onAbort, raceAbort } from "../platform/async.ts";
 import { openHandle } from "./open-reservation.ts";
 import type { BodyOptions } from "./options.ts";
 import type { ReserveRequest, Settlement, SpendAuthority } from "./port.ts";
@@ -53,19 +54,31 @@ function readThrough<Chunk>(
   options: BodyOptions<Chunk>,
 ): { iterator: AsyncIterableIterator<Chunk>; opened: Promise<ReservationHandle> } {
   const opened = createDeferred<ReservationHandle>();
+  // Aborts with the caller's signal, and when the reader leaves: whatever is under way then ends at once.
+  const leaving = new AbortController();
 
   async function* iterate(): AsyncGenerator<Chunk, void, undefined> {
-    const handle = await openHandle(authority, request, options);
-    opened.resolve(handle);
+    const unlink = onAbort(options.signal, () => leaving.abort(options.signal?.reason));
+    try {
+      const handle = await openHandle(authority, request, { ...options, signal: leaving.signal });
+      opened.resolve(handle);
+      yield* guarded(handle);
+    } finally {
+      unlink();
+    }
+  }
+
+  async function* guarded(handle: ReservationHandle): AsyncGenerator<Chunk, void, undefined> {
     const seen: Chunk[] = [];
     let source: AsyncIterator<Chunk> | undefined;
     let finished = false;
     try {
-      const stream = await inContext(authority, handle, () => body(handle));
-      source = iteratorOf(stream);
+      const stream = await raceAbort(start(handle), handle.signal, "The stream");
+      source = iteratorOf(stream, handle);
       for (;;) {
-        // A source that ignores its signal must not keep the reader waiting.
-        const next = await raceAbort(source.next(), handle.signal, "The stream");
+        // A source that ignores its signal must not keep the reader waiting. Its own code runs in the reservation's context.
+        const reading = inContext(authority, handle, source.next.bind(source));
+        const next = await raceAbort(reading, handle.signal, "The stream");
         if (next.done) break;
         handle.tracker.markPossible();
         if (typeof options.partial === "function") seen.push(next.value);
@@ -75,16 +88,20 @@ function readThrough<Chunk>(
       finished = true;
     } finally {
       if (!finished) {
-        // Not waited for: a source that hangs in its own clean-up must not hold up the settlement.
-        Promise.resolve(source?.return?.()).catch(() => {});
+        // Not waited for: a source that hangs or throws in its own clean-up must not hold up the settlement.
+        const close = async (): Promise<unknown> => source?.return?.();
+        close().catch(() => {});
         await settleFailure(handle, options.partial, seen);
       }
     }
     await settleReturn(handle, undefined, options.settle ? { settle: options.settle } : {});
   }
 
-  const chunks = iterate();
-  return { iterator: rejectingUnopened(chunks, opened.reject), opened: opened.promise };
+  async function start(handle: ReservationHandle): Promise<StreamSource<Chunk>> {
+    return inContext(authority, handle, () => body(handle));
+  }
+
+  return { iterator: leavable(iterate(), leaving, opened.reject), opened: opened.promise };
 }
 
 /** What the chunk says of the total; chunks that say less than an earlier one are an error of the price function. */
@@ -93,19 +110,28 @@ function tellSpend<Chunk>(handle: ReservationHandle, spend: BodyOptions<Chunk>["
   if (spent) handle.spend(spent);
 }
 
-/** The generator's iterator, telling `reject` when it ends before a reservation was opened. */
-function rejectingUnopened<Chunk>(
+/** The generator's iterator; leaving it aborts what is under way, and `reject` is told when nothing was opened. */
+function leavable<Chunk>(
   chunks: AsyncGenerator<Chunk, void, undefined>,
+  leaving: AbortController,
   reject: (reason: unknown) => void,
 ): AsyncIterableIterator<Chunk> {
+  let started = false;
+  let left = false;
   const iterator: AsyncIterableIterator<Chunk> = {
-    next: () =>
-      chunks.next().catch((error: unknown) => {
+    next: () => {
+      started = true;
+      return chunks.next().catch((error: unknown) => {
         reject(error);
+        // Who has left is owed no error for the read that leaving cut short.
+        if (left) return { done: true, value: undefined };
         throw error;
-      }),
+      });
+    },
     return: async () => {
-      reject(new ConfigurationError("The stream was left before it was read; nothing was reserved."));
+      left = true;
+      if (!started) reject(new ConfigurationError("The stream was left before it was read; nothing was reserved."));
+      leaving.abort(new AbortedError("The reader left the stream."));
       await chunks.return();
       return { done: true, value: undefined };
     },
@@ -114,10 +140,19 @@ function rejectingUnopened<Chunk>(
   return iterator;
 }
 
-function iteratorOf<Chunk>(source: StreamSource<Chunk>): AsyncIterator<Chunk> {
-  if (Symbol.asyncIterator in source) return source[Symbol.asyncIterator]();
-  // Not every browser iterates a ReadableStream.
-  const reader = (source as ReadableStream<Chunk>).getReader();
+function iteratorOf<Chunk>(source: StreamSource<Chunk>, handle: ReservationHandle): AsyncIterator<Chunk> {
+  if (typeof source === "object" && source !== null) {
+    if (Symbol.asyncIterator in source) return source[Symbol.asyncIterator]();
+    if ("getReader" in source) return readerOf(source);
+  }
+  // The call was made, and has most likely been paid for.
+  handle.tracker.markPossible();
+  throw new ConfigurationError("The body returned no stream; ask the model for one (stream: true).");
+}
+
+/** Not every browser iterates a ReadableStream. */
+function readerOf<Chunk>(source: ReadableStream<Chunk>): AsyncIterator<Chunk> {
+  const reader = source.getReader();
   return {
     next: async () => {
       const { done, value } = await reader.read();

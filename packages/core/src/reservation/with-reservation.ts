@@ -87,7 +87,10 @@ function priceOf<Item>(
   partial: BodyOptions<Item>["partial"],
   seen: readonly Item[],
 ): Amount | undefined {
-  return partial === "estimate" ? handle.reserved : partial?.(seen);
+  if (partial === "estimate") return handle.reserved;
+  const seenCost = partial?.(seen);
+  // A price of what was seen knows nothing of what nested reservations spent.
+  return seenCost && { unit: seenCost.unit, amount: seenCost.amount + handle.tracker.nested };
 }
 
 function withValue(error: SettlementError, value: unknown): SettlementError {

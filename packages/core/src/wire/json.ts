@@ -59,8 +59,9 @@ export function stringifyJson(value: unknown): string {
 /** Deeper than anything a wire carries; beyond it a value is taken to contain itself. */
 const deepest = 500;
 
-/** Characters that do not stand between quotes as they are: quote, backslash, controls, lone surrogates. */
-const escaped = /["\\\p{Cc}\p{Cs}]/u;
+/** Characters that may not stand between quotes as they are: quote, backslash, controls, surrogates (a pair may). */
+// oxlint-disable-next-line no-control-regex -- controls are what is looked for; by code unit, because `\p` is slow.
+const escaped = /["\\\u0000-\u001f\u007f-\u009f\ud800-\udfff]/;
 
 function quote(text: string): string {
   return escaped.test(text) ? JSON.stringify(text) : `"${text}"`;

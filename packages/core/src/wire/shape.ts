@@ -116,13 +116,16 @@ const notAnObject = "must be a JSON object";
 /** Members beyond the named ones are refused when it `isClosed`, and kept as they came otherwise. */
 /* @__NO_SIDE_EFFECTS__ */
 export function object<const Of extends Members>(members: Of, isClosed = false): Shape<ObjectOf<Of>> {
-  const entries = Object.entries(members);
+  const names = Object.keys(members);
+  const shapes = Object.values(members);
   const read: Read<ObjectOf<Of>> = (value, issues) => {
     if (!isJsonObject(value)) return refuse(issues, notAnObject);
     const copy: Record<string, unknown> = { ...value };
-    for (const [name, shape] of entries) {
+    for (let at = 0; at < names.length; at += 1) {
+      const name = names[at] ?? "";
       const given = value[name];
-      if (given === undefined && shape.parts.kind === "optional") continue;
+      const shape = shapes[at];
+      if (shape === undefined || (given === undefined && shape.parts.kind === "optional")) continue;
       const before = issues.length;
       copy[name] = shape.read(given, issues);
       if (issues.length > before) placeUnder(name, issues, before);

@@ -34,6 +34,13 @@ describe("fileRecordStore", () => {
     expect((await stat(dir)).mode & 0o777).toBe(0o700);
   });
 
+  it("refuses a directory that users share, and leaves its mode alone", async () => {
+    const dir = await temporaryDirectory();
+    await chmod(dir, 0o1777);
+    await expect(fileRecordStore({ dir }).create("key", 1)).rejects.toThrow("give the store one of its own");
+    expect((await stat(dir)).mode & 0o7777).toBe(0o1777);
+  });
+
   it("two stores over one directory agree on every compare-and-set", async () => {
     const dir = await temporaryDirectory();
     const stores = Array.from({ length: 4 }, () => fileRecordStore({ dir }));
@@ -93,7 +100,7 @@ describe("fileRecordStore", () => {
     const told = vi.fn<(record: QuarantinedRecord) => void>();
     expect(await fileRecordStore({ dir, onQuarantine: told }).read("key")).toBeUndefined();
     expect(told).toHaveBeenCalledOnce();
-  });
+  }, 60_000);
 
   it("clears away what crashed writers left, once it is an hour old", async () => {
     const dir = await temporaryDirectory();

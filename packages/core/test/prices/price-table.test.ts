@@ -8,7 +8,7 @@ const prices = createPriceTable({
 });
 
 describe("createPriceTable", () => {
-  it("prices a call exactly", () => {
+  it("Cycles study §9 #35: prices a call exactly", () => {
     expect(prices.price("big", { prompt_tokens: 1_000, completion_tokens: 500 })).toEqual(usd("0.0075"));
     const usage = { prompt_tokens: 1_000, completion_tokens: 500, prompt_tokens_details: { cached_tokens: 400 } };
     expect(prices.price("big", usage)).toEqual(usd("0.007"));

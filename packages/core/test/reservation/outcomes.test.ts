@@ -239,7 +239,7 @@ describe("the body throws", () => {
     expect(authority.settled[0]?.body).toBe(authority.settled[1]?.body);
   });
 
-  it("none: a release that hangs does not hold up the caller's error", async () => {
+  it("Cycles study D22, §9 #19: none: a release that hangs does not hold up the caller's error", async () => {
     const authority = fakeAuthority({ settle: [() => new Promise(() => {})] });
     await expect(withReservation(authority, request, throwing(boom))).rejects.toBe(boom);
   });
@@ -301,11 +301,11 @@ describe("the commit is ambiguous", () => {
       onSettlement: ({ status }) => outcomes.push(status),
     });
     expect(settlement).toMatchObject({ status: "pending", error: { name: "TimeoutError" } });
-    expect(recorded).toEqual([["settlement:fake:fake:test:rsv_1:" + authority.keys[0]]]);
+    expect(recorded).toEqual([[`settlement:fake:fake:test:rsv_1:${authority.keys[0]}:commit:1000000`]]);
     await authority.clock.advance(60_000);
     expect(authority.calls).toEqual(["reserve", "commit", "commit", "commit"]);
     expect(new Set(authority.settled.map(({ body, idempotencyKey }) => body + idempotencyKey)).size).toBe(1);
-    expect(outcomes).toEqual(["pending", "pending", "committed"]);
+    expect(outcomes).toEqual(["pending", "committed"]);
     expect(await recordKeys(authority.records, "")).toEqual([]);
     expect(authority.clock.timers).toBe(0);
   });
@@ -339,7 +339,7 @@ describe("the commit is ambiguous", () => {
 describe("the commit is refused for good", () => {
   const settle = [() => ({ rejected: refused(409) })];
 
-  it("dead-letters it and returns the value with status rejected", async () => {
+  it("Cycles study D26, D27, §9 #13: dead-letters it and returns the value with status rejected", async () => {
     const authority = fakeAuthority({ settle });
     const { value, settlement } = await withReservation(authority, request, () => "done", { spend: () => cents(1) });
     expect(value).toBe("done");

@@ -68,7 +68,7 @@ describe("the order is law", () => {
     expect(await recordKeys(authority.records, "")).toEqual([]);
   });
 
-  it("a settlement that another one's record keeps from being recorded is told, sent, and leaves that record alone", async () => {
+  it("another amount under the same key is another settlement, with a record of its own", async () => {
     const records = memoryRecordStore();
     const one = fakeAuthority({ records, settle: [lost] });
     await withReservation(one, request, () => 1, { ...spendOne, idempotencyKey: "k" });
@@ -77,11 +77,21 @@ describe("the order is law", () => {
       settle: [() => ({ retry: new Error("429"), notBeforeMs: other.clock.now() + 9_000 }), committed],
     });
     await withReservation(other, request, () => 1, { spend: () => cents(2), idempotencyKey: "k" });
-    expect(other.named("record-failure")).toHaveLength(1);
+    expect(await recordKeys(records, "settlement:")).toHaveLength(2);
     await other.clock.advance(60_000);
     expect(other.calls).toEqual(["reserve", "commit", "commit"]);
     const [key = ""] = await recordKeys(records, "settlement:");
     expect((await records.read(key))?.value).toMatchObject({ body: one.settled[0]?.body });
+  });
+
+  it("a place that something else has taken is told; the spend is sent, and what stands there is left alone", async () => {
+    const records = memoryRecordStore();
+    await records.create("settlement:fake:fake:test:rsv_1:k:commit:1000000", "not ours");
+    const authority = fakeAuthority({ records });
+    await withReservation(authority, request, () => 1, { ...spendOne, idempotencyKey: "k" });
+    expect(authority.named("record-failure")).toHaveLength(1);
+    expect(authority.calls).toEqual(["reserve", "commit"]);
+    expect((await records.read("settlement:fake:fake:test:rsv_1:k:commit:1000000"))?.value).toBe("not ours");
   });
 
   it("a redelivered job takes its earlier run's record over: its age, its not-before, its late path", async () => {

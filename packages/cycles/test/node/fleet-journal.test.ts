@@ -90,7 +90,7 @@ describe("fleetJournal keeps the fleet's format (study section 4a)", () => {
     await writeFile(path, theirs);
     const store = open(dir);
     const [[key, value] = ["", null]] = [...(await contentOf(store))];
-    expect(key).toBe(`${prefix}rsv_1:theirs`);
+    expect(key).toBe(`${prefix}rsv_1:theirs:commit:12`);
     expect(value).toEqual({
       protocol: "cycles",
       target,
@@ -183,9 +183,10 @@ describe("fleetJournal leaves nothing unread and nothing lost", () => {
     await writeFile(join(folder, "v2-bad.corrupt"), "an earlier one");
     const told: QuarantinedRecord[] = [];
     const store = open(dir, { onQuarantine: (record) => told.push(record) });
-    expect([...(await contentOf(store)).keys()]).toEqual([`${prefix}rsv_1:key-1`]);
-    expect(told).toEqual([{ path: join(folder, "v2-bad.1.corrupt"), reason: expect.any(String) as string }]);
-    expect(await readFile(join(folder, "v2-bad.1.corrupt"), "utf8")).toBe(text);
+    expect([...(await contentOf(store)).keys()]).toEqual([`${prefix}rsv_1:key-1:commit:9223372036854775807`]);
+    const aside = expect.stringMatching(/v2-bad\.[0-9a-f]+\.corrupt$/) as string;
+    expect(told).toEqual([{ path: aside, reason: expect.any(String) as string }]);
+    expect(await readFile(told[0]?.path ?? "", "utf8")).toBe(text);
     expect(await readFile(join(folder, "v2-bad.corrupt"), "utf8")).toBe("an earlier one");
   });
 
@@ -202,7 +203,11 @@ describe("fleetJournal leaves nothing unread and nothing lost", () => {
     await put(open(dir), commitOf("rsv_1"));
     await writeFile(join(folder, "rsv_1.json"), legacy("rsv_1", "stale"));
     const keys = [...(await contentOf(open(dir))).keys()].sort();
-    expect(keys).toEqual([`${prefix}a.b:k2`, `${prefix}a/b:k1`, `${prefix}rsv_1:key-1`]);
+    expect(keys).toEqual([
+      `${prefix}a.b:k2:commit:?`,
+      `${prefix}a/b:k1:commit:?`,
+      `${prefix}rsv_1:key-1:commit:9223372036854775807`,
+    ]);
     const names = await readdir(folder);
     expect(names).toHaveLength(3);
     expect(names.every((name) => /^v2-[0-9a-f]{64}\.json$/.test(name))).toBe(true);
@@ -219,7 +224,7 @@ describe("fleetJournal leaves nothing unread and nothing lost", () => {
     await writeFile(join(folder, fileOfRsv1), text);
     const store = open(dir);
     expect(await contentOf(store)).toEqual(new Map());
-    expect(await store.read(`${prefix}rsv_1:k`)).toBeUndefined();
+    expect(await store.read(`${prefix}rsv_1:k:commit:?`)).toBeUndefined();
     expect(await readFile(join(folder, fileOfRsv1), "utf8")).toBe(text);
   });
 

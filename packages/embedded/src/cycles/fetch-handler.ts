@@ -1,8 +1,14 @@
-import type { CyclesWire } from "./cycles-wire.ts";
-import type { WireRequest } from "./wire.ts";
+import type { WireRequest, WireResponse } from "./wire.ts";
+
+/** Whatever answers requests. */
+export interface Wire {
+  readonly maxBodyBytes: number;
+  /** Never rejects. */
+  answer(request: WireRequest): Promise<WireResponse>;
+}
 
 /** A web-standard handler over the wire: for Workers, Deno, Bun, and tests without a socket. Never rejects. */
-export function fetchHandler(wire: CyclesWire): (request: Request) => Promise<Response> {
+export function fetchHandler(wire: Wire): (request: Request) => Promise<Response> {
   return async (request) => {
     const { pathname, search } = new URL(request.url);
     const { body, complete } = await readLimited(request, wire.maxBodyBytes);

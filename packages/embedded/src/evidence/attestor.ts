@@ -8,6 +8,7 @@ import {
 } from "@imprest/core/models/cycles";
 import { type EvidenceJwk, reservationIdOf, signEvidence } from "@imprest/cycles/evidence";
 import { fingerprint } from "../ledger/fingerprint.ts";
+import { flatCopy } from "../ledger/flat-text.ts";
 import type { Journal } from "../ledger/journal.ts";
 import { ledgerTime } from "../ledger/time.ts";
 import { EvidenceArchive } from "./archive.ts";
@@ -85,7 +86,8 @@ export class Attestor {
   async attest(statement: Statement): Promise<CyclesEvidenceRef | undefined> {
     try {
       const serverId = this.#addressed();
-      const stated = fingerprint([statement.tenant, statement.payload]);
+      // An authority that moved since states a replay again, under its new name.
+      const stated = fingerprint([serverId, statement.tenant, statement.payload]);
       this.#archive.prune(this.#now());
       const id = this.#archive.idOf(stated) ?? (await this.#signOnce(stated, { ...statement, serverId }));
       return reference(serverId, id);
@@ -141,7 +143,8 @@ export class Attestor {
 
   async #sign(stated: string, { payload, traceId, serverId }: Addressed): Promise<string> {
     const { keyPair, kid, issuedAtMs } = (await this.#keys).stamp();
-    const { evidenceId: id, text } = await signEvidence({ payload, issuedAtMs, traceId }, { serverId, keyPair, kid });
+    const signed = await signEvidence({ payload, issuedAtMs, traceId }, { serverId, keyPair, kid });
+    const [id, text] = [flatCopy(signed.evidenceId), flatCopy(signed.text)];
     const artifact = artifactTypes.find((type) => payload[type] !== undefined) ?? "error";
     const reservationId = artifact === "error" ? undefined : reservationIdOf({ payload });
     this.#archive.add({ id, text, statement: stated, artifact, reservationId, issuedAtMs });

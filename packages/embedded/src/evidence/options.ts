@@ -21,7 +21,7 @@ export interface EvidenceOptions {
 export interface EvidenceRetention {
   /** Milliseconds that an envelope is served. Default: thirty days. */
   readonly forMs?: number | undefined;
-  /** Envelopes kept at most, the oldest go first; each takes about 2 kB of memory. Default: 50,000. */
+  /** Envelopes kept at most, the oldest go first; each takes about 1.5 kB of memory. Default: 50,000. */
   readonly envelopes?: number | undefined;
 }
 

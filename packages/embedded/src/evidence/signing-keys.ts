@@ -41,13 +41,14 @@ export class SigningKeys {
   /** Oldest first; only the last has no end. */
   readonly #published: EvidenceJwk[];
   #active: { readonly keyPair: Ed25519KeyPair; readonly jwk: EvidenceJwk } | undefined;
+  /** The last time that belongs to the key that signs. */
   #lastIssuedMs: number;
 
   private constructor({ journal, now, lastIssuedMs }: SigningKeysParts, published: EvidenceJwk[]) {
     this.#journal = journal;
     this.#now = now;
     this.#published = published;
-    this.#lastIssuedMs = lastIssuedMs;
+    this.#lastIssuedMs = Math.max(lastIssuedMs, published.at(-1)?.cycles_nbf_ms ?? 0);
   }
 
   /**

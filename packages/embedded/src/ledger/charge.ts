@@ -7,14 +7,22 @@ export type OveragePolicy = "REJECT" | "ALLOW_IF_AVAILABLE" | "ALLOW_WITH_OVERDR
 export const overagePolicies: readonly OveragePolicy[] = ["REJECT", "ALLOW_IF_AVAILABLE", "ALLOW_WITH_OVERDRAFT"];
 
 /**
+ * The same, and `CHARGE_OVERAGE`, which no Cycles caller can ask for: it takes a budget over its cap rather than leave a
+ * spend out of the books (ASP §3.1, and the late commits of ASP §3.2).
+ */
+export type ChargePolicy = OveragePolicy | "CHARGE_OVERAGE";
+
+export const chargePolicies: readonly ChargePolicy[] = [...overagePolicies, "CHARGE_OVERAGE"];
+
+/**
  * Charges `actual` to every budget, giving back the `held` amount first (0 for an event), all or nothing.
  * @returns what was charged: less than `actual` only when ALLOW_IF_AVAILABLE capped it.
  * @throws LedgerRefusal BUDGET_EXCEEDED (REJECT) or OVERDRAFT_LIMIT_EXCEEDED (ALLOW_WITH_OVERDRAFT).
  */
-export function charge(budgets: readonly Budget[], held: bigint, actual: bigint, policy: OveragePolicy): bigint {
+export function charge(budgets: readonly Budget[], held: bigint, actual: bigint, policy: ChargePolicy): bigint {
   const overage = actual - held;
   const short = overage > 0n ? budgets.filter((budget) => remainingOf(budget) < overage) : [];
-  if (short.length === 0) {
+  if (short.length === 0 || policy === "CHARGE_OVERAGE") {
     for (const budget of budgets) book(budget, held, actual);
     return actual;
   }

@@ -1,6 +1,6 @@
 import { hex, utf8 } from "@imprest/core";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { flatText } from "./flat-text.ts";
+import { flatCopy, flatText } from "./flat-text.ts";
 import { LedgerRefusal } from "./refusal.ts";
 
 /** Longer canonical texts are remembered by their digest. */
@@ -16,7 +16,7 @@ export function fingerprint(payload: unknown): string {
   const parts: string[] = [];
   write(payload, parts, 0);
   const text = flatText(parts);
-  return text.length <= longestKept ? text : hex(sha256(utf8(text)));
+  return text.length <= longestKept ? text : flatCopy(hex(sha256(utf8(text))));
 }
 
 function write(value: unknown, parts: string[], depth: number): void {

@@ -162,7 +162,7 @@ export class Ledger {
   }
 
   /** Resolves once everything done so far is durable. @throws LedgerUnavailableError when it will not be. */
-  async durable(): Promise<void> {
+  async durable(): Promise<undefined> {
     await this.journal?.durable();
   }
 

@@ -1,5 +1,5 @@
 import { type Action, type Amount, type Metadata, type Metrics, type Subject, int64Max } from "@imprest/core";
-import { type OveragePolicy, overagePolicies } from "./charge.ts";
+import { type ChargePolicy, chargePolicies } from "./charge.ts";
 import { LedgerRefusal } from "./refusal.ts";
 
 /** What every request that spends says. `tenant` is the effective tenant, from whoever authenticated the caller. */
@@ -20,7 +20,7 @@ export interface LedgerReserveRequest extends DecideRequest {
   readonly ttlMs?: number | undefined;
   /** 0 to 60,000 milliseconds; 5,000 when absent. */
   readonly graceMs?: number | undefined;
-  readonly overagePolicy?: OveragePolicy | undefined;
+  readonly overagePolicy?: ChargePolicy | undefined;
 }
 
 export interface SettleRequest {
@@ -47,7 +47,7 @@ export interface ExtendRequest extends SettleRequest {
 
 export interface EventRequest extends SpendRequest {
   readonly actual: Amount;
-  readonly overagePolicy?: OveragePolicy | undefined;
+  readonly overagePolicy?: ChargePolicy | undefined;
   readonly metrics?: Metrics | undefined;
   readonly clientTimeMs?: number | undefined;
 }
@@ -87,8 +87,8 @@ export function checkDuration(value: number, what: string, least: number, most: 
 }
 
 export function checkPolicy(policy: string): void {
-  if (overagePolicies.some((known) => known === policy)) return;
-  throw invalid(`The overage policy must be one of ${overagePolicies.join(", ")}.`);
+  if (chargePolicies.some((known) => known === policy)) return;
+  throw invalid(`The overage policy must be one of ${chargePolicies.join(", ")}.`);
 }
 
 export function checkText(value: unknown, what: string, least: number, most: number): void {

@@ -1,7 +1,7 @@
 import type { Action, Metadata, Metrics, Subject } from "@imprest/core";
 import type { Caps } from "@imprest/core/models/cycles";
 import type { Budget } from "./budget.ts";
-import type { OveragePolicy } from "./charge.ts";
+import type { ChargePolicy } from "./charge.ts";
 import type { Expiring } from "./expiry-queue.ts";
 import type { Scopes } from "./scopes.ts";
 
@@ -21,7 +21,7 @@ export interface Reservation extends Expiring {
   readonly scopes: Scopes;
   /** The budgets it holds of, outermost first; those created later at its scopes are not touched. */
   readonly budgets: readonly Budget[];
-  readonly overagePolicy: OveragePolicy;
+  readonly overagePolicy: ChargePolicy;
   readonly graceMs: number;
   readonly caps: Caps | undefined;
   readonly metadata: Metadata | undefined;

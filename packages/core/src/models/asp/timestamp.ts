@@ -6,16 +6,51 @@ const pattern = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))
  * @returns `undefined` for anything else, a 30 February included.
  */
 export function parseTimestamp(value: unknown): number | undefined {
-  const match = typeof value === "string" ? pattern.exec(value) : null;
+  if (typeof value !== "string") return undefined;
+  // An event names one instant several times, and several readers ask for it.
+  if (last.text !== value) last = { text: value, atMs: readTimestamp(value) };
+  return last.atMs;
+}
+
+let last: { readonly text: string; readonly atMs: number | undefined } = { text: "", atMs: undefined };
+
+function readTimestamp(value: string): number | undefined {
+  const match = pattern.exec(value);
   if (match === null) return undefined;
-  const [, year = "", month, day, hour, minute, second, fraction = "", zone = "Z"] = match;
-  const milliseconds = fraction.slice(0, 3).padEnd(3, "0");
-  const atUtc = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}.${milliseconds}Z`);
-  // Date.parse takes 24:00:00, and some engines roll a day that does not exist into the next month.
+  const [, year, month, day, hour, minute, second, fraction = "", zone = "Z"] = match;
+  const [monthNumber, dayNumber] = [Number(month), Number(day)];
   const isReal =
-    !Number.isNaN(atUtc) && year !== "0000" && hour !== "24" && new Date(atUtc).getUTCDate() === Number(day);
+    year !== "0000" &&
+    monthNumber >= 1 &&
+    monthNumber <= 12 &&
+    dayNumber >= 1 &&
+    dayNumber <= daysIn(Number(year), monthNumber) &&
+    Number(hour) <= 23 &&
+    Number(minute) <= 59 &&
+    Number(second) <= 59;
   const offset = zone === "Z" ? 0 : offsetMs(zone);
-  return isReal && offset !== undefined ? atUtc - offset : undefined;
+  if (!isReal || offset === undefined) return undefined;
+  const milliseconds = fraction === "" ? 0 : Number(fraction.slice(0, 3).padEnd(3, "0"));
+  // Date.UTC takes the years 0 to 99 for 1900 to 1999, so they are counted 400 years on, a whole cycle of leap years.
+  const cycles = Number(year) < 100 ? 1 : 0;
+  const atUtc = Date.UTC(
+    Number(year) + 400 * cycles,
+    monthNumber - 1,
+    dayNumber,
+    Number(hour),
+    Number(minute),
+    Number(second),
+    milliseconds,
+  );
+  return atUtc - cycles * cycleMs - offset;
+}
+
+const cycleMs = 146_097 * 86_400_000;
+
+function daysIn(year: number, month: number): number {
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  if (month === 2) return isLeap ? 29 : 28;
+  return [4, 6, 9, 11].includes(month) ? 30 : 31;
 }
 
 function offsetMs(zone: string): number | undefined {

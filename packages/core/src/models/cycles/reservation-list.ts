@@ -1,6 +1,7 @@
 import { type Shape, list, optional, refined } from "../../wire/shape.ts";
 import { idempotencyKeyShape } from "./decision.ts";
 import { boundedText, flag, oneOf, requestObject, responseObject, text, wholeNumber } from "./fields.ts";
+import { instant } from "./instant.ts";
 import { type ReservationStatus, type ReservationSummary, reservationSummaryShape } from "./reservation-record.ts";
 
 /** One page of reservations (Cycles §ReservationListResponse). */
@@ -65,9 +66,6 @@ export interface ReservationListQuery {
 }
 
 const level = optional(boundedText(128));
-const instant = optional(
-  refined(text, isInstant, 'must be an ISO 8601 date-time with an offset, such as "2026-01-31T00:00:00Z"'),
-);
 
 const members: Shape<ReservationListQuery> = requestObject({
   idempotency_key: optional(idempotencyKeyShape),
@@ -78,12 +76,12 @@ const members: Shape<ReservationListQuery> = requestObject({
   workflow: level,
   agent: level,
   toolset: level,
-  from: instant,
-  to: instant,
-  expires_from: instant,
-  expires_to: instant,
-  finalized_from: instant,
-  finalized_to: instant,
+  from: optional(instant),
+  to: optional(instant),
+  expires_from: optional(instant),
+  expires_to: optional(instant),
+  finalized_from: optional(instant),
+  finalized_to: optional(instant),
   sort_by: optional(oneOf(reservationSortKeys)),
   sort_dir: optional(oneOf(["asc", "desc"])),
   include: optional(list(boundedText(64))),
@@ -102,12 +100,6 @@ export const reservationListQueryShape: Shape<ReservationListQuery> = windows.re
     refined(shape, (query) => isOrdered(query[from], query[to]), `has ${from} after ${to}; swap them`),
   members,
 );
-
-function isInstant(value: string): boolean {
-  if (value.trim() === "") return true;
-  const shape = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
-  return shape.test(value) && !Number.isNaN(Date.parse(value));
-}
 
 function isOrdered(from = "", to = ""): boolean {
   return from.trim() === "" || to.trim() === "" || Date.parse(from) <= Date.parse(to);

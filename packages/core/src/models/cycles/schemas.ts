@@ -78,7 +78,38 @@ import {
   ttlShape,
 } from "./reservation.ts";
 import { type Subject, requestSubjectShape, subjectShape } from "./subject.ts";
-
+import {
+  type ActionKind,
+  type ActionKindRegistryPage,
+  actionKindShape,
+  actionKindRegistryPageShape,
+} from "./action-kind.ts";
+import {
+  type AuthIntrospectResponse,
+  type BudgetLedger,
+  type BudgetLedgerListResponse,
+  type BudgetLedgerQuery,
+  type EventListQuery,
+  type EventListResponse,
+  type EventReplayRequest,
+  type EventReplayResponse,
+  type TenantEventListQuery,
+  type WebhookDelivery,
+  type WebhookDeliveryListQuery,
+  type WebhookDeliveryListResponse,
+  authIntrospectResponseShape,
+  budgetLedgerShape,
+  budgetLedgerListResponseShape,
+  budgetLedgerQueryShape,
+  eventListQueryShape,
+  eventListResponseShape,
+  eventReplayRequestShape,
+  eventReplayResponseShape,
+  tenantEventListQueryShape,
+  webhookDeliveryShape,
+  webhookDeliveryListQueryShape,
+  webhookDeliveryListResponseShape,
+} from "./governance.ts";
 // The models as zod schemas, for those who build on zod. Made of the shapes, so the two cannot say different things.
 
 export const actionSchema: WireSchema<Action> = /* @__PURE__ */ toZod(actionShape);
@@ -129,3 +160,25 @@ export const reservationCreateResponseSchema: WireSchema<ReservationCreateRespon
 export const ttlSchema: WireSchema<number> = /* @__PURE__ */ toZod(ttlShape);
 export const requestSubjectSchema: WireSchema<Subject> = /* @__PURE__ */ toZod(requestSubjectShape);
 export const subjectSchema: WireSchema<Subject> = /* @__PURE__ */ toZod(subjectShape);
+export const actionKindSchema: WireSchema<ActionKind> = /* @__PURE__ */ toZod(actionKindShape);
+export const actionKindRegistryPageSchema: WireSchema<ActionKindRegistryPage> =
+  /* @__PURE__ */ toZod(actionKindRegistryPageShape);
+export const authIntrospectResponseSchema: WireSchema<AuthIntrospectResponse> =
+  /* @__PURE__ */ toZod(authIntrospectResponseShape);
+export const budgetLedgerSchema: WireSchema<BudgetLedger> = /* @__PURE__ */ toZod(budgetLedgerShape);
+export const budgetLedgerListResponseSchema: WireSchema<BudgetLedgerListResponse> =
+  /* @__PURE__ */ toZod(budgetLedgerListResponseShape);
+export const budgetLedgerQuerySchema: WireSchema<BudgetLedgerQuery> = /* @__PURE__ */ toZod(budgetLedgerQueryShape);
+export const eventListQuerySchema: WireSchema<EventListQuery> = /* @__PURE__ */ toZod(eventListQueryShape);
+export const eventListResponseSchema: WireSchema<EventListResponse> = /* @__PURE__ */ toZod(eventListResponseShape);
+export const eventReplayRequestSchema: WireSchema<EventReplayRequest> = /* @__PURE__ */ toZod(eventReplayRequestShape);
+export const eventReplayResponseSchema: WireSchema<EventReplayResponse> =
+  /* @__PURE__ */ toZod(eventReplayResponseShape);
+export const tenantEventListQuerySchema: WireSchema<TenantEventListQuery> =
+  /* @__PURE__ */ toZod(tenantEventListQueryShape);
+export const webhookDeliverySchema: WireSchema<WebhookDelivery> = /* @__PURE__ */ toZod(webhookDeliveryShape);
+export const webhookDeliveryListQuerySchema: WireSchema<WebhookDeliveryListQuery> =
+  /* @__PURE__ */ toZod(webhookDeliveryListQueryShape);
+export const webhookDeliveryListResponseSchema: WireSchema<WebhookDeliveryListResponse> = /* @__PURE__ */ toZod(
+  webhookDeliveryListResponseShape,
+);

@@ -31,3 +31,19 @@ export {
   ttlShape,
 } from "./reservation.ts";
 export { subjectLevels, requestSubjectShape, subjectShape } from "./subject.ts";
+export { actionKindShape, actionKindRegistryPageShape } from "./action-kind.ts";
+export {
+  authIntrospectResponseShape,
+  budgetLedgerShape,
+  budgetLedgerListResponseShape,
+  budgetLedgerQueryShape,
+  eventListQueryShape,
+  eventListResponseShape,
+  eventReplayRequestShape,
+  eventReplayResponseShape,
+  tenantEventListQueryShape,
+  webhookDeliveryShape,
+  webhookDeliveryListQueryShape,
+  webhookDeliveryListResponseShape,
+} from "./governance.ts";
+export { eventDataShapes } from "./event-data-shapes.ts";

@@ -1,6 +1,8 @@
-import { base64url, utf8 } from "@imprest/core";
-import { type JsonObject, type JsonValue, canonicalize, signEd25519 } from "@imprest/core/audit";
-import type { AuditSuffix } from "@imprest/core/models/asp";
+import type { AuditSuffix } from "../models/asp/names.ts";
+import { base64url, utf8 } from "../platform/encoding.ts";
+import { canonicalize } from "./canonicalize.ts";
+import { signEd25519 } from "./ed25519.ts";
+import type { JsonObject, JsonValue } from "./strict-json.ts";
 
 /** Who signs events, and under which names. */
 export interface EventSigner {

@@ -1,0 +1,72 @@
+import { base64url, utf8 } from "@imprest/core";
+import type { Jwk } from "@imprest/core/audit";
+
+/** The user's consent as AP2 v0.2 writes it: an open mandate, and a way for the agent to close it. */
+export interface Consent {
+  /** The public key that the open mandate was signed with, for whoever verifies it. */
+  readonly issuerKey: Jwk;
+  /** An encoded chain for one purchase, signed by the agent while the user is away. */
+  close(transactionId: string, minorUnits: number): Promise<string>;
+}
+
+const merchant = { id: "merchant_1", name: "Demo Merchant", website: "https://merchant.example" };
+const kid = "wallet-1";
+
+/** Signs an open payment mandate (at most $200.00, to one merchant, for one hour) with fresh keys. */
+export async function giveConsent(): Promise<Consent> {
+  const [wallet, agent] = await Promise.all([newKey(), newKey()]);
+  const nowSeconds = Math.floor(Date.now() / 1000);
+  const open = {
+    vct: "mandate.payment.open.1",
+    constraints: [
+      { type: "payment.amount_range", currency: "USD", max: 20_000 },
+      { type: "payment.allowed_payees", allowed: [merchant] },
+      { type: "payment.reference", conditional_transaction_id: base64url(crypto.getRandomValues(new Uint8Array(32))) },
+    ],
+    cnf: { jwk: await publicKey(agent) },
+    iat: nowSeconds,
+    exp: nowSeconds + 3_600,
+  };
+  const root = `${await sign(wallet, { alg: "ES256", typ: "dc+sd-jwt", kid }, { delegate_payload: [open] })}~`;
+  return {
+    issuerKey: { ...(await publicKey(wallet)), kid },
+    async close(transactionId, minorUnits) {
+      const closed = {
+        vct: "mandate.payment.1",
+        transaction_id: transactionId,
+        payee: merchant,
+        payment_amount: { amount: minorUnits, currency: "USD" },
+        payment_instrument: { id: "card_1", type: "card" },
+      };
+      const payload = { delegate_payload: [closed], sd_hash: await hash(root), iat: nowSeconds, aud: "psp" };
+      return `${root}~${await sign(agent, { alg: "ES256", typ: "kb+sd-jwt" }, payload)}~`;
+    },
+  };
+}
+
+function newKey(): Promise<CryptoKeyPair> {
+  return crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign", "verify"]);
+}
+
+async function publicKey(pair: CryptoKeyPair): Promise<Jwk> {
+  const { kty, crv, x, y } = await crypto.subtle.exportKey("jwk", pair.publicKey);
+  return { kty, crv, x, y };
+}
+
+async function hash(text: string): Promise<string> {
+  return base64url(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes(text))));
+}
+
+async function sign(pair: CryptoKeyPair, header: object, payload: object): Promise<string> {
+  const input = `${encode(header)}.${encode(payload)}`;
+  const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, pair.privateKey, bytes(input));
+  return `${input}.${base64url(new Uint8Array(signature))}`;
+}
+
+function encode(value: object): string {
+  return base64url(utf8(JSON.stringify(value)));
+}
+
+function bytes(text: string): Uint8Array<ArrayBuffer> {
+  return utf8(text) as Uint8Array<ArrayBuffer>;
+}

@@ -1,0 +1,220 @@
+import { type ErrorOptionsWithCause, type EvidenceReference, ImprestError } from "@imprest/core";
+
+/** Base of everything that the payment guard throws on its own account. */
+export class AP2GuardError extends ImprestError {
+  static override readonly brand: string = "AP2GuardError";
+}
+
+/** A mandate, or what it was made of, cannot be used: malformed amount, missing payee, failed constraint. */
+export class AP2MandateError extends AP2GuardError {
+  static override readonly brand: string = "AP2MandateError";
+  constructor(message: string, options?: ErrorOptionsWithCause) {
+    super("ERR_AP2_MANDATE", message, options);
+  }
+}
+
+/** The mandate is not in US dollars, and no quote says what it is worth in them. */
+export class AP2CurrencyError extends AP2GuardError {
+  static override readonly brand: string = "AP2CurrencyError";
+  constructor(message: string, options?: ErrorOptionsWithCause) {
+    super("ERR_AP2_CURRENCY", message, options);
+  }
+}
+
+/** What a denial carries. */
+export interface DenialFields {
+  /** The wire's own word, verbatim: `"BUDGET_EXCEEDED"`, `"IDEMPOTENCY_MISMATCH"`, … */
+  readonly reasonCode?: string | undefined;
+  readonly requestId?: string | undefined;
+  readonly traceId?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
+  /** The authority's signed record of its No, where it keeps one. */
+  readonly evidence?: EvidenceReference | undefined;
+}
+
+/** The authority refused, or gave no usable answer. The body did not run: no money moved because of this call. */
+export class AP2GuardDenied extends AP2GuardError {
+  static override readonly brand: string = "AP2GuardDenied";
+  readonly reasonCode: string | undefined;
+  readonly requestId: string | undefined;
+  readonly traceId: string | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly evidence: EvidenceReference | undefined;
+
+  constructor(message: string, fields: DenialFields = {}, options?: ErrorOptionsWithCause, code = "ERR_AP2_DENIED") {
+    super(code, message, options);
+    this.reasonCode = fields.reasonCode;
+    this.requestId = fields.requestId;
+    this.traceId = fields.traceId;
+    this.retryAfterMs = fields.retryAfterMs;
+    this.evidence = fields.evidence;
+  }
+
+  protected override details(): Record<string, unknown> {
+    const { reasonCode, requestId, traceId, retryAfterMs, evidence } = this;
+    return { reasonCode, requestId, traceId, retryAfterMs, evidence };
+  }
+}
+
+/**
+ * No usable answer to the reserve: a reservation may stand under `idempotencyKey`. The body did not run. The same call
+ * again resumes the attempt under the same key and bytes.
+ */
+export class AP2ReserveUncertain extends AP2GuardDenied {
+  static override readonly brand: string = "AP2ReserveUncertain";
+  readonly idempotencyKey: string;
+
+  constructor(message: string, idempotencyKey: string, fields: DenialFields, options?: ErrorOptionsWithCause) {
+    super(message, fields, options, "ERR_AP2_RESERVE_UNCERTAIN");
+    this.idempotencyKey = idempotencyKey;
+  }
+
+  protected override details(): Record<string, unknown> {
+    return { ...super.details(), idempotencyKey: this.idempotencyKey };
+  }
+}
+
+/** The mandate was used before, or is being used right now. The body did not run. */
+export class AP2AlreadyConsumed extends AP2GuardDenied {
+  static override readonly brand: string = "AP2AlreadyConsumed";
+  /** How far the attempt that used it has come, where it is known here: `"charging"`, `"settled"`, … */
+  readonly phase: string | undefined;
+  readonly reservationId: string | undefined;
+
+  constructor(
+    message: string,
+    fields: DenialFields & { readonly phase?: string | undefined; readonly reservationId?: string | undefined },
+    options?: ErrorOptionsWithCause,
+  ) {
+    super(message, fields, options, "ERR_AP2_ALREADY_CONSUMED");
+    this.phase = fields.phase;
+    this.reservationId = fields.reservationId;
+  }
+
+  protected override details(): Record<string, unknown> {
+    return { ...super.details(), phase: this.phase, reservationId: this.reservationId };
+  }
+}
+
+/** For a body to throw when it knows that nothing was charged: the budget is released, and the mandate may be tried again. */
+export class AP2PaymentDeclined extends AP2GuardError {
+  static override readonly brand: string = "AP2PaymentDeclined";
+  constructor(message: string, options?: ErrorOptionsWithCause) {
+    super("ERR_AP2_PAYMENT_DECLINED", message, options);
+  }
+}
+
+/** What a dry run found; thrown, so that a body can never run under one. */
+export class AP2DryRunResult extends AP2GuardError {
+  static override readonly brand: string = "AP2DryRunResult";
+  readonly decision: string;
+  readonly reasonCode: string | undefined;
+  /** The wire's own members. */
+  readonly caps: Readonly<Record<string, unknown>> | undefined;
+  readonly balances: readonly unknown[] | undefined;
+  readonly affectedScopes: readonly string[];
+
+  constructor(
+    message: string,
+    fields: {
+      readonly decision: string;
+      readonly reasonCode?: string | undefined;
+      readonly caps?: Readonly<Record<string, unknown>> | undefined;
+      readonly balances?: readonly unknown[] | undefined;
+      readonly affectedScopes: readonly string[];
+    },
+  ) {
+    super("ERR_AP2_DRY_RUN", message);
+    this.decision = fields.decision;
+    this.reasonCode = fields.reasonCode;
+    this.caps = fields.caps;
+    this.balances = fields.balances;
+    this.affectedScopes = fields.affectedScopes;
+  }
+
+  protected override details(): Record<string, unknown> {
+    const { decision, reasonCode, caps, affectedScopes } = this;
+    return { decision, reasonCode, caps, affectedScopes };
+  }
+}
+
+/** Where an attempt is kept, for `reconcile`. */
+export interface AttemptReference {
+  /** Key of the payment's record in the store. */
+  readonly record: string;
+  /** The claim within it. */
+  readonly claim: string;
+}
+
+/** What an unsettled outcome carries. */
+export interface CommitErrorFields {
+  /**
+   * The wire's own code, or `TRANSPORT_ERROR`, `SERVER_ERROR`, `COMMIT_RAISED` where there is none;
+   * `PSP_OUTCOME_UNKNOWN` when it is the payment itself whose outcome is unknown.
+   */
+  readonly errorCode: string;
+  readonly reservationId: string;
+  readonly attempt: AttemptReference;
+  readonly requestId?: string | undefined;
+  /** What the body returned; it happened, do not repeat it for the value's sake. */
+  readonly value?: unknown;
+}
+
+/**
+ * The body ran and nobody can say yet how it ended: whether the PSP charged, or whether the authority took the commit.
+ * Nothing was released. The attempt is recorded; `reconcile` or `recover` brings it to its end.
+ */
+export class AP2GuardCommitUncertain extends AP2GuardError {
+  static override readonly brand: string = "AP2GuardCommitUncertain";
+  readonly errorCode: string;
+  readonly reservationId: string;
+  readonly attempt: AttemptReference;
+  readonly requestId: string | undefined;
+  readonly value: unknown;
+
+  constructor(message: string, fields: CommitErrorFields, options?: ErrorOptionsWithCause) {
+    super("ERR_AP2_COMMIT_UNCERTAIN", message, options);
+    this.errorCode = fields.errorCode;
+    this.reservationId = fields.reservationId;
+    this.attempt = fields.attempt;
+    this.requestId = fields.requestId;
+    this.value = fields.value;
+    // Printing an error must not print what a payment returned.
+    Object.defineProperty(this, "value", { enumerable: false });
+  }
+
+  protected override details(): Record<string, unknown> {
+    const { errorCode, reservationId, requestId, attempt } = this;
+    return { errorCode, reservationId, requestId, attempt };
+  }
+}
+
+/**
+ * The authority refused the commit after the body ran. Money has moved, so nothing was released, whatever the refusal:
+ * the spend is kept as a dead letter (the guard for Python releases here, which loses it).
+ */
+export class AP2GuardCommitFailed extends AP2GuardError {
+  static override readonly brand: string = "AP2GuardCommitFailed";
+  readonly errorCode: string;
+  readonly reservationId: string;
+  readonly attempt: AttemptReference;
+  readonly requestId: string | undefined;
+  readonly released = false;
+  readonly releaseError: undefined;
+  readonly value: unknown;
+
+  constructor(message: string, fields: CommitErrorFields, options?: ErrorOptionsWithCause) {
+    super("ERR_AP2_COMMIT_FAILED", message, options);
+    this.errorCode = fields.errorCode;
+    this.reservationId = fields.reservationId;
+    this.attempt = fields.attempt;
+    this.requestId = fields.requestId;
+    this.value = fields.value;
+    Object.defineProperty(this, "value", { enumerable: false });
+  }
+
+  protected override details(): Record<string, unknown> {
+    const { errorCode, reservationId, requestId, attempt, released } = this;
+    return { errorCode, reservationId, requestId, attempt, released };
+  }
+}

@@ -1,0 +1,308 @@
+import { ValidationError, parseWire } from "@imprest/core";
+import {
+  type CheckoutMandate,
+  type OpenPaymentMandate,
+  type PaymentMandate,
+  checkoutMandateSchema,
+  openCheckoutMandateSchema,
+  openPaymentMandateSchema,
+  paymentMandateSchema,
+  paymentMandateV01Schema,
+} from "@imprest/core/models/ap2";
+import { checkConstraints, limitsOf } from "./constraints.ts";
+import { fromMinorUnits } from "./currency.ts";
+import { AP2MandateError } from "./errors.ts";
+import { type AP2Mandate, checkMandate } from "./mandate.ts";
+import { type SdJwt, hashText, mandateId, parseChain } from "./sd-jwt.ts";
+
+/** AP2's objects, as they came: an encoded token or chain, or an object in snake or camel case. */
+export type AP2Document = string | object;
+
+/** Everything that belongs to one payment. */
+export interface AP2Documents {
+  /**
+   * The closed payment mandate: an encoded chain (open and closed), a closed token, an AP2 v0.2 or v0.1 object, or
+   * `{transaction_id, payment_amount: {value, currency}, payee: {website | identifier}}`.
+   */
+  readonly paymentMandate: AP2Document;
+  /** The open payment mandate's token, when `paymentMandate` is not a chain. */
+  readonly openPaymentMandate?: string | undefined;
+  /** A chain, a closed token or an object with `checkout_hash` or `hash`. */
+  readonly checkoutMandate?: AP2Document | undefined;
+  /** The open checkout mandate's token, when `checkoutMandate` is not a chain. */
+  readonly openCheckoutMandate?: string | undefined;
+  /** A hash of the open mandate that the caller computed; used only where there is no token to derive one from. */
+  readonly openMandateHash?: string | undefined;
+}
+
+export interface FromAP2Options {
+  /** `"hnp"` (human not present) makes a missing open mandate an error; so does a token that was signed under one. */
+  readonly mode?: "hnp" | "hp" | undefined;
+  /** False leaves the open mandate's constraints to somebody else; `limits` are counted all the same. */
+  readonly checkConstraints?: boolean | undefined;
+}
+
+/**
+ * The mandate that AP2's documents stand for. Nothing is guessed: minor units are converted by the currency's exponent,
+ * an amount in two forms is an error, and hashes that link documents must match. Signatures are not verified here: see
+ * `verifyMandate` of `@imprest/ap2/verify`.
+ * @throws AP2MandateError saying what does not fit; ValidationError for a text of a length that no mandate has.
+ */
+export function mandateFromAP2(input: AP2Document | AP2Documents, options: FromAP2Options = {}): AP2Mandate {
+  try {
+    return fromDocuments(documentsOf(input), options);
+  } catch (cause) {
+    if (!ValidationError.isInstance(cause) || cause.message.startsWith("mandate:")) throw cause;
+    throw new AP2MandateError(`This is no AP2 mandate of a known form. ${cause.message}`, { cause });
+  }
+}
+
+function documentsOf(input: AP2Document | AP2Documents): AP2Documents {
+  if (typeof input === "object" && input !== null) {
+    const { paymentMandate, payment_mandate: snake } = input as Partial<AP2Documents> & {
+      readonly payment_mandate?: AP2Document;
+    };
+    if (paymentMandate !== undefined) return { ...input, paymentMandate };
+    if (snake !== undefined) return { ...inCamelCase(input), paymentMandate: snake };
+  }
+  return { paymentMandate: input };
+}
+
+function fromDocuments(documents: AP2Documents, { mode, checkConstraints: check = true }: FromAP2Options): AP2Mandate {
+  const payment = readPayment(documents);
+  const checkout = readCheckout(documents);
+  const { closed, open } = payment;
+  if (checkout.hash !== undefined && closed !== undefined && checkout.hash !== closed.transaction_id) {
+    throw new AP2MandateError("The checkout mandate is of another transaction than the payment mandate.");
+  }
+  if (
+    payment.reference !== undefined &&
+    checkout.presentationHash !== undefined &&
+    payment.reference !== checkout.presentationHash
+  ) {
+    throw new AP2MandateError("The open payment mandate refers to another open checkout mandate.");
+  }
+  if (check && open && closed) assertConstraints(open, closed);
+  const links = [payment.reference ?? checkout.presentationHash, payment.openId && checkout.openId];
+  const linkedHashes = links.filter((link) => link !== undefined);
+  const openMandateHash = payment.openId ?? checkout.openId ?? documents.openMandateHash;
+  if (openMandateHash === undefined && (mode === "hnp" || payment.isDelegated)) {
+    throw new AP2MandateError(
+      "The user was not present, so the open mandate is what is used up, and it is missing. Pass the chain or its token.",
+    );
+  }
+  const limits = open && limitsOf(open.constraints);
+  const expiries = [...payment.expiries, ...checkout.expiries];
+  return checkMandate({
+    ...payment.core,
+    ...(checkout.hash !== undefined && { checkoutHash: checkout.hash }),
+    ...(openMandateHash !== undefined && { openMandateHash }),
+    ...(linkedHashes.length > 0 && { linkedHashes }),
+    ...(limits && { limits }),
+    ...(expiries.length > 0 && { expiresAtMs: Math.min(...expiries) * 1000 }),
+  });
+}
+
+type Core = Pick<AP2Mandate, "transactionId" | "amountValue" | "currency" | "payeeWebsite">;
+
+interface ReadPayment {
+  readonly core: Core;
+  readonly closed?: PaymentMandate | undefined;
+  readonly open?: OpenPaymentMandate | undefined;
+  readonly openId?: string | undefined;
+  /** What the open mandate says the open checkout mandate's presentation hashes to. */
+  readonly reference?: string | undefined;
+  /** Signed by an agent under an open mandate. */
+  readonly isDelegated: boolean;
+  /** Seconds since the epoch. */
+  readonly expiries: readonly number[];
+}
+
+function readPayment({ paymentMandate, openPaymentMandate }: AP2Documents): ReadPayment {
+  if (typeof paymentMandate !== "string")
+    return { ...readPaymentObject(paymentMandate), isDelegated: false, expiries: [] };
+  const hops = hopsOf(paymentMandate, openPaymentMandate);
+  const { leaf, root } = endsOf(hops);
+  const closed = parseWire(paymentMandateSchema, leaf.mandate, "closed payment mandate");
+  const open = root && parseWire(openPaymentMandateSchema, root.mandate, "open payment mandate");
+  return {
+    core: coreOf(closed),
+    closed,
+    open,
+    openId: root && mandateId(root),
+    reference: open && referenceOf(open),
+    isDelegated: isDelegated(leaf),
+    expiries: expiriesOf(hops),
+  };
+}
+
+function readPaymentObject(document: object): Pick<ReadPayment, "core" | "closed"> {
+  const object = inSnakeCase(document);
+  if ("payment_mandate_contents" in object) return { core: coreOfV01(object) };
+  const amount = object["payment_amount"];
+  const isMinor = typeof amount === "object" && amount !== null && "amount" in amount;
+  const isMajor = typeof amount === "object" && amount !== null && "value" in amount;
+  if (isMinor && isMajor) {
+    throw new AP2MandateError("payment_amount has both amount (minor units) and value (whole units); give one.");
+  }
+  if (!isMinor) return { core: coreOfPlain(object) };
+  const closed = parseWire(
+    paymentMandateSchema,
+    { vct: "mandate.payment.1", payment_instrument: absent, ...object },
+    "payment mandate",
+  );
+  return { core: coreOf(closed), closed };
+}
+
+/** Nothing in a payment depends on the instrument of an object that was not signed. */
+const absent = { id: "", type: "" };
+
+function coreOf({ transaction_id: transactionId, payee, payment_amount: paid }: PaymentMandate): Core {
+  const amountValue = fromMinorUnits(paid.amount, paid.currency);
+  return { transactionId, amountValue, currency: paid.currency, payeeWebsite: hostOf(payee.website) ?? payee.id };
+}
+
+function coreOfV01(object: Record<string, unknown>): Core {
+  const { payment_mandate_contents: contents } = parseWire(paymentMandateV01Schema, object, "payment mandate v0.1");
+  const { value, currency } = contents.payment_details_total.amount;
+  const transactionId = contents.payment_details_id;
+  return {
+    transactionId,
+    amountValue: String(value),
+    currency,
+    payeeWebsite: hostOf(contents.merchant_agent) ?? contents.merchant_agent,
+  };
+}
+
+/** The shape that the Python guard reads; its payee stays as it is written, so that both make the same request. */
+function coreOfPlain(object: Record<string, unknown>): Core {
+  const {
+    transaction_id: transactionId,
+    payment_amount: amount,
+    payee,
+  } = object as Record<string, Record<string, unknown>>;
+  const member = (name: string, value: unknown): string => {
+    if (["string", "number", "bigint"].includes(typeof value)) return String(value);
+    throw new AP2MandateError(`The payment mandate has no ${name}.`);
+  };
+  return {
+    transactionId: member("transaction_id", transactionId),
+    amountValue: member("payment_amount.value", amount?.["value"]),
+    currency: member("payment_amount.currency", amount?.["currency"]),
+    payeeWebsite: member("payee.website or payee.identifier", payee?.["website"] || payee?.["identifier"] || undefined),
+  };
+}
+
+interface ReadCheckout {
+  readonly hash?: string | undefined;
+  readonly openId?: string | undefined;
+  /** `sd_hash` of the open checkout mandate as presented. */
+  readonly presentationHash?: string | undefined;
+  readonly expiries: readonly number[];
+}
+
+function readCheckout({ checkoutMandate, openCheckoutMandate }: AP2Documents): ReadCheckout {
+  if (checkoutMandate === undefined || checkoutMandate === null) return { expiries: [] };
+  if (typeof checkoutMandate !== "string") {
+    const { hash, checkout_hash: other } = inSnakeCase(checkoutMandate) as {
+      readonly hash?: string;
+      readonly checkout_hash?: string;
+    };
+    return { hash: hash ?? other, expiries: [] };
+  }
+  const hops = hopsOf(checkoutMandate, openCheckoutMandate);
+  const { leaf, root } = endsOf(hops);
+  const closed: CheckoutMandate = parseWire(checkoutMandateSchema, leaf.mandate, "closed checkout mandate");
+  if (closed.checkout_jwt !== undefined && hashText(closed.checkout_jwt) !== closed.checkout_hash) {
+    throw new AP2MandateError("The checkout_hash is not the hash of the checkout_jwt.");
+  }
+  if (root) parseWire(openCheckoutMandateSchema, root.mandate, "open checkout mandate");
+  return {
+    hash: closed.checkout_hash,
+    openId: root && mandateId(root),
+    presentationHash: root && hashText(root.presentation),
+    expiries: expiriesOf(hops),
+  };
+}
+
+function hopsOf(token: string, open: string | undefined): readonly SdJwt[] {
+  const hops = open === undefined ? parseChain(token) : [...parseChain(open), ...parseChain(token)];
+  hops.forEach((hop, at) => {
+    const before = hops[at - 1];
+    if (before !== undefined) assertBound(before, hop);
+  });
+  return hops;
+}
+
+/**
+ * Each hop names the one before it by exactly one hash (AP2 v0.2 §Delegate SD-JWT): `sd_hash` over the presentation or
+ * `issuer_jwt_hash` over the JWT. @throws AP2MandateError.
+ */
+export function assertBound(before: SdJwt, { payload }: SdJwt): void {
+  const { sd_hash: presentation, issuer_jwt_hash: jwt } = payload;
+  const both = presentation !== undefined && jwt !== undefined;
+  const matches =
+    presentation !== undefined ? presentation === hashText(before.presentation) : jwt === hashText(before.jwt);
+  if (both || !matches) throw new AP2MandateError("The closed mandate was signed under another open mandate.");
+}
+
+function endsOf(hops: readonly SdJwt[]): { readonly leaf: SdJwt; readonly root: SdJwt | undefined } {
+  const leaf = hops.at(-1);
+  if (leaf === undefined) throw new AP2MandateError("The encoded mandate is empty.");
+  return { leaf, root: hops.length > 1 ? hops[0] : undefined };
+}
+
+function isDelegated({ payload }: SdJwt): boolean {
+  return payload["sd_hash"] !== undefined || payload["issuer_jwt_hash"] !== undefined;
+}
+
+/** Every `exp` of every hop, in seconds. */
+function expiriesOf(hops: readonly SdJwt[]): number[] {
+  const found = hops.flatMap(({ payload, mandate }) => [payload["exp"], mandate["exp"]]);
+  return found.filter((exp) => typeof exp === "number");
+}
+
+function referenceOf({ constraints }: OpenPaymentMandate): string | undefined {
+  const reference = constraints.find(({ type }) => type === "payment.reference")?.["conditional_transaction_id"];
+  return typeof reference === "string" ? reference : undefined;
+}
+
+function assertConstraints(open: OpenPaymentMandate, closed: PaymentMandate): void {
+  const [problem] = checkConstraints(open.constraints, closed);
+  if (problem === undefined) return;
+  throw new AP2MandateError(`The open mandate does not allow this payment: ${problem.type} ${problem.message}.`);
+}
+
+/** The host of an address, in its one lower-case ASCII spelling; a bare host likewise. */
+function hostOf(website: string | undefined): string | undefined {
+  if (website === undefined || website === "") return undefined;
+  try {
+    const { hostname } = new URL(website.includes("://") ? website : `https://${website}`);
+    return hostname === "" ? website : hostname;
+  } catch {
+    return website;
+  }
+}
+
+function inSnakeCase(value: object): Record<string, unknown> {
+  return renamed(value, (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)) as Record<
+    string,
+    unknown
+  >;
+}
+
+function inCamelCase(value: object): object {
+  const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [camel(name), member as unknown]));
+}
+
+/** A copy with every member's name passed through `rename`. @throws AP2MandateError when two become one. */
+function renamed(value: unknown, rename: (name: string) => string): unknown {
+  if (Array.isArray(value)) return value.map((item) => renamed(item, rename));
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).map(([name, member]) => [rename(name), renamed(member, rename)] as const);
+  const names = new Set(entries.map(([name]) => name));
+  if (names.size < entries.length)
+    throw new AP2MandateError("A member stands there in both snake and camel case; give one.");
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,107 @@
+import type { MandateLimits } from "../mandate.ts";
+import { toScaled } from "../microcents.ts";
+import { type Attempt, type AttemptPhase, counts } from "./attempt.ts";
+
+/** What a new attempt wants. */
+export interface Wish {
+  readonly transactionId: string;
+  /** Hundred-millionths of one currency. */
+  readonly amount: bigint;
+  readonly leg?: number | undefined;
+  /** What all legs together may come to, in the same unit. */
+  readonly total: bigint;
+  readonly limits?: MandateLimits | undefined;
+  /** Epoch milliseconds. */
+  readonly nowMs: number;
+}
+
+/** What a wish gets: a place of its own, an attempt to go on with, or No. */
+export type Admission =
+  | { readonly place: Pick<Attempt, "occurrence" | "epoch" | "leg"> }
+  | { readonly resume: Attempt }
+  | {
+      readonly refused: string;
+      readonly phase?: AttemptPhase | undefined;
+      readonly reservationId?: string | undefined;
+    };
+
+/**
+ * Whether a mandate may be used once more after what was tried under it. Pure. A mandate without limits has one use; each
+ * use, and each leg of one, has one attempt at a time, and another only after the last is proven not to have charged.
+ */
+export function admit(attempts: readonly Attempt[], wish: Wish): Admission {
+  const { transactionId, leg, limits } = wish;
+  // Under a mandate of one use, every transaction is the same use: that is what consume-once means.
+  const same = limits === undefined ? attempts : attempts.filter((attempt) => attempt.transactionId === transactionId);
+  const mixed = same.find((attempt) => counts(attempt) && (attempt.leg === undefined) !== (leg === undefined));
+  if (mixed) return refuse("The mandate is used with and without legs.", mixed);
+  const other = same.find((attempt) => counts(attempt) && attempt.transactionId !== transactionId);
+  if (other) return refuse("The mandate was used for another transaction.", other);
+  const sameLeg = same.filter((attempt) => attempt.leg === leg);
+  const last = sameLeg.at(-1);
+  if (last?.suspended && last.phase === "reserving") return { resume: last };
+  if (last && counts(last)) return refuse(inWords(last.phase), last);
+  const overdrawn = leg === undefined ? undefined : legsLeft(same, wish);
+  const limited = overdrawn ?? (limits && withinLimits(attempts, wish, limits));
+  if (limited !== undefined) return { refused: limited };
+  const occurrence = same.at(-1)?.occurrence ?? 1 + Math.max(-1, ...attempts.map((attempt) => attempt.occurrence));
+  return { place: { occurrence, epoch: last ? last.epoch + 1 : 0, leg } };
+}
+
+function refuse(refused: string, { phase, reservationId }: Attempt): Admission {
+  return { refused, phase, reservationId };
+}
+
+function inWords(phase: AttemptPhase): string {
+  if (phase === "settled") return "The mandate was used: the payment was made and settled.";
+  if (phase === "charged") return "The mandate was used: the payment was made and is being settled.";
+  return "The mandate is being used, or a worker died using it: recover() finds out.";
+}
+
+function legsLeft(same: readonly Attempt[], { amount, total }: Wish): string | undefined {
+  const taken = sumOf(same);
+  return taken + amount > total
+    ? "Together they would exceed the whole: the mandate's amount, or what was captured."
+    : undefined;
+}
+
+function withinLimits(attempts: readonly Attempt[], wish: Wish, limits: MandateLimits): string | undefined {
+  const used = attempts.filter(counts);
+  const isNewUse = !used.some(({ transactionId }) => transactionId === wish.transactionId);
+  const { maxOccurrences, frequency, budget } = limits;
+  const uses = new Set(used.map(({ transactionId }) => transactionId));
+  if (isNewUse && maxOccurrences !== undefined && uses.size >= maxOccurrences)
+    return "The mandate has no occurrence left.";
+  if (isNewUse && frequency !== undefined && frequency !== "ON_DEMAND") {
+    const latest = Math.max(-Infinity, ...used.map(({ startedAtMs }) => startedAtMs));
+    const next = latest === -Infinity ? -Infinity : nextUse(latest, frequency);
+    if (wish.nowMs < next) return `The mandate may be used ${frequency.toLowerCase()}, and it is too early.`;
+  }
+  if (budget !== undefined && sumOf(used) + wish.amount > toScaled(budget))
+    return "The mandate's budget would be exceeded.";
+  return undefined;
+}
+
+function sumOf(attempts: readonly Attempt[]): bigint {
+  return attempts.filter(counts).reduce((sum, { amount }) => sum + BigInt(amount), 0n);
+}
+
+const dayMs = 86_400_000;
+const days: Readonly<Record<string, number>> = { DAILY: 1, WEEKLY: 7, BIWEEKLY: 14 };
+const months: Readonly<Record<string, number>> = { MONTHLY: 1, QUARTERLY: 3, ANNUALLY: 12 };
+
+/** When the period after a use at `sinceMs` is over; never, for a frequency that is not known. */
+export function nextUse(sinceMs: number, frequency: string): number {
+  const inDays = Object.hasOwn(days, frequency) ? days[frequency] : undefined;
+  if (inDays !== undefined) return sinceMs + inDays * dayMs;
+  const inMonths = Object.hasOwn(months, frequency) ? months[frequency] : undefined;
+  if (inMonths === undefined) return Infinity;
+  const next = new Date(sinceMs);
+  const day = next.getUTCDate();
+  next.setUTCDate(1);
+  next.setUTCMonth(next.getUTCMonth() + inMonths);
+  // A month after the 31st is its last day, not a day of the month after it.
+  const lastDay = new Date(Date.UTC(next.getUTCFullYear(), next.getUTCMonth() + 1, 0)).getUTCDate();
+  next.setUTCDate(Math.min(day, lastDay));
+  return next.getTime();
+}

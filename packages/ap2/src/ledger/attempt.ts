@@ -1,0 +1,95 @@
+import type { RecordValue } from "@imprest/core";
+
+/**
+ * How far an attempt has come. `reserving`: the PSP was not reached; `charging`: it may have been; `charged`: it was, and
+ * the authority is to be told; `settled`: it was told; `released`: nothing was charged, and the budget was given back.
+ */
+export type AttemptPhase = "reserving" | "charging" | "charged" | "settled" | "released";
+
+/** One attempt to pay, as it is kept. Amounts are decimal strings of hundred-millionths. */
+export interface Attempt {
+  /** Drawn once per attempt. It travels in the reserve, so that nobody else's reserve can be taken for this one. */
+  readonly claim: string;
+  readonly phase: AttemptPhase;
+  readonly transactionId: string;
+  /** Counts the uses of a mandate that may be used more than once, from 0. */
+  readonly occurrence: number;
+  /** Counts the attempts at one use, from 0; the next is open only once this one is proven not to have charged. */
+  readonly epoch: number;
+  /** A partial capture or shipment, from 1; absent when the whole amount is paid at once. */
+  readonly leg?: number | undefined;
+  /** What the mandate's currency is charged with. */
+  readonly amount: string;
+  /** The same in microcents, without headroom. */
+  readonly microcents: string;
+  /** Money comes back: the authority is told of it, and books nothing. */
+  readonly isRefund?: boolean | undefined;
+  /** The reserve's exact bytes. */
+  readonly reserveBody: string;
+  /** Epoch milliseconds. */
+  readonly startedAtMs: number;
+  /** When its worker last gave a sign of life, epoch milliseconds. */
+  readonly touchedAtMs: number;
+  /** Its worker gave up before it knew whether the reserve was taken: the same call may go on with it. */
+  readonly suspended?: boolean | undefined;
+  /** Its worker gave up while the PSP's outcome was unknown. */
+  readonly held?: boolean | undefined;
+  readonly reservationId?: string | undefined;
+  /** What the PSP charged, in microcents, and its reference. */
+  readonly charged?: { readonly amount: string; readonly reference?: string | undefined } | undefined;
+  /** The commit's exact bytes, and those of the event that replaces it once the reservation has expired. */
+  readonly commit?: { readonly body: string; readonly fallback: string } | undefined;
+  /** How the authority took it. */
+  readonly outcome?: "committed" | "recorded" | "rejected" | undefined;
+}
+
+/** Everything that was tried under one mandate. */
+export interface PaymentRecord {
+  readonly version: 1;
+  readonly scope: string;
+  /** Which server and tenant the attempts were made with. */
+  readonly target: string;
+  readonly attempts: readonly Attempt[];
+}
+
+/** The part of a key that tells the attempts of one scope apart; empty for the first, whose keys are the Python guard's. */
+export function suffixOf({ occurrence, epoch, leg }: Pick<Attempt, "occurrence" | "epoch" | "leg">): string {
+  const parts = [
+    occurrence > 0 ? `o${occurrence}` : "",
+    leg === undefined ? "" : `leg${leg}`,
+    epoch > 0 ? `e${epoch}` : "",
+  ];
+  return parts.filter((part) => part !== "").join(".");
+}
+
+/** True while an attempt counts as a use: until it is proven that nothing was charged. */
+export function counts({ phase }: Attempt): boolean {
+  return phase !== "released";
+}
+
+/** A record as the store holds it. */
+export function writeRecord(record: PaymentRecord): RecordValue {
+  // Members that are `undefined` are no JSON.
+  return JSON.parse(JSON.stringify(record)) as RecordValue;
+}
+
+const phases: ReadonlySet<unknown> = new Set<AttemptPhase>(["reserving", "charging", "charged", "settled", "released"]);
+
+/** `undefined` for a record that this version cannot read: it is never taken for an unused mandate. */
+export function readRecord(value: RecordValue): PaymentRecord | undefined {
+  const record = value as unknown as Partial<PaymentRecord> | null;
+  if (typeof record !== "object" || record === null || record.version !== 1) return undefined;
+  const { scope, target, attempts } = record;
+  if (typeof scope !== "string" || typeof target !== "string" || !Array.isArray(attempts)) return undefined;
+  return attempts.every(isAttempt) ? (record as PaymentRecord) : undefined;
+}
+
+function isAttempt(value: unknown): boolean {
+  const attempt = value as Partial<Attempt> | null;
+  if (typeof attempt !== "object" || attempt === null || !phases.has(attempt.phase)) return false;
+  const { claim, transactionId, amount, microcents, reserveBody, occurrence, epoch, startedAtMs, touchedAtMs } =
+    attempt;
+  const texts = [claim, transactionId, amount, microcents, reserveBody];
+  const numbers = [occurrence, epoch, startedAtMs, touchedAtMs];
+  return texts.every((text) => typeof text === "string") && numbers.every((number) => Number.isSafeInteger(number));
+}

@@ -1,0 +1,96 @@
+import { AP2GuardError } from "../errors.ts";
+import { keyIn } from "../idempotency-key.ts";
+import { type Attempt, type PaymentRecord, readRecord, suffixOf, writeRecord } from "./attempt.ts";
+import type { PaymentLedger } from "./ledger.ts";
+
+/** An attempt that this worker owns. Its writes happen one after the other, in the order they were asked for. */
+export class ClaimedAttempt {
+  readonly #ledger: PaymentLedger;
+  readonly record: string;
+  readonly scope: string;
+  #stored: PaymentRecord;
+  #attempt: Attempt;
+  #version: string;
+  #writes: Promise<unknown> = Promise.resolve();
+
+  constructor(ledger: PaymentLedger, record: string, stored: PaymentRecord, attempt: Attempt, version: string) {
+    this.#ledger = ledger;
+    this.record = record;
+    this.scope = stored.scope;
+    this.#stored = stored;
+    this.#attempt = attempt;
+    this.#version = version;
+  }
+
+  /** As last written. */
+  get attempt(): Attempt {
+    return this.#attempt;
+  }
+
+  /** The key of one of its steps. */
+  key(phase: string, suffix?: string): string {
+    const own = suffixOf(this.#attempt);
+    return keyIn(this.scope, phase, [own, suffix].filter(Boolean).join("."));
+  }
+
+  /**
+   * Records a change. @throws AP2GuardError when the attempt is no longer this worker's (`recover` gave it up for dead);
+   * what the store throws.
+   */
+  write(change: Partial<Attempt>): Promise<void> {
+    return this.#inOrder(() =>
+      this.#replace((attempt) => ({ ...attempt, touchedAtMs: this.#ledger.clock.now(), ...change })),
+    );
+  }
+
+  /** Forgets the attempt: nothing was reserved, so nothing was used. */
+  withdraw(): Promise<void> {
+    return this.#inOrder(async () => {
+      if (this.#stored.attempts.length > 1) return this.#replace(() => undefined);
+      const isGone = await this.#ledger.records.delete(this.record, this.#version);
+      if (!isGone) await this.#replace(() => undefined);
+    });
+  }
+
+  #inOrder(step: () => Promise<void>): Promise<void> {
+    const done = this.#writes.then(step);
+    this.#writes = done.catch(() => {});
+    return done;
+  }
+
+  async #replace(change: (attempt: Attempt) => Attempt | undefined): Promise<void> {
+    for (;;) {
+      const changed = change(this.#attempt);
+      const attempts = this.#stored.attempts.flatMap((attempt) => {
+        if (attempt.claim !== this.#attempt.claim) return [attempt];
+        return changed === undefined ? [] : [changed];
+      });
+      const next = { ...this.#stored, attempts };
+      const version = await this.#ledger.records.replace(this.record, writeRecord(next), this.#version);
+      if (version !== undefined) {
+        this.#version = version;
+        this.#stored = next;
+        this.#attempt = changed ?? this.#attempt;
+        return;
+      }
+      await this.#reload();
+    }
+  }
+
+  /** Another worker wrote: to another attempt of this mandate, which is fine, or to this one, which ends it here. */
+  async #reload(): Promise<void> {
+    const stored = await this.#ledger.records.read(this.record);
+    const record = stored && readRecord(stored.value);
+    const mine = record?.attempts.find(({ claim }) => claim === this.#attempt.claim);
+    const { phase, held, suspended } = this.#attempt;
+    if (!stored || !record || mine?.phase !== phase || mine.held !== held || mine.suspended !== suspended) {
+      throw new AP2GuardError(
+        "ERR_AP2_CLAIM_LOST",
+        "Another worker took this payment over because no sign of life came from this one. Do not charge.",
+      );
+    }
+    this.#version = stored.version;
+    this.#stored = record;
+    this.#attempt = mine;
+  }
+}

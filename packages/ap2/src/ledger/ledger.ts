@@ -1,0 +1,182 @@
+import { type Clock, type RandomBytes, type RecordStore, type StoredRecord, randomHex } from "@imprest/core";
+import { AP2AlreadyConsumed, AP2GuardError } from "../errors.ts";
+import { hashOf } from "../idempotency-key.ts";
+import { type Wish, admit } from "./admit.ts";
+import { type Attempt, type PaymentRecord, readRecord, writeRecord } from "./attempt.ts";
+import { ClaimedAttempt } from "./claimed-attempt.ts";
+
+/** Where the ledger stands in a store. */
+const recordPrefix = "ap2-payment:";
+const linkPrefix = "ap2-link:";
+
+/** What a claim needs besides the wish. */
+export interface ClaimRequest {
+  /** The bucket of the mandate, `ap2:…`. */
+  readonly scope: string;
+  /** Other identities of the same purchase. */
+  readonly links: readonly string[];
+  readonly wish: Omit<Wish, "nowMs">;
+  /** The payment in microcents. */
+  readonly microcents: bigint;
+  readonly isRefund?: boolean | undefined;
+  /** The first phase to record: `charging` when the body may reach the PSP at any moment. */
+  readonly phase: "reserving" | "charging";
+  /** The reserve's bytes for a place and a claim. */
+  readonly reserveBody: (scope: string, attempt: Pick<Attempt, "claim" | "occurrence" | "epoch" | "leg">) => string;
+}
+
+/**
+ * What was tried under each mandate, in a record store: the one place that decides whether a payment may run, in every
+ * process that shares the store. A record changes only by compare-and-set, so of any number of workers one wins.
+ */
+export class PaymentLedger {
+  readonly records: RecordStore;
+  readonly target: string;
+  readonly clock: Clock;
+  readonly #random: RandomBytes | undefined;
+
+  constructor(records: RecordStore, target: string, clock: Clock, random?: RandomBytes) {
+    this.records = records;
+    this.target = target;
+    this.clock = clock;
+    this.#random = random;
+  }
+
+  /**
+   * Takes the mandate for one attempt, or goes on with one whose reserve was left unclear.
+   * @throws AP2AlreadyConsumed when the mandate is used or in use; what the store throws.
+   */
+  async claim(request: ClaimRequest): Promise<ClaimedAttempt> {
+    const scope = await this.#scopeOf(request);
+    const key = this.recordKey(scope);
+    const fresh = this.#attempt(request, scope, { occurrence: 0, epoch: 0, leg: request.wish.leg });
+    const record: PaymentRecord = { version: 1, scope, target: this.target, attempts: [fresh] };
+    // A mandate is new far more often than not: one write, and no read before it. It still has to be admitted.
+    const first = admit([], { ...request.wish, nowMs: this.clock.now() });
+    if ("refused" in first) throw consumed(first);
+    const version = await this.records.create(key, writeRecord(record));
+    if (version !== undefined) return new ClaimedAttempt(this, key, record, fresh, version);
+    return this.#claimAgain(request, scope, key);
+  }
+
+  async #claimAgain(request: ClaimRequest, scope: string, key: string): Promise<ClaimedAttempt> {
+    for (;;) {
+      const stored = await this.records.read(key);
+      if (stored === undefined) return this.claim(request);
+      const record = this.read(stored);
+      const admission = admit(record.attempts, { ...request.wish, nowMs: this.clock.now() });
+      if ("refused" in admission) throw consumed(admission);
+      const attempt =
+        "resume" in admission
+          ? this.#resumed(request, scope, admission.resume)
+          : this.#attempt(request, scope, admission.place);
+      const others = record.attempts.filter(({ claim }) => claim !== attempt.claim);
+      const next: PaymentRecord = { ...record, attempts: [...others, attempt] };
+      const version = await this.records.replace(key, writeRecord(next), stored.version);
+      if (version !== undefined) return new ClaimedAttempt(this, key, next, attempt, version);
+    }
+  }
+
+  /** The record of a mandate, under whichever of its identities it was tried. */
+  async find(
+    scope: string,
+    links: readonly string[],
+  ): Promise<(StoredRecord & { readonly record: PaymentRecord }) | undefined> {
+    let agreed = scope;
+    for (const link of links.toSorted()) agreed = (await this.#linked(link)) ?? agreed;
+    const stored = await this.records.read(this.recordKey(agreed));
+    return stored && { ...stored, record: this.read(stored) };
+  }
+
+  /** The record as it stands. @throws AP2GuardError when it cannot be read: that is no leave to pay. */
+  read(stored: StoredRecord): PaymentRecord {
+    const record = readRecord(stored.value);
+    if (record !== undefined) return record;
+    throw new AP2GuardError(
+      "ERR_AP2_LEDGER",
+      `The payment record ${stored.key} is not one that this version can read. Nothing was paid; look into the store.`,
+    );
+  }
+
+  /** Every readable record of this server and tenant; `onMalformed` is told of the others. */
+  async *scan(onMalformed: (key: string) => void): AsyncIterable<StoredRecord & { readonly record: PaymentRecord }> {
+    for await (const stored of this.records.scan(recordPrefix)) {
+      const record = readRecord(stored.value);
+      if (record === undefined) onMalformed(stored.key);
+      else if (record.target === this.target) yield { ...stored, record };
+    }
+  }
+
+  /**
+   * A transaction id is whatever its merchant chose, so two tenants may have the same; an open mandate is one mandate
+   * whoever presents it, and through whichever tenant.
+   */
+  recordKey(scope: string): string {
+    return scope.startsWith("ap2:open_mandate:") ? `${recordPrefix}${scope}` : `${recordPrefix}${scope}@${this.target}`;
+  }
+
+  /** The scope that linked mandates share: whoever comes first names it, through whichever of them they came. */
+  async #scopeOf({ scope, links }: ClaimRequest): Promise<string> {
+    let agreed = scope;
+    for (const link of links.toSorted()) {
+      if ((await this.records.create(linkKey(link), agreed)) !== undefined) continue;
+      agreed = (await this.#linked(link)) ?? agreed;
+    }
+    return agreed;
+  }
+
+  async #linked(link: string): Promise<string | undefined> {
+    const stored = await this.records.read(linkKey(link));
+    return typeof stored?.value === "string" ? stored.value : undefined;
+  }
+
+  #attempt(request: ClaimRequest, scope: string, place: Pick<Attempt, "occurrence" | "epoch" | "leg">): Attempt {
+    const { wish, microcents, phase, isRefund } = request;
+    const claim = randomHex(16, this.#random);
+    const nowMs = this.clock.now();
+    return {
+      claim,
+      phase,
+      transactionId: wish.transactionId,
+      ...place,
+      amount: wish.amount.toString(),
+      microcents: microcents.toString(),
+      ...(isRefund && { isRefund }),
+      reserveBody: request.reserveBody(scope, { claim, ...place }),
+      startedAtMs: nowMs,
+      touchedAtMs: nowMs,
+    };
+  }
+
+  /** The attempt again under its own key and bytes; another request must not slip in under them. */
+  #resumed(request: ClaimRequest, scope: string, attempt: Attempt): Attempt {
+    if (request.reserveBody(scope, attempt) !== attempt.reserveBody) {
+      throw consumed({
+        refused: "An earlier attempt with another request was left unclear: repeat that one, or recover().",
+        phase: attempt.phase,
+      });
+    }
+    const { suspended: _, ...again } = attempt;
+    return { ...again, phase: request.phase, touchedAtMs: this.clock.now() };
+  }
+}
+
+function linkKey(link: string): string {
+  return `${linkPrefix}${hashOf(link)}`;
+}
+
+function consumed({
+  refused,
+  phase,
+  reservationId,
+}: {
+  readonly refused: string;
+  readonly phase?: string | undefined;
+  readonly reservationId?: string | undefined;
+}): AP2AlreadyConsumed {
+  return new AP2AlreadyConsumed(`${refused} Nothing was started.`, {
+    reasonCode: "ALREADY_CONSUMED",
+    phase,
+    reservationId,
+  });
+}

@@ -1,0 +1,75 @@
+import { ValidationError } from "@imprest/core";
+import { boundedText } from "./text.ts";
+
+/** How an open mandate may be used more than once (AP2 §Agent Recurrence, §Budget). */
+export interface MandateLimits {
+  /** `ON_DEMAND`, `DAILY`, `WEEKLY`, `BIWEEKLY`, `MONTHLY`, `QUARTERLY` or `ANNUALLY`; any other word allows nothing. */
+  readonly frequency?: string | undefined;
+  readonly maxOccurrences?: number | undefined;
+  /** The most that all occurrences may cost together, in whole units as a plain decimal, in the mandate's currency. */
+  readonly budget?: string | undefined;
+}
+
+/** One payment that a user agreed to, as far as the guard needs to know it. */
+export interface AP2Mandate {
+  readonly transactionId: string;
+  /** Whole units as a decimal: `"199.00"`. */
+  readonly amountValue: string;
+  /** ISO 4217. */
+  readonly currency: string;
+  /** Host or address of the payee, as the mandate has it. */
+  readonly payeeWebsite: string;
+  readonly checkoutHash?: string | undefined;
+  /**
+   * Identity of the open mandate. `mandateFromAP2` derives it from the token (SHA-256 of the JWS signing input, hex),
+   * because hashes over a whole presentation change with every disclosure that is left out.
+   */
+  readonly openMandateHash?: string | undefined;
+  /** Identities of open mandates that belong to the same purchase; whichever is used, all are. */
+  readonly linkedHashes?: readonly string[] | undefined;
+  /** Present when the open mandate allows several payments. */
+  readonly limits?: MandateLimits | undefined;
+  /** When the mandate, or what it stands on, expires: epoch milliseconds. */
+  readonly expiresAtMs?: number | undefined;
+}
+
+const known: ReadonlySet<string> = new Set<keyof AP2Mandate>([
+  "transactionId",
+  "amountValue",
+  "currency",
+  "payeeWebsite",
+  "checkoutHash",
+  "openMandateHash",
+  "linkedHashes",
+  "limits",
+  "expiresAtMs",
+]);
+
+/**
+ * The mandate with white space stripped, held to the same lengths as the Python guard's model.
+ * @throws ValidationError for a member that is missing, of another type, too short, too long or unknown.
+ */
+export function checkMandate(mandate: AP2Mandate): AP2Mandate {
+  const unknown = Object.keys(mandate).find((name) => !known.has(name));
+  if (unknown !== undefined) {
+    throw new ValidationError("mandate", [{ pointer: `/${unknown}`, message: "is no member of a mandate; remove it" }]);
+  }
+  const text = (field: keyof AP2Mandate, least: number, most: number): string =>
+    boundedText("mandate", field, mandate[field], least, most);
+  const hash = (field: "checkoutHash" | "openMandateHash"): Partial<AP2Mandate> =>
+    mandate[field] === undefined || mandate[field] === null ? {} : { [field]: text(field, 1, 256) };
+  const { linkedHashes, limits, expiresAtMs } = mandate;
+  return {
+    transactionId: text("transactionId", 1, 256),
+    amountValue: text("amountValue", 1, 64),
+    currency: text("currency", 3, 3),
+    payeeWebsite: text("payeeWebsite", 1, 253),
+    ...hash("checkoutHash"),
+    ...hash("openMandateHash"),
+    ...(linkedHashes && {
+      linkedHashes: linkedHashes.map((link) => boundedText("mandate", "linkedHashes", link, 1, 256)),
+    }),
+    ...(limits && { limits }),
+    ...(expiresAtMs !== undefined && { expiresAtMs }),
+  };
+}

@@ -1,0 +1,283 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import {
+  type Grant,
+  type Reservation,
+  type Settlement,
+  type Timer,
+  Unit,
+  onAbort,
+  settlementQueue,
+} from "@imprest/core";
+import type { PaymentAuthority } from "./authority.ts";
+import { chargeKind } from "./bodies.ts";
+import { commitError } from "./commit-error.ts";
+import { AP2GuardCommitUncertain, AP2GuardError } from "./errors.ts";
+import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
+import { checkMicrocents } from "./microcents.ts";
+import type { AP2Mandate } from "./mandate.ts";
+import type { Charge, Payment, PaymentOptions, PaymentResult, PaymentTerms } from "./options.ts";
+import { type PspOutcome, classifyPspError } from "./psp-outcome.ts";
+import { type PaymentReceipt, buildReceipt } from "./receipt.ts";
+import { abortedReason, baseOf, bookingOf, commitSettling, failedReason } from "./settlement-bodies.ts";
+
+/** What an open payment stands on. */
+export interface PaymentContext {
+  readonly authority: PaymentAuthority;
+  readonly claimed: ClaimedAttempt;
+  readonly mandate: AP2Mandate;
+  readonly terms: PaymentTerms;
+  readonly options: PaymentOptions;
+  readonly microcents: bigint;
+  readonly grant: Pick<Grant, "decision" | "caps">;
+}
+
+/** How often a running payment shows that its worker lives, in milliseconds. */
+export const signOfLifeMs = 15_000;
+
+/** The one implementation of `Payment`: decides, once, how a payment ends, and records each phase. */
+export class PaymentHandle implements Payment {
+  readonly #context: PaymentContext;
+  readonly #reservation: Reservation;
+  readonly #abort = new AbortController();
+  readonly #unlink: () => void;
+  #fields: Readonly<Record<string, unknown>> = {};
+  #isCharging: boolean;
+  #charge: { readonly microcents: bigint; readonly reference?: string | undefined } | undefined;
+  #abortReason: string | undefined;
+  #timer: Timer | undefined;
+  #ended = false;
+
+  constructor(context: PaymentContext, reservation: Reservation) {
+    this.#context = context;
+    this.#reservation = reservation;
+    this.#isCharging = context.claimed.attempt.phase === "charging";
+    this.#unlink = onAbort(reservation.signal, () => this.#abort.abort(reservation.signal.reason));
+    this.#showLife();
+  }
+
+  get reservationId(): string {
+    return this.#reservation.id;
+  }
+
+  get decision(): Payment["decision"] {
+    return this.#context.grant.decision;
+  }
+
+  get caps(): Payment["caps"] {
+    return this.#context.grant.caps;
+  }
+
+  get microcents(): bigint {
+    return this.#context.microcents;
+  }
+
+  get pspIdempotencyKey(): string {
+    return this.#context.claimed.key("psp");
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  async charging(): Promise<void> {
+    this.#assertOpen("charging()");
+    if (this.#isCharging) return;
+    await this.#context.claimed.write({ phase: "charging", reservationId: this.reservationId });
+    this.#isCharging = true;
+  }
+
+  async charged(charge: Charge = {}): Promise<void> {
+    this.#assertOpen("charged()");
+    const microcents = checkMicrocents(charge.amount ?? this.microcents, "charged.amount");
+    this.#isCharging = true;
+    this.#charge = { microcents, reference: charge.reference };
+    await this.#record({ phase: "charged", charged: this.#chargedRecord(), reservationId: this.reservationId });
+  }
+
+  attachReceiptFields(fields: Readonly<Record<string, unknown>>): void {
+    this.#fields = { ...this.#fields, ...fields };
+  }
+
+  abort(reason: string): void {
+    if (this.#charge) throw used("abort() was called after charged(); money has moved, so nothing can be given back.");
+    this.#abortReason = reason;
+  }
+
+  /** Ends a payment whose body returned. @throws AP2GuardCommitUncertain, AP2GuardCommitFailed. */
+  async finish<Value>(value: Value): Promise<PaymentResult<Value>> {
+    if (this.#abortReason !== undefined && !this.#charge) {
+      const settlement = await this.#release(abortedReason(this.#abortReason));
+      return { value, reservationId: this.reservationId, committed: false, settlement };
+    }
+    const settlement = await this.#commit(value);
+    const isWanted = this.#context.options.emitReceipt !== false;
+    return {
+      value,
+      reservationId: this.reservationId,
+      committed: true,
+      settlement,
+      ...(isWanted && { receipt: this.#receipt(settlement) }),
+    };
+  }
+
+  /** Ends a payment whose body threw. @returns what to throw: the body's own error when it is clear what became of the money. */
+  async fail(error: unknown): Promise<unknown> {
+    const outcome = this.#outcomeOf(error);
+    const releasesAnyway = outcome === "unknown" && this.#context.terms.compat === "python";
+    if (outcome === "declined" || releasesAnyway) {
+      await this.#release(failedReason(error), !releasesAnyway);
+      return error;
+    }
+    if (outcome === "unknown") return this.#hold(error);
+    try {
+      await this.#commit(undefined, error);
+      return error;
+    } catch (unsettled) {
+      return unsettled;
+    }
+  }
+
+  /** `await using` cannot see whether its scope threw: what was not committed is released when surely not charged, else held. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#ended) return;
+    if (this.#charge) return void (await this.#commit(undefined));
+    if (this.#isCharging && this.#abortReason === undefined) throw await this.#hold(undefined);
+    await this.#release(abortedReason(this.#abortReason ?? "the scope ended"));
+  }
+
+  #outcomeOf(error: unknown): PspOutcome {
+    if (this.#charge) return "charged";
+    if (!this.#isCharging) return "declined";
+    try {
+      return (this.#context.options.classify ?? classifyPspError)(error);
+    } catch {
+      return "unknown";
+    }
+  }
+
+  async #commit(value: unknown, cause?: unknown): Promise<Settlement> {
+    this.#end();
+    this.#charge ??= { microcents: this.microcents };
+    const { authority, claimed } = this.#context;
+    const { booked, metadata } = bookingOf(claimed.attempt, this.#charge.microcents, this.#metadata());
+    const nowMs = authority.ledger.clock.now();
+    const base = baseOf(authority.target, claimed.scope, claimed.attempt, this.reservationId, nowMs);
+    const { body, fallback } = commitSettling(base, booked, metadata);
+    // The record and the commit go out together. Either one alone tells `recover` that money moved: the record by itself,
+    // the commit by the reservation's status; so neither has to wait for the other.
+    const recorded = this.#record({
+      phase: "charged",
+      charged: this.#chargedRecord(),
+      reservationId: this.reservationId,
+      commit: { body, fallback },
+    });
+    const actual = { unit: Unit.usdMicrocents, amount: booked };
+    const [settlement] = await Promise.all([this.#reservation.commit(actual, undefined, { metadata }), recorded]);
+    if (settlement.status === "committed" || settlement.status === "recorded") return settlement;
+    const attempt = { record: claimed.record, claim: claimed.attempt.claim };
+    throw commitError(settlement, { reservationId: this.reservationId, attempt, value }, cause);
+  }
+
+  /** Gives the budget back. Only where it is proven that nothing was charged is the mandate free for another attempt. */
+  async #release(reason: string, isProven = true): Promise<Settlement> {
+    this.#end();
+    const settlement = await this.#reservation.release(reason);
+    const end = isProven ? { phase: "released" as const } : { held: true };
+    await this.#record({ ...end, reservationId: this.reservationId });
+    return settlement;
+  }
+
+  /** Leaves everything as it is: whether the PSP charged is for `reconcile` or `recover` to find out. */
+  async #hold(cause: unknown): Promise<AP2GuardCommitUncertain> {
+    this.#end();
+    this.#reservation.spending();
+    await this.#reservation.commit().catch(() => {});
+    const { claimed } = this.#context;
+    await this.#record({ held: true, reservationId: this.reservationId });
+    return new AP2GuardCommitUncertain(
+      "Nobody can say whether the PSP charged, so nothing was settled and nothing released. Ask the PSP: reconcile().",
+      {
+        errorCode: "PSP_OUTCOME_UNKNOWN",
+        reservationId: this.reservationId,
+        attempt: { record: claimed.record, claim: claimed.attempt.claim },
+      },
+      { cause },
+    );
+  }
+
+  /** Keeps the record in step with what became of a settlement, at once or later. */
+  settled(settlement: Settlement): void {
+    const { authority } = this.#context;
+    const { status } = settlement;
+    if (status !== "committed" && status !== "recorded" && status !== "rejected") return;
+    const change = status === "rejected" ? { outcome: status } : { phase: "settled" as const, outcome: status };
+    // Nobody waits for it: a crash before it costs one idempotent repetition of the commit.
+    if (this.#charge) authority.track(this.#record(change));
+  }
+
+  /** Money has moved: a record that cannot be written is told, and the payment goes on. */
+  async #record(change: Parameters<ClaimedAttempt["write"]>[0]): Promise<void> {
+    const { authority, claimed } = this.#context;
+    try {
+      await claimed.write(change);
+    } catch (cause) {
+      const error = cause instanceof Error ? cause : new Error("the record store failed", { cause });
+      const { reservationId } = this;
+      settlementQueue(authority).observer.emit("record-failure", { protocol: "ap2", reservationId, error });
+    }
+  }
+
+  #chargedRecord(): { readonly amount: string; readonly reference?: string | undefined } | undefined {
+    if (!this.#charge) return undefined;
+    const { microcents, reference } = this.#charge;
+    return { amount: microcents.toString(), reference };
+  }
+
+  /** The PSP's reference goes with the commit, so that the ledger names the charge. */
+  #metadata(): Readonly<Record<string, unknown>> {
+    const reference = this.#charge?.reference;
+    return reference === undefined ? this.#fields : { psp_ref: reference, ...this.#fields };
+  }
+
+  #receipt(settlement: Settlement): PaymentReceipt {
+    const { authority, mandate, terms } = this.#context;
+    return buildReceipt({
+      mandate,
+      decision: this.decision,
+      reservationId: this.reservationId,
+      tenant: terms.tenant,
+      agent: terms.agent,
+      actionKind: terms.actionKind ?? chargeKind,
+      amount: this.#charge?.microcents ?? this.microcents,
+      issuedAtMs: authority.ledger.clock.now(),
+      committed: true,
+      fields: this.#metadata(),
+      evidence: settlement.evidence,
+    });
+  }
+
+  #showLife(): void {
+    const { authority, claimed } = this.#context;
+    this.#timer = authority.ledger.clock.setTimer(() => {
+      claimed.write({}).then(
+        () => this.#ended || this.#showLife(),
+        (error: unknown) => this.#abort.abort(error),
+      );
+    }, signOfLifeMs);
+  }
+
+  #end(): void {
+    this.#assertOpen("The payment");
+    this.#ended = true;
+    this.#timer?.clear();
+    this.#unlink();
+  }
+
+  #assertOpen(what: string): void {
+    if (this.#ended) throw used(`${what} was called on a payment that has ended.`);
+  }
+}
+
+function used(message: string): AP2GuardError {
+  return new AP2GuardError("ERR_AP2_PAYMENT_ENDED", message);
+}

@@ -1,0 +1,173 @@
+import { type CallOptions, type Settling, parseJson, settlementQueue } from "@imprest/core";
+import type { ReservationDetail } from "@imprest/core/models/cycles";
+import { NotFoundError, ReservationExpiredError } from "@imprest/cycles";
+import { type PaymentAuthority, claimName } from "./authority.ts";
+import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
+import type { ChargeLookup, LookupCharge } from "./psp-outcome.ts";
+import { baseOf, bookingOf, commitSettling, releaseSettling } from "./settlement-bodies.ts";
+
+/** How an attempt is brought to its end. */
+export interface ResolveOptions extends Pick<CallOptions, "signal"> {
+  /** Asks the PSP; without it a payment that may have been charged stays as it is. */
+  readonly lookupCharge?: LookupCharge | undefined;
+  /**
+   * How long after the last sign of life a PSP that knows no charge is believed, in milliseconds; ten minutes unless told.
+   * Before that the request may still be on its way to it.
+   */
+  readonly absentAfterMs?: number | undefined;
+}
+
+/** What became of an attempt: `unresolved` when the PSP or the authority cannot say yet. */
+export type Resolution = "settled" | "released" | "unresolved";
+
+const tenMinutesMs = 600_000;
+
+/** What the authority says of an attempt's reservation. */
+type Standing =
+  | { readonly status: "open" | "committed" | "released"; readonly reservationId: string }
+  /** Gone, expired or never made: a commit is no longer possible. */
+  | { readonly status: "gone"; readonly reservationId: string };
+
+/**
+ * Brings one claimed attempt to its end. Money that moved is committed, or recorded as an event when the reservation is
+ * gone; a charge that surely was not made is released; anything else is left alone.
+ * @throws AP2GuardError when another worker resolves it first; what the store throws; AbortedError.
+ */
+export async function resolveAttempt(
+  authority: PaymentAuthority,
+  claimed: ClaimedAttempt,
+  options: ResolveOptions,
+): Promise<Resolution> {
+  const resolution = await resolve(authority, claimed, options);
+  const { reservationId } = claimed.attempt;
+  if (resolution !== "unresolved" && reservationId !== undefined) await forgetLetters(authority, reservationId);
+  return resolution;
+}
+
+/** What is in the books now must not stand among the dead letters too: the two together are what was paid. */
+async function forgetLetters(authority: PaymentAuthority, reservationId: string): Promise<void> {
+  const { deadLetters } = settlementQueue(authority);
+  for await (const letter of deadLetters.list()) {
+    if (letter.reservationId === reservationId) await deadLetters.discard(letter.id);
+  }
+}
+
+async function resolve(
+  authority: PaymentAuthority,
+  claimed: ClaimedAttempt,
+  options: ResolveOptions,
+): Promise<Resolution> {
+  const { phase, touchedAtMs } = claimed.attempt;
+  if (phase === "settled" || phase === "released") return phase;
+  // From here on a worker that was only slow finds its claim lost before it charges.
+  await claimed.write({ held: true, touchedAtMs });
+  const standing = await standingOf(authority, claimed, options);
+  if (standing === undefined) return "unresolved";
+  if (standing.status === "committed") {
+    await claimed.write({ phase: "settled", outcome: "committed", reservationId: standing.reservationId });
+    return "settled";
+  }
+  if (phase === "reserving") return giveBack(authority, claimed, standing, "the worker died before it charged");
+  if (phase === "charging") {
+    const found = await lookup(claimed, options);
+    const isOldEnough = authority.ledger.clock.now() - touchedAtMs >= (options.absentAfterMs ?? tenMinutesMs);
+    if (found.status === "declined" || (found.status === "none" && isOldEnough)) {
+      return giveBack(authority, claimed, standing, "the PSP did not charge");
+    }
+    if (found.status !== "charged") return "unresolved";
+    const amount = (found.amount ?? BigInt(claimed.attempt.microcents)).toString();
+    await claimed.write({ phase: "charged", charged: { amount, reference: found.reference }, touchedAtMs });
+  }
+  return commit(authority, claimed, standing);
+}
+
+async function standingOf(
+  authority: PaymentAuthority,
+  { attempt }: ClaimedAttempt,
+  { signal }: ResolveOptions,
+): Promise<Standing | undefined> {
+  const { client } = authority.cycles;
+  const known = attempt.reservationId;
+  try {
+    const found =
+      known === undefined
+        ? await findReservation(authority, attempt, signal)
+        : await client.getReservation(known, { signal });
+    if (found === undefined) return { status: "gone", reservationId: "none" };
+    const { reservation_id: reservationId, status } = found;
+    if (status === "ACTIVE") return { status: "open", reservationId };
+    if (status === "COMMITTED") return { status: "committed", reservationId };
+    return { status: status === "RELEASED" ? "released" : "gone", reservationId };
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    const isGone = ReservationExpiredError.isInstance(error) || NotFoundError.isInstance(error);
+    return isGone ? { status: "gone", reservationId: known ?? "none" } : undefined;
+  }
+}
+
+/** The worker may have died before it noted the id: the reserve's own key finds the reservation. */
+async function findReservation(
+  authority: PaymentAuthority,
+  { reserveBody, claim }: ClaimedAttempt["attempt"],
+  signal: AbortSignal | undefined,
+): Promise<ReservationDetail | undefined> {
+  const { idempotency_key: key } = parseJson(reserveBody) as { readonly idempotency_key: string };
+  const query = { idempotency_key: key, include: ["metadata"] };
+  for await (const found of authority.cycles.client.listReservations(query, { signal })) {
+    const owner = found.metadata?.[claimName];
+    if (owner === undefined || owner === claim) return found;
+  }
+  return undefined;
+}
+
+async function lookup(claimed: ClaimedAttempt, { lookupCharge }: ResolveOptions): Promise<ChargeLookup> {
+  const { transactionId, microcents, startedAtMs, charged } = claimed.attempt;
+  if (lookupCharge === undefined) return { status: "unknown" };
+  try {
+    return await lookupCharge({
+      pspIdempotencyKey: claimed.key("psp"),
+      transactionId,
+      reference: charged?.reference,
+      microcents: BigInt(microcents),
+      startedAtMs,
+    });
+  } catch {
+    return { status: "unknown" };
+  }
+}
+
+async function giveBack(
+  authority: PaymentAuthority,
+  claimed: ClaimedAttempt,
+  { status, reservationId }: Standing,
+  reason: string,
+): Promise<Resolution> {
+  if (status === "open") {
+    const base = baseOf(authority.target, claimed.scope, claimed.attempt, reservationId, authority.ledger.clock.now());
+    await settlementQueue(authority).submit(releaseSettling(base, reason));
+  }
+  await claimed.write({ phase: "released" });
+  return "released";
+}
+
+async function commit(authority: PaymentAuthority, claimed: ClaimedAttempt, standing: Standing): Promise<Resolution> {
+  const { attempt, scope } = claimed;
+  const { status, reservationId } = standing;
+  const base = baseOf(authority.target, scope, attempt, reservationId, authority.ledger.clock.now());
+  const microcents = BigInt(attempt.charged?.amount ?? attempt.microcents);
+  const reference = attempt.charged?.reference;
+  const { booked, metadata } = bookingOf(attempt, microcents, reference === undefined ? {} : { psp_ref: reference });
+  const written = commitSettling(base, booked, metadata);
+  const frozen = attempt.commit === undefined ? written : { ...written, ...attempt.commit };
+  const isOpen = status === "open";
+  const settling: Settling = isOpen ? frozen : { ...frozen, mode: "event", body: frozen.fallback };
+  await claimed.write({ commit: { body: frozen.body, fallback: frozen.fallback }, touchedAtMs: attempt.touchedAtMs });
+  const settlement = await settlementQueue(authority).submit(settling);
+  if (settlement.status !== "committed" && settlement.status !== "recorded") {
+    if (settlement.status === "rejected")
+      await claimed.write({ outcome: "rejected", touchedAtMs: attempt.touchedAtMs });
+    return "unresolved";
+  }
+  await claimed.write({ phase: "settled", outcome: settlement.status, reservationId });
+  return "settled";
+}

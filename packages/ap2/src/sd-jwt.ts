@@ -1,0 +1,159 @@
+import { base64url, parseBase64url, utf8 } from "@imprest/core";
+import { type JsonObject, type JsonValue, StrictJsonError, parseStrictJson } from "@imprest/core/audit";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { AP2MandateError } from "./errors.ts";
+import { sha256Hex } from "./idempotency-key.ts";
+
+/** One hop of a chain: an SD-JWT (RFC 9901) with what its holder disclosed. Parsed, its signature not verified. */
+export interface SdJwt {
+  /** The hop as presented, the closing `~` included: what `sd_hash` is over. */
+  readonly presentation: string;
+  /** The signed part: what `issuer_jwt_hash` is over. */
+  readonly jwt: string;
+  /** `header.payload`: what the signature is over. */
+  readonly signingInput: string;
+  readonly signature: Uint8Array;
+  readonly header: JsonObject;
+  readonly payload: JsonObject;
+  /**
+   * The mandate, disclosures filled in. A list entry that was not disclosed stays `{"...": digest}`, so that a reader
+   * sees that something is missing; a member that was not disclosed is absent.
+   */
+  readonly mandate: JsonObject;
+}
+
+/**
+ * The hops of an encoded mandate, the open mandate first (AP2 v0.2 §Delegate SD-JWT): hops are joined by `~~`, of which
+ * the first `~` closes the earlier hop.
+ * @throws AP2MandateError for anything malformed: base64url with loose bits, JSON with doubled members, a disclosure that
+ * nothing refers to.
+ */
+export function parseChain(text: string): readonly SdJwt[] {
+  const hops = text.split("~~");
+  return hops.map((hop, at) => parseSdJwt(at < hops.length - 1 ? `${hop}~` : hop));
+}
+
+/** A hash as AP2 writes it: base64url of SHA-256 over the ASCII text. */
+export function hashText(text: string): string {
+  return base64url(sha256(utf8(text)));
+}
+
+/**
+ * The identity of a mandate: SHA-256 of its signing input, in hex. It survives what other hashes do not: a disclosure
+ * left out changes `sd_hash`, and a signature has a second valid spelling, which changes the hash of the JWT.
+ */
+export function mandateId(hop: SdJwt): string {
+  return sha256Hex(hop.signingInput);
+}
+
+function parseSdJwt(presentation: string): SdJwt {
+  const [jwt = "", ...rest] = presentation.split("~");
+  if (rest.at(-1) !== "") throw malformed("does not end with ~; a token with a key binding JWT of its own is not one");
+  const [headerText, payloadText, signatureText, ...more] = jwt.split(".");
+  const signature = parseBase64url(signatureText ?? "");
+  if (headerText === undefined || payloadText === undefined || signature === undefined || more.length > 0) {
+    throw malformed("is not header.payload.signature in base64url");
+  }
+  const header = readObject(headerText, "header");
+  const payload = readObject(payloadText, "payload");
+  const disclosed = new Disclosures(rest.slice(0, -1), payload["_sd_alg"]);
+  const [delegated] = asList(disclosed.resolve(payload["delegate_payload"] ?? []));
+  disclosed.assertAllUsed();
+  const mandate = delegated ?? payload;
+  if (!isObject(mandate) || "..." in mandate) throw malformed("does not disclose its mandate");
+  return { presentation, jwt, signingInput: `${headerText}.${payloadText}`, signature, header, payload, mandate };
+}
+
+/** The disclosures of one hop by their digests; each may be used once. */
+class Disclosures {
+  readonly #byDigest = new Map<string, readonly JsonValue[]>();
+  readonly #used = new Set<string>();
+
+  constructor(encoded: readonly string[], algorithm: JsonValue | undefined) {
+    if (algorithm !== undefined && algorithm !== "sha-256") throw malformed("uses a digest other than sha-256");
+    for (const text of encoded) {
+      const value = read(text, "disclosure");
+      if (!Array.isArray(value) || value.length < 2 || value.length > 3)
+        throw malformed("has a disclosure of no known form");
+      const digest = hashText(text);
+      if (this.#byDigest.has(digest)) throw malformed("has a disclosure twice");
+      this.#byDigest.set(digest, value);
+    }
+  }
+
+  /** `value` with everything that was disclosed in place of its digest. */
+  resolve(value: JsonValue): JsonValue {
+    if (Array.isArray(value)) return value.map((item) => this.#element(item));
+    if (!isObject(value)) return value;
+    const { _sd: digests, ...members } = value;
+    const resolved = Object.entries(members).map(([name, member]) => [name, this.resolve(member)] as const);
+    const hidden = asList(digests ?? []).flatMap((digest) => this.#member(digest));
+    const names = new Set(Object.keys(members));
+    for (const [name] of hidden) {
+      if (names.has(name) || name === "_sd" || name === "...")
+        throw malformed("discloses a member that is there already");
+      names.add(name);
+    }
+    return Object.fromEntries([...resolved, ...hidden]);
+  }
+
+  assertAllUsed(): void {
+    if (this.#used.size !== this.#byDigest.size) throw malformed("has a disclosure that nothing refers to");
+  }
+
+  #element(item: JsonValue): JsonValue {
+    const digest = isObject(item) && Object.keys(item).length === 1 ? item["..."] : undefined;
+    if (typeof digest !== "string") return this.resolve(item);
+    const found = this.#take(digest);
+    if (found === undefined) return item;
+    if (found.length !== 2) throw malformed("discloses a member where a list entry belongs");
+    return this.resolve(found[1] ?? null);
+  }
+
+  #member(digest: JsonValue): readonly (readonly [string, JsonValue])[] {
+    const found = typeof digest === "string" ? this.#take(digest) : undefined;
+    if (found === undefined) return [];
+    const [, name, value] = found;
+    if (found.length !== 3 || typeof name !== "string")
+      throw malformed("discloses a list entry where a member belongs");
+    return [[name, this.resolve(value ?? null)]];
+  }
+
+  #take(digest: string): readonly JsonValue[] | undefined {
+    const found = this.#byDigest.get(digest);
+    if (found === undefined) return undefined;
+    if (this.#used.has(digest)) throw malformed("refers to one disclosure twice");
+    this.#used.add(digest);
+    return found;
+  }
+}
+
+function read(encoded: string, what: string): JsonValue {
+  const bytes = parseBase64url(encoded);
+  if (bytes === undefined) throw malformed(`has a ${what} that is no base64url`);
+  try {
+    return parseStrictJson(bytes);
+  } catch (cause) {
+    if (StrictJsonError.isInstance(cause)) throw malformed(`has a ${what} that is no strict JSON`, cause);
+    throw cause;
+  }
+}
+
+function readObject(encoded: string, what: string): JsonObject {
+  const value = read(encoded, what);
+  if (!isObject(value)) throw malformed(`has a ${what} that is no JSON object`);
+  return value;
+}
+
+export function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function asList(value: JsonValue): readonly JsonValue[] {
+  if (Array.isArray(value)) return value;
+  throw malformed("has an object where a list belongs");
+}
+
+function malformed(message: string, cause?: unknown): AP2MandateError {
+  return new AP2MandateError(`The encoded mandate ${message}.`, { cause });
+}

@@ -1,0 +1,32 @@
+import { ConfigurationError, utf8 } from "@imprest/core";
+import type { Jwk } from "@imprest/core/audit";
+
+/** A public P-256 key (RFC 7518 §6.2), ready to verify with. */
+export type VerifyingKey = CryptoKey;
+
+/** The key of a JWK; `undefined` when it is no sound public P-256 key, or one that is published with its secret. */
+export async function readKey(jwk: Jwk): Promise<VerifyingKey | undefined> {
+  const { kty, crv, x, y, d, alg, use } = jwk;
+  if (kty !== "EC" || crv !== "P-256" || d !== undefined || typeof x !== "string" || typeof y !== "string")
+    return undefined;
+  if ((alg !== undefined && alg !== "ES256") || (use !== undefined && use !== "sig")) return undefined;
+  try {
+    const algorithm = { name: "ECDSA", namedCurve: "P-256" };
+    return await subtle().importKey("jwk", { kty, crv, x, y }, algorithm, false, ["verify"]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether `signature` (r and s, 64 bytes) is one of `text` (RFC 7515 §A.3). */
+export async function isSigned(key: VerifyingKey, text: string, signature: Uint8Array): Promise<boolean> {
+  if (signature.length !== 64) return false;
+  const algorithm = { name: "ECDSA", hash: "SHA-256" };
+  return subtle().verify(algorithm, key, signature as Uint8Array<ArrayBuffer>, utf8(text) as Uint8Array<ArrayBuffer>);
+}
+
+function subtle(): SubtleCrypto {
+  const found: SubtleCrypto | undefined = globalThis.crypto?.subtle;
+  if (found !== undefined) return found;
+  throw new ConfigurationError("WebCrypto is missing here: serve the page over HTTPS, or from localhost.");
+}

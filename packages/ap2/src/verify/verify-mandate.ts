@@ -1,0 +1,170 @@
+import type { Disposition, Finding, Jwk, JsonObject, VerificationReport } from "@imprest/core/audit";
+import { AP2MandateError } from "../errors.ts";
+import { assertBound, mandateFromAP2 } from "../from-ap2.ts";
+import type { AP2Mandate } from "../mandate.ts";
+import { type SdJwt, isObject, parseChain } from "../sd-jwt.ts";
+import { isSigned, readKey } from "./es256.ts";
+
+export interface VerifyMandateOptions {
+  /**
+   * The keys of whoever issues open mandates, as JWKs with `kid`. Without them nobody vouches for the open mandate, and a
+   * sound chain is at best `binding_only`.
+   */
+  readonly issuerKeys?: readonly Jwk[] | undefined;
+  /** Epoch milliseconds; the present when absent. */
+  readonly nowMs?: number | undefined;
+  /** How far clocks may differ, in milliseconds; one minute when absent. */
+  readonly toleranceMs?: number | undefined;
+  /** Whom the closed mandate must be for (`aud`). */
+  readonly audience?: string | undefined;
+  /** The challenge that the closed mandate must answer (`nonce`). */
+  readonly nonce?: string | undefined;
+}
+
+/** What verifying an encoded mandate established. */
+export interface MandateReport extends VerificationReport {
+  /** What is left of it for the guard: only of a payment mandate without an error. */
+  readonly mandate?: AP2Mandate | undefined;
+}
+
+const rootTypes: ReadonlySet<unknown> = new Set(["dc+sd-jwt", "example+sd-jwt", "vc+sd-jwt"]);
+const delegatingType = "kb+sd-jwt+kb";
+const closingType = "kb+sd-jwt";
+
+/**
+ * Verifies an encoded payment or checkout mandate: the signature of each hop by the key that the hop before it names, the
+ * hash by which it is bound to that hop, every disclosure's digest, types and dates (AP2 v0.2 §Verification).
+ * @param chain open and closed mandates joined by `~~`; `[open, closed]` does as well.
+ * @returns a report, for any input. What is not proven is in its disposition and findings.
+ */
+export async function verifyMandate(
+  chain: string | readonly string[],
+  options: VerifyMandateOptions = {},
+): Promise<MandateReport> {
+  let hops: readonly SdJwt[];
+  try {
+    hops = (typeof chain === "string" ? [chain] : chain).flatMap(parseChain);
+    hops.forEach((hop, at) => at > 0 && assertBound(hops[at - 1] ?? hop, hop));
+  } catch (error) {
+    if (!AP2MandateError.isInstance(error)) throw error;
+    return { disposition: "signature_invalid", findings: [finding("signature", "malformed_mandate", error.message)] };
+  }
+  const findings = hops.flatMap((hop, at) => [
+    ...typeFindings(hop, at, hops.length),
+    ...dateFindings(hop, at, options),
+  ]);
+  findings.push(...expectationFindings(hops.at(-1), options));
+  const { disposition, problem } = await judge(hops, options.issuerKeys);
+  if (problem) findings.push(problem);
+  const isBound = disposition === "authentic" || disposition === "binding_only";
+  if (!isBound || findings.some(({ severity }) => severity === "error")) return { disposition, findings };
+  return withMandate(chain, hops, { disposition, findings });
+}
+
+function withMandate(
+  chain: string | readonly string[],
+  hops: readonly SdJwt[],
+  report: VerificationReport,
+): MandateReport {
+  if (hops.at(-1)?.mandate["vct"] !== "mandate.payment.1") return report;
+  const [open, ...closed] = typeof chain === "string" ? [chain] : chain;
+  const documents = closed.length === 0 ? (open ?? "") : { paymentMandate: closed.join("~"), openPaymentMandate: open };
+  try {
+    return { ...report, mandate: mandateFromAP2(documents) };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : "The mandate cannot be used.";
+    return { ...report, findings: [...report.findings, finding("schema", "unusable_mandate", message)] };
+  }
+}
+
+interface Judgement {
+  readonly disposition: Disposition;
+  readonly problem?: Finding | undefined;
+}
+
+async function judge(hops: readonly SdJwt[], issuerKeys: readonly Jwk[] | undefined): Promise<Judgement> {
+  for (const [at, hop] of hops.entries()) {
+    const before = hops[at - 1];
+    if (before !== undefined && !(await isSignedUnder(before, hop))) {
+      return invalid(at, "The signature is not one by the key that the hop before it names.");
+    }
+  }
+  const [root] = hops;
+  if (root === undefined) return invalid(0, "There is nothing in it.");
+  if (issuerKeys === undefined) {
+    if (hops.length > 1) return { disposition: "binding_only" };
+    const message = "Nobody vouches for this mandate: give issuerKeys.";
+    return { disposition: "signer_resolution_failed", problem: finding("signer", "no_issuer_keys", message) };
+  }
+  const { kid } = root.header;
+  const jwk = issuerKeys.find((key) => key.kid === kid);
+  const key = jwk && (await readKey(jwk));
+  if (key === undefined) {
+    const message = "The key that the open mandate names is none of the issuer's.";
+    return { disposition: "signer_authority_failed", problem: finding("signer", "unknown_issuer_key", message) };
+  }
+  if (await isSigned(key, root.signingInput, root.signature)) return { disposition: "authentic" };
+  return invalid(0, "The issuer's signature is not valid.");
+}
+
+/** AP2 v0.2 §Delegate SD-JWT: the open mandate's `cnf` names the key of whoever may close it. */
+async function isSignedUnder({ mandate }: SdJwt, hop: SdJwt): Promise<boolean> {
+  const { cnf } = mandate;
+  const jwk = isObject(cnf) ? cnf["jwk"] : undefined;
+  const key = isObject(jwk) ? await readKey(jwk) : undefined;
+  return key !== undefined && isSigned(key, hop.signingInput, hop.signature);
+}
+
+function typeFindings({ header, mandate, payload }: SdJwt, at: number, count: number): Finding[] {
+  const { alg, typ } = header;
+  const isLast = at === count - 1;
+  const isRightType = at === 0 ? rootTypes.has(typ) : typ === (isLast ? closingType : delegatingType);
+  // A closed token that came alone is judged as what it says it is.
+  const isAlone = count === 1 && typ === closingType;
+  const found: Finding[] = [];
+  if (alg !== "ES256") found.push(finding("signature", "wrong_algorithm", "Mandates are signed with ES256.", at));
+  if (!isRightType && !isAlone)
+    found.push(finding("signature", "wrong_type", "The token's typ is not that of its place.", at));
+  if (at > 0 && isLast && (mandate["cnf"] !== undefined || payload["cnf"] !== undefined)) {
+    found.push(finding("signature", "delegates_further", "A closed mandate must not name a further key.", at));
+  }
+  return found;
+}
+
+function dateFindings(
+  hop: SdJwt,
+  at: number,
+  { nowMs = Date.now(), toleranceMs = 60_000 }: VerifyMandateOptions,
+): Finding[] {
+  const dates = (name: string): number[] =>
+    [hop.payload[name], hop.mandate[name]].filter((date) => typeof date === "number").map((seconds) => seconds * 1000);
+  const found: Finding[] = [];
+  if (dates("exp").some((exp) => exp <= nowMs - toleranceMs)) {
+    found.push(finding("schema", "expired", "The mandate has expired.", at));
+  }
+  if ([...dates("iat"), ...dates("nbf")].some((from) => from > nowMs + toleranceMs)) {
+    found.push(finding("schema", "not_yet_valid", "The mandate is from the future.", at));
+  }
+  return found;
+}
+
+function expectationFindings(closed: SdJwt | undefined, { audience, nonce }: VerifyMandateOptions): Finding[] {
+  const payload: JsonObject = closed?.payload ?? {};
+  const found: Finding[] = [];
+  if (audience !== undefined && payload["aud"] !== audience) {
+    found.push(finding("expectation", "audience_mismatch", "The closed mandate is for somebody else."));
+  }
+  if (nonce !== undefined && payload["nonce"] !== nonce) {
+    found.push(finding("expectation", "nonce_mismatch", "The closed mandate answers another challenge."));
+  }
+  return found;
+}
+
+function invalid(at: number, message: string): Judgement {
+  return { disposition: "signature_invalid", problem: finding("signature", "signature_invalid", message, at) };
+}
+
+/** @param hop counted from 0, the open mandate. */
+function finding(kind: Finding["kind"], code: string, message: string, hop?: number): Finding {
+  return { kind, severity: "error", code, message, ...(hop !== undefined && { pointer: `/${hop}` }) };
+}

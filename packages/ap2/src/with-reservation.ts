@@ -1,0 +1,85 @@
+import type { CyclesSource } from "@imprest/cycles";
+import type { AP2Mandate } from "./mandate.ts";
+import { openHandle, openRefund } from "./open-payment.ts";
+import type { Payment, PaymentOptions, PaymentResult, PaymentTerms, RefundTerms } from "./options.ts";
+import type { PaymentHandle } from "./payment-handle.ts";
+
+/**
+ * Runs one payment at most once per mandate: claims it, reserves, runs `body`, and settles by what became of it.
+ *
+ * The body returns: the mandate's amount is committed, or what `payment.charged()` said. It throws: a definite decline
+ * releases and rethrows; after `charged()` the charge is committed and the error rethrown; anything else is held.
+ * @throws AP2MandateError, AP2CurrencyError, ValidationError before anything is sent; AP2AlreadyConsumed,
+ * AP2ReserveUncertain, AP2GuardDenied, AP2DryRunResult, AbortedError with the body not started;
+ * AP2GuardCommitUncertain, AP2GuardCommitFailed with the body run and nothing released.
+ */
+export async function withReservation<Value>(
+  source: CyclesSource,
+  terms: PaymentTerms,
+  body: (payment: Payment) => Value | PromiseLike<Value>,
+  options: PaymentOptions = {},
+): Promise<PaymentResult<Value>> {
+  return run(await openHandle(source, terms, options), body);
+}
+
+/** An open payment that is ended by hand. */
+export interface OpenPayment extends Payment, AsyncDisposable {
+  /**
+   * Commits what `charged()` said, or the mandate's amount; after `abort()` releases.
+   * @throws AP2GuardCommitUncertain, AP2GuardCommitFailed.
+   */
+  finish<Value>(value: Value): Promise<PaymentResult<Value>>;
+}
+
+/**
+ * As `withReservation`, for `await using`: the scope's end cannot tell whether it threw, so a payment without `finish()`
+ * is committed when it was charged, released when it surely was not, and else held with an error.
+ */
+export function openPayment(
+  source: CyclesSource,
+  terms: PaymentTerms,
+  options: PaymentOptions = {},
+): Promise<OpenPayment> {
+  return openHandle(source, terms, options);
+}
+
+/** Terms without the mandate, which comes with each call. */
+export type GuardOptions = Omit<PaymentTerms, "mandate"> & PaymentOptions;
+
+/** A payment function that guards itself: `const pay = guard(client, {runId, tenant}, body)`, then `pay(mandate, ...)`. */
+export function guard<Arguments extends readonly unknown[], Value>(
+  source: CyclesSource,
+  options: GuardOptions,
+  body: (payment: Payment, ...args: Arguments) => Value | PromiseLike<Value>,
+): (mandate: AP2Mandate, ...args: Arguments) => Promise<PaymentResult<Value>> {
+  return (mandate, ...args) =>
+    withReservation(source, { ...options, mandate }, (payment) => body(payment, ...args), options);
+}
+
+/**
+ * Runs one refund at most once, and never more in all than was captured under the mandate. The authority gives its leave
+ * and books nothing, since a refund spends nothing: the amount stands in the commit's metadata, the ledger and the receipt
+ * (`runtime_authority.ap2.payment.refund.v1`). Giving the budget back is for an operator.
+ * @throws as `withReservation`; AP2GuardError when nothing was captured.
+ */
+export async function guardRefund<Value>(
+  source: CyclesSource,
+  terms: RefundTerms,
+  body: (payment: Payment) => Value | PromiseLike<Value>,
+  options: PaymentOptions = {},
+): Promise<PaymentResult<Value>> {
+  return run(await openRefund(source, terms, options), body);
+}
+
+async function run<Value>(
+  payment: PaymentHandle,
+  body: (payment: Payment) => Value | PromiseLike<Value>,
+): Promise<PaymentResult<Value>> {
+  let value: Value;
+  try {
+    value = await body(payment);
+  } catch (error) {
+    throw await payment.fail(error);
+  }
+  return payment.finish(value);
+}

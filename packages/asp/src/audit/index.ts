@@ -1,0 +1,26 @@
+export { type EventSigner, signAuditEvent, signatureAttribute } from "@imprest/core/audit/events";
+export {
+  type AuditCheckpoint,
+  type AuditConclusion,
+  type AuditFinding,
+  type Auditor,
+  type AuditorOptions,
+  createAuditor,
+  sequenceKey,
+} from "./auditor.ts";
+export {
+  type FocusExporter,
+  type FocusOptions,
+  type FocusRow,
+  createFocusExporter,
+  focusColumns,
+  focusCsvHeader,
+  focusCsvLine,
+  focusJsonLine,
+} from "./focus.ts";
+export { type LifecycleProblem, isComplete, lifecycleProblems } from "./lifecycle.ts";
+export { type AuditProfile, aspJcsV1, signedAttributes } from "./profile.ts";
+export type { AuditExpectation } from "./semantics.ts";
+export { type AuditTrust, type AuditTrustOptions, createAuditTrust } from "./trust.ts";
+export { type AuditEventReport, type VerifyAuditEventOptions, verifyAuditEvent } from "./verify-audit-event.ts";
+export { type AuditLineReport, type VerifyAuditFeedOptions, verifyAuditFeed } from "./verify-audit-feed.ts";

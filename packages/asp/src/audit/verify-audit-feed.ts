@@ -1,0 +1,45 @@
+import { type LineReport, type VerifyLinesOptions, verifyLines } from "@imprest/core/audit/lines";
+import {
+  type AuditConclusion,
+  type AuditFinding,
+  type Auditor,
+  type AuditorOptions,
+  createAuditor,
+} from "./auditor.ts";
+import { type AuditEventReport, type VerifyAuditEventOptions, verifyAuditEvent } from "./verify-audit-event.ts";
+
+export interface VerifyAuditFeedOptions
+  extends VerifyLinesOptions, Pick<VerifyAuditEventOptions, "trust" | "profile">, AuditorOptions {}
+
+/** One line of a feed: its own report, and what it shows together with those before it. */
+export interface AuditLineReport {
+  readonly lineNumber: number;
+  readonly report: AuditEventReport;
+  readonly lifecycle: readonly AuditFinding[];
+}
+
+/**
+ * Verifies a feed of one event a line as it comes, and audits it as a whole: bounded memory, reports in the order of the
+ * lines, `order: "feed"` unless told otherwise.
+ * @returns the conclusion, as the generator's return value.
+ * @throws AbortedError when `options.signal` aborts; whatever `source` throws.
+ */
+export async function* verifyAuditFeed(
+  source: AsyncIterable<Uint8Array>,
+  options: VerifyAuditFeedOptions,
+): AsyncGenerator<AuditLineReport, AuditConclusion, undefined> {
+  const { trust, profile, signal, maxLineBytes, promised, order = "feed", finishedMemory, since } = options;
+  const auditor: Auditor = createAuditor({ promised, order, finishedMemory, since });
+  const verify = (line: Uint8Array): Promise<AuditEventReport> =>
+    verifyAuditEvent(line, { trust, profile, signal, maxBytes: maxLineBytes });
+  for await (const { lineNumber, report } of verifyLines(source, verify, options)) {
+    const whole = asEventReport(report);
+    yield { lineNumber, report: whole, lifecycle: auditor.add(whole) };
+  }
+  return auditor.finish();
+}
+
+/** A line that was too long to read has the bare report of `verifyLines`. */
+function asEventReport(report: LineReport<AuditEventReport>["report"]): AuditEventReport {
+  return "unsigned" in report ? report : { ...report, profile: "", unsigned: [] };
+}

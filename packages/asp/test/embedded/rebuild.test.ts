@@ -1,0 +1,163 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { LedgerStore } from "@imprest/embedded";
+import { AspError } from "../../src/index.ts";
+import {
+  type House,
+  budgetId,
+  claim,
+  createManualClock,
+  feedOf,
+  openHouse,
+  trustIn,
+  unit,
+  verifyAll,
+} from "./support.ts";
+
+type Step =
+  | { readonly do: "reserve"; readonly amount: number }
+  | { readonly do: "commit"; readonly which: number; readonly amount: number; readonly key: string }
+  | { readonly do: "release"; readonly which: number }
+  | { readonly do: "wait"; readonly ms: number };
+
+const which = fc.nat(5);
+const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.oneof(
+    fc.record({ do: fc.constant("reserve" as const), amount: fc.integer({ min: 0, max: 6_000 }) }),
+    fc.record({
+      do: fc.constant("commit" as const),
+      which,
+      amount: fc.integer({ min: 0, max: 6_000 }),
+      key: fc.constantFrom("a", "b"),
+    }),
+    fc.record({ do: fc.constant("release" as const), which }),
+    fc.record({ do: fc.constant("wait" as const), ms: fc.constantFrom(1, 2_000, 9_000) }),
+  ),
+  { minLength: 1, maxLength: 25 },
+);
+
+async function perform(house: House, script: readonly Step[], advance: (ms: number) => Promise<void>): Promise<void> {
+  const ids: string[] = [];
+  const client = house.client();
+  for (const [at, step] of script.entries()) {
+    try {
+      const reservationId = "which" in step ? (ids[step.which] ?? "none") : "";
+      if (step.do === "wait") await advance(step.ms);
+      else if (step.do === "release") await client.release({ reservationId, idempotencyKey: `x${at}` });
+      else if (step.do === "commit") {
+        const amountAtomicObserved = BigInt(step.amount);
+        await client.commit({ reservationId, amountAtomicObserved, idempotencyKey: step.key });
+      } else {
+        const answer = await client.reserve({ claim: claim(BigInt(step.amount)), idempotencyKey: `r${at}` });
+        if (answer.reservationId !== undefined) ids.push(answer.reservationId);
+      }
+    } catch (error) {
+      if (!AspError.isInstance(error)) throw error;
+    }
+  }
+}
+
+describe("rebuild(feed)", () => {
+  it("law: a ledger rebuilt from its signed events alone equals the one that lived", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        steps,
+        fc.constantFrom("REJECT" as const, "CHARGE_OVERAGE" as const),
+        async (script, overagePolicy) => {
+          const clock = createManualClock();
+          const options = { clock, asp: { ttlMs: 10_000, graceWindowMs: 5_000, overagePolicy } };
+          const live = await openHouse(options);
+          await perform(live, script, (ms) => clock.advance(ms));
+          live.embedded.aspReservations("acme");
+          const lines = await feedOf(live);
+          const reports = await verifyAll(lines, await trustIn(live));
+          const feed = reports.map(({ event }, at) => {
+            if (event === undefined) throw new Error("an event does not verify");
+            return { line: lines[at] ?? "", event };
+          });
+          const rebuilt = await openHouse(options);
+          await rebuilt.embedded.rebuild(feed);
+          expect(rebuilt.embedded.aspReservations("acme")).toEqual(live.embedded.aspReservations("acme"));
+          const query = { budgetId, unit };
+          expect(await rebuilt.client().queryBudget(query)).toEqual(await live.client().queryBudget(query));
+          // Answers too: the same requests, repeated on both, are answered alike, and the feed goes on where it was.
+          const repeated = script.filter((step) => step.do !== "wait");
+          await perform(live, repeated, async () => {});
+          await perform(rebuilt, repeated, async () => {});
+          expect(await rebuilt.client().queryBudget(query)).toEqual(await live.client().queryBudget(query));
+          expect((await feedOf(rebuilt)).slice(0, lines.length)).toEqual(lines);
+          expect((await feedOf(rebuilt)).length).toBe((await feedOf(live)).length);
+          await live.embedded.close();
+          await rebuilt.embedded.close();
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it("a process that ends is taken up from its store: reservations, answers, events, keys", async () => {
+    const disk = new Map<string, string>();
+    const store = (): LedgerStore => ({
+      load: () => disk,
+      async write(take) {
+        for (const [key, value] of take()) {
+          if (value === undefined) disk.delete(key);
+          else disk.set(key, value);
+        }
+      },
+      close() {},
+    });
+    const clock = createManualClock(Date.now());
+    const before = await openHouse({ clock, store: store() });
+    const reserved = await before.client().reserve({ claim: claim(1_000n), idempotencyKey: "r" });
+    const commit = { reservationId: reserved.reservationId ?? "", amountAtomicObserved: 40n, idempotencyKey: "c" };
+    const committed = await before.client().commit(commit);
+    const open = await before.client().reserve({ claim: claim(500n), idempotencyKey: "o" });
+    const lines = await feedOf(before);
+    await before.embedded.close();
+
+    const signingKey = { kid: "k2", privateKey: new Uint8Array(32).fill(3) };
+    const after = await openHouse({ clock, store: store(), asp: { signingKey } }, { fresh: false });
+    expect(await feedOf(after)).toEqual(lines);
+    expect(await after.client().reserve({ claim: claim(1_000n), idempotencyKey: "r" })).toEqual(reserved);
+    expect(await after.client().commit(commit)).toEqual(committed);
+    await after.client().commit({ reservationId: open.reservationId ?? "", amountAtomicObserved: 500n });
+    expect(await after.client().queryBudget({ budgetId, unit })).toMatchObject({
+      committedSpendAtomic: 540n,
+      reservedHoldAtomic: 0n,
+    });
+    const reports = await verifyAll(await feedOf(after), await trustIn(after));
+    expect(reports.map(({ disposition, event }) => [disposition, event?.data.kid])).toEqual([
+      ["authentic", "k1"],
+      ["authentic", "k1"],
+      ["authentic", "k1"],
+      ["authentic", "k2"],
+    ]);
+  });
+
+  it("an event that was journalled but not yet signed when the process died is signed when it is opened again", async () => {
+    const disk = new Map<string, string>();
+    const unsigned = {
+      tenant: "acme",
+      sequence: 1,
+      atMs: 1_800_000_000_000,
+      suffix: "reserve",
+      id: "e1",
+      data: {
+        decision_id: "018f6b2e-7c1a-7000-8000-000000000001",
+        budget_id: budgetId,
+        unit,
+        amount_atomic_reserved: "5",
+        decision: "DENY",
+        reason_codes: ["budget_exceeded"],
+        runtime_metadata: { feed_sequence: 1 },
+      },
+    };
+    disk.set("asp-event/acme/1", JSON.stringify(unsigned));
+    const store: LedgerStore = { load: () => disk, write: async (take) => void take(), close() {} };
+    const house = await openHouse({ store });
+    await expect.poll(() => feedOf(house)).toHaveLength(1);
+    const [report] = await verifyAll(await feedOf(house), await trustIn(house));
+    expect(report?.disposition).toBe("authentic");
+  });
+});

@@ -1,0 +1,28 @@
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { describe, expect, it } from "vitest";
+
+async function gzippedSize(contents: string): Promise<number> {
+  const result = await build({
+    stdin: { contents, resolveDir: fileURLToPath(new URL("..", import.meta.url)), loader: "ts" },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    platform: "browser",
+    conditions: ["@imprest/source", "browser"],
+    write: false,
+  });
+  return gzipSync(result.outputFiles[0]?.contents ?? "", { level: 9 }).length;
+}
+
+describe("asp 6 34: bundles for a browser, all in", () => {
+  it("the client alone, and the client with the kernel's guard; no validator in either", async () => {
+    const client = await gzippedSize('export { AspClient } from "./src/index.ts";');
+    const guarded = await gzippedSize('export { AspAuthority, AspClient, guard } from "./src/index.ts";');
+    console.log("gzipped bytes:", { client, guarded });
+    expect(client).toBeLessThanOrEqual(10_000);
+    // The kernel is ten thousand of them.
+    expect(guarded).toBeLessThanOrEqual(23_000);
+  });
+});

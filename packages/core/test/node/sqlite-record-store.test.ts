@@ -1,0 +1,18 @@
+import { join } from "node:path";
+import { sqliteRecordStore } from "@imprest/core/node";
+import { expect, it } from "vitest";
+import { recordStoreContract } from "../records/record-store-contract.ts";
+import { temporaryDirectory } from "./temporary-directory.ts";
+
+recordStoreContract("sqliteRecordStore", async () => {
+  const file = join(await temporaryDirectory(), "records.sqlite");
+  return { store: sqliteRecordStore(file), reopen: () => sqliteRecordStore(file) };
+});
+
+it("a record that was deleted and made again is not the one before", async () => {
+  const store = sqliteRecordStore(":memory:");
+  const version = (await store.create("a", 1)) ?? "";
+  await store.delete("a");
+  await store.create("a", 1);
+  expect(await store.replace("a", 2, version)).toBeUndefined();
+});

@@ -1,0 +1,211 @@
+import { type Logger, hex, parseJson, utf8 } from "@imprest/core";
+import { type JsonValue, canonicalize } from "@imprest/core/audit";
+import {
+  type AspMethod,
+  type CommitRequest,
+  type ProtoCodec,
+  aspJwksPath,
+  aspMetadataPath,
+  aspServicePath,
+  commitRequest,
+  commitResponse,
+  queryBudgetRequest,
+  queryBudgetResponse,
+  releaseRequest,
+  releaseResponse,
+  reserveRequest,
+  reserveResponse,
+} from "@imprest/core/models/asp";
+import { sha256 } from "@noble/hashes/sha2.js";
+import type { ApiKeys } from "../access/api-keys.ts";
+import type { WireRequest, WireResponse } from "../cycles/wire.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { EventLog } from "./event-log.ts";
+import type { ResolvedAspOptions } from "./options.ts";
+import { AspRefusal, refusalOf, writeRefusal } from "./refusal.ts";
+import type { AspService } from "./service.ts";
+import type { SigningKeys } from "./signing-keys.ts";
+
+/** Where a tenant reads its events. */
+export const aspFeedPath = "/asp/events" as const;
+
+export interface AspWireParts {
+  readonly service: AspService;
+  readonly ledger: Ledger;
+  readonly log: EventLog;
+  readonly keys: SigningKeys;
+  readonly apiKeys: ApiKeys;
+  readonly options: ResolvedAspOptions;
+  readonly logger: Logger;
+  readonly maxBodyBytes: number;
+}
+
+const documents: ReadonlySet<string> = new Set([aspFeedPath, aspJwksPath, aspMetadataPath]);
+
+type Method = (tenant: string, body: unknown) => unknown;
+
+/** A verb: how its request is read, what it does, how its answer is written. */
+function verb<Request, Answer>(
+  request: ProtoCodec<Request>,
+  answer: ProtoCodec<Answer>,
+  perform: (tenant: string, request: Request) => Answer | Promise<Answer>,
+): Method {
+  return async (tenant, body) => {
+    const read = request.read(body, "");
+    if (read === undefined) throw new AspRefusal("invalid_argument", "The request is empty.");
+    return answer.write(await perform(tenant, read), "");
+  };
+}
+
+const json = { "Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" };
+
+/** ASP over HTTP: unary Connect JSON, the two well-known documents, and the feed of events. */
+export class AspWire {
+  readonly #parts: AspWireParts;
+  readonly #verbs: ReadonlyMap<string, Method>;
+
+  constructor(parts: AspWireParts) {
+    this.#parts = parts;
+    const { service } = parts;
+    this.#verbs = new Map<AspMethod, Method>([
+      ["Reserve", verb(reserveRequest, reserveResponse, (tenant, request) => service.reserve(tenant, request))],
+      [
+        "Commit",
+        verb(commitRequest, commitResponse, (tenant, request) => service.commit(tenant, checkBodyHash(request))),
+      ],
+      ["Release", verb(releaseRequest, releaseResponse, (tenant, request) => service.release(tenant, request))],
+      [
+        "QueryBudget",
+        verb(queryBudgetRequest, queryBudgetResponse, (tenant, request) => service.queryBudget(tenant, request)),
+      ],
+    ]);
+  }
+
+  /** Whether a path is one of ASP's. */
+  answers(target: string): boolean {
+    const path = pathOf(target);
+    return path.startsWith(`/${aspServicePath}/`) || documents.has(path);
+  }
+
+  /** Answers one request; never rejects. Nothing is acknowledged before it is signed and durable. */
+  async answer(request: WireRequest): Promise<WireResponse> {
+    try {
+      return await this.#perform(request);
+    } catch (error) {
+      const refusal = refusalOf(await this.#afterDurable(error));
+      if (refusal.connectCode === "internal") {
+        const cause = refusal.cause instanceof Error ? refusal.cause.message : "unknown";
+        this.#parts.logger.error("an ASP request failed", { error: cause });
+      }
+      const { status, headers, body } = writeRefusal(refusal);
+      return { status, headers: { ...json, ...headers }, body };
+    }
+  }
+
+  async #perform(request: WireRequest): Promise<WireResponse> {
+    const path = pathOf(request.target);
+    const { keys, log, ledger } = this.#parts;
+    if (path === aspJwksPath) return document(request, await keys.jwks());
+    if (path === aspMetadataPath) return document(request, this.#metadata());
+    const tenant = this.#authenticate(request);
+    if (path === aspFeedPath) {
+      requireMethod(request, "GET");
+      const { cursor, limit } = feedQuery(request.target);
+      const page = log.read(tenant, cursor, limit);
+      const headers = { ...json, "Content-Type": "application/x-ndjson", "asp-next-cursor": String(page.cursor) };
+      return { status: 200, headers, body: page.lines.map((line) => `${line}\n`).join("") };
+    }
+    requireMethod(request, "POST");
+    const name = path.slice(aspServicePath.length + 2);
+    const method = this.#verbs.get(name);
+    if (method === undefined) throw new AspRefusal("unimplemented", `This authority has no method ${name}.`);
+    const body = JSON.stringify(await method(tenant, this.#read(request)));
+    await ledger.durable();
+    return { status: 200, headers: json, body };
+  }
+
+  /** A refusal may rest on an event, which must be durable too. */
+  async #afterDurable(error: unknown): Promise<unknown> {
+    try {
+      await this.#parts.ledger.durable();
+      return error;
+    } catch (failure) {
+      return failure;
+    }
+  }
+
+  #authenticate(request: WireRequest): string {
+    const [, key] = /^Bearer ([\x21-\x7e]+)$/i.exec(request.header("authorization") ?? "") ?? [];
+    const tenant = key === undefined ? undefined : this.#parts.apiKeys.tenantOf(key);
+    if (tenant === undefined) throw new AspRefusal("unauthenticated", "Send a known API key as Authorization: Bearer.");
+    return tenant;
+  }
+
+  #read(request: WireRequest): unknown {
+    const { maxBodyBytes } = this.#parts;
+    if (!/^application\/json(;|$)/i.test(request.header("content-type") ?? "")) {
+      throw new AspRefusal("invalid_argument", "Send application/json.");
+    }
+    if (request.body.length > maxBodyBytes) {
+      throw new AspRefusal("resource_exhausted", `The body is longer than ${maxBodyBytes} bytes.`);
+    }
+    try {
+      return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(request.body));
+    } catch {
+      throw new AspRefusal("invalid_argument", "The body is not JSON in UTF-8.");
+    }
+  }
+
+  #metadata(): object {
+    const { options } = this.#parts;
+    return {
+      issuer: options.issuer,
+      grace_window_ms: options.graceWindowMs,
+      default_ttl_ms: options.ttlMs,
+      commit_overage_policy: options.defaultOveragePolicy,
+      lifecycle_profile: "grace-split",
+      signing_profile: "asp-jcs-v1",
+      service_path: aspServicePath,
+      jwks_url: `${options.issuer}${aspJwksPath}`,
+      events_url: `${options.issuer}${aspFeedPath}`,
+      // What the ledger's policy can impose.
+      cap_types: ["max_tokens", "max_steps_remaining", "tool_allowlist", "tool_denylist", "cooldown_ms"],
+    };
+  }
+}
+
+function document(request: WireRequest, body: object): WireResponse {
+  requireMethod(request, "GET");
+  return { status: 200, headers: { ...json, "Cache-Control": "public, max-age=300" }, body: JSON.stringify(body) };
+}
+
+function requireMethod({ method }: WireRequest, wanted: string): void {
+  if (method !== wanted && !(wanted === "GET" && method === "HEAD")) {
+    throw new AspRefusal("unimplemented", `Use ${wanted} here.`);
+  }
+}
+
+function pathOf(target: string): string {
+  const question = target.indexOf("?");
+  return question === -1 ? target : target.slice(0, question);
+}
+
+const longestPage = 1_000;
+
+function feedQuery(target: string): { readonly cursor: number; readonly limit: number } {
+  const query = new URLSearchParams(target.slice(pathOf(target).length));
+  const [cursor, limit] = [query.get("cursor") ?? "0", query.get("limit") ?? String(longestPage)];
+  if (!/^\d{1,15}$/.test(cursor) || !/^\d{1,4}$/.test(limit) || limit === "0") {
+    throw new AspRefusal("invalid_argument", "cursor and limit are whole numbers; limit is 1 to 1000.");
+  }
+  return { cursor: Number(cursor), limit: Math.min(Number(limit), longestPage) };
+}
+
+/** Recommended and optional (ASP §4); a hash that is there must be the request's. @throws AspRefusal. */
+function checkBodyHash(request: CommitRequest): CommitRequest {
+  const { requestBodyHash, ...rest } = request;
+  if (requestBodyHash === undefined) return request;
+  const canonical = canonicalize(commitRequest.write(rest, "") as JsonValue);
+  if (hex(sha256(utf8(canonical))) === hex(requestBodyHash)) return request;
+  throw new AspRefusal("invalid_argument", "request_body_hash is not SHA-256 over the JCS form of this request.");
+}

@@ -1,0 +1,87 @@
+import { ConfigurationError, parseJson } from "@imprest/core";
+import { type Jwk, type PublicJwk, keyPairFromSeed, publicKeyToJwk } from "@imprest/core/audit";
+import type { Journal } from "../ledger/journal.ts";
+import type { AspSigningKey } from "./options.ts";
+
+/** A public key as it is kept. */
+interface KeptKey {
+  readonly jwk: Jwk;
+  /** When it signed last, epoch milliseconds; absent for the key in use. */
+  readonly retiredAtMs?: number | undefined;
+}
+
+const kind = "asp-key";
+
+/** The key that signs, and the public keys that stay published as long as what they signed is kept (ASP §5). */
+export class SigningKeys {
+  #current: AspSigningKey;
+  readonly #published = new Map<string, KeptKey>();
+  readonly #retentionMs: number;
+  readonly #journal: Journal | undefined;
+  readonly #nowMs: () => number;
+  /** Deriving a public key takes a turn; whoever publishes waits for it. */
+  #derived: Promise<void>;
+
+  constructor(
+    current: AspSigningKey,
+    retired: readonly Jwk[],
+    stored: Iterable<string>,
+    parts: { readonly retentionMs: number; readonly journal: Journal | undefined; readonly nowMs: () => number },
+  ) {
+    this.#current = current;
+    this.#retentionMs = parts.retentionMs;
+    this.#journal = parts.journal;
+    this.#nowMs = parts.nowMs;
+    for (const jwk of retired) this.#keep({ jwk, retiredAtMs: this.#nowMs() });
+    for (const text of stored) {
+      const kept = parseJson(text) as unknown as KeptKey;
+      // A key that an earlier process signed with is retired, unless this one signs with it again.
+      this.#keep({ ...kept, retiredAtMs: kept.retiredAtMs ?? this.#nowMs() });
+    }
+    this.#derived = this.#publishCurrent();
+    this.#derived.catch(() => {});
+  }
+
+  get current(): AspSigningKey {
+    return this.#current;
+  }
+
+  /** Signs with another key from now on. @throws ConfigurationError for a kid that is, or was, another key's. */
+  async rotate(next: AspSigningKey): Promise<void> {
+    await this.#derived;
+    if (this.#published.has(next.kid)) throw new ConfigurationError(`The kid ${next.kid} is taken; name a fresh one.`);
+    const previous = this.#published.get(this.#current.kid);
+    if (previous !== undefined) this.#keep({ ...previous, retiredAtMs: this.#nowMs() });
+    this.#current = next;
+    this.#derived = this.#publishCurrent();
+    await this.#derived;
+  }
+
+  /** The JWK Set: the key in use, and every retired one within retention. */
+  async jwks(): Promise<{ readonly keys: readonly Jwk[] }> {
+    await this.#derived;
+    const oldestMs = this.#nowMs() - this.#retentionMs;
+    const keys = Array.from(this.#published.values())
+      .filter(({ retiredAtMs = Infinity }) => retiredAtMs >= oldestMs)
+      .map(({ jwk }) => jwk);
+    return { keys };
+  }
+
+  async #publishCurrent(): Promise<void> {
+    const { kid, privateKey } = this.#current;
+    const { publicKey } = await keyPairFromSeed(privateKey);
+    const jwk: PublicJwk = { ...publicKeyToJwk(publicKey, kid), alg: "EdDSA", use: "sig" };
+    const known = this.#published.get(kid);
+    if (known !== undefined && known.jwk.x !== jwk.x) {
+      throw new ConfigurationError(`The kid ${kid} was another key's before; name a fresh one.`);
+    }
+    this.#keep({ jwk });
+  }
+
+  #keep(key: KeptKey): void {
+    const { kid } = key.jwk;
+    if (typeof kid !== "string" || kid === "") throw new ConfigurationError("A retired ASP key has no kid.");
+    this.#published.set(kid, key);
+    this.#journal?.changed(`${kind}/${kid}`, () => JSON.stringify(key));
+  }
+}

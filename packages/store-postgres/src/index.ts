@@ -1,0 +1,6 @@
+export {
+  type PostgresQueries,
+  type PostgresRecordStoreOptions,
+  postgresRecordStore,
+  preparePostgres,
+} from "./postgres-record-store.ts";

@@ -1,0 +1,1 @@
+export { type RedisCommands, type RedisRecordStoreOptions, redisRecordStore } from "./redis-record-store.ts";
