@@ -20,10 +20,12 @@ async function main(): Promise<boolean> {
   const server = await serve(embedded, { port: 0 });
   const authority = new CyclesAuthority({ baseUrl: server.url, apiKey: key, subject: { tenant } });
 
-  // The model: a real provider when one is configured, else the endpoint that comes with the demo.
-  const isReal = process.env["OPENAI_BASE_URL"] !== undefined || process.env["OPENAI_API_KEY"] !== undefined;
+  // The model: a real provider when its address is set, else the endpoint that comes with the demo. A key alone is no
+  // wish to spend money: many shells have one.
+  const realUrl = process.env["OPENAI_BASE_URL"]?.trim() ?? "";
+  const isReal = realUrl !== "";
   const local = isReal ? undefined : await startModelServer();
-  const openai = local ? new OpenAI({ baseURL: local.baseUrl, apiKey: "demo" }) : new OpenAI();
+  const openai = local ? new OpenAI({ baseURL: local.baseUrl, apiKey: "demo" }) : new OpenAI({ baseURL: realUrl });
   const models = isReal
     ? { large: process.env["DEMO_LARGE_MODEL"] ?? "gpt-5", small: process.env["DEMO_SMALL_MODEL"] ?? "gpt-5-mini" }
     : { large: "demo-large", small: "demo-small" };

@@ -63,7 +63,7 @@ function fetchPair(baseUrl: string): () => Promise<unknown> {
 
 /** A guarded call, its settlement recorded in `records` (memory when absent). */
 export function guardedPair(baseUrl: string, records?: RecordStore): () => Promise<unknown> {
-  const authority = new CyclesAuthority({ baseUrl, apiKey: "key", subject: { tenant: "acme" } }, { records });
+  const authority = new CyclesAuthority({ baseUrl, apiKey: "test-key", subject: { tenant: "acme" } }, { records });
   const request = { estimate: usd("0.02"), action: { kind: "llm.completion", name: "model" } };
   const spent = usd("0.01");
   return () => withReservation(authority, request, () => 1, { spend: () => spent });

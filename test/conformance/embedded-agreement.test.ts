@@ -1,11 +1,14 @@
 import {
   type Clock,
+  type DeadLetter,
   DeniedError,
   ImprestError,
+  type Metrics,
   ProtocolError,
   type ReserveRequest,
   type SpendAuthority,
   createFetchTransport,
+  settlementQueue,
   tokens,
   withReservation,
 } from "@imprest/core";
@@ -98,6 +101,32 @@ const spend = (amount: number, of: ReserveRequest = request): Story => {
   };
 };
 const key = { idempotencyKey: "k" };
+
+/** Every member of the metrics at and beyond its limit; what is wrong must be found before anything is charged. */
+const metrics: Readonly<Record<string, Metrics>> = {
+  "a latency that is no whole number": { latencyMs: 123.4 },
+  "a negative latency": { latencyMs: -1 },
+  "a negative count of tokens": { inputTokens: -1 },
+  "half a token": { outputTokens: 0.5 },
+  "a count that is no number": { inputTokens: Number.NaN },
+  "a model's name that is too long": { modelVersion: "m".repeat(129) },
+  "a model's name of the longest": { modelVersion: "m".repeat(128) },
+  "custom metrics that JSON carries": { custom: { when: 1, nested: { list: [true, null, "x"] } } },
+  "custom metrics that JSON cannot carry": { custom: { run: () => 1 } },
+  "no custom metrics at all": { custom: [] as unknown as Record<string, unknown> },
+  "metrics in order": { inputTokens: 0, outputTokens: 2 ** 31, latencyMs: 0, modelVersion: "m" },
+};
+const measured = (of: Metrics): Story => {
+  return async ({ authority }) => {
+    const { settlement } = await withReservation(authority, request, (reservation) =>
+      reservation.spend(tokens(60), of),
+    );
+    const letters: DeadLetter[] = [];
+    for await (const letter of settlementQueue(authority).deadLetters.list()) letters.push(letter);
+    const { message } = settlement.error ?? {};
+    return [settlement, message?.replace(/reservation \S+/, ""), letters.map(({ kind, spent }) => ({ kind, spent }))];
+  };
+};
 
 const stories: Readonly<Record<string, Story>> = {
   "a grant": ({ authority }) => authority.reserve({ ...request, metadata: { a: 1 } }, key),
@@ -193,6 +222,7 @@ const stories: Readonly<Record<string, Story>> = {
   },
   "a negative estimate": ({ authority }) => authority.reserve({ ...request, estimate: tokens(-1) }, key),
   "a ttl that is too short": ({ authority }) => authority.reserve({ ...request, ttlMs: 1 }, key),
+  ...Object.fromEntries(Object.entries(metrics).map(([title, of]) => [title, measured(of)])),
   "an unknown term": ({ authority }) => authority.reserve({ ...request, extensions: { cycles: { nonsense: 1 } } }, key),
 };
 

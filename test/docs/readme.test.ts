@@ -12,7 +12,8 @@ function region(file: string, name: string): string {
   return new RegExp(`// #region ${name}\\n([\\s\\S]*?)// #endregion`).exec(text)?.[1] ?? "no such region";
 }
 
-const example = (file: string) => run(process.execPath, ["--conditions=@imprest/source", file], { cwd: root });
+const example = (file: string, env: NodeJS.ProcessEnv = {}) =>
+  run(process.execPath, ["--conditions=@imprest/source", file], { cwd: root, env: { ...process.env, ...env } });
 
 describe("README", () => {
   const readme = readFileSync(join(root, "README.md"), "utf8");
@@ -32,6 +33,13 @@ describe("README", () => {
     expect(stdout).toContain("BUDGET_EXCEEDED");
     expect(stdout).toContain("It adds up to the microcent.");
     expect(stdout).toMatch(/demo-small +(whole|stream)\*/);
+  });
+
+  it("the demo asks no provider that nobody named: a key alone, or empty variables, leave it on this machine", async () => {
+    for (const env of [{ OPENAI_API_KEY: "sk-not-for-this" }, { OPENAI_API_KEY: "", OPENAI_BASE_URL: " " }]) {
+      const { stdout } = await example("examples/demo/main.ts", { OPENAI_BASE_URL: "", ...env });
+      expect(stdout).toMatch(/demo-large +whole/);
+    }
   });
 
   it("shows a picture of the demo that the demo still prints", async () => {

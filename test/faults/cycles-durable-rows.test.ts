@@ -20,7 +20,7 @@ interface Setup {
 
 async function setUp(store: StoreName = "fleet"): Promise<Setup> {
   const { ledger, dir } = await startLedger();
-  const client = { baseUrl: ledger.url, apiKey: "key", subject: { tenant: "acme" }, timeoutMs: 1_000 };
+  const client = { baseUrl: ledger.url, apiKey: "test-key", subject: { tenant: "acme" }, timeoutMs: 1_000 };
   const open: Setup["open"] = (more) =>
     new CyclesAuthority(client, { records: openStore(store, dir, ledger.url), ...more });
   return { ledger, dir, open };
@@ -92,7 +92,7 @@ describe("cycles 9 row 12: nothing is replayed past what the authority remembers
   ])("%s", async (_name, mode, days) => {
     const { ledger, dir, open } = await setUp();
     ledger.faults.commit.push({ kind: "hang", acted: false });
-    const worker = startWorker({ store: "fleet", dir, baseUrl: ledger.url, apiKey: "key", work: "spend" });
+    const worker = startWorker({ store: "fleet", dir, baseUrl: ledger.url, apiKey: "test-key", work: "spend" });
     await vi.waitFor(() => expect(ledger.settlements).toHaveLength(1), { timeout: 15_000 });
     await worker.kill();
     const [path = ""] = filesIn(dir);
@@ -122,7 +122,7 @@ describe("starting and stopping", () => {
   it("cycles 9 row 6: recover() replays without any guarded call; it makes no reservation", async () => {
     const { ledger, dir, open } = await setUp("log");
     ledger.faults.commit.push({ kind: "hang", acted: false });
-    const worker = startWorker({ store: "log", dir, baseUrl: ledger.url, apiKey: "key", work: "spend" });
+    const worker = startWorker({ store: "log", dir, baseUrl: ledger.url, apiKey: "test-key", work: "spend" });
     await vi.waitFor(() => expect(ledger.settlements).toHaveLength(1), { timeout: 15_000 });
     await worker.kill();
     const authority = open();
@@ -146,7 +146,7 @@ describe("starting and stopping", () => {
     expect((await call).settlement.status).toBe("pending");
     expect(textIn(dir)).toBe(before);
     ledger.faults.commit.length = 0;
-    const told = await recoverWith({ store: "fleet", dir, baseUrl: ledger.url, apiKey: "key" });
+    const told = await recoverWith({ store: "fleet", dir, baseUrl: ledger.url, apiKey: "test-key" });
     expect(told).toMatchObject([{ what: "recovered", resumed: 1, pending: 0 }]);
     expect(ledger.charges).toHaveLength(1);
   });
@@ -165,7 +165,7 @@ describe("starting and stopping", () => {
     await settlementQueue(authority).close({ timeoutMs: 0 });
     expect(filesIn(dir)).toHaveLength(1);
     ledger.faults.release.length = 0;
-    await recoverWith({ store: "fleet", dir, baseUrl: ledger.url, apiKey: "key" });
+    await recoverWith({ store: "fleet", dir, baseUrl: ledger.url, apiKey: "test-key" });
     expect(operations(ledger)).toEqual(["create", "release", "release"]);
     expect(new Set(ledger.settlements.map(({ key }) => key)).size).toBe(1);
     expect(filesIn(dir)).toEqual([]);

@@ -87,7 +87,7 @@ async function runCell(fault: Disturbance, operation: Operation): Promise<Cell> 
   const records = openStore("fleet", dir, ledger.url);
   const scene = { ledger, operation, refused: new Set<Operation>() };
   const transport = refusing(scene.refused);
-  const client = { baseUrl: ledger.url, apiKey: "key", subject: { tenant: "acme" }, timeoutMs: 400, transport };
+  const client = { baseUrl: ledger.url, apiKey: "test-key", subject: { tenant: "acme" }, timeoutMs: 400, transport };
   const authority = new CyclesAuthority(client, { records, ttlMs: 4_000 });
   ledger.remainingMs = operation === "extend" ? 4_000 : 30_000;
   ledger.allExpired = operation === "event";

@@ -11,7 +11,7 @@ const rounds = 20;
 describe.each<StoreName>(["fleet", "file", "log"])("the kill harness with the %s store", (store) => {
   it(`loses no spend that was promised or sent, and books none twice, ${rounds} rounds in a row`, async () => {
     const { ledger, dir } = await startLedger();
-    const task = { store, dir, baseUrl: ledger.url, apiKey: "key" };
+    const task = { store, dir, baseUrl: ledger.url, apiKey: "test-key" };
     for (let round = 0; round < rounds; round += 1) {
       const before = ledger.seen.length;
       let served = 0;

@@ -20,7 +20,7 @@ const request = {
 const spend = { spend: () => usdMicrocents(7n) };
 
 function authorityAt(baseUrl: string, more: ConstructorParameters<typeof CyclesAuthority>[1] = {}): CyclesAuthority {
-  const client = { baseUrl, apiKey: "key-a", subject: { tenant: "acme" }, timeoutMs: 1_000 };
+  const client = { baseUrl, apiKey: "api-key-a", subject: { tenant: "acme" }, timeoutMs: 1_000 };
   return new CyclesAuthority(client, { terms: { overage_policy: "REJECT" }, ...more });
 }
 
@@ -136,7 +136,7 @@ describe.each<StoreName>(["fleet", "file", "log"])("CR-DURABLE-001 with the %s s
       ledger.faults.commit.push({ kind: "hang", acted });
       let whenSent = "";
       ledger.onRequest = ({ operation }) => void (operation === "commit" && (whenSent ||= textIn(dir)));
-      const task = { store, dir, baseUrl: ledger.url, apiKey: "key-a" };
+      const task = { store, dir, baseUrl: ledger.url, apiKey: "api-key-a" };
       const worker = startWorker({ ...task, work: "spend" });
       await vi.waitFor(() => expect(ledger.settlements).toHaveLength(1), { timeout: 15_000, interval: 1 });
       await worker.kill();
@@ -158,7 +158,7 @@ describe.each<StoreName>(["fleet", "file", "log"])("CR-DURABLE-001 with the %s s
 describe.each<StoreName>(["fleet", "file", "log"])("CR-DURABLE-002 with the %s store", (store) => {
   it("the switch to the event is on the disk before the event leaves, and outlives a kill", async () => {
     const { ledger, dir } = await startLedger();
-    const task = { store, dir, baseUrl: ledger.url, apiKey: "key-a" };
+    const task = { store, dir, baseUrl: ledger.url, apiKey: "api-key-a" };
     ledger.faults.commit.push({ kind: "hang", acted: false });
     const first = startWorker({ ...task, work: "spend" });
     await vi.waitFor(() => expect(ledger.settlements).toHaveLength(1), { timeout: 15_000, interval: 1 });
@@ -183,7 +183,7 @@ describe.each<StoreName>(["fleet", "file", "log"])("CR-DURABLE-002 with the %s s
 describe.each<StoreName>(["fleet", "file", "log"])("CR-DURABLE-003 with the %s store", (store) => {
   it("nothing is sent before the Retry-After that an earlier process was told", async () => {
     const { ledger, dir } = await startLedger();
-    const task = { store, dir, baseUrl: ledger.url, apiKey: "key-a" };
+    const task = { store, dir, baseUrl: ledger.url, apiKey: "api-key-a" };
     const { status, body } = refusal(429, "LIMIT_EXCEEDED");
     ledger.faults.commit.push({ kind: "answer", acted: false, status, body, headers: { "retry-after": "3" } });
     const worker = startWorker({ ...task, work: "spend" });
@@ -248,7 +248,7 @@ describe("CR-DURABLE-005", () => {
     await writeFile(join(folder, "v2-corrupt.json"), '{"version":1,"reserv');
     await writeFile(join(folder, "v2-later.json"), foreignRecord(ledger.url, "rsv_later", "k-later", { version: 2 }));
     await writeFile(join(folder, "rsv_valid.json"), foreignRecord(ledger.url, "rsv_valid", "k-valid"));
-    const told = await recoverWith({ store: "fleet", dir, baseUrl: ledger.url, apiKey: "key-a" });
+    const told = await recoverWith({ store: "fleet", dir, baseUrl: ledger.url, apiKey: "api-key-a" });
     expect(told.map((said) => (said.what === "quarantined" ? basename(said.path) : said))).toEqual([
       "v2-corrupt.corrupt",
       "v2-later.corrupt",
@@ -266,7 +266,7 @@ describe.each<StoreName>(["fleet", "file"])("CR-DURABLE-006 with the %s store", 
     ["expired", true],
   ])("two processes that replay one record at once settle it once and leave nothing: %s", async (_name, expired) => {
     const { ledger, dir } = await startLedger();
-    const task = { store, dir, baseUrl: ledger.url, apiKey: "key-a" };
+    const task = { store, dir, baseUrl: ledger.url, apiKey: "api-key-a" };
     ledger.faults.commit.push({ kind: "hang", acted: false });
     const worker = startWorker({ ...task, work: "spend" });
     await vi.waitFor(() => expect(ledger.settlements).toHaveLength(1), { timeout: 15_000, interval: 1 });
@@ -306,7 +306,7 @@ describe("CR-DURABLE-007", () => {
     const { createHash } = await import("node:crypto");
     const standard = (id: string) => `v2-${createHash("sha256").update(id).digest("hex")}.json`;
     expect(names.toSorted()).toEqual([standard("a/b"), standard("a.b")].toSorted());
-    const told = await recoverWith({ store: "fleet", dir, baseUrl: ledger.url, apiKey: "key-a" });
+    const told = await recoverWith({ store: "fleet", dir, baseUrl: ledger.url, apiKey: "api-key-a" });
     expect(told).toEqual([{ what: "recovered", resumed: 2, pending: 0, failures: 0 }]);
     const settled = ledger.settlements.map(({ reservationId, key }) => `${reservationId} ${key}`);
     expect(settled.toSorted()).toEqual(["a.b k2", "a/b k1"]);

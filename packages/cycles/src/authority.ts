@@ -4,6 +4,7 @@ import {
   type CallOptions,
   type Cap,
   type Clock,
+  ConfigurationError,
   type Decision,
   DeniedError,
   type Environment,
@@ -39,18 +40,32 @@ export interface CyclesAuthorityOptions extends Environment {
   readonly terms?: CyclesTerms | undefined;
   /** Lifetime of a reservation between extensions, 1000 to 86400000 ms; 30000 when absent (Cycles §TTL: 10 to 30 s). */
   readonly ttlMs?: number | undefined;
+  /**
+   * How long the authority remembers idempotency keys, in milliseconds; where it is not said, as long as the reference
+   * server: `commit` and `release` 30 days, `event` 7 days. The specification leaves it open. A settlement that is
+   * older waits for an operator: an event sent again later would be charged twice, so never say more than is true.
+   */
+  readonly dedupeHorizonMs?: DedupeHorizon | undefined;
+}
+
+/** Milliseconds for which an idempotency key is remembered, by the operation that it went with. */
+export interface DedupeHorizon {
+  readonly commit?: number | undefined;
+  readonly release?: number | undefined;
+  /** The late path: what was spent beyond the lease. */
+  readonly event?: number | undefined;
 }
 
 const dayMs = 86_400_000;
 
-/** How long the reference server remembers keys; an event repeated later would be charged twice. */
-const horizons = Object.freeze({ commit: 30 * dayMs, release: 30 * dayMs, event: 7 * dayMs });
+/** commit.lua and event.lua of the reference server. */
+const referenceHorizon = { commit: 30 * dayMs, release: 30 * dayMs, event: 7 * dayMs };
 
 /** A Cycles authority as the reservation kernel sees it. */
 export class CyclesAuthority implements SpendAuthority {
   readonly protocol = "cycles";
   readonly durable = true;
-  readonly dedupeHorizonMs: Readonly<Record<string, number>> = horizons;
+  readonly dedupeHorizonMs: Readonly<Record<string, number>>;
   /** Base URL and tenant: settlements recorded under one are never replayed under another. */
   readonly target: string;
   readonly environment: Environment & { readonly clock: Clock };
@@ -59,11 +74,12 @@ export class CyclesAuthority implements SpendAuthority {
 
   /** @throws ConfigurationError or ValidationError naming the option that cannot be used. */
   constructor(client: CyclesClient | CyclesClientOptions, options: CyclesAuthorityOptions = {}) {
-    const { terms = {}, ttlMs = 30_000, ...environment } = options;
+    const { terms = {}, ttlMs = 30_000, dedupeHorizonMs, ...environment } = options;
     this.client = "connection" in client ? client : new CyclesClient(client);
     const { baseUrl, subject, clock } = this.client.connection.options;
     this.environment = { ...environment, clock: environment.clock ?? clock };
     this.target = targetOf(baseUrl, subject?.tenant);
+    this.dedupeHorizonMs = checkHorizon(dedupeHorizonMs);
     this.#defaults = { subject, ...checkDefaults(ttlMs, terms) };
   }
 
@@ -158,6 +174,20 @@ export class CyclesAuthority implements SpendAuthority {
     if (retryAfterMs === undefined) return { retry: error };
     return { retry: error, notBeforeMs: this.environment.clock.now() + retryAfterMs };
   }
+}
+
+/** @throws ConfigurationError naming the member that cannot be used. */
+function checkHorizon(horizon: DedupeHorizon = {}): Readonly<Record<string, number>> {
+  const given = Object.entries(horizon).filter(([, value]) => value !== undefined);
+  for (const [mode, value] of given) {
+    if (!Object.hasOwn(referenceHorizon, mode)) {
+      throw new ConfigurationError(`dedupeHorizonMs has no ${mode}; there are commit, release and event.`);
+    }
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new ConfigurationError(`dedupeHorizonMs.${mode} must be a whole number of milliseconds, zero or more.`);
+    }
+  }
+  return Object.freeze({ ...referenceHorizon, ...Object.fromEntries(given) });
 }
 
 function decisionOf(answer: DecisionResponse | DryRunResponse): Decision {

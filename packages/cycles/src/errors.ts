@@ -8,6 +8,7 @@ import {
 } from "@imprest/core";
 import type { CyclesEvidenceRef, DenyDetail, ErrorCode, ErrorResponse } from "@imprest/core/models/cycles";
 import { denyDetailShape, errorResponseShape } from "@imprest/core/models/cycles/shapes";
+import { readMetadata } from "./metadata.ts";
 
 /** What a Cycles authority says beyond what every protocol says. */
 export interface CyclesErrorFields extends ProtocolErrorFields {
@@ -241,6 +242,7 @@ const codeByStatus: Readonly<Record<number, ErrorCode>> = {
 export function errorFromResponse(operation: string, response: HttpResponse, key?: Secret): CyclesError {
   const { status, headers } = response;
   const body = readBody(response.body, key);
+  const ids = readMetadata(response, key);
   const errorCode = body?.error ?? codeByStatus[status] ?? `HTTP_${status}`;
   const entry = entryOf(errorCode);
   const said = body === undefined || body.message === "" ? "" : ` and said: ${tidy(body.message)}`;
@@ -250,8 +252,8 @@ export function errorFromResponse(operation: string, response: HttpResponse, key
     protocol: "cycles",
     status,
     errorCode,
-    requestId: headers["x-request-id"] ?? body?.request_id,
-    traceId: headers["x-cycles-trace-id"] ?? body?.trace_id,
+    requestId: ids.requestId ?? body?.request_id,
+    traceId: ids.traceId ?? body?.trace_id,
     retryAfterMs: parseRetryAfter(headers["retry-after"]),
     retryable: status === 429 || status >= 500,
     details: body?.details,
@@ -261,17 +263,12 @@ export function errorFromResponse(operation: string, response: HttpResponse, key
 
 function readBody(text: string, key: Secret | undefined): ErrorResponse | undefined {
   try {
-    const result = errorResponseShape.safeParse(parseJson(withoutKey(text, key)));
-    return result.success ? result.data : undefined;
+    const result = errorResponseShape.safeParse(parseJson(text));
+    if (!result.success) return undefined;
+    return key === undefined ? result.data : key.redact(result.data);
   } catch {
     return undefined;
   }
-}
-
-function withoutKey(text: string, key: Secret | undefined): string {
-  const secret = key?.reveal() ?? "";
-  // A shorter one is no real key, and cutting it out could break the JSON.
-  return secret.length < 8 ? text : text.replaceAll(secret, "[redacted]");
 }
 
 /** One short line: whatever a server writes must not break a log. */

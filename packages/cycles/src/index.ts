@@ -1,5 +1,5 @@
 export type { ApiKeySource } from "@imprest/core";
-export { CyclesAuthority, type CyclesAuthorityOptions } from "./authority.ts";
+export { CyclesAuthority, type CyclesAuthorityOptions, type DedupeHorizon } from "./authority.ts";
 export { type StepCounter, coolDown, createStepCounter, honouredCaps, isToolAllowed } from "./caps.ts";
 export { CyclesClient, type DryRunResponse, type Unkeyed, type WriteOptions } from "./client.ts";
 export { CyclesConnection, type Operation, type Write } from "./connection.ts";

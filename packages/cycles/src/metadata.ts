@@ -1,4 +1,4 @@
-import type { HttpResponse } from "@imprest/core";
+import type { HttpResponse, Secret } from "@imprest/core";
 
 /** What an answer says about itself beside its body. */
 export interface ResponseMetadata {
@@ -40,17 +40,29 @@ export function withMetadata<Answer extends object>(answer: Answer, metadata: Re
   return Object.defineProperty(answer, metadataKey, { value: metadata });
 }
 
-export function readMetadata({ status, headers }: HttpResponse, idempotencyKey?: string): ResponseMetadata {
+/** @param key cut out of the ids, should the authority repeat it there. */
+export function readMetadata(
+  { status, headers }: HttpResponse,
+  key: Secret | undefined,
+  idempotencyKey?: string,
+): ResponseMetadata {
   const rateLimit = readRateLimit(headers);
+  const requestId = textOf(headers["x-request-id"], key);
+  const traceId = textOf(headers["x-cycles-trace-id"], key);
+  const tenant = textOf(headers["x-cycles-tenant"], key);
   return {
     status,
     ...(idempotencyKey !== undefined && { idempotencyKey }),
-    ...(headers["x-request-id"] !== undefined && { requestId: headers["x-request-id"] }),
-    ...(headers["x-cycles-trace-id"] !== undefined && { traceId: headers["x-cycles-trace-id"] }),
-    ...(headers["x-cycles-tenant"] !== undefined && { tenant: headers["x-cycles-tenant"] }),
+    ...(requestId !== undefined && { requestId }),
+    ...(traceId !== undefined && { traceId }),
+    ...(tenant !== undefined && { tenant }),
     ...(rateLimit !== undefined && { rateLimit }),
     ...(headers[deprecatedKindHeader] !== undefined && { replacementKind: headers[deprecatedKindHeader] }),
   };
+}
+
+function textOf(text: string | undefined, key: Secret | undefined): string | undefined {
+  return text !== undefined && key !== undefined ? key.redact(text) : text;
 }
 
 /** The reference server writes -1 and 0 where it does not limit; both count as absent. */

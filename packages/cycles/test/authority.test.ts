@@ -1,11 +1,20 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
+  ConfigurationError,
+  ConnectionError,
+  type DeadLetter,
   DeniedError,
   ProtocolError,
   ResponseFormatError,
   type ReserveRequest,
+  type Transport,
   ValidationError,
+  createManualClock,
+  memoryRecordStore,
+  settlementQueue,
+  stringifyJson,
   usd,
+  withReservation,
 } from "@imprest/core";
 import { CyclesAuthority, type CyclesAuthorityOptions, type CyclesClientOptions, CyclesError } from "@imprest/cycles";
 import { allow, refusal, startStub, type Answer, type StubAuthority } from "./support/stub-authority.ts";
@@ -22,7 +31,7 @@ async function serving(
   more: Partial<CyclesClientOptions> = {},
 ): Promise<{ authority: CyclesAuthority; stub: StubAuthority }> {
   const stub = await startStub(() => answer);
-  return { authority: new CyclesAuthority({ baseUrl: stub.url, apiKey: "k", ...more }, options), stub };
+  return { authority: new CyclesAuthority({ baseUrl: stub.url, apiKey: "test-key", ...more }, options), stub };
 }
 
 const call = { idempotencyKey: "key-1" };
@@ -189,7 +198,7 @@ it("extend asks under its own key and hands out the new lease", async () => {
   const { authority, stub } = await serving({ body: allow });
   const grant = await authority.reserve(request, call);
   const extending = await startStub(() => ({ body: { status: "ACTIVE", expires_at_ms: 9, remaining_ttl_ms: 8 } }));
-  const other = new CyclesAuthority({ baseUrl: extending.url, apiKey: "k" });
+  const other = new CyclesAuthority({ baseUrl: extending.url, apiKey: "test-key" });
   const lease = await other.extend(grant, { ms: 30_000, idempotencyKey: "key-2" });
   expect(lease).toEqual({ ttlMs: 30_000, remainingMs: 8, expiresAt: 9 });
   expect(extending.received[0]).toMatchObject({
@@ -227,3 +236,48 @@ async function failure(calling: Promise<unknown>): Promise<unknown> {
   }
   throw new Error("it was answered");
 }
+
+describe("dedupeHorizonMs", () => {
+  const client = { baseUrl: "https://cycles.example", apiKey: "test-key" };
+  const dayMs = 86_400_000;
+
+  it("cycles 9 row 12: is the reference server's where nothing else is said", () => {
+    const reference = { commit: 30 * dayMs, release: 30 * dayMs, event: 7 * dayMs };
+    expect(new CyclesAuthority(client).dedupeHorizonMs).toEqual(reference);
+    const shorter = new CyclesAuthority(client, { dedupeHorizonMs: { event: 3_600_000, commit: undefined } });
+    expect(shorter.dedupeHorizonMs).toEqual({ ...reference, event: 3_600_000 });
+  });
+
+  it("cycles 9 row 12: an event that is older than the authority remembers is not sent again", async () => {
+    const clock = createManualClock();
+    const records = memoryRecordStore();
+    const paths: string[] = [];
+    const transport: Transport = async ({ url }) => {
+      paths.push(new URL(url).pathname);
+      if (url.endsWith("/reservations")) return { status: 200, headers: {}, body: stringifyJson(allow) };
+      if (url.endsWith("/commit")) return { status: 410, headers: {}, body: "" };
+      throw new ConnectionError("reset after the authority has booked the event");
+    };
+    const options = { records, dedupeHorizonMs: { event: 3_600_000 } };
+    const open = () => new CyclesAuthority({ ...client, transport, clock }, options);
+    const { settlement } = await withReservation(open(), request, () => 1, { spend: () => usd("0.001") });
+    expect(settlement.status).toBe("pending");
+    expect(paths.at(-1)).toBe("/v1/events");
+
+    const sent = paths.length;
+    clock.jump(3_600_001);
+    const successor = settlementQueue(open());
+    await successor.recover();
+    await vi.waitFor(async () => {
+      const letters: DeadLetter[] = [];
+      for await (const letter of successor.deadLetters.list()) letters.push(letter);
+      expect(letters).toMatchObject([{ kind: "too-old", spent: usd("0.001") }]);
+    });
+    expect(paths).toHaveLength(sent);
+  });
+
+  it.each<object>([{ event: -1 }, { event: 0.5 }, { commit: Number.NaN }, { events: 1 }])("refuses %o", (horizon) => {
+    const options = { dedupeHorizonMs: horizon };
+    expect(() => new CyclesAuthority(client, options)).toThrow(ConfigurationError);
+  });
+});

@@ -105,7 +105,7 @@ it("Cycles study D18: trace id and evidence are kept, from the headers or from t
     headers: {},
     body: JSON.stringify({ error: "BUDGET_EXCEEDED", message: "m", request_id: "req_body", ...body }),
   });
-  const client = new bare({ baseUrl: "https://cycles.example", apiKey: "k", transport });
+  const client = new bare({ baseUrl: "https://cycles.example", apiKey: "test-key", transport });
   await expect(client.releaseReservation("r")).rejects.toMatchObject({ traceId: body.trace_id, requestId: "req_body" });
 });
 

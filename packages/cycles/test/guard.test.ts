@@ -37,7 +37,7 @@ function ledger({ path, json }: Received): Answer {
   return { body: { ...allow, reserved: json["estimate"] } };
 }
 
-const clientAt = (baseUrl: string): CyclesClient => new CyclesClient({ baseUrl, apiKey: "k" });
+const clientAt = (baseUrl: string): CyclesClient => new CyclesClient({ baseUrl, apiKey: "test-key" });
 const pathsOf = (stub: StubAuthority): string[] =>
   stub.received.map(({ path }) => path.replace("/v1/reservations", ""));
 
@@ -184,7 +184,7 @@ it("a lost commit is sent again with the same key and bytes, and an expired one 
     return commits === 1 ? (response) => response.destroy() : { status: 410 };
   });
   const terms = { overage_policy: "ALLOW_WITH_OVERDRAFT" } as const;
-  const authority = new CyclesAuthority({ baseUrl: stub.url, apiKey: "k" }, { clock, terms });
+  const authority = new CyclesAuthority({ baseUrl: stub.url, apiKey: "test-key" }, { clock, terms });
   const outcomes: Settlement[] = [];
   await withReservation(authority, request, () => 5, {
     spend: () => usd("0.03"),
@@ -230,5 +230,18 @@ it.each([
   let ran = false;
   const options = { failOpen: { reason: "best effort" }, settle: "estimate" } as const;
   await expect(withReservation(clientAt(stub.url), request, () => (ran = true), options)).rejects.toThrow(Error);
+  expect(ran).toBe(false);
+});
+
+it("failOpen does not open for a fault in the transport: it says nothing about the authority", async () => {
+  const bug = new TypeError("x is not a function");
+  const client = new CyclesClient({
+    baseUrl: "https://cycles.example",
+    apiKey: "test-key",
+    transport: () => Promise.reject(bug),
+  });
+  let ran = false;
+  const options = { failOpen: { reason: "best effort" }, settle: "estimate" } as const;
+  await expect(withReservation(client, request, () => (ran = true), options)).rejects.toBe(bug);
   expect(ran).toBe(false);
 });

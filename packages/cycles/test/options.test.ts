@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { ConfigurationError } from "@imprest/core";
 import { CyclesAuthority, CyclesClient, fromEnv } from "@imprest/cycles";
 
-const good = { baseUrl: "https://cycles.example", apiKey: "key" };
+const good = { baseUrl: "https://cycles.example", apiKey: "test-key" };
 const create = (more: object): CyclesClient => new CyclesClient({ ...good, ...more });
 
 afterEach(() => {
@@ -36,6 +36,7 @@ describe("options", () => {
     [{ baseUrl: "http://10.0.0.1" }, "allowInsecureHttp"],
     [{ apiKey: "" }, "apiKey"],
     [{ apiKey: "a b" }, "apiKey"],
+    [{ apiKey: "short-7" }, "8 characters"],
     [{ apiKey: "a\r\nx: 1" }, "apiKey"],
     [{ apiKey: 5 }, "apiKey"],
     [{ timeoutMs: Number.NaN }, "timeoutMs"],
@@ -82,7 +83,7 @@ describe("options", () => {
 });
 
 describe("fromEnv", () => {
-  const variables = { CYCLES_BASE_URL: "https://cycles.example", CYCLES_API_KEY: "cyc_key" };
+  const variables = { CYCLES_BASE_URL: "https://cycles.example", CYCLES_API_KEY: "cyc_test_key" };
 
   it("Cycles study §9 #42: reads every variable, trimmed, and ignores blank ones", () => {
     const all = {

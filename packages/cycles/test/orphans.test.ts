@@ -16,7 +16,7 @@ const row = (id: string, status: string, idempotency_key: string | undefined): o
   idempotency_key,
 });
 const isRelease = (path: string): boolean => path.endsWith("/release");
-const clientAt = (baseUrl: string): CyclesClient => new CyclesClient({ baseUrl, apiKey: "k" });
+const clientAt = (baseUrl: string): CyclesClient => new CyclesClient({ baseUrl, apiKey: "test-key" });
 
 describe("Cycles study D21: releaseOrphan", () => {
   it("finds the reservation whose answer was lost, by the key that the error carries, and releases it", async () => {

@@ -25,7 +25,10 @@ function serving(
       body: JSON.stringify({ balances, ...page }),
     };
   };
-  return { client: new CyclesClient({ baseUrl: "https://cycles.example", apiKey: "k", transport, ...more }), queries };
+  return {
+    client: new CyclesClient({ baseUrl: "https://cycles.example", apiKey: "test-key", transport, ...more }),
+    queries,
+  };
 }
 
 async function scopes(list: AsyncIterable<{ readonly scope: string }>): Promise<string[]> {

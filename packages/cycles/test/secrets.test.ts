@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { expect, it } from "vitest";
-import { ConfigurationError } from "@imprest/core";
+import { ConfigurationError, ImprestError, usd } from "@imprest/core";
 import { CyclesAuthority, CyclesClient, fromEnv } from "@imprest/cycles";
 import { refusal, startStub } from "./support/stub-authority.ts";
 
@@ -35,6 +35,41 @@ it("Cycles study D10: no error shows it, not even when the server repeats it", a
     const error: unknown = await client.releaseReservation("rsv_1").catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(Error);
     expect(everything(error)).not.toContain("SECRET");
+  }
+});
+
+it.each<[string, (key: string) => string]>([
+  ["with JSON escapes", (key) => key.replaceAll("/", "\\/").replaceAll("=", "\\u003d")],
+  ["percent-encoded", encodeURIComponent],
+  ["in base64", btoa],
+])("no error shows a key that the server repeats %s, in the body or in an id", async (_how, write) => {
+  const key = "SECRET/5678901234=";
+  const said = write(key);
+  const seen = [key, encodeURIComponent(key), btoa(key), said];
+  const header = { "x-request-id": `req ${key}`, "x-cycles-trace-id": encodeURIComponent(key) };
+  const answers = [
+    {
+      status: 401,
+      body: `{"error":"UNAUTHORIZED","message":"bad ${said}","request_id":"r","details":{"k":["${said}"]}}`,
+    },
+    { status: 409, body: `{"error":"${said}","message":"m","request_id":"${said}","trace_id":"${said}"}` },
+    { status: 200, body: `{"decision":"${said}","reason_code":"${said}","affected_scopes":["tenant:acme"]}` },
+  ];
+  for (const answer of answers) {
+    for (const headers of [{}, header]) {
+      const client = new CyclesClient({
+        baseUrl: "https://cycles.example",
+        apiKey: key,
+        subject: { tenant: "acme" },
+        transport: () => Promise.resolve({ ...answer, headers }),
+      });
+      const asked = { estimate: usd("0.01"), action: { kind: "k" } };
+      const reserving = new CyclesAuthority(client).reserve(asked, { idempotencyKey: "i" });
+      const error: unknown = await reserving.catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(ImprestError);
+      for (const writing of seen) expect(everything(error)).not.toContain(writing);
+      expect(everything(error)).toContain("[redacted]");
+    }
   }
 });
 

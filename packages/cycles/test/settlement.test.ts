@@ -36,7 +36,7 @@ const modes = ["commit", "release", "event"] as const;
 type Mode = (typeof modes)[number];
 
 const authorityAt = (baseUrl: string, options: CyclesAuthorityOptions = {}): CyclesAuthority =>
-  new CyclesAuthority({ baseUrl, apiKey: "k", timeoutMs: 1_000 }, options);
+  new CyclesAuthority({ baseUrl, apiKey: "test-key", timeoutMs: 1_000 }, options);
 
 function settlingFor(authority: CyclesAuthority, mode: Mode): Settling {
   const intent: Intent = mode === "release" ? { kind: "release", reason: "unused" } : { kind: "commit", spend };

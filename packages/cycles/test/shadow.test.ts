@@ -12,7 +12,7 @@ async function shadowed(
 ): Promise<{ value: number; outcome: unknown; sent: unknown }> {
   const stub = await startStub(() => answer);
   const told = createDeferred<unknown>();
-  const client = new CyclesClient({ baseUrl: stub.url, apiKey: "k", timeoutMs });
+  const client = new CyclesClient({ baseUrl: stub.url, apiKey: "test-key", timeoutMs });
   const value = await withShadow(client, request, () => 5, { onDecision: (outcome) => told.resolve(outcome) });
   return { value, outcome: await told.promise, sent: stub.received[0]?.json["dry_run"] };
 }
@@ -37,7 +37,7 @@ it.each<[string, Answer]>([
 
 it("the body's own error is thrown, and a broken listener does not reach it", async () => {
   const stub = await startStub(() => denial);
-  const client = new CyclesClient({ baseUrl: stub.url, apiKey: "k" });
+  const client = new CyclesClient({ baseUrl: stub.url, apiKey: "test-key" });
   const onDecision = (): void => {
     throw new Error("listener is broken");
   };

@@ -55,7 +55,7 @@ function ledger(
   }
 }
 
-const clientAt = (stub: StubAuthority): CyclesClient => new CyclesClient({ baseUrl: stub.url, apiKey: "key" });
+const clientAt = (stub: StubAuthority): CyclesClient => new CyclesClient({ baseUrl: stub.url, apiKey: "test-key" });
 const paths = (stub: StubAuthority): string[] =>
   stub.received.map(({ path }) => path.replace("/v1/reservations", "") || "reserve");
 
@@ -140,7 +140,7 @@ describe("Cycles study §7, defects of the reference client", () => {
     const stub = await startStub(ledger());
     const idempotencyKey = await deriveIdempotencyKey("job", { id: 17n, step: "draft" });
     const run = (): Promise<{ settlement: Settlement }> =>
-      withReservation(new CyclesClient({ baseUrl: stub.url, apiKey: "key" }), request, () => "done", {
+      withReservation(new CyclesClient({ baseUrl: stub.url, apiKey: "test-key" }), request, () => "done", {
         idempotencyKey,
         ...spend,
       });
@@ -155,7 +155,7 @@ describe("Cycles study §7, defects of the reference client", () => {
     const stub = await startStub(ledger());
     const clock = createManualClock();
     const records = memoryRecordStore();
-    const authority = new CyclesAuthority({ baseUrl: stub.url, apiKey: "key" }, { clock, records });
+    const authority = new CyclesAuthority({ baseUrl: stub.url, apiKey: "test-key" }, { clock, records });
     for (let call = 0; call < 50; call += 1) await withReservation(authority, request, () => "done", spend);
     const queue = settlementQueue(authority);
     await queue.flush({ timeoutMs: 0 });
@@ -230,7 +230,7 @@ describe("Cycles study §9, what the client has beyond it", () => {
 
   it("#30: an authority out of reach stops the call, or lets it run with a mark in the books; a No is a No", async () => {
     const stub = await startStub(() => (response) => response.destroy());
-    const authority = new CyclesAuthority({ baseUrl: stub.url, apiKey: "key" });
+    const authority = new CyclesAuthority({ baseUrl: stub.url, apiKey: "test-key" });
     await expect(withReservation(authority, request, () => "never", spend)).rejects.toBeInstanceOf(
       AuthorityUnreachableError,
     );
@@ -257,7 +257,7 @@ describe("Cycles study §9, what the client has beyond it", () => {
     const told: string[] = [];
     observer.on("decision", ({ decision }) => told.push(decision));
     observer.on("settlement", ({ settlement }) => told.push(settlement.status));
-    const authority = new CyclesAuthority({ baseUrl: stub.url, apiKey: "key" }, { observer });
+    const authority = new CyclesAuthority({ baseUrl: stub.url, apiKey: "test-key" }, { observer });
     await withReservation(authority, request, () => "done", spend);
     expect(told).toEqual(["ALLOW", "committed"]);
   });

@@ -29,6 +29,9 @@ export interface EmbeddedAuthorityOptions extends LedgerOptions {
   readonly evidence?: EvidenceOptions | undefined;
 }
 
+/** How long a finished reservation of ASP is remembered unless `retention.forMs` says: one day. */
+const aspRememberedMs = 86_400_000;
+
 /**
  * A budget authority in your process: one ledger, for code in the same process (`authority`), for any web-standard
  * server (`handler`) and for a Node server (`serve` of `@imprest/embedded/node`). The operator's methods resolve once
@@ -43,14 +46,12 @@ export class EmbeddedAuthority {
   readonly #handler: (request: Request) => Promise<Response>;
   readonly #attestor: Attestor | undefined;
   readonly #clock: Clock;
-  readonly #rememberedMs: number;
 
   /** @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read. */
   constructor(options: EmbeddedAuthorityOptions = {}) {
     const { logger = silentLogger, rateLimit, maxBodyBytes = 262_144, evidence, asp, ...ledgerOptions } = options;
     checkOptions(options);
     this.#clock = options.clock ?? systemClock;
-    this.#rememberedMs = options.retention?.forMs ?? 86_400_000;
     this.#ledger = new Ledger(ledgerOptions);
     this.#apiKeys = new ApiKeys(this.#ledger.journal, this.#ledger.claim("api-key"));
     this.#attestor =
@@ -73,14 +74,13 @@ export class EmbeddedAuthority {
       maxBodyBytes,
       evidence: this.#attestor,
     });
-    const rememberedMs = this.#rememberedMs;
     const parts = {
       ledger: this.#ledger,
       apiKeys: this.#apiKeys,
       clock: this.#clock,
       logger,
       maxBodyBytes,
-      rememberedMs,
+      rememberedMs: options.retention?.forMs ?? aspRememberedMs,
     };
     this.#asp = asp && new AspPlane(asp, parts);
     this.#handler = fetchHandler({ maxBodyBytes, answer: (request) => this.answer(request) });
@@ -103,7 +103,7 @@ export class EmbeddedAuthority {
   authority(options: SpendAuthorityOptions): LedgerSpendAuthority {
     assertName(options.tenant, "The tenant");
     this.#attestor?.assertAddressed();
-    const parts = { ledger: this.#ledger, rememberedMs: this.#rememberedMs, evidence: this.#attestor };
+    const parts = { ledger: this.#ledger, evidence: this.#attestor };
     return new LedgerSpendAuthority(parts, { clock: this.#clock, ...options });
   }
 

@@ -1,6 +1,7 @@
 import {
   type Attempt,
   type CallOptions,
+  type Clock,
   type Decision,
   DeniedError,
   type Environment,
@@ -12,13 +13,14 @@ import {
   type ReserveRequest,
   type Settling,
   type SpendAuthority,
+  TransportError,
   ValidationError,
-  abortedError,
   parseTraceparent,
-  raceAbort,
   randomHex,
+  systemClock,
 } from "@imprest/core";
 import type { EvidencePayload } from "@imprest/core/models/cycles";
+import { acknowledged, assertCallable } from "./acknowledged.ts";
 import { codeOf, statusOf } from "./cycles/refused.ts";
 import type { Attestor } from "./evidence/attestor.ts";
 import { LedgerUnavailableError } from "./ledger/unavailable.ts";
@@ -44,8 +46,6 @@ export interface SpendAuthorityOptions extends Environment {
 /** What an in-process authority stands on. */
 export interface SpendAuthorityParts {
   readonly ledger: Ledger;
-  /** How long the ledger remembers what is over, in milliseconds. */
-  readonly rememberedMs: number;
   /** Signs the answers, when they are to be signed. */
   readonly evidence: Attestor | undefined;
 }
@@ -69,19 +69,28 @@ export class LedgerSpendAuthority implements SpendAuthority {
   readonly durable = true;
   readonly target: string;
   readonly environment: Environment;
-  readonly dedupeHorizonMs: Readonly<Record<string, number>>;
   readonly #ledger: Ledger;
   readonly #attestor: Attestor | undefined;
   readonly #defaults: TenantDefaults;
+  readonly #clock: Clock;
 
-  constructor({ ledger, rememberedMs, evidence }: SpendAuthorityParts, options: SpendAuthorityOptions) {
+  constructor({ ledger, evidence }: SpendAuthorityParts, options: SpendAuthorityOptions) {
     const { tenant, subject, ttlMs = 30_000, terms = {}, ...environment } = options;
     this.#ledger = ledger;
     this.#attestor = evidence;
     this.#defaults = { tenant, subject: { ...subject, tenant }, ttlMs, terms };
     this.target = `embedded#tenant=${tenant}`;
     this.environment = environment;
-    this.dedupeHorizonMs = { commit: rememberedMs, release: rememberedMs, event: rememberedMs };
+    this.#clock = environment.clock ?? systemClock;
+  }
+
+  /**
+   * How long the ledger remembers the key of an event, as things stand: shorter than its retention once this tenant has
+   * recorded more events than are remembered. A commit or a release may be of any age: it is remembered with its
+   * reservation, and refused once that is forgotten, so that it is never charged twice.
+   */
+  get dedupeHorizonMs(): { readonly event: number } {
+    return { event: this.#ledger.eventsRememberedMs(this.#defaults.tenant) };
   }
 
   async decide(request: ReserveRequest, options?: CallOptions): Promise<Decision> {
@@ -137,36 +146,37 @@ export class LedgerSpendAuthority implements SpendAuthority {
     return prepareSettling({ protocol: this.protocol, target: this.target, ...stamp }, grant, intent, this.#defaults);
   }
 
-  async settle(settling: Settling, options?: CallOptions): Promise<Attempt> {
-    if (options?.signal?.aborted) throw abortedError(options.signal, "A settlement");
+  async settle(settling: Settling, options: CallOptions = {}): Promise<Attempt> {
     try {
+      assertCallable(options, "A settlement");
       const attempt = performSettling(this.#ledger, this.#defaults.tenant, settling);
       const payloadOf = (): EvidencePayload | undefined =>
         "settled" in attempt ? settlementPayload(settling, attempt.settled) : undefined;
-      const evidence = await raceAbort(this.#acknowledge(options, payloadOf), options?.signal, "A settlement");
+      const evidence = await acknowledged(this.#acknowledge(options, payloadOf), options, this.#clock, "A settlement");
       return evidence !== undefined && "settled" in attempt
         ? { settled: { ...attempt.settled, ...evidence } }
         : attempt;
     } catch (error) {
-      if (options?.signal?.aborted) throw error;
+      if (options.signal?.aborted) throw error;
       const cause = translate(error);
       // A refusal stays one; a ledger without a sound store may be reopened over the same file.
-      return cause instanceof ProtocolError && cause.retryable ? { retry: cause } : { rejected: cause };
+      const isOpen = TransportError.isInstance(cause) || (ProtocolError.isInstance(cause) && cause.retryable);
+      return isOpen ? { retry: cause } : { rejected: cause };
     }
   }
 
   /** Performs at once and waits until it can be acknowledged. */
   async #perform<Outcome>(
     operation: () => Outcome,
-    options: CallOptions | undefined,
+    options: CallOptions = {},
     payloadOf?: (outcome: Outcome) => EvidencePayload | undefined,
   ): Promise<{ readonly outcome: Outcome; readonly evidence: Evidenced | undefined }> {
-    const signal = options?.signal;
-    if (signal?.aborted) throw abortedError(signal, "A call to the authority");
+    const what = "A call to the authority";
+    assertCallable(options, what);
     try {
       const outcome = operation();
-      const acknowledged = this.#acknowledge(options, payloadOf && (() => payloadOf(outcome)));
-      return { outcome, evidence: await raceAbort(acknowledged, signal, "A call to the authority") };
+      const pending = this.#acknowledge(options, payloadOf && (() => payloadOf(outcome)));
+      return { outcome, evidence: await acknowledged(pending, options, this.#clock, what) };
     } catch (error) {
       if (error instanceof LedgerRefusal && denials.has(error.reason)) {
         const message = `${error.message} Nothing was started.`;
@@ -178,7 +188,7 @@ export class LedgerSpendAuthority implements SpendAuthority {
 
   /** Waits until what was done is durable, and signed where it is to be signed. */
   #acknowledge(
-    options: CallOptions | undefined,
+    options: CallOptions,
     payloadOf: (() => EvidencePayload | undefined) | undefined,
   ): Promise<Evidenced | undefined> {
     const payload = this.#attestor && payloadOf?.();
@@ -186,12 +196,8 @@ export class LedgerSpendAuthority implements SpendAuthority {
     return this.#attest(this.#attestor, payload, options);
   }
 
-  async #attest(
-    attestor: Attestor,
-    payload: EvidencePayload,
-    options: CallOptions | undefined,
-  ): Promise<Evidenced | undefined> {
-    const traceId = parseTraceparent(options?.traceparent ?? "")?.traceId ?? randomHex(16);
+  async #attest(attestor: Attestor, payload: EvidencePayload, options: CallOptions): Promise<Evidenced | undefined> {
+    const traceId = parseTraceparent(options.traceparent ?? "")?.traceId ?? randomHex(16);
     const reference = await attestor.attest({ tenant: this.#defaults.tenant, traceId, payload });
     await this.#ledger.durable();
     return reference && { evidence: { id: reference.evidence_id, url: reference.cycles_evidence_url } };

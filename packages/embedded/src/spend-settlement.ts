@@ -12,8 +12,11 @@ import {
   type Subject,
   ValidationError,
   parseJson,
+  parseWire,
   stringifyJson,
 } from "@imprest/core";
+import { commitRequestShape } from "@imprest/core/models/cycles/shapes";
+import { writeMetrics } from "./cycles/write.ts";
 import type { OveragePolicy } from "./ledger/charge.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { LedgerRefusal } from "./ledger/refusal.ts";
@@ -43,7 +46,7 @@ interface ReadBody extends Omit<CommitBody, "actual"> {
 
 type Stamp = Pick<Settling, "protocol" | "target" | "idempotencyKey" | "recordedAtMs">;
 
-/** @throws ValidationError for a spend in another unit than the reservation's. */
+/** @throws ValidationError for a spend that the Cycles wire would refuse too, such as one in another unit. */
 export function prepareSettling(stamp: Stamp, grant: Grant, intent: Intent, defaults: TenantDefaults): Settling {
   const settling = { ...stamp, reservationId: grant.id, kind: intent.kind, mode: intent.kind, notBeforeMs: 0 };
   if (intent.kind === "release") {
@@ -55,7 +58,10 @@ export function prepareSettling(stamp: Stamp, grant: Grant, intent: Intent, defa
     const message = `is ${actual.unit}, but the reservation is in ${grant.reserved.unit}; a reservation has one unit`;
     throw new ValidationError("commit", [{ pointer: "/actual/unit", message }]);
   }
-  const commit: CommitBody = { actual, metrics, metadata: metadataOf(intent.spend) };
+  const metadata = metadataOf(intent.spend);
+  const wire = { idempotency_key: stamp.idempotencyKey, actual, metrics: writeMetrics(metrics), metadata };
+  parseWire(commitRequestShape, wire, "commit");
+  const commit: CommitBody = { actual, metrics, metadata };
   const { subject, action, overagePolicy } = complete(grant.request, defaults);
   const event: EventBody = { ...commit, subject, action, overagePolicy };
   return { ...settling, body: stringifyJson(commit), fallback: stringifyJson(event) };

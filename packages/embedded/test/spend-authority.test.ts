@@ -1,24 +1,33 @@
+import { getEventListeners } from "node:events";
 import {
   AbortedError,
   AuthorityUnreachableError,
+  type DeadLetter,
+  type Settling,
+  TimeoutError,
   ValidationError,
   memoryRecordStore,
+  settlementQueue,
+  settlingKey,
   tokens,
   withReservation,
+  writeSettling,
 } from "@imprest/core";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { type EmbeddedAuthority, type LedgerSpendAuthority, createEmbeddedAuthority } from "../src/index.ts";
 import { FakeClock, MapStore } from "./support.ts";
 
 const scope = { tenant: "acme" };
 const request = { estimate: tokens(100), action: { kind: "llm.completion", name: "gpt-5" } };
 let store: MapStore;
+let clock: FakeClock;
 let embedded: EmbeddedAuthority;
 let authority: LedgerSpendAuthority;
 
 beforeEach(async () => {
   store = new MapStore();
-  embedded = createEmbeddedAuthority({ clock: new FakeClock(), store });
+  clock = new FakeClock();
+  embedded = createEmbeddedAuthority({ clock, store });
   await embedded.createBudget({ scope, allocated: tokens(1_000) });
   authority = embedded.authority({ tenant: "acme" });
 });
@@ -40,6 +49,76 @@ describe("the in-process authority", () => {
     const grant = await authority.reserve(request, { idempotencyKey: "k" });
     expect(store.disk.has(`reservation/${grant.id}`)).toBe(true);
     expect(await reserved()).toBe(100n);
+  });
+
+  it("waits for a store that hangs no longer than timeoutMs, and leaves no timer", async () => {
+    const grant = await authority.reserve(request, { idempotencyKey: "k" });
+    const spend = { amount: tokens(60), basis: "actual" } as const;
+    const settling = authority.prepare(grant, { kind: "commit", spend }, { idempotencyKey: "s", recordedAtMs: 0 });
+    const timers = clock.timers;
+    store.hanging = true;
+    const options = { timeoutMs: 250 };
+    const calls = [
+      authority.reserve(request, { idempotencyKey: "k2", ...options }),
+      authority.decide(request, options),
+      authority.extend(grant, { ms: 1_000, idempotencyKey: "e" }, options),
+      authority.settle(settling, options),
+    ].map((call) => call.catch((error: unknown) => error));
+    clock.advance(250);
+    const [reserving, deciding, extending, settled] = await Promise.all(calls);
+    for (const error of [reserving, deciding, extending]) expect(error).toBeInstanceOf(TimeoutError);
+    expect(settled).toEqual({ retry: expect.any(TimeoutError) as TimeoutError });
+    expect(clock.timers).toBe(timers);
+  });
+
+  it("an abort while it waits leaves no timer and no listener", async () => {
+    const timers = clock.timers;
+    store.hanging = true;
+    const controller = new AbortController();
+    const { signal } = controller;
+    const pending = authority.decide(request, { signal, timeoutMs: 250 });
+    controller.abort();
+    await expect(pending).rejects.toThrow(AbortedError);
+    expect(clock.timers).toBe(timers);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+
+  it.each([0, -5, Number.NaN])("refuses a deadline of %d before anything is done", async (timeoutMs) => {
+    await expect(authority.reserve(request, { idempotencyKey: "k", timeoutMs })).rejects.toThrow(ValidationError);
+    expect(await reserved()).toBe(0n);
+  });
+
+  it("does not repeat an event that the ledger may have forgotten; every event it repeats is charged once", async () => {
+    const retention = { idempotencyKeys: 2 };
+    const small = createEmbeddedAuthority({ clock, retention });
+    await small.createBudget({ scope, allocated: tokens(1_000) });
+    const records = memoryRecordStore();
+    const first = small.authority({ tenant: "acme", records });
+    const grant = await first.reserve({ ...request, ttlMs: 1_000 }, { idempotencyKey: "k" });
+    clock.advance(10_000);
+    const late = async (idempotencyKey: string): Promise<Settling> => {
+      const stamp = { idempotencyKey, recordedAtMs: clock.now() };
+      const spend = { amount: tokens(1), basis: "actual" } as const;
+      const attempt = await first.settle(first.prepare(grant, { kind: "commit", spend }, stamp));
+      if (!("next" in attempt)) throw new Error("the reservation has expired, so an event is next");
+      expect(await first.settle(attempt.next)).toMatchObject({ settled: { status: "recorded" } });
+      clock.advance(1_000);
+      return attempt.next;
+    };
+    // Four events were booked, and a crash has kept the records of the first and the last.
+    const settlings = [await late("a"), await late("b"), await late("c"), await late("d")];
+    for (const settling of [settlings[0], settlings[3]]) {
+      if (settling) await records.create(settlingKey(settling), writeSettling(settling));
+    }
+    const successor = settlementQueue(small.authority({ tenant: "acme", records }));
+    await successor.recover();
+    await vi.waitFor(async () => {
+      const letters: DeadLetter[] = [];
+      for await (const letter of successor.deadLetters.list()) letters.push(letter);
+      expect(letters).toMatchObject([{ kind: "too-old", reservationId: grant.id }]);
+      expect(successor.pending).toBe(0);
+    });
+    expect(await small.getBudget({ scope, unit: "TOKENS" })).toMatchObject({ spent: 4n });
   });
 
   it("is unreachable, and nothing runs, once its store has failed", async () => {

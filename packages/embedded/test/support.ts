@@ -54,6 +54,8 @@ export class MapStore implements LedgerStore {
   readonly disk: Map<string, string>;
   writes = 0;
   failing = false;
+  /** Makes the next writes never end. */
+  hanging = false;
 
   constructor(disk: Map<string, string> = new Map()) {
     this.disk = disk;
@@ -68,6 +70,7 @@ export class MapStore implements LedgerStore {
       setImmediate(resolve);
     });
     if (this.failing) throw new Error("disk full");
+    if (this.hanging) await new Promise(() => {});
     this.writes += 1;
     for (const [key, value] of take()) {
       if (value === undefined) this.disk.delete(key);

@@ -7,7 +7,7 @@ export type ApiKeySource = string | Secret | (() => string | Promise<string>);
 /** A checked key, or a function that fetches and checks one. */
 export type ResolvedApiKey = Secret | (() => Promise<Secret>);
 
-/** @throws ConfigurationError for a key that is empty or that no header can carry. */
+/** @throws ConfigurationError for a key that is shorter than 8 characters or that no header can carry. */
 export function resolveApiKey(source: ApiKeySource): ResolvedApiKey {
   if (typeof source === "string") return readKey(source);
   if (source instanceof Secret) return readKey(source.reveal());
@@ -23,9 +23,15 @@ export function resolveApiKey(source: ApiKeySource): ResolvedApiKey {
   };
 }
 
+/** A shorter one is no secret, and could not be cut out of a text without cutting into its words. */
+const shortestKey = 8;
+
 function readKey(key: unknown): Secret {
-  if (typeof key === "string" && /^[\x21-\x7e]+$/.test(key)) return new Secret(key);
-  throw new ConfigurationError("apiKey is empty, or holds a space or a character outside ASCII.");
+  if (typeof key !== "string" || !/^[\x21-\x7e]+$/.test(key)) {
+    throw new ConfigurationError("apiKey is empty, or holds a space or a character outside ASCII.");
+  }
+  if (key.length < shortestKey) throw new ConfigurationError(`apiKey has fewer than ${shortestKey} characters.`);
+  return new Secret(key);
 }
 
 /**

@@ -1,6 +1,5 @@
-import { ImprestError } from "../errors/imprest-error.ts";
 import { ValidationError } from "../errors/local-errors.ts";
-import { AbortedError, ConnectionError, type RequestSummary, TimeoutError } from "../errors/transport-errors.ts";
+import { AbortedError, type RequestSummary, TimeoutError } from "../errors/transport-errors.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import { onAbort } from "../platform/async.ts";
 import { Exchange } from "./exchange.ts";
@@ -21,7 +20,8 @@ const defaultMaxResponseBytes = 8 * 1024 * 1024;
 /**
  * Sends one request: the only place that does. Settles at the deadline or when `signal` aborts even if the transport
  * does not. Leaves no timer and no listener behind.
- * @throws TimeoutError, AbortedError, ConnectionError, ResponseFormatError; never a bare transport error.
+ * @throws TimeoutError, AbortedError, and what the transport rejects with, as it is: a ConnectionError or a
+ * ResponseFormatError. Anything else is a fault in the transport, and no sign that the authority is out of reach.
  * ValidationError for a header that cannot be sent: a line end in it would smuggle another header in.
  */
 export function send(transport: Transport, request: HttpRequest, options: SendOptions): Promise<HttpResponse> {
@@ -44,7 +44,7 @@ export function send(transport: Transport, request: HttpRequest, options: SendOp
     };
     const failed = (error: unknown): void => {
       stop();
-      reject(withRequest(error, request));
+      reject(error);
     };
     try {
       transport(request, exchange).then((response) => {
@@ -88,10 +88,4 @@ function timedOut(request: HttpRequest, timeoutMs: number): TimeoutError {
   const summary = summarise(request);
   const message = `${request.method} ${summary.target} had no whole answer within ${timeoutMs} ms.`;
   return new TimeoutError(message, timeoutMs, { request: summary });
-}
-
-function withRequest(error: unknown, request: HttpRequest): unknown {
-  if (ImprestError.isInstance(error)) return error;
-  const summary = summarise(request);
-  return new ConnectionError(`${request.method} ${summary.target} failed.`, { cause: error, request: summary });
 }

@@ -16,7 +16,7 @@ export interface SpendEvents {
   };
   /** A lease was lengthened. */
   extend: { readonly protocol: string; readonly reservationId: string; readonly lease: Lease };
-  /** A lease can no longer be kept alive. `disposition` says whether the heartbeat goes on. */
+  /** A lease can no longer be kept alive; `error` says why. */
   "lease-lost": {
     readonly protocol: string;
     readonly reservationId: string;
@@ -78,11 +78,6 @@ export class Observer {
     const listeners = this.#listeners.get(name);
     // Those who listen now; one that subscribes another or unsubscribes changes the next event's listeners.
     if (listeners?.size) for (const { call } of Array.from(listeners)) this.#tell(name, call as Listener<Name>, event);
-  }
-
-  /** True when someone listens: lets a caller skip building an event. */
-  hears(name: keyof SpendEvents): boolean {
-    return (this.#listeners.get(name)?.size ?? 0) > 0;
   }
 
   #tell<Name extends keyof SpendEvents>(name: Name, listener: Listener<Name>, event: SpendEvents[Name]): void {

@@ -1,6 +1,15 @@
 const inspect = Symbol.for("nodejs.util.inspect.custom");
 const redacted = "[redacted]";
 
+function cut(value: unknown, writings: readonly string[]): unknown {
+  if (typeof value === "string") {
+    return writings.reduce((text, writing) => text.replaceAll(writing, redacted), value);
+  }
+  if (Array.isArray(value)) return value.map((item) => cut(item, writings));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map((entry) => entry.map((part) => cut(part, writings))));
+}
+
 /** Holds a credential so that printing, logging or serialising its owner shows `[redacted]`. */
 export class Secret {
   readonly #value: string;
@@ -12,6 +21,24 @@ export class Secret {
   /** The credential itself; call it only where the credential is sent. */
   reveal(): string {
     return this.#value;
+  }
+
+  /**
+   * A copy of what someone else wrote, without the credential: every text in it, to any depth, has it cut out, be it
+   * written as it is, percent-encoded or in base64. JSON's escapes are to be decoded before.
+   */
+  redact<Value>(value: Value): Value {
+    // Texts stay texts, and arrays and objects keep their shape.
+    return cut(value, this.#writings()) as Value;
+  }
+
+  /** False when a JSON text certainly does not hold the credential: then there is nothing to redact in it. */
+  mayStandIn(json: string): boolean {
+    return json.includes("\\") || this.#writings().some((writing) => json.includes(writing));
+  }
+
+  #writings(): readonly string[] {
+    return [this.#value, encodeURIComponent(this.#value), btoa(this.#value).replaceAll("=", "")];
   }
 
   toString(): string {

@@ -8,6 +8,9 @@ import {
   divideRoundingUp,
   formatAmount,
   formatDecimal,
+  int64Max,
+  int64Min,
+  isInt64,
   parseDecimal,
   riskPoints,
   subtractAmounts,
@@ -105,6 +108,12 @@ describe("assertAmount", () => {
   ])("%o: names %s", (value, pointer) => {
     expect(() => assertAmount(value, "estimate")).toThrow(issue(pointer));
   });
+});
+
+it("isInt64 ends exactly where a signed 64-bit integer does", () => {
+  expect([int64Min, -1n, 0n, int64Max].map(isInt64)).toEqual([true, true, true, true]);
+  expect([int64Min - 1n, int64Max + 1n].map(isInt64)).toEqual([false, false]);
+  expect([int64Min, int64Max]).toEqual([-(2n ** 63n), 2n ** 63n - 1n]);
 });
 
 describe("laws", () => {

@@ -226,17 +226,25 @@ describe.each(transports)("%s, over real sockets", (_name, create) => {
   });
 });
 
-it("a transport that throws at once leaves no timer behind", async () => {
-  const clock = createManualClock();
-  const thrown = new Error("no sockets today");
-  const transport: Transport = () => {
-    throw thrown;
-  };
-  const error = await failure(send(transport, post("http://127.0.0.1"), { timeoutMs: 1_000, clock }));
-  expect(error).toBeInstanceOf(ConnectionError);
-  expect((error as Error).cause).toBe(thrown);
-  expect(clock.timers).toBe(0);
-});
+it.each<[string, (thrown: Error) => Transport]>([
+  [
+    "throws",
+    (thrown) => () => {
+      throw thrown;
+    },
+  ],
+  ["rejects", (thrown) => () => Promise.reject(thrown)],
+])(
+  "what a transport %s with passes as it is, and no timer is left: a bug is no failed connection",
+  async (_way, of) => {
+    for (const thrown of [new TypeError("x is not a function"), new ConnectionError("reset")]) {
+      const clock = createManualClock();
+      const error = await failure(send(of(thrown), post("http://127.0.0.1"), { timeoutMs: 1_000, clock }));
+      expect(error).toBe(thrown);
+      expect(clock.timers).toBe(0);
+    }
+  },
+);
 
 it("a transport that never settles does not outlast the deadline", async () => {
   const clock = createManualClock();

@@ -104,7 +104,7 @@ describe("X-Cycles-Deprecated-Kind (Cycles study §1d, §9 #38)", () => {
       error: () => {},
       warn: (...said: unknown[]) => warnings.push(said),
     };
-    const client = new CyclesClient({ baseUrl: url, apiKey: "key", subject: { tenant: "acme" }, logger });
+    const client = new CyclesClient({ baseUrl: url, apiKey: "test-key", subject: { tenant: "acme" }, logger });
     const request = {
       subject: { tenant: "acme" },
       action: { kind: "mail.send", name: "m" },

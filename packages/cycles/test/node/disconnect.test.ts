@@ -16,7 +16,7 @@ async function authority(): Promise<{ stub: StubAuthority; cycles: CyclesAuthori
     const reserved = { reservation_id: "rsv_1", reserved: amount(100), expires_at_ms: 1_900_000_000_000 };
     return { body: { decision: "ALLOW", affected_scopes: ["tenant:acme"], remaining_ttl_ms: 30_000, ...reserved } };
   });
-  const cycles = new CyclesAuthority({ baseUrl: stub.url, apiKey: "key", subject: { tenant: "acme" } });
+  const cycles = new CyclesAuthority({ baseUrl: stub.url, apiKey: "test-key", subject: { tenant: "acme" } });
   return { stub, cycles };
 }
 

@@ -3,6 +3,7 @@ import { admit } from "./admission.ts";
 import { budgetsAt, denialOf, detailOf } from "./availability.ts";
 import { type Budget, balanceOf } from "./budget.ts";
 import { fingerprint } from "./fingerprint.ts";
+import { flatCopy } from "./flat-text.ts";
 import { ledgerEvent } from "./ledger-events.ts";
 import type { Evaluation } from "./outcomes.ts";
 import { evaluatePolicy } from "./policy.ts";
@@ -23,7 +24,8 @@ export function decide(state: LedgerState, request: DecideRequest): Evaluation {
   const known = state.memory.recall(tenant, "decide", idempotencyKey, print);
   if (known !== undefined) return known;
   const outcome = evaluate(state, request, scopes, atMs);
-  state.remember({ tenant, operation: "decide", idempotencyKey, fingerprint: print, outcome, atMs });
+  const kept = { idempotencyKey: flatCopy(idempotencyKey), fingerprint: print, outcome, atMs };
+  state.remember({ tenant, operation: "decide", ...kept });
   return outcome;
 }
 

@@ -1,6 +1,6 @@
 import { budgetsAt, inactiveAmong, refusalOf } from "./availability.ts";
 import { charge } from "./charge.ts";
-import { flatText } from "./flat-text.ts";
+import { flatCopy, flatText } from "./flat-text.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { EventOutcome } from "./outcomes.ts";
 import { type EventRequest, checkAmount, checkPolicy, checkSpend } from "./requests.ts";
@@ -35,6 +35,7 @@ export function recordEvent(state: LedgerState, request: EventRequest): EventOut
     charged,
     capped: charged < actual.amount,
   };
-  state.remember({ tenant, operation: "event", idempotencyKey, fingerprint: print, outcome, atMs });
+  const kept = { idempotencyKey: flatCopy(idempotencyKey), fingerprint: print, outcome, atMs };
+  state.remember({ tenant, operation: "event", ...kept });
   return outcome;
 }

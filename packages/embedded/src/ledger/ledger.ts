@@ -126,6 +126,11 @@ export class Ledger {
     return recordEvent(this.#state, request);
   }
 
+  /** For how many milliseconds back the key of every event of a tenant is certainly still remembered. */
+  eventsRememberedMs(tenant: string): number {
+    return this.#state.eventsRememberedMs(tenant);
+  }
+
   /** One reservation; an expired one is refused (Cycles §getReservation, EXPIRY) but stands in lists. */
   getReservation(tenant: string, reservationId: string): Readonly<Reservation> {
     this.#state.begin();

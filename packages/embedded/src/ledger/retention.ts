@@ -1,10 +1,19 @@
-/** How long and how much the ledger remembers of what is over. */
+/**
+ * How long and how much the ledger remembers of what is over. The numbers are for each tenant: none makes the ledger
+ * forget another's. What is forgotten is forgotten by age, unless a number is reached first.
+ */
 export interface Retention {
-  /** Milliseconds that a finished reservation or an idempotency key is remembered. Default: one day. */
+  /**
+   * Milliseconds that anything is remembered. Default: as the reference server of Cycles, 30 days for a finished
+   * reservation with its settlement, 7 days for an event or a funding, one day for a decision.
+   */
   readonly forMs?: number | undefined;
-  /** Finished reservations remembered at most; the oldest go first. Default: 100,000. */
+  /** Finished reservations of a tenant remembered at most; the oldest go first. Default: 100,000. */
   readonly finishedReservations?: number | undefined;
-  /** Idempotency keys of decisions, events and fundings remembered at most. Default: 100,000. */
+  /**
+   * Idempotency keys of a tenant's events and fundings remembered at most, and as many of its decisions, apart from
+   * them; the oldest go first. Default: 100,000. An event whose key is forgotten is charged again when it is repeated.
+   */
   readonly idempotencyKeys?: number | undefined;
 }
 
@@ -27,6 +36,11 @@ export class RetentionQueue<Entry> {
 
   get size(): number {
     return this.#entries.length - this.#head;
+  }
+
+  /** Since when the oldest entry is remembered; `undefined` while there is none. */
+  get oldestAtMs(): number | undefined {
+    return this.#entries[this.#head]?.atMs;
   }
 
   /** Remembers `entry` from `atMs` on. */

@@ -11,10 +11,11 @@ import type { Policy } from "./policy.ts";
 import { QuotaCounters } from "./quota-counters.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import type { Reservation, ReservationStatus } from "./reservation.ts";
-import { type Retention, RetentionQueue } from "./retention.ts";
+import type { Retention } from "./retention.ts";
 import { ScopeTree } from "./scopes.ts";
 import { entryKey, entryText } from "./stored.ts";
 import { type Tenant, newTenant } from "./tenant.ts";
+import { TenantRetention } from "./tenant-retention.ts";
 import { ledgerTime } from "./time.ts";
 import { LedgerUnavailableError } from "./unavailable.ts";
 
@@ -30,7 +31,7 @@ export interface LedgerSettings {
   readonly onEvent: LedgerEventListener | undefined;
 }
 
-const oneDayMs = 86_400_000;
+const dayMs = 86_400_000;
 
 /** What the ledger holds, and the few ways in which it changes. Operations are functions over it. */
 export class LedgerState {
@@ -42,8 +43,11 @@ export class LedgerState {
   readonly counters: QuotaCounters;
   readonly #now: () => number;
   readonly #expiry = new ExpiryQueue<Reservation>();
-  readonly #finished: RetentionQueue<Reservation>;
-  readonly #remembered: RetentionQueue<Remembered>;
+  readonly #finished: TenantRetention<Reservation>;
+  /** What moved money: forgetting it lets a replay move it again. */
+  readonly #booked: TenantRetention<Remembered>;
+  /** Decisions, dry runs and denials: they come in any number, and change nothing. */
+  readonly #evaluated: TenantRetention<Remembered>;
   #timer: Timer | undefined;
   #timerDueAtMs = Infinity;
   #closed = false;
@@ -52,9 +56,13 @@ export class LedgerState {
     this.settings = settings;
     this.#now = ledgerTime(settings.clock);
     this.counters = new QuotaCounters(settings.journal);
-    const { forMs = oneDayMs, finishedReservations = 100_000, idempotencyKeys = 100_000 } = settings.retention;
-    this.#finished = new RetentionQueue(forMs, finishedReservations, (reservation) => this.#forget(reservation));
-    this.#remembered = new RetentionQueue(forMs, idempotencyKeys, (entry) => this.#forgetKey(entry));
+    const { forMs, finishedReservations = 100_000, idempotencyKeys = 100_000 } = settings.retention;
+    const forgetKey = (entry: Remembered): void => this.#forgetKey(entry);
+    this.#finished = new TenantRetention(forMs ?? 30 * dayMs, finishedReservations, (reservation) =>
+      this.#forget(reservation),
+    );
+    this.#booked = new TenantRetention(forMs ?? 7 * dayMs, idempotencyKeys, forgetKey);
+    this.#evaluated = new TenantRetention(forMs ?? dayMs, idempotencyKeys, forgetKey);
   }
 
   /**
@@ -67,7 +75,8 @@ export class LedgerState {
     const nowMs = this.#now();
     this.#expireDue(nowMs);
     this.#finished.prune(nowMs);
-    this.#remembered.prune(nowMs);
+    this.#booked.prune(nowMs);
+    this.#evaluated.prune(nowMs);
     return nowMs;
   }
 
@@ -145,7 +154,13 @@ export class LedgerState {
   /** Puts a remembered outcome in its places, without a write; oldest first. */
   restoreKey(entry: Remembered): void {
     this.memory.remember(entry);
-    this.#remembered.add(entry, entry.atMs);
+    const kept = entry.operation === "event" || entry.operation === "fund" ? this.#booked : this.#evaluated;
+    kept.add(entry, entry.atMs);
+  }
+
+  /** For how many milliseconds back every event of a tenant is certainly still remembered. */
+  eventsRememberedMs(tenant: string): number {
+    return this.#booked.rememberedMs(tenant, this.#now());
   }
 
   budgetChanged(budget: Budget): void {
