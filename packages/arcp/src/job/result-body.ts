@@ -159,6 +159,8 @@ export class ResultBody {
         this.#waiting.shift();
         stream.enqueue(next);
       }
+      // A reader that waits asks for more from within `enqueue`: this ran again, and may have ended the stream.
+      if (this.#stream !== stream) return this.#count();
       if (this.#failure !== undefined) {
         this.#stream = undefined;
         stream.error(this.#failure);

@@ -34,6 +34,17 @@ describe("a chunked result", () => {
     expect((await reader.read()).done).toBe(true);
   });
 
+  it("6 F20: an inline result comes to a reader that waits for it", async () => {
+    const { runtime, job: running } = await job();
+    const reader = running.stream().getReader();
+    const first = reader.read();
+    await turn();
+    finish(runtime, { result_id: undefined, result: { a: 1 } });
+    expect(new TextDecoder().decode((await first).value)).toBe('{"a":1}');
+    expect((await reader.read()).done).toBe(true);
+    expect(await running.result()).toEqual({ a: 1 });
+  });
+
   it("duty 15, 6 F20: any bytes, in any chunks and encodings, come out as they were", async () => {
     await fc.assert(
       fc.asyncProperty(
