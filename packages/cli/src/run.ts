@@ -1,12 +1,13 @@
 import { ImprestError } from "@imprest/core";
 import { type Command, ExitCode, UsageError } from "./command.ts";
+import { arcp } from "./commands/arcp.ts";
 import { balance } from "./commands/balance.ts";
 import { doctor } from "./commands/doctor.ts";
 import { evidence } from "./commands/evidence.ts";
 import { serve } from "./commands/serve.ts";
 import type { Terminal } from "./terminal.ts";
 
-const commands: readonly Command[] = [serve, evidence, balance, doctor];
+const commands: readonly Command[] = [serve, evidence, balance, doctor, arcp];
 
 /** Runs `imprest ARGS…`. @returns the exit code; never rejects for what a user can do. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {

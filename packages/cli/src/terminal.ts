@@ -3,11 +3,13 @@ import { createReadStream } from "node:fs";
 /** What a command sees of the world, injected so that tests can be one. */
 export interface Terminal {
   /** Writes to standard output; resolves when the reader has room for more. */
-  write(text: string): Promise<void>;
+  write(data: string | Uint8Array): Promise<void>;
   /** Writes to standard error. */
   warn(text: string): void;
   /** True when standard error is a terminal that a progress line may be drawn on. */
   readonly interactive: boolean;
+  /** True when standard output is a terminal too, so that both are drawn on one screen. */
+  readonly interactiveOutput: boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The bytes of a file, or of standard input for `-`. */
   open(path: string): AsyncIterable<Uint8Array>;
@@ -27,13 +29,14 @@ export function systemTerminal(): Terminal {
     stop();
   });
   return {
-    write: (text) =>
+    // The callback comes for a pipe that broke as well; "drain" would not.
+    write: (data) =>
       new Promise((resolve) => {
-        if (process.stdout.write(text)) resolve();
-        else process.stdout.once("drain", () => resolve());
+        if (process.stdout.write(data, () => resolve())) resolve();
       }),
     warn: (text) => void process.stderr.write(text),
     interactive: process.stderr.isTTY,
+    interactiveOutput: process.stdout.isTTY,
     environment: process.env,
     open: (path) => (path === "-" ? process.stdin : createReadStream(path)),
     signal: stopping.signal,

@@ -11,6 +11,11 @@ export interface FakeOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string | AsyncIterable<Uint8Array>>>;
   readonly interactive?: boolean;
+  readonly interactiveOutput?: boolean;
+  /** Is given what goes to standard output, as it comes. */
+  readonly output?: (data: string | Uint8Array) => void;
+  /** Is given what goes to standard error, as it comes. */
+  readonly warned?: (text: string) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -19,10 +24,18 @@ export async function imprest(args: readonly string[], options: FakeOptions = {}
   let out = "";
   let err = "";
   const { environment = {}, files = {}, interactive = false, signal = new AbortController().signal } = options;
+  const decoder = new TextDecoder();
   const terminal: Terminal = {
-    write: async (text) => void (out += text),
-    warn: (text) => void (err += text),
+    async write(data) {
+      options.output?.(data);
+      out += typeof data === "string" ? data : decoder.decode(data, { stream: true });
+    },
+    warn(text) {
+      err += text;
+      options.warned?.(text);
+    },
     interactive,
+    interactiveOutput: options.interactiveOutput ?? false,
     environment,
     signal,
     open(path) {

@@ -12,6 +12,7 @@ import {
   textsOf,
 } from "../command.ts";
 import { createProgress } from "../progress.ts";
+import { readText } from "../read-text.ts";
 import type { Terminal } from "../terminal.ts";
 
 const help = `Usage: imprest evidence FILE|- [options]
@@ -101,11 +102,9 @@ async function readKeys(values: Values, terminal: Terminal): Promise<RemoteKeySe
 
 /** @throws UsageError for what is not I-JSON: keys that are named twice must not be a matter of the parser's taste. */
 async function readJson(path: string, terminal: Terminal): Promise<unknown> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of terminal.open(path)) text += decoder.decode(chunk, { stream: true });
+  const text = await readText(path, terminal);
   try {
-    return parseStrictJson(text + decoder.decode(), { numbers: "double" });
+    return parseStrictJson(text, { numbers: "double" });
   } catch (error) {
     throw new UsageError(`${path} is not JSON: ${error instanceof Error ? error.message : "unreadable"}`, {
       cause: error,

@@ -1,0 +1,74 @@
+import {
+  type ArcpSession,
+  type ConnectTarget,
+  type SessionTicket,
+  connect,
+  isConfidentialUrl,
+  parseAgentReference,
+} from "@imprest/arcp";
+import { UsageError, type Values, textOf } from "../command.ts";
+import type { Terminal } from "../terminal.ts";
+import { printable } from "./printable.ts";
+
+/** The options of every subcommand that talks to a runtime. */
+export const sessionOptions = {
+  url: { type: "string" },
+  insecure: { type: "boolean" },
+  format: { type: "string" },
+} as const;
+
+/** Where the runtime is, and what it is told to let us in. */
+export interface Access {
+  readonly url: URL;
+  readonly token: string;
+  readonly allowInsecure: boolean;
+}
+
+/** Reads `--url` or ARCP_URL, and ARCP_TOKEN. @throws UsageError naming what is missing. */
+export function readAccess(values: Values, { environment }: Terminal): Access {
+  const given = textOf(values, "url") ?? environment["ARCP_URL"];
+  if (!given) throw new UsageError("Say where the runtime is: --url wss://host/arcp, or set ARCP_URL.");
+  if (!/^wss?:/.test(given) || !URL.canParse(given)) {
+    throw new UsageError("The runtime's address must be a wss: or ws: URL, such as wss://host/arcp.");
+  }
+  const url = new URL(given);
+  const allowInsecure = values["insecure"] === true;
+  if (!allowInsecure && !isConfidentialUrl(url)) {
+    throw new UsageError(`The token would travel to ${url.host} in the clear; use wss:, or add --insecure.`);
+  }
+  const token = environment["ARCP_TOKEN"];
+  if (!token) throw new UsageError("Set ARCP_TOKEN to the runtime's bearer token; it is not taken as an argument.");
+  return { url, token, allowInsecure };
+}
+
+/** A pager that is left alone for the night is no stalled reader. */
+const stallTimeoutMs = 12 * 3_600_000;
+
+/** Opens a session, and tells on standard error what becomes of its connection. @throws as `connect`. */
+export async function openSession(
+  access: Access,
+  terminal: Terminal,
+  { resume, target = access.url }: { readonly resume?: SessionTicket; readonly target?: ConnectTarget } = {},
+): Promise<ArcpSession> {
+  const { token, allowInsecure } = access;
+  const client = { name: "imprest-cli", version: "0.0.0" };
+  const { signal } = terminal;
+  const session = await connect(target, { token, allowInsecure, client, resume, stallTimeoutMs, signal });
+  session.on("warning", ({ code, message }) => terminal.warn(`warning ${printable(`${code}: ${message}`)}\n`));
+  session.on("state", ({ state }) => {
+    if (state === "suspended") terminal.warn("The connection is lost; trying again.\n");
+  });
+  return session;
+}
+
+/** @throws UsageError for what is no agent. */
+export function readAgent(text: string | undefined): string {
+  if (text !== undefined && parseAgentReference(text) !== undefined) return text;
+  throw new UsageError("Name an agent, such as researcher or researcher@1.0.0.");
+}
+
+/** @throws UsageError when there is none. */
+export function readJobId(text: string | undefined): string {
+  if (text !== undefined && text !== "") return text;
+  throw new UsageError("Name a job by its id; imprest arcp list shows them.");
+}

@@ -1,0 +1,25 @@
+import { type Command, ExitCode, formatOf, readArguments } from "../command.ts";
+import { follow } from "./follow.ts";
+import { openSession, readAccess, readJobId, sessionOptions } from "./session.ts";
+
+/** `imprest arcp watch`: looks, and cannot cancel (ARCP §7.6). */
+export const watchJob: Command["run"] = async (args, terminal) => {
+  const { values, positionals } = readArguments(args, sessionOptions, 1);
+  const format = formatOf(values);
+  const access = readAccess(values, terminal);
+  const jobId = readJobId(positionals[0]);
+  const session = await openSession(access, terminal);
+  try {
+    const watched = await session.subscribe(jobId, { history: true, signal: terminal.signal });
+    return await follow(watched, {
+      terminal,
+      format,
+      async interrupted(screen) {
+        screen.line("Interrupted: no longer watching; the job goes on.");
+        return ExitCode.unusable;
+      },
+    });
+  } finally {
+    await session.close();
+  }
+};
