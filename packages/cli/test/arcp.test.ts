@@ -10,6 +10,8 @@ import { type ArcpRuntimeOptions, createArcpRuntime } from "@imprest/arcp/runtim
 import { serveWebSocket } from "@imprest/arcp/runtime/node";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { follow } from "../src/arcp/follow.ts";
+import { cancelAndWait } from "../src/arcp/cancel.ts";
+import { Screen } from "../src/arcp/screen.ts";
 import { type FakeOptions, imprest } from "./support.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
@@ -41,6 +43,10 @@ async function serve(options: Partial<ArcpRuntimeOptions> = {}) {
     return { about: context.input };
   });
   runtime.agent("echo", ({ input }) => input);
+  runtime.agent("echo-later", async ({ input }) => {
+    await setTimeout(500);
+    return input;
+  });
   runtime.agent("binary", async ({ result }) => {
     await result.write(binary.subarray(0, 300));
     await result.write(binary.subarray(300));
@@ -72,7 +78,7 @@ async function serve(options: Partial<ArcpRuntimeOptions> = {}) {
     expect(ran.out + ran.err).not.toContain(token);
     return ran;
   };
-  return { runtime, run, environment };
+  return { runtime, server, run, environment };
 }
 
 /** The lines of NDJSON. */
@@ -129,6 +135,27 @@ describe("imprest arcp submit --follow", () => {
     const ran = await run(["submit", "broke", "--budget", "USD:1", "--follow"]);
     expect(ran).toMatchObject({ code: 1, out: "" });
     expect(ran.err).toMatch(/Job job_\w+ failed; spent USD 0\.5; USD 0\.5 of 1 left: INTERNAL_ERROR .*no luck/);
+  });
+
+  it("goes on over a new connection when one is lost, and says so on a line of its own", async () => {
+    const { run, runtime, server } = await serve();
+    const { port } = new URL(server.url);
+    const followed = run(["submit", "echo-later", "--text", "on", "--follow"], { interactive: true });
+    await expect.poll(() => runtime.counts.jobs).toBe(1);
+    await server.close();
+    const second = await serveWebSocket(runtime, { port: Number(port) });
+    cleanups.push(() => second.close());
+    const ran = await followed;
+    expect(ran).toMatchObject({ code: 0, out: "on\n" });
+    expect(ran.err).toContain("The connection is lost; trying again.\n");
+  });
+
+  it("a cancel whose session is gone is told, and does not hang", async () => {
+    const { environment } = await serve();
+    const session = await connect(environment.ARCP_URL, { token });
+    const job = await session.submit({ agent: "patient" });
+    await session.close();
+    expect(await cancelAndWait(job, "too late")).toContain("The session was closed.");
   });
 
   it("SIGINT cancels the job and says so", async () => {
@@ -205,7 +232,9 @@ describe("imprest arcp submit --follow", () => {
       open: () => [] as never,
     };
     const job = await session.submit({ agent: "reporter" });
-    expect(await follow(job, { terminal, format: "text", interrupted: async () => undefined })).toBe(1);
+    expect(
+      await follow(job, { terminal, screen: new Screen(terminal), format: "text", interrupted: async () => undefined }),
+    ).toBe(1);
     expect(err).toContain("SHA-256 differs");
   });
 

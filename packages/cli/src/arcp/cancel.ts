@@ -16,7 +16,7 @@ export const cancelJob: Command["run"] = async (args, terminal) => {
   const jobId = readJobId(positionals[0]);
   const path = textOf(values, "ticket");
   const ticket = path === undefined ? undefined : await openTicketFile(path, terminal);
-  const session = await openSession(access, terminal, { ...(ticket && { resume: ticket.value }) });
+  const session = await openSession(access, terminal, { resume: ticket?.value });
   try {
     const job = await handleOf(session, jobId);
     const refusal = await cancelAndWait(job, "cancelled by the user");

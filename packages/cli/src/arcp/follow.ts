@@ -5,27 +5,27 @@ import { ExitCode } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 import { budgetLeft, describeEvent, progressBar, spent } from "./describe.ts";
 import { printable } from "./printable.ts";
-import { Screen } from "./screen.ts";
+import type { Screen } from "./screen.ts";
 
 /** How a job is followed. */
 export interface FollowOptions {
   readonly terminal: Terminal;
+  readonly screen: Screen;
   readonly format: "text" | "json";
   /**
    * What to do when the user asks to stop. @returns an exit code to leave with, or `undefined` when the job's end is
    * known by now.
    */
-  readonly interrupted: (screen: Screen) => Promise<number | undefined>;
+  readonly interrupted: () => Promise<number | undefined>;
 }
 
 /** Shows a job until it ends. @returns the exit code. */
 export async function follow(job: JobView, options: FollowOptions): Promise<number> {
-  const { terminal, format } = options;
-  const screen = new Screen(terminal);
+  const { terminal, screen, format } = options;
   const shown = format === "json" ? printEvents(job, terminal) : showAll(job, screen);
   const stopped = createDeferred<number | undefined>();
   const stopListening = onAbort(terminal.signal, () => {
-    options.interrupted(screen).then(stopped.resolve, stopped.reject);
+    options.interrupted().then(stopped.resolve, stopped.reject);
   });
   try {
     // A failure of what is shown is told once the job's own end is known.

@@ -44,19 +44,26 @@ export function readAccess(values: Values, { environment }: Terminal): Access {
 /** A pager that is left alone for the night is no stalled reader. */
 const stallTimeoutMs = 12 * 3_600_000;
 
-/** Opens a session, and tells on standard error what becomes of its connection. @throws as `connect`. */
-export async function openSession(
-  access: Access,
-  terminal: Terminal,
-  { resume, target = access.url }: { readonly resume?: SessionTicket; readonly target?: ConnectTarget } = {},
-): Promise<ArcpSession> {
+/** What a session may be opened with. */
+export interface OpenOptions {
+  /** Shows a line about the connection; on standard error by default. */
+  readonly tell?: (line: string) => void;
+  /** Goes on with a session that was left. */
+  readonly resume?: SessionTicket | undefined;
+  /** Where to connect instead of `access.url`. */
+  readonly target?: ConnectTarget;
+}
+
+/** Opens a session, and tells what becomes of its connection. @throws as `connect`. */
+export async function openSession(access: Access, terminal: Terminal, options: OpenOptions = {}): Promise<ArcpSession> {
+  const { resume, target = access.url, tell = (line) => terminal.warn(`${line}\n`) } = options;
   const { token, allowInsecure } = access;
   const client = { name: "imprest-cli", version: "0.0.0" };
   const { signal } = terminal;
   const session = await connect(target, { token, allowInsecure, client, resume, stallTimeoutMs, signal });
-  session.on("warning", ({ code, message }) => terminal.warn(`warning ${printable(`${code}: ${message}`)}\n`));
+  session.on("warning", ({ code, message }) => tell(`warning ${printable(`${code}: ${message}`)}`));
   session.on("state", ({ state }) => {
-    if (state === "suspended") terminal.warn("The connection is lost; trying again.\n");
+    if (state === "suspended") tell("The connection is lost; trying again.");
   });
   return session;
 }

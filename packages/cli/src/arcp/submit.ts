@@ -14,8 +14,9 @@ import {
 import { readText } from "../read-text.ts";
 import type { Terminal } from "../terminal.ts";
 import { cancelAndWait } from "./cancel.ts";
-import { follow } from "./follow.ts";
+import { type FollowOptions, follow } from "./follow.ts";
 import { printable } from "./printable.ts";
+import { Screen } from "./screen.ts";
 import { openSession, readAccess, readAgent, sessionOptions } from "./session.ts";
 import { type TicketFile, createTicketFile } from "./ticket-file.ts";
 
@@ -50,7 +51,8 @@ export const submitJob: Command["run"] = async (args, terminal) => {
     idempotencyKey: textOf(values, "key"),
     maxRuntimeSec: wholeOf(values, "max-runtime", 1e9),
   };
-  const session = await openSession(access, terminal);
+  const screen = new Screen(terminal);
+  const session = await openSession(access, terminal, { tell: (line) => screen.line(line) });
   try {
     // Made before the job, so that no job runs whose ticket cannot be kept.
     const ticket = ticketPath === undefined ? undefined : await createTicketFile(ticketPath);
@@ -59,7 +61,7 @@ export const submitJob: Command["run"] = async (args, terminal) => {
       await ticket?.discard();
       throw error;
     });
-    if (follows || terminal.signal.aborted) return await followOwn(job, terminal, format);
+    if (follows || terminal.signal.aborted) return await followOwn(job, { terminal, screen, format });
     // The id first: whatever becomes of the ticket, the job runs.
     await terminal.write(format === "json" ? `${stringifyJson(acceptedLine(job))}\n` : `${job.id}\n`);
     return ticket === undefined ? ExitCode.clean : await leave(session, ticket, terminal);
@@ -80,13 +82,13 @@ async function leave(session: ArcpSession, ticket: TicketFile, terminal: Termina
   return ExitCode.findings;
 }
 
-async function followOwn(job: ArcpJob, terminal: Terminal, format: "text" | "json"): Promise<number> {
+async function followOwn(job: ArcpJob, options: Omit<FollowOptions, "interrupted">): Promise<number> {
+  const { terminal, screen, format } = options;
   if (format === "json") await terminal.write(`${stringifyJson(acceptedLine(job))}\n`);
-  else announce(job, terminal);
+  else announce(job, screen);
   return follow(job, {
-    terminal,
-    format,
-    async interrupted(screen) {
+    ...options,
+    async interrupted() {
       screen.line(`Interrupted: cancelling job ${printable(job.id)}.`);
       const refusal = await cancelAndWait(job, "interrupted by the user");
       if (refusal === undefined) return undefined;
@@ -96,10 +98,10 @@ async function followOwn(job: ArcpJob, terminal: Terminal, format: "text" | "jso
   });
 }
 
-function announce(job: ArcpJob, terminal: Terminal): void {
-  terminal.warn(`Job ${printable(job.id)} of ${printable(job.agent)}\n`);
+function announce(job: ArcpJob, screen: Screen): void {
+  screen.line(`Job ${printable(job.id)} of ${printable(job.agent)}`);
   for (const { id, endpoint, value } of job.credentials) {
-    terminal.warn(`credential ${printable(id)} for ${printable(endpoint)}: ${String(value)}\n`);
+    screen.line(`credential ${printable(id)} for ${printable(endpoint)}: ${String(value)}`);
   }
 }
 

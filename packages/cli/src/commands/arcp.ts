@@ -1,9 +1,11 @@
+import { ImprestError } from "@imprest/core";
 import { cancelJob } from "../arcp/cancel.ts";
 import { diagnose } from "../arcp/doctor.ts";
 import { listJobs } from "../arcp/list.ts";
+import { printable } from "../arcp/printable.ts";
 import { submitJob } from "../arcp/submit.ts";
 import { watchJob } from "../arcp/watch.ts";
-import { type Command, UsageError } from "../command.ts";
+import { type Command, ExitCode, UsageError } from "../command.ts";
 
 const help = `Usage: imprest arcp submit AGENT | list | watch JOB | cancel JOB | doctor  [options]
 
@@ -44,6 +46,13 @@ export const arcp: Command = {
   async run([name, ...rest], terminal) {
     const subcommand = name !== undefined && Object.hasOwn(subcommands, name) ? subcommands[name] : undefined;
     if (subcommand === undefined) throw new UsageError(`Say what to do: ${Object.keys(subcommands).join(", ")}.`);
-    return subcommand(rest, terminal);
+    try {
+      return await subcommand(rest, terminal);
+    } catch (error) {
+      if (!ImprestError.isInstance(error) || terminal.signal.aborted) throw error;
+      // It may repeat what the runtime said.
+      terminal.warn(`imprest arcp ${name}: ${printable(error.message)}\n`);
+      return ExitCode.unusable;
+    }
   },
 };
