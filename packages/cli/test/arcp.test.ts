@@ -327,6 +327,10 @@ describe("imprest arcp submit, cancel, watch and list", () => {
     for (const agent of ["echo", "echo", "reporter"]) await run(["submit", agent, "--input", "1", "--follow"]);
     expect((await run(["list"])).out).toMatch(/^(job_\w+ {2}success {2,}\S+Z {2}(echo|reporter)\n){3}$/);
     expect(lines((await run(["list", "--agent", "echo", "--limit", "1", "--format", "json"])).out)).toHaveLength(1);
+    const echoes = lines((await run(["list", "--agent", "echo", "--format", "json"])).out);
+    expect(echoes.map(({ agent }) => agent)).toEqual(["echo", "echo"]);
+    expect((await run(["list", "--after", "2020-01-01"])).out.split("\n")).toHaveLength(4);
+    expect(await run(["list", "--after", "2200-01-01T00:00:00Z"])).toMatchObject({ code: 0, out: "" });
     expect(await run(["list", "--status", "running"])).toEqual({ code: 0, out: "", err: "" });
     const bob = { ...environment, ARCP_TOKEN: "token-of-bob" };
     expect(await run(["list"], { environment: bob })).toEqual({ code: 0, out: "", err: "" });

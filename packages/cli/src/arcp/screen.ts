@@ -7,7 +7,8 @@ const everyMs = 100;
 export class Screen {
   readonly #terminal: Terminal;
   #status = "";
-  #drawn = false;
+  /** What the status line shows now; empty where there is none. */
+  #shown = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
   #midLine = false;
 
@@ -55,13 +56,13 @@ export class Screen {
 
   #draw(): void {
     // A status line over half a line of output would destroy it.
-    if (!this.#terminal.interactive || this.#status === "" || this.#midLine) return;
+    if (!this.#terminal.interactive || this.#status === this.#shown || this.#midLine) return;
     this.#terminal.warn(`\r\u001b[K${this.#status}`);
-    this.#drawn = true;
+    this.#shown = this.#status;
   }
 
   #erase(): void {
-    if (this.#drawn) this.#terminal.warn("\r\u001b[K");
-    this.#drawn = false;
+    if (this.#shown !== "") this.#terminal.warn("\r\u001b[K");
+    this.#shown = "";
   }
 }
