@@ -71,7 +71,7 @@ describe("fileRecordStore", () => {
     expect(await readdir(dir)).toEqual([]);
   });
 
-  it("sets a record aside at every truncation and every flipped bit, tells it once, and serves the others", async () => {
+  it("sets a record aside at every truncation and every flipped bit, tells it once, and serves the others", { timeout: 120_000 }, async () => {
     const dir = await temporaryDirectory();
     const file = await oneRecord(dir);
     const whole = await readFile(file);

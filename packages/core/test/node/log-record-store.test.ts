@@ -97,7 +97,7 @@ describe("logRecordStore after a crash", () => {
     }
   }, 60_000);
 
-  it("notices every flipped bit, sets the line aside byte for byte, and keeps the other records", async () => {
+  it("notices every flipped bit, sets the line aside byte for byte, and keeps the other records", { timeout: 120_000 }, async () => {
     const dir = await temporaryDirectory();
     const store = logRecordStore({ dir });
     for (const key of ["a", "b", "c"]) await store.create(key, { amount: "12" });
