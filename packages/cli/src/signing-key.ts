@@ -32,7 +32,7 @@ export async function readSigningKey(path: string): Promise<SigningKey> {
 async function makeSigningKey(path: string): Promise<SigningKey> {
   const pair = await generateKeyPair();
   const kid = `imprest-${randomHex(4)}`;
-  const jwk = { ...(await keyPairToJwk(pair)), kid };
+  const jwk = { ...keyPairToJwk(pair), kid };
   // Exclusive and private from the start: nobody else reads it in between, and no other key is overwritten.
   const file = await open(path, "wx", 0o600);
   try {

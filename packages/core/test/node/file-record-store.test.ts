@@ -104,7 +104,6 @@ describe("fileRecordStore", () => {
       expect(await fileRecordStore({ dir, onQuarantine: told }).read("key")).toBeUndefined();
       expect(told).toHaveBeenCalledOnce();
     },
-    60_000,
   );
 
   it("clears away what crashed writers left, once it is an hour old", async () => {

@@ -128,7 +128,6 @@ describe("logRecordStore after a crash", () => {
         await found.close?.();
       }
     },
-    60_000,
   );
 });
 
