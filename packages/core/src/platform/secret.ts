@@ -13,6 +13,7 @@ function cut(value: unknown, writings: readonly string[]): unknown {
 /** Holds a credential so that printing, logging or serialising its owner shows `[redacted]`. */
 export class Secret {
   readonly #value: string;
+  #written: readonly string[] | undefined;
 
   constructor(value: string) {
     this.#value = value;
@@ -37,8 +38,10 @@ export class Secret {
     return json.includes("\\") || this.#writings().some((writing) => json.includes(writing));
   }
 
+  /** Every way in which it may be written; found once, because every answer is looked through. */
   #writings(): readonly string[] {
-    return [this.#value, encodeURIComponent(this.#value), btoa(this.#value).replaceAll("=", "")];
+    this.#written ??= [this.#value, encodeURIComponent(this.#value), btoa(this.#value).replaceAll("=", "")];
+    return this.#written;
   }
 
   toString(): string {
