@@ -79,8 +79,9 @@ async function pair(at: number): Promise<string[]> {
   const decision_id = `018f6b2e-7c1a-7000-8000-${String(at).padStart(12, "0")}`;
   const common = { decision_id, budget_id: "team", unit: "output_token" };
   const ttl_expires_at = new Date(startMs + at * 20 + 600_000).toISOString();
-  const reserve = { ...common, amount_atomic_reserved: "1000", decision: "ALLOW", ttl_expires_at };
-  const commit = { ...common, amount_atomic_observed: "700", refund_amount_atomic: "300" };
+  const reservation_id = `r-${at}`;
+  const reserve = { ...common, reservation_id, amount_atomic_reserved: "1000", decision: "ALLOW", ttl_expires_at };
+  const commit = { ...common, reservation_id, amount_atomic_observed: "700", refund_amount_atomic: "300" };
   return Promise.all([
     signAuditEvent("reserve", reserve, signer, startMs + at * 20),
     signAuditEvent("commit", commit, signer, startMs + at * 20 + 10),
