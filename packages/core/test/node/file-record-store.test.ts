@@ -100,7 +100,7 @@ describe("fileRecordStore", () => {
     const told = vi.fn<(record: QuarantinedRecord) => void>();
     expect(await fileRecordStore({ dir, onQuarantine: told }).read("key")).toBeUndefined();
     expect(told).toHaveBeenCalledOnce();
-  }, 60_000);
+  }, 120_000);
 
   it("clears away what crashed writers left, once it is an hour old", async () => {
     const dir = await temporaryDirectory();

@@ -95,7 +95,7 @@ describe("logRecordStore after a crash", () => {
       await next.close?.();
       expect([...(await reopened(torn)).keys()]).toEqual([...expectedAfter(length), "new"]);
     }
-  }, 60_000);
+  }, 120_000);
 
   it("notices every flipped bit, sets the line aside byte for byte, and keeps the other records", async () => {
     const dir = await temporaryDirectory();
@@ -124,7 +124,7 @@ describe("logRecordStore after a crash", () => {
       expect((await stat(told[0]?.path ?? "")).mode & 0o777).toBe(0o600);
       await found.close?.();
     }
-  }, 60_000);
+  }, 120_000);
 });
 
 describe("logRecordStore on a failing disk", () => {
