@@ -18,7 +18,7 @@ import { type StripeServer, startStripe } from "./stripe-server.ts";
 import { giveConsent } from "./tokens.ts";
 
 /** Runs the story. @returns whether everything added up. */
-export async function runAp2Story(): Promise<boolean> {
+async function runAp2Story(): Promise<boolean> {
   const directory = await mkdtemp(join(tmpdir(), "imprest-ap2-demo-"));
   const [authority, stripe] = await Promise.all([startAuthority(), startStripe()]);
   const places: Places = {
@@ -119,6 +119,4 @@ async function verified(receipt: Parameters<typeof embedEvidence>[0], authority:
   return findings.length === 0 ? disposition : findings.map(({ message }) => message).join(" ");
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  process.exitCode = (await runAp2Story()) ? 0 : 1;
-}
+process.exitCode = (await runAp2Story()) ? 0 : 1;

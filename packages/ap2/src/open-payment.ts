@@ -4,38 +4,25 @@ import {
   DeniedError,
   type Reservation,
   Unit,
-  ValidationError,
   openReservation,
-  parseWire,
   randomHex,
   settlementQueue,
   stringifyJson,
 } from "@imprest/core";
-import {
-  type ReservationCreateResponse,
-  reservationCreateRequestSchema,
-  reservationCreateResponseSchema,
-} from "@imprest/core/models/cycles";
+import { type ReservationCreateResponse, reservationCreateResponseSchema } from "@imprest/core/models/cycles";
 import { CyclesError, type CyclesSource, metadataOf } from "@imprest/cycles";
 import { type PaymentAuthority, type PaymentExtension, claimName, paymentAuthority } from "./authority.ts";
-import { type ReserveBody, buildReserveBody, chargeKind, refundKind } from "./bodies.ts";
-import {
-  AP2AlreadyConsumed,
-  AP2DryRunResult,
-  AP2GuardDenied,
-  AP2GuardError,
-  AP2MandateError,
-  AP2ReserveUncertain,
-} from "./errors.ts";
+import { chargeKind, refundKind } from "./bodies.ts";
+import { Draft, checkTerms } from "./draft.ts";
+import { AP2AlreadyConsumed, AP2DryRunResult, AP2GuardDenied, AP2GuardError, AP2ReserveUncertain } from "./errors.ts";
 import { hashOf, keyIn, scopeOf } from "./idempotency-key.ts";
 import { suffixOf } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
-import { type AP2Mandate, checkMandate } from "./mandate.ts";
+import type { AP2Mandate } from "./mandate.ts";
 import { checkMicrocents, toScaled } from "./microcents.ts";
 import type { PaymentOptions, PaymentTerms, RefundTerms } from "./options.ts";
 import { PaymentHandle } from "./payment-handle.ts";
-import { type Priced, price, quoteMetadata } from "./quote.ts";
-import { boundedText } from "./text.ts";
+import { price } from "./quote.ts";
 
 /**
  * Claims the mandate and reserves the budget; the caller then charges and ends the payment.
@@ -98,73 +85,6 @@ async function capturedUnder(authority: PaymentAuthority, mandate: AP2Mandate): 
   const captured = paid.reduce((sum, { charged }) => sum + BigInt(charged?.amount ?? 0), 0n);
   if (captured > 0n) return captured;
   throw new AP2GuardError("ERR_AP2_LEDGER", "Nothing was captured under this mandate, so there is nothing to refund.");
-}
-
-/** Which use of which scope a payment is. */
-interface Purpose {
-  readonly scope: string;
-  /** What counts against `total`. */
-  readonly amount: bigint;
-  readonly total: bigint;
-  readonly leg: number | undefined;
-  readonly isRefund: boolean;
-}
-
-/** A payment before it is claimed: checked, priced, and able to write its reserve. */
-class Draft {
-  readonly mandate: AP2Mandate;
-  readonly terms: PaymentTerms;
-  readonly priced: Priced;
-  readonly purpose: Purpose;
-  readonly estimate: bigint;
-
-  constructor(mandate: AP2Mandate, terms: PaymentTerms, priced: Priced, purpose: Purpose) {
-    const { headroomBasisPoints = 0 } = terms;
-    if (!Number.isSafeInteger(headroomBasisPoints) || headroomBasisPoints < 0) {
-      throw invalid("headroomBasisPoints", "must be a whole number, zero or more");
-    }
-    this.mandate = mandate;
-    this.terms = terms;
-    this.priced = priced;
-    this.purpose = purpose;
-    const headroom = (priced.microcents * BigInt(headroomBasisPoints)) / 10_000n;
-    // A refund spends nothing: it needs the authority's leave, and no budget, which may be used up by then.
-    this.estimate = purpose.isRefund ? 0n : checkMicrocents(priced.microcents + headroom, "The estimate");
-    // Whatever is wrong with the terms is said before the mandate is claimed.
-    this.body(keyIn(purpose.scope, "reserve"), undefined);
-  }
-
-  /** The reserve under a key; `claim` is absent in a dry run. @throws ValidationError for what the server would refuse. */
-  body(idempotencyKey: string, claim: string | undefined): ReserveBody {
-    const { mandate, terms, priced, estimate } = this;
-    const metadata = {
-      ...terms.metadata,
-      ...(priced.quote && quoteMetadata(priced.quote)),
-      ...(claim !== undefined && { [claimName]: claim }),
-    };
-    const body = buildReserveBody({ ...terms, mandate, metadata }, { idempotencyKey, estimate });
-    const { policy_keys: _, ...action } = body.action;
-    parseWire(reservationCreateRequestSchema, { ...body, action }, "payment");
-    return body;
-  }
-}
-
-function checkTerms(terms: PaymentTerms, nowMs: number): AP2Mandate {
-  const mandate = checkMandate(terms.mandate);
-  boundedText("payment", "runId", terms.runId, 1, 256);
-  if (terms.mode === "hnp" && mandate.openMandateHash === undefined) {
-    throw new AP2MandateError(
-      "The user is not present, so the payment needs an open mandate; make the mandate from its chain.",
-    );
-  }
-  if (terms.enforceExpiry && mandate.expiresAtMs !== undefined && mandate.expiresAtMs <= nowMs) {
-    throw new AP2MandateError("The mandate has expired.");
-  }
-  const { leg } = terms;
-  if (leg !== undefined && !(Number.isSafeInteger(leg.number) && leg.number > 0)) {
-    throw invalid("leg/number", "must be a whole number, 1 or more");
-  }
-  return mandate;
 }
 
 function claim(authority: PaymentAuthority, draft: Draft, { tracksCharge }: PaymentOptions): Promise<ClaimedAttempt> {
@@ -305,8 +225,4 @@ async function assertUnknownTo(
     await claimed.withdraw();
     throw error;
   }
-}
-
-function invalid(pointer: string, message: string): ValidationError {
-  return new ValidationError("payment", [{ pointer: `/${pointer}`, message }]);
 }

@@ -129,7 +129,7 @@ describe("one worker, one payment", () => {
     });
   });
 
-  it("ap2 4 D6: protection outlives the server's memory of keys through the store", async () => {
+  it("ap2 4 D6, 6.10: protection outlives the server's memory of keys through the store", async () => {
     const clock = createManualClock();
     const harness = createHarness({ clock });
     await withReservation(harness.authority, makeTerms(), () => {});
@@ -178,7 +178,7 @@ describe("one worker, one payment", () => {
     );
   });
 
-  it("ap2 6.14: the PSP's key is the same for one attempt and another for the next", async () => {
+  it("ap2 4 G17, 6.14: the PSP's key is the same for one attempt and another for the next", async () => {
     const { authority } = createHarness();
     const keys: string[] = [];
     const decline = () => Promise.reject(new AP2PaymentDeclined("no"));
@@ -268,7 +268,7 @@ describe("open mandates", () => {
   });
 });
 
-describe("ap2 4 D5: mandates of several uses", () => {
+describe("ap2 4 D5, 6.9: mandates of several uses", () => {
   const recurring = (transactionId: string, limits: object, amountValue = "10.00") =>
     makeTerms({ mandate: makeMandate({ transactionId, amountValue, openMandateHash: "omh", limits }) });
 

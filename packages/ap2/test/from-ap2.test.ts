@@ -1,6 +1,7 @@
 import { AP2MandateError, checkConstraints, mandateFromAP2, minorUnitExponent, toMicrocents } from "@imprest/ap2";
 import { describe, expect, it } from "vitest";
-import { parseChain } from "../src/sd-jwt.ts";
+import { base64url, utf8 } from "@imprest/core";
+import { hashText, parseChain } from "../src/sd-jwt.ts";
 import { conformance, isMissing } from "./support/conformance.ts";
 
 interface Tokens {
@@ -91,7 +92,37 @@ describe.skipIf(isMissing)("real signed tokens", () => {
   });
 });
 
-describe("ap2 4 G14: objects of every generation", () => {
+describe("tokens that say something twice", () => {
+  const encode = (value: unknown) => base64url(utf8(JSON.stringify(value)));
+  const disclosure = encode(["salt", closed]);
+  const token = (payload: object, ...disclosures: string[]) =>
+    `${encode({ alg: "ES256" })}.${encode(payload)}.${encode("s")}~${disclosures.map((text) => `${text}~`).join("")}`;
+  const reference = { "...": hashText(disclosure) };
+  it("one disclosure in two places, or twice, is malformed", () => {
+    expect(mandateFromAP2(token({ delegate_payload: [reference] }, disclosure)).amountValue).toBe("199.00");
+    expect(() => mandateFromAP2(token({ delegate_payload: [reference, reference] }, disclosure))).toThrow(
+      /one disclosure twice/,
+    );
+    expect(() => mandateFromAP2(token({ delegate_payload: [reference] }, disclosure, disclosure))).toThrow(
+      /a disclosure twice/,
+    );
+  });
+  it("a disclosed member must not stand there already", () => {
+    const member = encode(["salt", "transaction_id", "other"]);
+    const doubled = { ...closed, _sd: [hashText(member)] };
+    expect(() => mandateFromAP2(token({ delegate_payload: [doubled] }, member))).toThrow(/there already/);
+  });
+  it("a mandate that was not disclosed, another digest, and JSON with doubled members are malformed", () => {
+    expect(() => mandateFromAP2(token({ delegate_payload: [reference] }))).toThrow(/does not disclose/);
+    expect(() => mandateFromAP2(token({ delegate_payload: [reference], _sd_alg: "sha-512" }, disclosure))).toThrow(
+      /sha-256/,
+    );
+    const doubled = `${encode({ alg: "ES256" })}.${base64url(utf8('{"a":1,"a":2}'))}.${encode("s")}~`;
+    expect(() => mandateFromAP2(doubled)).toThrow(/no strict JSON/);
+  });
+});
+
+describe("ap2 4 G14, 6.3: objects of every generation", () => {
   it("v0.2 objects, snake and camel case: 19900 minor units are $199.00, never $19,900", () => {
     const camel = {
       vct: "mandate.payment.1",

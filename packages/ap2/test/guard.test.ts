@@ -1,4 +1,5 @@
-import { AbortedError, type SpendEvents, ValidationError } from "@imprest/core";
+import { inspect } from "node:util";
+import { AbortedError, type SpendEvents, ValidationError, settlementQueue } from "@imprest/core";
 import {
   AP2AlreadyConsumed,
   AP2DryRunResult,
@@ -54,7 +55,7 @@ describe("test_guard_clean_commit.py", () => {
     );
   });
 
-  it("actual_micros_override_is_committed, set_actual_micros_at_int64_max_accepted", async () => {
+  it("ap2 6.2: actual_micros_override_is_committed, set_actual_micros_at_int64_max_accepted", async () => {
     const { cycles, authority } = createHarness();
     await withReservation(authority, makeTerms(), (payment) => payment.charged({ amount: 5n }));
     expect(cycles.requests("commit")[0]?.text).toContain('"amount":5');
@@ -199,7 +200,7 @@ describe("test_guard_release_on_exception.py", () => {
 });
 
 describe("what a throw means", () => {
-  it("a definite decline releases and rethrows, and the next attempt has a key of its own (ap2 4 D3)", async () => {
+  it("ap2 4 D3, 6.8: a definite decline releases and rethrows, and the next attempt has a key of its own", async () => {
     const { cycles, authority } = createHarness();
     const declined = new AP2PaymentDeclined("card declined");
     await expect(withReservation(authority, makeTerms(), () => Promise.reject(declined))).rejects.toBe(declined);
@@ -284,7 +285,7 @@ describe("test_dry_run.py", () => {
       reasonCode: "QUOTA",
     });
   });
-  it("ap2 4 D7: a dry run never touches the live key: the payment after it goes through", async () => {
+  it("ap2 4 D7, 6.11: a dry run never touches the live key: the payment after it goes through", async () => {
     const { cycles, authority } = createHarness();
     await expect(withReservation(authority, makeTerms({ dryRun: true }), () => {})).rejects.toThrow(AP2DryRunResult);
     await expect(withReservation(authority, makeTerms(), () => {})).resolves.toMatchObject({ committed: true });
@@ -447,7 +448,7 @@ describe("the reserve", () => {
     expect(cycles.requests("release")).toHaveLength(0);
   });
 
-  it("ap2 4 D11: a slow body keeps its lease alive", async () => {
+  it("ap2 4 D11, 6.19: a slow body keeps its lease alive", async () => {
     const { cycles, authority } = createHarness();
     await withReservation(
       authority,
@@ -459,7 +460,7 @@ describe("the reserve", () => {
   });
 });
 
-describe("ap2 4 G28: signals", () => {
+describe("ap2 4 G28, 6.24: signals", () => {
   it("an abort before the grant cancels: the body never runs, the reservation is given back, the mandate is free", async () => {
     const { cycles, authority } = createHarness();
     const abort = new AbortController();
@@ -495,7 +496,7 @@ describe("ap2 4 G28: signals", () => {
   });
 });
 
-describe("ap2 4 G27: await using", () => {
+describe("ap2 4 G27, 6.24: await using", () => {
   it("releases what surely was not charged, commits what was, and throws for what nobody knows", async () => {
     const { cycles, authority } = createHarness();
     const open = (transactionId: string) =>
@@ -519,6 +520,18 @@ describe("ap2 4 G27: await using", () => {
   });
 });
 
+it("ap2 6.28: events name keys and reservations, never a transaction, a payee or a person", async () => {
+  const { authority } = createHarness();
+  const { observer } = settlementQueue(paymentAuthority(authority));
+  const told: unknown[] = [];
+  for (const name of ["decision", "settlement", "dead-letter"] as const) observer.on(name, (event) => told.push(event));
+  await withReservation(authority, makeTerms(), () => {});
+  const second = makeTerms({ mandate: makeMandate({ transactionId: "ap2-tx-002" }) });
+  await expect(withReservation(authority, second, boom)).rejects.toThrow();
+  expect(told.length).toBeGreaterThan(2);
+  expect(inspect(told, { depth: 9 })).not.toMatch(/ap2-tx-00|merchant\.example|ch_demo/);
+});
+
 describe("a store that fails", () => {
   it("before the body: fails closed", async () => {
     const { cycles, authority, records } = createHarness();
@@ -529,7 +542,6 @@ describe("a store that fails", () => {
   it("after the charge: commits all the same and tells the observer", async () => {
     const { cycles, authority, records } = createHarness();
     const told: SpendEvents["record-failure"][] = [];
-    const { settlementQueue } = await import("@imprest/core");
     settlementQueue(paymentAuthority(authority)).observer.on("record-failure", (event) => told.push(event));
     const result = await withReservation(authority, makeTerms(), () => {
       records.replace = () => Promise.reject(new Error("disk full"));

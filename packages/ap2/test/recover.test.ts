@@ -52,7 +52,7 @@ function stopAt(
   });
 }
 
-describe("ap2 4 G18: reconcile", () => {
+describe("ap2 4 G18, 6.17: reconcile", () => {
   it("a charge that the PSP confirms is committed with what was charged", async () => {
     const harness = createHarness();
     const error = await held(harness);
@@ -136,7 +136,7 @@ describe("ap2 4 G18: reconcile", () => {
   });
 });
 
-describe("ap2 4 G16: recover", () => {
+describe("ap2 4 G16, 6.15, 6.16: recover", () => {
   it("reserving: nothing was charged, so it is released without asking the PSP", async () => {
     const harness = createHarness();
     await stopAt(harness, async () => {});
@@ -195,6 +195,32 @@ describe("ap2 4 G16: recover", () => {
       { tracksCharge: true },
     );
     await expect(paid).rejects.toMatchObject({ code: "ERR_AP2_CLAIM_LOST" });
+  });
+  it("nor one that a recovery took over without coming to an end", async () => {
+    const harness = createHarness();
+    const paid = withReservation(
+      harness.authority,
+      makeTerms(),
+      async (payment) => {
+        harness.cycles.fault = (operation) => (operation === "list" ? "lose-request" : undefined);
+        await expect(recover(harness.authority, soon)).resolves.toMatchObject({ unresolved: 1 });
+        await payment.charging();
+        expect.fail("it may charge");
+      },
+      { tracksCharge: true },
+    );
+    await expect(paid).rejects.toMatchObject({ code: "ERR_AP2_CLAIM_LOST" });
+  });
+  it("a commit that arrived is enough, though nothing recorded the charge and the PSP cannot say", async () => {
+    const harness = createHarness();
+    await stopAt(harness, (payment) => payment.charging());
+    const actual = { unit: "USD_MICROCENTS", amount: 19_900_000_000n };
+    await harness.client.commitReservation("rsv_1", {
+      actual,
+      idempotency_key: "ap2:tx:0094424f06331addbe7b9977acf59843:commit",
+    });
+    await expect(recover(harness.authority, says({ status: "unknown" }))).resolves.toMatchObject({ settled: 1 });
+    expect(harness.cycles.spent).toBe(19_900_000_000);
   });
   it("an authority that is down leaves the payment for the next time", async () => {
     const harness = createHarness();

@@ -29,19 +29,19 @@ describe("AspClient options", () => {
       baseUrl: `${baseUrl}/mount/`,
       servicePath: "sg.v2.Spend",
       routes: { Commit: "/v1/commit" },
-      apiKey: "api-key-1",
+      apiKey: "key-1-of-eight",
       transport,
     });
     await client.reserve({ claim }, { timeoutMs: 1_500 });
     await client.commit({ reservationId: "r", amountAtomicObserved: 0n });
     expect(seen.map(({ url }) => url)).toEqual([`${baseUrl}/mount/sg.v2.Spend/Reserve`, `${baseUrl}/mount/v1/commit`]);
     expect(seen[0]?.headers).toMatchObject({
-      authorization: "Bearer api-key-1",
+      authorization: "Bearer key-1-of-eight",
       "connect-protocol-version": "1",
       "connect-timeout-ms": "1500",
       "content-type": "application/json",
     });
-    expect(JSON.stringify(client.connection.options)).not.toContain("api-key-1");
+    expect(JSON.stringify(client.connection.options)).not.toContain("key-1-of-eight");
   });
 
   it("a CREDIT never leaves, a refund only when asked for, a key is given once", async () => {

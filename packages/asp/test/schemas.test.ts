@@ -4,13 +4,13 @@ import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import {
   type ProtoCodec,
-  auditDataSchemas,
   auditSuffixes,
   commitRequest,
   queryBudgetResponse,
   reserveRequest,
   reserveResponse,
 } from "@imprest/core/models/asp";
+import { auditDataSchemas } from "@imprest/core/models/asp/events";
 import { openHouse } from "./embedded/support.ts";
 import { line, reserveData } from "./audit/support.ts";
 

@@ -1,4 +1,5 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, createWriteStream } from "node:fs";
+import { finished } from "node:stream/promises";
 
 /** What a command sees of the world, injected so that tests can be one. */
 export interface Terminal {
@@ -11,8 +12,17 @@ export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The bytes of a file, or of standard input for `-`. */
   open(path: string): AsyncIterable<Uint8Array>;
+  /** A new file; an existing one is replaced. Its writes resolve when there is room for more. */
+  create(path: string): Output;
   /** Aborts when the user asks to stop (SIGINT, SIGTERM). */
   readonly signal: AbortSignal;
+}
+
+/** A file being written. */
+export interface Output {
+  write(text: string): Promise<void>;
+  /** Resolves when everything is in the file. @throws what kept it from being written. */
+  close(): Promise<void>;
 }
 
 /** The process's own terminal. */
@@ -27,15 +37,33 @@ export function systemTerminal(): Terminal {
     stop();
   });
   return {
-    write: (text) =>
-      new Promise((resolve) => {
-        if (process.stdout.write(text)) resolve();
-        else process.stdout.once("drain", () => resolve());
-      }),
+    write: (text) => writeTo(process.stdout, text),
     warn: (text) => void process.stderr.write(text),
     interactive: process.stderr.isTTY,
     environment: process.env,
     open: (path) => (path === "-" ? process.stdin : createReadStream(path)),
+    create: createOutput,
     signal: stopping.signal,
+  };
+}
+
+function writeTo(stream: NodeJS.WritableStream, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.write(text)) resolve();
+    else stream.once("drain", () => resolve());
+  });
+}
+
+function createOutput(path: string): Output {
+  const stream = createWriteStream(path);
+  const done = finished(stream);
+  // Met by `close`; a disk that fills up before must not end the process.
+  done.catch(() => {});
+  return {
+    write: (text) => Promise.race([writeTo(stream, text), done]),
+    close: () => {
+      stream.end();
+      return done;
+    },
   };
 }

@@ -2,6 +2,8 @@ import { run } from "../src/run.ts";
 import type { Terminal } from "../src/terminal.ts";
 
 export interface Ran {
+  /** Files that the command made, by path. */
+  readonly made: Readonly<Record<string, string>>;
   readonly code: number;
   readonly out: string;
   readonly err: string;
@@ -18,6 +20,7 @@ export interface FakeOptions {
 export async function imprest(args: readonly string[], options: FakeOptions = {}): Promise<Ran> {
   let out = "";
   let err = "";
+  const made: Record<string, string> = {};
   const { environment = {}, files = {}, interactive = false, signal = new AbortController().signal } = options;
   const terminal: Terminal = {
     write: async (text) => void (out += text),
@@ -25,13 +28,18 @@ export async function imprest(args: readonly string[], options: FakeOptions = {}
     interactive,
     environment,
     signal,
+    create(path) {
+      made[path] = "";
+      return { write: async (text) => void (made[path] += text), close: async () => {} };
+    },
     open(path) {
       const file = files[path];
       if (file === undefined) return failing(path);
       return typeof file === "string" ? inChunks(file) : file;
     },
   };
-  return { code: await run(args, terminal), out, err };
+  const code = await run(args, terminal);
+  return { code, out, err, made };
 }
 
 /** Bytes in chunks that end anywhere but at a line's end. */

@@ -58,6 +58,9 @@ const denials: ReadonlySet<string> = new Set([
   "OVERDRAFT_LIMIT_EXCEEDED",
   "DEBT_OUTSTANDING",
   "TENANT_CLOSED",
+  "ACTION_QUOTA_EXCEEDED",
+  "ACTION_KIND_DENIED",
+  "ACTION_KIND_NOT_ALLOWED",
 ]);
 
 /** The kernel's port straight onto the ledger: no HTTP, the same outcomes. */

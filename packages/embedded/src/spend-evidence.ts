@@ -1,6 +1,6 @@
 import { type Action, type Settlement, type Settling, parseJson } from "@imprest/core";
 import type { DecisionRequest, EvidencePayload } from "@imprest/core/models/cycles";
-import { attestedReserve, writeDecision, writeMetrics, writeReserve } from "./cycles/write.ts";
+import { attestedDecision, attestedReserve, writeDecision, writeMetrics, writeReserve } from "./cycles/write.ts";
 import type { OveragePolicy } from "./ledger/charge.ts";
 import type { Evaluation, ReserveOutcome } from "./ledger/outcomes.ts";
 import type { DecideRequest, LedgerReserveRequest } from "./ledger/requests.ts";
@@ -9,7 +9,7 @@ import { readSpend } from "./spend-settlement.ts";
 // What was asked in process and what came of it, in the words of the wire: evidence has no others.
 
 export function decidePayload(asked: DecideRequest, evaluation: Evaluation): EvidencePayload {
-  return { decide: { request: askedRequest(asked), response: writeDecision(evaluation) } };
+  return { decide: { request: askedRequest(asked), response: attestedDecision(writeDecision(evaluation)) } };
 }
 
 /** A reserve in process, whose policy is one of those that Cycles has. */

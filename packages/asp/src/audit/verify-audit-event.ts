@@ -7,7 +7,8 @@ import {
   signerFinding,
   verifyEd25519,
 } from "@imprest/core/audit";
-import { type AuditEvent, auditDataSchemas, parseTimestamp } from "@imprest/core/models/asp";
+import { type AuditEvent, parseTimestamp } from "@imprest/core/models/asp";
+import { auditDataSchemas } from "@imprest/core/models/asp/events";
 import { type AuditProfile, aspJcsV1, signedPart } from "./profile.ts";
 import { type ReadEvent, readAuditEvent } from "./read-audit-event.ts";
 import { type AuditExpectation, expectationFindings, semanticFindings } from "./semantics.ts";

@@ -91,8 +91,26 @@ describe("rebuild(feed)", () => {
           await rebuilt.embedded.close();
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 100 },
     );
+  });
+
+  it("a hold that outlived a budget's going over its cap is held again", async () => {
+    const clock = createManualClock();
+    const options = { clock, asp: { ttlMs: 10_000, graceWindowMs: 5_000 } };
+    const live = await openHouse(options);
+    const late = await live.client().reserve({ claim: claim(6_000n) });
+    await clock.advance(10_001);
+    await live.client().reserve({ claim: claim(9_000n) });
+    await live.client().commit({ reservationId: late.reservationId ?? "", amountAtomicObserved: 6_000n });
+    const lines = await feedOf(live);
+    const reports = await verifyAll(lines, await trustIn(live));
+    const rebuilt = await openHouse(options);
+    await rebuilt.embedded.rebuild(
+      reports.flatMap(({ event }, at) => (event ? [{ line: lines[at] ?? "", event }] : [])),
+    );
+    const budget = await rebuilt.client().queryBudget({ budgetId, unit });
+    expect(budget).toMatchObject({ reservedHoldAtomic: 9_000n, committedSpendAtomic: 6_000n, overCapAtomic: 5_000n });
   });
 
   it("a process that ends is taken up from its store: reservations, answers, events, keys", async () => {

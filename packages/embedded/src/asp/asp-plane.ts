@@ -1,5 +1,6 @@
 import { type Clock, ConfigurationError, type Logger, parseBase64url, parseJson } from "@imprest/core";
-import { auditDataSchemas, type AuditEvent } from "@imprest/core/models/asp";
+import { type AuditEvent } from "@imprest/core/models/asp";
+import { auditDataSchemas } from "@imprest/core/models/asp/events";
 import type { ApiKeys } from "../access/api-keys.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { AspWire } from "./asp-wire.ts";

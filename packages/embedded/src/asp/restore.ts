@@ -1,4 +1,3 @@
-import type { Subject } from "@imprest/core";
 import type { AuditEvent, CommitResponse, ReserveResponse } from "@imprest/core/models/asp";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { ResolvedAspOptions } from "./options.ts";
@@ -142,15 +141,18 @@ export function bookFolded(
   options: ResolvedAspOptions,
   nowMs: number,
 ): void {
-  for (const reservation of folded) {
-    const { tenant, id, unit, observed, action } = reservation;
-    const subject: Subject = reservation.subject;
+  // Holds first: each was granted within the budget, while a spend may have gone over its cap since.
+  const held = folded.map((reservation) =>
+    reservation.state === "RESERVED" ? hold(reservation, ledger, options, nowMs) : reservation,
+  );
+  for (const reservation of held) {
+    const { tenant, id, unit, observed, action, subject } = reservation;
     if (observed > 0n) {
       const actual = { unit, amount: observed };
       const overagePolicy = "CHARGE_OVERAGE";
       ledger.recordEvent({ tenant, idempotencyKey: `asp:rebuilt:${id}`, subject, action, actual, overagePolicy });
     }
-    reservations.add(reservation.state === "RESERVED" ? hold(reservation, ledger, options, nowMs) : reservation);
+    reservations.add(reservation);
   }
 }
 

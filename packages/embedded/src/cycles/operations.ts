@@ -17,6 +17,7 @@ import { readBalanceQuery, readBody, readListQuery, readMetrics, windowOf } from
 import { Refused, refusedAttempt } from "./refused.ts";
 import type { Success, WireRequest } from "./wire.ts";
 import {
+  attestedDecision,
   attestedReserve,
   writeBalance,
   writeCommit,
@@ -61,8 +62,8 @@ function attestable<Request extends NonNullable<ErrorPayload["request"]>>(
 
 export const decide: Operation = attestable("POST /v1/decide", decisionRequestSchema, ({ ledger, tenant }, request) => {
   const { idempotency_key: idempotencyKey, ...rest } = request;
-  const response = writeDecision(ledger.decide({ tenant, idempotencyKey, ...rest }));
-  return { status: 200, body: response, payload: { decide: { request, response } } };
+  const body = writeDecision(ledger.decide({ tenant, idempotencyKey, ...rest }));
+  return { status: 200, body, payload: { decide: { request, response: attestedDecision(body) } } };
 });
 
 export const createReservation: Operation = attestable(
@@ -70,11 +71,20 @@ export const createReservation: Operation = attestable(
   reservationCreateRequestSchema,
   ({ ledger, tenant }, request) => {
     const reserve = reserveRequest(tenant, request);
+    if (observes(ledger, tenant, request)) {
+      // Nothing was decided, and evidence has no word for what was only watched.
+      return { status: 200, body: writeEvaluation(ledger.observe(reserve)) };
+    }
     const body =
       request.dry_run === true ? writeEvaluation(ledger.dryRun(reserve)) : writeReserve(ledger.reserve(reserve));
     return { status: 200, body, payload: { reserve: { request, response: attestedReserve(body) } } };
   },
 );
+
+/** The request's own word, else the tenant's; DISABLED is another word for ENFORCE (Cycles v0.1.26 §OBSERVE MODE). */
+function observes(ledger: Ledger, tenant: string, { observe_mode: mode }: ReservationCreateRequest): boolean {
+  return mode === undefined ? ledger.isObserved(tenant) : mode === "OBSERVE";
+}
 
 function reserveRequest(tenant: string, body: ReservationCreateRequest): LedgerReserveRequest {
   return {

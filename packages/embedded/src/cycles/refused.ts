@@ -58,9 +58,16 @@ export function codeOf(reason: RefusalReason): ErrorCode {
 /** Refusals of the request itself: nothing was decided, so there is nothing to attest (Cycles evidence §ArtifactType). */
 const undecided: ReadonlySet<RefusalReason> = new Set<RefusalReason>(["INVALID_REQUEST", "FORBIDDEN"]);
 
+/** Codes of v0.1.26, which the mirror of evidence does not know yet. */
+const unattestable: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
+  "ACTION_QUOTA_EXCEEDED",
+  "ACTION_KIND_DENIED",
+  "ACTION_KIND_NOT_ALLOWED",
+]);
+
 /** The refusal of an attempt, so that evidence can state it; any other error as it is. */
 export function refusedAttempt(error: unknown, attempt: Attempt): unknown {
-  if (!(error instanceof LedgerRefusal) || undecided.has(error.reason)) return error;
+  if (!(error instanceof LedgerRefusal) || undecided.has(error.reason) || unattestable.has(error.reason)) return error;
   return new Refused(codeOf(error.reason), error.message, { details: error.hints, attempt });
 }
 

@@ -22,6 +22,7 @@ export function writeDecision({
   reasonCode,
   retryAfterMs,
   affectedScopes,
+  denyDetail,
 }: Evaluation): DecisionResponse {
   return {
     decision,
@@ -29,7 +30,13 @@ export function writeDecision({
     reason_code: reasonCode,
     retry_after_ms: retryAfterMs,
     affected_scopes: affectedScopes,
+    deny_detail: denyDetail,
   };
+}
+
+/** A decision as evidence states it: the mirror does not know what v0.1.26 added (Cycles evidence, MIRROR CONTRACT). */
+export function attestedDecision({ deny_detail: _later, ...answer }: DecisionResponse): Attested<DecisionResponse> {
+  return answer;
 }
 
 /** A dry run or a policy's denial: nothing of a reservation is in it (Cycles §DRY-RUN RESPONSE RULES). */
@@ -61,6 +68,7 @@ export function writeReserve(outcome: ReserveOutcome): ReservationCreateResponse
 /** A reserve as evidence states it: what is left of the lease changes with every replay (Cycles §CyclesEvidenceRef). */
 export function attestedReserve({
   remaining_ttl_ms: _volatile,
+  deny_detail: _later,
   ...answer
 }: ReservationCreateResponse): Attested<ReservationCreateResponse> {
   return answer;

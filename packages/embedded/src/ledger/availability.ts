@@ -1,3 +1,5 @@
+import type { Amount } from "@imprest/core";
+import type { DenyDetail } from "@imprest/core/models/cycles";
 import { type Budget, isOverLimit, remainingOf } from "./budget.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import type { Scopes } from "./scopes.ts";
@@ -73,6 +75,30 @@ const explanations: Readonly<Record<Denial["reason"], string>> = {
   BUDGET_EXCEEDED: "has too little left",
 };
 
-export function refusalOf({ reason, scope }: Denial): LedgerRefusal {
-  return new LedgerRefusal(reason, `The budget of ${scope} ${explanations[reason]}.`, { scope });
+/** @param detail what would change the answer (Cycles v0.1.26 §ErrorResponseExtension). */
+export function refusalOf({ reason, scope }: Denial, detail?: DenyDetail): LedgerRefusal {
+  const hints = detail === undefined ? { scope } : { scope, deny_detail: detail };
+  return new LedgerRefusal(reason, `The budget of ${scope} ${explanations[reason]}.`, hints);
+}
+
+const fixes: Readonly<Record<Exclude<Denial["reason"], "BUDGET_EXCEEDED">, string>> = {
+  BUDGET_CLOSED: "Create another budget",
+  BUDGET_FROZEN: "Unfreeze the budget",
+  OVERDRAFT_LIMIT_EXCEEDED: "Fund the budget, or raise its overdraft limit",
+  DEBT_OUTSTANDING: "Repay the debt of the budget",
+};
+
+/** Which budget denied, what it has left, and what would change the answer (Cycles v0.1.26 §DenyDetail). */
+export function detailOf({ reason, scope }: Denial, budgets: readonly Budget[], { unit, amount }: Amount): DenyDetail {
+  const budget = budgets.find(({ scopePath }) => scopePath === scope);
+  const remaining = budget && remainingOf(budget);
+  const isShort = reason === "BUDGET_EXCEEDED" && remaining !== undefined;
+  return {
+    reason_code: reason,
+    blocked_by_scope: scope,
+    ...(isShort && { budget_remaining: remaining }),
+    suggested_fix: isShort
+      ? `Fund ${scope} budget by at least ${amount - remaining} ${unit}`
+      : `${reason === "BUDGET_EXCEEDED" ? "Fund the budget" : fixes[reason]} of ${scope}`,
+  };
 }

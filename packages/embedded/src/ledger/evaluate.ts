@@ -1,7 +1,10 @@
-import { budgetsAt, denialOf } from "./availability.ts";
+import type { DenyDetail } from "@imprest/core/models/cycles";
+import { admit } from "./admission.ts";
+import { budgetsAt, denialOf, detailOf } from "./availability.ts";
 import { type Budget, balanceOf } from "./budget.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { flatCopy } from "./flat-text.ts";
+import { ledgerEvent } from "./ledger-events.ts";
 import type { Evaluation } from "./outcomes.ts";
 import { evaluatePolicy } from "./policy.ts";
 import { LedgerRefusal } from "./refusal.ts";
@@ -20,7 +23,7 @@ export function decide(state: LedgerState, request: DecideRequest): Evaluation {
   const print = fingerprint([scopes.path, request.subject.dimensions, action, estimate, metadata]);
   const known = state.memory.recall(tenant, "decide", idempotencyKey, print);
   if (known !== undefined) return known;
-  const outcome = evaluate(state, request, scopes);
+  const outcome = evaluate(state, request, scopes, atMs);
   const kept = { idempotencyKey: flatCopy(idempotencyKey), fingerprint: print, outcome, atMs };
   state.remember({ tenant, operation: "decide", ...kept });
   return outcome;
@@ -28,36 +31,74 @@ export function decide(state: LedgerState, request: DecideRequest): Evaluation {
 
 /** Evaluates a reserve as if it were live, and changes no balance (Cycles §createReservation, DRY-RUN). */
 export function dryRun(state: LedgerState, request: LedgerReserveRequest): Evaluation {
+  return evaluateOnly(state, request, "dry run");
+}
+
+/** As `dryRun`, and tells what would have become of the request (Cycles v0.1.26 §OBSERVE MODE, rule 1). */
+export function observe(state: LedgerState, request: LedgerReserveRequest): Evaluation {
+  return evaluateOnly(state, request, "observe");
+}
+
+function evaluateOnly(state: LedgerState, request: LedgerReserveRequest, mode: "dry run" | "observe"): Evaluation {
   const atMs = state.begin();
   const { tenant, idempotencyKey, estimate } = request;
   const scopes = checkReserve(state, request);
-  const print = reserveFingerprint(request, scopes, true);
+  const print = reserveFingerprint(request, scopes, mode);
   const known = state.memory.recall(tenant, "reserve", idempotencyKey, print);
   // A live reserve has another fingerprint, so what is known under this one is an evaluation.
   if (known !== undefined) return known as Evaluation;
-  const evaluation = evaluate(state, request, scopes);
+  const evaluation = evaluate(state, request, scopes, atMs);
   const balances = existing(state, tenant, scopes, estimate.unit).map(balanceOf);
   const outcome = { ...evaluation, balances };
   state.remember({ tenant, operation: "reserve", idempotencyKey, fingerprint: print, outcome, atMs });
+  if (mode === "observe") tellObserved(state, request, outcome, atMs);
   return outcome;
 }
 
-function evaluate(state: LedgerState, request: DecideRequest, scopes: Scopes): Evaluation {
+function tellObserved(state: LedgerState, request: LedgerReserveRequest, evaluation: Evaluation, nowMs: number): void {
+  const { tenant, estimate, action, subject } = request;
+  const { decision, caps, denyDetail, reasonCode = "UNKNOWN", scopePath: scope } = evaluation;
+  const { unit, amount: estimated_amount } = estimate;
+  const { kind, name = kind, policy_keys } = action;
+  const about = { scope, unit, subject: { ...subject }, estimated_amount, observe_mode: "OBSERVE" };
+  const acted = { kind, name, ...(policy_keys !== undefined && { policy_keys }) };
+  if (decision !== "DENY") {
+    const data = { ...about, action: acted, decision, ...(caps !== undefined && { caps_applied: { ...caps } }) };
+    return state.tell(ledgerEvent("reservation.observed_allowed", tenant, nowMs, data));
+  }
+  const deny_detail = denyDetail ?? { reason_code: reasonCode };
+  const would_have_blocked_at = deny_detail.blocked_by_scope ?? scope;
+  const data = { ...about, action: acted, deny_detail, would_have_blocked_at };
+  state.tell(ledgerEvent("reservation.observed_denied", tenant, nowMs, data));
+}
+
+function evaluate(state: LedgerState, request: DecideRequest, scopes: Scopes, nowMs: number): Evaluation {
   const { tenant, estimate } = request;
   const where = { scopePath: scopes.path, affectedScopes: scopes.affected };
   // Cycles §ERROR SEMANTICS: an evaluation reflects a closed tenant as a denial, never as a 409.
   const record = state.tenants.get(tenant);
-  if (record?.status === "CLOSED") return { decision: "DENY", reasonCode: "TENANT_CLOSED", ...where };
+  if (record?.status === "CLOSED") return denied("TENANT_CLOSED", where);
+  const { denial: actionDenial } = admit(state, request, scopes, nowMs);
+  if (actionDenial !== undefined) return denied(actionDenial.reason, where, actionDenial.detail);
   let budgets: readonly Budget[];
   try {
     budgets = budgetsAt(record, scopes, estimate.unit);
   } catch (error) {
     if (!(error instanceof LedgerRefusal) || error.reason !== "NOT_FOUND") throw error;
-    return { decision: "DENY", reasonCode: "BUDGET_NOT_FOUND", ...where };
+    return denied("BUDGET_NOT_FOUND", where);
   }
   const denial = denialOf(budgets, estimate.amount);
-  if (denial !== undefined) return { decision: "DENY", reasonCode: denial.reason, ...where };
+  if (denial !== undefined) return denied(denial.reason, where, detailOf(denial, budgets, estimate));
   return evaluatePolicy(state.settings.policy, request, scopes, budgets);
+}
+
+/** @param denyDetail MUST be there on every denial (Cycles v0.1.26 §DenyDetail); the bare reason where nothing more is known. */
+function denied(
+  reasonCode: string,
+  where: Pick<Evaluation, "scopePath" | "affectedScopes">,
+  denyDetail: DenyDetail = { reason_code: reasonCode },
+): Evaluation {
+  return { decision: "DENY", reasonCode, denyDetail, ...where };
 }
 
 function existing(state: LedgerState, tenant: string, scopes: Scopes, unit: string): Budget[] {

@@ -1,9 +1,12 @@
 import { type Clock, systemClock } from "@imprest/core";
+import { ActionKinds, type CustomActionKind } from "./action-kinds.ts";
+import { type ActionPolicy, orderPolicies } from "./action-policy.ts";
 import type { BudgetBalance } from "./budget.ts";
-import { decide, dryRun } from "./evaluate.ts";
+import { decide, dryRun, observe } from "./evaluate.ts";
 import { recordEvent } from "./event.ts";
 import { extend } from "./extend.ts";
 import { Journal } from "./journal.ts";
+import type { LedgerEventListener } from "./ledger-events.ts";
 import { type ListBalancesRequest, listBalances } from "./list-balances.ts";
 import { type ListReservationsRequest, listReservations } from "./list-reservations.ts";
 import * as operator from "./operator.ts";
@@ -42,6 +45,14 @@ export interface LedgerOptions {
   /** How often one reservation may be extended. Default: 1,000. */
   readonly maxExtensions?: number | undefined;
   readonly retention?: Retention | undefined;
+  /** Which kinds of action may be taken, and how often (Cycles v0.1.26); evaluated before the budgets. */
+  readonly actionPolicies?: readonly ActionPolicy[] | undefined;
+  /** Kinds of the operator's own, which are refused unless they are declared. */
+  readonly customKinds?: readonly CustomActionKind[] | undefined;
+  /** Tenants whose reserves over the wire are evaluated and told, never enforced (Cycles v0.1.26 §OBSERVE MODE). */
+  readonly observedTenants?: readonly string[] | undefined;
+  /** Told of what was observed and of quotas that near their limit, once that is durable. */
+  readonly onEvent?: LedgerEventListener | undefined;
 }
 
 /**
@@ -54,13 +65,19 @@ export class Ledger {
   readonly #state: LedgerState;
   readonly #store: LedgerStore | undefined;
   readonly #foreign: StoredEntries;
+  readonly #observed: ReadonlySet<string>;
 
   /** @throws ConfigurationError for a policy that cannot be used, LedgerUnavailableError for an unreadable store. */
-  constructor({ clock = systemClock, store, policy, maxExtensions = 1_000, retention = {} }: LedgerOptions = {}) {
+  constructor(options: LedgerOptions = {}) {
+    const { clock = systemClock, store, policy, maxExtensions = 1_000, retention = {}, onEvent } = options;
     checkPolicyRules(policy);
+    const actionPolicies = orderPolicies(options.actionPolicies ?? []);
+    const kinds = new ActionKinds(options.customKinds);
+    this.#observed = new Set(options.observedTenants);
     this.#store = store;
     this.journal = store && new Journal(store);
-    this.#state = new LedgerState({ clock, journal: this.journal, policy, maxExtensions, retention });
+    const rules = { policy, actionPolicies, kinds, maxExtensions };
+    this.#state = new LedgerState({ clock, journal: this.journal, retention, onEvent, ...rules });
     this.#foreign = store === undefined ? new Map() : recover(this.#state, store);
   }
 
@@ -77,6 +94,16 @@ export class Ledger {
 
   dryRun(request: LedgerReserveRequest): Evaluation {
     return dryRun(this.#state, request);
+  }
+
+  /** As `dryRun`, and told to `onEvent`. */
+  observe(request: LedgerReserveRequest): Evaluation {
+    return observe(this.#state, request);
+  }
+
+  /** Whether a tenant's reserves are only watched, where a request does not say. */
+  isObserved(tenant: string): boolean {
+    return this.#observed.has(tenant);
   }
 
   decide(request: DecideRequest): Evaluation {

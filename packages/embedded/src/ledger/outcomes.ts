@@ -1,4 +1,4 @@
-import type { Caps } from "@imprest/core/models/cycles";
+import type { Caps, DenyDetail } from "@imprest/core/models/cycles";
 import type { BudgetBalance } from "./budget.ts";
 import type { Reservation } from "./reservation.ts";
 
@@ -11,6 +11,8 @@ export interface Evaluation {
   /** Open (Cycles §DecisionReasonCode): the ledger's own words and those of the operator's policy. */
   readonly reasonCode?: string | undefined;
   readonly retryAfterMs?: number | undefined;
+  /** Which rule denied, and what would change the answer (Cycles v0.1.26 §DenyDetail). */
+  readonly denyDetail?: DenyDetail | undefined;
   /** Told by a dry run: the budgets as they stand. */
   readonly balances?: readonly BudgetBalance[] | undefined;
 }

@@ -51,7 +51,8 @@ export function evaluatePolicy(
   if (policy === undefined) return { decision: "ALLOW", ...where };
   const { deny, caps } = askPolicy(policy, request, scopes, budgets);
   if (deny !== undefined) {
-    return { decision: "DENY", reasonCode: deny.reasonCode, retryAfterMs: deny.retryAfterMs, ...where };
+    const { reasonCode, retryAfterMs } = deny;
+    return { decision: "DENY", reasonCode, retryAfterMs, denyDetail: { reason_code: reasonCode }, ...where };
   }
   return caps === undefined ? { decision: "ALLOW", ...where } : { decision: "ALLOW_WITH_CAPS", caps, ...where };
 }

@@ -32,12 +32,13 @@ export function recover(state: LedgerState, store: LedgerStore): StoredEntries {
     }
     for (const text of texts("budget")) restoreBudget(state, readStored.budget(text));
     for (const reservation of readReservations(state, texts("reservation"))) state.restoreReservation(reservation);
+    for (const text of texts("quota")) state.counters.restore(text);
     for (const entry of readRemembered(texts("remembered"))) state.restoreKey(entry);
   } catch (error) {
     throw new LedgerUnavailableError("The ledger's store holds an entry that cannot be read.", { cause: error });
   }
   state.start();
-  for (const own of ["tenant", "budget", "reservation", "remembered"]) kinds.delete(own);
+  for (const own of ["tenant", "budget", "reservation", "remembered", "quota"]) kinds.delete(own);
   return kinds;
 }
 

@@ -19,6 +19,9 @@ export type RefusalReason =
   | "DEBT_OUTSTANDING"
   | "MAX_EXTENSIONS_EXCEEDED"
   | "TENANT_CLOSED"
+  | "ACTION_QUOTA_EXCEEDED"
+  | "ACTION_KIND_DENIED"
+  | "ACTION_KIND_NOT_ALLOWED"
   | "DUPLICATE_RESOURCE";
 
 /** The ledger understood the request and refused it; nothing changed. */

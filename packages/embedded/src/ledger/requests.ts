@@ -1,4 +1,5 @@
 import { type Action, type Amount, type Metadata, type Metrics, type Subject, int64Max } from "@imprest/core";
+import type { ActionPolicyKeys } from "@imprest/core/models/cycles";
 import { type ChargePolicy, chargePolicies } from "./charge.ts";
 import { LedgerRefusal } from "./refusal.ts";
 
@@ -12,6 +13,8 @@ export interface SpendRequest {
 }
 
 export interface DecideRequest extends SpendRequest {
+  /** With what a policy may go by besides the kind (Cycles action kinds §ActionPolicyKeys). */
+  readonly action: Action & { readonly policy_keys?: ActionPolicyKeys | undefined };
   readonly estimate: Amount;
 }
 

@@ -34,6 +34,8 @@ export interface Reservation extends Expiring {
   finalizedAtMs: number | undefined;
   /** How it was committed or released. */
   settlement: ReservationSettlement | undefined;
+  /** The counters of its run, which it gives back when it is released or expires. */
+  readonly runCounters: readonly string[] | undefined;
   /** By idempotency key; made with the first extension. */
   extensions: Map<string, Extension> | undefined;
 }

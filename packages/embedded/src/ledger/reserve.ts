@@ -1,8 +1,11 @@
-import { budgetsAt, denialOf, refusalOf } from "./availability.ts";
+import { type Count, admit } from "./admission.ts";
+import { budgetsAt, denialOf, detailOf, refusalOf } from "./availability.ts";
 import { flatCopy, flatText } from "./flat-text.ts";
 import { fingerprint } from "./fingerprint.ts";
+import { ledgerEvent } from "./ledger-events.ts";
 import type { Evaluation, ReserveOutcome } from "./outcomes.ts";
 import { evaluatePolicy } from "./policy.ts";
+import { LedgerRefusal } from "./refusal.ts";
 import {
   type LedgerReserveRequest,
   checkAmount,
@@ -26,14 +29,19 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest): Rese
   const nowMs = state.begin();
   const { tenant, idempotencyKey, estimate } = request;
   const scopes = checkReserve(state, request);
-  const print = reserveFingerprint(request, scopes, false);
+  const print = reserveFingerprint(request, scopes, "live");
   const known = state.memory.recall(tenant, "reserve", idempotencyKey, print);
   if (known !== undefined) return replay(known, nowMs);
 
   state.assertTenantOpen(tenant);
+  const admission = admit(state, request, scopes, nowMs);
+  if (admission.denial !== undefined) {
+    const { reason, message, detail } = admission.denial;
+    throw new LedgerRefusal(reason, message, { deny_detail: detail });
+  }
   const budgets = budgetsAt(state.tenants.get(tenant), scopes, estimate.unit);
   const denial = denialOf(budgets, estimate.amount);
-  if (denial !== undefined) throw refusalOf(denial);
+  if (denial !== undefined) throw refusalOf(denial, detailOf(denial, budgets, estimate));
   const evaluation = evaluatePolicy(state.settings.policy, request, scopes, budgets);
   if (evaluation.decision === "DENY") {
     const atMs = nowMs;
@@ -75,10 +83,26 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest): Rese
     finalizedAtMs: undefined,
     settlement: undefined,
     extensions: undefined,
+    runCounters: runCountersOf(admission.counts),
   };
+  for (const count of admission.counts) raise(state, count, nowMs);
   for (const budget of budgets) budget.reserved += estimate.amount;
   state.addReservation(reservation);
   return { reservation, remainingTtlMs: ttlMs };
+}
+
+function runCountersOf(counts: readonly Count[]): readonly string[] | undefined {
+  const keys = counts.filter(({ isPerRun }) => isPerRun).map(({ key }) => key);
+  return keys.length === 0 ? undefined : keys;
+}
+
+/** Counts the call, and tells once a threshold is crossed upward (Cycles v0.1.26 §EventDataQuotaThresholdApproaching). */
+function raise(state: LedgerState, { key, expiresAtMs, used, threshold, about }: Count, nowMs: number): void {
+  state.counters.add(key, nowMs, expiresAtMs);
+  const at = threshold * about.limit;
+  if (used >= at || used + 1 < at) return;
+  const numbers = { used: BigInt(used + 1), limit: BigInt(about.limit), threshold_pct: threshold };
+  state.tell(ledgerEvent("quota.threshold_approaching", about.tenant_id, nowMs, { ...about, ...numbers }));
 }
 
 /** @throws LedgerRefusal INVALID_REQUEST or FORBIDDEN. */
@@ -92,16 +116,21 @@ export function checkReserve(state: LedgerState, request: LedgerReserveRequest):
   return state.scopes.scopesOf(request.subject);
 }
 
-export function reserveFingerprint(request: LedgerReserveRequest, scopes: Scopes, dryRun: boolean): string {
+export function reserveFingerprint(
+  request: LedgerReserveRequest,
+  scopes: Scopes,
+  mode: "live" | "dry run" | "observe",
+): string {
   const { subject, action, estimate, ttlMs, graceMs, overagePolicy, metadata } = request;
   return fingerprint([
-    dryRun,
+    mode,
     scopes.path,
     estimate.unit,
     estimate.amount,
     action.kind,
     action.name,
     action.tags,
+    action.policy_keys,
     ttlMs,
     graceMs,
     overagePolicy,

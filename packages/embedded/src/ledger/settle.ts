@@ -74,6 +74,7 @@ export function giveBack(
 ): ReleaseOutcome {
   const { unit, reserved } = reservation;
   for (const budget of reservation.budgets) budget.reserved -= reserved;
+  state.uncount(reservation);
   reservation.settlement = { operation: "release", ...by, charged: 0n, released: reserved };
   state.finish(reservation, "RELEASED", nowMs);
   return { unit, released: reserved };

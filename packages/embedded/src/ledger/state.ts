@@ -1,9 +1,14 @@
 import type { Clock, Timer } from "@imprest/core";
+import type { EmittedEvent } from "@imprest/core/models/cycles";
+import type { ActionKinds } from "./action-kinds.ts";
+import type { ActionPolicy } from "./action-policy.ts";
 import type { Budget } from "./budget.ts";
 import { ExpiryQueue } from "./expiry-queue.ts";
 import { IdempotencyMemory, type Operation, type Outcomes, type Remembered, keyOf } from "./idempotency-memory.ts";
 import type { Journal } from "./journal.ts";
+import type { LedgerEventListener } from "./ledger-events.ts";
 import type { Policy } from "./policy.ts";
+import { QuotaCounters } from "./quota-counters.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import type { Reservation, ReservationStatus } from "./reservation.ts";
 import type { Retention } from "./retention.ts";
@@ -20,6 +25,10 @@ export interface LedgerSettings {
   readonly policy: Policy | undefined;
   readonly maxExtensions: number;
   readonly retention: Retention;
+  /** In the order in which they are asked. */
+  readonly actionPolicies: readonly ActionPolicy[];
+  readonly kinds: ActionKinds;
+  readonly onEvent: LedgerEventListener | undefined;
 }
 
 const dayMs = 86_400_000;
@@ -31,6 +40,7 @@ export class LedgerState {
   readonly reservations: Map<string, Reservation> = new Map();
   readonly memory: IdempotencyMemory = new IdempotencyMemory();
   readonly scopes: ScopeTree = new ScopeTree();
+  readonly counters: QuotaCounters;
   readonly #now: () => number;
   readonly #expiry = new ExpiryQueue<Reservation>();
   readonly #finished: TenantRetention<Reservation>;
@@ -45,6 +55,7 @@ export class LedgerState {
   constructor(settings: LedgerSettings) {
     this.settings = settings;
     this.#now = ledgerTime(settings.clock);
+    this.counters = new QuotaCounters(settings.journal);
     const { forMs, finishedReservations = 100_000, idempotencyKeys = 100_000 } = settings.retention;
     const forgetKey = (entry: Remembered): void => this.#forgetKey(entry);
     this.#finished = new TenantRetention(forMs ?? 30 * dayMs, finishedReservations, (reservation) =>
@@ -113,6 +124,20 @@ export class LedgerState {
     this.#finished.add(reservation, finishedAt(reservation));
   }
 
+  /** Gives back what a reservation that came to nothing had counted for its run. */
+  uncount({ runCounters }: Reservation): void {
+    for (const key of runCounters ?? []) this.counters.takeBack(key);
+  }
+
+  /** Tells an event once everything done so far is durable. */
+  tell(event: EmittedEvent): void {
+    const { onEvent, journal } = this.settings;
+    if (onEvent === undefined) return;
+    const durable = journal === undefined ? Promise.resolve() : journal.durable();
+    // A store that failed is told by every call; a listener's own failure must not break the ledger.
+    durable.then(() => onEvent(event)).catch(() => {});
+  }
+
   /** Moves the expiry of an active reservation outward. */
   postpone(reservation: Reservation, expiresAtMs: number): void {
     reservation.expiresAtMs = expiresAtMs;
@@ -168,6 +193,7 @@ export class LedgerState {
       // A commit is accepted through expires_at_ms + grace_period_ms (Cycles §createReservation).
       if (reservation === undefined || reservation.dueAtMs >= nowMs) return;
       for (const budget of reservation.budgets) budget.reserved -= reservation.reserved;
+      this.uncount(reservation);
       this.finish(reservation, "EXPIRED", nowMs);
     }
   }

@@ -77,6 +77,7 @@ export const readStored = {
       ...fields,
       caps: fields.caps,
       metadata: fields.metadata,
+      runCounters: fields.runCounters,
       finalizedAtMs: fields.finalizedAtMs,
       reserved: exact(entry["reserved"]),
       scopes: scopesOf(fields.subject),

@@ -68,7 +68,8 @@ export function referenceOf({ body }: Answer): CyclesEvidenceRef {
 
 /** An answer without what only belongs to one transmission of it. */
 export function attestedPartOf({ body }: Answer): Record<string, unknown> {
-  const { cycles_evidence: _reference, remaining_ttl_ms: _volatile, ...attested } = body;
+  // The mirror does not know what v0.1.26 added to an answer.
+  const { cycles_evidence: _reference, remaining_ttl_ms: _volatile, deny_detail: _later, ...attested } = body;
   return attested;
 }
 

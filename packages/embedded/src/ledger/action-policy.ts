@@ -1,0 +1,109 @@
+import { ConfigurationError } from "@imprest/core";
+import { type RiskClass, riskClasses } from "./action-kinds.ts";
+import type { Scopes } from "./scopes.ts";
+
+/** When a counter begins anew: with a run, with a UTC minute, hour or day, or with a day of the whole tenant. */
+export type QuotaWindow =
+  | "per_run"
+  | "per_minute_tumbling"
+  | "per_hour_tumbling"
+  | "per_day_tumbling"
+  | "per_tenant_per_day";
+
+const windows: readonly QuotaWindow[] = [
+  "per_run",
+  "per_minute_tumbling",
+  "per_hour_tumbling",
+  "per_day_tumbling",
+  "per_tenant_per_day",
+];
+
+interface Quota {
+  readonly maxCalls: number;
+  readonly window: QuotaWindow;
+  /** The share of `maxCalls` at which `quota.threshold_approaching` is told: 0.01 to 0.99; 0.8 when absent. */
+  readonly threshold?: number | undefined;
+  /** How long a `per_run` counter outlives its last call: 60,000 to 604,800,000 ms; one day when absent. */
+  readonly runCounterTtlMs?: number | undefined;
+}
+
+/** How often a kind of action may be reserved (Cycles action kinds §ActionQuota). */
+export interface ActionQuota extends Quota {
+  readonly actionKind: string;
+  /** Counts only requests whose policy key is on the list; one without the key is not counted. */
+  readonly hosts?: readonly string[] | undefined;
+  readonly recipientDomains?: readonly string[] | undefined;
+  readonly resourceTypes?: readonly string[] | undefined;
+}
+
+/** How often all kinds of a risk class together may be reserved (Cycles action kinds §RiskClassQuota). */
+export interface RiskClassQuota extends Quota {
+  readonly riskClass: RiskClass;
+}
+
+/** What kinds of action the scopes of a pattern may take, and how often (Cycles governance v0.1.26 §PolicyExtension). */
+export interface ActionPolicy {
+  readonly id: string;
+  /** `tenant:acme` (that scope), `tenant:acme/*` (all beneath it), `agent:*` (all agents). */
+  readonly scopePattern: string;
+  /** Of several policies that match, the one of the highest priority alone counts; 0 when absent. */
+  readonly priority?: number | undefined;
+  readonly allowedActionKinds?: readonly string[] | undefined;
+  readonly deniedActionKinds?: readonly string[] | undefined;
+  readonly actionQuotas?: readonly ActionQuota[] | undefined;
+  readonly riskClassQuotas?: readonly RiskClassQuota[] | undefined;
+}
+
+/** The policies in the order in which they are asked. @throws ConfigurationError naming what cannot be used. */
+export function orderPolicies(policies: readonly ActionPolicy[]): readonly ActionPolicy[] {
+  const ids = new Set<string>();
+  for (const policy of policies) {
+    const { id, scopePattern, priority = 0, actionQuotas = [], riskClassQuotas = [] } = policy;
+    if (id === "" || ids.has(id)) throw wrong(id, "needs an id of its own");
+    ids.add(id);
+    if (!/^[a-z]+:[^/]+(\/[a-z]+:[^/]+)*(\/\*)?$/.test(scopePattern)) {
+      throw wrong(id, 'needs a scopePattern such as "tenant:acme/*"');
+    }
+    if (!Number.isSafeInteger(priority) || priority < 0) throw wrong(id, "needs a whole priority, zero or more");
+    for (const quota of [...actionQuotas, ...riskClassQuotas]) checkQuota(id, quota);
+    for (const { riskClass } of riskClassQuotas) {
+      if (!riskClasses.includes(riskClass)) throw wrong(id, `knows no risk class ${riskClass}`);
+    }
+  }
+  return policies.toSorted((one, other) => (other.priority ?? 0) - (one.priority ?? 0));
+}
+
+function checkQuota(id: string, { maxCalls, window, threshold = 0.8, runCounterTtlMs = 60_000 }: Quota): void {
+  if (!Number.isSafeInteger(maxCalls) || maxCalls < 0) throw wrong(id, "needs whole maxCalls, zero or more");
+  if (!windows.includes(window)) throw wrong(id, `needs a window out of ${windows.join(", ")}`);
+  if (!(threshold >= 0.01 && threshold <= 0.99)) throw wrong(id, "needs a threshold from 0.01 to 0.99");
+  if (!Number.isSafeInteger(runCounterTtlMs) || runCounterTtlMs < 60_000 || runCounterTtlMs > 604_800_000) {
+    throw wrong(id, "needs runCounterTtlMs from 60000 to 604800000");
+  }
+}
+
+function wrong(id: string, what: string): ConfigurationError {
+  return new ConfigurationError(`actionPolicies: the policy "${id}" ${what}.`);
+}
+
+/** The one policy that counts for a request (Cycles v0.1.26 §MULTI-POLICY SEMANTICS). */
+export function policyFor(policies: readonly ActionPolicy[], scopes: Scopes): ActionPolicy | undefined {
+  return policies.find(({ scopePattern }) => matches(scopePattern, scopes));
+}
+
+function matches(pattern: string, { path }: Scopes): boolean {
+  const wanted = pattern.split("/");
+  const found = path.split("/");
+  const isSubtree = wanted.at(-1) === "*";
+  if (isSubtree) wanted.pop();
+  // A pattern that does not begin with a tenant is one of any tenant.
+  const offset = wanted[0]?.startsWith("tenant:") ? 0 : found.findIndex((segment) => fits(wanted[0] ?? "", segment));
+  if (offset < 0) return false;
+  const end = offset + wanted.length;
+  if (isSubtree ? found.length <= end : found.length !== end) return false;
+  return wanted.every((segment, at) => fits(segment, found[offset + at] ?? ""));
+}
+
+function fits(wanted: string, found: string): boolean {
+  return wanted.endsWith(":*") ? found.startsWith(wanted.slice(0, -1)) : wanted === found;
+}

@@ -1,0 +1,199 @@
+import type { DenyDetail } from "@imprest/core/models/cycles";
+import type { RiskClass, RoutingKey } from "./action-kinds.ts";
+import {
+  type ActionPolicy,
+  type ActionQuota,
+  type QuotaWindow,
+  type RiskClassQuota,
+  policyFor,
+} from "./action-policy.ts";
+import { LedgerRefusal } from "./refusal.ts";
+import type { DecideRequest } from "./requests.ts";
+import type { Scopes } from "./scopes.ts";
+import type { LedgerState } from "./state.ts";
+
+/** Why an action policy says no. */
+export interface ActionDenial {
+  readonly reason: "ACTION_KIND_DENIED" | "ACTION_KIND_NOT_ALLOWED" | "ACTION_QUOTA_EXCEEDED";
+  readonly message: string;
+  readonly detail: DenyDetail;
+}
+
+/** A counter that a reserve raises. */
+export interface Count {
+  readonly key: string;
+  readonly expiresAtMs: number;
+  /** Taken back when the reservation is released or expires (Cycles action kinds §PER_RUN COUNTER LIFECYCLE). */
+  readonly isPerRun: boolean;
+  readonly used: number;
+  readonly threshold: number;
+  /** As `quota.threshold_approaching` tells it. */
+  readonly about: {
+    readonly scope: string;
+    readonly action_kind: string;
+    readonly risk_class?: RiskClass | undefined;
+    readonly window: QuotaWindow;
+    readonly window_key: string;
+    readonly limit: number;
+    readonly policy_id: string;
+    readonly tenant_id: string;
+  };
+}
+
+const oneDayMs = 86_400_000;
+
+/** How long a calendar counter is kept, from its last call (Cycles action kinds §WINDOW MODEL, cleanup). */
+const keptMs: Readonly<Record<Exclude<QuotaWindow, "per_run">, number>> = {
+  per_minute_tumbling: 120_000,
+  per_hour_tumbling: 3_660_000,
+  per_day_tumbling: 90_000_000,
+  per_tenant_per_day: 90_000_000,
+};
+
+/** How much of a UTC instant, as ISO 8601, names its bucket. */
+const bucketLengths: Readonly<Record<Exclude<QuotaWindow, "per_run">, number>> = {
+  per_minute_tumbling: 16,
+  per_hour_tumbling: 13,
+  per_day_tumbling: 10,
+  per_tenant_per_day: 10,
+};
+
+/**
+ * Steps 1 to 3 of the evaluation (Cycles v0.1.26 §RESERVATION EVALUATION ORDER): kinds, quotas of risk classes, quotas of
+ * kinds. Changes nothing.
+ * @returns the denial, or what a reserve is to count.
+ * @throws LedgerRefusal INVALID_REQUEST for an undeclared custom kind, and for a run's quota without a `run_id`.
+ */
+export function admit(
+  state: LedgerState,
+  request: DecideRequest,
+  scopes: Scopes,
+  nowMs: number,
+): { readonly denial: ActionDenial } | { readonly denial?: undefined; readonly counts: readonly Count[] } {
+  const { kinds, actionPolicies } = state.settings;
+  const { kind } = request.action;
+  const risk = kinds.riskOf(kind);
+  if (risk === undefined) {
+    const message = `The kind ${kind} is not declared; declare it in customKinds, or use one of the registry.`;
+    throw new LedgerRefusal("INVALID_REQUEST", message);
+  }
+  const policy = policyFor(actionPolicies, scopes);
+  if (policy === undefined) return { counts: [] };
+  const denial = kindDenial(policy, kind);
+  if (denial !== undefined) return { denial };
+  const counts = new Map<string, Count>();
+  // Risk classes first; of the quotas of one step the one that is used up most is told.
+  for (const quotas of [
+    (policy.riskClassQuotas ?? []).filter(({ riskClass }) => riskClass === risk),
+    (policy.actionQuotas ?? []).filter((quota) => quota.actionKind === kind && isRouted(state, quota, request)),
+  ]) {
+    const asked = quotas.map((quota) => countOf(state, policy, quota, request, scopes, nowMs));
+    const exceeded = asked
+      .filter(({ used, about }) => used >= about.limit)
+      .toSorted((one, other) => one.about.limit - one.used - (other.about.limit - other.used))[0];
+    if (exceeded !== undefined) return { denial: quotaDenial(exceeded, kind) };
+    for (const count of asked) counts.set(count.key, count);
+  }
+  return { counts: [...counts.values()] };
+}
+
+function kindDenial(
+  { id, deniedActionKinds = [], allowedActionKinds = [] }: ActionPolicy,
+  kind: string,
+): ActionDenial | undefined {
+  if (deniedActionKinds.includes(kind)) {
+    const fix = `Remove '${kind}' from denied_action_kinds in policy '${id}'`;
+    return kindRefused("ACTION_KIND_DENIED", `The policy ${id} denies the kind ${kind}.`, id, fix);
+  }
+  if (allowedActionKinds.length > 0 && !allowedActionKinds.includes(kind)) {
+    const fix = `Add '${kind}' to allowed_action_kinds in policy '${id}'`;
+    return kindRefused("ACTION_KIND_NOT_ALLOWED", `The policy ${id} does not allow the kind ${kind}.`, id, fix);
+  }
+  return undefined;
+}
+
+function kindRefused(reason: ActionDenial["reason"], message: string, policyId: string, fix: string): ActionDenial {
+  return { reason, message, detail: { reason_code: reason, blocked_by_policy: policyId, suggested_fix: fix } };
+}
+
+function quotaDenial({ used, about }: Count, kind: string): ActionDenial {
+  const { tenant_id: _tenant, policy_id, scope, window, window_key, limit, risk_class } = about;
+  const what = risk_class === undefined ? "Action" : "Risk-class";
+  const whose = risk_class ?? kind;
+  return {
+    reason: "ACTION_QUOTA_EXCEEDED",
+    message: `${what} quota exceeded: ${whose} ${window} limit ${limit} reached`,
+    detail: {
+      reason_code: "ACTION_QUOTA_EXCEEDED",
+      quota_violation: {
+        action_kind: kind,
+        ...(risk_class !== undefined && { risk_class }),
+        window,
+        window_key,
+        used: BigInt(used),
+        limit: BigInt(limit),
+        scope,
+        policy_id,
+      },
+      blocked_by_scope: scope,
+      blocked_by_policy: policy_id,
+      suggested_fix: `Increase ${whose} ${window} limit from ${limit} in policy '${policy_id}', or wait for its next window`,
+    },
+  };
+}
+
+/** An allowlist counts only what it names; a dimension that the kind does not declare is ignored (§POLICY KEYS). */
+function isRouted({ settings: { kinds } }: LedgerState, quota: ActionQuota, { action }: DecideRequest): boolean {
+  const lists: readonly (readonly [RoutingKey, readonly string[] | undefined])[] = [
+    ["host", quota.hosts],
+    ["recipient_domain", quota.recipientDomains],
+    ["resource_type", quota.resourceTypes],
+  ];
+  return lists.every(([name, allowed = []]) => {
+    if (allowed.length === 0) return true;
+    const value = kinds.isRouted(action.kind, name) ? action.policy_keys?.[name] : undefined;
+    return value !== undefined && allowed.includes(value);
+  });
+}
+
+function countOf(
+  state: LedgerState,
+  { id }: ActionPolicy,
+  quota: ActionQuota | RiskClassQuota,
+  { tenant, subject, action }: DecideRequest,
+  scopes: Scopes,
+  nowMs: number,
+): Count {
+  const { window, maxCalls, threshold = 0.8, runCounterTtlMs = oneDayMs } = quota;
+  const isPerRun = window === "per_run";
+  const bucket = isPerRun ? subject.dimensions?.["run_id"] : bucketAt(nowMs, window);
+  if (bucket === undefined || bucket === "") {
+    const message = `A quota of ${action.kind} counts by run; name it in subject.dimensions.run_id.`;
+    throw new LedgerRefusal("INVALID_REQUEST", message);
+  }
+  const risk = "riskClass" in quota ? quota.riskClass : undefined;
+  const scope = window === "per_tenant_per_day" ? `tenant:${tenant}` : scopes.path;
+  const counted = risk === undefined ? action.kind : `__risk__:${risk}`;
+  const key = `quota:${tenant}:${scope}:${counted}:${window}:${bucket}`;
+  return {
+    key,
+    isPerRun,
+    threshold,
+    expiresAtMs: nowMs + (isPerRun ? runCounterTtlMs : keptMs[window]),
+    used: state.counters.used(key, nowMs),
+    about: {
+      scope,
+      action_kind: risk === undefined ? action.kind : "__risk__",
+      ...(risk !== undefined && { risk_class: risk }),
+      window,
+      window_key: bucket,
+      limit: maxCalls,
+      policy_id: id,
+      tenant_id: tenant,
+    },
+  };
+}
+
+function bucketAt(nowMs: number, window: Exclude<QuotaWindow, "per_run">): string {
+  return new Date(nowMs).toISOString().slice(0, bucketLengths[window]);
+}
