@@ -6,6 +6,8 @@ export default defineConfig(
     "src/index.ts",
     "src/models/cycles/index.ts",
     "src/models/cycles/shapes.ts",
+    "src/models/cycles/governance-shapes.ts",
+    "src/models/cycles/evidence-shapes.ts",
     "src/models/arcp/index.ts",
     "src/models/ap2/index.ts",
     // Names without schemas, so that a client that needs only them does not bundle zod.

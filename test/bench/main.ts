@@ -5,12 +5,15 @@ import { audit } from "./audit.ts";
 import { durablePairs } from "./durable-pairs.ts";
 import { guardedPairs } from "./guarded-pairs.ts";
 import { ledger } from "./ledger.ts";
+import { verify, verifyMemory } from "./verify.ts";
 
 const benchmarks: Readonly<Record<string, () => Promise<unknown>>> = {
   "guarded-pairs": guardedPairs,
   ledger,
   audit,
   arcp,
+  verify,
+  "verify-memory": verifyMemory,
   "durable-pairs": durablePairs,
 };
 

@@ -241,3 +241,20 @@ describe("the in-process authority and the Cycles client over the handler agree"
     expect(told[0]).toEqual(told[1]);
   });
 });
+
+it("a late spend whose answer was lost is charged once for as long as the client repeats it", async () => {
+  const { operator, authority, clock } = await stage("over the wire");
+  const horizonMs = authority.dedupeHorizonMs?.["event"] ?? 0;
+  expect(horizonMs).toBe(operator.authority({ tenant }).dedupeHorizonMs.event);
+  const grant = await authority.reserve(request, key);
+  clock.advance(40_000);
+  const stamp = { idempotencyKey: "late", recordedAtMs: clock.now() };
+  const spent = { amount: tokens(60), basis: "actual" } as const;
+  const attempt = await authority.settle(authority.prepare(grant, { kind: "commit", spend: spent }, stamp));
+  if (!("next" in attempt)) throw new Error("the reservation has expired, so an event is next");
+  for (const afterMs of [0, 25 * 3_600_000, horizonMs - 25 * 3_600_000]) {
+    clock.advance(afterMs);
+    expect(await authority.settle(attempt.next)).toMatchObject({ settled: { status: "recorded" } });
+  }
+  expect((await operator.getBudget({ scope: subject, unit: "TOKENS" })).spent).toBe(60n);
+});

@@ -5,9 +5,10 @@ import { balance } from "./commands/balance.ts";
 import { doctor } from "./commands/doctor.ts";
 import { evidence } from "./commands/evidence.ts";
 import { serve } from "./commands/serve.ts";
+import { verify } from "./commands/verify.ts";
 import type { Terminal } from "./terminal.ts";
 
-const commands: readonly Command[] = [serve, evidence, balance, doctor, arcp];
+const commands: readonly Command[] = [serve, evidence, verify, balance, doctor, arcp];
 
 /** Runs `imprest ARGS…`. @returns the exit code; never rejects for what a user can do. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {

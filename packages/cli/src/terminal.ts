@@ -1,4 +1,5 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, createWriteStream } from "node:fs";
+import { finished } from "node:stream/promises";
 
 /** What a command sees of the world, injected so that tests can be one. */
 export interface Terminal {
@@ -13,8 +14,17 @@ export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The bytes of a file, or of standard input for `-`. */
   open(path: string): AsyncIterable<Uint8Array>;
+  /** A new file; an existing one is replaced. Its writes resolve when there is room for more. */
+  create(path: string): Output;
   /** Aborts when the user asks to stop (SIGINT, SIGTERM). */
   readonly signal: AbortSignal;
+}
+
+/** A file being written. */
+export interface Output {
+  write(text: string): Promise<void>;
+  /** Resolves when everything is in the file. @throws what kept it from being written. */
+  close(): Promise<void>;
 }
 
 /** The process's own terminal. */
@@ -29,16 +39,34 @@ export function systemTerminal(): Terminal {
     stop();
   });
   return {
-    // The callback comes for a pipe that broke as well; "drain" would not.
-    write: (data) =>
-      new Promise((resolve) => {
-        if (process.stdout.write(data, () => resolve())) resolve();
-      }),
+    write: (data) => writeTo(process.stdout, data),
     warn: (text) => void process.stderr.write(text),
     interactive: process.stderr.isTTY,
     interactiveOutput: process.stdout.isTTY,
     environment: process.env,
     open: (path) => (path === "-" ? process.stdin : createReadStream(path)),
+    create: createOutput,
     signal: stopping.signal,
+  };
+}
+
+/** The callback comes when the stream breaks as well; "drain" would not. */
+function writeTo(stream: NodeJS.WritableStream, data: string | Uint8Array): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.write(data, () => resolve())) resolve();
+  });
+}
+
+function createOutput(path: string): Output {
+  const stream = createWriteStream(path);
+  const done = finished(stream);
+  // Met by `close`; a disk that fills up before must not end the process.
+  done.catch(() => {});
+  return {
+    write: (text) => Promise.race([writeTo(stream, text), done]),
+    close: () => {
+      stream.end();
+      return done;
+    },
   };
 }

@@ -12,7 +12,7 @@ import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { follow } from "../src/arcp/follow.ts";
 import { cancelAndWait } from "../src/arcp/cancel.ts";
 import { Screen } from "../src/arcp/screen.ts";
-import { type FakeOptions, imprest } from "./support.ts";
+import { type FakeOptions, fakeTerminal, imprest } from "./support.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
 
@@ -221,21 +221,12 @@ describe("imprest arcp submit --follow", () => {
     const open = () => altered(environment.ARCP_URL, announceAnother);
     const session = await connect(open, { token });
     cleanups.push(() => session.close());
-    let err = "";
-    const terminal = {
-      interactive: false,
-      interactiveOutput: false,
-      environment: {},
-      signal: new AbortController().signal,
-      write: async () => {},
-      warn: (text: string) => void (err += text),
-      open: () => [] as never,
-    };
+    const { terminal, written } = fakeTerminal();
     const job = await session.submit({ agent: "reporter" });
     expect(
       await follow(job, { terminal, screen: new Screen(terminal), format: "text", interrupted: async () => undefined }),
     ).toBe(1);
-    expect(err).toContain("SHA-256 differs");
+    expect(written().err).toContain("SHA-256 differs");
   });
 
   it.each(["spec", "ts", "py", "go"] as const)("follows a job of the dialect %s", async (dialect) => {
@@ -296,7 +287,7 @@ describe("imprest arcp submit, cancel, watch and list", () => {
     if (without) expect(without).toMatchObject({ code: 1, err: expect.stringMatching(/DENIED.*--ticket FILE/) });
     const files = { [ticket]: readFileSync(ticket, "utf8") };
     const cancelled = await run(["cancel", jobId, "--ticket", ticket], { files });
-    expect(cancelled).toEqual({ code: 0, out: "", err: `Job ${jobId}: cancelled\n` });
+    expect(cancelled).toMatchObject({ code: 0, out: "", err: `Job ${jobId}: cancelled\n` });
     // The token was used up; the file holds the one that replaced it.
     const renewed = JSON.parse(readFileSync(ticket, "utf8")) as { resumeToken: string };
     expect(renewed.resumeToken).not.toBe(kept.resumeToken);
@@ -331,9 +322,9 @@ describe("imprest arcp submit, cancel, watch and list", () => {
     expect(echoes.map(({ agent }) => agent)).toEqual(["echo", "echo"]);
     expect((await run(["list", "--after", "2020-01-01"])).out.split("\n")).toHaveLength(4);
     expect(await run(["list", "--after", "2200-01-01T00:00:00Z"])).toMatchObject({ code: 0, out: "" });
-    expect(await run(["list", "--status", "running"])).toEqual({ code: 0, out: "", err: "" });
+    expect(await run(["list", "--status", "running"])).toMatchObject({ code: 0, out: "", err: "" });
     const bob = { ...environment, ARCP_TOKEN: "token-of-bob" };
-    expect(await run(["list"], { environment: bob })).toEqual({ code: 0, out: "", err: "" });
+    expect(await run(["list"], { environment: bob })).toMatchObject({ code: 0, out: "", err: "" });
     expect(await run(["watch", "job_none"])).toMatchObject({ code: 2, err: expect.stringContaining("JOB_NOT_FOUND") });
   });
 

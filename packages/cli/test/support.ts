@@ -2,6 +2,8 @@ import { run } from "../src/run.ts";
 import type { Terminal } from "../src/terminal.ts";
 
 export interface Ran {
+  /** Files that the command made, by path. */
+  readonly made: Readonly<Record<string, string>>;
   readonly code: number;
   readonly out: string;
   readonly err: string;
@@ -21,8 +23,19 @@ export interface FakeOptions {
 
 /** Runs a command against a terminal in memory. */
 export async function imprest(args: readonly string[], options: FakeOptions = {}): Promise<Ran> {
+  const { terminal, written } = fakeTerminal(options);
+  const code = await run(args, terminal);
+  return { code, ...written() };
+}
+
+/** A terminal in memory, and what was written to it. */
+export function fakeTerminal(options: FakeOptions = {}): {
+  readonly terminal: Terminal;
+  readonly written: () => Omit<Ran, "code">;
+} {
   let out = "";
   let err = "";
+  const made: Record<string, string> = {};
   const { environment = {}, files = {}, interactive = false, signal = new AbortController().signal } = options;
   const decoder = new TextDecoder();
   const terminal: Terminal = {
@@ -38,13 +51,17 @@ export async function imprest(args: readonly string[], options: FakeOptions = {}
     interactiveOutput: options.interactiveOutput ?? false,
     environment,
     signal,
+    create(path) {
+      made[path] = "";
+      return { write: async (text) => void (made[path] += text), close: async () => {} };
+    },
     open(path) {
       const file = files[path];
       if (file === undefined) return failing(path);
       return typeof file === "string" ? inChunks(file) : file;
     },
   };
-  return { code: await run(args, terminal), out, err };
+  return { terminal, written: () => ({ out, err, made }) };
 }
 
 /** Bytes in chunks that end anywhere but at a line's end. */

@@ -4,7 +4,6 @@ import {
   type CallOptions,
   type Cap,
   type Clock,
-  ConfigurationError,
   type Decision,
   DeniedError,
   type Environment,
@@ -15,6 +14,8 @@ import {
   type Settling,
   type SpendAuthority,
   ValidationError,
+  refuseUnknownOptions,
+  wholeOption,
 } from "@imprest/core";
 import type { Caps, DecisionResponse, ReservationCreateResponse } from "@imprest/core/models/cycles";
 import { CyclesClient, type DryRunResponse } from "./client.ts";
@@ -178,16 +179,10 @@ export class CyclesAuthority implements SpendAuthority {
 
 /** @throws ConfigurationError naming the member that cannot be used. */
 function checkHorizon(horizon: DedupeHorizon = {}): Readonly<Record<string, number>> {
-  const given = Object.entries(horizon).filter(([, value]) => value !== undefined);
-  for (const [mode, value] of given) {
-    if (!Object.hasOwn(referenceHorizon, mode)) {
-      throw new ConfigurationError(`dedupeHorizonMs has no ${mode}; there are commit, release and event.`);
-    }
-    if (!Number.isSafeInteger(value) || value < 0) {
-      throw new ConfigurationError(`dedupeHorizonMs.${mode} must be a whole number of milliseconds, zero or more.`);
-    }
-  }
-  return Object.freeze({ ...referenceHorizon, ...Object.fromEntries(given) });
+  refuseUnknownOptions(horizon, new Set(Object.keys(referenceHorizon)));
+  const read = (mode: keyof DedupeHorizon): number =>
+    wholeOption(`dedupeHorizonMs.${mode}`, horizon[mode], referenceHorizon[mode], Number.MAX_SAFE_INTEGER);
+  return { commit: read("commit"), release: read("release"), event: read("event") };
 }
 
 function decisionOf(answer: DecisionResponse | DryRunResponse): Decision {

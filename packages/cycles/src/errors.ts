@@ -264,8 +264,7 @@ export function errorFromResponse(operation: string, response: HttpResponse, key
 function readBody(text: string, key: Secret | undefined): ErrorResponse | undefined {
   try {
     const result = errorResponseShape.safeParse(parseJson(text));
-    if (!result.success) return undefined;
-    return key === undefined ? result.data : key.redact(result.data);
+    return result.success ? (key?.redact(result.data) ?? result.data) : undefined;
   } catch {
     return undefined;
   }

@@ -40,17 +40,15 @@ export function withMetadata<Answer extends object>(answer: Answer, metadata: Re
   return Object.defineProperty(answer, metadataKey, { value: metadata });
 }
 
-/** @param key cut out of the ids, should the authority repeat it there. */
+/** @param key cut out of it, should the authority repeat it there. */
 export function readMetadata(
   { status, headers }: HttpResponse,
   key: Secret | undefined,
   idempotencyKey?: string,
 ): ResponseMetadata {
   const rateLimit = readRateLimit(headers);
-  const requestId = textOf(headers["x-request-id"], key);
-  const traceId = textOf(headers["x-cycles-trace-id"], key);
-  const tenant = textOf(headers["x-cycles-tenant"], key);
-  return {
+  const { "x-request-id": requestId, "x-cycles-trace-id": traceId, "x-cycles-tenant": tenant } = headers;
+  const metadata = {
     status,
     ...(idempotencyKey !== undefined && { idempotencyKey }),
     ...(requestId !== undefined && { requestId }),
@@ -59,10 +57,7 @@ export function readMetadata(
     ...(rateLimit !== undefined && { rateLimit }),
     ...(headers[deprecatedKindHeader] !== undefined && { replacementKind: headers[deprecatedKindHeader] }),
   };
-}
-
-function textOf(text: string | undefined, key: Secret | undefined): string | undefined {
-  return text !== undefined && key !== undefined ? key.redact(text) : text;
+  return key?.redact(metadata) ?? metadata;
 }
 
 /** The reference server writes -1 and 0 where it does not limit; both count as absent. */

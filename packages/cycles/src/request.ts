@@ -88,7 +88,9 @@ function mergeSubjects(fallback: Subject | undefined, own: Subject | undefined):
     const message = "names nobody; give the request or the client a subject, such as { tenant }";
     throw new ValidationError("reserve", [{ pointer: "/subject", message }]);
   }
-  if (own === undefined || fallback === undefined) return withoutUndefined(own ?? fallback ?? {});
+  // The configured one was checked and frozen when the client was made.
+  if (own === undefined && fallback !== undefined) return fallback;
+  if (own === undefined || fallback === undefined) return withoutUndefined(own ?? {});
   const dimensions = { ...fallback.dimensions, ...own.dimensions };
   const merged = { ...withoutUndefined(fallback), ...withoutUndefined(own) };
   return Object.keys(dimensions).length === 0 ? merged : { ...merged, dimensions };

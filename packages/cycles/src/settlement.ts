@@ -92,6 +92,7 @@ export function committed(settling: Settling, answer: CommitResponse): Settlemen
     charged,
     ...(released !== undefined && { refunded: released }),
     ...uncovered(actualOf(settling), charged),
+    ...debtIn(answer),
     ...(evidence !== undefined && { evidence: evidenceReference(evidence) }),
   };
 }
@@ -103,6 +104,7 @@ export function recorded(settling: Settling, answer: EventCreateResponse): Settl
   return {
     ...outcome(settling, "recorded", answer),
     ...(charged !== undefined && { charged, ...uncovered(actual, charged) }),
+    ...debtIn(answer),
   };
 }
 
@@ -144,6 +146,13 @@ function definedIds({ requestId, traceId }: Pick<Settlement, "requestId" | "trac
 function uncovered(actual: Amount | undefined, charged: Amount): Pick<Settlement, "uncovered"> {
   if (actual?.unit !== charged.unit || actual.amount <= charged.amount) return {};
   return { uncovered: { unit: actual.unit, amount: actual.amount - charged.amount } };
+}
+
+/** Cycles §Balance: each scope keeps its own debt; the largest is the one to repay first. */
+function debtIn({ balances = [] }: CommitResponse | EventCreateResponse): Pick<Settlement, "debt"> {
+  let largest: Amount | undefined;
+  for (const { debt } of balances) if (debt !== undefined && debt.amount > (largest?.amount ?? 0n)) largest = debt;
+  return largest === undefined ? {} : { debt: { unit: largest.unit, amount: largest.amount } };
 }
 
 /** What was spent: as the kernel noted it beside the body, or out of the body. */

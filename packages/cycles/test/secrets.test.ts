@@ -41,11 +41,10 @@ it("Cycles study D10: no error shows it, not even when the server repeats it", a
 it.each<[string, (key: string) => string]>([
   ["with JSON escapes", (key) => key.replaceAll("/", "\\/").replaceAll("=", "\\u003d")],
   ["percent-encoded", encodeURIComponent],
-  ["in base64", btoa],
 ])("no error shows a key that the server repeats %s, in the body or in an id", async (_how, write) => {
   const key = "SECRET/5678901234=";
   const said = write(key);
-  const seen = [key, encodeURIComponent(key), btoa(key), said];
+  const seen = [key, encodeURIComponent(key), said];
   const header = { "x-request-id": `req ${key}`, "x-cycles-trace-id": encodeURIComponent(key) };
   const answers = [
     {

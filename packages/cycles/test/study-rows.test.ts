@@ -179,13 +179,20 @@ describe("Cycles study §7, defects of the reference client", () => {
 });
 
 describe("Cycles study §9, what the client has beyond it", () => {
-  it("#9: what became of a settlement reaches the caller: charged, capped, ids, key", async () => {
+  it("#9: what became of a settlement reaches the caller: charged, capped, debt, ids, key", async () => {
     const capped = { unit: "USD_MICROCENTS", amount: 600_000 };
     const evidence = { evidence_id: "a".repeat(64), cycles_evidence_url: "https://cycles.example/v1/evidence/a" };
+    const owed = (amount: number, scope: string): object => ({
+      scope,
+      scope_path: scope,
+      remaining: { unit: "USD_MICROCENTS", amount: -amount },
+      debt: { unit: "USD_MICROCENTS", amount },
+    });
+    const balances = [owed(0, "tenant:acme"), owed(7, "tenant:acme/app:a"), owed(5, "tenant:acme/app:a/agent:b")];
     const stub = await startStub(
       ledger(({ path }) =>
         path.endsWith("/commit")
-          ? { body: { status: "COMMITTED", charged: capped, cycles_evidence: evidence } }
+          ? { body: { status: "COMMITTED", charged: capped, cycles_evidence: evidence, balances } }
           : undefined,
       ),
     );
@@ -196,6 +203,7 @@ describe("Cycles study §9, what the client has beyond it", () => {
       reservationId: "rsv_1",
       charged: usd("0.006"),
       uncovered: usd("0.004"),
+      debt: { unit: "USD_MICROCENTS", amount: 7n },
       evidence: { id: "a".repeat(64) },
       requestId: "req_1",
       traceId: "4bf92f3577b34da6a3ce929d0e0e4736",

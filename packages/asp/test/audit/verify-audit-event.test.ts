@@ -61,20 +61,21 @@ describe.skipIf(data === undefined)("the vectors of signed-events.json", () => {
     expect(report.findings[0]?.kind).toBe("syntax");
   });
 
-  it("asp 2.5 2: with any one bit flipped, of the text or of the signature, none is accepted", async () => {
-    let flips = 0;
-    for (const { event, signature_b64url } of vectors("valid").slice(0, 3)) {
+  it.each(vectors("valid"))(
+    "asp 2.5 2: no bit of $name can be flipped, in the text or in the signature",
+    { timeout: 60_000 },
+    async ({ event, signature_b64url }) => {
       const whole = new TextEncoder().encode(JSON.stringify({ ...event, aspsignature: signature_b64url }));
-      for (let bit = 0; bit < whole.length * 8; bit += 1) {
-        const flipped = whole.slice();
-        flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-        const report = await verifyAuditEvent(flipped, { trust });
-        if (accepted(report)) expect.fail(`bit ${bit} flipped: ${new TextDecoder().decode(flipped)}`);
-        flips += 1;
+      for (let at = 0; at < whole.length; at += 1) {
+        const flips = Array.from({ length: 8 }, async (_, bit) => {
+          const flipped = whole.slice();
+          flipped[at] = (flipped[at] ?? 0) ^ (1 << bit);
+          return accepted(await verifyAuditEvent(flipped, { trust }));
+        });
+        expect(await Promise.all(flips), `byte ${at}`).toEqual(Array.from({ length: 8 }, () => false));
       }
-    }
-    expect(flips).toBeGreaterThan(13_000);
-  });
+    },
+  );
 });
 
 describe("verifyAuditEvent", () => {

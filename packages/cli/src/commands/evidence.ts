@@ -1,4 +1,4 @@
-import { type RemoteKeySet, createRemoteKeySet, hasErrors, parseStrictJson } from "@imprest/core/audit";
+import { type RemoteKeySet, createRemoteKeySet, hasErrors } from "@imprest/core/audit";
 import { type LineReport, verifyLines } from "@imprest/core/audit/lines";
 import { type EvidenceReport, evidenceJwksUrl, verifyEvidence } from "@imprest/cycles/evidence";
 import {
@@ -12,7 +12,7 @@ import {
   textsOf,
 } from "../command.ts";
 import { createProgress } from "../progress.ts";
-import { readText } from "../read-text.ts";
+import { readJson } from "../read-json.ts";
 import type { Terminal } from "../terminal.ts";
 
 const help = `Usage: imprest evidence FILE|- [options]
@@ -98,16 +98,4 @@ async function readKeys(values: Values, terminal: Terminal): Promise<RemoteKeySe
     bundle[evidenceJwksUrl(given.slice(0, at))] = await readJson(given.slice(at + 1), terminal);
   }
   return createRemoteKeySet({ trustedOrigins, bundle });
-}
-
-/** @throws UsageError for what is not I-JSON: keys that are named twice must not be a matter of the parser's taste. */
-async function readJson(path: string, terminal: Terminal): Promise<unknown> {
-  const text = await readText(path, terminal);
-  try {
-    return parseStrictJson(text, { numbers: "double" });
-  } catch (error) {
-    throw new UsageError(`${path} is not JSON: ${error instanceof Error ? error.message : "unreadable"}`, {
-      cause: error,
-    });
-  }
 }

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { onAbort } from "@imprest/core";
 import { evidenceJwksUrl } from "@imprest/cycles/evidence";
 import {
+  type AspOptions,
   type EmbeddedAuthority,
   type EvidenceOptions,
   LedgerRefusal,
@@ -20,6 +21,7 @@ import {
   wholeOf,
 } from "../command.ts";
 import { type BudgetLine, type ServeConfig, parseBudget, parseKey, readConfig } from "../serve-config.ts";
+import { readSigningKey } from "../signing-key.ts";
 import type { Terminal } from "../terminal.ts";
 
 const help = `Usage: imprest serve [options]
@@ -33,6 +35,9 @@ Serves a budget authority over the Cycles wire until it is stopped (Ctrl-C).
   --evidence             sign what is decided, and serve the envelopes and the keys
   --server-id URL        in whose name to sign: where clients reach it, /v1 included;
                          the address that is served unless told
+  --asp ORIGIN           speak the Agent Spend Protocol too, as this issuer
+  --asp-key FILE         the key that signs its audit events, a private JWK; made when it
+                         does not exist
   --port N               7878 unless told; 0 for any free port
   --host ADDRESS         127.0.0.1 unless told; put TLS in front of anything else
 
@@ -47,15 +52,18 @@ export const serve: Command = {
     const text = { type: "string" } as const;
     const list = { type: "string", multiple: true } as const;
     const flags = { budget: list, key: list, config: text, store: text, port: text, host: text } as const;
-    const options = { ...flags, evidence: { type: "boolean" }, "server-id": text } as const;
+    const signing = { evidence: { type: "boolean" }, "server-id": text, asp: text, "asp-key": text } as const;
+    const options = { ...flags, ...signing } as const;
     const { values } = readArguments(args, options, 0);
     const config = await configOf(values);
     const evidence = evidenceOf(values);
+    const asp = await aspOf(values);
     const store = textOf(values, "store");
     const authority = createEmbeddedAuthority({
       ...(store !== undefined && { store: sqliteStore({ file: store }) }),
       ...(config.policy !== undefined && { policy: config.policy }),
       ...(evidence !== undefined && { evidence }),
+      ...(asp !== undefined && { asp }),
     });
     try {
       for (const budget of config.budgets) await createBudget(authority, budget, terminal);
@@ -68,6 +76,7 @@ export const serve: Command = {
         const serverId = evidence.serverId ?? `${server.url}/v1`;
         await terminal.write(`Signing evidence as ${serverId}; its keys: ${evidenceJwksUrl(serverId)}\n`);
       }
+      if (asp !== undefined) await terminal.write(`Speaking ASP as ${asp.issuer}, signing as ${asp.signingKey.kid}.\n`);
       await new Promise<void>((resolve) => {
         onAbort(terminal.signal, resolve);
       });
@@ -84,6 +93,15 @@ function evidenceOf(values: Values): EvidenceOptions | undefined {
   if (values["evidence"] === true) return { serverId };
   if (serverId !== undefined) throw new UsageError("--server-id names who signs; add --evidence to sign.");
   return undefined;
+}
+
+/** @throws UsageError when only one of the two flags is given. */
+async function aspOf(values: Values): Promise<AspOptions | undefined> {
+  const issuer = textOf(values, "asp");
+  const path = textOf(values, "asp-key");
+  if (issuer === undefined && path === undefined) return undefined;
+  if (issuer === undefined || path === undefined) throw new UsageError("--asp and --asp-key go together.");
+  return { issuer, signingKey: await readSigningKey(path) };
 }
 
 /** Flags add to what the file says. */

@@ -23,15 +23,12 @@ export function resolveApiKey(source: ApiKeySource): ResolvedApiKey {
   };
 }
 
-/** A shorter one is no secret, and could not be cut out of a text without cutting into its words. */
-const shortestKey = 8;
+/** A shorter key is no secret, and could not be cut out of a text without cutting into its words. */
+const fitKey = /^[\x21-\x7e]{8,}$/;
 
 function readKey(key: unknown): Secret {
-  if (typeof key !== "string" || !/^[\x21-\x7e]+$/.test(key)) {
-    throw new ConfigurationError("apiKey is empty, or holds a space or a character outside ASCII.");
-  }
-  if (key.length < shortestKey) throw new ConfigurationError(`apiKey has fewer than ${shortestKey} characters.`);
-  return new Secret(key);
+  if (typeof key === "string" && fitKey.test(key)) return new Secret(key);
+  throw new ConfigurationError("apiKey is under 8 characters, or holds a space or one outside ASCII.");
 }
 
 /**

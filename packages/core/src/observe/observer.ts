@@ -1,3 +1,4 @@
+import { EventEmitter } from "eventemitter3";
 import type { Amount } from "../amount/amount.ts";
 import type { Cap, Lease, Settlement, Settling } from "../reservation/port.ts";
 import type { Logger } from "./logger.ts";
@@ -56,8 +57,7 @@ type Listener<Name extends keyof SpendEvents> = (event: SpendEvents[Name]) => un
 
 /** Delivers the kernel's events. A listener that throws or rejects breaks neither the call nor another listener. */
 export class Observer {
-  /** Listeners by event; each takes the event of its own name. */
-  readonly #listeners = new Map<keyof SpendEvents, Set<{ readonly call: Listener<never> }>>();
+  readonly #emitter = new EventEmitter();
   readonly #logger: Logger | undefined;
 
   constructor(logger?: Logger) {
@@ -66,26 +66,19 @@ export class Observer {
 
   /** @returns the function that unsubscribes. */
   on<Name extends keyof SpendEvents>(name: Name, listener: Listener<Name>): () => void {
-    const listeners = this.#listeners.get(name) ?? new Set();
-    this.#listeners.set(name, listeners);
-    // Held apart, so that a listener that is subscribed twice is called twice and unsubscribes one at a time.
-    const held = { call: listener };
-    listeners.add(held);
-    return () => void listeners.delete(held);
+    const guarded = (event: SpendEvents[Name]): void => {
+      try {
+        Promise.resolve(listener(event)).catch((error: unknown) => this.#report(name, error));
+      } catch (error) {
+        this.#report(name, error);
+      }
+    };
+    this.#emitter.on(name, guarded);
+    return () => this.#emitter.off(name, guarded);
   }
 
   emit<Name extends keyof SpendEvents>(name: Name, event: SpendEvents[Name]): void {
-    const listeners = this.#listeners.get(name);
-    // Those who listen now; one that subscribes another or unsubscribes changes the next event's listeners.
-    if (listeners?.size) for (const { call } of Array.from(listeners)) this.#tell(name, call as Listener<Name>, event);
-  }
-
-  #tell<Name extends keyof SpendEvents>(name: Name, listener: Listener<Name>, event: SpendEvents[Name]): void {
-    try {
-      Promise.resolve(listener(event)).catch((error: unknown) => this.#report(name, error));
-    } catch (error) {
-      this.#report(name, error);
-    }
+    this.#emitter.emit(name, event);
   }
 
   #report(name: string, error: unknown): void {

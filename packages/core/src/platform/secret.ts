@@ -7,12 +7,14 @@ function cut(value: unknown, writings: readonly string[]): unknown {
   }
   if (Array.isArray(value)) return value.map((item) => cut(item, writings));
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map((entry) => entry.map((part) => cut(part, writings))));
+  // Entries are arrays of a text and a value, and come back as such.
+  return Object.fromEntries(cut(Object.entries(value), writings) as [string, unknown][]);
 }
 
 /** Holds a credential so that printing, logging or serialising its owner shows `[redacted]`. */
 export class Secret {
   readonly #value: string;
+  #written: readonly string[] | undefined;
 
   constructor(value: string) {
     this.#value = value;
@@ -25,7 +27,7 @@ export class Secret {
 
   /**
    * A copy of what someone else wrote, without the credential: every text in it, to any depth, has it cut out, be it
-   * written as it is, percent-encoded or in base64. JSON's escapes are to be decoded before.
+   * written as it is or percent-encoded. JSON's escapes are to be decoded before.
    */
   redact<Value>(value: Value): Value {
     // Texts stay texts, and arrays and objects keep their shape.
@@ -37,8 +39,10 @@ export class Secret {
     return json.includes("\\") || this.#writings().some((writing) => json.includes(writing));
   }
 
+  /** Every way in which it may be written; found once, because every answer is looked through. */
   #writings(): readonly string[] {
-    return [this.#value, encodeURIComponent(this.#value), btoa(this.#value).replaceAll("=", "")];
+    this.#written ??= [this.#value, encodeURIComponent(this.#value)];
+    return this.#written;
   }
 
   toString(): string {

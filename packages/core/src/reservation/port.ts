@@ -166,6 +166,8 @@ export interface Settlement {
   readonly refunded?: Amount | undefined;
   /** Spent, but not charged by the authority (a charge capped at what was available). */
   readonly uncovered?: Amount | undefined;
+  /** The most that one of the scopes owes after this settlement, where the authority tells of a debt. */
+  readonly debt?: Amount | undefined;
   readonly evidence?: EvidenceReference | undefined;
   readonly requestId?: string | undefined;
   readonly traceId?: string | undefined;

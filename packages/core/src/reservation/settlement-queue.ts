@@ -208,14 +208,20 @@ export class SettlementQueue {
     this.#tasks.delete(key);
     if (!this.#authority.durable || !task.ownsRecord || keepRecord) return this.#checkIdle();
     // The answer is final: a crash before the record goes costs one idempotent replay, so nobody waits for it.
-    const removal: Promise<void> = this.#records
-      .delete(key)
-      .catch((error: unknown) => this.#recordFailed(task.settling.reservationId, error))
-      .then(() => {
-        this.#housekeeping.delete(removal);
-        this.#checkIdle();
-      });
-    this.#housekeeping.add(removal);
+    const removal = this.#records.delete(key).then(
+      () => {},
+      (error: unknown) => this.#recordFailed(task.settling.reservationId, error),
+    );
+    this.#keepHouse(removal);
+  }
+
+  /** What nobody waits for but `flush` and `close`. It must not reject. */
+  #keepHouse(work: Promise<void>): void {
+    const kept = work.finally(() => {
+      this.#housekeeping.delete(kept);
+      this.#checkIdle();
+    });
+    this.#housekeeping.add(kept);
   }
 
   #checkIdle(): void {
@@ -232,7 +238,7 @@ export class SettlementQueue {
     const recordedAtMs = this.#clock.now();
     const settling = { ...letter.settling, recordedAtMs, notBeforeMs: 0 };
     const settlement = await this.submit(settling, ({ status }) => {
-      if (status !== "pending" && status !== "rejected") void this.forget(letter);
+      if (status !== "pending" && status !== "rejected") this.#keepHouse(this.forget(letter));
     });
     // While it is pending its record stands for it; without one the letter is all there is.
     if (settlement.status === "pending" && this.#tasks.get(settlingKey(settling))?.version) await this.forget(letter);

@@ -71,36 +71,40 @@ describe("fileRecordStore", () => {
     expect(await readdir(dir)).toEqual([]);
   });
 
-  it("sets a record aside at every truncation and every flipped bit, tells it once, and serves the others", async () => {
-    const dir = await temporaryDirectory();
-    const file = await oneRecord(dir);
-    const whole = await readFile(file);
-    await fileRecordStore({ dir }).create("other", 1);
-    const damages: Buffer[] = [];
-    for (let length = 0; length < whole.length; length += 1) damages.push(whole.subarray(0, length));
-    for (let bit = 0; bit < whole.length * 8; bit += 1) {
-      const flipped = Buffer.from(whole);
-      flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      damages.push(flipped);
-    }
-    for (const damaged of damages) {
-      await writeFile(file, damaged);
+  it(
+    "sets a record aside at every truncation and every flipped bit, tells it once, and serves the others",
+    { timeout: 120_000 },
+    async () => {
+      const dir = await temporaryDirectory();
+      const file = await oneRecord(dir);
+      const whole = await readFile(file);
+      await fileRecordStore({ dir }).create("other", 1);
+      const damages: Buffer[] = [];
+      for (let length = 0; length < whole.length; length += 1) damages.push(whole.subarray(0, length));
+      for (let bit = 0; bit < whole.length * 8; bit += 1) {
+        const flipped = Buffer.from(whole);
+        flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        damages.push(flipped);
+      }
+      for (const damaged of damages) {
+        await writeFile(file, damaged);
+        const told = vi.fn<(record: QuarantinedRecord) => void>();
+        const store = fileRecordStore({ dir, onQuarantine: told });
+        expect(await store.read("key")).toBeUndefined();
+        expect(await contentOf(store)).toEqual(new Map([["other", 1]]));
+        expect(told).toHaveBeenCalledOnce();
+        expect(await readFile(told.mock.calls[0]?.[0].path ?? "")).toEqual(damaged);
+      }
+      // A record under another's name is none of either.
+      await writeFile(
+        file,
+        await readFile(join(dir, (await readdir(dir)).find((name) => name.endsWith(".record")) ?? "")),
+      );
       const told = vi.fn<(record: QuarantinedRecord) => void>();
-      const store = fileRecordStore({ dir, onQuarantine: told });
-      expect(await store.read("key")).toBeUndefined();
-      expect(await contentOf(store)).toEqual(new Map([["other", 1]]));
+      expect(await fileRecordStore({ dir, onQuarantine: told }).read("key")).toBeUndefined();
       expect(told).toHaveBeenCalledOnce();
-      expect(await readFile(told.mock.calls[0]?.[0].path ?? "")).toEqual(damaged);
-    }
-    // A record under another's name is none of either.
-    await writeFile(
-      file,
-      await readFile(join(dir, (await readdir(dir)).find((name) => name.endsWith(".record")) ?? "")),
-    );
-    const told = vi.fn<(record: QuarantinedRecord) => void>();
-    expect(await fileRecordStore({ dir, onQuarantine: told }).read("key")).toBeUndefined();
-    expect(told).toHaveBeenCalledOnce();
-  }, 60_000);
+    },
+  );
 
   it("clears away what crashed writers left, once it is an hour old", async () => {
     const dir = await temporaryDirectory();

@@ -97,34 +97,38 @@ describe("logRecordStore after a crash", () => {
     }
   }, 60_000);
 
-  it("notices every flipped bit, sets the line aside byte for byte, and keeps the other records", async () => {
-    const dir = await temporaryDirectory();
-    const store = logRecordStore({ dir });
-    for (const key of ["a", "b", "c"]) await store.create(key, { amount: "12" });
-    await store.close?.();
-    const log = await readFile(join(dir, "records.log"));
-    const second = log.indexOf("\n") + 1;
-    const third = log.indexOf("\n", second) + 1;
-    for (let bit = second * 8; bit < (third - 1) * 8; bit += 1) {
-      const damaged = Buffer.from(log);
-      damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      const torn = await temporaryDirectory();
-      await writeFile(join(torn, "records.log"), damaged);
-      const told: QuarantinedRecord[] = [];
-      const found = logRecordStore({ dir: torn, onQuarantine: (record) => told.push(record) });
-      expect([...(await contentOf(found)).keys()]).toEqual(["a", "c"]);
-      expect(told).toHaveLength(1);
-      const aside = await readFile(told[0]?.path ?? "");
-      expect(aside.toString("latin1").replaceAll("\n", "")).toBe(
-        damaged
-          .subarray(second, third - 1)
-          .toString("latin1")
-          .replaceAll("\n", ""),
-      );
-      expect((await stat(told[0]?.path ?? "")).mode & 0o777).toBe(0o600);
-      await found.close?.();
-    }
-  }, 60_000);
+  it(
+    "notices every flipped bit, sets the line aside byte for byte, and keeps the other records",
+    { timeout: 120_000 },
+    async () => {
+      const dir = await temporaryDirectory();
+      const store = logRecordStore({ dir });
+      for (const key of ["a", "b", "c"]) await store.create(key, { amount: "12" });
+      await store.close?.();
+      const log = await readFile(join(dir, "records.log"));
+      const second = log.indexOf("\n") + 1;
+      const third = log.indexOf("\n", second) + 1;
+      for (let bit = second * 8; bit < (third - 1) * 8; bit += 1) {
+        const damaged = Buffer.from(log);
+        damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        const torn = await temporaryDirectory();
+        await writeFile(join(torn, "records.log"), damaged);
+        const told: QuarantinedRecord[] = [];
+        const found = logRecordStore({ dir: torn, onQuarantine: (record) => told.push(record) });
+        expect([...(await contentOf(found)).keys()]).toEqual(["a", "c"]);
+        expect(told).toHaveLength(1);
+        const aside = await readFile(told[0]?.path ?? "");
+        expect(aside.toString("latin1").replaceAll("\n", "")).toBe(
+          damaged
+            .subarray(second, third - 1)
+            .toString("latin1")
+            .replaceAll("\n", ""),
+        );
+        expect((await stat(told[0]?.path ?? "")).mode & 0o777).toBe(0o600);
+        await found.close?.();
+      }
+    },
+  );
 });
 
 describe("logRecordStore on a failing disk", () => {

@@ -6,10 +6,10 @@ const secret = new Secret(key);
 
 it("redacts itself out of texts, arrays, members and their names, and leaves everything else", () => {
   const said = {
-    [`a ${key}`]: [`x${key}${key}`, 5, 7n, null, true, { deep: encodeURIComponent(key), basic: btoa(key) }],
+    [`a ${key}`]: [`x${key}${key}`, 5, 7n, null, true, { deep: encodeURIComponent(key) }],
   };
   expect(secret.redact(said)).toEqual({
-    "a [redacted]": ["x[redacted][redacted]", 5, 7n, null, true, { deep: "[redacted]", basic: "[redacted]=" }],
+    "a [redacted]": ["x[redacted][redacted]", 5, 7n, null, true, { deep: "[redacted]" }],
   });
   expect(secret.redact("nothing of it")).toBe("nothing of it");
 });

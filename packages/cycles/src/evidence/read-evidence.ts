@@ -1,7 +1,7 @@
 import { issuesOf, parseJson } from "@imprest/core";
 import { type Finding, type JsonObject, StrictJsonError, parseStrictJson, syntaxFinding } from "@imprest/core/audit";
 import type { EvidenceEnvelope } from "@imprest/core/models/cycles";
-import { evidenceEnvelopeShape, evidenceSchemaVersion } from "@imprest/core/models/cycles/shapes";
+import { evidenceEnvelopeShape, evidenceSchemaVersion } from "@imprest/core/models/cycles/evidence-shapes";
 import { invariantFindings } from "./invariants.ts";
 
 /** What a text must hold before its hash and signature can be looked at. */

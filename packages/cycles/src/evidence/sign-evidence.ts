@@ -8,7 +8,11 @@ import {
   signEd25519,
 } from "@imprest/core/audit";
 import type { ArtifactType, EvidencePayload } from "@imprest/core/models/cycles";
-import { artifactTypes, evidenceEnvelopeShape, evidenceSchemaVersion } from "@imprest/core/models/cycles/shapes";
+import {
+  artifactTypes,
+  evidenceEnvelopeShape,
+  evidenceSchemaVersion,
+} from "@imprest/core/models/cycles/evidence-shapes";
 import { invariantFindings } from "./invariants.ts";
 import { evidenceSignerDid } from "./signer.ts";
 import { evidenceIdOf, hashInput, signingInput } from "./signing-input.ts";

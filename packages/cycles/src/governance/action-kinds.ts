@@ -18,7 +18,7 @@ import {
   wholeOption,
 } from "@imprest/core";
 import type { ActionKind, ActionKindRegistryPage } from "@imprest/core/models/cycles";
-import { actionKindRegistryPageShape, actionKindShape } from "@imprest/core/models/cycles/shapes";
+import { actionKindRegistryPageShape, actionKindShape } from "@imprest/core/models/cycles/governance-shapes";
 import { NotFoundError, errorFromResponse } from "../errors.ts";
 import { withQuery } from "../query.ts";
 

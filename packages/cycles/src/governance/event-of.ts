@@ -1,6 +1,6 @@
 import { parseWire } from "@imprest/core";
 import type { EmittedEvent, EventDataByType, EventType } from "@imprest/core/models/cycles";
-import { eventDataShapes } from "@imprest/core/models/cycles/shapes";
+import { eventDataShapes } from "@imprest/core/models/cycles/governance-shapes";
 
 /** An event of a known type, with its data as that type has it. */
 export type EventOf<Type extends EventType> = Omit<EmittedEvent, "event_type" | "data"> & {

@@ -27,7 +27,7 @@ import {
   eventReplayRequestShape,
   tenantEventListQueryShape,
   webhookDeliveryListQueryShape,
-} from "@imprest/core/models/cycles/shapes";
+} from "@imprest/core/models/cycles/governance-shapes";
 import { CyclesConnection, type Operation } from "../connection.ts";
 import { UnauthorizedError } from "../errors.ts";
 import type { CyclesClientOptions } from "../options.ts";

@@ -1,11 +1,11 @@
 import {
   authIntrospectResponseShape,
   budgetLedgerListResponseShape,
-  emittedEventShape,
   eventListResponseShape,
   eventReplayResponseShape,
   webhookDeliveryListResponseShape,
-} from "@imprest/core/models/cycles/shapes";
+} from "@imprest/core/models/cycles/governance-shapes";
+import { emittedEventShape } from "@imprest/core/models/cycles/shapes";
 import type {
   AuthIntrospectResponse,
   BudgetLedgerListResponse,

@@ -1,4 +1,5 @@
-// The models as shapes of our own: what the clients read and write by, free of zod.
+// The models as shapes of our own: what the clients read and write by, free of zod. The governance plane and
+// evidence have entries of their own: a client that does without them does not carry them.
 export { actionShape, requestActionShape, requestPolicyKeysShape } from "./action.ts";
 export { units, amountShape, requestAmountShape, signedAmountShape } from "./amount.ts";
 export { balanceQueryShape, balanceResponseShape, balanceShape } from "./balance.ts";
@@ -10,13 +11,6 @@ export { emittedEventShape } from "./emitted-event.ts";
 export { errorCodes, errorResponseShape } from "./error.ts";
 export { eventCreateRequestShape, eventCreateResponseShape } from "./event.ts";
 export { evidenceRefShape, reservationEvidenceShape } from "./evidence.ts";
-export {
-  artifactTypes,
-  evidenceEndpoints,
-  evidenceSchemaVersion,
-  evidenceEnvelopeShape,
-  evidencePayloadShape,
-} from "./evidence-envelope.ts";
 export { reservationExtendRequestShape, reservationExtendResponseShape } from "./extend.ts";
 export { requestMetricsShape } from "./metrics.ts";
 export { releaseRequestShape, releaseResponseShape } from "./release.ts";
@@ -31,19 +25,3 @@ export {
   ttlShape,
 } from "./reservation.ts";
 export { subjectLevels, requestSubjectShape, subjectShape } from "./subject.ts";
-export { actionKindShape, actionKindRegistryPageShape } from "./action-kind.ts";
-export {
-  authIntrospectResponseShape,
-  budgetLedgerShape,
-  budgetLedgerListResponseShape,
-  budgetLedgerQueryShape,
-  eventListQueryShape,
-  eventListResponseShape,
-  eventReplayRequestShape,
-  eventReplayResponseShape,
-  tenantEventListQueryShape,
-  webhookDeliveryShape,
-  webhookDeliveryListQueryShape,
-  webhookDeliveryListResponseShape,
-} from "./governance.ts";
-export { eventDataShapes } from "./event-data-shapes.ts";

@@ -1,0 +1,200 @@
+import type { PromisedEvent } from "@imprest/asp";
+import {
+  type AuditConclusion,
+  type AuditFinding,
+  type AuditLineReport,
+  type AuditTrust,
+  createAuditTrust,
+  createFocusExporter,
+  focusCsvHeader,
+  focusCsvLine,
+  focusJsonLine,
+  verifyAuditFeed,
+} from "@imprest/asp/audit";
+import { hasErrors } from "@imprest/core/audit";
+import {
+  type Command,
+  ExitCode,
+  UsageError,
+  type Values,
+  formatOf,
+  readArguments,
+  textOf,
+  textsOf,
+} from "../command.ts";
+import { createProgress } from "../progress.ts";
+import { readJson } from "../read-json.ts";
+import { readText } from "../read-text.ts";
+import type { Output, Terminal } from "../terminal.ts";
+
+const help = `Usage: imprest verify FILE|- --trust ORIGIN --jwks FILE [options]
+
+Verifies a feed of ASP audit events, one a line, and audits it as a whole: lifecycle, amounts
+that do not conserve, duplicates, gaps. Says what it cannot prove.
+
+  --trust ORIGIN         whose events are believed; may be repeated
+  --jwks [ORIGIN=]FILE   the issuers' published keys; may be repeated
+  --fetch-keys           also fetch the keys of the trusted origins
+  --promised FILE        NDJSON of what answers promised (AspClient's onPromisedEvent):
+                         each must be in the feed
+  --any-order            the lines are in no particular order
+  --focus OUT            FOCUS 1.0 rows of verified commits, as CSV or (OUT.ndjson) NDJSON
+  --billing-account ID --provider NAME
+                         who is billed and by whom, for --focus
+  --allow-loopback       also trust http: origins on this machine
+  --format text|json     json: one report a line, the good ones included
+
+Exit code: 0 clean, 1 findings, 2 the input cannot be used. A summary goes to standard error.
+`;
+
+export const verify: Command = {
+  name: "verify",
+  summary: "verify and audit a feed of ASP events",
+  help,
+  async run(args, terminal) {
+    const text = { type: "string" } as const;
+    const list = { type: "string", multiple: true } as const;
+    const flag = { type: "boolean" } as const;
+    const switches = { "fetch-keys": flag, "any-order": flag, "allow-loopback": flag } as const;
+    const named = { "billing-account": text, provider: text, focus: text, promised: text, format: text } as const;
+    const { values, positionals } = readArguments(args, { trust: list, jwks: list, ...switches, ...named }, 1);
+    const [path] = positionals;
+    if (path === undefined) throw new UsageError("Name a file, or - for standard input.");
+    const json = formatOf(values) === "json";
+    const trust = await readTrust(values, terminal);
+    const promised = await readPromised(values, terminal);
+    const order = values["any-order"] === true ? "any" : "feed";
+    const { signal } = terminal;
+
+    const rows = openFocus(values, terminal);
+    const progress = createProgress(terminal, "events");
+    let failed = 0;
+    let total = 0;
+    const feed = verifyAuditFeed(terminal.open(path), { trust, promised, order, signal });
+    let next = await feed.next();
+    for (; !next.done; next = await feed.next()) {
+      const line = next.value;
+      const accepted = isAccepted(line);
+      total += 1;
+      failed += accepted ? 0 : 1;
+      if (json) await terminal.write(`${JSON.stringify(summarise(line, accepted))}\n`);
+      else if (!accepted) await terminal.write(describe(line));
+      if (accepted) await rows?.add(line);
+      progress.add();
+    }
+    progress.end();
+    await rows?.close();
+    if (total === 0) throw new UsageError(`${path} holds no event.`);
+    return conclude(next.value, { total, failed, json }, terminal);
+  },
+};
+
+function isAccepted({ report, lifecycle }: AuditLineReport): boolean {
+  return report.disposition === "authentic" && !hasErrors(report) && !lifecycle.some(isError);
+}
+
+function isError({ severity }: AuditFinding): boolean {
+  return severity === "error";
+}
+
+async function conclude(
+  conclusion: AuditConclusion,
+  { total, failed, json }: { readonly total: number; readonly failed: number; readonly json: boolean },
+  terminal: Terminal,
+): Promise<number> {
+  const { findings, unproven, decisions, open, checkpoint } = conclusion;
+  if (json) {
+    await terminal.write(`${JSON.stringify({ conclusion: { decisions, open, findings, unproven, checkpoint } })}\n`);
+  } else {
+    for (const finding of findings) await terminal.write(`whole feed:\n${line(finding)}`);
+  }
+  const isClean = failed === 0 && !findings.some(isError);
+  terminal.warn(
+    `${total} events, ${decisions} decisions, ${open} open: ${isClean ? "clean" : `${failed} lines and ${findings.length} findings on the whole`}.\n`,
+  );
+  for (const { message } of unproven) terminal.warn(`not proven: ${message}\n`);
+  return isClean ? ExitCode.clean : ExitCode.findings;
+}
+
+function summarise({ lineNumber, report, lifecycle }: AuditLineReport, accepted: boolean): object {
+  const { disposition, findings, unsigned, event } = report;
+  return { line: lineNumber, accepted, disposition, id: event?.id, type: event?.type, unsigned, findings, lifecycle };
+}
+
+function describe({ lineNumber, report, lifecycle }: AuditLineReport): string {
+  return `line ${lineNumber}: ${report.disposition}\n${[...report.findings, ...lifecycle].map(line).join("")}`;
+}
+
+function line({ code, message, pointer }: AuditFinding): string {
+  return `  ${code}${pointer ? ` at ${pointer}` : ""}: ${message}\n`;
+}
+
+async function readTrust(values: Values, terminal: Terminal): Promise<AuditTrust> {
+  const origins = textsOf(values, "trust");
+  if (origins.length === 0)
+    throw new UsageError("Name whose events are believed: --trust https://authority.example.com.");
+  const jwks: Record<string, unknown> = {};
+  for (const given of textsOf(values, "jwks")) {
+    const at = given.startsWith("http") ? given.lastIndexOf("=") : -1;
+    const keys = await readJson(given.slice(at + 1), terminal);
+    for (const origin of at === -1 ? origins : [given.slice(0, at)]) jwks[origin] = keys;
+  }
+  const fetchKeys = values["fetch-keys"] === true;
+  if (Object.keys(jwks).length === 0 && !fetchKeys)
+    throw new UsageError("Give the keys with --jwks FILE, or --fetch-keys.");
+  return createAuditTrust({ origins, jwks, fetchKeys, allowLoopbackHttp: values["allow-loopback"] === true });
+}
+
+async function readPromised(values: Values, terminal: Terminal): Promise<readonly PromisedEvent[] | undefined> {
+  const path = textOf(values, "promised");
+  if (path === undefined) return undefined;
+  const lines = (await readText(path, terminal)).split("\n").filter((entry) => entry.trim() !== "");
+  return lines.map((entry, at) => readPromise(entry, `${path}, line ${at + 1}`));
+}
+
+function readPromise(entry: string, where: string): PromisedEvent {
+  let value: unknown;
+  try {
+    value = JSON.parse(entry);
+  } catch (error) {
+    throw new UsageError(`${where} is not JSON.`, { cause: error });
+  }
+  const { verb, signature } = (value ?? {}) as Partial<PromisedEvent>;
+  if (typeof verb !== "string" || typeof signature !== "string") throw new UsageError(`${where} is no promised event.`);
+  return value as PromisedEvent;
+}
+
+/** FOCUS rows beside the verification. */
+interface FocusRows {
+  add(line: AuditLineReport): Promise<void>;
+  close(): Promise<void>;
+}
+
+function openFocus(values: Values, terminal: Terminal): FocusRows | undefined {
+  const path = textOf(values, "focus");
+  if (path === undefined) return undefined;
+  const billingAccountId = textOf(values, "billing-account");
+  const providerName = textOf(values, "provider");
+  if (billingAccountId === undefined || providerName === undefined) {
+    throw new UsageError("--focus needs --billing-account ID and --provider NAME: FOCUS requires them of every row.");
+  }
+  const exporter = createFocusExporter({ billingAccountId, providerName });
+  const isJson = path.endsWith(".ndjson");
+  const output: Output = terminal.create(path);
+  let started = false;
+  const start = async (): Promise<void> => {
+    if (!started && !isJson) await output.write(`${focusCsvHeader()}\r\n`);
+    started = true;
+  };
+  return {
+    async add({ report }) {
+      await start();
+      const row = report.event && exporter.add(report.event);
+      if (row) await output.write(isJson ? `${focusJsonLine(row)}\n` : `${focusCsvLine(row)}\r\n`);
+    },
+    async close() {
+      await start();
+      await output.close();
+    },
+  };
+}

@@ -1,0 +1,161 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AspAuthority, AspClient, type PromisedEvent, guard } from "@imprest/asp";
+import { usd } from "@imprest/core";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { freePort, serving } from "./serving.ts";
+import { imprest } from "./support.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "imprest-verify-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const key = "k".repeat(24);
+const keyFile = join(folder, "asp-key.json");
+let origin = "";
+let feed: string[] = [];
+let jwks = "";
+const promised: PromisedEvent[] = [];
+
+/** An agent guarded over ASP against the real `imprest serve`; the feed and the keys as they are then published. */
+beforeAll(async () => {
+  const port = await freePort();
+  origin = `http://127.0.0.1:${port}`;
+  const flags = ["--port", String(port), "--asp", origin, "--asp-key", keyFile];
+  const server = await serving([...flags, "--budget", "tenant:acme=USD:1.00", "--key", `acme=${key}`], /Speaking ASP/);
+  const client = new AspClient({ baseUrl: origin, apiKey: key, onPromisedEvent: (event) => promised.push(event) });
+  const authority = new AspAuthority(client, { budget: { budgetId: "tenant:acme" } });
+  const request = { estimate: usd("0.05"), action: { kind: "llm.completion", name: "model" } };
+  const call = guard(authority, request, async () => "ran", { spend: () => usd("0.02") });
+  const failing = guard(authority, request, async () => Promise.reject(new Error("no provider")));
+  for (let at = 0; at < 6; at += 1) await call();
+  await failing().catch(() => {});
+  // The release goes on behind the caller's back; its event is the last of fourteen.
+  const read = async () => {
+    const headers = { authorization: `Bearer ${key}` };
+    return (await fetch(`${origin}/asp/events?cursor=0`, { headers })).text();
+  };
+  await vi.waitFor(async () => expect((await read()).trim().split("\n")).toHaveLength(14));
+  feed = (await read()).trim().split("\n");
+  jwks = await (await fetch(`${origin}/.well-known/asp-jwks.json`)).text();
+  expect(await server.stop()).toBe(0);
+}, 30_000);
+
+const verify = (lines: readonly string[], ...more: string[]) =>
+  imprest(["verify", "feed", "--trust", origin, "--jwks", "keys", "--allow-loopback", ...more], {
+    files: {
+      feed: lines.map((line) => `${line}\n`).join(""),
+      keys: jwks,
+      promised: promised.map((event) => `${JSON.stringify(event)}\n`).join(""),
+    },
+  });
+const pinned = ["--promised", "promised"];
+
+describe("imprest verify", () => {
+  it("says clean of what an agent guarded over ASP really left, and what that does not prove", async () => {
+    const ran = await verify(feed, ...pinned);
+    expect(ran).toMatchObject({ code: 0, out: "" });
+    expect(ran.err).toContain("14 events, 7 decisions, 0 open: clean.");
+    expect((await verify(feed)).err).toContain("not proven:");
+    expect(statSync(keyFile).mode & 0o777).toBe(0o600);
+  });
+
+  it("finds every single line deleted, every line edited and the tail cut, when signatures were pinned", async () => {
+    for (let at = 0; at < feed.length; at += 1) {
+      expect((await verify(feed.toSpliced(at, 1), ...pinned)).code, `line ${at + 1} deleted`).toBe(1);
+      const edited = feed.with(at, feed[at]?.replace(/"time":"20(\d\d)/, '"time":"21$1') ?? "");
+      expect((await verify(edited, ...pinned)).code, `line ${at + 1} edited`).toBe(1);
+    }
+    for (let end = 1; end < feed.length; end += 1) {
+      expect((await verify(feed.slice(0, end), ...pinned)).code, `cut after ${end}`).toBe(1);
+    }
+  });
+
+  it("names the line, the code and the reason; --format json has every line and the conclusion", async () => {
+    const tampered = feed.with(2, (feed[2] ?? "").replace("tenant:acme", "tenant:evil"));
+    const ran = await verify(tampered);
+    expect(ran.code).toBe(1);
+    expect(ran.out).toMatch(/^line 3: signature_invalid\n {2}\w+/);
+    const json = await verify(feed, "--format", "json");
+    const lines = json.out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines).toHaveLength(15);
+    expect(lines[0]).toMatchObject({ line: 1, accepted: true, disposition: "authentic" });
+    expect(lines[14]).toMatchObject({ conclusion: { decisions: 7, open: 0, findings: [] } });
+  });
+
+  it("writes FOCUS rows of the commits, as CSV and as NDJSON", async () => {
+    const who = ["--billing-account", "acct-1", "--provider", "Acme"];
+    const csv = (await verify(feed, "--focus", "out.csv", ...who)).made["out.csv"] ?? "";
+    expect(csv.trim().split("\r\n")).toHaveLength(7);
+    const ndjson = (await verify(feed, "--focus", "out.ndjson", ...who)).made["out.ndjson"] ?? "";
+    const rows = ndjson
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { readonly BilledCost: string });
+    expect(rows.map(({ BilledCost }) => Number(BilledCost))).toEqual(Array.from({ length: 6 }, () => 0.02));
+  });
+
+  it("believes nobody else's keys, and fetches nothing unless told", async () => {
+    const other = await imprest(["verify", "feed", "--trust", "https://other.example", "--jwks", "keys"], {
+      files: { feed: feed.join("\n"), keys: jwks },
+    });
+    expect(other.code).toBe(1);
+    const unfetched = await imprest(["verify", "feed", "--trust", origin, "--allow-loopback"], {
+      files: { feed: "{}" },
+    });
+    expect(unfetched).toMatchObject({ code: 2, err: expect.stringContaining("--fetch-keys") });
+  });
+
+  it.each<[string, string[], Record<string, string>, string]>([
+    ["no file", [], {}, "Name a file"],
+    ["nobody trusted", ["feed"], { feed: "{}" }, "--trust"],
+    [
+      "an empty feed",
+      ["feed", "--trust", "https://a.example", "--jwks", "k"],
+      { feed: "\n", k: '{"keys":[]}' },
+      "holds no event",
+    ],
+    [
+      "keys that are no key set",
+      ["feed", "--trust", "https://a.example", "--jwks", "k"],
+      { feed: "{}", k: "[]" },
+      "key set",
+    ],
+    [
+      "promises that are none",
+      ["feed", "--trust", "https://a.example", "--jwks", "k", "--promised", "p"],
+      { feed: "{}", k: '{"keys":[]}', p: "5" },
+      "no promised event",
+    ],
+    [
+      "rows for nobody",
+      ["feed", "--trust", "https://a.example", "--jwks", "k", "--focus", "o.csv"],
+      { feed: "{}", k: '{"keys":[]}' },
+      "--billing-account",
+    ],
+  ])("exits 2 and says what to do: %s", async (_name, args, files, message) => {
+    expect(await imprest(["verify", ...args], { files })).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(message),
+    });
+  });
+});
+
+describe("imprest serve --asp", () => {
+  it.each([
+    [["--asp", "https://a.example"], "go together"],
+    [["--asp", "not an origin", "--asp-key", join(folder, "new.json")], "bare origin"],
+  ])("%o: exits 2", async (args, message) => {
+    expect(await imprest(["serve", ...args])).toMatchObject({ code: 2, err: expect.stringContaining(message) });
+  });
+
+  it("refuses a key file that holds something else", async () => {
+    const file = join(folder, "bad.json");
+    writeFileSync(file, '{"kty":"OKP"}');
+    const ran = await imprest(["serve", "--asp", "https://a.example", "--asp-key", file]);
+    expect(ran).toMatchObject({ code: 2, err: expect.stringContaining("no private Ed25519 JWK") });
+  });
+});
