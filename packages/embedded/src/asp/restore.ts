@@ -142,8 +142,10 @@ export function bookFolded(
   nowMs: number,
 ): void {
   // Holds first: each was granted within the budget, while a spend may have gone over its cap since.
+  // One whose time is over holds nothing any more, though a feed that was cut short does not say so yet.
+  const isHeld = ({ state, ttlExpiresAtMs }: AspReservation): boolean => state === "RESERVED" && ttlExpiresAtMs > nowMs;
   const held = folded.map((reservation) =>
-    reservation.state === "RESERVED" ? hold(reservation, ledger, options, nowMs) : reservation,
+    isHeld(reservation) ? hold(reservation, ledger, options, nowMs) : reservation,
   );
   for (const reservation of held) {
     const { tenant, id, unit, observed, action, subject } = reservation;
