@@ -69,6 +69,35 @@ describe.each(names)("the packed @imprest/%s", (name) => {
   });
 });
 
+describe("a TypeScript consumer that checks its libraries", () => {
+  const compilers = { "TypeScript 7": "typescript7", "TypeScript 6": "typescript" };
+  const entries = names.flatMap((name) => {
+    const { exports } = manifestOf(join(root, "packages", name));
+    const modules = Object.keys(exports).filter((entry) => typeof exports[entry] === "object");
+    return modules.map((entry) => `@imprest/${name}${entry.slice(1)}`);
+  });
+
+  it.each(Object.entries(compilers))("compiles every entry with %s", async (_name, compiler) => {
+    const imports = entries.map((entry, at) => `import * as entry${at} from ${JSON.stringify(entry)};`);
+    const uses = `export const all: object[] = [${entries.map((_entry, at) => `entry${at}`).join(", ")}];`;
+    writeFileSync(join(consumer, "consumer.ts"), `${imports.join("\n")}\n${uses}\n`);
+    const settings = { module: "nodenext", target: "es2023", strict: true, exactOptionalPropertyTypes: true };
+    const compilerOptions = {
+      ...settings,
+      skipLibCheck: false,
+      noEmit: true,
+      types: ["node"],
+      typeRoots: [join(root, "node_modules/@types")],
+    };
+    writeFileSync(join(consumer, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["consumer.ts"] }));
+    const tsc = join(root, "node_modules", compiler, "bin/tsc");
+    const { stdout } = await run(process.execPath, [tsc, "-p", consumer], { cwd: consumer }).catch(
+      (error: { stdout: string }) => error,
+    );
+    expect(stdout).toBe("");
+  });
+});
+
 const guarded = `
 import { createFetchTransport, usd } from "@imprest/core";
 import { CyclesAuthority, withReservation } from "@imprest/cycles";
