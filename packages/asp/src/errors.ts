@@ -157,7 +157,35 @@ export function isFinal({ errorCode, connectCode, status = 0 }: AspError): boole
  */
 export function errorFromResponse(method: AspMethod, response: HttpResponse, key?: Secret): AspError {
   const { status, headers } = response;
-  const body = readBody(response.body, key);
+  const texts = readTexts(response);
+  const { errorCode, connectCode, said, requestId } = key?.redact(texts) ?? texts;
+  const entry = Object.hasOwn(codes, errorCode) ? codes[errorCode as AspErrorCode] : undefined;
+  const quoted = said === "" ? "" : ` and said: ${tidy(said)}`;
+  const remedy = entry === undefined ? "" : ` ${entry.remedy}`;
+  const message = `${method}: the authority answered ${tidy(errorCode)} (status ${status})${quoted}${quoted.endsWith(".") ? "" : "."}${remedy}`;
+  return new (entry?.type ?? AspError)(message, {
+    protocol: "asp",
+    status,
+    errorCode,
+    connectCode,
+    spendHappened: method === "Commit",
+    requestId,
+    retryAfterMs: parseRetryAfter(headers["retry-after"]),
+    retryable: entry === undefined && passing.has(connectCode),
+  });
+}
+
+/** Every text of the answer that the error repeats, decoded: only then is a key in it seen, however it was escaped. */
+interface Texts {
+  readonly errorCode: string;
+  readonly connectCode: string;
+  /** Empty where the authority says nothing. */
+  readonly said: string;
+  readonly requestId: string | undefined;
+}
+
+function readTexts({ status, headers, body: text }: HttpResponse): Texts {
+  const body = readBody(text);
   const connectCode = connectCodeOf(body, status);
   const errorCode =
     detailCode(body) ??
@@ -165,28 +193,18 @@ export function errorFromResponse(method: AspMethod, response: HttpResponse, key
     aspCode(body["error_code"]) ??
     aspCode(body["code"]) ??
     connectCode;
-  const entry = Object.hasOwn(codes, errorCode) ? codes[errorCode as AspErrorCode] : undefined;
-  const said =
-    typeof body["message"] === "string" && body["message"] !== "" ? ` and said: ${tidy(body["message"])}` : "";
-  const remedy = entry === undefined ? "" : ` ${entry.remedy}`;
-  const message = `${method}: the authority answered ${tidy(errorCode)} (status ${status})${said}${said.endsWith(".") ? "" : "."}${remedy}`;
-  return new (entry?.type ?? AspError)(message, {
-    protocol: "asp",
-    status,
+  const { message } = body;
+  return {
     errorCode,
     connectCode,
-    spendHappened: method === "Commit",
+    said: typeof message === "string" ? message : "",
     requestId: headers["x-request-id"],
-    retryAfterMs: parseRetryAfter(headers["retry-after"]),
-    retryable: entry === undefined && passing.has(connectCode),
-  });
+  };
 }
 
-function readBody(text: string, key: Secret | undefined): Readonly<Record<string, unknown>> {
-  const secret = key?.reveal() ?? "";
+function readBody(text: string): Readonly<Record<string, unknown>> {
   try {
-    // A shorter key is no real one, and cutting it out could break the JSON.
-    const body: unknown = JSON.parse(secret.length < 8 ? text : text.replaceAll(secret, "[redacted]"));
+    const body: unknown = JSON.parse(text);
     return typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
   } catch {
     return {};

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { Secret } from "@imprest/core";
 import { describe, expect, it } from "vitest";
 import { errorFromResponse, isFinal } from "../src/errors.ts";
@@ -72,5 +73,39 @@ describe("asp 6 11: codes are read from what programs write, never from a messag
     expect(made.message).not.toContain("sk-1234567890");
     expect(made.message).not.toContain("\n");
     expect(made.spendHappened).toBe(false);
+  });
+});
+
+describe("the key that a request was sent with", () => {
+  it.each<[string, (key: string) => string]>([
+    ["as it is", (key) => key],
+    ["with JSON escapes", (key) => key.replaceAll("/", "\\/").replaceAll("=", "\\u003d")],
+    ["percent-encoded", encodeURIComponent],
+  ])("no error shows a key that the authority repeats %s, in the body or in an id", (_how, write) => {
+    const key = "SECRET/5678901234=";
+    const said = write(key);
+    const response = {
+      status: 401,
+      headers: { "x-request-id": `req ${key} ${encodeURIComponent(key)}` },
+      body: `{"code":"unauthenticated","message":"bad ${said}","details":["${said}"]}`,
+    };
+    const made = errorFromResponse("Reserve", response, new Secret(key));
+    for (const shown of [inspect(made, { depth: 20, showHidden: true }), JSON.stringify(made), String(made)]) {
+      for (const writing of [key, encodeURIComponent(key), said]) expect(shown).not.toContain(writing);
+    }
+    expect(made.message).toContain("and said: bad [redacted].");
+    expect(made.requestId).toBe("req [redacted] [redacted]");
+    expect(made).toMatchObject({ errorCode: "unauthenticated", connectCode: "unauthenticated", status: 401 });
+  });
+
+  it.each<[string, object, Record<string, string>]>([
+    ["error_code", { error_code: "SECRET_KEY_0123" }, {}],
+    ["the header", {}, { "asp-error-code": "SECRET_KEY_0123" }],
+    ["a detail's bytes", { details: [{ type: "google.rpc.ErrorInfo", value: btoa("\n\u000fSECRET_KEY_0123") }] }, {}],
+  ])("no error shows a key that stands where a code should: %s", (_where, body, headers) => {
+    const response = { status: 400, headers, body: JSON.stringify(body) };
+    const made = errorFromResponse("Commit", response, new Secret("SECRET_KEY_0123"));
+    expect(inspect(made, { depth: 20, showHidden: true })).not.toContain("SECRET");
+    expect(made.errorCode).toBe("[redacted]");
   });
 });

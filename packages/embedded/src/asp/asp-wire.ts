@@ -19,23 +19,21 @@ import {
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { ApiKeys } from "../access/api-keys.ts";
 import type { WireRequest, WireResponse } from "../cycles/wire.ts";
-import type { Ledger } from "../ledger/ledger.ts";
-import type { EventLog } from "./event-log.ts";
-import type { ResolvedAspOptions } from "./options.ts";
+import type { AspBooks } from "./books.ts";
+import { commit } from "./commit.ts";
+import { queryBudget } from "./query-budget.ts";
 import { AspRefusal, refusalOf, writeRefusal } from "./refusal.ts";
-import type { AspService } from "./service.ts";
+import { release } from "./release.ts";
+import { reserve } from "./reserve.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
 /** Where a tenant reads its events. */
 export const aspFeedPath = "/asp/events" as const;
 
 export interface AspWireParts {
-  readonly service: AspService;
-  readonly ledger: Ledger;
-  readonly log: EventLog;
+  readonly books: AspBooks;
   readonly keys: SigningKeys;
   readonly apiKeys: ApiKeys;
-  readonly options: ResolvedAspOptions;
   readonly logger: Logger;
   readonly maxBodyBytes: number;
 }
@@ -46,14 +44,15 @@ type Method = (tenant: string, body: unknown) => unknown;
 
 /** A verb: how its request is read, what it does, how its answer is written. */
 function verb<Request, Answer>(
+  books: AspBooks,
   request: ProtoCodec<Request>,
   answer: ProtoCodec<Answer>,
-  perform: (tenant: string, request: Request) => Answer | Promise<Answer>,
+  perform: (books: AspBooks, tenant: string, request: Request) => Answer | Promise<Answer>,
 ): Method {
   return async (tenant, body) => {
     const read = request.read(body, "");
     if (read === undefined) throw new AspRefusal("invalid_argument", "The request is empty.");
-    return answer.write(await perform(tenant, read), "");
+    return answer.write(await perform(books, tenant, read), "");
   };
 }
 
@@ -66,18 +65,15 @@ export class AspWire {
 
   constructor(parts: AspWireParts) {
     this.#parts = parts;
-    const { service } = parts;
+    const { books } = parts;
     this.#verbs = new Map<AspMethod, Method>([
-      ["Reserve", verb(reserveRequest, reserveResponse, (tenant, request) => service.reserve(tenant, request))],
+      ["Reserve", verb(books, reserveRequest, reserveResponse, reserve)],
       [
         "Commit",
-        verb(commitRequest, commitResponse, (tenant, request) => service.commit(tenant, checkBodyHash(request))),
+        verb(books, commitRequest, commitResponse, (to, tenant, request) => commit(to, tenant, checkBodyHash(request))),
       ],
-      ["Release", verb(releaseRequest, releaseResponse, (tenant, request) => service.release(tenant, request))],
-      [
-        "QueryBudget",
-        verb(queryBudgetRequest, queryBudgetResponse, (tenant, request) => service.queryBudget(tenant, request)),
-      ],
+      ["Release", verb(books, releaseRequest, releaseResponse, release)],
+      ["QueryBudget", verb(books, queryBudgetRequest, queryBudgetResponse, queryBudget)],
     ]);
   }
 
@@ -104,14 +100,14 @@ export class AspWire {
 
   async #perform(request: WireRequest): Promise<WireResponse> {
     const path = pathOf(request.target);
-    const { keys, log, ledger } = this.#parts;
+    const { books, keys } = this.#parts;
     if (path === aspJwksPath) return document(request, await keys.jwks());
     if (path === aspMetadataPath) return document(request, this.#metadata());
     const tenant = this.#authenticate(request);
     if (path === aspFeedPath) {
       requireMethod(request, "GET");
       const { cursor, limit } = feedQuery(request.target);
-      const page = log.read(tenant, cursor, limit);
+      const page = books.log.read(tenant, cursor, limit);
       const headers = { ...json, "Content-Type": "application/x-ndjson", "asp-next-cursor": String(page.cursor) };
       return { status: 200, headers, body: page.lines.map((line) => `${line}\n`).join("") };
     }
@@ -120,14 +116,14 @@ export class AspWire {
     const method = this.#verbs.get(name);
     if (method === undefined) throw new AspRefusal("unimplemented", `This authority has no method ${name}.`);
     const body = JSON.stringify(await method(tenant, this.#read(request)));
-    await ledger.durable();
+    await books.ledger.durable();
     return { status: 200, headers: json, body };
   }
 
   /** A refusal may rest on an event, which must be durable too. */
   async #afterDurable(error: unknown): Promise<unknown> {
     try {
-      await this.#parts.ledger.durable();
+      await this.#parts.books.ledger.durable();
       return error;
     } catch (failure) {
       return failure;
@@ -157,7 +153,7 @@ export class AspWire {
   }
 
   #metadata(): object {
-    const { options } = this.#parts;
+    const { options } = this.#parts.books;
     return {
       issuer: options.issuer,
       grace_window_ms: options.graceWindowMs,

@@ -31,6 +31,11 @@ export class AspRefusal extends ImprestError {
   }
 }
 
+/** A key stands for one request only (ASP §3.3). */
+export function replayConflict(): AspRefusal {
+  return new AspRefusal("failed_precondition", "The key was used with another request.", "REPLAY_CONFLICT");
+}
+
 /** Ledger refusals that are a No to a reserve; the reason travels in lower case (ASP §4 `reason_codes`). */
 const denials: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
   "BUDGET_EXCEEDED",

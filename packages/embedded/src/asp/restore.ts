@@ -1,11 +1,11 @@
 import type { AuditEvent, CommitResponse, ReserveResponse } from "@imprest/core/models/asp";
 import type { Ledger } from "../ledger/ledger.ts";
+import { scopeOf } from "./budget-scope.ts";
 import type { ResolvedAspOptions } from "./options.ts";
 import { AspRefusal } from "./refusal.ts";
 import type { AspReservation } from "./reservation.ts";
 import type { Reservations } from "./reservations.ts";
 import type { ReserveMemory } from "./reserve-memory.ts";
-import { scopeOf } from "./service.ts";
 
 /** One event of a feed, and the signature that its answer carried. */
 export interface KeptEvent {

@@ -1,0 +1,40 @@
+import { LedgerRefusal } from "../ledger/refusal.ts";
+import type { Reservation } from "../ledger/reservation.ts";
+import { type SettledBy, type Settling, answerOf, differenceOf, end, tell } from "./settlement.ts";
+
+/** No request of ASP's settled it, so none is a replay. */
+const otherWire: SettledBy = { idempotencyKey: "", digest: "" };
+
+/**
+ * Takes in what another wire has done to a reservation meanwhile, and tells it in the feed: the same ledger settles
+ * for all. @returns whether it was over.
+ */
+export function adopt(settling: Settling): boolean {
+  const { reservation } = settling;
+  if (reservation.state !== "RESERVED" && reservation.state !== "EXPIRED_IN_GRACE") return true;
+  const found = inLedger(settling);
+  const { idempotencyKey = "", charged = 0n, operation } = found?.settlement ?? {};
+  if (found === undefined || operation === undefined) return false;
+  const by = { idempotencyKey, digest: "" };
+  if (operation === "release") {
+    const signed = tell(settling, by, "release", { reason_codes: ["other_wire"] });
+    void end(settling, otherWire, "RELEASED", answerOf(signed, {}));
+    return true;
+  }
+  reservation.observed = charged;
+  const difference = differenceOf(reservation, charged);
+  const data = { amount_atomic_observed: charged.toString(), ...difference.data, reason_codes: ["other_wire"] };
+  const signed = tell(settling, by, "commit", data);
+  void end(settling, otherWire, "COMMITTED", answerOf(signed, difference.answer));
+  return true;
+}
+
+/** `undefined` once the ledger has let it expire. */
+function inLedger({ books, reservation }: Settling): Readonly<Reservation> | undefined {
+  try {
+    return books.ledger.getReservation(reservation.tenant, reservation.ledgerId);
+  } catch (error) {
+    if (LedgerRefusal.isInstance(error)) return undefined;
+    throw error;
+  }
+}

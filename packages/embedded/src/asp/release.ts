@@ -1,0 +1,23 @@
+import type { ReleaseRequest, ReleaseResponse } from "@imprest/core/models/asp";
+import { adopt } from "./adopt.ts";
+import type { AspBooks } from "./books.ts";
+import { answerOf, end, giveBack, ownReservation, tell } from "./settlement.ts";
+
+/**
+ * ASP §3 stage 5'. Harmless on whatever is over already: nothing is held then.
+ * @throws AspRefusal, or what the ledger refuses.
+ */
+export function release(books: AspBooks, tenant: string, request: ReleaseRequest): Promise<ReleaseResponse> {
+  const nowMs = books.reservations.advance();
+  const reservation = ownReservation(books, tenant, request.reservationId);
+  const settling = { books, reservation, nowMs };
+  adopt(settling);
+  const { idempotencyKey, reasonCodes = [] } = request;
+  const { settlement, state } = reservation;
+  if (state === "RELEASED" && settlement?.idempotencyKey === idempotencyKey) return settlement.answer;
+  if (state !== "RESERVED") return Promise.resolve({});
+  giveBack(settling, idempotencyKey, reasonCodes[0] ?? "released");
+  const by = { idempotencyKey, digest: "" };
+  const signed = tell(settling, by, "release", { reason_codes: [...reasonCodes] });
+  return end(settling, by, "RELEASED", answerOf(signed, {}));
+}
