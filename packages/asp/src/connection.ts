@@ -61,7 +61,7 @@ export class AspConnection {
     const url = `${this.options.baseUrl}${this.options.routes[operation.method]}`;
     const { response, key } = await this.#send({ method: "POST", url, headers, body }, options);
     if (response.status !== 200) throw errorFromResponse(operation.method, response, key);
-    const answer = readAnswer(operation, response);
+    const answer = readAnswer(operation, response, key);
     this.#promise(operation, answer, subject);
     const serverTimeMs = Date.parse(response.headers["date"] ?? "");
     return Number.isNaN(serverTimeMs) ? { answer } : { answer, serverTimeMs };
@@ -108,9 +108,15 @@ export class AspConnection {
   }
 }
 
-function readAnswer<Answer extends object>(operation: Operation<Answer>, response: HttpResponse): Answer {
+function readAnswer<Answer extends object>(
+  operation: Operation<Answer>,
+  { body }: HttpResponse,
+  key: Secret | undefined,
+): Answer {
   try {
-    return operation.answer.read(parseJson(response.body), "") ?? ({} as Answer);
+    const written = parseJson(body);
+    // Whoever answers may repeat the key in a word that ends up in an error, such as a reason for a denial.
+    return operation.answer.read(key?.mayStandIn(body) ? key.redact(written) : written, "") ?? ({} as Answer);
   } catch (error) {
     if (ResponseFormatError.isInstance(error)) throw error;
     throw malformed(operation, ValidationError.isInstance(error) ? error.message : "it is not JSON");

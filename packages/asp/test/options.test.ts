@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { ConfigurationError, type HttpRequest, type Transport } from "@imprest/core";
 import { describe, expect, it } from "vitest";
 import { AspAuthority, AspClient } from "../src/index.ts";
@@ -91,5 +92,16 @@ describe("AspClient options", () => {
   it("an authority's own options are checked", () => {
     expect(() => new AspAuthority({ baseUrl }, { minimumTtlMs: 0 })).toThrow(ConfigurationError);
     expect(new AspAuthority({ baseUrl }, { principal: "p" }).target).toBe(`${baseUrl}#principal=p`);
+  });
+
+  it("a key that an authority repeats in an answer stays out of the denial's words", async () => {
+    const apiKey = "s3cret/of=the+agent";
+    const body = JSON.stringify({ decision: 2, decisionId: "d-1", reasonCodes: [`bad key ${apiKey}`] });
+    const transport: Transport = async () => ({ status: 200, headers: {}, body: body.replaceAll("/", "\\/") });
+    const client = new AspClient({ baseUrl, apiKey, transport });
+    const claim = { budgetId: "team", unit: "usd", amountAtomic: 5n };
+    const answer: unknown = await client.reserve({ claim, idempotencyKey: "k" }).catch((error: unknown) => error);
+    expect(inspect(answer, { depth: 9 })).not.toContain(apiKey);
+    expect(inspect(answer, { depth: 9 })).toContain("[redacted]");
   });
 });
