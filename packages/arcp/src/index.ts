@@ -1,3 +1,4 @@
+export { LeaseAuthority, type LeaseAuthorityOptions, type LeaseBooks, type LeaseCurrency } from "./authority.ts";
 export {
   ArcpError,
   type ArcpErrorContext,
