@@ -51,6 +51,7 @@ export {
   createFetchTransport,
   defaultTransport,
   isBrowser,
+  isLoopback,
   normaliseBaseUrl,
   parseRetryAfter,
   refuseBrowserCredentials,

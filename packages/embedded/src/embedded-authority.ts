@@ -11,6 +11,10 @@ import { fetchHandler } from "./cycles/fetch-handler.ts";
 import type { WireRequest, WireResponse } from "./cycles/wire.ts";
 import { Attestor } from "./evidence/attestor.ts";
 import type { EvidenceOptions } from "./evidence/options.ts";
+import type { GovernanceOptions } from "./governance/options.ts";
+import { GovernancePlane } from "./governance/plane.ts";
+import type { Webhook } from "./governance/webhook.ts";
+import type { WebhookInfo, Webhooks } from "./governance/webhooks.ts";
 import type { BudgetBalance } from "./ledger/budget.ts";
 import { Ledger, type LedgerOptions } from "./ledger/ledger.ts";
 import type { BudgetAddress, BudgetScope, CreateBudget, FundBudget } from "./ledger/operator.ts";
@@ -27,6 +31,8 @@ export interface EmbeddedAuthorityOptions extends LedgerOptions {
   readonly asp?: AspOptions | undefined;
   /** Sign what is decided, and serve the envelopes and the keys; nothing is signed without it. */
   readonly evidence?: EvidenceOptions | undefined;
+  /** Keep events, serve the governance plane, deliver webhooks. Without it, `onEvent` alone is told of events. */
+  readonly governance?: GovernanceOptions | undefined;
 }
 
 /** How long a finished reservation of ASP is remembered unless `retention.forMs` says: one day. */
@@ -45,14 +51,15 @@ export class EmbeddedAuthority {
   readonly #asp: AspPlane | undefined;
   readonly #handler: (request: Request) => Promise<Response>;
   readonly #attestor: Attestor | undefined;
+  readonly #governance: GovernancePlane | undefined;
   readonly #clock: Clock;
 
   /** @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read. */
   constructor(options: EmbeddedAuthorityOptions = {}) {
-    const { logger = silentLogger, rateLimit, maxBodyBytes = 262_144, evidence, asp, ...ledgerOptions } = options;
+    const { logger = silentLogger, rateLimit, maxBodyBytes = 262_144, evidence, asp, governance, ...rest } = options;
     checkOptions(options);
     this.#clock = options.clock ?? systemClock;
-    this.#ledger = new Ledger(ledgerOptions);
+    this.#ledger = new Ledger(rest);
     this.#apiKeys = new ApiKeys(this.#ledger.journal, this.#ledger.claim("api-key"));
     this.#attestor =
       evidence &&
@@ -64,6 +71,8 @@ export class EmbeddedAuthority {
         storedKeys: this.#ledger.claim("evidence-key"),
         storedEvidence: this.#ledger.claim("evidence"),
       });
+    this.#governance =
+      governance && new GovernancePlane(governance, { ledger: this.#ledger, clock: this.#clock, logger });
     this.maxBodyBytes = maxBodyBytes;
     this.#wire = new CyclesWire({
       ledger: this.#ledger,
@@ -73,6 +82,7 @@ export class EmbeddedAuthority {
       rateLimit,
       maxBodyBytes,
       evidence: this.#attestor,
+      governance: this.#governance,
     });
     const parts = {
       ledger: this.#ledger,
@@ -132,8 +142,13 @@ export class EmbeddedAuthority {
    */
   closeTenant(name: string, { keepApiKeys = false }: { readonly keepApiKeys?: boolean } = {}): Promise<void> {
     return this.#perform(() => {
-      this.#ledger.closeTenant(name);
-      if (!keepApiKeys) this.#apiKeys.revokeAllOf(name);
+      const correlationId = this.#ledger.closeTenant(name);
+      this.#governance?.webhooks.disableAllOf(name, correlationId);
+      if (keepApiKeys) return;
+      for (const { id } of this.#apiKeys.revokeAllOf(name)) {
+        const data = { key_id: id, prior_status: "ACTIVE", new_status: "REVOKED", cascade_reason: "tenant_closed" };
+        this.#ledger.tell({ type: "api_key.revoked_via_tenant_cascade", tenant: name, data, correlationId });
+      }
     });
   }
 
@@ -192,16 +207,52 @@ export class EmbeddedAuthority {
   }): Promise<{ readonly id: string; readonly key: string }> {
     return this.#perform(() => {
       this.#ledger.createTenant(request.tenant);
-      return this.#apiKeys.create(request.tenant, request.key);
+      const created = this.#apiKeys.create(request.tenant, request.key);
+      const data = { key_id: created.id, new_status: "ACTIVE" };
+      this.#ledger.tell({ type: "api_key.created", tenant: request.tenant, data });
+      return created;
     });
   }
 
   revokeApiKey(id: string): Promise<void> {
-    return this.#perform(() => this.#apiKeys.revoke(id));
+    return this.#perform(() => {
+      const { tenant, status } = this.#apiKeys.revoke(id);
+      if (status === "REVOKED") return;
+      const data = { key_id: id, previous_status: status, new_status: "REVOKED" };
+      this.#ledger.tell({ type: "api_key.revoked", tenant, data });
+    });
   }
 
   listApiKeys(tenant: string): Promise<ApiKeyInfo[]> {
     return this.#perform(() => this.#apiKeys.list(tenant));
+  }
+
+  /**
+   * Delivers events to a URL from now on. It is not stored, because its secret must not be: add it again at every start,
+   * and what waited for it under its id is delivered.
+   * @throws ConfigurationError for one that cannot be used, or unless `governance` is configured; LedgerRefusal.
+   */
+  addWebhook(webhook: Webhook): Promise<void> {
+    return this.#perform(() => this.#webhooks().add(webhook));
+  }
+
+  /** Forgets a webhook; what waited for it is not sent any more. */
+  removeWebhook(id: string): Promise<void> {
+    return this.#perform(() => this.#webhooks().remove(id));
+  }
+
+  /** Stops a webhook's deliveries; what comes meanwhile is not queued. */
+  pauseWebhook(id: string): Promise<void> {
+    return this.#perform(() => this.#webhooks().pause(id));
+  }
+
+  /** Delivers again, after a pause or after too many failures. */
+  resumeWebhook(id: string): Promise<void> {
+    return this.#perform(() => this.#webhooks().resume(id));
+  }
+
+  listWebhooks(): Promise<WebhookInfo[]> {
+    return this.#perform(() => this.#webhooks().list());
   }
 
   /** Signs ASP's events with another key from now on; the one before stays published as long as its events are kept. */
@@ -247,11 +298,17 @@ export class EmbeddedAuthority {
   /** Resolves once everything is durable and the store is closed. Calls that come later fail. */
   close(): Promise<void> {
     this.#asp?.stop();
+    this.#governance?.stop();
     return this.#ledger.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #webhooks(): Webhooks {
+    if (this.#governance !== undefined) return this.#governance.webhooks;
+    throw new ConfigurationError("This authority delivers no events; give it the option governance.");
   }
 
   #aspPlane(): AspPlane {

@@ -58,7 +58,7 @@ export function normaliseBaseUrl(text: string, allowInsecureHttp: boolean): stri
 }
 
 /** The URL parser has already brought every spelling of an IPv4 address into four decimal parts. */
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 

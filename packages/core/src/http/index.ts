@@ -2,6 +2,7 @@ export {
   type ApiKeySource,
   type ResolvedApiKey,
   isBrowser,
+  isLoopback,
   normaliseBaseUrl,
   refuseBrowserCredentials,
   refuseUnknownOptions,

@@ -7,6 +7,11 @@ import {
   stringifyJson,
 } from "@imprest/core";
 import type {
+  ActionQuotaCounterListResponse,
+  ActionQuotaCounterQuery,
+  ActionQuotaCounterResetRequest,
+  ActionQuotaCounterResetResponse,
+  ActionQuotaState,
   AuthIntrospectResponse,
   BudgetLedger,
   BudgetLedgerListResponse,
@@ -22,6 +27,8 @@ import type {
   WebhookDeliveryListResponse,
 } from "@imprest/core/models/cycles";
 import {
+  actionQuotaCounterQueryShape,
+  actionQuotaCounterResetRequestShape,
   budgetLedgerQueryShape,
   eventListQueryShape,
   eventReplayRequestShape,
@@ -155,6 +162,34 @@ export class CyclesGovernanceClient {
     const checked = parseWire(budgetLedgerQueryShape, query, "budget ledgers");
     const ledgersOf = (page: BudgetLedgerListResponse): readonly BudgetLedger[] => page.balances;
     return this.#list("tenant", operations.getBudgetLedgers, "/v1/balances", checked, ledgersOf, options);
+  }
+
+  /**
+   * Quota counters as they stand (v0.1.26). Under an administrator's key `tenant_id` is required.
+   * @param options.as whose key; the tenant's where there is one. @throws ValidationError at once.
+   */
+  listActionQuotaCounters(
+    query: ActionQuotaCounterQuery = {},
+    options: CallOptions & { readonly as?: Role | undefined } = {},
+  ): Pages<ActionQuotaState, ActionQuotaCounterListResponse> {
+    const { as: role = this.#anyRole(), ...call } = options;
+    const checked = parseWire(actionQuotaCounterQueryShape, query, "list of quota counters");
+    const countersOf = (page: ActionQuotaCounterListResponse): readonly ActionQuotaState[] => page.counters;
+    const path = "/v1/admin/action-quota-counters";
+    return this.#list(role, operations.listActionQuotaCounters, path, checked, countersOf, call);
+  }
+
+  /**
+   * Begins one quota counter anew, which cannot be undone: for incidents (v0.1.26). Needs the administrator's key.
+   * @throws NotFoundError unless exactly this counter stands.
+   */
+  async resetActionQuotaCounter(
+    request: ActionQuotaCounterResetRequest,
+    options?: CallOptions,
+  ): Promise<ActionQuotaCounterResetResponse> {
+    const body = stringifyJson(parseWire(actionQuotaCounterResetRequestShape, request, "reset of a quota counter"));
+    const path = "/v1/admin/action-quota-counters/reset";
+    return this.#connection("admin").write(operations.resetActionQuotaCounter, { path, body }, options);
   }
 
   #list<Item, PageType extends Page>(

@@ -1,4 +1,6 @@
 import {
+  actionQuotaCounterListResponseShape,
+  actionQuotaCounterResetResponseShape,
   authIntrospectResponseShape,
   budgetLedgerListResponseShape,
   eventListResponseShape,
@@ -7,6 +9,8 @@ import {
 } from "@imprest/core/models/cycles/governance-shapes";
 import { emittedEventShape } from "@imprest/core/models/cycles/shapes";
 import type {
+  ActionQuotaCounterListResponse,
+  ActionQuotaCounterResetResponse,
   AuthIntrospectResponse,
   BudgetLedgerListResponse,
   EmittedEvent,
@@ -55,4 +59,16 @@ export const getBudgetLedgers: Operation<BudgetLedgerListResponse> = {
   name: "getBudgetLedgers",
   status: 200,
   schema: budgetLedgerListResponseShape,
+};
+
+export const listActionQuotaCounters: Operation<ActionQuotaCounterListResponse> = {
+  name: "listActionQuotaCounters",
+  status: 200,
+  schema: actionQuotaCounterListResponseShape,
+};
+
+export const resetActionQuotaCounter: Operation<ActionQuotaCounterResetResponse> = {
+  name: "resetActionQuotaCounter",
+  status: 200,
+  schema: actionQuotaCounterResetResponseShape,
 };

@@ -2,6 +2,7 @@ import { base64url, hex, parseHex, parseJson, stringifyJson, systemRandom, utf8 
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { Journal } from "../ledger/journal.ts";
 import { LedgerRefusal } from "../ledger/refusal.ts";
+import { equalInConstantTime } from "./constant-time.ts";
 
 /** A key as an operator sees it after its creation: who it acts for, never what it is. */
 export interface ApiKeyInfo {
@@ -46,18 +47,19 @@ export class ApiKeys {
     return { id, key };
   }
 
-  /** @throws LedgerRefusal NOT_FOUND. */
-  revoke(id: string): void {
+  /** @returns the key as it was before. @throws LedgerRefusal NOT_FOUND. */
+  revoke(id: string): ApiKeyInfo {
     const record = this.#byId.get(id);
     if (record === undefined) throw new LedgerRefusal("NOT_FOUND", "There is no such API key.");
     this.#put({ ...record, status: "REVOKED" });
     this.#changed(id);
+    return record;
   }
 
-  revokeAllOf(tenant: string): void {
-    for (const record of this.#byId.values()) {
-      if (record.tenant === tenant && record.status === "ACTIVE") this.revoke(record.id);
-    }
+  /** @returns the keys that were active. */
+  revokeAllOf(tenant: string): ApiKeyInfo[] {
+    const active = this.list(tenant).filter(({ status }) => status === "ACTIVE");
+    return active.map(({ id }) => this.revoke(id));
   }
 
   list(tenant: string): ApiKeyInfo[] {
@@ -66,10 +68,10 @@ export class ApiKeys {
       .map(({ id, status }) => ({ id, tenant, status }));
   }
 
-  /** The tenant that a presented key speaks for; `undefined` for a key that is unknown or revoked. */
-  tenantOf(presented: string): string | undefined {
+  /** Whose a presented key is; `undefined` for a key that is unknown or revoked. */
+  holderOf(presented: string): ApiKeyInfo | undefined {
     const record = this.#find(sha256(utf8(presented)));
-    return record?.status === "ACTIVE" ? record.tenant : undefined;
+    return record?.status === "ACTIVE" ? record : undefined;
   }
 
   #find(digest: Uint8Array): ApiKeyRecord | undefined {
@@ -103,13 +105,6 @@ function freshKey(): string {
 
 function bucketOf(digest: Uint8Array): string {
   return hex(digest.subarray(0, bucketBytes));
-}
-
-/** Looks at every byte of both, whatever they hold. */
-function equalInConstantTime(left: Uint8Array, right: Uint8Array): boolean {
-  let difference = left.length ^ right.length;
-  for (let at = 0; at < left.length; at += 1) difference |= (left[at] ?? 0) ^ (right[at] ?? 0);
-  return difference === 0;
 }
 
 function readRecord(text: string): ApiKeyRecord {

@@ -132,7 +132,7 @@ export class AspWire {
 
   #authenticate(request: WireRequest): string {
     const [, key] = /^Bearer ([\x21-\x7e]+)$/i.exec(request.header("authorization") ?? "") ?? [];
-    const tenant = key === undefined ? undefined : this.#parts.apiKeys.tenantOf(key);
+    const tenant = key === undefined ? undefined : this.#parts.apiKeys.holderOf(key)?.tenant;
     if (tenant === undefined) throw new AspRefusal("unauthenticated", "Send a known API key as Authorization: Bearer.");
     return tenant;
   }

@@ -3,8 +3,11 @@ import type { EvidencePayload } from "@imprest/core/models/cycles";
 import type { ApiKeys } from "../access/api-keys.ts";
 import { type RateLimit, RateLimiter, type RateLimitStanding } from "../access/rate-limit.ts";
 import type { Attestor } from "../evidence/attestor.ts";
+import type { GovernancePlane } from "../governance/plane.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type Correlation, correlate } from "./correlation.ts";
+import { type Caller, adminCaller, tenantCaller } from "./governance/caller.ts";
+import { type GovernedRoute, governedRouteOf } from "./governance/routes.ts";
 import { isPublic, publishedDocument } from "./published.ts";
 import { Refused, errorBody, refusedBy } from "./refused.ts";
 import { routeOf } from "./routes.ts";
@@ -21,6 +24,8 @@ export interface CyclesWireParts {
   readonly maxBodyBytes: number;
   /** Signs the answers; without it none carries evidence, and nothing is published. */
   readonly evidence: Attestor | undefined;
+  /** Answers what the governance plane is asked; without it only the runtime plane is there. */
+  readonly governance: GovernancePlane | undefined;
 }
 
 /** One request on its way, and the headers that its answer gathers. */
@@ -30,10 +35,11 @@ interface Exchange {
   readonly headers: Record<string, string>;
 }
 
-/** The bucket of those who send no key; no tenant has this name. */
+/** The buckets of those who send no key, and of administrators; no tenant has these names. */
 const anyone = "";
+const administrator = "/admin";
 
-/** The runtime plane of the Cycles protocol over a ledger: the one code path behind every server. */
+/** The Cycles protocol over a ledger, the governance plane where there is one: the one code path behind every server. */
 export class CyclesWire {
   readonly maxBodyBytes: number;
   readonly #parts: CyclesWireParts;
@@ -85,16 +91,42 @@ export class CyclesWire {
     return { status, headers, body: stringifyJson({ ...body, ...reference }) };
   }
 
-  #perform({ request, headers }: Exchange, path: string, query: URLSearchParams): Success {
-    const { ledger, evidence } = this.#parts;
-    const { operation, reservationId } = routeOf(request.method, path);
-    const tenant = this.#authenticate(request);
-    headers["X-Cycles-Tenant"] = tenant;
-    this.#limit(tenant, headers);
-    if (request.body.length > this.maxBodyBytes) {
-      throw new Refused("INVALID_REQUEST", `The body is longer than ${this.maxBodyBytes} bytes.`);
+  #perform(exchange: Exchange, path: string, query: URLSearchParams): Success {
+    const { request } = exchange;
+    const { ledger, evidence, apiKeys, governance } = this.#parts;
+    const governed = governance && governedRouteOf(request.method, path, query);
+    if (governed !== undefined && governance !== undefined) {
+      const { operation, id } = governed;
+      const caller = this.#callerOf(governed, governance, request);
+      this.#admit(caller, exchange);
+      return this.#onBehalf(caller, exchange, () => operation({ plane: governance, caller, request, query, id }));
     }
-    return operation({ ledger, tenant, request, query, reservationId, evidence });
+    const { operation, reservationId } = routeOf(request.method, path);
+    const caller = tenantCaller(request, apiKeys);
+    this.#admit(caller, exchange);
+    const { tenant } = caller;
+    const call = { ledger, tenant, request, query, reservationId, evidence };
+    return this.#onBehalf(caller, exchange, () => operation(call));
+  }
+
+  /** @throws Refused UNAUTHORIZED. */
+  #callerOf({ access }: GovernedRoute, { adminKeys }: GovernancePlane, request: WireRequest): Caller {
+    const isAdmin = access === "admin" || (access === "either" && request.header("x-admin-api-key") !== undefined);
+    return isAdmin ? adminCaller(request, adminKeys) : tenantCaller(request, this.#parts.apiKeys);
+  }
+
+  /** @throws Refused LIMIT_EXCEEDED, or INVALID_REQUEST for a body that is too long. */
+  #admit(caller: Caller, { request, headers }: Exchange): void {
+    if (caller.role === "tenant") headers["X-Cycles-Tenant"] = caller.tenant;
+    this.#limit(caller.role === "tenant" ? caller.tenant : administrator, headers);
+    if (request.body.length <= this.maxBodyBytes) return;
+    throw new Refused("INVALID_REQUEST", `The body is longer than ${this.maxBodyBytes} bytes.`);
+  }
+
+  /** What happens on behalf of a request is told with its ids (Cycles governance §Event, request_id). */
+  #onBehalf(caller: Caller, { correlation }: Exchange, operation: () => Success): Success {
+    const actor = caller.role === "admin" ? { type: "admin" } : { type: "api_key", key_id: caller.keyId };
+    return this.#parts.ledger.causedBy({ ...correlation, actor }, operation);
   }
 
   async #refuse(error: unknown, exchange: Exchange): Promise<WireResponse> {
@@ -122,14 +154,6 @@ export class CyclesWire {
     const tenant = headers["X-Cycles-Tenant"] ?? anyone;
     const reference = await this.#parts.evidence.attest({ tenant, traceId: correlation.traceId, payload });
     return reference && { cycles_evidence: reference };
-  }
-
-  #authenticate(request: WireRequest): string {
-    const key = request.header("x-cycles-api-key");
-    if (key === undefined || key === "") throw new Refused("UNAUTHORIZED", "Send an API key in X-Cycles-API-Key.");
-    const tenant = this.#parts.apiKeys.tenantOf(key);
-    if (tenant === undefined) throw new Refused("UNAUTHORIZED", "The API key is unknown or revoked.");
-    return tenant;
   }
 
   /** @throws Refused LIMIT_EXCEEDED. */

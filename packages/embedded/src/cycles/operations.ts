@@ -19,6 +19,7 @@ import type { Success, WireRequest } from "./wire.ts";
 import {
   attestedDecision,
   attestedReserve,
+  continuation,
   writeBalance,
   writeCommit,
   writeDecision,
@@ -193,8 +194,4 @@ function assertOwnTenant(asked: string | undefined, tenant: string): void {
   if (asked !== undefined && asked !== tenant) {
     throw new Refused("FORBIDDEN", "The query names a tenant that the API key does not act for.");
   }
-}
-
-function continuation(cursor: string | undefined): object {
-  return cursor === undefined ? { has_more: false } : { next_cursor: cursor, has_more: true };
 }

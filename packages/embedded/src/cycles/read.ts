@@ -1,4 +1,4 @@
-import { type ExactJson, type Metrics, type WireSchema, parseJson, parseWire } from "@imprest/core";
+import { type ExactJson, type Metrics, type WireReader, type WireSchema, parseJson, parseWire } from "@imprest/core";
 import {
   type BalanceQuery,
   type ReservationListQuery,
@@ -20,16 +20,21 @@ export function readBody<Body extends { readonly idempotency_key: string }>(
   request: WireRequest,
   schema: WireSchema<Body>,
 ): Body {
-  const type = request.header("content-type");
-  if (type !== undefined && !/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)) {
-    throw new Refused("INVALID_REQUEST", "The body must be application/json.");
-  }
-  const body = parseWire(schema, readJson(request.body), "request body");
+  const body = readUnkeyedBody(request, schema);
   const header = request.header("x-idempotency-key");
   if (header !== undefined && header !== body.idempotency_key) {
     throw new Refused("INVALID_REQUEST", "X-Idempotency-Key and the body's idempotency_key differ; send one key.");
   }
   return body;
+}
+
+/** The body of a write that takes no idempotency key, checked. @throws as `readBody`. */
+export function readUnkeyedBody<Body>(request: WireRequest, schema: WireReader<Body>): Body {
+  const type = request.header("content-type");
+  if (type !== undefined && !/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)) {
+    throw new Refused("INVALID_REQUEST", "The body must be application/json.");
+  }
+  return parseWire(schema, readJson(request.body), "request body");
 }
 
 function readJson(bytes: Uint8Array): ExactJson {
@@ -81,6 +86,17 @@ const listParameters = [
   ...pageParameters,
 ] as const;
 
+/** A query of texts, a `limit` and what else was read of it, checked. @throws ValidationError. */
+export function readQuery<Query>(
+  query: URLSearchParams,
+  names: readonly string[],
+  shape: WireReader<Query>,
+  others: object = {},
+): Query {
+  const { limit, ...texts } = pick(query, [...names, ...pageParameters]);
+  return parseWire(shape, { ...texts, ...others, ...numberIn("limit", limit) }, "query");
+}
+
 /** The parameters that this version knows, others ignored, blank ones unset (Cycles §listReservations). */
 function pick<Name extends string>(query: URLSearchParams, names: readonly Name[]): Partial<Record<Name, string>> {
   const found: Partial<Record<Name, string>> = {};
@@ -97,7 +113,7 @@ function numberIn(name: string, text: string | undefined): Record<string, unknow
   return { [name]: /^\d{1,9}$/.test(text) ? Number(text) : text };
 }
 
-function flagOf(text: string): unknown {
+export function flagOf(text: string): unknown {
   return text === "true" ? true : text === "false" ? false : text;
 }
 

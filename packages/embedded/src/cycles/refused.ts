@@ -6,17 +6,20 @@ import type { Correlation } from "./correlation.ts";
 /** What was asked, where evidence can state that it was refused (Cycles evidence §ErrorPayload). */
 export type Attempt = Pick<ErrorPayload, "endpoint" | "reservation_id" | "request">;
 
+/** Error codes of the governance plane (Cycles governance §ErrorCode), as far as it is spoken here. */
+type GovernanceCode = "WEBHOOK_NOT_FOUND" | "EVENT_NOT_FOUND" | "REPLAY_IN_PROGRESS";
+
 /** An answer that is no success, on its way to the wire. */
 export class Refused extends ImprestError {
   static override readonly brand: string = "Refused";
-  readonly errorCode: ErrorCode;
+  readonly errorCode: ErrorCode | GovernanceCode;
   readonly status: number;
   readonly wireDetails: Readonly<Record<string, unknown>> | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly attempt: Attempt | undefined;
 
   constructor(
-    errorCode: ErrorCode,
+    errorCode: ErrorCode | GovernanceCode,
     message: string,
     more: {
       readonly status?: number;
@@ -34,19 +37,21 @@ export class Refused extends ImprestError {
   }
 }
 
-const statuses: Readonly<Partial<Record<ErrorCode, number>>> = {
+const statuses: Readonly<Partial<Record<ErrorCode | GovernanceCode, number>>> = {
   INVALID_REQUEST: 400,
   UNIT_MISMATCH: 400,
   UNAUTHORIZED: 401,
   FORBIDDEN: 403,
   NOT_FOUND: 404,
+  WEBHOOK_NOT_FOUND: 404,
+  EVENT_NOT_FOUND: 404,
   RESERVATION_EXPIRED: 410,
   LIMIT_EXCEEDED: 429,
   INTERNAL_ERROR: 500,
 };
 
 /** The HTTP status of an error code (Cycles §ERROR SEMANTICS): denials and conflicts are 409. */
-export function statusOf(code: ErrorCode): number {
+export function statusOf(code: ErrorCode | GovernanceCode): number {
   return statuses[code] ?? 409;
 }
 

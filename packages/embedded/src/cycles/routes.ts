@@ -30,7 +30,7 @@ export function routeOf(method: string, path: string): Route {
   const [, encodedId, action] = /^\/v1\/reservations\/([^/]+)(?:\/([a-z]+))?$/.exec(path) ?? [];
   const methods = action === undefined ? reservation : own(reservationActions, action);
   if (encodedId === undefined || methods === undefined) throw new Refused("NOT_FOUND", "There is no such operation.");
-  return { operation: operationFor(method, methods), reservationId: readId(encodedId) };
+  return { operation: operationFor(method, methods), reservationId: readPathId(encodedId) };
 }
 
 function own<Value>(table: Readonly<Record<string, Value>>, name: string): Value | undefined {
@@ -44,13 +44,14 @@ function operationFor(method: string, methods: Readonly<Record<string, Operation
   throw new Refused("INVALID_REQUEST", `The operation takes ${allowed}.`, { status: 405, headers: { Allow: allowed } });
 }
 
-function readId(encoded: string): string {
+/** @throws Refused for an id that is none. */
+export function readPathId(encoded: string): string {
   let id: string;
   try {
     id = decodeURIComponent(encoded);
   } catch {
-    throw new Refused("INVALID_REQUEST", "The reservation id in the path is not percent-encoded UTF-8.");
+    throw new Refused("INVALID_REQUEST", "The id in the path is not percent-encoded UTF-8.");
   }
   if (id.length <= 128) return id;
-  throw new Refused("INVALID_REQUEST", "The reservation id has more than 128 characters.");
+  throw new Refused("INVALID_REQUEST", "The id has more than 128 characters.");
 }

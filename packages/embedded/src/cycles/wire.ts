@@ -19,7 +19,7 @@ export interface WireResponse {
 
 /** A success of one operation, before its headers. */
 export interface Success {
-  readonly status: 200 | 201;
+  readonly status: 200 | 201 | 202;
   readonly body: object;
   /** What evidence states of it; absent where no artifact type is for the operation. */
   readonly payload?: EvidencePayload | undefined;

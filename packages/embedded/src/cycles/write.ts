@@ -148,3 +148,8 @@ export function writeBalance(balance: BudgetBalance): Balance {
     is_over_limit: balance.isOverLimit,
   };
 }
+
+/** What a page says of the next. */
+export function continuation(cursor: string | undefined): object {
+  return cursor === undefined ? { has_more: false } : { next_cursor: cursor, has_more: true };
+}

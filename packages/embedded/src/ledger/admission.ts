@@ -1,5 +1,5 @@
 import type { DenyDetail } from "@imprest/core/models/cycles";
-import type { RiskClass, RoutingKey } from "./action-kinds.ts";
+import type { RoutingKey } from "./action-kinds.ts";
 import {
   type ActionPolicy,
   type ActionQuota,
@@ -7,6 +7,7 @@ import {
   type RiskClassQuota,
   policyFor,
 } from "./action-policy.ts";
+import type { Counted } from "./quota-counters.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import type { DecideRequest } from "./requests.ts";
 import type { Scopes } from "./scopes.ts";
@@ -28,16 +29,7 @@ export interface Count {
   readonly used: number;
   readonly threshold: number;
   /** As `quota.threshold_approaching` tells it. */
-  readonly about: {
-    readonly scope: string;
-    readonly action_kind: string;
-    readonly risk_class?: RiskClass | undefined;
-    readonly window: QuotaWindow;
-    readonly window_key: string;
-    readonly limit: number;
-    readonly policy_id: string;
-    readonly tenant_id: string;
-  };
+  readonly about: Counted;
 }
 
 const oneDayMs = 86_400_000;

@@ -15,6 +15,7 @@ export interface Budget {
   status: BudgetStatus;
   /** A charge was capped here (ALLOW_IF_AVAILABLE); cleared by funding. */
   capped: boolean;
+  readonly createdAtMs: number;
 }
 
 /** A budget as it stood at one moment. `remaining` = allocated - spent - reserved - debt, and may be negative. */
@@ -41,6 +42,11 @@ export function remainingOf(budget: Budget): bigint {
 /** Cycles §Balance, is_over_limit. */
 export function isOverLimit(budget: Budget): boolean {
   return budget.capped || budget.debt > budget.overdraftLimit;
+}
+
+/** What names a budget across planes (Cycles governance §BudgetLedger). */
+export function ledgerIdOf({ tenant, scopePath, unit }: Budget): string {
+  return `${tenant}|${scopePath}|${unit}`;
 }
 
 export function balanceOf(budget: Budget): BudgetBalance {

@@ -4,7 +4,6 @@ import { budgetsAt, denialOf, detailOf } from "./availability.ts";
 import { type Budget, balanceOf } from "./budget.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { flatCopy } from "./flat-text.ts";
-import { ledgerEvent } from "./ledger-events.ts";
 import type { Evaluation } from "./outcomes.ts";
 import { evaluatePolicy } from "./policy.ts";
 import { LedgerRefusal } from "./refusal.ts";
@@ -51,11 +50,11 @@ function evaluateOnly(state: LedgerState, request: LedgerReserveRequest, mode: "
   const balances = existing(state, tenant, scopes, estimate.unit).map(balanceOf);
   const outcome = { ...evaluation, balances };
   state.remember({ tenant, operation: "reserve", idempotencyKey, fingerprint: print, outcome, atMs });
-  if (mode === "observe") tellObserved(state, request, outcome, atMs);
+  if (mode === "observe") tellObserved(state, request, outcome);
   return outcome;
 }
 
-function tellObserved(state: LedgerState, request: LedgerReserveRequest, evaluation: Evaluation, nowMs: number): void {
+function tellObserved(state: LedgerState, request: LedgerReserveRequest, evaluation: Evaluation): void {
   const { tenant, estimate, action, subject } = request;
   const { decision, caps, denyDetail, reasonCode = "UNKNOWN", scopePath: scope } = evaluation;
   const { unit, amount: estimated_amount } = estimate;
@@ -64,12 +63,12 @@ function tellObserved(state: LedgerState, request: LedgerReserveRequest, evaluat
   const acted = { kind, name, ...(policy_keys !== undefined && { policy_keys }) };
   if (decision !== "DENY") {
     const data = { ...about, action: acted, decision, ...(caps !== undefined && { caps_applied: { ...caps } }) };
-    return state.tell(ledgerEvent("reservation.observed_allowed", tenant, nowMs, data));
+    return state.tell({ type: "reservation.observed_allowed", tenant, scope, data });
   }
   const deny_detail = denyDetail ?? { reason_code: reasonCode };
   const would_have_blocked_at = deny_detail.blocked_by_scope ?? scope;
   const data = { ...about, action: acted, deny_detail, would_have_blocked_at };
-  state.tell(ledgerEvent("reservation.observed_denied", tenant, nowMs, data));
+  state.tell({ type: "reservation.observed_denied", tenant, scope, data });
 }
 
 function evaluate(state: LedgerState, request: DecideRequest, scopes: Scopes, nowMs: number): Evaluation {

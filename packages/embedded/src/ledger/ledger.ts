@@ -1,13 +1,15 @@
 import { type Clock, systemClock } from "@imprest/core";
+import type { EventDataByType } from "@imprest/core/models/cycles";
 import { ActionKinds, type CustomActionKind } from "./action-kinds.ts";
 import { type ActionPolicy, orderPolicies } from "./action-policy.ts";
-import type { BudgetBalance } from "./budget.ts";
+import type { Budget, BudgetBalance } from "./budget.ts";
 import { decide, dryRun, observe } from "./evaluate.ts";
 import { recordEvent } from "./event.ts";
 import { extend } from "./extend.ts";
 import { Journal } from "./journal.ts";
-import type { LedgerEventListener } from "./ledger-events.ts";
+import type { Cause, EventSink, EventTelling, LedgerEventListener } from "./ledger-events.ts";
 import { type ListBalancesRequest, listBalances } from "./list-balances.ts";
+import { type ListBudgetsRequest, listBudgets } from "./list-budgets.ts";
 import { type ListReservationsRequest, listReservations } from "./list-reservations.ts";
 import * as operator from "./operator.ts";
 import type {
@@ -20,6 +22,13 @@ import type {
 } from "./outcomes.ts";
 import type { Page } from "./page.ts";
 import { type Policy, checkPolicyRules } from "./policy.ts";
+import type { QuotaCounter } from "./quota-counters.ts";
+import {
+  type ListQuotaCountersRequest,
+  type ResetQuotaCounterRequest,
+  listQuotaCounters,
+  resetQuotaCounter,
+} from "./quota-operator.ts";
 import { type StoredEntries, recover } from "./recover.ts";
 import type {
   CommitRequest,
@@ -51,7 +60,7 @@ export interface LedgerOptions {
   readonly customKinds?: readonly CustomActionKind[] | undefined;
   /** Tenants whose reserves over the wire are evaluated and told, never enforced (Cycles v0.1.26 §OBSERVE MODE). */
   readonly observedTenants?: readonly string[] | undefined;
-  /** Told of what was observed and of quotas that near their limit, once that is durable. */
+  /** Told of every event (Cycles governance §EventType), once what it tells of is durable. */
   readonly onEvent?: LedgerEventListener | undefined;
 }
 
@@ -151,8 +160,41 @@ export class Ledger {
     operator.createTenant(this.#state, name);
   }
 
-  closeTenant(name: string): void {
-    operator.closeTenant(this.#state, name);
+  closeTenant(name: string): string {
+    return operator.closeTenant(this.#state, name);
+  }
+
+  /** Keeps every event from now on. */
+  keepEventsIn(sink: EventSink): void {
+    this.#state.keepEventsIn(sink);
+  }
+
+  /** Tells an event of whoever stands on the ledger. */
+  tell<Type extends keyof EventDataByType>(telling: EventTelling<Type>): void {
+    this.#state.tell(telling);
+  }
+
+  /** Does something on behalf of a request: every event of it names that request. */
+  causedBy<Outcome>(cause: Cause, operation: () => Outcome): Outcome {
+    return this.#state.causedBy(cause, operation);
+  }
+
+  /** Budgets with all that they hold, by scope path. */
+  listBudgets(request: ListBudgetsRequest): Page<Readonly<Budget>> {
+    return listBudgets(this.#state, request);
+  }
+
+  listQuotaCounters(request: ListQuotaCountersRequest): Page<QuotaCounter> {
+    return listQuotaCounters(this.#state, request);
+  }
+
+  resetQuotaCounter(request: ResetQuotaCounterRequest): { readonly counter: QuotaCounter; readonly previous: number } {
+    return resetQuotaCounter(this.#state, request);
+  }
+
+  /** Whether a tenant has a record here. */
+  hasTenant(name: string): boolean {
+    return this.#state.tenants.has(name);
   }
 
   /** @throws LedgerRefusal TENANT_CLOSED. */

@@ -1,6 +1,7 @@
 import { type Amount, type Subject, int64Max } from "@imprest/core";
+import type { EventDataByType } from "@imprest/core/models/cycles";
 import { unitMismatch } from "./availability.ts";
-import { type Budget, type BudgetBalance, balanceOf } from "./budget.ts";
+import { type Budget, type BudgetBalance, balanceOf, ledgerIdOf, remainingOf } from "./budget.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import { checkAmount, checkIdempotencyKey } from "./requests.ts";
@@ -43,7 +44,7 @@ export function createTenant(state: LedgerState, name: string): void {
 
 /** @throws LedgerRefusal DUPLICATE_RESOURCE, TENANT_CLOSED, INVALID_REQUEST. */
 export function createBudget(state: LedgerState, request: CreateBudget): BudgetBalance {
-  state.begin();
+  const createdAtMs = state.begin();
   const { allocated, overdraftLimit } = request;
   checkAmount(allocated, "allocated");
   assertName(allocated.unit, "The unit");
@@ -56,8 +57,7 @@ export function createBudget(state: LedgerState, request: CreateBudget): BudgetB
   const { tenant: owner, scopePath } = resolve(request);
   state.assertTenantOpen(owner);
   const tenant = state.tenant(owner);
-  const byUnit = tenant.budgets.get(scopePath) ?? new Map<string, Budget>();
-  if (byUnit.has(allocated.unit)) {
+  if (tenant.budgets.get(scopePath)?.has(allocated.unit) === true) {
     throw new LedgerRefusal("DUPLICATE_RESOURCE", `${scopePath} has a budget in ${allocated.unit} already.`);
   }
   const budget: Budget = {
@@ -71,9 +71,11 @@ export function createBudget(state: LedgerState, request: CreateBudget): BudgetB
     overdraftLimit: overdraftLimit?.amount ?? 0n,
     status: "ACTIVE",
     capped: false,
+    createdAtMs,
   };
-  tenant.budgets.set(scopePath, byUnit.set(budget.unit, budget));
+  state.restoreBudget(tenant, budget);
   state.budgetChanged(budget);
+  tellBudget(state, "budget.created", "CREATE", budget);
   return balanceOf(budget);
 }
 
@@ -95,7 +97,9 @@ export function fundBudget(state: LedgerState, request: FundBudget): BudgetBalan
   }
   const budget = openBudget(state, { ...request, unit: amount.unit });
   const repaid = amount.amount < budget.debt ? amount.amount : budget.debt;
+  const before = booksOf(budget);
   credit(state, budget, amount.amount, repaid);
+  tellBudget(state, "budget.funded", "CREDIT", budget, before);
   const outcome = balanceOf(budget);
   if (idempotencyKey !== undefined) {
     state.remember({ tenant, operation: "fund", idempotencyKey, fingerprint: print, outcome, atMs });
@@ -112,14 +116,16 @@ export function repayDebt(state: LedgerState, request: BudgetScope & { readonly 
   if (amount.amount > budget.debt) {
     throw new LedgerRefusal("INVALID_REQUEST", `The debt is ${budget.debt}; repay no more, and fund the rest.`);
   }
+  const before = booksOf(budget);
   credit(state, budget, amount.amount, amount.amount);
+  tellBudget(state, "budget.debt_repaid", "REPAY_DEBT", budget, before);
   return balanceOf(budget);
 }
 
 /** @throws LedgerRefusal NOT_FOUND, BUDGET_CLOSED, BUDGET_FROZEN when it is frozen already. */
 export function freezeBudget(state: LedgerState, address: BudgetAddress): BudgetBalance {
   state.begin();
-  return setStatus(state, openBudget(state, address), "FROZEN");
+  return setStatus(state, openBudget(state, address), "FROZEN", "budget.frozen");
 }
 
 /** @throws LedgerRefusal NOT_FOUND, BUDGET_CLOSED; INVALID_REQUEST when it is not frozen. */
@@ -128,13 +134,13 @@ export function unfreezeBudget(state: LedgerState, address: BudgetAddress): Budg
   const budget = findBudget(state, address);
   if (budget.status === "CLOSED") throw inactive(budget);
   if (budget.status === "ACTIVE") throw new LedgerRefusal("INVALID_REQUEST", "The budget is not frozen.");
-  return setStatus(state, budget, "ACTIVE");
+  return setStatus(state, budget, "ACTIVE", "budget.unfrozen");
 }
 
 /** Closes a budget for good; its active reservations can still be settled. @throws LedgerRefusal NOT_FOUND. */
 export function closeBudget(state: LedgerState, address: BudgetAddress): BudgetBalance {
   state.begin();
-  return setStatus(state, findBudget(state, address), "CLOSED");
+  return setStatus(state, findBudget(state, address), "CLOSED", "budget.closed");
 }
 
 /** A budget as it stands. @throws LedgerRefusal NOT_FOUND. */
@@ -146,22 +152,42 @@ export function getBudget(state: LedgerState, address: BudgetAddress): BudgetBal
 /**
  * Closes a tenant for good, with everything it owns, in one step: its reservations are released, its budgets closed
  * (Cycles governance §CASCADE SEMANTICS, mode A). Closing it again changes nothing.
+ * @returns what ties together the events of all that closed with it.
  * @throws LedgerRefusal NOT_FOUND.
  */
-export function closeTenant(state: LedgerState, name: string): void {
+export function closeTenant(state: LedgerState, name: string): string {
   const nowMs = state.begin();
   const tenant = state.tenants.get(name);
   if (tenant === undefined) throw new LedgerRefusal("NOT_FOUND", `There is no tenant ${name}.`);
-  if (tenant.status === "CLOSED") return;
+  const correlationId = `tenant_close_cascade:${name}:${crypto.randomUUID()}`;
+  if (tenant.status === "CLOSED") return correlationId;
+  const held = new Map(Array.from(budgetsOf(tenant), (budget) => [budget, budget.reserved] as const));
   for (const reservation of state.reservations.values()) {
     if (reservation.tenant !== name || reservation.status !== "ACTIVE") continue;
     // No request released it, so no key can replay it.
     giveBack(state, reservation, { idempotencyKey: "", fingerprint: "", reason: "tenant_closed" }, nowMs);
   }
-  for (const budget of budgetsOf(tenant)) setStatus(state, budget, "CLOSED");
+  for (const [budget, reserved] of held) closeWithTenant(state, budget, reserved, correlationId);
   tenant.status = "CLOSED";
   tenant.closedAtMs = nowMs;
   state.tenantChanged(tenant);
+  const data = { tenant_id: name, previous_status: "ACTIVE", new_status: "CLOSED" };
+  state.tell({ type: "tenant.closed", tenant: name, data, correlationId });
+  return correlationId;
+}
+
+function closeWithTenant(state: LedgerState, budget: Budget, reserved: bigint, correlationId: string): void {
+  const { tenant, scopePath: scope, unit, status } = budget;
+  const about = { ledger_id: ledgerIdOf(budget), scope, unit, cascade_reason: "tenant_closed" };
+  if (reserved > 0n) {
+    const data = { ...about, released_amount: reserved };
+    state.tell({ type: "reservation.released_via_tenant_cascade", tenant, scope, data, correlationId });
+  }
+  if (status === "CLOSED") return;
+  budget.status = "CLOSED";
+  state.budgetChanged(budget);
+  const data = { ...about, prior_status: status, new_status: "CLOSED" };
+  state.tell({ type: "budget.closed_via_tenant_cascade", tenant, scope, data, correlationId });
 }
 
 function resolve({ scope, tenant: owner }: BudgetScope): { readonly tenant: string; readonly scopePath: string } {
@@ -206,8 +232,41 @@ function credit(state: LedgerState, budget: Budget, amount: bigint, repaid: bigi
   state.budgetChanged(budget);
 }
 
-function setStatus(state: LedgerState, budget: Budget, status: Budget["status"]): BudgetBalance {
+function setStatus(
+  state: LedgerState,
+  budget: Budget,
+  status: Budget["status"],
+  type: "budget.frozen" | "budget.unfrozen" | "budget.closed",
+): BudgetBalance {
+  if (budget.status === status) return balanceOf(budget);
+  const before = booksOf(budget);
   budget.status = status;
   state.budgetChanged(budget);
+  tellBudget(state, type, "STATUS_CHANGE", budget, before);
   return balanceOf(budget);
+}
+
+type Lifecycle = EventDataByType["budget.created"];
+
+function tellBudget(
+  state: LedgerState,
+  type:
+    | "budget.created"
+    | "budget.funded"
+    | "budget.debt_repaid"
+    | "budget.frozen"
+    | "budget.unfrozen"
+    | "budget.closed",
+  operation: string,
+  budget: Budget,
+  before?: Lifecycle["previous_state"],
+): void {
+  const { tenant, scopePath: scope, unit } = budget;
+  const states = { ...(before !== undefined && { previous_state: before }), new_state: booksOf(budget) };
+  state.tell({ type, tenant, scope, data: { ledger_id: ledgerIdOf(budget), scope, unit, operation, ...states } });
+}
+
+function booksOf(budget: Budget): NonNullable<Lifecycle["previous_state"]> {
+  const { allocated, spent, reserved, debt, status } = budget;
+  return { allocated, remaining: remainingOf(budget), debt, spent, reserved, status };
 }

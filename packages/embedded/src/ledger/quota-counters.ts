@@ -1,19 +1,37 @@
 import { parseJson, stringifyJson } from "@imprest/core";
+import type { RiskClass } from "./action-kinds.ts";
+import type { QuotaWindow } from "./action-policy.ts";
 import type { Journal } from "./journal.ts";
 
+/** What a counter counts, in the wire's words (Cycles action kinds §ActionQuotaState). */
+export interface Counted {
+  readonly scope: string;
+  readonly action_kind: string;
+  readonly risk_class?: RiskClass | undefined;
+  readonly window: QuotaWindow;
+  readonly window_key: string;
+  readonly limit: number;
+  readonly policy_id: string;
+  readonly tenant_id: string;
+}
+
 /** One counter (Cycles action kinds §WINDOW MODEL): its key names tenant, scope, kind or risk class, window and bucket. */
-interface Counter {
+export interface QuotaCounter {
   readonly key: string;
-  used: number;
+  readonly used: number;
+  /** When it was last raised. */
+  readonly raisedAtMs: number;
   /** When it may be forgotten; not when its window ends, which the key says. */
-  expiresAtMs: number;
+  readonly expiresAtMs: number;
+  /** As the policy stood at the last call. */
+  readonly about: Counted;
 }
 
 const sweepEveryMs = 60_000;
 
 /** The counters of action quotas, as durable as the budgets. */
 export class QuotaCounters {
-  readonly #counters = new Map<string, Counter>();
+  readonly #counters = new Map<string, QuotaCounter>();
   readonly #journal: Journal | undefined;
   #sweptAtMs = -Infinity;
 
@@ -28,30 +46,40 @@ export class QuotaCounters {
   }
 
   /** Counts one call. */
-  add(key: string, nowMs: number, expiresAtMs: number): void {
+  add(call: Omit<QuotaCounter, "used" | "raisedAtMs">, nowMs: number): void {
     this.#sweep(nowMs);
-    const counter = this.#counters.get(key) ?? { key, used: 0, expiresAtMs };
-    counter.used = this.used(key, nowMs) + 1;
-    counter.expiresAtMs = expiresAtMs;
-    this.#counters.set(key, counter);
-    this.#changed(counter);
+    this.#set({ ...call, used: this.used(call.key, nowMs) + 1, raisedAtMs: nowMs });
   }
 
   /** Takes one call back; a counter that has lapsed is left alone. */
   takeBack(key: string): void {
     const counter = this.#counters.get(key);
     if (counter === undefined || counter.used === 0) return;
-    counter.used -= 1;
-    this.#changed(counter);
+    this.#set({ ...counter, used: counter.used - 1 });
   }
 
-  /** Puts back what `add` wrote. */
+  /** Those that have not lapsed. */
+  *live(nowMs: number): Generator<QuotaCounter> {
+    for (const counter of this.#counters.values()) if (counter.expiresAtMs > nowMs) yield counter;
+  }
+
+  /** Begins a counter anew; one of a run is kept as long again as after a call (Cycles action kinds §RESET SEMANTICS). */
+  reset(counter: QuotaCounter, nowMs: number): QuotaCounter {
+    const { about, expiresAtMs, raisedAtMs } = counter;
+    const keptUntilMs = about.window === "per_run" ? nowMs + expiresAtMs - raisedAtMs : expiresAtMs;
+    const begun = { ...counter, used: 0, expiresAtMs: keptUntilMs };
+    this.#set(begun);
+    return begun;
+  }
+
+  /** Puts back what was written. */
   restore(text: string): void {
-    const { key, used, expiresAtMs } = parseJson(text) as unknown as Counter;
-    this.#counters.set(key, { key, used, expiresAtMs });
+    const counter = parseJson(text) as unknown as QuotaCounter;
+    this.#counters.set(counter.key, counter);
   }
 
-  #changed(counter: Counter): void {
+  #set(counter: QuotaCounter): void {
+    this.#counters.set(counter.key, counter);
     this.#journal?.changed(entryKeyOf(counter.key), () => stringifyJson(counter));
   }
 

@@ -45,8 +45,7 @@ export function recover(state: LedgerState, store: LedgerStore): StoredEntries {
 function restoreBudget(state: LedgerState, budget: Budget): void {
   const tenant = state.tenants.get(budget.tenant);
   if (tenant === undefined) throw new TypeError(`The store has a budget of ${budget.tenant}, but no such tenant.`);
-  const byUnit = tenant.budgets.get(budget.scopePath) ?? new Map<string, Budget>();
-  tenant.budgets.set(budget.scopePath, byUnit.set(budget.unit, budget));
+  state.restoreBudget(tenant, budget);
 }
 
 /** Finished ones in the order they finished, as the retention wants them. */

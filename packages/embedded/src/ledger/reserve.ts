@@ -1,8 +1,8 @@
+import type { DenyDetail } from "@imprest/core/models/cycles";
 import { type Count, admit } from "./admission.ts";
 import { budgetsAt, denialOf, detailOf, refusalOf } from "./availability.ts";
 import { flatCopy, flatText } from "./flat-text.ts";
 import { fingerprint } from "./fingerprint.ts";
-import { ledgerEvent } from "./ledger-events.ts";
 import type { Evaluation, ReserveOutcome } from "./outcomes.ts";
 import { evaluatePolicy } from "./policy.ts";
 import { LedgerRefusal } from "./refusal.ts";
@@ -37,13 +37,19 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest): Rese
   const admission = admit(state, request, scopes, nowMs);
   if (admission.denial !== undefined) {
     const { reason, message, detail } = admission.denial;
+    tellDenied(state, request, scopes, detail);
     throw new LedgerRefusal(reason, message, { deny_detail: detail });
   }
   const budgets = budgetsAt(state.tenants.get(tenant), scopes, estimate.unit);
   const denial = denialOf(budgets, estimate.amount);
-  if (denial !== undefined) throw refusalOf(denial, detailOf(denial, budgets, estimate));
+  if (denial !== undefined) {
+    const detail = detailOf(denial, budgets, estimate);
+    tellDenied(state, request, scopes, detail);
+    throw refusalOf(denial, detail);
+  }
   const evaluation = evaluatePolicy(state.settings.policy, request, scopes, budgets);
   if (evaluation.decision === "DENY") {
+    tellDenied(state, request, scopes, evaluation.denyDetail);
     const atMs = nowMs;
     state.remember({
       tenant,
@@ -91,6 +97,28 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest): Rese
   return { reservation, remainingTtlMs: ttlMs };
 }
 
+/** Cycles governance §EventDataReservationDenied. */
+function tellDenied(
+  state: LedgerState,
+  { tenant, estimate, action, subject }: LedgerReserveRequest,
+  { path: scope }: Scopes,
+  detail: DenyDetail | undefined,
+): void {
+  const { kind, name = kind, tags } = action;
+  const data = {
+    scope,
+    unit: estimate.unit,
+    reason_code: detail?.reason_code,
+    requested_amount: estimate.amount,
+    remaining: detail?.budget_remaining,
+    action: { kind, name, ...(tags !== undefined && { tags }) },
+    subject: { ...subject },
+    policy_id: detail?.blocked_by_policy,
+    ...(detail !== undefined && { deny_detail: { ...detail } }),
+  };
+  state.tell({ type: "reservation.denied", tenant, scope, data });
+}
+
 function runCountersOf(counts: readonly Count[]): readonly string[] | undefined {
   const keys = counts.filter(({ isPerRun }) => isPerRun).map(({ key }) => key);
   return keys.length === 0 ? undefined : keys;
@@ -98,11 +126,12 @@ function runCountersOf(counts: readonly Count[]): readonly string[] | undefined 
 
 /** Counts the call, and tells once a threshold is crossed upward (Cycles v0.1.26 §EventDataQuotaThresholdApproaching). */
 function raise(state: LedgerState, { key, expiresAtMs, used, threshold, about }: Count, nowMs: number): void {
-  state.counters.add(key, nowMs, expiresAtMs);
+  state.counters.add({ key, expiresAtMs, about }, nowMs);
   const at = threshold * about.limit;
   if (used >= at || used + 1 < at) return;
   const numbers = { used: BigInt(used + 1), limit: BigInt(about.limit), threshold_pct: threshold };
-  state.tell(ledgerEvent("quota.threshold_approaching", about.tenant_id, nowMs, { ...about, ...numbers }));
+  const { tenant_id: tenant, scope } = about;
+  state.tell({ type: "quota.threshold_approaching", tenant, scope, data: { ...about, ...numbers } });
 }
 
 /** @throws LedgerRefusal INVALID_REQUEST or FORBIDDEN. */

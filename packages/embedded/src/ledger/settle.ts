@@ -34,6 +34,7 @@ export function commit(state: LedgerState, request: CommitRequest): CommitOutcom
   assertSettleable(reservation);
   const { unit, budgets, reserved } = reservation;
   if (actual.unit !== unit) throw unitMismatch(reservation.scopes.path, actual.unit, [unit]);
+  const debts = budgets.map(({ debt }) => debt);
   const charged = charge(budgets, reserved, actual.amount, reservation.overagePolicy);
   const released = charged < reserved ? reserved - charged : 0n;
   reservation.settlement = {
@@ -46,7 +47,31 @@ export function commit(state: LedgerState, request: CommitRequest): CommitOutcom
     metrics,
   };
   state.finish(reservation, "COMMITTED", nowMs);
+  if (actual.amount > reserved) tellOverage(state, reservation, actual.amount, debts);
   return { unit, charged, released };
+}
+
+/** A commit beyond what was reserved, and the debts that it made (Cycles governance §EventDataCommitOverage). */
+function tellOverage(
+  state: LedgerState,
+  { id, tenant, scopes, unit, reserved, overagePolicy, budgets }: Reservation,
+  actual: bigint,
+  debtsBefore: readonly bigint[],
+): void {
+  const incurred = budgets.map(({ debt }, at) => debt - (debtsBefore[at] ?? debt));
+  const correlationId = `commit:${id}`;
+  const { path: scope } = scopes;
+  const about = { reservation_id: id, unit, overage_policy: overagePolicy };
+  const data = { ...about, scope, estimated_amount: reserved, actual_amount: actual, overage: actual - reserved };
+  const debt_incurred = incurred.reduce((most, debt) => (debt > most ? debt : most), 0n);
+  const telling = { type: "reservation.commit_overage", tenant, scope, correlationId } as const;
+  state.tell({ ...telling, data: { ...data, debt_incurred } });
+  budgets.forEach(({ scopePath, debt: total_debt, overdraftLimit: overdraft_limit }, at) => {
+    const debt = incurred[at] ?? 0n;
+    if (debt === 0n) return;
+    const owed = { ...about, scope: scopePath, debt_incurred: debt, total_debt, overdraft_limit };
+    state.tell({ type: "budget.debt_incurred", tenant, scope: scopePath, correlationId, data: owed });
+  });
 }
 
 /** Gives the whole reservation back (Cycles §releaseReservation). @throws LedgerRefusal. */

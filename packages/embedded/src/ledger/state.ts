@@ -1,12 +1,13 @@
 import type { Clock, Timer } from "@imprest/core";
-import type { EmittedEvent } from "@imprest/core/models/cycles";
+import type { EventDataByType } from "@imprest/core/models/cycles";
 import type { ActionKinds } from "./action-kinds.ts";
 import type { ActionPolicy } from "./action-policy.ts";
 import type { Budget } from "./budget.ts";
+import { BudgetWatch } from "./budget-watch.ts";
 import { ExpiryQueue } from "./expiry-queue.ts";
 import { IdempotencyMemory, type Operation, type Outcomes, type Remembered, keyOf } from "./idempotency-memory.ts";
 import type { Journal } from "./journal.ts";
-import type { LedgerEventListener } from "./ledger-events.ts";
+import { type Cause, type EventSink, type EventTelling, type LedgerEventListener, eventOf } from "./ledger-events.ts";
 import type { Policy } from "./policy.ts";
 import { QuotaCounters } from "./quota-counters.ts";
 import { LedgerRefusal } from "./refusal.ts";
@@ -48,6 +49,9 @@ export class LedgerState {
   readonly #booked: TenantRetention<Remembered>;
   /** Decisions, dry runs and denials: they come in any number, and change nothing. */
   readonly #evaluated: TenantRetention<Remembered>;
+  readonly #watch = new BudgetWatch((telling) => this.tell(telling));
+  #sink: EventSink | undefined;
+  #cause: Cause | undefined;
   #timer: Timer | undefined;
   #timerDueAtMs = Infinity;
   #closed = false;
@@ -87,6 +91,7 @@ export class LedgerState {
       tenant = newTenant(name);
       this.tenants.set(name, tenant);
       this.tenantChanged(tenant);
+      this.tell({ type: "tenant.created", tenant: name, data: { tenant_id: name, new_status: "ACTIVE" } });
     }
     return tenant;
   }
@@ -129,13 +134,40 @@ export class LedgerState {
     for (const key of runCounters ?? []) this.counters.takeBack(key);
   }
 
-  /** Tells an event once everything done so far is durable. */
-  tell(event: EmittedEvent): void {
+  /** Whether anybody is told of events: nothing is made of them otherwise. */
+  get isHeard(): boolean {
+    return this.#sink !== undefined || this.settings.onEvent !== undefined;
+  }
+
+  /** Keeps every event from now on. */
+  keepEventsIn(sink: EventSink): void {
+    this.#sink = sink;
+  }
+
+  /** Does something on behalf of a request: every event of it names that request. */
+  causedBy<Outcome>(cause: Cause, operation: () => Outcome): Outcome {
+    const before = this.#cause;
+    this.#cause = cause;
+    try {
+      return operation();
+    } finally {
+      this.#cause = before;
+    }
+  }
+
+  /** Tells an event: keeps it at once, and passes it on when everything done so far is durable. */
+  tell<Type extends keyof EventDataByType>(telling: EventTelling<Type>): void {
+    if (!this.isHeard) return;
     const { onEvent, journal } = this.settings;
-    if (onEvent === undefined) return;
+    const event = eventOf(telling, this.#now(), this.#cause);
+    this.#sink?.keep(event);
     const durable = journal === undefined ? Promise.resolve() : journal.durable();
+    const passOn = (): void => {
+      this.#sink?.kept();
+      onEvent?.(event);
+    };
     // A store that failed is told by every call; a listener's own failure must not break the ledger.
-    durable.then(() => onEvent(event)).catch(() => {});
+    durable.then(passOn).catch(() => {});
   }
 
   /** Moves the expiry of an active reservation outward. */
@@ -163,7 +195,15 @@ export class LedgerState {
     return this.#booked.rememberedMs(tenant, this.#now());
   }
 
+  /** Puts a budget in its place, without a write. */
+  restoreBudget(tenant: Tenant, budget: Budget): void {
+    const byUnit = tenant.budgets.get(budget.scopePath) ?? new Map<string, Budget>();
+    tenant.budgets.set(budget.scopePath, byUnit.set(budget.unit, budget));
+    this.#watch.look(budget);
+  }
+
   budgetChanged(budget: Budget): void {
+    if (this.isHeard) this.#watch.look(budget);
     this.settings.journal?.changed(entryKey.budget(budget), () => entryText.budget(budget));
   }
 
@@ -195,6 +235,7 @@ export class LedgerState {
       for (const budget of reservation.budgets) budget.reserved -= reservation.reserved;
       this.uncount(reservation);
       this.finish(reservation, "EXPIRED", nowMs);
+      tellExpired(this, reservation);
     }
   }
 
@@ -229,6 +270,21 @@ export class LedgerState {
     this.memory.forget(entry.tenant, entry.operation, entry.idempotencyKey);
     this.settings.journal?.removed(rememberedKey(entry));
   }
+}
+
+function tellExpired(state: LedgerState, reservation: Reservation): void {
+  const { id, tenant, scopes, unit, reserved, createdAtMs, expiresAtMs, extensions } = reservation;
+  const data = {
+    reservation_id: id,
+    scope: scopes.path,
+    unit,
+    estimated_amount: reserved,
+    created_at: new Date(createdAtMs).toISOString(),
+    expired_at: new Date(expiresAtMs).toISOString(),
+    ttl_ms: expiresAtMs - createdAtMs,
+    extensions_used: extensions?.size ?? 0,
+  };
+  state.tell({ type: "reservation.expired", tenant, scope: scopes.path, data });
 }
 
 /** An expired reservation has no finalized_at_ms (Cycles §ReservationDetail); it was over when its grace was. */

@@ -205,6 +205,7 @@ describe("observation", () => {
       observedTenants: ["acme"],
       onEvent: (event) => events.push(event),
     });
+    events.length = 0;
     const observed = { idempotency_key: "same", dry_run: true };
     const first = await send(email, observed);
     expect((await send(email, observed)).body).toEqual(first.body);
@@ -218,6 +219,7 @@ describe("observation", () => {
       "reservation.observed_denied",
     ]);
     expect("reservation_id" in (await send(email, { observe_mode: "ENFORCE" })).body).toBe(true);
+    await authority.getBudget({ scope: { tenant: "acme" }, unit: "TOKENS" });
     expect(events).toHaveLength(2);
   });
 

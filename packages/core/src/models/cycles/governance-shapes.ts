@@ -1,6 +1,13 @@
 // The models of the governance plane as shapes of our own, free of zod.
 export { actionKindShape, actionKindRegistryPageShape } from "./action-kind.ts";
 export {
+  actionQuotaCounterListResponseShape,
+  actionQuotaCounterQueryShape,
+  actionQuotaCounterResetRequestShape,
+  actionQuotaCounterResetResponseShape,
+  actionQuotaStateShape,
+} from "./action-quota.ts";
+export {
   authIntrospectResponseShape,
   budgetLedgerShape,
   budgetLedgerListResponseShape,

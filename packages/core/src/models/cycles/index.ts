@@ -36,6 +36,13 @@ export {
   type WebhookDeliveryListQuery,
   type WebhookDeliveryListResponse,
 } from "./governance.ts";
+export {
+  type ActionQuotaCounterListResponse,
+  type ActionQuotaCounterQuery,
+  type ActionQuotaCounterResetRequest,
+  type ActionQuotaCounterResetResponse,
+  type ActionQuotaState,
+} from "./action-quota.ts";
 export { type ActionKind, type ActionKindRegistryPage } from "./action-kind.ts";
 export { type Action, type ActionPolicyKeys } from "./action.ts";
 export { type WireUnit, units } from "./amount.ts";

@@ -1,0 +1,69 @@
+import type { ActionQuotaState, BudgetLedger, WebhookDelivery } from "@imprest/core/models/cycles";
+import type { Delivery } from "../../governance/deliveries.ts";
+import { type Budget, balanceOf, ledgerIdOf } from "../../ledger/budget.ts";
+import type { QuotaCounter } from "../../ledger/quota-counters.ts";
+
+export function writeDelivery(delivery: Delivery): WebhookDelivery {
+  const { id, webhookId, eventId, eventType, status, attempts, completedAtMs, responseStatus, error } = delivery;
+  return {
+    delivery_id: id,
+    subscription_id: webhookId,
+    event_id: eventId,
+    event_type: eventType,
+    status,
+    attempts,
+    // The wire requires the instant even of what was not attempted yet.
+    attempted_at: instantOf(delivery.attemptedAtMs ?? delivery.queuedAtMs),
+    completed_at: completedAtMs === undefined ? undefined : instantOf(completedAtMs),
+    response_status: responseStatus,
+    response_time_ms: delivery.responseTimeMs,
+    error_message: error,
+    next_retry_at: status === "RETRYING" ? instantOf(delivery.dueAtMs) : undefined,
+    trace_id: delivery.traceId,
+  };
+}
+
+export function writeBudgetLedger(budget: Budget): BudgetLedger {
+  const { tenant, scopePath, unit, createdAtMs } = budget;
+  const { allocated, remaining, reserved, spent, debt, overdraftLimit, status, isOverLimit } = balanceOf(budget);
+  const amountOf = (amount: bigint): { readonly unit: string; readonly amount: bigint } => ({ unit, amount });
+  return {
+    ledger_id: ledgerIdOf(budget),
+    tenant_id: tenant,
+    scope: scopePath,
+    scope_path: scopePath,
+    unit,
+    allocated: amountOf(allocated),
+    remaining: amountOf(remaining),
+    reserved: amountOf(reserved),
+    spent: amountOf(spent),
+    debt: amountOf(debt),
+    overdraft_limit: amountOf(overdraftLimit),
+    is_over_limit: isOverLimit,
+    status,
+    created_at: instantOf(createdAtMs),
+  };
+}
+
+export function writeQuotaCounter({ used, raisedAtMs, expiresAtMs, about }: QuotaCounter): ActionQuotaState {
+  const { action_kind, risk_class, scope, window, window_key, limit, policy_id } = about;
+  return {
+    action_kind,
+    risk_class,
+    scope,
+    scope_path: scope,
+    window,
+    window_key,
+    used,
+    limit,
+    remaining: Math.max(0, limit - used),
+    policy_id,
+    // What a counter of a calendar window says of its end is its key.
+    expires_at: window === "per_run" ? instantOf(expiresAtMs) : undefined,
+    last_incremented_at: instantOf(raisedAtMs),
+  };
+}
+
+function instantOf(ms: number): string {
+  return new Date(ms).toISOString();
+}

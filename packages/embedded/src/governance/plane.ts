@@ -1,0 +1,120 @@
+import type { Clock, Logger } from "@imprest/core";
+import type {
+  EmittedEvent,
+  EventListQuery,
+  EventReplayRequest,
+  WebhookDeliveryListQuery,
+} from "@imprest/core/models/cycles";
+import { AdminKeys } from "../access/admin-keys.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { EventSink } from "../ledger/ledger-events.ts";
+import { type Page, pageOf } from "../ledger/page.ts";
+import { LedgerRefusal } from "../ledger/refusal.ts";
+import { Deliveries, type Delivery } from "./deliveries.ts";
+import { EventLog } from "./event-log.ts";
+import { listEvents, listTenantEvents } from "./list-events.ts";
+import { type GovernanceOptions, resolveGovernance } from "./options.ts";
+import { Webhooks } from "./webhooks.ts";
+
+export interface GovernanceParts {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What the governance plane of the Cycles protocol knows: events, webhooks, deliveries, and who administers. */
+export class GovernancePlane implements EventSink {
+  readonly ledger: Ledger;
+  readonly adminKeys: AdminKeys;
+  readonly webhooks: Webhooks;
+  readonly #log: EventLog;
+  readonly #deliveries: Deliveries;
+
+  /** @throws ConfigurationError naming the option. */
+  constructor(options: GovernanceOptions, { ledger, clock, logger }: GovernanceParts) {
+    const resolved = resolveGovernance(options);
+    const { journal } = ledger;
+    this.ledger = ledger;
+    this.adminKeys = new AdminKeys(resolved.adminKeys);
+    this.#log = new EventLog(journal, ledger.claim("event"), resolved.retention);
+    this.#deliveries = new Deliveries(journal, ledger.claim("delivery"), resolved.retention.deliveries);
+    this.webhooks = new Webhooks({
+      log: this.#log,
+      deliveries: this.#deliveries,
+      journal,
+      stored: ledger.claim("webhook"),
+      options: resolved,
+      clock,
+      logger,
+      tell: (telling) => ledger.tell(telling),
+    });
+    ledger.keepEventsIn(this);
+  }
+
+  keep(event: EmittedEvent): void {
+    this.#log.append(event);
+    this.webhooks.queue(event);
+  }
+
+  kept(): void {
+    this.webhooks.wake();
+  }
+
+  listEvents(query: EventListQuery): Page<EmittedEvent> {
+    return listEvents(this.#log.all(), query);
+  }
+
+  listTenantEvents(tenant: string, query: EventListQuery): Page<EmittedEvent> {
+    return listTenantEvents(this.#log.all(), tenant, query);
+  }
+
+  getEvent(eventId: string): EmittedEvent | undefined {
+    return this.#log.get(eventId);
+  }
+
+  /** What became of a webhook's deliveries, latest first. @throws LedgerRefusal NOT_FOUND. */
+  listDeliveries(webhookId: string, query: WebhookDeliveryListQuery): Page<Delivery> {
+    this.webhooks.get(webhookId);
+    const { status, from, to, limit, cursor } = query;
+    const found = [...this.#deliveries.of(webhookId)].filter((delivery) => {
+      const atMs = delivery.attemptedAtMs ?? delivery.queuedAtMs;
+      return (
+        (status === undefined || delivery.status === status) &&
+        (from === undefined || atMs >= Date.parse(from)) &&
+        (to === undefined || atMs <= Date.parse(to))
+      );
+    });
+    const order = { descending: true, filter: [webhookId, status, from, to] };
+    return pageOf(found, ({ sequence, id }) => [sequence, id], order, { limit, cursor });
+  }
+
+  /**
+   * Delivers the events of a window again, oldest first, all of them or none (Cycles governance §replayEvents).
+   * @throws LedgerRefusal NOT_FOUND; INVALID_REQUEST when there are more than `max_events`.
+   * @returns `undefined` while another replay to this webhook is under way.
+   */
+  replay(
+    webhookId: string,
+    { from, to, event_types: types, max_events: most = 100 }: EventReplayRequest,
+  ): { readonly replayId: string; readonly queued: number } | undefined {
+    const webhook = this.webhooks.get(webhookId);
+    const chosen = Array.from(this.#log.all(), ({ event }) => event).filter(
+      (event) =>
+        webhook.receives(event) &&
+        (types === undefined || types.includes(event.event_type)) &&
+        (from === undefined || Date.parse(event.timestamp) >= Date.parse(from)) &&
+        (to === undefined || Date.parse(event.timestamp) <= Date.parse(to)),
+    );
+    if (chosen.length > most) {
+      const message = `The window holds ${chosen.length} events; narrow it, or raise max_events (1000 at most).`;
+      throw new LedgerRefusal("INVALID_REQUEST", message);
+    }
+    if (this.webhooks.isReplaying(webhookId)) return undefined;
+    const replayId = `replay_${crypto.randomUUID()}`;
+    return { replayId, queued: this.webhooks.replay(webhookId, chosen, replayId) };
+  }
+
+  stop(): void {
+    this.webhooks.stop();
+  }
+}

@@ -1,0 +1,23 @@
+import type { Budget } from "./budget.ts";
+import { type Page, type PageRequest, pageOf } from "./page.ts";
+import type { LedgerState } from "./state.ts";
+import { budgetsOf } from "./tenant.ts";
+
+export interface ListBudgetsRequest extends PageRequest {
+  readonly tenant: string;
+  /** The beginning of a scope path. */
+  readonly scopePrefix?: string | undefined;
+  readonly unit?: string | undefined;
+}
+
+/** A tenant's budgets by scope path (Cycles governance §getBalances). @throws LedgerRefusal as `pageOf`. */
+export function listBudgets(state: LedgerState, request: ListBudgetsRequest): Page<Budget> {
+  state.begin();
+  const { tenant, scopePrefix = "", unit } = request;
+  const record = state.tenants.get(tenant);
+  const found = Array.from(record === undefined ? [] : budgetsOf(record)).filter(
+    (budget) => budget.scopePath.startsWith(scopePrefix) && (unit === undefined || budget.unit === unit),
+  );
+  const order = { descending: false, filter: [tenant, scopePrefix, unit] };
+  return pageOf(found, (budget) => [budget.scopePath, budget.unit], order, request);
+}
