@@ -111,7 +111,13 @@ export class GovernancePlane implements EventSink {
     }
     if (this.webhooks.isReplaying(webhookId)) return undefined;
     const replayId = `replay_${crypto.randomUUID()}`;
-    return { replayId, queued: this.webhooks.replay(webhookId, chosen, replayId) };
+    const queued = this.webhooks.replay(webhookId, chosen, replayId);
+    // A store that failed is told by every call.
+    this.ledger.durable().then(
+      () => this.webhooks.wake(),
+      () => {},
+    );
+    return { replayId, queued };
   }
 
   stop(): void {
