@@ -1,5 +1,5 @@
 import type { Amount, Subject } from "@imprest/core";
-import type { PolicyRule } from "@imprest/embedded";
+import type { PolicyRule, Webhook } from "@imprest/embedded";
 import { readAmount } from "./amount-text.ts";
 import { UsageError } from "./command.ts";
 
@@ -15,6 +15,9 @@ export interface ServeConfig {
   readonly budgets: readonly BudgetLine[];
   readonly keys: readonly { readonly tenant: string; readonly key?: string | undefined }[];
   readonly policy?: readonly PolicyRule[] | undefined;
+  /** Who may act as administrator; the governance plane is served where there is one. */
+  readonly adminKeys?: readonly string[] | undefined;
+  readonly webhooks?: readonly Webhook[] | undefined;
 }
 
 const levels = ["tenant", "workspace", "app", "workflow", "agent", "toolset"];
@@ -35,25 +38,35 @@ export function parseKey(text: string): { readonly tenant: string; readonly key?
 
 /**
  * Reads a configuration: `{ "budgets": [{ "scope": "tenant:acme", "allocated": "USD:5.00", "overdraftLimit": "USD:1.00" }],
- * "keys": [{ "tenant": "acme", "key": "…" }], "policy": [{ "belowPercent": 20, "caps": { "max_tokens": 256 } }] }`.
+ * "keys": [{ "tenant": "acme", "key": "…" }], "policy": [{ "belowPercent": 20, "caps": { "max_tokens": 256 } }],
+ * "adminKeys": ["…"], "webhooks": [{ "id": "ops", "url": "https://…", "secret": "…", "eventCategories": ["budget"] }] }`.
  * @throws UsageError naming the member.
  */
-export function readConfig(text: string, path: string): ServeConfig {
+export function readConfig(source: string, path: string): ServeConfig {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(source);
   } catch (error) {
     throw new UsageError(`${path} is not JSON.`, { cause: error });
   }
-  const { budgets = [], keys = [], policy, ...unknown } = record(json, path);
+  const { budgets = [], keys = [], policy, adminKeys, webhooks, ...unknown } = record(json, path);
   const [surplus] = Object.keys(unknown);
   if (surplus !== undefined) throw new UsageError(`${path}: there is no member "${surplus}".`);
   const rules = policy === undefined ? {} : { policy: list(policy, `${path}: policy`) as readonly PolicyRule[] };
-  return {
-    budgets: list(budgets, `${path}: budgets`).map((entry, at) => readBudget(entry, `${path}: budgets[${at}]`)),
-    keys: list(keys, `${path}: keys`).map((entry, at) => readKey(entry, `${path}: keys[${at}]`)),
-    ...rules,
+  const governance = {
+    ...(adminKeys !== undefined && { adminKeys: readList(adminKeys, `${path}: adminKeys`, text) }),
+    ...(webhooks !== undefined && { webhooks: readList(webhooks, `${path}: webhooks`, readWebhook) }),
   };
+  return {
+    budgets: readList(budgets, `${path}: budgets`, readBudget),
+    keys: readList(keys, `${path}: keys`, readKey),
+    ...rules,
+    ...governance,
+  };
+}
+
+function readList<Item>(value: unknown, where: string, read: (entry: unknown, where: string) => Item): Item[] {
+  return list(value, where).map((entry, at) => read(entry, `${where}[${at}]`));
 }
 
 function readBudget(entry: unknown, where: string): BudgetLine {
@@ -69,6 +82,30 @@ function readBudget(entry: unknown, where: string): BudgetLine {
 function readKey(entry: unknown, where: string): { readonly tenant: string; readonly key?: string } {
   const { tenant, key } = record(entry, where);
   return { tenant: text(tenant, `${where}.tenant`), ...(key !== undefined && { key: text(key, `${where}.key`) }) };
+}
+
+const webhookMembers: ReadonlySet<string> = new Set<keyof Webhook>([
+  "id",
+  "tenant",
+  "url",
+  "secret",
+  "eventTypes",
+  "eventCategories",
+  "scopeFilter",
+  "retry",
+  "disableAfterFailures",
+]);
+
+/** The authority checks what the members hold; here they are there, and none is a slip of the pen. */
+function readWebhook(entry: unknown, where: string): Webhook {
+  const webhook = record(entry, where);
+  const surplus = Object.keys(webhook).find((name) => !webhookMembers.has(name));
+  if (surplus !== undefined) throw new UsageError(`${where}: there is no member "${surplus}".`);
+  for (const name of ["id", "url", "secret"]) text(webhook[name], `${where}.${name}`);
+  for (const name of ["eventTypes", "eventCategories"]) {
+    if (webhook[name] !== undefined) readList(webhook[name], `${where}.${name}`, text);
+  }
+  return webhook as unknown as Webhook;
 }
 
 function parseScope(path: string): Subject {

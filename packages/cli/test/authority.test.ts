@@ -1,9 +1,12 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { usd, withReservation } from "@imprest/core";
 import { CyclesAuthority } from "@imprest/cycles";
+import { CyclesGovernanceClient } from "@imprest/cycles/governance";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { imprest } from "./support.ts";
 
@@ -174,5 +177,60 @@ describe("imprest balance and doctor without a configuration", () => {
       code: 2,
       err: expect.stringContaining("Name a scope"),
     });
+  });
+});
+
+describe("imprest serve --admin", () => {
+  it("serves the governance plane under a key that is told once, and delivers to configured webhooks", async () => {
+    const received: string[] = [];
+    const receiver = createServer((request, response) => {
+      received.push(String(request.headers["x-cycles-event-type"]));
+      request.resume().on("end", () => response.writeHead(204).end());
+    });
+    await new Promise<void>((done) => {
+      receiver.listen(0, "127.0.0.1", done);
+    });
+    const { port } = receiver.address() as AddressInfo;
+    const config = join(folder, "governed.json");
+    const webhook = {
+      id: "ops",
+      url: `http://127.0.0.1:${port}/`,
+      secret: "whsec_for_tests",
+      eventCategories: ["reservation"],
+    };
+    writeFileSync(config, JSON.stringify({ webhooks: [webhook] }));
+    const served = await serve(
+      "--config",
+      config,
+      "--admin",
+      "--budget",
+      "tenant:acme=USD:1.00",
+      "--key",
+      `acme=${key}`,
+    );
+    expect(served.out()).not.toContain("whsec_for_tests");
+    const adminApiKey = /governance plane: (\S+)/.exec(served.out())?.[1] ?? "";
+    const governance = new CyclesGovernanceClient({ baseUrl: served.url, adminApiKey });
+    const authority = new CyclesAuthority({ baseUrl: served.url, apiKey: key, subject: { tenant: "acme" } });
+    const tooMuch = withReservation(authority, { estimate: usd("2.00"), action: { kind: "llm" } }, () => 1);
+    await expect(tooMuch).rejects.toThrow("too little left");
+    await vi.waitFor(() => expect(received).toEqual(["reservation.denied"]));
+    const [denied] = (await governance.listEvents({ event_type: "reservation.denied" }).first()).events;
+    expect(denied).toMatchObject({ tenant_id: "acme", data: { reason_code: "BUDGET_EXCEEDED" } });
+    expect(await served.stop()).toBe(0);
+    receiver.close();
+  });
+
+  it("webhooks without the plane, and slips in them, are unusable input", async () => {
+    for (const [entry, said] of [
+      [{ id: "ops", url: "https://ops.test/", secret: "whsec_for_tests", eventTypes: ["x"] }, "adminKeys"],
+      [{ id: "ops", url: "https://ops.test/", secret: "whsec_for_tests", eventType: ["x"] }, 'no member "eventType"'],
+      [{ id: "ops", url: "https://ops.test/" }, "webhooks[0].secret"],
+    ] as const) {
+      const config = join(folder, "slip.json");
+      writeFileSync(config, JSON.stringify({ webhooks: [entry] }));
+      const { code, err } = await imprest(["serve", "--config", config]);
+      expect([code, err]).toEqual([2, expect.stringContaining(said)]);
+    }
   });
 });

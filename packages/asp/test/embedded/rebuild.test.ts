@@ -1,3 +1,5 @@
+import { amount } from "@imprest/core";
+import { CyclesClient } from "@imprest/cycles";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { LedgerStore } from "@imprest/embedded";
@@ -8,6 +10,7 @@ import {
   claim,
   createManualClock,
   feedOf,
+  issuer,
   openHouse,
   trustIn,
   unit,
@@ -151,6 +154,42 @@ describe("rebuild(feed)", () => {
       ["authentic", "k1"],
       ["authentic", "k2"],
     ]);
+  });
+
+  it("what another wire settled is answered the same after a restart, even under that wire's own key", async () => {
+    const disk = new Map<string, string>();
+    const store: LedgerStore = {
+      load: () => [...disk],
+      async write(take) {
+        for (const [key, value] of take()) if (value !== undefined) disk.set(key, value);
+      },
+      close() {},
+    };
+    const clock = createManualClock(Date.now());
+    const before = await openHouse({ clock, store });
+    const options = { baseUrl: issuer, apiKey: before.apiKey, transport: before.transport };
+    const cycles = new CyclesClient(options);
+    const ids: string[] = [];
+    for (const key of ["one", "two"]) {
+      const { reservationId = "" } = await before.client().reserve({ claim: claim(500n), idempotencyKey: key });
+      ids.push(reservationId);
+    }
+    const [released = "", committed = ""] = ids;
+    await cycles.releaseReservation(released, {}, { idempotencyKey: "shared" });
+    await cycles.commitReservation(committed, { actual: amount(unit, 40) }, { idempotencyKey: "shared-too" });
+    const ask = async (house: House): Promise<unknown> => ({
+      release: await house.client().release({ reservationId: released, idempotencyKey: "shared" }),
+      commit: await house
+        .client()
+        .commit({ reservationId: committed, amountAtomicObserved: 40n, idempotencyKey: "shared-too" })
+        .catch((error: unknown) => AspError.isInstance(error) && error.errorCode),
+    });
+    const live = await ask(before);
+    expect(live).toEqual({ release: {}, commit: "RESERVATION_SETTLED" });
+    await before.embedded.close();
+    const signingKey = { kid: "k2", privateKey: new Uint8Array(32).fill(3) };
+    const after = await openHouse({ clock, store, asp: { signingKey } }, { fresh: false });
+    expect(await ask(after)).toEqual(live);
   });
 
   it("an event that was journalled but not yet signed when the process died is signed when it is opened again", async () => {

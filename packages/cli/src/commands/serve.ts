@@ -1,11 +1,12 @@
 import { readFile } from "node:fs/promises";
-import { onAbort } from "@imprest/core";
+import { ConfigurationError, onAbort, randomHex } from "@imprest/core";
 import { evidenceJwksUrl } from "@imprest/cycles/evidence";
 import {
   type AspOptions,
   type EmbeddedAuthority,
   type EvidenceOptions,
   LedgerRefusal,
+  type Webhook,
   createEmbeddedAuthority,
 } from "@imprest/embedded";
 import { serve as listen, sqliteStore } from "@imprest/embedded/node";
@@ -30,7 +31,9 @@ Serves a budget authority over the Cycles wire until it is stopped (Ctrl-C).
 
   --budget SCOPE=AMOUNT  create a budget: tenant:acme/agent:bot=USD:5.00; may be repeated
   --key TENANT[=KEY]     bind an API key to a tenant; a fresh one is printed once; may be repeated
-  --config FILE          budgets, keys and policy as JSON (see the package's README)
+  --config FILE          budgets, keys, policy, admin keys and webhooks as JSON (see the package's README)
+  --admin                serve the governance plane too; a fresh admin key is printed once,
+                         unless the configuration names some
   --store FILE           keep the ledger in a SQLite file; without it, it is lost at the end
   --evidence             sign what is decided, and serve the envelopes and the keys
   --server-id URL        in whose name to sign: where clients reach it, /v1 included;
@@ -52,22 +55,30 @@ export const serve: Command = {
     const text = { type: "string" } as const;
     const list = { type: "string", multiple: true } as const;
     const flags = { budget: list, key: list, config: text, store: text, port: text, host: text } as const;
+    const admin = { admin: { type: "boolean" } } as const;
     const signing = { evidence: { type: "boolean" }, "server-id": text, asp: text, "asp-key": text } as const;
-    const options = { ...flags, ...signing } as const;
+    const options = { ...flags, ...admin, ...signing } as const;
     const { values } = readArguments(args, options, 0);
     const config = await configOf(values);
     const evidence = evidenceOf(values);
     const asp = await aspOf(values);
     const store = textOf(values, "store");
+    const adminKeys = adminKeysOf(config, values["admin"] === true);
     const authority = createEmbeddedAuthority({
       ...(store !== undefined && { store: sqliteStore({ file: store }) }),
       ...(config.policy !== undefined && { policy: config.policy }),
       ...(evidence !== undefined && { evidence }),
       ...(asp !== undefined && { asp }),
+      ...(adminKeys !== undefined && { governance: { adminKeys } }),
     });
     try {
       for (const budget of config.budgets) await createBudget(authority, budget, terminal);
       for (const { tenant, key } of config.keys) await createKey(authority, tenant, key, terminal);
+      for (const webhook of config.webhooks ?? []) await addWebhook(authority, webhook, terminal);
+      if (adminKeys !== undefined) {
+        const told = config.adminKeys === undefined ? adminKeys.join(", ") : "as given";
+        await terminal.write(`Admin key of the governance plane: ${told}\n`);
+      }
       const server = await listen(authority, { port: wholeOf(values, "port", 65_535), host: textOf(values, "host") });
       await terminal.write(
         `Serving the Cycles wire at ${server.url}${store === undefined ? ", in memory" : ` from ${store}`}.\n`,
@@ -102,6 +113,24 @@ async function aspOf(values: Values): Promise<AspOptions | undefined> {
   if (issuer === undefined && path === undefined) return undefined;
   if (issuer === undefined || path === undefined) throw new UsageError("--asp and --asp-key go together.");
   return { issuer, signingKey: await readSigningKey(path) };
+}
+
+/** Whose the governance plane is; `undefined` where it is not asked for. @throws UsageError for webhooks without it. */
+function adminKeysOf({ adminKeys, webhooks }: ServeConfig, isAsked: boolean): readonly string[] | undefined {
+  if (adminKeys !== undefined) return adminKeys;
+  if (isAsked) return [`imp_admin_${randomHex(24)}`];
+  if (webhooks === undefined) return undefined;
+  throw new UsageError("webhooks belong to the governance plane; add adminKeys, or --admin.");
+}
+
+async function addWebhook(authority: EmbeddedAuthority, webhook: Webhook, terminal: Terminal): Promise<void> {
+  try {
+    await authority.addWebhook(webhook);
+  } catch (error) {
+    if (ConfigurationError.isInstance(error)) throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
+  await terminal.write(`Webhook ${webhook.id}: ${new URL(webhook.url).origin}.\n`);
 }
 
 /** Flags add to what the file says. */

@@ -1,9 +1,7 @@
 import { LedgerRefusal } from "../ledger/refusal.ts";
 import type { Reservation } from "../ledger/reservation.ts";
-import { type SettledBy, type Settling, answerOf, differenceOf, end, tell } from "./settlement.ts";
-
-/** No request of ASP's settled it, so none is a replay. */
-const otherWire: SettledBy = { idempotencyKey: "", digest: "" };
+import { otherWire, otherWireReason } from "./other-wire.ts";
+import { type Settling, answerOf, differenceOf, end, tell } from "./settlement.ts";
 
 /**
  * Takes in what another wire has done to a reservation meanwhile, and tells it in the feed: the same ledger settles
@@ -17,13 +15,13 @@ export function adopt(settling: Settling): boolean {
   if (found === undefined || operation === undefined) return false;
   const by = { idempotencyKey, digest: "" };
   if (operation === "release") {
-    const signed = tell(settling, by, "release", { reason_codes: ["other_wire"] });
+    const signed = tell(settling, by, "release", { reason_codes: [otherWireReason] });
     void end(settling, otherWire, "RELEASED", answerOf(signed, {}));
     return true;
   }
   reservation.observed = charged;
   const difference = differenceOf(reservation, charged);
-  const data = { amount_atomic_observed: charged.toString(), ...difference.data, reason_codes: ["other_wire"] };
+  const data = { amount_atomic_observed: charged.toString(), ...difference.data, reason_codes: [otherWireReason] };
   const signed = tell(settling, by, "commit", data);
   void end(settling, otherWire, "COMMITTED", answerOf(signed, difference.answer));
   return true;

@@ -1,6 +1,7 @@
 import type { AuditEvent, CommitResponse, ReserveResponse } from "@imprest/core/models/asp";
 import type { Ledger } from "../ledger/ledger.ts";
 import { scopeOf } from "./budget-scope.ts";
+import { otherWire, otherWireReason } from "./other-wire.ts";
 import type { ResolvedAspOptions } from "./options.ts";
 import { AspRefusal } from "./refusal.ts";
 import type { AspReservation } from "./reservation.ts";
@@ -122,11 +123,12 @@ function end(
   answer.catch(() => {});
   const { idempotency_key: key, request_digest: digest } = data.runtime_metadata ?? {};
   reservation.state = state;
-  reservation.settlement = {
-    idempotencyKey: typeof key === "string" ? key : "",
-    digest: typeof digest === "string" ? digest : "",
-    answer,
-  };
+  const by = { idempotencyKey: typeof key === "string" ? key : "", digest: typeof digest === "string" ? digest : "" };
+  reservation.settlement = { ...(isOfAnotherWire(data) ? otherWire : by), answer };
+}
+
+function isOfAnotherWire(data: object): boolean {
+  return "reason_codes" in data && Array.isArray(data.reason_codes) && data.reason_codes.includes(otherWireReason);
 }
 
 async function refused(message: string, code: "OVERAGE_REJECTED" | "EXPIRED_BEYOND_GRACE"): Promise<never> {
