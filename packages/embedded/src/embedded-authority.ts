@@ -1,39 +1,23 @@
-import { type Clock, ConfigurationError, type Logger, silentLogger, systemClock } from "@imprest/core";
+import { type Clock, ConfigurationError, silentLogger, systemClock } from "@imprest/core";
 import type { Ed25519KeyPair } from "@imprest/core/audit";
 import type { EvidenceJwk } from "@imprest/cycles/evidence";
 import { type ApiKeyInfo, ApiKeys } from "./access/api-keys.ts";
-import type { RateLimit } from "./access/rate-limit.ts";
 import { AspPlane, type VerifiedLine } from "./asp/asp-plane.ts";
-import type { AspOptions, AspSigningKey } from "./asp/options.ts";
+import type { AspSigningKey } from "./asp/options.ts";
 import type { AspReservationInfo } from "./asp/reservation.ts";
 import { CyclesWire } from "./cycles/cycles-wire.ts";
 import { fetchHandler } from "./cycles/fetch-handler.ts";
 import type { WireRequest, WireResponse } from "./cycles/wire.ts";
+import { type EmbeddedAuthorityOptions, checkOptions } from "./embedded-options.ts";
 import { Attestor } from "./evidence/attestor.ts";
-import type { EvidenceOptions } from "./evidence/options.ts";
-import type { GovernanceOptions } from "./governance/options.ts";
 import { GovernancePlane } from "./governance/plane.ts";
 import type { Webhook } from "./governance/webhook.ts";
 import type { WebhookInfo, Webhooks } from "./governance/webhooks.ts";
 import type { BudgetBalance } from "./ledger/budget.ts";
-import { Ledger, type LedgerOptions } from "./ledger/ledger.ts";
+import { Ledger } from "./ledger/ledger.ts";
 import type { BudgetAddress, BudgetScope, CreateBudget, FundBudget } from "./ledger/operator.ts";
 import { assertName } from "./ledger/scopes.ts";
 import { LedgerSpendAuthority, type SpendAuthorityOptions } from "./spend-authority.ts";
-
-export interface EmbeddedAuthorityOptions extends LedgerOptions {
-  readonly logger?: Logger | undefined;
-  /** How often a tenant may call over the wire; unlimited when absent. */
-  readonly rateLimit?: RateLimit | undefined;
-  /** The longest body that the wire reads, in bytes. Default: 262,144. */
-  readonly maxBodyBytes?: number | undefined;
-  /** Speaks the Agent Spend Protocol too, over the same ledger. */
-  readonly asp?: AspOptions | undefined;
-  /** Sign what is decided, and serve the envelopes and the keys; nothing is signed without it. */
-  readonly evidence?: EvidenceOptions | undefined;
-  /** Keep events, serve the governance plane, deliver webhooks. Without it, `onEvent` alone is told of events. */
-  readonly governance?: GovernanceOptions | undefined;
-}
 
 /** How long a finished reservation of ASP is remembered unless `retention.forMs` says: one day. */
 const aspRememberedMs = 86_400_000;
@@ -333,26 +317,4 @@ export class EmbeddedAuthority {
 /** @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read. */
 export function createEmbeddedAuthority(options?: EmbeddedAuthorityOptions): EmbeddedAuthority {
   return new EmbeddedAuthority(options);
-}
-
-function checkOptions({ rateLimit, maxBodyBytes, maxExtensions, retention, evidence }: EmbeddedAuthorityOptions): void {
-  checkCount("maxBodyBytes", maxBodyBytes);
-  checkCount("maxExtensions", maxExtensions);
-  checkCount("retention.forMs", retention?.forMs);
-  checkCount("retention.finishedReservations", retention?.finishedReservations);
-  checkCount("retention.idempotencyKeys", retention?.idempotencyKeys);
-  checkCount("evidence.retention.forMs", evidence?.retention?.forMs);
-  checkCount("evidence.retention.envelopes", evidence?.retention?.envelopes);
-  checkPositive("rateLimit.perSecond", rateLimit?.perSecond);
-  checkPositive("rateLimit.burst", rateLimit?.burst);
-}
-
-function checkCount(name: string, value: number | undefined): void {
-  if (value === undefined || (Number.isSafeInteger(value) && value >= 0)) return;
-  throw new ConfigurationError(`${name} must be a whole number, zero or more.`);
-}
-
-function checkPositive(name: string, value: number | undefined): void {
-  if (value === undefined || (Number.isFinite(value) && value > 0)) return;
-  throw new ConfigurationError(`${name} must be a positive number.`);
 }

@@ -31,7 +31,7 @@ Serves a budget authority over the Cycles wire until it is stopped (Ctrl-C).
 
   --budget SCOPE=AMOUNT  create a budget: tenant:acme/agent:bot=USD:5.00; may be repeated
   --key TENANT[=KEY]     bind an API key to a tenant; a fresh one is printed once; may be repeated
-  --config FILE          budgets, keys, policy, admin keys and webhooks as JSON (see the package's README)
+  --config FILE          budgets, keys, policy, admin keys and webhooks as JSON (see README)
   --admin                serve the governance plane too; a fresh admin key is printed once,
                          unless the configuration names some
   --store FILE           keep the ledger in a SQLite file; without it, it is lost at the end

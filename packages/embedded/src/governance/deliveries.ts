@@ -60,6 +60,11 @@ export class Deliveries {
     this.#journal?.changed(entryKeyOf(delivery.id), () => stringifyJson(delivery));
   }
 
+  /** Whether a delivery stands as it was last put. */
+  holds(delivery: Delivery): boolean {
+    return this.#byWebhook.get(delivery.webhookId)?.get(delivery.id) === delivery;
+  }
+
   /** Those of a webhook, oldest first. */
   of(webhookId: string): Iterable<Delivery> {
     return this.#byWebhook.get(webhookId)?.values() ?? [];

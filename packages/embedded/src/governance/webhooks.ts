@@ -1,12 +1,9 @@
-import { type Clock, type Logger, type Timer, parseJson, stringifyJson } from "@imprest/core";
+import { parseJson, stringifyJson } from "@imprest/core";
 import type { EmittedEvent, EventDataByType } from "@imprest/core/models/cycles";
-import type { Journal } from "../ledger/journal.ts";
 import { type EventTelling, systemTenant } from "../ledger/ledger-events.ts";
 import { LedgerRefusal } from "../ledger/refusal.ts";
-import { type Deliveries, type Delivery, isWaiting } from "./deliveries.ts";
-import type { EventLog } from "./event-log.ts";
-import type { ResolvedGovernance } from "./options.ts";
-import { type AttemptOutcome, sendWebhook } from "./send-webhook.ts";
+import { type Delivery, isWaiting } from "./deliveries.ts";
+import { DeliveryLoop, type DeliveryParts } from "./delivery-loop.ts";
 import { type CheckedWebhook, type Webhook, checkWebhook } from "./webhook.ts";
 
 /** What is remembered of a webhook; what it is was configured, and is not stored: its secret must not be. */
@@ -24,23 +21,16 @@ export interface WebhookInfo extends Standing {
 }
 
 /** What webhooks are delivered with. */
-export interface WebhookParts {
-  readonly log: EventLog;
-  readonly deliveries: Deliveries;
-  readonly journal: Journal | undefined;
+export interface WebhookParts extends DeliveryParts {
   /** What an earlier run journaled, by store key. */
   readonly stored: ReadonlyMap<string, string>;
-  readonly options: ResolvedGovernance;
-  readonly clock: Clock;
-  readonly logger: Logger;
   tell<Type extends keyof EventDataByType>(telling: EventTelling<Type>): void;
 }
 
 interface Running {
   readonly webhook: CheckedWebhook;
+  readonly loop: DeliveryLoop;
   standing: Standing;
-  isSending: boolean;
-  timer: Timer | undefined;
 }
 
 type Lifecycle = "webhook.created" | "webhook.paused" | "webhook.resumed" | "webhook.disabled" | "webhook.deleted";
@@ -56,7 +46,6 @@ export class Webhooks {
   readonly #running = new Map<string, Running>();
   /** The standings of an earlier run that no webhook has taken up yet. */
   readonly #stored: Map<string, string>;
-  readonly #stopping = new AbortController();
 
   constructor(parts: WebhookParts) {
     this.#parts = parts;
@@ -72,19 +61,24 @@ export class Webhooks {
     const stored = this.#stored.get(entryKeyOf(checked.id));
     this.#stored.delete(entryKeyOf(checked.id));
     const known = stored === undefined ? undefined : (parseJson(stored) as unknown as Standing);
-    const running: Running = { webhook: checked, standing: known ?? fresh, isSending: false, timer: undefined };
+    const loop: DeliveryLoop = new DeliveryLoop(checked, this.#parts, {
+      isActive: () => running.standing.status === "ACTIVE",
+      delivered: () => this.#delivered(running),
+      failed: (delivery) => this.#failed(running, delivery),
+    });
+    const running: Running = { webhook: checked, loop, standing: known ?? fresh };
     this.#running.set(checked.id, running);
     if (known === undefined) {
       this.#stand(running, fresh);
       this.#tellLifecycle(running, "webhook.created", undefined, { correlationId: `webhook_create:${checked.id}` });
     }
-    this.#wake(running);
+    loop.wake();
   }
 
   /** Forgets a webhook; what waited for it is not sent any more. @throws LedgerRefusal NOT_FOUND. */
   remove(id: string): void {
     const running = this.#find(id);
-    running.timer?.clear();
+    running.loop.stop();
     this.#drop(id, "The webhook was removed.");
     this.#running.delete(id);
     this.#parts.journal?.removed(entryKeyOf(id));
@@ -101,7 +95,7 @@ export class Webhooks {
   resume(id: string): void {
     const running = this.#find(id);
     if (running.standing.status !== "ACTIVE") this.#turn(running, "ACTIVE", "webhook.resumed");
-    this.#wake(running);
+    running.loop.wake();
   }
 
   list(): WebhookInfo[] {
@@ -143,7 +137,7 @@ export class Webhooks {
 
   /** Sends what is due. */
   wake(): void {
-    for (const running of this.#running.values()) this.#wake(running);
+    for (const { loop } of this.#running.values()) loop.wake();
   }
 
   /** Closes a tenant's webhooks with it (Cycles governance §CASCADE SEMANTICS). */
@@ -161,8 +155,7 @@ export class Webhooks {
 
   /** Sends nothing any more; what waits is sent by the next run. */
   stop(): void {
-    this.#stopping.abort();
-    for (const { timer } of this.#running.values()) timer?.clear();
+    for (const { loop } of this.#running.values()) loop.stop();
   }
 
   #queueFor({ webhook, standing }: Running, event: EmittedEvent, replayId: string | undefined): boolean {
@@ -173,85 +166,12 @@ export class Webhooks {
     return true;
   }
 
-  #wake(running: Running): void {
-    if (running.isSending) return;
-    running.timer?.clear();
-    running.timer = undefined;
-    const next = this.#next(running);
-    if (next === undefined) return;
-    const waitMs = next.dueAtMs - this.#parts.clock.now();
-    if (waitMs <= 0) return this.#sendNext(running);
-    // A wall clock that was set back must not put a delivery off for longer than the policy may.
-    const delayMs = Math.min(waitMs, running.webhook.retry.maxDelayMs);
-    running.timer = this.#parts.clock.setTimer(() => this.#sendNext(running), delayMs);
-  }
-
-  /** What is to be sent to a webhook next, if anything may be. */
-  #next({ webhook, standing }: Running): Delivery | undefined {
-    if (standing.status !== "ACTIVE" || this.#stopping.signal.aborted) return undefined;
-    return this.#parts.deliveries.next(webhook.id);
-  }
-
-  #sendNext(running: Running): void {
-    const next = this.#next(running);
-    if (next === undefined || running.isSending) return;
-    running.isSending = true;
-    this.#attempt(running, next)
-      .catch((error: unknown) => {
-        const why = error instanceof Error ? error.message : "unknown";
-        this.#parts.logger.error("a webhook delivery could not be made", { webhook: running.webhook.id, error: why });
-      })
-      .finally(() => {
-        running.isSending = false;
-        this.#wake(running);
-      });
-  }
-
-  async #attempt(running: Running, delivery: Delivery): Promise<void> {
-    const { log, deliveries, clock, options, journal } = this.#parts;
-    const event = log.get(delivery.eventId);
-    if (event === undefined) {
-      deliveries.put({ ...delivery, status: "FAILED", completedAtMs: clock.now(), error: "The event is forgotten." });
-      return;
-    }
-    const attemptedAtMs = clock.now();
-    const { transport, deliveryTimeoutMs: timeoutMs } = options;
-    const parts = { transport, clock, timeoutMs, signal: this.#stopping.signal };
-    const outcome = await sendWebhook(running.webhook, event, parts);
-    // Cut off by the stop: whether it arrived is open, so the next run sends it again.
-    if (this.#stopping.signal.aborted && !outcome.isDelivered) return;
-    // Removed meanwhile.
-    if (this.#running.get(running.webhook.id) !== running) return;
-    this.#note(running, { ...delivery, attempts: delivery.attempts + 1, attemptedAtMs }, outcome);
-    await journal?.durable();
-  }
-
-  #note(running: Running, delivery: Delivery, outcome: AttemptOutcome): void {
-    const { isDelivered, status: responseStatus, error, tookMs } = outcome;
-    const { deliveries, clock } = this.#parts;
-    const { retry } = running.webhook;
-    const now = clock.now();
-    const tried = { ...delivery, responseStatus, responseTimeMs: tookMs, error };
-    if (isDelivered) {
-      deliveries.put({ ...tried, status: "SUCCESS", completedAtMs: now });
-      if (running.standing.consecutiveFailures > 0)
-        this.#stand(running, { ...running.standing, consecutiveFailures: 0 });
-      return;
-    }
-    if (delivery.attempts <= retry.maxRetries) {
-      const delayMs = Math.min(
-        retry.maxDelayMs,
-        retry.initialDelayMs * retry.backoffMultiplier ** (delivery.attempts - 1),
-      );
-      deliveries.put({ ...tried, status: "RETRYING", dueAtMs: now + Math.round(delayMs) });
-      return;
-    }
-    deliveries.put({ ...tried, status: "FAILED", completedAtMs: now });
-    this.#failed(running, delivery, error);
+  #delivered(running: Running): void {
+    if (running.standing.consecutiveFailures > 0) this.#stand(running, { ...running.standing, consecutiveFailures: 0 });
   }
 
   /** A delivery has failed for good. */
-  #failed(running: Running, { id, eventId, eventType, attempts }: Delivery, error: string | undefined): void {
+  #failed(running: Running, { id, eventId, eventType, attempts, error }: Delivery): void {
     const { webhook, standing } = running;
     const consecutiveFailures = standing.consecutiveFailures + 1;
     this.#stand(running, { ...standing, consecutiveFailures });

@@ -1,0 +1,50 @@
+import { ConfigurationError, type Logger } from "@imprest/core";
+import type { RateLimit } from "./access/rate-limit.ts";
+import type { AspOptions } from "./asp/options.ts";
+import type { EvidenceOptions } from "./evidence/options.ts";
+import type { GovernanceOptions } from "./governance/options.ts";
+import type { LedgerOptions } from "./ledger/ledger.ts";
+
+/** How an `EmbeddedAuthority` is made. */
+export interface EmbeddedAuthorityOptions extends LedgerOptions {
+  readonly logger?: Logger | undefined;
+  /** How often a tenant may call over the wire; unlimited when absent. */
+  readonly rateLimit?: RateLimit | undefined;
+  /** The longest body that the wire reads, in bytes. Default: 262,144. */
+  readonly maxBodyBytes?: number | undefined;
+  /** Speaks the Agent Spend Protocol too, over the same ledger. */
+  readonly asp?: AspOptions | undefined;
+  /** Sign what is decided, and serve the envelopes and the keys; nothing is signed without it. */
+  readonly evidence?: EvidenceOptions | undefined;
+  /** Keep events, serve the governance plane, deliver webhooks. Without it, `onEvent` alone is told of events. */
+  readonly governance?: GovernanceOptions | undefined;
+}
+
+/** @throws ConfigurationError naming the option. */
+export function checkOptions({
+  rateLimit,
+  maxBodyBytes,
+  maxExtensions,
+  retention,
+  evidence,
+}: EmbeddedAuthorityOptions): void {
+  checkCount("maxBodyBytes", maxBodyBytes);
+  checkCount("maxExtensions", maxExtensions);
+  checkCount("retention.forMs", retention?.forMs);
+  checkCount("retention.finishedReservations", retention?.finishedReservations);
+  checkCount("retention.idempotencyKeys", retention?.idempotencyKeys);
+  checkCount("evidence.retention.forMs", evidence?.retention?.forMs);
+  checkCount("evidence.retention.envelopes", evidence?.retention?.envelopes);
+  checkPositive("rateLimit.perSecond", rateLimit?.perSecond);
+  checkPositive("rateLimit.burst", rateLimit?.burst);
+}
+
+function checkCount(name: string, value: number | undefined): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= 0)) return;
+  throw new ConfigurationError(`${name} must be a whole number, zero or more.`);
+}
+
+function checkPositive(name: string, value: number | undefined): void {
+  if (value === undefined || (Number.isFinite(value) && value > 0)) return;
+  throw new ConfigurationError(`${name} must be a positive number.`);
+}
