@@ -10,6 +10,7 @@ export default defineConfig(
     "src/models/cycles/evidence-shapes.ts",
     "src/models/arcp/index.ts",
     "src/models/ap2/index.ts",
+    "src/models/ap2/shapes.ts",
     // Names without schemas, so that a client that needs only them does not bundle zod.
     "src/models/arcp/names.ts",
     "src/models/asp/index.ts",

@@ -13,7 +13,8 @@ import {
   memoryRecordStore,
   parseJson,
 } from "@imprest/core";
-import { type ReservationCreateResponse, reservationCreateResponseSchema } from "@imprest/core/models/cycles";
+import type { ReservationCreateResponse } from "@imprest/core/models/cycles";
+import { reservationCreateResponseShape } from "@imprest/core/models/cycles/shapes";
 import {
   type CyclesAuthority,
   CyclesError,
@@ -40,7 +41,7 @@ export interface PaymentExtension {
 const createReservation: Operation<ReservationCreateResponse> = {
   name: "createReservation",
   status: 200,
-  schema: reservationCreateResponseSchema,
+  schema: reservationCreateResponseShape,
 };
 
 /** The name of the claim in a reserve's metadata. */

@@ -1,5 +1,5 @@
 import { ValidationError, parseWire } from "@imprest/core";
-import { reservationCreateRequestSchema } from "@imprest/core/models/cycles";
+import { reservationCreateRequestShape } from "@imprest/core/models/cycles/shapes";
 import { claimName } from "./authority.ts";
 import { type ReserveBody, buildReserveBody } from "./bodies.ts";
 import { AP2MandateError } from "./errors.ts";
@@ -54,7 +54,7 @@ export class Draft {
     };
     const body = buildReserveBody({ ...terms, mandate, metadata }, { idempotencyKey, estimate });
     const { policy_keys: _, ...action } = body.action;
-    parseWire(reservationCreateRequestSchema, { ...body, action }, "payment");
+    parseWire(reservationCreateRequestShape, { ...body, action }, "payment");
     return body;
   }
 }

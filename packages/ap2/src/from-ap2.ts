@@ -1,14 +1,12 @@
 import { ValidationError, parseWire } from "@imprest/core";
+import type { CheckoutMandate, OpenPaymentMandate, PaymentMandate } from "@imprest/core/models/ap2";
 import {
-  type CheckoutMandate,
-  type OpenPaymentMandate,
-  type PaymentMandate,
-  checkoutMandateSchema,
-  openCheckoutMandateSchema,
-  openPaymentMandateSchema,
-  paymentMandateSchema,
-  paymentMandateV01Schema,
-} from "@imprest/core/models/ap2";
+  checkoutMandateShape,
+  openCheckoutMandateShape,
+  openPaymentMandateShape,
+  paymentMandateShape,
+  paymentMandateV01Shape,
+} from "@imprest/core/models/ap2/shapes";
 import { checkConstraints, limitsOf } from "./constraints.ts";
 import { fromMinorUnits } from "./currency.ts";
 import { AP2MandateError } from "./errors.ts";
@@ -124,8 +122,8 @@ function readPayment({ paymentMandate, openPaymentMandate }: AP2Documents): Read
     return { ...readPaymentObject(paymentMandate), isDelegated: false, expiries: [] };
   const hops = hopsOf(paymentMandate, openPaymentMandate);
   const { leaf, root } = endsOf(hops);
-  const closed = parseWire(paymentMandateSchema, leaf.mandate, "closed payment mandate");
-  const open = root && parseWire(openPaymentMandateSchema, root.mandate, "open payment mandate");
+  const closed = parseWire(paymentMandateShape, leaf.mandate, "closed payment mandate");
+  const open = root && parseWire(openPaymentMandateShape, root.mandate, "open payment mandate");
   return {
     core: coreOf(closed),
     closed,
@@ -148,7 +146,7 @@ function readPaymentObject(document: object): Pick<ReadPayment, "core" | "closed
   }
   if (!isMinor) return { core: coreOfPlain(object) };
   const closed = parseWire(
-    paymentMandateSchema,
+    paymentMandateShape,
     { vct: "mandate.payment.1", payment_instrument: absent, ...object },
     "payment mandate",
   );
@@ -164,7 +162,7 @@ function coreOf({ transaction_id: transactionId, payee, payment_amount: paid }: 
 }
 
 function coreOfV01(object: Record<string, unknown>): Core {
-  const { payment_mandate_contents: contents } = parseWire(paymentMandateV01Schema, object, "payment mandate v0.1");
+  const { payment_mandate_contents: contents } = parseWire(paymentMandateV01Shape, object, "payment mandate v0.1");
   const { value, currency } = contents.payment_details_total.amount;
   const transactionId = contents.payment_details_id;
   return {
@@ -213,11 +211,11 @@ function readCheckout({ checkoutMandate, openCheckoutMandate }: AP2Documents): R
   }
   const hops = hopsOf(checkoutMandate, openCheckoutMandate);
   const { leaf, root } = endsOf(hops);
-  const closed: CheckoutMandate = parseWire(checkoutMandateSchema, leaf.mandate, "closed checkout mandate");
+  const closed: CheckoutMandate = parseWire(checkoutMandateShape, leaf.mandate, "closed checkout mandate");
   if (closed.checkout_jwt !== undefined && hashText(closed.checkout_jwt) !== closed.checkout_hash) {
     throw new AP2MandateError("The checkout_hash is not the hash of the checkout_jwt.");
   }
-  if (root) parseWire(openCheckoutMandateSchema, root.mandate, "open checkout mandate");
+  if (root) parseWire(openCheckoutMandateShape, root.mandate, "open checkout mandate");
   return {
     hash: closed.checkout_hash,
     openId: root && mandateId(root),

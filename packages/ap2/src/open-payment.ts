@@ -9,7 +9,8 @@ import {
   settlementQueue,
   stringifyJson,
 } from "@imprest/core";
-import { type ReservationCreateResponse, reservationCreateResponseSchema } from "@imprest/core/models/cycles";
+import type { ReservationCreateResponse } from "@imprest/core/models/cycles";
+import { reservationCreateResponseShape } from "@imprest/core/models/cycles/shapes";
 import { CyclesError, type CyclesSource, metadataOf } from "@imprest/cycles";
 import { type PaymentAuthority, type PaymentExtension, claimName, paymentAuthority } from "./authority.ts";
 import { chargeKind, refundKind } from "./bodies.ts";
@@ -189,7 +190,7 @@ async function dryRun(authority: PaymentAuthority, draft: Draft, options: Paymen
     body: stringifyJson(draft.body(idempotencyKey, undefined)),
     idempotencyKey,
   };
-  const operation = { name: "dryRun", status: 200, schema: reservationCreateResponseSchema } as const;
+  const operation = { name: "dryRun", status: 200, schema: reservationCreateResponseShape } as const;
   let answer: ReservationCreateResponse;
   try {
     answer = await authority.cycles.client.connection.write(operation, write, options);

@@ -1,6 +1,7 @@
 import { ValidationError, parseBase64url, parseWire } from "@imprest/core";
 import { type Finding, type Jwk, StrictJsonError, type VerificationReport, parseStrictJson } from "@imprest/core/audit";
-import { type MandateReceipt, mandateReceiptSchema } from "@imprest/core/models/ap2";
+import type { MandateReceipt } from "@imprest/core/models/ap2";
+import { mandateReceiptShape } from "@imprest/core/models/ap2/shapes";
 import { hashText, parseChain } from "../sd-jwt.ts";
 import { isSigned, readKey } from "./es256.ts";
 
@@ -85,7 +86,7 @@ function readJws(text: string): Jws | undefined {
 
 function readReceipt(bytes: Uint8Array): MandateReceipt | undefined {
   try {
-    return parseWire(mandateReceiptSchema, parseStrictJson(bytes), "mandate receipt");
+    return parseWire(mandateReceiptShape, parseStrictJson(bytes), "mandate receipt");
   } catch (error) {
     if (ValidationError.isInstance(error)) return undefined;
     throw error;

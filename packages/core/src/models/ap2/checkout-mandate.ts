@@ -1,7 +1,6 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
-import { type OpenConstraint, openConstraintSchema } from "./constraint.ts";
-import { numericDateSchema } from "./party.ts";
+import { type Shape, list, object } from "../../wire/shape.ts";
+import { confirmation, optionalNumericDate, optionalText, text, typed } from "./fields.ts";
+import { type OpenConstraint, openConstraintShape } from "./constraint.ts";
 
 /** A checkout that was agreed to (AP2 v0.2 §Checkout Mandate, closed). */
 export interface CheckoutMandate {
@@ -14,12 +13,12 @@ export interface CheckoutMandate {
   readonly exp?: number | undefined;
 }
 
-export const checkoutMandateSchema: WireSchema<CheckoutMandate> = z.looseObject({
-  vct: z.literal("mandate.checkout.1", "must be mandate.checkout.1"),
-  checkout_jwt: z.optional(z.string("must be text")),
-  checkout_hash: z.string("must be text"),
-  iat: z.optional(numericDateSchema),
-  exp: z.optional(numericDateSchema),
+export const checkoutMandateShape: Shape<CheckoutMandate> = object({
+  vct: typed("mandate.checkout.1"),
+  checkout_jwt: optionalText,
+  checkout_hash: text,
+  iat: optionalNumericDate,
+  exp: optionalNumericDate,
 });
 
 /** What an agent may check out while the user is away (AP2 v0.2 §Checkout Mandate, open). */
@@ -31,10 +30,10 @@ export interface OpenCheckoutMandate {
   readonly exp?: number | undefined;
 }
 
-export const openCheckoutMandateSchema: WireSchema<OpenCheckoutMandate> = z.looseObject({
-  vct: z.literal("mandate.checkout.open.1", "must be mandate.checkout.open.1"),
-  constraints: z.array(openConstraintSchema, "must be a list"),
-  cnf: z.looseObject({ jwk: z.record(z.string(), z.unknown(), "must be a JWK") }),
-  iat: z.optional(numericDateSchema),
-  exp: z.optional(numericDateSchema),
+export const openCheckoutMandateShape: Shape<OpenCheckoutMandate> = object({
+  vct: typed("mandate.checkout.open.1"),
+  constraints: list(openConstraintShape),
+  cnf: confirmation,
+  iat: optionalNumericDate,
+  exp: optionalNumericDate,
 });

@@ -1,5 +1,5 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
+import { type Shape, object } from "../../wire/shape.ts";
+import { optionalText } from "./fields.ts";
 
 /**
  * One rule of an open mandate (AP2 v0.2 §Constraints). The type is open: a reader that does not know it must refuse. A
@@ -10,6 +10,6 @@ export interface OpenConstraint {
   readonly [member: string]: unknown;
 }
 
-export const openConstraintSchema: WireSchema<OpenConstraint> = z.looseObject({
-  type: z.optional(z.string("must be text")),
+export const openConstraintShape: Shape<OpenConstraint> = object({
+  type: optionalText,
 });

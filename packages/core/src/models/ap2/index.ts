@@ -1,16 +1,17 @@
+export type { CheckoutMandate, OpenCheckoutMandate } from "./checkout-mandate.ts";
+export type { OpenConstraint } from "./constraint.ts";
+export type { Merchant, MinorAmount, PaymentInstrument } from "./party.ts";
+export type { PaymentMandateV01 } from "./payment-mandate-v01.ts";
+export type { OpenPaymentMandate, PaymentMandate } from "./payment-mandate.ts";
+export type { MandateReceipt } from "./receipt.ts";
 export {
-  type CheckoutMandate,
-  type OpenCheckoutMandate,
   checkoutMandateSchema,
+  mandateReceiptSchema,
+  merchantSchema,
+  minorAmountSchema,
   openCheckoutMandateSchema,
-} from "./checkout-mandate.ts";
-export { type OpenConstraint, openConstraintSchema } from "./constraint.ts";
-export { type Merchant, type MinorAmount, type PaymentInstrument, merchantSchema, minorAmountSchema } from "./party.ts";
-export {
-  type OpenPaymentMandate,
-  type PaymentMandate,
+  openConstraintSchema,
   openPaymentMandateSchema,
   paymentMandateSchema,
-} from "./payment-mandate.ts";
-export { type PaymentMandateV01, paymentMandateV01Schema } from "./payment-mandate-v01.ts";
-export { type MandateReceipt, mandateReceiptSchema } from "./receipt.ts";
+  paymentMandateV01Schema,
+} from "./schemas.ts";

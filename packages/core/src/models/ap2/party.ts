@@ -1,5 +1,5 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
+import { type Shape, leaf, object } from "../../wire/shape.ts";
+import { optionalText, text } from "./fields.ts";
 
 /** A merchant (AP2 v0.2 §Merchant). */
 export interface Merchant {
@@ -8,10 +8,10 @@ export interface Merchant {
   readonly website?: string | undefined;
 }
 
-export const merchantSchema: WireSchema<Merchant> = z.looseObject({
-  id: z.string("must be text"),
-  name: z.string("must be text"),
-  website: z.optional(z.string("must be text")),
+export const merchantShape: Shape<Merchant> = object({
+  id: text,
+  name: text,
+  website: optionalText,
 });
 
 /** An amount in minor units of an ISO 4217 currency: 19900 of USD are 199 dollars (AP2 v0.2 §Amount). */
@@ -20,14 +20,14 @@ export interface MinorAmount {
   readonly currency: string;
 }
 
-export const minorUnitsSchema: WireSchema<number> = z.custom<number>(
-  (value) => Number.isSafeInteger(value) && value >= 0,
+const minorUnits: Shape<number> = leaf(
+  (value) => typeof value === "number" && Number.isSafeInteger(value) && value >= 0,
   "must be a whole number of minor units, zero or more",
 );
 
-export const minorAmountSchema: WireSchema<MinorAmount> = z.looseObject({
-  amount: minorUnitsSchema,
-  currency: z.string("must be text"),
+export const minorAmountShape: Shape<MinorAmount> = object({
+  amount: minorUnits,
+  currency: text,
 });
 
 /** What is paid with (AP2 v0.2 §Payment Instrument). */
@@ -37,14 +37,8 @@ export interface PaymentInstrument {
   readonly description?: string | undefined;
 }
 
-export const paymentInstrumentSchema: WireSchema<PaymentInstrument> = z.looseObject({
-  id: z.string("must be text"),
-  type: z.string("must be text"),
-  description: z.optional(z.string("must be text")),
+export const paymentInstrumentShape: Shape<PaymentInstrument> = object({
+  id: text,
+  type: text,
+  description: optionalText,
 });
-
-/** Seconds since the epoch (RFC 7519 §2, NumericDate). */
-export const numericDateSchema: WireSchema<number> = z.custom<number>(
-  (value) => typeof value === "number" && Number.isFinite(value) && value >= 0,
-  "must be seconds since the epoch",
-);

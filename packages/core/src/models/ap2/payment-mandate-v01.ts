@@ -1,5 +1,5 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
+import { type Shape, leaf, object } from "../../wire/shape.ts";
+import { optionalText, text } from "./fields.ts";
 
 /** A payment mandate of AP2 v0.1, as far as a payment needs it; amounts are decimals in whole units. */
 export interface PaymentMandateV01 {
@@ -15,16 +15,16 @@ export interface PaymentMandateV01 {
   };
 }
 
-const value: WireSchema<number | string> = z.custom<number | string>(
+const value: Shape<number | string> = leaf(
   (found) => typeof found === "string" || (typeof found === "number" && Number.isFinite(found)),
   "must be a decimal",
 );
 
-export const paymentMandateV01Schema: WireSchema<PaymentMandateV01> = z.looseObject({
-  payment_mandate_contents: z.looseObject({
-    payment_mandate_id: z.optional(z.string("must be text")),
-    payment_details_id: z.string("must be text"),
-    payment_details_total: z.looseObject({ amount: z.looseObject({ currency: z.string("must be text"), value }) }),
-    merchant_agent: z.string("must be text"),
+export const paymentMandateV01Shape: Shape<PaymentMandateV01> = object({
+  payment_mandate_contents: object({
+    payment_mandate_id: optionalText,
+    payment_details_id: text,
+    payment_details_total: object({ amount: object({ currency: text, value }) }),
+    merchant_agent: text,
   }),
 });

@@ -1,14 +1,13 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
-import { type OpenConstraint, openConstraintSchema } from "./constraint.ts";
+import { type Shape, list, object, optional } from "../../wire/shape.ts";
+import { confirmation, optionalNumericDate, optionalText, text, typed } from "./fields.ts";
+import { type OpenConstraint, openConstraintShape } from "./constraint.ts";
 import {
   type Merchant,
   type MinorAmount,
   type PaymentInstrument,
-  merchantSchema,
-  minorAmountSchema,
-  numericDateSchema,
-  paymentInstrumentSchema,
+  merchantShape,
+  minorAmountShape,
+  paymentInstrumentShape,
 } from "./party.ts";
 
 /** A payment that a user, or an agent in their name, agreed to (AP2 v0.2 §Payment Mandate, closed). */
@@ -24,15 +23,15 @@ export interface PaymentMandate {
   readonly exp?: number | undefined;
 }
 
-export const paymentMandateSchema: WireSchema<PaymentMandate> = z.looseObject({
-  vct: z.literal("mandate.payment.1", "must be mandate.payment.1"),
-  transaction_id: z.string("must be text"),
-  payee: merchantSchema,
-  payment_amount: minorAmountSchema,
-  payment_instrument: paymentInstrumentSchema,
-  execution_date: z.optional(z.string("must be text")),
-  iat: z.optional(numericDateSchema),
-  exp: z.optional(numericDateSchema),
+export const paymentMandateShape: Shape<PaymentMandate> = object({
+  vct: typed("mandate.payment.1"),
+  transaction_id: text,
+  payee: merchantShape,
+  payment_amount: minorAmountShape,
+  payment_instrument: paymentInstrumentShape,
+  execution_date: optionalText,
+  iat: optionalNumericDate,
+  exp: optionalNumericDate,
 });
 
 /** What an agent may pay while the user is away (AP2 v0.2 §Payment Mandate, open). */
@@ -47,12 +46,12 @@ export interface OpenPaymentMandate {
   readonly exp?: number | undefined;
 }
 
-export const openPaymentMandateSchema: WireSchema<OpenPaymentMandate> = z.looseObject({
-  vct: z.literal("mandate.payment.open.1", "must be mandate.payment.open.1"),
-  constraints: z.array(openConstraintSchema, "must be a list"),
-  cnf: z.looseObject({ jwk: z.record(z.string(), z.unknown(), "must be a JWK") }),
-  payee: z.optional(merchantSchema),
-  payment_amount: z.optional(minorAmountSchema),
-  iat: z.optional(numericDateSchema),
-  exp: z.optional(numericDateSchema),
+export const openPaymentMandateShape: Shape<OpenPaymentMandate> = object({
+  vct: typed("mandate.payment.open.1"),
+  constraints: list(openConstraintShape),
+  cnf: confirmation,
+  payee: optional(merchantShape),
+  payment_amount: optional(minorAmountShape),
+  iat: optionalNumericDate,
+  exp: optionalNumericDate,
 });

@@ -1,6 +1,5 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
-import { numericDateSchema } from "./party.ts";
+import { type Shape, object } from "../../wire/shape.ts";
+import { optionalNumericDate, optionalText, text } from "./fields.ts";
 
 /** What a verifier answers to a mandate, as the payload of a signed JWT (AP2 v0.2 §Receipts). */
 export interface MandateReceipt {
@@ -15,12 +14,12 @@ export interface MandateReceipt {
   readonly error_description?: string | undefined;
 }
 
-export const mandateReceiptSchema: WireSchema<MandateReceipt> = z.looseObject({
-  status: z.optional(z.string("must be text")),
-  result: z.optional(z.string("must be text")),
-  iss: z.string("must be text"),
-  iat: z.optional(numericDateSchema),
-  reference: z.string("must be text"),
-  error: z.optional(z.string("must be text")),
-  error_description: z.optional(z.string("must be text")),
+export const mandateReceiptShape: Shape<MandateReceipt> = object({
+  status: optionalText,
+  result: optionalText,
+  iss: text,
+  iat: optionalNumericDate,
+  reference: text,
+  error: optionalText,
+  error_description: optionalText,
 });
