@@ -12,7 +12,6 @@ import {
   type Settling,
   type SpendAuthority,
   ValidationError,
-  settlementQueue,
   wholeOption,
 } from "@imprest/core";
 import {
@@ -114,7 +113,7 @@ export class AspAuthority implements SpendAuthority {
       this.#report({ kind: "expiring", reservationId, spendHappened: false, remainingMs }),
     );
     this.recordsBypass = options.bypass !== undefined;
-    options.bypass?.listen(settlementQueue(this).observer, this.environment);
+    options.bypass?.listen(this);
   }
 
   async reserve(request: ReserveRequest, options: CallOptions & { readonly idempotencyKey: string }): Promise<Grant> {

@@ -1,4 +1,4 @@
-import { type Environment, type Observer, systemClock, utf8 } from "@imprest/core";
+import { type SpendAuthority, settlementQueue, systemClock, utf8 } from "@imprest/core";
 import { canonicalize } from "@imprest/core/audit";
 import { type EventSigner, signAuditEvent } from "@imprest/core/audit/events";
 
@@ -12,14 +12,15 @@ export interface BypassOptions {
 
 /** Turns the kernel's word of a bypass into a signed event. */
 export interface BypassRecorder {
-  listen(observer: Observer, environment: Environment): void;
+  listen(authority: SpendAuthority): void;
 }
 
 /** Writes an `audit.bypassed` event for every call that `failOpen` lets run (ASP §3.3, §5). */
 export function createBypassRecorder({ signer, sink }: BypassOptions): BypassRecorder {
   return {
-    listen(observer, { clock = systemClock, logger }) {
-      observer.on("bypass", async ({ protocol, idempotencyKey, reason }) => {
+    listen(authority) {
+      const { clock = systemClock, logger } = authority.environment ?? {};
+      settlementQueue(authority).observer.on("bypass", async ({ protocol, idempotencyKey, reason }) => {
         if (protocol !== "asp") return;
         try {
           const data = {

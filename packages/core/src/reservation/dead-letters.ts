@@ -1,8 +1,7 @@
 import type { Amount } from "../amount/amount.ts";
-import { ValidationError } from "../errors/local-errors.ts";
 import type { RecordStore, RecordValue } from "../records/record-store.ts";
-import type { Settlement, Settling } from "./port.ts";
-import { readAmount, readSettling, writeSettling } from "./settling-record.ts";
+import type { Settlement, Settling, SpendAuthority } from "./port.ts";
+import { writeSettling } from "./settling-record.ts";
 
 /** Why money that was, or may have been, spent is not in the authority's books. */
 export type DeadLetterKind =
@@ -55,53 +54,27 @@ export interface DeadLetters {
 /** The fields of a letter that is being written. */
 export type NewDeadLetter = Omit<DeadLetter, "id">;
 
-/** The letters of one authority in its record store. */
-export class DeadLetterRecords {
-  readonly #records: RecordStore;
-  readonly #prefix: string;
+/** Where the letters of one authority stand in a store. */
+export function deadLetterPrefix({ protocol, target }: SpendAuthority): string {
+  return `dead-letter:${protocol}:${target}:`;
+}
 
-  constructor(records: RecordStore, protocol: string, target: string) {
-    this.#records = records;
-    this.#prefix = `dead-letter:${protocol}:${target}:`;
-  }
+/** A bypass is one letter that grows; every other spend is a letter of its own, or the sum would not be what was paid. */
+export function deadLetterKey(
+  authority: SpendAuthority,
+  { reservationId, idempotencyKey, kind, spent }: NewDeadLetter,
+): string {
+  const what = kind === "bypass" || spent === undefined ? kind : `spent:${spent.amount}`;
+  return `${deadLetterPrefix(authority)}${reservationId}:${idempotencyKey}:${what}`;
+}
 
-  /** Writes a letter, over an earlier one of the same spend. Rejects as the store does. */
-  async write(letter: NewDeadLetter): Promise<DeadLetter> {
-    const id = this.#idOf(letter);
-    const value = toRecord(letter);
-    for (;;) {
-      if ((await this.#records.create(id, value)) !== undefined) return { id, ...letter };
-      const existing = await this.#records.read(id);
-      if (existing && (await this.#records.replace(id, value, existing.version))) return { id, ...letter };
-    }
-  }
-
-  /** Deletes a letter that `write` wrote. */
-  async remove(letter: NewDeadLetter): Promise<void> {
-    await this.#records.delete(this.#idOf(letter));
-  }
-
-  /** A bypass is one letter that grows; every other spend is a letter of its own, or the sum would not be what was paid. */
-  #idOf({ reservationId, idempotencyKey, kind, spent }: NewDeadLetter): string {
-    const what = kind === "bypass" || spent === undefined ? kind : `spent:${spent.amount}`;
-    return `${this.#prefix}${reservationId}:${idempotencyKey}:${what}`;
-  }
-
-  async *list(): AsyncIterable<DeadLetter> {
-    for await (const { key, value } of this.#records.scan(this.#prefix)) yield fromRecord(key, value);
-  }
-
-  /** @throws ValidationError when there is none. */
-  async read(id: string): Promise<DeadLetter> {
-    const found = id.startsWith(this.#prefix) ? await this.#records.read(id) : undefined;
-    if (found === undefined) {
-      throw new ValidationError("dead letter", [{ pointer: "/id", message: "names no dead letter of this authority" }]);
-    }
-    return fromRecord(found.key, found.value);
-  }
-
-  discard(id: string): Promise<boolean> {
-    return id.startsWith(this.#prefix) ? this.#records.delete(id) : Promise.resolve(false);
+/** Writes a letter, over an earlier one of the same spend. Rejects as the store does. */
+export async function writeDeadLetter(records: RecordStore, key: string, letter: NewDeadLetter): Promise<void> {
+  const value = toRecord(letter);
+  for (;;) {
+    if ((await records.create(key, value)) !== undefined) return;
+    const existing = await records.read(key);
+    if (existing && (await records.replace(key, value, existing.version))) return;
   }
 }
 
@@ -114,29 +87,3 @@ function toRecord({ spent, estimate, settling, found, ...letter }: NewDeadLetter
     ...(found !== undefined && { found }),
   };
 }
-
-/** A letter that cannot be read is shown as such: one damaged record must not hide the others. */
-function fromRecord(id: string, value: RecordValue): DeadLetter {
-  const isRecord = typeof value === "object" && value !== null && !Array.isArray(value);
-  const { spent, estimate, settling, ...letter } = (isRecord ? value : {}) as Record<string, RecordValue>;
-  const readable = [letter["kind"], letter["protocol"], letter["reservationId"]].every(
-    (text) => typeof text === "string",
-  );
-  if (!readable) return { ...unreadable, id, found: value };
-  return {
-    ...(letter as unknown as NewDeadLetter),
-    id,
-    spent: readAmount(spent),
-    estimate: readAmount(estimate),
-    settling: settling === undefined ? undefined : readSettling(settling),
-  };
-}
-
-const unreadable: NewDeadLetter = {
-  kind: "malformed",
-  protocol: "",
-  reservationId: "",
-  idempotencyKey: "",
-  recordedAtMs: 0,
-  reason: "The dead letter itself cannot be read.",
-};

@@ -1,19 +1,10 @@
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { TimeoutError, TransportError } from "../errors/transport-errors.ts";
 import { createIdempotencyKey } from "../idempotency/key.ts";
-import type { Observer } from "../observe/observer.ts";
 import { createDeferred } from "../platform/async.ts";
-import type { Clock, Timer } from "../platform/clock.ts";
-import type { Grant, Lease, SpendAuthority } from "./port.ts";
-
-/** What a heartbeat runs on. */
-export interface HeartbeatContext {
-  readonly authority: SpendAuthority;
-  readonly clock: Clock;
-  readonly observer: Observer;
-  /** Told once, when the lease can no longer be kept alive. */
-  onLost(error: Error): void;
-}
+import type { Timer } from "../platform/clock.ts";
+import type { Grant, Lease } from "./port.ts";
+import type { Settlements } from "./settlements.ts";
 
 /** The least time that is allowed for a request and kept as a margin (Cycles §extend). */
 const leastBudgetMs = 1_000;
@@ -26,7 +17,8 @@ const longestDelayMs = 30_000;
  * clocks. Where it does not, at a fixed cadence of half the lease: beating too often is safe, a lapse is not.
  */
 export class Heartbeat {
-  readonly #context: HeartbeatContext;
+  readonly #context: Settlements;
+  readonly #onLost: (error: Error) => void;
   readonly #grant: Grant;
   readonly #ttlMs: number;
   readonly #timeoutMs: number;
@@ -46,9 +38,13 @@ export class Heartbeat {
   #lastWindowMs: number | undefined;
   #stopped = false;
 
-  /** @param rttMs how long the answer that carries `lease` took, in milliseconds. */
-  constructor(grant: Grant, lease: Lease, rttMs: number, context: HeartbeatContext) {
+  /**
+   * @param rttMs how long the answer that carries `lease` took, in milliseconds.
+   * @param onLost told once, when the lease can no longer be kept alive.
+   */
+  constructor(grant: Grant, lease: Lease, rttMs: number, context: Settlements, onLost: (error: Error) => void) {
     this.#context = context;
+    this.#onLost = onLost;
     this.#grant = grant;
     this.#ttlMs = lease.ttlMs;
     this.#longestRttMs = rttMs;
@@ -129,7 +125,7 @@ export class Heartbeat {
       const call = { signal: this.#request.signal, timeoutMs: this.#timeoutMs };
       const lease = await this.#within(authority.extend?.(this.#grant, by, call));
       if (this.#stopped || lease === undefined) return;
-      observer.emit("extend", { protocol: authority.protocol, reservationId: this.#grant.id, lease });
+      observer?.emit("extend", { protocol: authority.protocol, reservationId: this.#grant.id, lease });
       this.#renew(lease, clock.monotonic() - started);
     } catch (error) {
       if (!this.#stopped) this.#failed(error instanceof Error ? error : new Error("extend failed"), idempotencyKey);
@@ -155,7 +151,7 @@ export class Heartbeat {
     if (delayMs === undefined) return this.#lose(error);
     const { authority, observer } = this.#context;
     const { protocol } = authority;
-    observer.emit("retry", {
+    observer?.emit("retry", {
       protocol,
       operation: "extend",
       reservationId: this.#grant.id,
@@ -184,8 +180,8 @@ export class Heartbeat {
   #lose(error: Error): void {
     this.stop();
     const { protocol } = this.#context.authority;
-    this.#context.observer.emit("lease-lost", { protocol, reservationId: this.#grant.id, error });
-    this.#context.onLost(error);
+    this.#context.observer?.emit("lease-lost", { protocol, reservationId: this.#grant.id, error });
+    this.#onLost(error);
   }
 }
 

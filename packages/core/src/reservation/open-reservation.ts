@@ -7,7 +7,6 @@ import {
 } from "../errors/index.ts";
 import { createIdempotencyKey } from "../idempotency/key.ts";
 import { abortedError, raceAbort } from "../platform/async.ts";
-import { systemClock } from "../platform/clock.ts";
 import { ConfigurationError } from "../errors/local-errors.ts";
 import { unhonoured } from "./caps.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -16,7 +15,7 @@ import type { Grant, ReserveRequest, SpendAuthority } from "./port.ts";
 import { checkRequest } from "./request.ts";
 import { ReservationHandle } from "./reservation-handle.ts";
 import type { Reservation } from "./reservation.ts";
-import { settlementQueue } from "./settlement-queue.ts";
+import { settlementsOf } from "./settlements.ts";
 import { authoritySettler, bypassSettler, parentSettler } from "./settlers.ts";
 import { SpendTracker } from "./spend-tracker.ts";
 
@@ -113,10 +112,8 @@ async function openOwn(
     options,
   );
   if (grant.lease && authority.extend) {
-    const { observer } = settlementQueue(authority);
-    const clock = authority.environment?.clock ?? systemClock;
     const onLost = (error: Error): void => handle.loseLease(error);
-    handle.keepAlive(new Heartbeat(grant, grant.lease, rttMs, { authority, clock, observer, onLost }));
+    handle.keepAlive(new Heartbeat(grant, grant.lease, rttMs, settlementsOf(authority), onLost));
   }
   return handle;
 }
@@ -133,9 +130,9 @@ async function reserve(
   idempotencyKey: string,
   options: ReservationOptions,
 ): Promise<Granted> {
-  const { protocol, environment } = authority;
-  const { observer } = settlementQueue(authority);
-  const clock = environment?.clock ?? systemClock;
+  const { protocol } = authority;
+  const settlements = settlementsOf(authority);
+  const { clock } = settlements;
   const { timeoutMs, traceparent } = options;
   const attempt = async (): Promise<Granted> => {
     const started = clock.monotonic();
@@ -146,16 +143,22 @@ async function reserve(
   try {
     const granted = await attempt().catch((error: unknown) => {
       if (!ambiguous(error) || options.signal?.aborted) throw error;
-      observer.emit("retry", { protocol, operation: "reserve", idempotencyKey, error: error as Error, delayMs: 0 });
+      settlements.observer?.emit("retry", {
+        protocol,
+        operation: "reserve",
+        idempotencyKey,
+        error: error as Error,
+        delayMs: 0,
+      });
       return attempt();
     });
     const { id: reservationId, decision, caps } = granted.grant;
-    observer.emit("decision", { protocol, idempotencyKey, decision, estimate, caps, reservationId });
+    settlements.observer?.emit("decision", { protocol, idempotencyKey, decision, estimate, caps, reservationId });
     return granted;
   } catch (error) {
     if (DeniedError.isInstance(error)) {
       const { decision, caps, reasonCode } = error;
-      observer.emit("decision", { protocol, idempotencyKey, decision, estimate, caps, reasonCode });
+      settlements.observer?.emit("decision", { protocol, idempotencyKey, decision, estimate, caps, reasonCode });
     }
     if (!ambiguous(error)) throw error;
     const message = `The ${protocol} authority gave no usable answer, so the call did not start. Check that it runs and is reachable.`;

@@ -19,7 +19,7 @@ export class SettlementRecords {
 
   /** Writes the record of a new task. @throws what the store throws, and Error when its place is taken. */
   async record(task: SettlementTask): Promise<void> {
-    const key = settlingKey(task.settling);
+    const { key } = task;
     task.version = await this.#records.create(key, writeSettling(task.settling));
     if (task.version !== undefined) return;
     // Left by an earlier run of the same job: when it is the same settlement it is taken over, as old as it is.
@@ -37,7 +37,7 @@ export class SettlementRecords {
   /** Writes down what has changed: the mode, the not-before. @throws what the store throws. */
   async rewrite(task: SettlementTask): Promise<void> {
     if (!task.ownsRecord) return;
-    const key = settlingKey(task.settling);
+    const { key } = task;
     const value = writeSettling(task.settling);
     if (task.version === undefined) {
       task.version = await this.#records.create(key, value);

@@ -1,9 +1,9 @@
 import { SettlementError } from "../errors/spend-errors.ts";
-import type { Observer } from "../observe/observer.ts";
-import type { Clock, Timer } from "../platform/clock.ts";
+import type { Timer } from "../platform/clock.ts";
 import type { NewDeadLetter } from "./dead-letters.ts";
 import { readAmount } from "./settling-record.ts";
-import type { Attempt, Settlement, Settling, SpendAuthority } from "./port.ts";
+import type { Attempt, Settlement, Settling } from "./port.ts";
+import type { Settlements } from "./settlements.ts";
 
 /**
  * Called with each outcome: once, or first with `pending` and later with the final one. `isLast` is also true of a
@@ -11,31 +11,13 @@ import type { Attempt, Settlement, Settling, SpendAuthority } from "./port.ts";
  */
 export type OnOutcome = (settlement: Settlement, isLast: boolean) => void;
 
-/** What a task needs of the queue it runs in. */
-export interface TaskContext {
-  readonly authority: SpendAuthority;
-  readonly clock: Clock;
-  readonly observer: Observer;
-  /** Aborts what is under way when the queue closes. */
-  readonly signal: AbortSignal;
-  /** True from then on: one attempt is made, and no more. */
-  readonly isClosed: () => boolean;
-  retryDelayMs(attempt: number): number;
-  /** Makes an attempt that nobody waits for, when there is room for one. */
-  inTurn(attempt: () => Promise<unknown>): void;
-  /** Makes `task.settling` durable before the request that it describes. */
-  rewrite(task: SettlementTask): Promise<void>;
-  /** The task has its final answer; its record goes unless it must be kept. */
-  finish(task: SettlementTask, keepRecord: boolean): void;
-  /** @returns whether the letter was written. */
-  bury(letter: NewDeadLetter, error: Error): Promise<boolean>;
-}
-
 /** A protocol switches once, from commit to its late path; more means two ends that do not agree. */
 const mostSwitches = 3;
 
 /** One settlement on its way to a final answer: attempts, mode switches, waits. */
 export class SettlementTask {
+  /** Of its record, and among the tasks. */
+  readonly key: string;
   settling: Settling;
   /** The version of its record; `undefined` while it could not be recorded. */
   version: string | undefined;
@@ -43,7 +25,7 @@ export class SettlementTask {
   ownsRecord = true;
   /** Settles when the record is durable or could not be written; nothing is sent before. */
   recorded: Promise<void> | undefined;
-  readonly #context: TaskContext;
+  readonly #context: Settlements;
   readonly #listeners = new Set<OnOutcome>();
   #pending: Settlement | undefined;
   #attempts = 0;
@@ -52,11 +34,12 @@ export class SettlementTask {
   #final: Settlement | undefined;
   #stopped = false;
 
-  constructor(settling: Settling, version: string | undefined, context: TaskContext) {
+  constructor(key: string, settling: Settling, version: string | undefined, context: Settlements) {
+    this.key = key;
     this.settling = settling;
     this.version = version;
     this.#context = context;
-    this.#stopped = context.isClosed();
+    this.#stopped = context.closed;
   }
 
   /** Calls `listener` with each outcome. */
@@ -120,9 +103,9 @@ export class SettlementTask {
   }
 
   async #send(): Promise<Attempt> {
-    const { authority, signal } = this.#context;
+    const { authority, closing } = this.#context;
     try {
-      return await authority.settle(this.settling, { signal });
+      return await authority.settle(this.settling, { signal: closing.signal });
     } catch (error) {
       // `settle` rejects when it is aborted; anything else thrown leaves the outcome just as unknown.
       return { retry: error instanceof Error ? error : new Error("settle failed", { cause: error }) };
@@ -138,7 +121,7 @@ export class SettlementTask {
     this.#attempts += 1;
     if (!this.#stopped) {
       const { protocol } = authority;
-      observer.emit("retry", {
+      observer?.emit("retry", {
         protocol,
         operation: this.settling.mode,
         reservationId,
@@ -156,7 +139,7 @@ export class SettlementTask {
   }
 
   #wait(delayMs: number): void {
-    this.#timer = this.#context.clock.setTimer(() => this.#context.inTurn(() => this.attempt()), delayMs);
+    this.#timer = this.#context.clock.setTimer(() => this.#context.background.enter(() => this.attempt()), delayMs);
   }
 
   async #refuse(cause: Error, kind: NewDeadLetter["kind"]): Promise<Settlement> {
@@ -181,7 +164,7 @@ export class SettlementTask {
   }
 
   #tell(settlement: Settlement, isLast: boolean): void {
-    this.#context.observer.emit("settlement", { protocol: this.#context.authority.protocol, settlement });
+    this.#context.observer?.emit("settlement", { protocol: this.#context.authority.protocol, settlement });
     for (const listener of this.#listeners) listener(settlement, isLast);
   }
 

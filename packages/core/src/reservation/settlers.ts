@@ -1,37 +1,35 @@
 import { SettlementError, type SpendUnknownError } from "../errors/spend-errors.ts";
 import type { Amount } from "../amount/amount.ts";
-import { type Clock, systemClock } from "../platform/clock.ts";
 import type { NewDeadLetter } from "./dead-letters.ts";
 import type { Grant, Intent, Settlement, Settling, SpendAuthority } from "./port.ts";
 import type { ReservationHandle, Settler } from "./reservation-handle.ts";
-import { settlementQueue } from "./settlement-queue.ts";
+import { settlementsOf } from "./settlements.ts";
+import type { OnOutcome } from "./settlement-task.ts";
 import type { SpendTracker } from "./spend-tracker.ts";
 
 /** Settles with the authority that granted, through its queue. */
 export function authoritySettler(authority: SpendAuthority, grant: Grant, idempotencyKey: string): Settler {
-  const queue = settlementQueue(authority);
-  const clock = authority.environment?.clock ?? systemClock;
+  const settlements = settlementsOf(authority);
   return {
     async settle(intent, onOutcome) {
+      let settling: Settling;
       try {
-        return await queue.submit(prepare(intent), onOutcome);
+        settling = prepare(intent);
       } catch (cause) {
         // `prepare` refused to write what the wire would refuse: money may be gone, so the books must say so.
-        const settlement = await refuse(intent, cause);
-        queue.observer.emit("settlement", { protocol: authority.protocol, settlement });
-        onOutcome(settlement, true);
-        return settlement;
+        const why = cause instanceof Error ? cause.message : "prepare failed";
+        const message = `The ${intent.kind} of reservation ${grant.id} could not be written: ${why}`;
+        const spent = intent.kind === "commit" ? intent.spend.amount : undefined;
+        return tell(authority, await refuse(authority, grant, idempotencyKey, message, spent, why, cause), onOutcome);
       }
+      return settlements.submit(settling, onOutcome);
     },
-    async abandon(error, knownPart) {
-      const letter = letterOf("spend-unknown", authority, grant, idempotencyKey, clock, error.message);
-      await queue.bury({ ...letter, spent: knownPart }, error);
-    },
+    abandon: (error, spent) => abandon(authority, grant, idempotencyKey, error, spent),
   };
 
   /** The frozen settlement. What only decorates a spend must not keep it out of the books. */
   function prepare(intent: Intent): Settling {
-    const stamp = { idempotencyKey, recordedAtMs: clock.now() };
+    const stamp = { idempotencyKey, recordedAtMs: settlements.clock.now() };
     if (intent.kind === "release") return authority.prepare(grant, intent, stamp);
     const { amount, basis } = intent.spend;
     const spent = { unit: amount.unit, amount: amount.amount.toString() };
@@ -46,19 +44,6 @@ export function authoritySettler(authority: SpendAuthority, grant: Grant, idempo
       return settling;
     }
   }
-
-  async function refuse(intent: Intent, cause: unknown): Promise<Settlement> {
-    const reservationId = grant.id;
-    const why = cause instanceof Error ? cause.message : "prepare failed";
-    const spendHappened = intent.kind === "commit";
-    const message = `The ${intent.kind} of reservation ${reservationId} could not be written: ${why}`;
-    const error = new SettlementError(message, { spendHappened, reservationId, idempotencyKey }, { cause });
-    if (intent.kind === "commit") {
-      const letter = letterOf("refused", authority, grant, idempotencyKey, clock, why);
-      await queue.bury({ ...letter, spent: intent.spend.amount }, error);
-    }
-    return { status: "rejected", reservationId, idempotencyKey, error };
-  }
 }
 
 /** Counts a nested reservation's spend as its parent's; nothing is sent. */
@@ -70,24 +55,17 @@ export function parentSettler(
   idempotencyKey: string,
 ): Settler {
   const reservationId = grant.id;
-  const base = { reservationId, idempotencyKey };
-  const queue = settlementQueue(authority);
-  const clock = authority.environment?.clock ?? systemClock;
-
-  /** The parent has settled without this spend, so an operator must add it to the books. */
-  async function tooLate(spent: Amount): Promise<Settlement> {
-    const message = `Reservation ${reservationId} spent after its parent had settled. The spend is kept as a dead letter.`;
-    const error = new SettlementError(message, { spendHappened: true, ...base });
-    await queue.bury({ ...letterOf("refused", authority, grant, idempotencyKey, clock, message), spent }, error);
-    return { status: "rejected", ...base, error };
-  }
 
   async function settle(intent: Intent): Promise<Settlement> {
     const isLate = parent.ended;
+    const base = { reservationId, idempotencyKey };
     parent.tracker.settleNested(nested, intent.kind === "commit" ? intent.spend.amount : "none");
     if (intent.kind === "release") return { status: "released", ...base };
     const { amount: charged } = intent.spend;
-    return isLate ? tooLate(charged) : { status: "recorded", ...base, charged };
+    if (!isLate) return { status: "recorded", ...base, charged };
+    // The parent has settled without this spend, so an operator must add it to the books.
+    const message = `Reservation ${reservationId} spent after its parent had settled. The spend is kept as a dead letter.`;
+    return refuse(authority, grant, idempotencyKey, message, charged);
   }
 
   return {
@@ -96,12 +74,10 @@ export function parentSettler(
       onOutcome(settlement, true);
       return settlement;
     },
-    async abandon(error, knownPart) {
+    async abandon(error, spent) {
       const isLate = parent.ended;
       parent.tracker.settleNested(nested, "unknown");
-      if (!isLate) return;
-      const letter = letterOf("spend-unknown", authority, grant, idempotencyKey, clock, error.message);
-      await queue.bury({ ...letter, spent: knownPart }, error);
+      if (isLate) await abandon(authority, grant, idempotencyKey, error, spent);
     },
   };
 }
@@ -114,35 +90,70 @@ export async function bypassSettler(
   reason: string,
   error: Error,
 ): Promise<Settler & { forget(): Promise<void> }> {
-  const queue = settlementQueue(authority);
-  const clock = authority.environment?.clock ?? systemClock;
-  const letter = letterOf("bypass", authority, grant, idempotencyKey, clock, reason);
+  const settlements = settlementsOf(authority);
+  const letter = letterOf("bypass", authority, grant, idempotencyKey, reason);
   const { protocol } = authority;
-  queue.observer.emit("bypass", { protocol, idempotencyKey, estimate: grant.reserved, reason, error });
-  await queue.bury(letter, error);
-  const bypassed: Settlement = { status: "bypassed", reservationId: grant.id, idempotencyKey };
+  settlements.observer?.emit("bypass", { protocol, idempotencyKey, estimate: grant.reserved, reason, error });
+  await settlements.bury(letter, error);
   return {
-    forget: () => queue.forget(letter),
+    forget: () => settlements.forget(letter),
     async settle(intent, onOutcome) {
-      if (intent.kind === "commit") await queue.bury({ ...letter, spent: intent.spend.amount }, error);
-      else await queue.forget(letter);
-      queue.observer.emit("settlement", { protocol, settlement: bypassed });
-      onOutcome(bypassed, true);
-      return bypassed;
+      if (intent.kind === "commit") await settlements.bury({ ...letter, spent: intent.spend.amount }, error);
+      else await settlements.forget(letter);
+      return tell(authority, { status: "bypassed", reservationId: grant.id, idempotencyKey }, onOutcome);
     },
-    async abandon(unknown: SpendUnknownError, knownPart: Amount | undefined) {
-      await queue.bury({ ...letter, spent: knownPart }, unknown);
+    async abandon(unknown: SpendUnknownError, spent: Amount | undefined) {
+      await settlements.bury({ ...letter, spent }, unknown);
     },
   };
 }
 
+/** An end that no task tells of. */
+function tell(authority: SpendAuthority, settlement: Settlement, onOutcome: OnOutcome): Settlement {
+  settlementsOf(authority).observer?.emit("settlement", { protocol: authority.protocol, settlement });
+  onOutcome(settlement, true);
+  return settlement;
+}
+
+/** A settlement that cannot be made: `spent`, where there is something, becomes a dead letter. */
+async function refuse(
+  authority: SpendAuthority,
+  grant: Grant,
+  idempotencyKey: string,
+  message: string,
+  spent: Amount | undefined,
+  reason: string = message,
+  cause?: unknown,
+): Promise<Settlement> {
+  const fields = { spendHappened: spent !== undefined, reservationId: grant.id, idempotencyKey };
+  const error = new SettlementError(message, fields, { cause });
+  if (spent !== undefined) {
+    await settlementsOf(authority).bury(
+      { ...letterOf("refused", authority, grant, idempotencyKey, reason), spent },
+      error,
+    );
+  }
+  return { status: "rejected", reservationId: grant.id, idempotencyKey, error };
+}
+
+async function abandon(
+  authority: SpendAuthority,
+  grant: Grant,
+  idempotencyKey: string,
+  error: SpendUnknownError,
+  spent: Amount | undefined,
+): Promise<void> {
+  const letter = letterOf("spend-unknown", authority, grant, idempotencyKey, error.message);
+  await settlementsOf(authority).bury({ ...letter, spent }, error);
+}
+
 function letterOf(
   kind: NewDeadLetter["kind"],
-  { protocol }: SpendAuthority,
+  authority: SpendAuthority,
   { id: reservationId, reserved: estimate }: Grant,
   idempotencyKey: string,
-  clock: Clock,
   reason: string,
 ): NewDeadLetter {
-  return { kind, protocol, reservationId, idempotencyKey, recordedAtMs: clock.now(), reason, estimate };
+  const recordedAtMs = settlementsOf(authority).clock.now();
+  return { kind, protocol: authority.protocol, reservationId, idempotencyKey, recordedAtMs, reason, estimate };
 }

@@ -1,0 +1,50 @@
+import { ValidationError } from "../errors/local-errors.ts";
+import type { RecordStore, RecordValue } from "../records/record-store.ts";
+import { type DeadLetter, type NewDeadLetter, deadLetterPrefix } from "./dead-letters.ts";
+import type { SpendAuthority } from "./port.ts";
+import { readAmount, readSettling } from "./settling-record.ts";
+
+/** Every letter of one authority, in the store's order. */
+export async function* listDeadLetters(records: RecordStore, authority: SpendAuthority): AsyncIterable<DeadLetter> {
+  for await (const { key, value } of records.scan(deadLetterPrefix(authority))) yield fromRecord(key, value);
+}
+
+/** @throws ValidationError when there is none. */
+export async function readDeadLetter(records: RecordStore, authority: SpendAuthority, id: string): Promise<DeadLetter> {
+  const found = id.startsWith(deadLetterPrefix(authority)) ? await records.read(id) : undefined;
+  if (found === undefined) {
+    throw new ValidationError("dead letter", [{ pointer: "/id", message: "names no dead letter of this authority" }]);
+  }
+  return fromRecord(found.key, found.value);
+}
+
+/** @returns whether there was one. */
+export async function discardDeadLetter(records: RecordStore, authority: SpendAuthority, id: string): Promise<boolean> {
+  return id.startsWith(deadLetterPrefix(authority)) && (await records.delete(id));
+}
+
+/** A letter that cannot be read is shown as such: one damaged record must not hide the others. */
+function fromRecord(id: string, value: RecordValue): DeadLetter {
+  const isRecord = typeof value === "object" && value !== null && !Array.isArray(value);
+  const { spent, estimate, settling, ...letter } = (isRecord ? value : {}) as Record<string, RecordValue>;
+  const readable = [letter["kind"], letter["protocol"], letter["reservationId"]].every(
+    (text) => typeof text === "string",
+  );
+  if (!readable) return { ...unreadable, id, found: value };
+  return {
+    ...(letter as unknown as NewDeadLetter),
+    id,
+    spent: readAmount(spent),
+    estimate: readAmount(estimate),
+    settling: settling === undefined ? undefined : readSettling(settling),
+  };
+}
+
+const unreadable: NewDeadLetter = {
+  kind: "malformed",
+  protocol: "",
+  reservationId: "",
+  idempotencyKey: "",
+  recordedAtMs: 0,
+  reason: "The dead letter itself cannot be read.",
+};
