@@ -1,5 +1,5 @@
 import { ConfigurationError } from "../errors/local-errors.ts";
-import { raceAbort } from "../platform/async.ts";
+import { abortedError, raceAbort } from "../platform/async.ts";
 import { StrictJsonError } from "./strict-json-error.ts";
 import { type VerificationReport, syntaxFinding } from "./report.ts";
 
@@ -34,17 +34,34 @@ export async function* verifyLines<Report extends VerificationReport>(
 ): AsyncGenerator<LineReport<Report>, void, undefined> {
   const { inFlight = 64, maxLineBytes = 1024 * 1024, signal } = options;
   if (!(inFlight >= 1) || !(maxLineBytes >= 1)) throw new ConfigurationError("inFlight and maxLineBytes start at 1.");
-  const waiting: Promise<LineReport<Report>>[] = [];
-  for await (const { lineNumber, line } of readLines(untilAborted(source, signal), maxLineBytes)) {
+  const waiting: Verification<Report>[] = [];
+  const begin = ({ lineNumber, line }: Line): void => {
     const report = line === undefined ? Promise.resolve(oversized(maxLineBytes)) : verify(line);
-    const next = report.then((value) => ({ lineNumber, report: value }));
-    // A later line may fail while an earlier one is awaited; its rejection is met when its turn comes.
-    next.catch(() => {});
-    waiting.push(next);
-    const first = waiting.length >= inFlight ? waiting.shift() : undefined;
-    if (first !== undefined) yield await raceAbort(first, signal, what);
+    waiting.push(new Verification<Report>(lineNumber, report));
+  };
+  const splitter = new LineSplitter(maxLineBytes);
+  for await (const chunk of untilAborted(source, signal)) {
+    for (const line of splitter.add(chunk)) {
+      begin(line);
+      const first = waiting.length >= inFlight ? waiting.shift() : undefined;
+      if (first !== undefined) yield first.settled ?? (await raceAbort(first.promise, signal, what));
+      if (signal?.aborted) throw abortedError(signal, what);
+    }
   }
-  for (const report of waiting) yield await raceAbort(report, signal, what);
+  for (const line of splitter.end()) begin(line);
+  for (const { promise } of waiting) yield await raceAbort(promise, signal, what);
+}
+
+/** A line under way, and its report once there is one: to wait for what is there already costs more than to look. */
+class Verification<Report extends VerificationReport> {
+  readonly promise: Promise<LineReport<Report>>;
+  settled: LineReport<Report> | undefined;
+
+  constructor(lineNumber: number, report: Promise<Report | VerificationReport>) {
+    this.promise = report.then((value) => (this.settled = { lineNumber, report: value }));
+    // A later line may fail while an earlier one is awaited; its rejection is met when its turn comes.
+    this.promise.catch(() => {});
+  }
 }
 
 /** The source, left at once when `signal` aborts, even while it is silent. */
@@ -84,35 +101,44 @@ interface Line {
   readonly line: Uint8Array | undefined;
 }
 
-async function* readLines(source: AsyncIterable<Uint8Array>, maxLineBytes: number): AsyncGenerator<Line> {
-  let lineNumber = 0;
+/** Cuts chunks of any size into lines; memory for one line, and that no longer than `maxLineBytes`. */
+class LineSplitter {
+  readonly #maxLineBytes: number;
+  #lineNumber = 0;
   /** The line under way, as slices of the chunks it came in. */
-  let parts: Uint8Array[] = [];
-  let size = 0;
-  const append = (part: Uint8Array): void => {
-    size += part.length;
-    if (size <= maxLineBytes) parts.push(part);
-    else parts = [];
-  };
-  const take = (): Line | undefined => {
-    lineNumber += 1;
-    const line = size > maxLineBytes ? undefined : withoutCarriageReturn(join(parts, size));
-    parts = [];
-    size = 0;
-    return line?.length === 0 ? undefined : { lineNumber, line };
-  };
-  for await (const chunk of source) {
+  #parts: Uint8Array[] = [];
+  #size = 0;
+
+  constructor(maxLineBytes: number) {
+    this.#maxLineBytes = maxLineBytes;
+  }
+
+  /** The lines that `chunk` ends; empty ones are left out. */
+  *add(chunk: Uint8Array): Generator<Line> {
     let start = 0;
     for (let end = chunk.indexOf(lineFeed); end !== -1; end = chunk.indexOf(lineFeed, start)) {
-      append(chunk.subarray(start, end));
+      this.#append(chunk.subarray(start, end));
       start = end + 1;
-      const line = take();
-      if (line !== undefined) yield line;
+      yield* this.end();
     }
-    if (start < chunk.length) append(chunk.subarray(start));
+    if (start < chunk.length) this.#append(chunk.subarray(start));
   }
-  const last = take();
-  if (last !== undefined) yield last;
+
+  /** The line under way, as it stands. */
+  *end(): Generator<Line> {
+    this.#lineNumber += 1;
+    const isTooLong = this.#size > this.#maxLineBytes;
+    const line = isTooLong ? undefined : withoutCarriageReturn(join(this.#parts, this.#size));
+    this.#parts = [];
+    this.#size = 0;
+    if (line?.length !== 0) yield { lineNumber: this.#lineNumber, line };
+  }
+
+  #append(part: Uint8Array): void {
+    this.#size += part.length;
+    if (this.#size <= this.#maxLineBytes) this.#parts.push(part);
+    else this.#parts = [];
+  }
 }
 
 function join(parts: readonly Uint8Array[], size: number): Uint8Array {

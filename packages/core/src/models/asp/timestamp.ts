@@ -1,4 +1,4 @@
-const pattern = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}:\d{2})$/;
+const pattern = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/;
 
 /**
  * Epoch milliseconds of an RFC 3339 timestamp as proto3 JSON writes them: up to nine fractional digits, any offset, no
@@ -15,34 +15,28 @@ export function parseTimestamp(value: unknown): number | undefined {
 let last: { readonly text: string; readonly atMs: number | undefined } = { text: "", atMs: undefined };
 
 function readTimestamp(value: string): number | undefined {
-  const match = pattern.exec(value);
-  if (match === null) return undefined;
-  const [, year, month, day, hour, minute, second, fraction = "", zone = "Z"] = match;
-  const [monthNumber, dayNumber] = [Number(month), Number(day)];
-  const isReal =
-    year !== "0000" &&
-    monthNumber >= 1 &&
-    monthNumber <= 12 &&
-    dayNumber >= 1 &&
-    dayNumber <= daysIn(Number(year), monthNumber) &&
-    Number(hour) <= 23 &&
-    Number(minute) <= 59 &&
-    Number(second) <= 59;
-  const offset = zone === "Z" ? 0 : offsetMs(zone);
-  if (!isReal || offset === undefined) return undefined;
-  const milliseconds = fraction === "" ? 0 : Number(fraction.slice(0, 3).padEnd(3, "0"));
+  if (!pattern.test(value)) return undefined;
+  // The pattern fixes where each field stands up to the seconds.
+  const year = digits(value, 0, 4);
+  const month = digits(value, 5, 7);
+  const day = digits(value, 8, 10);
+  const [hour, minute, second] = [digits(value, 11, 13), digits(value, 14, 16), digits(value, 17, 19)];
+  const isDate = year > 0 && month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month);
+  const zoneAt = value.endsWith("Z") ? value.length - 1 : value.length - 6;
+  const offset = offsetMs(value, zoneAt);
+  if (!isDate || hour > 23 || minute > 59 || second > 59 || offset === undefined) return undefined;
+  const milliseconds = zoneAt === 19 ? 0 : Number(value.slice(20, Math.min(zoneAt, 23)).padEnd(3, "0"));
   // Date.UTC takes the years 0 to 99 for 1900 to 1999, so they are counted 400 years on, a whole cycle of leap years.
-  const cycles = Number(year) < 100 ? 1 : 0;
-  const atUtc = Date.UTC(
-    Number(year) + 400 * cycles,
-    monthNumber - 1,
-    dayNumber,
-    Number(hour),
-    Number(minute),
-    Number(second),
-    milliseconds,
-  );
+  const cycles = year < 100 ? 1 : 0;
+  const atUtc = Date.UTC(year + 400 * cycles, month - 1, day, hour, minute, second, milliseconds);
   return atUtc - cycles * cycleMs - offset;
+}
+
+/** The number that the decimal digits from `from` to before `to` write. */
+function digits(text: string, from: number, to: number): number {
+  let value = 0;
+  for (let at = from; at < to; at += 1) value = value * 10 + text.charCodeAt(at) - 0x30;
+  return value;
 }
 
 const cycleMs = 146_097 * 86_400_000;
@@ -53,9 +47,11 @@ function daysIn(year: number, month: number): number {
   return [4, 6, 9, 11].includes(month) ? 30 : 31;
 }
 
-function offsetMs(zone: string): number | undefined {
-  const hours = Number(zone.slice(1, 3));
-  const minutes = Number(zone.slice(4));
+/** @returns `undefined` for an offset that no clock has. */
+function offsetMs(text: string, at: number): number | undefined {
+  if (at === text.length - 1) return 0;
+  const hours = digits(text, at + 1, at + 3);
+  const minutes = digits(text, at + 4, at + 6);
   if (hours > 23 || minutes > 59) return undefined;
-  return (zone.startsWith("-") ? -1 : 1) * (hours * 60 + minutes) * 60_000;
+  return (text[at] === "-" ? -1 : 1) * (hours * 60 + minutes) * 60_000;
 }
