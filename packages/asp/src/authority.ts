@@ -260,7 +260,7 @@ function grantOf(request: ReserveRequest, answer: ReserveResponse, remainingMs: 
     decision,
     reserved: request.estimate,
     caps: (answer.caps ?? []).map(capOf),
-    ...(remainingMs !== undefined && { lease: { ttlMs: Math.max(1, remainingMs), remainingMs, expiresAt } }),
+    lease: remainingMs === undefined ? undefined : { ttlMs: Math.max(1, remainingMs), remainingMs, expiresAt },
     request,
     wire: answer,
   };

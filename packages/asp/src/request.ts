@@ -55,8 +55,8 @@ export async function toWire(
   const runtimeMetadata = runtimeMetadataOf(request, defaults.runtimeMetadataKeys);
   return {
     claim: { budgetId, windowInstanceId, unit, amountAtomic, direction: "DEBIT" },
-    ...(identity !== undefined && { identity }),
-    ...(runtimeMetadata !== undefined && { runtimeMetadata }),
+    identity,
+    runtimeMetadata,
     idempotencyKey: options.idempotencyKey,
   };
 }
@@ -93,7 +93,7 @@ function runtimeMetadataOf(
   { action, metadata = {} }: ReserveRequest,
   allowed: ReadonlySet<string>,
 ): ProtoStruct | undefined {
-  const given = { call_type: action.kind, ...(action.name !== undefined && { model: action.name }), ...metadata };
+  const given = { call_type: action.kind, model: action.name, ...metadata };
   const kept = Object.entries(given).filter(([key, value]) => allowed.has(key) && isScalar(value));
   return kept.length === 0 ? undefined : Object.fromEntries(kept);
 }
@@ -125,7 +125,7 @@ export function prepareSettling(base: SettlingBase, grant: Grant, intent: Intent
     reservationId,
     idempotencyKey,
     amountAtomicObserved: amount.amount,
-    ...(facts !== undefined && { providerResponseFacts: facts }),
+    providerResponseFacts: facts,
   };
   return { ...settling, body: freezeCommit(request, hashed) };
 }
@@ -139,16 +139,16 @@ function refuseOtherUnit({ unit }: Amount, { reserved }: Grant): void {
 function factsOf({ basis, metrics = {}, metadata, facts }: Spend): ProtoStruct | undefined {
   const { inputTokens, outputTokens, latencyMs, modelVersion, custom } = metrics;
   const all = {
-    ...(basis === "estimate" && { "imprest.basis": basis }),
-    ...(inputTokens !== undefined && { input_tokens: inputTokens }),
-    ...(outputTokens !== undefined && { output_tokens: outputTokens }),
-    ...(latencyMs !== undefined && { latency_ms: latencyMs }),
-    ...(modelVersion !== undefined && { model_version: modelVersion }),
+    "imprest.basis": basis === "estimate" ? basis : undefined,
+    input_tokens: inputTokens,
+    output_tokens: outputTokens,
+    latency_ms: latencyMs,
+    model_version: modelVersion,
     ...custom,
     ...metadata,
     ...facts,
   };
-  return Object.keys(all).length === 0 ? undefined : all;
+  return Object.values(all).some((fact) => fact !== undefined) ? all : undefined;
 }
 
 /** The kernel's reasons in the draft's words (ASP §4 ReleaseRequest); another is written as a code. */

@@ -15,8 +15,8 @@ export function committed(settling: Settling, { refundAmountAtomic }: CommitResp
     reservationId,
     idempotencyKey,
     basis: settling.body.includes(estimateMark) ? "estimate" : "actual",
-    ...(charged !== undefined && { charged }),
-    ...(refunded !== undefined && { refunded }),
+    charged,
+    refunded,
   };
 }
 

@@ -21,7 +21,6 @@ import type { Caps, DecisionResponse, ReservationCreateResponse } from "@imprest
 import { CyclesClient, type DryRunResponse } from "./client.ts";
 import { malformed, reservationPath } from "./connection.ts";
 import { CyclesError, isDenial, isExpired, isFinal } from "./errors.ts";
-import { metadataOf } from "./metadata.ts";
 import * as operations from "./operations.ts";
 import type { CyclesClientOptions } from "./options.ts";
 import {
@@ -32,7 +31,16 @@ import {
   complete,
   toWire,
 } from "./request.ts";
-import { asEvent, committed, evidenceReference, expired, prepareSettling, recorded, released } from "./settlement.ts";
+import {
+  asEvent,
+  committed,
+  evidenceReference,
+  expired,
+  idsOf,
+  prepareSettling,
+  recorded,
+  released,
+} from "./settlement.ts";
 import { targetOf } from "./target.ts";
 
 /** What a `CyclesAuthority` adds to its client. */
@@ -90,8 +98,7 @@ export class CyclesAuthority implements SpendAuthority {
 
   async decide(request: ReserveRequest, options?: CallOptions): Promise<Decision> {
     const { subject, action, estimate, metadata } = toWire(complete(request, this.#defaults), this.#defaults);
-    const body = { subject, action, estimate, ...(metadata !== undefined && { metadata }) };
-    return decisionOf(await this.client.decide(body, options));
+    return decisionOf(await this.client.decide({ subject, action, estimate, metadata }, options));
   }
 
   /** What a reserve would be answered, by the reserve's own rules (Cycles §dry_run). Nothing is set aside. */
@@ -141,19 +148,15 @@ export class CyclesAuthority implements SpendAuthority {
   async #attempt(settling: Settling, options: CallOptions | undefined): Promise<Attempt> {
     const { mode, body, idempotencyKey, reservationId } = settling;
     const { connection } = this.client;
+    const path = mode === "event" ? "/v1/events" : reservationPath(reservationId, `/${mode}`);
+    const write = { path, body, idempotencyKey };
     switch (mode) {
-      case "commit": {
-        const write = { path: reservationPath(reservationId, "/commit"), body, idempotencyKey };
+      case "commit":
         return { settled: committed(settling, await connection.write(operations.commitReservation, write, options)) };
-      }
-      case "release": {
-        const write = { path: reservationPath(reservationId, "/release"), body, idempotencyKey };
+      case "release":
         return { settled: released(settling, await connection.write(operations.releaseReservation, write, options)) };
-      }
-      case "event": {
-        const write = { path: "/v1/events", body, idempotencyKey };
+      case "event":
         return { settled: recorded(settling, await connection.write(operations.createEvent, write, options)) };
-      }
       default: {
         const message = `is "${mode}"; Cycles settles by commit, release or event`;
         return { rejected: new ValidationError("settlement", [{ pointer: "/mode", message }]) };
@@ -248,14 +251,5 @@ function leaseOf(
   ttlMs: number,
   answer: { readonly expires_at_ms?: number | undefined; readonly remaining_ttl_ms?: number | undefined },
 ): Lease {
-  return {
-    ttlMs,
-    ...(answer.remaining_ttl_ms !== undefined && { remainingMs: answer.remaining_ttl_ms }),
-    ...(answer.expires_at_ms !== undefined && { expiresAt: answer.expires_at_ms }),
-  };
-}
-
-function idsOf(answer: object): { readonly requestId?: string | undefined; readonly traceId?: string | undefined } {
-  const { requestId, traceId } = metadataOf(answer) ?? {};
-  return { requestId, traceId };
+  return { ttlMs, remainingMs: answer.remaining_ttl_ms, expiresAt: answer.expires_at_ms };
 }

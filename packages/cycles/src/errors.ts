@@ -153,50 +153,45 @@ export class ActionKindNotAllowedError extends CyclesError {
   static override readonly brand: string = "CyclesActionKindNotAllowedError";
 }
 
-/** What stands behind a code: its class, what a settlement does with it, and what the caller can do about it. */
-interface CodeEntry {
-  readonly type: new (message: string, fields: CyclesErrorFields) => CyclesError;
-  /** True when the answer to the same request can only be the same again. */
-  readonly isFinal: boolean;
-  /** True when it is the authority's No to a reserve. */
-  readonly isDenial: boolean;
-  readonly remedy: string;
-}
+/** What stands behind a code: its class, and what the caller can do about it. */
+type CodeEntry = readonly [type: new (message: string, fields: CyclesErrorFields) => CyclesError, remedy: string];
 
-const transient = { isFinal: false, isDenial: false };
-const final = { isFinal: true, isDenial: false };
-const denial = { isFinal: true, isDenial: true };
+/** The authority's No to a reserve. The answer to the same request can only be the same again. */
+const denials = {
+  BUDGET_EXCEEDED: [BudgetExceededError, "Fund the budget, or ask for less."],
+  BUDGET_FROZEN: [BudgetFrozenError, "An operator froze the budget."],
+  BUDGET_CLOSED: [BudgetClosedError, "The budget is closed for good."],
+  OVERDRAFT_LIMIT_EXCEEDED: [
+    OverdraftLimitExceededError,
+    "Wait and try again, or have an operator reconcile the scope.",
+  ],
+  DEBT_OUTSTANDING: [DebtOutstandingError, "Have the debt repaid."],
+  TENANT_CLOSED: [TenantClosedError, "The tenant is closed for good."],
+  ACTION_QUOTA_EXCEEDED: [ActionQuotaExceededError, "Wait for the quota's next window."],
+  ACTION_KIND_DENIED: [ActionKindDeniedError, "A policy forbids this kind of action."],
+  ACTION_KIND_NOT_ALLOWED: [ActionKindNotAllowedError, "A policy allows other kinds of action only."],
+} satisfies Partial<Record<ErrorCode, CodeEntry>>;
 
-const codes: Readonly<Record<ErrorCode, CodeEntry>> = {
-  INVALID_REQUEST: { type: InvalidRequestError, ...final, remedy: "Correct the request." },
-  UNAUTHORIZED: { type: UnauthorizedError, ...transient, remedy: "Check the API key." },
-  FORBIDDEN: { type: ForbiddenError, ...transient, remedy: "Check the key's tenant and permissions." },
-  NOT_FOUND: { type: NotFoundError, ...final, remedy: "Check the id, or create a budget at one of the scopes." },
-  BUDGET_EXCEEDED: { type: BudgetExceededError, ...denial, remedy: "Fund the budget, or ask for less." },
-  BUDGET_FROZEN: { type: BudgetFrozenError, ...denial, remedy: "An operator froze the budget." },
-  BUDGET_CLOSED: { type: BudgetClosedError, ...denial, remedy: "The budget is closed for good." },
-  RESERVATION_EXPIRED: { type: ReservationExpiredError, ...final, remedy: "Record the spend as an event." },
-  RESERVATION_FINALIZED: { type: ReservationFinalizedError, ...final, remedy: "It was settled under another key." },
-  IDEMPOTENCY_MISMATCH: { type: IdempotencyMismatchError, ...final, remedy: "Use one key for one request only." },
-  UNIT_MISMATCH: { type: UnitMismatchError, ...final, remedy: "Use the unit that the budget is kept in." },
-  OVERDRAFT_LIMIT_EXCEEDED: {
-    type: OverdraftLimitExceededError,
-    ...denial,
-    remedy: "Wait and try again, or have an operator reconcile the scope.",
-  },
-  DEBT_OUTSTANDING: { type: DebtOutstandingError, ...denial, remedy: "Have the debt repaid." },
-  MAX_EXTENSIONS_EXCEEDED: { type: MaxExtensionsExceededError, ...final, remedy: "Reserve anew for what remains." },
-  LIMIT_EXCEEDED: { type: LimitExceededError, ...transient, remedy: "Wait before the next request." },
-  TENANT_CLOSED: { type: TenantClosedError, ...denial, remedy: "The tenant is closed for good." },
-  INTERNAL_ERROR: { type: InternalServerError, ...transient, remedy: "Repeat the request with the same key." },
-  ACTION_QUOTA_EXCEEDED: { type: ActionQuotaExceededError, ...denial, remedy: "Wait for the quota's next window." },
-  ACTION_KIND_DENIED: { type: ActionKindDeniedError, ...denial, remedy: "A policy forbids this kind of action." },
-  ACTION_KIND_NOT_ALLOWED: {
-    type: ActionKindNotAllowedError,
-    ...denial,
-    remedy: "A policy allows other kinds of action only.",
-  },
-};
+/** No denials, but just as final. */
+const finals = {
+  INVALID_REQUEST: [InvalidRequestError, "Correct the request."],
+  NOT_FOUND: [NotFoundError, "Check the id, or create a budget at one of the scopes."],
+  RESERVATION_EXPIRED: [ReservationExpiredError, "Record the spend as an event."],
+  RESERVATION_FINALIZED: [ReservationFinalizedError, "It was settled under another key."],
+  IDEMPOTENCY_MISMATCH: [IdempotencyMismatchError, "Use one key for one request only."],
+  UNIT_MISMATCH: [UnitMismatchError, "Use the unit that the budget is kept in."],
+  MAX_EXTENSIONS_EXCEEDED: [MaxExtensionsExceededError, "Reserve anew for what remains."],
+} satisfies Partial<Record<ErrorCode, CodeEntry>>;
+
+/** What may be another answer the next time. */
+const passing = {
+  UNAUTHORIZED: [UnauthorizedError, "Check the API key."],
+  FORBIDDEN: [ForbiddenError, "Check the key's tenant and permissions."],
+  LIMIT_EXCEEDED: [LimitExceededError, "Wait before the next request."],
+  INTERNAL_ERROR: [InternalServerError, "Repeat the request with the same key."],
+} satisfies Partial<Record<ErrorCode, CodeEntry>>;
+
+const codes: Readonly<Record<ErrorCode, CodeEntry>> = { ...denials, ...finals, ...passing };
 
 function entryOf(code: string): CodeEntry | undefined {
   return Object.hasOwn(codes, code) ? codes[code as ErrorCode] : undefined;
@@ -204,7 +199,7 @@ function entryOf(code: string): CodeEntry | undefined {
 
 /** True for a code that means No when it answers a reserve: to be treated as a denial, not as a failure. */
 export function isDenial(error: CyclesError): boolean {
-  return isRefusal(error) && (entryOf(error.errorCode)?.isDenial ?? false);
+  return isRefusal(error) && Object.hasOwn(denials, error.errorCode);
 }
 
 /**
@@ -212,7 +207,7 @@ export function isDenial(error: CyclesError): boolean {
  * leave open what becomes of it (client recovery profile §"After the actual is known").
  */
 export function isFinal(error: CyclesError): boolean {
-  return isRefusal(error) && (entryOf(error.errorCode)?.isFinal ?? false);
+  return isDenial(error) || (isRefusal(error) && Object.hasOwn(finals, error.errorCode));
 }
 
 /** A code in an answer that is no refusal by its status (a proxy's 503) decides nothing. */
@@ -244,11 +239,11 @@ export function errorFromResponse(operation: string, response: HttpResponse, key
   const body = readBody(response.body, key);
   const ids = readMetadata(response, key);
   const errorCode = body?.error ?? codeByStatus[status] ?? `HTTP_${status}`;
-  const entry = entryOf(errorCode);
+  const [type, advice] = entryOf(errorCode) ?? [CyclesError];
   const said = body === undefined || body.message === "" ? "" : ` and said: ${tidy(body.message)}`;
-  const remedy = entry === undefined ? "" : ` ${entry.remedy}`;
+  const remedy = advice === undefined ? "" : ` ${advice}`;
   const message = `${operation}: the authority answered ${tidy(errorCode)} (status ${status})${said}${said.endsWith(".") ? "" : "."}${remedy}`;
-  return new (entry?.type ?? CyclesError)(message, {
+  return new type(message, {
     protocol: "cycles",
     status,
     errorCode,

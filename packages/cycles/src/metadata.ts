@@ -48,14 +48,15 @@ export function readMetadata(
 ): ResponseMetadata {
   const rateLimit = readRateLimit(headers);
   const { "x-request-id": requestId, "x-cycles-trace-id": traceId, "x-cycles-tenant": tenant } = headers;
+  const replacementKind = headers[deprecatedKindHeader];
   const metadata = {
     status,
-    ...(idempotencyKey !== undefined && { idempotencyKey }),
-    ...(requestId !== undefined && { requestId }),
-    ...(traceId !== undefined && { traceId }),
-    ...(tenant !== undefined && { tenant }),
-    ...(rateLimit !== undefined && { rateLimit }),
-    ...(headers[deprecatedKindHeader] !== undefined && { replacementKind: headers[deprecatedKindHeader] }),
+    idempotencyKey,
+    requestId,
+    traceId,
+    tenant,
+    replacementKind,
+    ...(rateLimit && { rateLimit }),
   };
   return key?.redact(metadata) ?? metadata;
 }

@@ -50,16 +50,16 @@ export function toWire(
     action: actionOf(request, terms),
     estimate: request.estimate,
     ttl_ms: request.ttlMs,
-    ...(grace_period_ms !== undefined && { grace_period_ms }),
-    ...(overage_policy !== undefined && { overage_policy }),
-    ...(request.metadata !== undefined && { metadata: request.metadata }),
+    grace_period_ms,
+    overage_policy,
+    metadata: request.metadata,
   };
 }
 
 /** The wire requires a name; a kind is one (Cycles §Action). */
 export function actionOf({ action }: ReserveRequest, { policy_keys }: CyclesTerms): ReservationCreateRequest["action"] {
   const { kind, name = kind, tags } = action;
-  return { kind, name, ...(tags !== undefined && { tags }), ...(policy_keys !== undefined && { policy_keys }) };
+  return { kind, name, tags, policy_keys };
 }
 
 /** The terms of one request: its own (`extensions.cycles`) over the configured ones. */

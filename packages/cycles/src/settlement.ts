@@ -63,7 +63,7 @@ function writeCommit(
   }
   const metrics = spend.metrics && metricsToWire(spend.metrics);
   const metadata = metadataOfSpend(spend);
-  const tail = { ...(metrics !== undefined && { metrics }), ...(metadata !== undefined && { metadata }) };
+  const tail = { metrics, metadata };
   const commit = parseWire(commitRequestShape, { idempotency_key: idempotencyKey, actual, ...tail }, "commit");
   const { request } = grant;
   const terms = termsOf(request, defaults);
@@ -90,10 +90,10 @@ export function committed(settling: Settling, answer: CommitResponse): Settlemen
   return {
     ...outcome(settling, "committed", answer),
     charged,
-    ...(released !== undefined && { refunded: released }),
+    refunded: released,
     ...uncovered(actualOf(settling), charged),
     ...debtIn(answer),
-    ...(evidence !== undefined && { evidence: evidenceReference(evidence) }),
+    evidence: evidence && evidenceReference(evidence),
   };
 }
 
@@ -114,14 +114,15 @@ export function released(settling: Settling, answer: ReleaseResponse): Settlemen
   return {
     ...outcome(settling, "released", answer),
     refunded,
-    ...(evidence !== undefined && { evidence: evidenceReference(evidence) }),
+    evidence: evidence && evidenceReference(evidence),
   };
 }
 
 /** A release that came after the expiry: the authority has given the budget back by itself. */
 export function expired(settling: Settling, ids: Pick<Settlement, "requestId" | "traceId">): Settlement {
   const { reservationId, idempotencyKey } = settling;
-  return { status: "released", reservationId, idempotencyKey, ...definedIds(ids) };
+  const { requestId, traceId } = ids;
+  return { status: "released", reservationId, idempotencyKey, requestId, traceId };
 }
 
 export function evidenceReference({ evidence_id: id, cycles_evidence_url: url }: CyclesEvidenceRef): EvidenceReference {
@@ -134,13 +135,19 @@ function outcome(settling: Settling, status: Settlement["status"], answer: objec
     status,
     reservationId,
     idempotencyKey,
-    ...(settling.kind === "commit" && { basis: settling.body.includes(writtenMark) ? "estimate" : "actual" }),
-    ...definedIds(metadataOf(answer) ?? {}),
+    basis: settling.kind === "commit" ? basisOf(settling.body) : undefined,
+    ...idsOf(answer),
   };
 }
 
-function definedIds({ requestId, traceId }: Pick<Settlement, "requestId" | "traceId">): Partial<Settlement> {
-  return { ...(requestId !== undefined && { requestId }), ...(traceId !== undefined && { traceId }) };
+function basisOf(body: string): Spend["basis"] {
+  return body.includes(writtenMark) ? "estimate" : "actual";
+}
+
+/** The ids that an answer came with. */
+export function idsOf(answer: object): Pick<Settlement, "requestId" | "traceId"> {
+  const { requestId, traceId } = metadataOf(answer) ?? {};
+  return { requestId, traceId };
 }
 
 function uncovered(actual: Amount | undefined, charged: Amount): Pick<Settlement, "uncovered"> {
@@ -166,11 +173,11 @@ function actualOf({ spent, body }: Settling): Amount | undefined {
 function metricsToWire(metrics: Metrics): StandardMetrics {
   const { inputTokens, outputTokens, latencyMs, modelVersion, custom } = metrics;
   return {
-    ...(inputTokens !== undefined && { tokens_input: inputTokens }),
-    ...(outputTokens !== undefined && { tokens_output: outputTokens }),
-    ...(latencyMs !== undefined && { latency_ms: latencyMs }),
-    ...(modelVersion !== undefined && { model_version: modelVersion }),
-    ...(custom !== undefined && { custom }),
+    tokens_input: inputTokens,
+    tokens_output: outputTokens,
+    latency_ms: latencyMs,
+    model_version: modelVersion,
+    custom,
   };
 }
 

@@ -47,7 +47,6 @@ export class ProtocolError extends ImprestError {
 
   protected override details(): Record<string, unknown> {
     const { protocol, status, errorCode, reasonCode, requestId, traceId, retryAfterMs, retryable } = this;
-    const all = { protocol, status, errorCode, reasonCode, requestId, traceId, retryAfterMs, retryable };
-    return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+    return { protocol, status, errorCode, reasonCode, requestId, traceId, retryAfterMs, retryable };
   }
 }

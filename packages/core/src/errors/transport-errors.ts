@@ -18,7 +18,7 @@ export class TransportError extends ImprestError {
   }
 
   protected override details(): Record<string, unknown> {
-    return this.request ? { request: this.request } : {};
+    return { request: this.request };
   }
 }
 
@@ -68,6 +68,6 @@ export class ResponseFormatError extends TransportError {
   }
 
   protected override details(): Record<string, unknown> {
-    return { ...super.details(), ...(this.status === undefined ? {} : { status: this.status }) };
+    return { ...super.details(), status: this.status };
   }
 }

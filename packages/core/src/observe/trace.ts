@@ -32,5 +32,5 @@ export function createTraceContext(random?: RandomBytes, parent?: TraceContext):
 
 /** The `traceparent` of an outgoing request: the caller's where it is well formed, else a fresh one. */
 export function outgoingTraceparent(given: string | undefined): string {
-  return formatTraceparent((given === undefined ? undefined : parseTraceparent(given)) ?? createTraceContext());
+  return given !== undefined && parseTraceparent(given) ? given : formatTraceparent(createTraceContext());
 }
