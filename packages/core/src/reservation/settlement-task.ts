@@ -49,7 +49,7 @@ export class SettlementTask {
 
   /** The outcome of the attempt under way, or of one made now; for a second caller with the same settlement. */
   join(listener: OnOutcome | undefined): Promise<Settlement> {
-    if (listener) this.#listeners.add(listener);
+    if (listener) this.listen(listener);
     return this.attempt();
   }
 
@@ -144,16 +144,18 @@ export class SettlementTask {
 
   async #refuse(cause: Error, kind: NewDeadLetter["kind"]): Promise<Settlement> {
     const { settling } = this;
-    const spendHappened = settling.kind === "commit";
-    const error = refused(settling, cause, spendHappened);
     const { protocol, reservationId, idempotencyKey } = settling;
+    const spendHappened = settling.kind === "commit";
+    const remedy = spendHappened ? " The spend is kept as a dead letter." : "";
+    const message = `The ${settling.mode} of reservation ${reservationId} was refused: ${cause.message}${remedy}`;
+    const error = new SettlementError(message, { spendHappened, reservationId, idempotencyKey }, { cause });
     const recordedAtMs = this.#context.clock.now();
     const spent = readAmount(settling.spent);
     const reason = cause.message;
     const letter = { kind, protocol, reservationId, idempotencyKey, recordedAtMs, reason, settling, spent };
     // A letter that could not be written leaves the record where it is: the next process finds it.
     const kept = spendHappened && !(await this.#context.bury(letter, error));
-    return this.#finish(rejected(settling, error), kept);
+    return this.#finish({ status: "rejected", reservationId, idempotencyKey, error }, kept);
   }
 
   #finish(settlement: Settlement, keepRecord: boolean): Settlement {
@@ -172,20 +174,6 @@ export class SettlementTask {
     const horizonMs = this.#context.authority.dedupeHorizonMs?.[this.settling.mode];
     return horizonMs !== undefined && this.#context.clock.now() - this.settling.recordedAtMs > horizonMs;
   }
-}
-
-function rejected({ reservationId, idempotencyKey }: Settling, error: SettlementError): Settlement {
-  return { status: "rejected", reservationId, idempotencyKey, error };
-}
-
-function refused(
-  { mode, reservationId, idempotencyKey }: Settling,
-  cause: Error,
-  spendHappened: boolean,
-): SettlementError {
-  const remedy = spendHappened ? " The spend is kept as a dead letter." : "";
-  const message = `The ${mode} of reservation ${reservationId} was refused: ${cause.message}${remedy}`;
-  return new SettlementError(message, { spendHappened, reservationId, idempotencyKey }, { cause });
 }
 
 function tooOld({ mode, recordedAtMs }: Settling): Error {

@@ -1,15 +1,16 @@
-import { SettlementError, type SpendUnknownError } from "../errors/spend-errors.ts";
 import type { Amount } from "../amount/amount.ts";
+import { SettlementError, type SpendUnknownError } from "../errors/spend-errors.ts";
 import type { NewDeadLetter } from "./dead-letters.ts";
 import type { Grant, Intent, Settlement, Settling, SpendAuthority } from "./port.ts";
 import type { ReservationHandle, Settler } from "./reservation-handle.ts";
-import { settlementsOf } from "./settlements.ts";
 import type { OnOutcome } from "./settlement-task.ts";
+import { type Settlements, settlementsOf } from "./settlements.ts";
 import type { SpendTracker } from "./spend-tracker.ts";
 
 /** Settles with the authority that granted, through its queue. */
 export function authoritySettler(authority: SpendAuthority, grant: Grant, idempotencyKey: string): Settler {
-  const settlements = settlementsOf(authority);
+  const books = new Books(authority, grant, idempotencyKey);
+  const { settlements } = books;
   return {
     async settle(intent, onOutcome) {
       let settling: Settling;
@@ -20,11 +21,11 @@ export function authoritySettler(authority: SpendAuthority, grant: Grant, idempo
         const why = cause instanceof Error ? cause.message : "prepare failed";
         const message = `The ${intent.kind} of reservation ${grant.id} could not be written: ${why}`;
         const spent = intent.kind === "commit" ? intent.spend.amount : undefined;
-        return tell(authority, await refuse(authority, grant, idempotencyKey, message, spent, why, cause), onOutcome);
+        return books.tell(await books.refuse(message, spent, cause), onOutcome);
       }
       return settlements.submit(settling, onOutcome);
     },
-    abandon: (error, spent) => abandon(authority, grant, idempotencyKey, error, spent),
+    abandon: (error, spent) => books.abandon(error, spent),
   };
 
   /** The frozen settlement. What only decorates a spend must not keep it out of the books. */
@@ -54,18 +55,17 @@ export function parentSettler(
   grant: Grant,
   idempotencyKey: string,
 ): Settler {
-  const reservationId = grant.id;
+  const books = new Books(authority, grant, idempotencyKey);
 
   async function settle(intent: Intent): Promise<Settlement> {
     const isLate = parent.ended;
-    const base = { reservationId, idempotencyKey };
     parent.tracker.settleNested(nested, intent.kind === "commit" ? intent.spend.amount : "none");
-    if (intent.kind === "release") return { status: "released", ...base };
+    if (intent.kind === "release") return books.outcome("released");
     const { amount: charged } = intent.spend;
-    if (!isLate) return { status: "recorded", ...base, charged };
+    if (!isLate) return { ...books.outcome("recorded"), charged };
     // The parent has settled without this spend, so an operator must add it to the books.
-    const message = `Reservation ${reservationId} spent after its parent had settled. The spend is kept as a dead letter.`;
-    return refuse(authority, grant, idempotencyKey, message, charged);
+    const message = `Reservation ${grant.id} spent after its parent had settled. The spend is kept as a dead letter.`;
+    return books.refuse(message, charged);
   }
 
   return {
@@ -77,7 +77,7 @@ export function parentSettler(
     async abandon(error, spent) {
       const isLate = parent.ended;
       parent.tracker.settleNested(nested, "unknown");
-      if (isLate) await abandon(authority, grant, idempotencyKey, error, spent);
+      if (isLate) await books.abandon(error, spent);
     },
   };
 }
@@ -90,8 +90,9 @@ export async function bypassSettler(
   reason: string,
   error: Error,
 ): Promise<Settler & { forget(): Promise<void> }> {
-  const settlements = settlementsOf(authority);
-  const letter = letterOf("bypass", authority, grant, idempotencyKey, reason);
+  const books = new Books(authority, grant, idempotencyKey);
+  const { settlements } = books;
+  const letter = books.letter("bypass", reason);
   const { protocol } = authority;
   settlements.observer?.emit("bypass", { protocol, idempotencyKey, estimate: grant.reserved, reason, error });
   await settlements.bury(letter, error);
@@ -100,60 +101,61 @@ export async function bypassSettler(
     async settle(intent, onOutcome) {
       if (intent.kind === "commit") await settlements.bury({ ...letter, spent: intent.spend.amount }, error);
       else await settlements.forget(letter);
-      return tell(authority, { status: "bypassed", reservationId: grant.id, idempotencyKey }, onOutcome);
+      return books.tell(books.outcome("bypassed"), onOutcome);
     },
-    async abandon(unknown: SpendUnknownError, spent: Amount | undefined) {
+    async abandon(unknown, spent) {
       await settlements.bury({ ...letter, spent }, unknown);
     },
   };
 }
 
-/** An end that no task tells of. */
-function tell(authority: SpendAuthority, settlement: Settlement, onOutcome: OnOutcome): Settlement {
-  settlementsOf(authority).observer?.emit("settlement", { protocol: authority.protocol, settlement });
-  onOutcome(settlement, true);
-  return settlement;
-}
+/** What is written of one reservation where its authority does not keep the books. */
+class Books {
+  readonly settlements: Settlements;
+  readonly #grant: Grant;
+  readonly #idempotencyKey: string;
 
-/** A settlement that cannot be made: `spent`, where there is something, becomes a dead letter. */
-async function refuse(
-  authority: SpendAuthority,
-  grant: Grant,
-  idempotencyKey: string,
-  message: string,
-  spent: Amount | undefined,
-  reason: string = message,
-  cause?: unknown,
-): Promise<Settlement> {
-  const fields = { spendHappened: spent !== undefined, reservationId: grant.id, idempotencyKey };
-  const error = new SettlementError(message, fields, { cause });
-  if (spent !== undefined) {
-    await settlementsOf(authority).bury(
-      { ...letterOf("refused", authority, grant, idempotencyKey, reason), spent },
-      error,
-    );
+  constructor(authority: SpendAuthority, grant: Grant, idempotencyKey: string) {
+    this.settlements = settlementsOf(authority);
+    this.#grant = grant;
+    this.#idempotencyKey = idempotencyKey;
   }
-  return { status: "rejected", reservationId: grant.id, idempotencyKey, error };
-}
 
-async function abandon(
-  authority: SpendAuthority,
-  grant: Grant,
-  idempotencyKey: string,
-  error: SpendUnknownError,
-  spent: Amount | undefined,
-): Promise<void> {
-  const letter = letterOf("spend-unknown", authority, grant, idempotencyKey, error.message);
-  await settlementsOf(authority).bury({ ...letter, spent }, error);
-}
+  outcome(status: Settlement["status"]): Settlement {
+    return { status, reservationId: this.#grant.id, idempotencyKey: this.#idempotencyKey };
+  }
 
-function letterOf(
-  kind: NewDeadLetter["kind"],
-  authority: SpendAuthority,
-  { id: reservationId, reserved: estimate }: Grant,
-  idempotencyKey: string,
-  reason: string,
-): NewDeadLetter {
-  const recordedAtMs = settlementsOf(authority).clock.now();
-  return { kind, protocol: authority.protocol, reservationId, idempotencyKey, recordedAtMs, reason, estimate };
+  letter(kind: NewDeadLetter["kind"], reason: string): NewDeadLetter {
+    const { authority, clock } = this.settlements;
+    return {
+      kind,
+      protocol: authority.protocol,
+      reservationId: this.#grant.id,
+      idempotencyKey: this.#idempotencyKey,
+      recordedAtMs: clock.now(),
+      reason,
+      estimate: this.#grant.reserved,
+    };
+  }
+
+  /** Tells an end that no task tells of. */
+  tell(settlement: Settlement, onOutcome: OnOutcome): Settlement {
+    const { authority, observer } = this.settlements;
+    observer?.emit("settlement", { protocol: authority.protocol, settlement });
+    onOutcome(settlement, true);
+    return settlement;
+  }
+
+  /** A settlement that cannot be made: `spent`, where there is something, becomes a dead letter. */
+  async refuse(message: string, spent: Amount | undefined, cause?: unknown): Promise<Settlement> {
+    const outcome = this.outcome("rejected");
+    const error = new SettlementError(message, { ...outcome, spendHappened: spent !== undefined }, { cause });
+    const reason = cause instanceof Error ? cause.message : message;
+    if (spent !== undefined) await this.settlements.bury({ ...this.letter("refused", reason), spent }, error);
+    return { ...outcome, error };
+  }
+
+  async abandon(error: SpendUnknownError, spent: Amount | undefined): Promise<void> {
+    await this.settlements.bury({ ...this.letter("spend-unknown", error.message), spent }, error);
+  }
 }

@@ -21,17 +21,16 @@ export class SpendTracker {
 
   /** `none`: nothing moved; `possible`: something may have, nobody knows how much; `known`: `total` is exact. */
   get status(): "none" | "possible" | "known" {
-    const nestedAtWork = [...this.#open].some(({ status }) => status !== "none");
-    if (this.#nestedUnknown || nestedAtWork || (this.#possible && this.#own === undefined)) return "possible";
+    if (this.#nestedUnknown || (this.#possible && this.#own === undefined)) return "possible";
+    for (const { status } of this.#open) if (status !== "none") return "possible";
     return this.total === undefined ? "none" : "known";
   }
 
   /** What is known to be spent; while the status is `possible`, the least it can be. */
   get total(): Amount | undefined {
-    const parts = [this.#own, this.#nested, ...[...this.#open].map(({ total }) => total?.amount)];
-    const known = parts.filter((part) => part !== undefined);
-    if (known.length === 0) return undefined;
-    return { unit: this.#reserved.unit, amount: known.reduce((sum, part) => sum + part, 0n) };
+    let amount = plus(this.#own, this.#nested);
+    for (const { total } of this.#open) amount = plus(amount, total?.amount);
+    return amount === undefined ? undefined : { unit: this.#reserved.unit, amount };
   }
 
   /** What the caller said itself, nested reservations apart. */
@@ -74,8 +73,9 @@ export class SpendTracker {
     const estimate = nested.#reserved;
     this.#checkUnit(estimate);
     const settled = (this.#own ?? 0n) + (this.#nested ?? 0n);
-    const held = [...this.#open].reduce((sum, open) => sum + open.#reserved.amount, 0n);
-    if (estimate.amount > this.#reserved.amount - held - settled) return false;
+    let left = this.#reserved.amount - settled;
+    for (const open of this.#open) left -= open.#reserved.amount;
+    if (estimate.amount > left) return false;
     this.#open.add(nested);
     return true;
   }
@@ -84,7 +84,7 @@ export class SpendTracker {
   settleNested(nested: SpendTracker, spent: Amount | "none" | "unknown"): void {
     this.#open.delete(nested);
     if (spent === "unknown") this.#nestedUnknown = true;
-    else if (spent !== "none") this.#nested = (this.#nested ?? 0n) + spent.amount;
+    else if (spent !== "none") this.#nested = plus(this.#nested, spent.amount);
   }
 
   #checkUnit(amount: Amount): void {
@@ -92,4 +92,9 @@ export class SpendTracker {
     const message = `is ${amount.unit}, but the reservation is in ${this.#reserved.unit}; convert it first`;
     throw new ValidationError("spend", [{ pointer: "/unit", message }]);
   }
+}
+
+/** The sum of what is there; `undefined` when nothing is. */
+function plus(left: bigint | undefined, right: bigint | undefined): bigint | undefined {
+  return left === undefined || right === undefined ? (left ?? right) : left + right;
 }
