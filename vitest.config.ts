@@ -6,6 +6,12 @@ const shared = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
 export default defineConfig({
   test: {
+    coverage: {
+      provider: "v8",
+      include: ["packages/*/src/**/*.ts"],
+      reporter: ["text-summary"],
+      thresholds: { lines: 95 },
+    },
     projects: [
       {
         ...shared,

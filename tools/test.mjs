@@ -1,5 +1,5 @@
 // Runs the checks in order, counts them and every test, and closes with `N passed, N failed`.
-// usage: node tools/test.mjs [all|faults|runtimes] [--summary FILE]
+// usage: node tools/test.mjs [all|coverage|faults|runtimes] [--summary FILE]
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -17,8 +17,10 @@ const suites = {
     { name: "typecheck", command: ["pnpm", "typecheck"] },
     vitest("unit"),
     { name: "build", command: ["pnpm", "build"] },
+    { name: "api", command: ["node", "tools/api.mjs", "--check"] },
     vitest("package"),
   ],
+  coverage: [{ name: "coverage", command: ["pnpm", "coverage"] }],
   faults: [vitest("faults")],
   runtimes: [vitest("runtimes")],
 };

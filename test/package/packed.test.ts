@@ -1,16 +1,17 @@
 import { execFile, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { builtPackages, packAll } from "./support/pack.ts";
 
 // The packages as a user gets them: packed, installed into an empty project, run by other runtimes.
 
 const root = resolve(import.meta.dirname, "../..");
 const run = promisify(execFile);
 const consumer = mkdtempSync(join(tmpdir(), "imprest-consumer-"));
-const names = readdirSync(join(root, "packages")).filter((name) => existsSync(join(root, "packages", name, "dist")));
+const names = builtPackages();
 
 interface Manifest {
   readonly name: string;
@@ -22,15 +23,9 @@ const manifestOf = (folder: string): Manifest =>
   JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
 
 beforeAll(async () => {
-  const tarballs = join(consumer, "tarballs");
-  mkdirSync(tarballs);
-  for (const name of names)
-    await run("pnpm", ["pack", "--pack-destination", tarballs], { cwd: join(root, "packages", name) });
+  const tarballs = await packAll(names, join(consumer, "tarballs"));
   const overrides = Object.fromEntries(
-    names.map((name) => [
-      `@imprest/${name}`,
-      `file:./tarballs/${readdirSync(tarballs).find((file) => file.startsWith(`imprest-${name}-0`) || file.startsWith(`imprest-${name}-1`)) ?? ""}`,
-    ]),
+    names.map((name) => [`@imprest/${name}`, `file:./tarballs/${basename(tarballs.get(name) ?? "")}`]),
   );
   writeFileSync(
     join(consumer, "package.json"),
