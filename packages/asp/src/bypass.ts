@@ -1,5 +1,4 @@
 import { type SpendAuthority, settlementQueue, systemClock, utf8 } from "@imprest/core";
-import { canonicalize } from "@imprest/core/audit";
 import { type EventSigner, signAuditEvent } from "@imprest/core/audit/events";
 
 /** Where the signed events of bypassed calls go. */
@@ -42,7 +41,8 @@ export function createBypassRecorder({ signer, sink }: BypassOptions): BypassRec
 
 /** A UUID (version 8) out of the key, so that a repeated call has the same one (ASP §5 "Stable across retries"). */
 async function decisionIdOf(idempotencyKey: string): Promise<string> {
-  const text = utf8(canonicalize(["imprest", "bypass", idempotencyKey]));
+  // Of an array of texts this is the canonical form (RFC 8785 §3.2.2.2), and spares the guard's bundle the verifier.
+  const text = utf8(JSON.stringify(["imprest", "bypass", idempotencyKey]));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", text as Uint8Array<ArrayBuffer>));
   const digits = Array.from(digest.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
   const variant = ((Number.parseInt(digits.charAt(16), 16) & 0x3) | 0x8).toString(16);
