@@ -107,7 +107,7 @@ export class AspWire {
     if (path === aspFeedPath) {
       requireMethod(request, "GET");
       const { cursor, limit } = feedQuery(request.target);
-      const page = books.log.read(tenant, cursor, limit);
+      const page = await books.log.read(tenant, cursor, limit);
       const headers = { ...json, "Content-Type": "application/x-ndjson", "asp-next-cursor": String(page.cursor) };
       return { status: 200, headers, body: page.lines.map((line) => `${line}\n`).join("") };
     }

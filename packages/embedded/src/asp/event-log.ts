@@ -83,11 +83,12 @@ export class EventLog {
     return this.#sign(feed, entry);
   }
 
-  /** Signed events after `cursor`, as lines of JSON. */
-  read(tenant: string, cursor: number, limit: number): FeedPage {
+  /** Events after `cursor`, as lines of JSON; what is being signed is waited for. */
+  async read(tenant: string, cursor: number, limit: number): Promise<FeedPage> {
     const feed = this.#feeds.get(tenant);
     const lines: string[] = [];
     if (feed === undefined) return { lines, cursor };
+    await feed.tail;
     let next = Math.max(cursor, feed.first - 1);
     while (lines.length < limit) {
       const line = feed.entries[next + 1 - feed.first]?.line;
