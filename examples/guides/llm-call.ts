@@ -1,0 +1,44 @@
+// docs/guides/llm-call.md: one call, by hand: caps, what it cost, what became of it.
+import assert from "node:assert/strict";
+import { capped, createPriceTable, usd, withReservation } from "@imprest/core";
+import { createEmbeddedAuthority } from "@imprest/embedded";
+import { model } from "./model.ts";
+
+const embedded = createEmbeddedAuthority({ policy: [{ belowPercent: 50, caps: { max_tokens: 256 } }] });
+await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("0.10") });
+const authority = embedded.authority({ tenant: "acme" });
+const prices = createPriceTable({ "demo-large": { input: "5.00", output: "15.00" } });
+const limits: number[] = [];
+
+// #region call
+const request = { estimate: usd("0.06"), action: { kind: "llm.completion", name: "demo-large" } };
+
+const { value, settlement } = await withReservation(
+  authority,
+  request,
+  async (reservation) => {
+    const maxTokens = capped(reservation.caps, "max_tokens", 800); // 256 once less than half of the budget would be left
+    limits.push(maxTokens);
+    reservation.spending(); // from here on money may have moved: nothing is given back on a bare throw
+    return model.complete("streams", { signal: reservation.signal });
+  },
+  { honours: ["max_tokens"], spend: ({ usage }) => prices.price("demo-large", usage), partial: "estimate" },
+);
+console.log(value.text, settlement.status, settlement.charged);
+// #endregion
+
+assert.deepEqual(limits, [256]);
+assert.equal(settlement.status, "committed");
+assert.equal(settlement.charged?.amount, prices.price("demo-large", value.usage)?.amount);
+
+// #region fails
+const failing = withReservation(authority, request, () => Promise.reject(new Error("the provider is away")), {
+  honours: ["max_tokens"],
+});
+await assert.rejects(failing, { message: "the provider is away" }); // your error, as it was; the reservation is released
+// #endregion
+
+await new Promise((resolve) => setTimeout(resolve, 20));
+const { reserved } = await embedded.getBudget({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
+assert.equal(reserved, 0n);
+await embedded.close();

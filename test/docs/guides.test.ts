@@ -1,0 +1,76 @@
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { aspAddedErrorCodes, aspDraftErrorCodes } from "@imprest/core/models/asp";
+import { arcpErrorCodes } from "@imprest/core/models/arcp";
+import { errorCodes } from "@imprest/core/models/cycles";
+import { describe, expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "../..");
+const run = promisify(execFile);
+const read = (file: string): string => readFileSync(join(root, file), "utf8");
+const filesIn = (folder: string, end: string): string[] =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(end) && !file.includes("node_modules"))
+    .map((file) => join(folder, file));
+
+const pages = [...filesIn("docs", ".md"), "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"];
+
+describe("the guides", () => {
+  it.each(filesIn("examples/guides", ".ts").filter((file) => !file.endsWith("model.ts")))(
+    "%s runs, and what it asserts holds",
+    async (file) => {
+      await run(process.execPath, ["--conditions=@imprest/source", file], { cwd: root });
+    },
+  );
+
+  it("show what the examples run, to the letter", async () => {
+    await run(process.execPath, ["tools/snippets.mjs", "--check"], { cwd: root });
+  });
+
+  it("hold no snippet of TypeScript that is not a region of an example", () => {
+    for (const page of ["docs/start.md", ...filesIn("docs/guides", ".md")]) {
+      const all = read(page).match(/^```ts$/gm)?.length ?? 0;
+      const regions = read(page).match(/<!-- region \S+#\S+ -->\n\n```ts\n/g)?.length ?? 0;
+      expect(`${page}: ${regions}`).toBe(`${page}: ${all}`);
+    }
+  });
+});
+
+it.each(pages)("%s links to nothing that is not there", (page) => {
+  const targets = Array.from(read(page).matchAll(/\]\(([^)\s#]+)[^)\s]*\)/g), ([, target = ""]) => target);
+  const missing = targets.filter(
+    (target) => !/^https?:/.test(target) && !existsSync(join(root, dirname(page), target)),
+  );
+  expect(missing).toEqual([]);
+});
+
+describe("docs/troubleshooting.md", () => {
+  const page = read("docs/troubleshooting.md");
+  const told = new Set(
+    Array.from(page.matchAll(/^\|(.*?)\|/gm), ([, cell = ""]) => cell.match(/[A-Z0-9_]{3,}/g) ?? []).flat(),
+  );
+  /** Never seen by a caller: refusals on their way to a wire. */
+  const internal = ["ERR_REFUSED", "ERR_ASP_REFUSAL", "ERR_UNKNOWN"];
+
+  it("has a row for every code that an error of ours has", () => {
+    const sources = readdirSync(join(root, "packages")).flatMap((name) => filesIn(`packages/${name}/src`, ".ts"));
+    const codes = new Set(sources.flatMap((file) => read(file).match(/(?<=")ERR_[A-Z0-9_]+(?=")/g) ?? []));
+    expect(codes.size).toBeGreaterThan(20);
+    expect([...codes].filter((code) => !told.has(code) && !internal.includes(code))).toEqual([]);
+  });
+
+  it("has a row for every code of the protocols", () => {
+    const codes = [...errorCodes, ...aspDraftErrorCodes, ...aspAddedErrorCodes, ...Object.keys(arcpErrorCodes)];
+    expect(codes.filter((code) => !told.has(code))).toEqual([]);
+  });
+});
+
+describe("SECURITY.md", () => {
+  it("cites tests that are there", () => {
+    const cited = Array.from(read("SECURITY.md").matchAll(/`((?:packages|test)\/[^`]+)`/g), ([, file = ""]) => file);
+    expect(cited.length).toBeGreaterThan(5);
+    expect(cited.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+  });
+});
