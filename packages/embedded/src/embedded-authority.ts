@@ -258,7 +258,8 @@ export class EmbeddedAuthority {
   /**
    * Restores what ASP's events tell: reservations, answers, holds and spends, into budgets that were created anew. The
    * caller has verified the lines (`verifyAuditEvent` of `@imprest/asp/audit`).
-   * @throws ConfigurationError when there are reservations already, or an event of another issuer.
+   * @throws ConfigurationError when something was told here already, for an event of another issuer, and for a feed with
+   * a hole or out of order; LedgerRefusal for a budget that is not there. Nothing is restored then.
    */
   async rebuild(feed: Iterable<VerifiedLine> | AsyncIterable<VerifiedLine>): Promise<void> {
     await this.#aspPlane().rebuild(feed);

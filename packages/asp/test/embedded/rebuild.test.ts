@@ -192,6 +192,62 @@ describe("rebuild(feed)", () => {
     expect(await ask(after)).toEqual(live);
   });
 
+  it.each<[string, (lines: readonly string[]) => readonly string[]]>([
+    ["a line is missing", (lines) => lines.toSpliced(1, 1)],
+    ["a line is there twice", (lines) => [...lines, lines[2] ?? ""]],
+    ["two lines changed places", (lines) => [lines[1] ?? "", lines[0] ?? "", ...lines.slice(2)]],
+  ])("refuses a feed in which %s, and restores nothing of it", async (_name, change) => {
+    const live = await openHouse();
+    const { reservationId = "" } = await live.client().reserve({ claim: claim(1_000n) });
+    await live.client().commit({ reservationId, amountAtomicObserved: 400n });
+    await live.client().reserve({ claim: claim(20n) });
+    const whole = await feedOf(live);
+    const trust = await trustIn(live);
+    const verified = async (lines: readonly string[]) => {
+      const reports = await verifyAll(lines, trust);
+      return reports.flatMap(({ event }, at) => (event ? [{ line: lines[at] ?? "", event }] : []));
+    };
+    const rebuilt = await openHouse({}, { fresh: false });
+    await expect(rebuilt.embedded.rebuild(await verified(whole))).rejects.toThrow("Budget not found");
+    await rebuilt.embedded.createBudget({
+      scope: { tenant: "acme", agent: "bot" },
+      allocated: { unit, amount: 10_000n },
+    });
+    await expect(rebuilt.embedded.rebuild(await verified(change(whole)))).rejects.toThrow(/goes on with event \d/);
+    expect(await feedOf(rebuilt)).toEqual([]);
+    await rebuilt.embedded.rebuild(await verified(whole));
+    expect(await feedOf(rebuilt)).toEqual(whole);
+    await expect(rebuilt.embedded.rebuild(await verified(whole))).rejects.toThrow("told no events");
+  });
+
+  it("what was rebuilt and then restarted still settles what it holds", async () => {
+    const disk = new Map<string, string>();
+    const store: LedgerStore = {
+      load: () => [...disk],
+      async write(take) {
+        for (const [key, value] of take()) {
+          if (value === undefined) disk.delete(key);
+          else disk.set(key, value);
+        }
+      },
+      close() {},
+    };
+    const clock = createManualClock(Date.now());
+    const live = await openHouse({ clock });
+    const { reservationId = "" } = await live.client().reserve({ claim: claim(1_000n) });
+    const lines = await feedOf(live);
+    const reports = await verifyAll(lines, await trustIn(live));
+    const rebuilt = await openHouse({ clock, store });
+    await rebuilt.embedded.rebuild(
+      reports.flatMap(({ event }, at) => (event ? [{ line: lines[at] ?? "", event }] : [])),
+    );
+    await rebuilt.embedded.close();
+    const restarted = await openHouse({ clock, store }, { fresh: false });
+    await restarted.client().commit({ reservationId, amountAtomicObserved: 400n });
+    const budget = await restarted.client().queryBudget({ budgetId, unit });
+    expect(budget).toMatchObject({ reservedHoldAtomic: 0n, committedSpendAtomic: 400n });
+  });
+
   it("an event that was journalled but not yet signed when the process died is signed when it is opened again", async () => {
     const disk = new Map<string, string>();
     const unsigned = {

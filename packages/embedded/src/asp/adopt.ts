@@ -30,7 +30,7 @@ export function adopt(settling: Settling): boolean {
 /** `undefined` once the ledger has let it expire. */
 function inLedger({ books, reservation }: Settling): Readonly<Reservation> | undefined {
   try {
-    return books.ledger.getReservation(reservation.tenant, reservation.ledgerId);
+    return books.ledger.getReservation(reservation.tenant, reservation.id);
   } catch (error) {
     if (LedgerRefusal.isInstance(error)) return undefined;
     throw error;

@@ -1,4 +1,4 @@
-import { type Clock, ConfigurationError, type Logger, parseBase64url, parseJson } from "@imprest/core";
+import { type Clock, ConfigurationError, type Logger, parseBase64url } from "@imprest/core";
 import { type AuditEvent } from "@imprest/core/models/asp";
 import { auditDataSchemas } from "@imprest/core/models/asp/events";
 import type { ApiKeys } from "../access/api-keys.ts";
@@ -6,7 +6,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { adopt } from "./adopt.ts";
 import { AspWire } from "./asp-wire.ts";
 import type { AspBooks } from "./books.ts";
-import { EventLog, type StoredEvent } from "./event-log.ts";
+import { EventLog, type SignedElsewhere, type StoredEvent, numberOf } from "./event-log.ts";
 import { type AspOptions, type AspSigningKey, resolveAspOptions } from "./options.ts";
 import type { AspReservation, AspReservationInfo } from "./reservation.ts";
 import { Reservations } from "./reservations.ts";
@@ -83,21 +83,32 @@ export class AspPlane {
   /**
    * Restores reservations, answers, holds and spends from verified events alone, into budgets that an operator has
    * created anew. The feed goes on with the next number.
-   * @throws ConfigurationError when there are reservations already, or an event of another issuer.
+   * @throws ConfigurationError when something was told here already, for an event of another issuer, and for a feed with
+   * a hole: a spend that is missing would be money to spend again. LedgerRefusal for a budget that is not there.
    */
   async rebuild(feed: Iterable<VerifiedLine> | AsyncIterable<VerifiedLine>): Promise<void> {
     const { ledger, log, memory, options, reservations } = this.#books;
-    if (reservations.size > 0) throw new ConfigurationError("Rebuild into an authority that has no reservations.");
-    const kept: KeptEvent[] = [];
+    const lines: SignedElsewhere[] = [];
+    const next = new Map<string, number>();
     for await (const { line, event } of feed) {
       const tenant = this.#tenantOf(event.source);
-      const { aspsignature } = JSON.parse(line) as { readonly aspsignature: string };
-      kept.push({ tenant, event, signature: parseBase64url(aspsignature) ?? new Uint8Array() });
-      log.adopt(tenant, event, line);
+      lines.push({ tenant, event, line });
+      const number = numberOf(event) ?? next.get(tenant) ?? 1;
+      const expected = next.get(tenant) ?? number;
+      if (number !== expected) {
+        throw new ConfigurationError(`The feed of ${tenant} goes on with event ${number} where ${expected} belongs.`);
+      }
+      next.set(tenant, number + 1);
+    }
+    if (reservations.size > 0 || !log.isEmpty) {
+      throw new ConfigurationError("Rebuild into an authority that has no reservations and has told no events.");
     }
     const nowMs = reservations.advance();
-    const folded = foldEvents(kept, memory, options);
-    bookFolded(folded, ledger, reservations, options, nowMs);
+    const folded = foldEvents(lines.map(keptFromLine), memory, options);
+    // The one step that may fail, for a budget that is not there, so nothing else is done before it.
+    bookFolded(folded, ledger, options, nowMs);
+    for (const reservation of folded) reservations.add(reservation);
+    for (const line of lines) log.adopt(line);
   }
 
   stop(): void {
@@ -134,7 +145,15 @@ export class AspPlane {
     // What was stored was written by this authority; only the amounts need reading.
     const whole = auditDataSchemas[suffix].safeParse({ ...data, kid: "stored", event_time: time });
     const event = { ...envelope, suffix, data: whole.data } as AuditEvent;
-    const { aspsignature = "" } = (line === undefined ? {} : parseJson(line)) as { readonly aspsignature?: string };
-    return { tenant, event, signature: parseBase64url(aspsignature) ?? new Uint8Array() };
+    return { tenant, event, signature: line === undefined ? new Uint8Array() : signatureOf(line) };
   }
+}
+
+function keptFromLine({ tenant, event, line }: SignedElsewhere): KeptEvent {
+  return { tenant, event, signature: signatureOf(line) };
+}
+
+function signatureOf(line: string): Uint8Array {
+  const { aspsignature = "" } = JSON.parse(line) as { readonly aspsignature?: string };
+  return parseBase64url(aspsignature) ?? new Uint8Array();
 }

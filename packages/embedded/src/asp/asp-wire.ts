@@ -1,5 +1,5 @@
-import { type Logger, hex, parseJson, utf8 } from "@imprest/core";
-import { type JsonValue, canonicalize } from "@imprest/core/audit";
+import { type Logger, hex, utf8 } from "@imprest/core";
+import { type JsonValue, StrictJsonError, canonicalize, parseStrictJson } from "@imprest/core/audit";
 import {
   type AspMethod,
   type CommitRequest,
@@ -142,13 +142,21 @@ export class AspWire {
     if (!/^application\/json(;|$)/i.test(request.header("content-type") ?? "")) {
       throw new AspRefusal("invalid_argument", "Send application/json.");
     }
+    const encoding = request.header("content-encoding") ?? "identity";
+    if (encoding !== "identity") {
+      // Connect "Unary-Request": a compression that is not supported is unimplemented, and those that are get named.
+      throw new AspRefusal("unimplemented", "Send the body uncompressed: only identity is understood.");
+    }
     if (request.body.length > maxBodyBytes) {
       throw new AspRefusal("resource_exhausted", `The body is longer than ${maxBodyBytes} bytes.`);
     }
     try {
-      return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(request.body));
-    } catch {
-      throw new AspRefusal("invalid_argument", "The body is not JSON in UTF-8.");
+      // What cannot be signed must not be done: half a surrogate pair would leave an event that no key can sign, and
+      // the tenant's feed would end before it. Of an amount given twice, neither counts.
+      return parseStrictJson(request.body, { numbers: "double", maxDepth: deepest, maxBytes: maxBodyBytes });
+    } catch (error) {
+      if (!StrictJsonError.isInstance(error)) throw error;
+      throw new AspRefusal("invalid_argument", `The body is not JSON that can be signed: ${error.message}`);
     }
   }
 
@@ -187,6 +195,9 @@ function pathOf(target: string): string {
 }
 
 const longestPage = 1_000;
+
+/** A Struct of 64 levels, which is what our client sends at most, within its message. */
+const deepest = 70;
 
 function feedQuery(target: string): { readonly cursor: number; readonly limit: number } {
   const query = new URLSearchParams(target.slice(pathOf(target).length));

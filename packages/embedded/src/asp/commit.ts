@@ -59,7 +59,7 @@ export function commit(books: AspBooks, tenant: string, request: CommitRequest):
 
 function settle(committing: Committing): Promise<CommitResponse> {
   const { books, reservation, nowMs, by, observed } = committing;
-  const { tenant, ledgerId: reservationId, unit, reserved, budgetId, state } = reservation;
+  const { tenant, id: reservationId, unit, reserved, budgetId, state } = reservation;
   if (observed > reserved && books.options.overagePolicyOf(budgetId) === "REJECT") return quarantine(committing);
   if (state === "EXPIRED_IN_GRACE") return commitLate(committing);
   try {

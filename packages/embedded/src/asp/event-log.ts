@@ -23,6 +23,13 @@ export interface Signed {
   readonly signature: Uint8Array;
 }
 
+/** An event of a feed that is taken in, and the line that it came in. */
+export interface SignedElsewhere {
+  readonly tenant: string;
+  readonly event: AuditEvent;
+  readonly line: string;
+}
+
 /** A part of a feed. */
 export interface FeedPage {
   readonly lines: readonly string[];
@@ -63,7 +70,7 @@ export class EventLog {
     for (const entry of entries.sort((one, other) => one.sequence - other.sequence)) {
       const feed = this.#feedOf(entry.tenant, entry.sequence);
       feed.entries.push(entry);
-      if (entry.line === undefined) void this.#sign(feed, entry);
+      if (entry.line === undefined) this.#sign(feed, entry).catch(() => {});
     }
   }
 
@@ -107,13 +114,18 @@ export class EventLog {
     }
   }
 
+  /** Whether no event was ever told here. */
+  get isEmpty(): boolean {
+    return this.#feeds.size === 0;
+  }
+
   /** Takes in an event that was signed elsewhere, in its order. */
-  adopt(tenant: string, { suffix, id, data, time }: AuditEvent, line: string): void {
-    const sequence = data.runtime_metadata?.["feed_sequence"];
-    const feed = this.#feedOf(tenant, typeof sequence === "number" ? sequence : 1);
-    const signed = (JSON.parse(line) as { readonly data: JsonObject }).data;
-    const next = feed.first + feed.entries.length;
-    const entry = { tenant, sequence: next, atMs: Date.parse(time), suffix, id, data: signed, line };
+  adopt({ tenant, event, line }: SignedElsewhere): void {
+    const { suffix, id, time } = event;
+    const feed = this.#feedOf(tenant, numberOf(event) ?? 1);
+    const { data } = JSON.parse(line) as { readonly data: JsonObject };
+    const sequence = feed.first + feed.entries.length;
+    const entry = { tenant, sequence, atMs: Date.parse(time), suffix, id, data, line };
     feed.entries.push(entry);
     this.#write(entry);
   }
@@ -158,6 +170,12 @@ export class EventLog {
       this.#parts.journal?.removed(entryKey(oldest));
     }
   }
+}
+
+/** The number of an event in its feed, where its authority has signed one into it. */
+export function numberOf({ data }: AuditEvent): number | undefined {
+  const number = data.runtime_metadata?.["feed_sequence"];
+  return typeof number === "number" ? number : undefined;
 }
 
 function entryKey({ tenant, sequence }: StoredEvent): string {

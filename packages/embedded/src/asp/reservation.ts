@@ -22,9 +22,8 @@ export interface AspSettlement {
 
 /** A reservation as ASP sees it, beside the ledger's. `dueAtMs` is the end of its TTL, then of its grace window. */
 export interface AspReservation extends Expiring {
+  /** The ledger's too. */
   readonly id: string;
-  /** The ledger's reservation; another than `id` where the ledger was rebuilt from events. */
-  readonly ledgerId: string;
   readonly tenant: string;
   readonly decisionId: string;
   readonly budgetId: string;

@@ -83,13 +83,17 @@ function decide(
   if (outcome.reservation === undefined) {
     return deny(books, tenant, common, outcome.denied.reasonCode ?? "policy", nowMs);
   }
-  const { id, grantedUntilMs: ttlExpiresAtMs, caps: ledgerCaps } = outcome.reservation;
+  const { id, grantedUntilMs: ttlExpiresAtMs, caps: ledgerCaps, status } = outcome.reservation;
   const caps = capsOf(ledgerCaps);
   const decision = caps === undefined ? "ALLOW" : "ALLOW_WITH_CAPS";
   const ttlExpiresAt = new Date(ttlExpiresAtMs).toISOString();
+  if (status !== "ACTIVE" || reservations.get(id) !== undefined) {
+    // The ledger remembers the key for longer than the answer is kept here: what was granted, and may be spent since,
+    // is neither granted nor told again.
+    return Promise.resolve({ decision, reservationId: id, ttlExpiresAt, ...(caps !== undefined && { caps }) });
+  }
   reservations.add({
     id,
-    ledgerId: id,
     tenant,
     decisionId,
     budgetId,

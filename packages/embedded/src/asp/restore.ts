@@ -5,7 +5,6 @@ import { otherWire, otherWireReason } from "./other-wire.ts";
 import type { ResolvedAspOptions } from "./options.ts";
 import { AspRefusal } from "./refusal.ts";
 import type { AspReservation } from "./reservation.ts";
-import type { Reservations } from "./reservations.ts";
 import type { ReserveMemory } from "./reserve-memory.ts";
 
 /** One event of a feed, and the signature that its answer carried. */
@@ -64,7 +63,6 @@ function foldReserve(
   const ttlExpiresAtMs = Date.parse(ttlExpiresAt);
   return {
     id,
-    ledgerId: id,
     tenant,
     decisionId: data.decision_id,
     budgetId: data.budget_id,
@@ -135,35 +133,33 @@ async function refused(message: string, code: "OVERAGE_REJECTED" | "EXPIRED_BEYO
   throw new AspRefusal("failed_precondition", message, code);
 }
 
-/** Books into an empty ledger what folded reservations hold and have spent, and takes them in. */
+/** Books into an empty ledger what folded reservations hold and have spent. @throws what the ledger refuses. */
 export function bookFolded(
   folded: readonly AspReservation[],
   ledger: Ledger,
-  reservations: Reservations,
   options: ResolvedAspOptions,
   nowMs: number,
 ): void {
   // Holds first: each was granted within the budget, while a spend may have gone over its cap since.
   // One whose time is over holds nothing any more, though a feed that was cut short does not say so yet.
-  const isHeld = ({ state, ttlExpiresAtMs }: AspReservation): boolean => state === "RESERVED" && ttlExpiresAtMs > nowMs;
-  const held = folded.map((reservation) =>
-    isHeld(reservation) ? hold(reservation, ledger, options, nowMs) : reservation,
-  );
-  for (const reservation of held) {
+  for (const reservation of folded) {
+    const { state, ttlExpiresAtMs } = reservation;
+    if (state === "RESERVED" && ttlExpiresAtMs > nowMs) hold(reservation, ledger, options, nowMs);
+  }
+  for (const reservation of folded) {
     const { tenant, id, unit, observed, action, subject } = reservation;
     if (observed > 0n) {
       const actual = { unit, amount: observed };
       const overagePolicy = "CHARGE_OVERAGE";
       ledger.recordEvent({ tenant, idempotencyKey: `asp:rebuilt:${id}`, subject, action, actual, overagePolicy });
     }
-    reservations.add(reservation);
   }
 }
 
-/** Holds again what was held; a lease that is nearly over gets the shortest that the ledger has. */
-function hold(reservation: AspReservation, ledger: Ledger, options: ResolvedAspOptions, nowMs: number): AspReservation {
+/** Holds again what was held, under its id; a lease that is nearly over gets the shortest that the ledger has. */
+function hold(reservation: AspReservation, ledger: Ledger, options: ResolvedAspOptions, nowMs: number): void {
   const { tenant, id, subject, action, unit, reserved, budgetId, ttlExpiresAtMs } = reservation;
-  const outcome = ledger.reserve({
+  const request = {
     tenant,
     idempotencyKey: `asp:rebuilt:${id}`,
     subject,
@@ -172,6 +168,6 @@ function hold(reservation: AspReservation, ledger: Ledger, options: ResolvedAspO
     ttlMs: Math.max(1_000, ttlExpiresAtMs - nowMs),
     graceMs: 0,
     overagePolicy: options.overagePolicyOf(budgetId),
-  });
-  return { ...reservation, ledgerId: outcome.reservation?.id ?? id };
+  };
+  ledger.reserve(request, id);
 }

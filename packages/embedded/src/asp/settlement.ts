@@ -54,7 +54,7 @@ export function end(
 
 /** Returns to the ledger what it holds for the reservation. */
 export function giveBack({ books, reservation }: Settling, idempotencyKey: string, reason: string): void {
-  const { tenant, ledgerId: reservationId } = reservation;
+  const { tenant, id: reservationId } = reservation;
   try {
     books.ledger.release({
       tenant,

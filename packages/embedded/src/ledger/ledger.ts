@@ -97,8 +97,9 @@ export class Ledger {
     return entries;
   }
 
-  reserve(request: LedgerReserveRequest): ReserveOutcome {
-    return reserve(this.#state, request);
+  /** @param id of a reservation that is restored from elsewhere; a fresh one is made without it. */
+  reserve(request: LedgerReserveRequest, id?: string): ReserveOutcome {
+    return reserve(this.#state, request, id);
   }
 
   dryRun(request: LedgerReserveRequest): Evaluation {

@@ -23,15 +23,19 @@ const defaults = { ttlMs: 60_000, graceMs: 5_000, overagePolicy: "ALLOW_IF_AVAIL
 
 /**
  * Sets budget aside at every scope of the subject that has one, or at none (Cycles §createReservation).
+ * @param id of a reservation that is restored; a fresh one is made without it.
  * @throws LedgerRefusal for a request that is wrong and for one that the budgets do not cover.
  */
-export function reserve(state: LedgerState, request: LedgerReserveRequest): ReserveOutcome {
+export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: string): ReserveOutcome {
   const nowMs = state.begin();
   const { tenant, idempotencyKey, estimate } = request;
   const scopes = checkReserve(state, request);
   const print = reserveFingerprint(request, scopes, "live");
   const known = state.memory.recall(tenant, "reserve", idempotencyKey, print);
   if (known !== undefined) return replay(known, nowMs);
+  if (id !== undefined && state.reservations.has(id)) {
+    throw new LedgerRefusal("INVALID_REQUEST", "The reservation that is to be restored is here already.");
+  }
 
   state.assertTenantOpen(tenant);
   const admission = admit(state, request, scopes, nowMs);
@@ -66,7 +70,7 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest): Rese
   const graceMs = request.graceMs ?? defaults.graceMs;
   const expiresAtMs = nowMs + ttlMs;
   const reservation: Reservation = {
-    id: flatText(["rsv_", crypto.randomUUID()]),
+    id: id ?? flatText(["rsv_", crypto.randomUUID()]),
     tenant,
     idempotencyKey: flatCopy(idempotencyKey),
     fingerprint: print,
