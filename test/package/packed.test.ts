@@ -1,7 +1,17 @@
 import { execFile, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { builtPackages, packAll } from "./support/pack.ts";
@@ -65,20 +75,26 @@ describe.each(names)("the packed @imprest/%s", (name) => {
 });
 
 describe("a TypeScript consumer that checks its libraries", () => {
-  const compilers = { "TypeScript 7": "typescript7", "TypeScript 6": "typescript" };
+  const compilers = ["typescript58", "typescript59", "typescript", "typescript7"];
+  /** With the types of `fetch` from the DOM, and without a DOM, from Node's own. */
+  const libraries = { "the DOM lib": ["es2023", "dom"], "no DOM lib": ["es2023"] };
+  const matrix = compilers.flatMap((compiler) =>
+    Object.entries(libraries).map(([name, lib]) => ({ compiler, name, lib })),
+  );
   const entries = names.flatMap((name) => {
     const { exports } = manifestOf(join(root, "packages", name));
     const modules = Object.keys(exports).filter((entry) => typeof exports[entry] === "object");
     return modules.map((entry) => `@imprest/${name}${entry.slice(1)}`);
   });
 
-  it.each(Object.entries(compilers))("compiles every entry with %s", async (_name, compiler) => {
+  it.each(matrix)("compiles every entry with $compiler and $name", async ({ compiler, lib }) => {
     const imports = entries.map((entry, at) => `import * as entry${at} from ${JSON.stringify(entry)};`);
     const uses = `export const all: object[] = [${entries.map((_entry, at) => `entry${at}`).join(", ")}];`;
     writeFileSync(join(consumer, "consumer.ts"), `${imports.join("\n")}\n${uses}\n`);
     const settings = { module: "nodenext", target: "es2023", strict: true, exactOptionalPropertyTypes: true };
     const compilerOptions = {
       ...settings,
+      lib,
       skipLibCheck: false,
       noEmit: true,
       types: ["node"],
@@ -90,6 +106,87 @@ describe("a TypeScript consumer that checks its libraries", () => {
       (error: { stdout: string }) => error,
     );
     expect(stdout).toBe("");
+  });
+});
+
+it("a CommonJS consumer requires every entry", async () => {
+  const all = names.flatMap((name) => {
+    const { exports } = manifestOf(join(consumer, "node_modules/@imprest", name));
+    const modules = Object.keys(exports).filter((entry) => typeof exports[entry] === "object");
+    return modules.map((entry) => `@imprest/${name}${entry.slice(1)}`);
+  });
+  const script = `const all = ${JSON.stringify(all)}.map((entry) => Object.keys(require(entry)).length); console.log(all.length);`;
+  writeFileSync(join(consumer, "consumer.cjs"), script);
+  const { stdout } = await run(process.execPath, ["consumer.cjs"], { cwd: consumer });
+  expect(stdout.trim()).toBe(String(all.length));
+});
+
+it("an error is told apart by its brand across two copies of a package", async () => {
+  const original = realpathSync(join(consumer, "node_modules/@imprest/core"));
+  // Beside the original, where its dependencies are found too.
+  const copy = `${original}-copy`;
+  cpSync(original, copy, { recursive: true });
+  const inCopy = pathToFileURL(join(copy, "dist/index.js")).href;
+  const script = `
+    import { DeniedError, ImprestError, ValidationError } from "@imprest/core";
+    import * as other from ${JSON.stringify(inCopy)};
+    const error = new other.DeniedError("no", { reasonCode: "BUDGET_EXCEEDED" });
+    console.log(error instanceof DeniedError, DeniedError.isInstance(error), ImprestError.isInstance(error), ValidationError.isInstance(error));`;
+  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], { cwd: consumer });
+  expect(stdout.trim()).toBe("false true true false");
+});
+
+describe("a page that guards a call and verifies what was signed", () => {
+  const page = `
+    import { usd } from "@imprest/core";
+    import { CyclesAuthority, withReservation } from "@imprest/cycles";
+    import { verifyEvidence } from "@imprest/cycles/evidence";
+    export async function main() {
+      const authority = new CyclesAuthority({ baseUrl: location.origin, apiKey: () => "from-my-server", subject: { tenant: "acme" } });
+      const request = { estimate: usd("0.02"), action: { kind: "llm.completion" } };
+      return [await withReservation(authority, request, () => 1, { settle: "estimate" }), verifyEvidence];
+    }
+    document.title = String(main.length);`;
+  const bundles: Readonly<Record<string, (out: string) => Promise<void>>> = {
+    vite: async (outDir) => {
+      const { build } = await import("vite");
+      const lib = { entry: join(consumer, "page.js"), formats: ["es" as const], fileName: "page" };
+      await build({ root: consumer, configFile: false, logLevel: "silent", build: { lib, outDir, minify: true } });
+    },
+    esbuild: async (outdir) => {
+      const { build } = await import("esbuild");
+      const options = {
+        bundle: true,
+        minify: true,
+        format: "esm" as const,
+        splitting: true,
+        platform: "browser" as const,
+      };
+      await build({ entryPoints: [join(consumer, "page.js")], outdir, ...options, logLevel: "silent" });
+    },
+    webpack: async (path) => {
+      const { default: webpack } = await import("webpack");
+      await new Promise<void>((done, fail) => {
+        webpack(
+          { mode: "production", context: consumer, entry: "./page.js", target: "web", output: { path } },
+          (error, stats) => {
+            if (error) fail(error);
+            else if (stats?.hasErrors()) fail(new Error(stats.toString("errors-only")));
+            else done();
+          },
+        );
+      });
+    },
+  };
+
+  it.each(Object.keys(bundles))("builds with %s, and nothing of Node is in it", async (bundler) => {
+    writeFileSync(join(consumer, "page.js"), page);
+    const out = join(consumer, `built-${bundler}`);
+    await bundles[bundler]?.(out);
+    const files = readdirSync(out, { recursive: true, encoding: "utf8" }).filter((file) => /\.m?js$/.test(file));
+    const text = files.map((file) => readFileSync(join(out, file), "utf8")).join("\n");
+    expect(text).toContain("x-cycles-api-key");
+    expect(text).not.toMatch(/\bfrom\s*["']node:|require\(["']node:|undici/);
   });
 });
 
