@@ -17,7 +17,9 @@ it("changesets give all packages one version, and each would be published after 
   await run("git", ["clone", "--quiet", root, clone]);
   symlinkSync(join(root, "node_modules"), join(clone, "node_modules"));
   await run(process.execPath, [join(root, "node_modules/@changesets/cli/bin.js"), "version"], { cwd: clone });
-  expect(readdirSync(join(clone, ".changeset")).filter((file) => file.endsWith(".md") && file !== "README.md")).toEqual([]);
+  expect(readdirSync(join(clone, ".changeset")).filter((file) => file.endsWith(".md") && file !== "README.md")).toEqual(
+    [],
+  );
   const manifests = readdirSync(join(clone, "packages")).map(
     (name) =>
       JSON.parse(readFileSync(join(clone, "packages", name, "package.json"), "utf8")) as {
