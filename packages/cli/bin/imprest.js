@@ -1,4 +1,6 @@
 #!/usr/bin/env node
 import { run, systemTerminal } from "@imprest/cli";
 
-process.exitCode = await run(process.argv.slice(2), systemTerminal());
+const code = await run(process.argv.slice(2), systemTerminal());
+// Standard output that broke has set it already.
+process.exitCode ??= code;

@@ -6,7 +6,7 @@ import { doctor } from "./commands/doctor.ts";
 import { evidence } from "./commands/evidence.ts";
 import { serve } from "./commands/serve.ts";
 import { verify } from "./commands/verify.ts";
-import type { Terminal } from "./terminal.ts";
+import { Stopped, type Terminal } from "./terminal.ts";
 
 const commands: readonly Command[] = [serve, evidence, verify, balance, doctor, arcp];
 
@@ -29,7 +29,10 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   try {
     return await command.run(rest, terminal);
   } catch (error) {
-    if (terminal.signal.aborted) return ExitCode.unusable;
+    if (terminal.signal.aborted) {
+      const reason: unknown = terminal.signal.reason;
+      return reason instanceof Stopped ? reason.exitCode : ExitCode.unusable;
+    }
     terminal.warn(`imprest ${name}: ${explain(error)}\n`);
     if (error instanceof UsageError) terminal.warn(`Try: imprest ${name} --help\n`);
     return ExitCode.unusable;

@@ -1,5 +1,7 @@
 import { createReadStream, createWriteStream } from "node:fs";
+import { constants } from "node:os";
 import { finished } from "node:stream/promises";
+import { ExitCode } from "./command.ts";
 
 /** What a command sees of the world, injected so that tests can be one. */
 export interface Terminal {
@@ -16,8 +18,18 @@ export interface Terminal {
   open(path: string): AsyncIterable<Uint8Array>;
   /** A new file; an existing one is replaced. Its writes resolve when there is room for more. */
   create(path: string): Output;
-  /** Aborts when the user asks to stop (SIGINT, SIGTERM). */
+  /** Aborts when the user asks to stop (SIGINT, SIGTERM) or the reader of standard output is gone. */
   readonly signal: AbortSignal;
+}
+
+/** Why a command was stopped, with the exit code that shells give for that signal. */
+export class Stopped extends Error {
+  readonly exitCode: number;
+
+  constructor(signal: "SIGINT" | "SIGTERM" | "SIGPIPE") {
+    super(`stopped by ${signal}`);
+    this.exitCode = 128 + constants.signals[signal];
+  }
 }
 
 /** A file being written. */
@@ -30,24 +42,35 @@ export interface Output {
 /** The process's own terminal. */
 export function systemTerminal(): Terminal {
   const stopping = new AbortController();
-  const stop = (): void => stopping.abort(new Error("interrupted"));
-  process.once("SIGINT", stop);
-  process.once("SIGTERM", stop);
-  // A closed pipe (`imprest evidence … | head`) is the reader's way to say that it has seen enough.
+  const stopOn = (signal: "SIGINT" | "SIGTERM" | "SIGPIPE"): void => stopping.abort(new Stopped(signal));
+  process.once("SIGINT", stopOn);
+  process.once("SIGTERM", stopOn);
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    stop();
+    // A closed pipe (`imprest evidence … | head`) is the reader's way to say that it has seen enough.
+    if (error.code === "EPIPE") return stopOn("SIGPIPE");
+    process.stderr.write(`imprest: standard output: ${error.message}\n`);
+    // Also where the command is through already: a report that is cut off must not pass for a clean one.
+    process.exitCode = ExitCode.unusable;
+    stopping.abort(error);
   });
+  // Nobody is left to tell, and the report goes on.
+  process.stderr.on("error", () => {});
   return {
     write: (data) => writeTo(process.stdout, data),
     warn: (text) => void process.stderr.write(text),
     interactive: process.stderr.isTTY,
     interactiveOutput: process.stdout.isTTY,
     environment: process.env,
-    open: (path) => (path === "-" ? process.stdin : createReadStream(path)),
+    open: (path) => (path === "-" ? standardInput(stopping.signal) : createReadStream(path)),
     create: createOutput,
     signal: stopping.signal,
   };
+}
+
+/** A pipe that stays open would keep a process alive that was told to stop. */
+function standardInput(signal: AbortSignal): AsyncIterable<Uint8Array> {
+  signal.addEventListener("abort", () => process.stdin.destroy(), { once: true });
+  return process.stdin;
 }
 
 /** The callback comes when the stream breaks as well; "drain" would not. */

@@ -1,7 +1,7 @@
 import type { ArcpJob, ArcpSession } from "@imprest/arcp";
 import { ImprestError, stringifyJson } from "@imprest/core";
 import { type Command, ExitCode, formatOf, readArguments, textOf } from "../command.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 import { openSession, readAccess, readJobId, sessionOptions } from "./session.ts";
 import { openTicketFile } from "./ticket-file.ts";
 

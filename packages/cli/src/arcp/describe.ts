@@ -1,5 +1,5 @@
 import type { ArcpEvent, BudgetGauge, JobView } from "@imprest/arcp";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 
 const barWidth = 20;
 

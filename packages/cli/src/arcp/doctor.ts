@@ -4,7 +4,7 @@ import { arcpFeatures } from "@imprest/core/models/arcp";
 import { type Command, ExitCode, UsageError, formatOf, readArguments } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 import { type Traits, matchDialects } from "./dialect.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 import { type Access, openSession, readAccess, sessionOptions } from "./session.ts";
 
 /** What was found out; a problem is the last thing. */

@@ -4,7 +4,7 @@ import { ImprestError, createDeferred, onAbort, stringifyJson } from "@imprest/c
 import { ExitCode } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 import { budgetLeft, describeEvent, progressBar, spent } from "./describe.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 import type { Screen } from "./screen.ts";
 
 /** How a job is followed. */

@@ -1,7 +1,7 @@
 import { redactFrame } from "@imprest/arcp";
 import { stringifyJson } from "@imprest/core";
 import { type Command, ExitCode, UsageError, formatOf, readArguments, textOf, textsOf, wholeOf } from "../command.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 import { openSession, readAccess, sessionOptions } from "./session.ts";
 
 const text = { type: "string" } as const;

@@ -8,7 +8,7 @@ import {
 } from "@imprest/arcp";
 import { UsageError, type Values, textOf } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 
 /** The options of every subcommand that talks to a runtime. */
 export const sessionOptions = {

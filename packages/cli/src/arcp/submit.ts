@@ -15,7 +15,7 @@ import { readText } from "../read-text.ts";
 import type { Terminal } from "../terminal.ts";
 import { cancelAndWait } from "./cancel.ts";
 import { type FollowOptions, follow } from "./follow.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 import { Screen } from "./screen.ts";
 import { openSession, readAccess, readAgent, sessionOptions } from "./session.ts";
 import { type TicketFile, createTicketFile } from "./ticket-file.ts";

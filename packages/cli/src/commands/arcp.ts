@@ -2,7 +2,7 @@ import { ImprestError } from "@imprest/core";
 import { cancelJob } from "../arcp/cancel.ts";
 import { diagnose } from "../arcp/doctor.ts";
 import { listJobs } from "../arcp/list.ts";
-import { printable } from "../arcp/printable.ts";
+import { printable } from "../printable.ts";
 import { submitJob } from "../arcp/submit.ts";
 import { watchJob } from "../arcp/watch.ts";
 import { type Command, ExitCode, UsageError } from "../command.ts";

@@ -11,6 +11,7 @@ import {
   textOf,
   textsOf,
 } from "../command.ts";
+import { findingLine } from "../finding-line.ts";
 import { createProgress } from "../progress.ts";
 import { readJson } from "../read-json.ts";
 import type { Terminal } from "../terminal.ts";
@@ -80,10 +81,7 @@ function summarise({ lineNumber, report }: LineReport<EvidenceReport>, accepted:
 }
 
 function describe({ lineNumber, report }: LineReport<EvidenceReport>): string {
-  const findings = report.findings.map(
-    ({ code, message, pointer }) => `  ${code}${pointer ? ` at ${pointer}` : ""}: ${message}\n`,
-  );
-  return `line ${lineNumber}: ${report.disposition}\n${findings.join("")}`;
+  return `line ${lineNumber}: ${report.disposition}\n${report.findings.map(findingLine).join("")}`;
 }
 
 async function readKeys(values: Values, terminal: Terminal): Promise<RemoteKeySet | undefined> {
