@@ -23,7 +23,7 @@ describe.each(runtimes)("$name", ({ name, entry, isInstalled, run }) => {
   it.skipIf(isSkipped).each([
     ["WebCrypto", true],
     ["the fallback", false],
-  ])("gives the one verdict with %s", async (_backend, withEd25519) => {
+  ])("asp 6 25: gives the one verdict with %s", async (_backend, withEd25519) => {
     const bundle = join(folder, `${entry}-${name.replace(" ", "-")}-${withEd25519}.mjs`);
     await bundleSuite(entry, withEd25519, bundle);
     const verdict = verdictIn(await run(bundle));

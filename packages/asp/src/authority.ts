@@ -15,6 +15,7 @@ import {
   wholeOption,
 } from "@imprest/core";
 import {
+  aspRuntimeMetadataKeys,
   type AllowCap,
   type ProtoStruct,
   type ReserveRequest as WireReserveRequest,
@@ -39,14 +40,7 @@ import type { AspIncident } from "./incident.ts";
 import { LeaseWatch } from "./lease-watch.ts";
 import * as operations from "./operations.ts";
 import type { AspClientOptions } from "./options.ts";
-import {
-  type Budget,
-  type RequestDefaults,
-  type ResolveBudget,
-  draftRuntimeMetadataKeys,
-  prepareSettling,
-  toWire,
-} from "./request.ts";
+import { type Budget, type RequestDefaults, type ResolveBudget, prepareSettling, toWire } from "./request.ts";
 import { committed, lateCommit, released, spentOf } from "./settlement.ts";
 import type { SpendTelemetry } from "./telemetry.ts";
 
@@ -104,7 +98,7 @@ export class AspAuthority implements SpendAuthority {
     this.#defaults = {
       budget: options.budget,
       identity: options.identity,
-      runtimeMetadataKeys: new Set(options.runtimeMetadataKeys ?? draftRuntimeMetadataKeys),
+      runtimeMetadataKeys: new Set(options.runtimeMetadataKeys ?? aspRuntimeMetadataKeys),
     };
     this.#settleTimeoutMs = wholeOption("settleTimeoutMs", options.settleTimeoutMs, 10_000, 600_000);
     this.#minimumTtlMs = wholeOption("minimumTtlMs", options.minimumTtlMs, 1_000, 86_400_000);
@@ -121,7 +115,7 @@ export class AspAuthority implements SpendAuthority {
     const body = JSON.stringify(reserveRequest.write(message, ""));
     const answered = await this.client.connection.call(operations.reserve, body, message, options);
     const { answer } = answered;
-    await this.#options.telemetry?.reserved(message, answer);
+    await this.#tell("telemetry", () => this.#options.telemetry?.reserved(message, answer));
     const grant = grantOf(request, answer, this.#remainingMs(answered));
     const { lease } = grant;
     if (lease?.remainingMs === undefined) return grant;
@@ -173,7 +167,7 @@ export class AspAuthority implements SpendAuthority {
       case lateCommit: {
         const body = await sealCommit(settling.body);
         const { answer } = await connection.call(operations.commit, body, settling, options);
-        await telemetry?.committed(settling, answer);
+        await this.#tell("telemetry", () => telemetry?.committed(settling, answer));
         const { chargeAmountAtomic = 0n } = answer;
         const { reservationId } = settling;
         const amount = { unit: settling.spent?.unit ?? "", amount: chargeAmountAtomic };
@@ -182,7 +176,7 @@ export class AspAuthority implements SpendAuthority {
       }
       case "release": {
         const { answer } = await connection.call(operations.release, settling.body, settling, options);
-        await telemetry?.released(settling, answer);
+        await this.#tell("telemetry", () => telemetry?.released(settling, answer));
         return released(settling);
       }
       default: {
@@ -222,11 +216,16 @@ export class AspAuthority implements SpendAuthority {
   #report(incident: AspIncident): void {
     const { kind, reservationId, spendHappened } = incident;
     this.environment.logger?.warn(`asp: ${kind}`, { reservationId, spendHappened });
+    void this.#tell("onIncident", () => this.#options.onIncident?.(incident));
+  }
+
+  /** What the operator's own code throws must not undo what the authority has done. */
+  async #tell(listener: "onIncident" | "telemetry", call: () => unknown): Promise<void> {
     try {
-      this.#options.onIncident?.(incident);
+      await call();
     } catch (error) {
       const why = error instanceof Error ? error.message : "unknown";
-      this.environment.logger?.error("asp: onIncident failed", { kind, reservationId, error: why });
+      this.environment.logger?.error(`asp: ${listener} failed`, { error: why });
     }
   }
 

@@ -104,7 +104,11 @@ export class AspConnection {
     if (onPromisedEvent === undefined || verb === undefined || auditEventSignature === undefined) return;
     const { idempotencyKey = "" } = subject;
     const signature = base64url(auditEventSignature);
-    onPromisedEvent({ verb, idempotencyKey, signature, ...(reservationId !== undefined && { reservationId }) });
+    try {
+      onPromisedEvent({ verb, idempotencyKey, signature, ...(reservationId !== undefined && { reservationId }) });
+    } catch {
+      // The authority has acted: a commit that is answered must not look like one whose outcome is unknown.
+    }
   }
 }
 

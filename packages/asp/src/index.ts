@@ -33,5 +33,6 @@ export type { AspIncident } from "./incident.ts";
 export type { Operation } from "./operations.ts";
 export type { AspClientOptions, ResolvedOptions } from "./options.ts";
 export type { PromisedEvent } from "./promised-event.ts";
-export { type Budget, type ResolveBudget, draftRuntimeMetadataKeys } from "./request.ts";
+export type { Budget, ResolveBudget } from "./request.ts";
+export { aspRuntimeMetadataKeys as draftRuntimeMetadataKeys } from "@imprest/core/models/asp";
 export { type SpanEvents, type SpanTelemetryOptions, type SpendTelemetry, createSpanTelemetry } from "./telemetry.ts";

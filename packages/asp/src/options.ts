@@ -36,7 +36,8 @@ export interface AspClientOptions {
   readonly metadata?: AuthorityMetadata | undefined;
   /** Verbs whose shape the draft leaves out. */
   readonly experimental?: { readonly refund?: boolean | undefined } | undefined;
-  /** Told of every event whose signature an answer carried; keep them to find out later which never came. */
+  /** Told of every event whose signature an answer carried; keep them to find out later which never came.
+   * What it throws is dropped: the answer stands. */
   readonly onPromisedEvent?: ((promised: PromisedEvent) => void) | undefined;
   /** Deadline of one call, in milliseconds; 5000 when absent. */
   readonly timeoutMs?: number | undefined;

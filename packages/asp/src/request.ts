@@ -28,21 +28,6 @@ export interface RequestDefaults {
   readonly runtimeMetadataKeys: ReadonlySet<string>;
 }
 
-/** The keys that the draft names for `runtime_metadata` (ASP §5 "Provider-specific extensions"). */
-export const draftRuntimeMetadataKeys: readonly string[] = [
-  "litellm_call_id",
-  "model",
-  "team_id",
-  "pricing_version",
-  "price_snapshot_hash_hex",
-  "fx_rate_version",
-  "unit_conversion_version",
-  "call_type",
-  "stream",
-  "mode",
-  "integration",
-];
-
 /** @throws ValidationError for a request without budget, or with an extension that ASP does not have. */
 export async function toWire(
   request: ReserveRequest,

@@ -17,6 +17,7 @@ import { createAuditTrust, verifyAuditEvent } from "../src/audit/index.ts";
 import {
   ApprovalRequiredError,
   AspAuthority,
+  AspClient,
   type AspAuthorityOptions,
   AspDeniedError,
   type AspIncident,
@@ -343,6 +344,29 @@ describe("AspAuthority", () => {
       "gen_ai.spend.refund_amount_atomic": "993",
     });
     expect(events[5]?.[1]).toMatchObject({ "gen_ai.spend.reason_codes": ["client_timeout"] });
+  });
+
+  it("listeners that throw change nothing of what the authority did", async () => {
+    const broken = (): never => {
+      throw new Error("listener");
+    };
+    const errors: string[] = [];
+    const logger = { debug() {}, info() {}, warn() {}, error: (message: string) => void errors.push(message) };
+    const telemetry = createSpanTelemetry({ activeSpan: broken, authority: "test" });
+    const auditEventSignature = Buffer.alloc(64).toString("base64");
+    const { authority, sent } = stub(
+      { Reserve: { body: { ...allow, auditEventSignature } }, Commit: { body: { chargeAmountAtomic: "1" } } },
+      { telemetry, onIncident: broken, logger, clock: clock() },
+    );
+    const { settlement } = await withReservation(authority, request, () => 1, { spend: () => tokens(7) });
+    expect(settlement.status).toBe("committed");
+    expect(sent.map(({ method }) => method)).toEqual(["Reserve", "Commit"]);
+    expect(errors).toEqual(["asp: telemetry failed", "asp: telemetry failed", "asp: onIncident failed"]);
+    const client = new AspClient({ baseUrl: "https://a.example", transport: answering, onPromisedEvent: broken });
+    expect(await client.release({ reservationId: "r" })).toMatchObject({ auditEventSignature: new Uint8Array(64) });
+    function answering() {
+      return Promise.resolve({ status: 200, headers: {}, body: JSON.stringify({ auditEventSignature }) });
+    }
   });
 
   it("asp 6 16: a caller who leaves cancels neither the release nor a commit", async () => {

@@ -1,7 +1,20 @@
-import { Code, ConnectError } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { Code, ConnectError, type Interceptor, createClient } from "@connectrpc/connect";
+import { type ConnectTransportOptions, compressionGzip, createConnectTransport } from "@connectrpc/connect-node";
+import { createFetchTransport } from "@imprest/core";
+import { serve } from "@imprest/embedded/node";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { AspClient, AspError, ReplayConflictError } from "../src/index.ts";
-import { startConnectServer } from "./support/connect-authority.ts";
+import { budgetId, openHouse, unit } from "./embedded/support.ts";
+import { aspService, startConnectServer } from "./support/connect-authority.ts";
+
+type Answer = Promise<Record<string, unknown>>;
+
+/** What protobuf-es makes of the file's service; its types would need generated code. */
+interface StockClient {
+  reserve(request: object): Answer;
+  commit(request: object): Answer;
+  release(request: object): Answer;
+}
 
 const claim = { budgetId: "team", windowInstanceId: "2026-11", unit: "output_token", amountAtomic: 10n ** 37n };
 
@@ -117,9 +130,68 @@ describe("against a stock Connect server over the shipped .proto", () => {
     expect(query).toMatchObject({ errorCode: "not_found", retryable: false });
   });
 
+  it("below a path, with a trailing slash, and where the server compresses what it answers", async () => {
+    const reasonCodes = Array.from({ length: 500 }, (_, at) => `reason_${at}`);
+    const baseUrl = await startConnectServer({ reserve: () => ({ decision: 2, reasonCodes }) }, "/tenants/acme");
+    // `fetch` asks for gzip and br by itself, and the server then compresses; our pool asks for neither.
+    let compressed: string | null = null;
+    const seeing = createFetchTransport(async (...args) => {
+      const response = await fetch(...args);
+      compressed = response.headers.get("content-encoding");
+      return response;
+    });
+    for (const transport of [undefined, seeing]) {
+      const client = new AspClient({ baseUrl: `${baseUrl}/`, transport });
+      expect(await client.reserve({ claim })).toMatchObject({ decision: "DENY", reasonCodes });
+    }
+    expect(compressed).toMatch(/^(gzip|br)$/);
+  });
+
   it("a verb that the server does not have is refused as unimplemented", async () => {
     const baseUrl = await startConnectServer({});
     const error = await new AspClient({ baseUrl }).reserve({ claim }).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ connectCode: "unimplemented" });
+  });
+});
+
+describe("a stock Connect client against the embedded authority", () => {
+  it("reserves, reads a refusal's class, code and detail, and is told that it must not compress", async () => {
+    const { embedded, apiKey } = await openHouse();
+    const server = await serve(embedded, { port: 0 });
+    onTestFinished(() => server.close());
+    const authorise: Interceptor = (next) => (request) => {
+      request.header.set("authorization", `Bearer ${apiKey}`);
+      return next(request);
+    };
+    const connect = (more: Partial<ConnectTransportOptions> = {}): StockClient => {
+      const interceptors = [authorise];
+      const transport = createConnectTransport({
+        baseUrl: server.url,
+        httpVersion: "1.1",
+        useBinaryFormat: false,
+        interceptors,
+        ...more,
+      } as ConnectTransportOptions);
+      return createClient(aspService(), transport) as unknown as StockClient;
+    };
+    const client = connect();
+    const debit = { budgetId, unit, amountAtomic: "5", direction: 1 };
+    const reserved = await client.reserve({ claim: debit, idempotencyKey: "k", identity: { agent: "a" } });
+    expect(reserved).toMatchObject({ decision: 1, reservationId: expect.stringMatching(/^rsv_/) });
+    expect(reserved["auditEventSignature"]).toHaveLength(64);
+    const { reservationId } = reserved;
+    await client.commit({ reservationId, amountAtomicObserved: "3", idempotencyKey: "c" });
+
+    const refused = await client
+      .commit({ reservationId, amountAtomicObserved: "3", idempotencyKey: "d" })
+      .catch((error: unknown) => error);
+    if (!(refused instanceof ConnectError)) throw new Error("not refused");
+    expect(refused.code).toBe(Code.FailedPrecondition);
+    expect(refused.metadata.get("asp-error-code")).toBe("RESERVATION_SETTLED");
+    expect(refused.details).toMatchObject([{ type: "google.rpc.ErrorInfo" }]);
+
+    const compressing = connect({ sendCompression: compressionGzip, compressMinBytes: 0 });
+    const error = await compressing.release({ reservationId, idempotencyKey: "r" }).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: Code.Unimplemented });
   });
 });

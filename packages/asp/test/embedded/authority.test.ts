@@ -10,6 +10,7 @@ import {
   ReplayConflictError,
   ReservationReleasedError,
   ReservationSettledError,
+  draftRuntimeMetadataKeys,
   guard,
 } from "../../src/index.ts";
 import { budgetId, claim, createManualClock, feedOf, issuer, openHouse, trustIn, unit, verifyAll } from "./support.ts";
@@ -107,6 +108,8 @@ describe("the embedded authority speaks ASP", () => {
     expect(await client.release({ ...release, idempotencyKey: "y" })).toEqual({});
     const late = await refusalOf(client.commit({ ...commit, reservationId: release.reservationId }));
     expect(ReservationReleasedError.isInstance(late)).toBe(true);
+    const sameKey = await refusalOf(client.commit({ ...commit, ...release }));
+    expect(ReservationReleasedError.isInstance(sameKey)).toBe(true);
 
     const reports = await verifyAll(await feedOf(house), await trustIn(house));
     expect(reports.map(({ event }) => `${event?.suffix} ${event?.data.reason_codes?.join() ?? ""}`)).toEqual([
@@ -119,6 +122,18 @@ describe("the embedded authority speaks ASP", () => {
       "release ",
     ]);
     expect(reports.some(hasErrors)).toBe(false);
+    // ASP §3.1: the event records both amounts.
+    expect(reports[1]?.event?.data).toMatchObject({ amount_atomic_reserved: "100", amount_atomic_observed: 40n });
+  });
+
+  it("an event keeps the metadata that the draft names, and nothing private (ASP §5)", async () => {
+    const house = await openHouse();
+    const named = Object.fromEntries(draftRuntimeMetadataKeys.map((name) => [name, `the ${name}`]));
+    await house.client().reserve({ claim: claim(1n), runtimeMetadata: { ...named, prompt: "private", stream: true } });
+    const [report] = await verifyAll(await feedOf(house), await trustIn(house));
+    const metadata = report?.event?.data.runtime_metadata ?? {};
+    expect(metadata).toMatchObject({ ...named, stream: true });
+    expect(metadata).not.toHaveProperty("prompt");
   });
 
   it("a commit beyond its reserve is refused and quarantined, or charged where the budget opts in (ASP §3.1)", async () => {

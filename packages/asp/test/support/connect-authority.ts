@@ -63,7 +63,7 @@ function qualified(name: string, within?: DescriptorProto): string {
 type Handler = (request: Record<string, unknown>) => Record<string, unknown>;
 
 /** A stock Connect server on a real socket; each handler gets and gives messages of the shipped `.proto`. */
-export async function startConnectServer(handlers: Readonly<Record<string, Handler>>): Promise<string> {
+export async function startConnectServer(handlers: Readonly<Record<string, Handler>>, prefix = ""): Promise<string> {
   const service = aspService();
   const routes = (router: ConnectRouter): void => {
     const implementation = Object.fromEntries(
@@ -78,12 +78,12 @@ export async function startConnectServer(handlers: Readonly<Record<string, Handl
     );
     router.service(service, implementation as never);
   };
-  const server = createServer(connectNodeAdapter({ routes }));
+  const server = createServer(connectNodeAdapter({ routes, requestPathPrefix: prefix }));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}${prefix}`;
 }

@@ -7,7 +7,7 @@ import { type JsonValue, canonicalize, sha256Hex } from "../../src/audit/index.t
 /** What is typed as JSON but is not. */
 const smuggle = (value: unknown): JsonValue => value as JsonValue;
 
-describe("canonicalize", () => {
+describe("canonicalize, asp 6 22", () => {
   it("does not depend on the order of members", () => {
     const shuffled = fc
       .dictionary(fc.string(), fc.integer(), { noNullPrototype: true })

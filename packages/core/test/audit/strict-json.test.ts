@@ -27,7 +27,7 @@ function hasInexact(value: unknown): boolean {
   return Object.entries(value).some(([key, member]) => !key.isWellFormed() || hasInexact(member));
 }
 
-describe("parseStrictJson", () => {
+describe("parseStrictJson, asp 6 22", () => {
   it("agrees with JSON.parse wherever both accept, over valid texts", () => {
     fc.assert(
       fc.property(anyInteroperableJson, fc.constantFrom(undefined, 1, "\t"), (value, space) => {

@@ -25,7 +25,7 @@ describe("createPriceTable", () => {
     expect(prices.estimate("big", { inputTokens: 1_000_000, maxOutputTokens: 0 })).toEqual(usd("3.125"));
   });
 
-  it("refuses what it cannot price", () => {
+  it("asp 6 18: refuses what it cannot price", () => {
     expect(() => prices.price("unknown", { prompt_tokens: 1, completion_tokens: 1 })).toThrow('"unknown" has no price');
     expect(() => prices.price("big", { prompt_tokens: 1 })).toThrow("usage object");
     expect(() =>
@@ -37,7 +37,7 @@ describe("createPriceTable", () => {
     }
   });
 
-  it("law: an estimate is never below what the same tokens cost", () => {
+  it("asp 6 18, law: an estimate is never below what the same tokens cost", () => {
     const count = fc.integer({ min: 0, max: 1_000_000 });
     fc.assert(
       fc.property(count, count, fc.nat(100), fc.nat(100), (input, output, cachedShare, writtenShare) => {

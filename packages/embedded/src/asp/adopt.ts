@@ -1,7 +1,7 @@
 import { LedgerRefusal } from "../ledger/refusal.ts";
 import type { Reservation } from "../ledger/reservation.ts";
 import { otherWire, otherWireReason } from "./other-wire.ts";
-import { type Settling, answerOf, differenceOf, end, tell } from "./settlement.ts";
+import { type Settling, answerOf, bothAmounts, differenceOf, end, tell } from "./settlement.ts";
 
 /**
  * Takes in what another wire has done to a reservation meanwhile, and tells it in the feed: the same ledger settles
@@ -21,7 +21,7 @@ export function adopt(settling: Settling): boolean {
   }
   reservation.observed = charged;
   const difference = differenceOf(reservation, charged);
-  const data = { amount_atomic_observed: charged.toString(), ...difference.data, reason_codes: [otherWireReason] };
+  const data = { ...bothAmounts(reservation, charged), ...difference.data, reason_codes: [otherWireReason] };
   const signed = tell(settling, by, "commit", data);
   void end(settling, otherWire, "COMMITTED", answerOf(signed, difference.answer));
   return true;

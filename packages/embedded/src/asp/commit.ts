@@ -11,6 +11,7 @@ import {
   type SettledBy,
   type Settling,
   answerOf,
+  bothAmounts,
   differenceOf,
   end,
   giveBack,
@@ -35,12 +36,16 @@ export function commit(books: AspBooks, tenant: string, request: CommitRequest):
   const { idempotencyKey, amountAtomicObserved: observed, providerResponseFacts } = request;
   const digest = digestOf([observed, providerResponseFacts]);
   const committing = { books, reservation, nowMs, by: { idempotencyKey, digest }, observed };
-  const { settlement } = reservation;
+  const { settlement, state } = reservation;
+  // Whatever its key: a caller may settle under the key that it released with (ASP §3.3).
+  if (state === "RELEASED") {
+    throw new AspRefusal("failed_precondition", "The reservation was released.", "RESERVATION_RELEASED");
+  }
   if (settlement?.idempotencyKey === idempotencyKey) {
     if (settlement.digest === digest) return settlement.answer;
     return rejectReplay(committing, "body_mismatch", replayConflict());
   }
-  switch (reservation.state) {
+  switch (state) {
     case "RESERVED":
     case "EXPIRED_IN_GRACE":
       return settle(committing);
@@ -48,8 +53,6 @@ export function commit(books: AspBooks, tenant: string, request: CommitRequest):
       const settled = new AspRefusal("failed_precondition", "It is committed already.", "RESERVATION_SETTLED");
       return rejectReplay(committing, "reservation_already_settled", settled);
     }
-    case "RELEASED":
-      throw new AspRefusal("failed_precondition", "The reservation was released.", "RESERVATION_RELEASED");
     case "QUARANTINED":
       throw new AspRefusal("failed_precondition", "An operator must resolve it first.", "RESERVATION_QUARANTINED");
     default:
@@ -73,7 +76,7 @@ function settle(committing: Committing): Promise<CommitResponse> {
   }
   reservation.observed = observed;
   const difference = differenceOf(reservation, observed);
-  const data = { amount_atomic_observed: observed.toString(), ...difference.data };
+  const data = { ...bothAmounts(reservation, observed), ...difference.data };
   const signed = tell(committing, by, "commit", data);
   const told = tellOverage(committing);
   return end(committing, by, "COMMITTED", answerOf(signed, difference.answer, told));
@@ -95,7 +98,7 @@ function commitLate(committing: Committing): Promise<CommitResponse> {
   const { remaining } = books.ledger.getBudget({ tenant, scope: subject, unit });
   const over = -remaining < observed ? -remaining : observed;
   const data = {
-    amount_atomic_observed: observed.toString(),
+    ...bothAmounts(reservation, observed),
     grace_window_ms_used: Math.max(0, nowMs - ttlExpiresAtMs),
     ...(over > 0n && { over_cap_amount_atomic: over.toString() }),
   };
@@ -154,12 +157,9 @@ function rejectReplay(
   return refuseAfter(books.log.append(tenant, "replay_rejected", data, nowMs), refusal);
 }
 
-function overageOf({ reserved }: AspReservation, observed: bigint): JsonObject {
-  return {
-    amount_atomic_observed: observed.toString(),
-    amount_atomic_reserved: reserved.toString(),
-    overage_amount_atomic: (observed - reserved).toString(),
-  };
+function overageOf(reservation: AspReservation, observed: bigint): JsonObject {
+  const overage_amount_atomic = (observed - reservation.reserved).toString();
+  return { ...bothAmounts(reservation, observed), overage_amount_atomic };
 }
 
 async function refuseAfter(signed: Promise<Signed>, refusal: AspRefusal): Promise<never> {

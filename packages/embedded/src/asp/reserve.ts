@@ -1,5 +1,5 @@
 import type { JsonObject } from "@imprest/core/audit";
-import type { ReserveRequest, ReserveResponse } from "@imprest/core/models/asp";
+import { type ReserveRequest, type ReserveResponse, aspRuntimeMetadataKeys } from "@imprest/core/models/asp";
 import type { Caps } from "@imprest/core/models/cycles";
 import type { ReserveOutcome } from "../ledger/outcomes.ts";
 import { type AspBooks, ledgerKey } from "./books.ts";
@@ -8,16 +8,7 @@ import { digestOf } from "./digest.ts";
 import { AspRefusal, denialOf, replayConflict } from "./refusal.ts";
 
 /** Members of `runtime_metadata` that go into an event as they came; anything else may be private (ASP §5). */
-const keptMetadata: ReadonlySet<string> = new Set([
-  "litellm_call_id",
-  "model",
-  "team_id",
-  "pricing_version",
-  "call_type",
-  "stream",
-  "mode",
-  "integration",
-]);
+const keptMetadata: ReadonlySet<string> = new Set(aspRuntimeMetadataKeys);
 
 /**
  * ASP §3 stage 2. A repeated request has the same answer; the same key with another request conflicts.

@@ -68,6 +68,11 @@ export function giveBack({ books, reservation }: Settling, idempotencyKey: strin
   }
 }
 
+/** "The signed audit event records both reserved and observed amounts" (ASP §3.1). */
+export function bothAmounts({ reserved }: AspReservation, observed: bigint): JsonObject {
+  return { amount_atomic_observed: observed.toString(), amount_atomic_reserved: reserved.toString() };
+}
+
 /** How what was observed differs from what was reserved, as the event and as the answer say it. */
 export function differenceOf(
   { reserved }: AspReservation,

@@ -17,6 +17,7 @@ export type {
 export { isAtomicAmount, parseAtomicAmount } from "./atomic-amount.ts";
 export { type AuthorityMetadata, readAuthorityMetadata } from "./authority-metadata.ts";
 export {
+  aspRuntimeMetadataKeys,
   type AspErrorCode,
   type AspMethod,
   type AuditSuffix,

@@ -57,6 +57,21 @@ export const auditSuffixes = [
   "reconciliation_gap",
 ] as const;
 
+/** The members that the draft names for `runtime_metadata` (ASP §5 "Provider-specific extensions"). */
+export const aspRuntimeMetadataKeys = [
+  "litellm_call_id",
+  "model",
+  "team_id",
+  "pricing_version",
+  "price_snapshot_hash_hex",
+  "fx_rate_version",
+  "unit_conversion_version",
+  "call_type",
+  "stream",
+  "mode",
+  "integration",
+] as const;
+
 /** Where an issuer publishes its keys, at the root of its origin (ASP §5 "Issuer identity"). */
 export const aspJwksPath = "/.well-known/asp-jwks.json" as const;
 
