@@ -1,5 +1,12 @@
 import { type Deferred, createDeferred, stringifyJson, utf8 } from "@imprest/core";
-import type { MetricBody, StatusBody, TerminalStatus, WireFailure, WireLease } from "@imprest/core/models/arcp";
+import type {
+  JobSubmit,
+  MetricBody,
+  StatusBody,
+  TerminalStatus,
+  WireFailure,
+  WireLease,
+} from "@imprest/core/models/arcp";
 import { ArcpError, ResultUnavailableError } from "../errors.ts";
 import { BudgetGauge } from "../lease/budget-gauge.ts";
 import { parseMoney } from "../lease/money.ts";
@@ -24,6 +31,16 @@ export type JobOutcome =
     }
   | { readonly status: Exclude<TerminalStatus, "success">; readonly error: ArcpError };
 
+/** How a job came to this session, and what may be done when it is lost. */
+export interface Origin {
+  /** Absent for children, and for jobs of other sessions. */
+  readonly submit?: JobSubmit | undefined;
+  /** True when a lost job may be submitted again under its key. */
+  readonly resubmit: boolean;
+  /** True for a job of another session, which is only watched. */
+  readonly observed: boolean;
+}
+
 /** What a job shares with its session. */
 export interface JobSurroundings {
   readonly pressure: Pressure;
@@ -42,6 +59,7 @@ const codeOfStatus: Readonly<Record<string, string>> = { timed_out: "TIMEOUT", c
 /** All that is known of one job; the handles that users hold are views of it. Fed by the session, in order. */
 export class JobState {
   id: string;
+  origin: Origin = { resubmit: false, observed: false };
   agent = "";
   lease: WireLease = {};
   expiresAt: string | undefined;

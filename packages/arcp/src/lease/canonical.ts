@@ -1,5 +1,5 @@
 /** Bytes that would end a string elsewhere, and the Windows separator that some servers and hosts read as "/". */
-// oxlint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- control characters are what is refused.
 const unsafe = /[\u0000-\u001f\\]/;
 /** Encoded "/", "\" and NUL: a server that decodes them sees another path than the one that was checked. */
 const encodedSeparator = /%(?:2f|5c|00)/i;

@@ -28,30 +28,42 @@ export async function connect(target: ConnectTarget, options: ConnectOptions): P
   return new ArcpSession(engine, settings);
 }
 
+/** What holds where the caller says nothing. Times in milliseconds, sizes in characters and bytes. */
+const defaults = {
+  client: { name: "imprest-arcp", version: "0.0.0" },
+  features: arcpFeatures,
+  allowInsecure: false,
+  handshakeTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  acknowledgeEveryMs: 250,
+  acknowledgeEvents: 1000,
+  bufferSize: 16 * 2 ** 20,
+  stallTimeoutMs: 30_000,
+  maxResultBytes: 256 * 2 ** 20,
+  probeAfterMs: 60_000,
+  lostAfterMs: 5000,
+  clock: systemClock,
+  random: systemRandom,
+  logger: silentLogger,
+};
+
 function fill(target: ConnectTarget, options: ConnectOptions): Settings {
-  const random = options.random ?? systemRandom;
   const reusable = typeof target === "function" || typeof target === "string" || target instanceof URL;
+  const settings = { ...defaults, ...given(options) };
   return {
-    client: options.client ?? { name: "imprest-arcp", version: "0.0.0" },
-    features: options.features ?? arcpFeatures,
-    allowInsecure: options.allowInsecure ?? false,
-    handshakeTimeoutMs: options.handshakeTimeoutMs ?? 10_000,
-    requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
-    backOff: options.backOff ?? ((attempt) => jitter(random) * Math.min(250 * 2 ** attempt, 15_000)),
-    acknowledgeEveryMs: options.acknowledgeEveryMs ?? 250,
-    acknowledgeEvents: options.acknowledgeEvents ?? 1000,
-    bufferSize: options.bufferSize ?? 16 * 2 ** 20,
-    stallTimeoutMs: options.stallTimeoutMs ?? 30_000,
-    maxResultBytes: options.maxResultBytes ?? 256 * 2 ** 20,
-    probeAfterMs: options.probeAfterMs ?? 60_000,
-    lostAfterMs: options.lostAfterMs ?? 5000,
-    clock: options.clock ?? systemClock,
-    random,
-    logger: options.logger ?? silentLogger,
+    backOff: (attempt) => jitter(settings.random) * Math.min(250 * 2 ** attempt, 15_000),
+    ...settings,
     token: tokenFrom(options.token),
     dial: dialler(target, options),
     redial: reusable && options.reconnect !== false,
   };
+}
+
+type Given<Options> = { readonly [Name in keyof Options]: Exclude<Options[Name], undefined> };
+
+/** The options without those that are absent, which would hide a default. */
+function given(options: ConnectOptions): Given<ConnectOptions> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value != null)) as Given<ConnectOptions>;
 }
 
 function dialler(target: ConnectTarget, options: ConnectOptions): Settings["dial"] {

@@ -1,8 +1,7 @@
 import { type CallOptions, ConnectionError, createDeferred } from "@imprest/core";
-import type { JobEntry, JobFilter, JobSubmit, SessionListJobs, WireFailure } from "@imprest/core/models/arcp";
+import type { JobSubmit, WireFailure } from "@imprest/core/models/arcp";
 import { ArcpError, SessionEndedError } from "../errors.ts";
-import { createIdentifier } from "../identifier.ts";
-import type { JobState, JobSurroundings } from "../job/job-state.ts";
+import type { JobState, JobSurroundings, Origin } from "../job/job-state.ts";
 import { Pressure } from "../job/pressure.ts";
 import { Acknowledger } from "./acknowledger.ts";
 import { Connection, type ConnectionHooks } from "./connection.ts";
@@ -12,7 +11,7 @@ import type { SessionEvents } from "./events.ts";
 import { type Frame, jobIdOf, readFrame } from "./frame.ts";
 import { Ledger } from "./ledger.ts";
 import type { Settings } from "./options.ts";
-import { type Origin, Recovery, readJobs } from "./recovery.ts";
+import { Recovery } from "./recovery.ts";
 import { redactFrame } from "./redact.ts";
 import { Requests } from "./requests.ts";
 import { Router } from "./router.ts";
@@ -23,22 +22,18 @@ import type { Welcome } from "./welcome.ts";
 
 /** Events are missing, but nobody knows which. */
 const unknownHole: Hole = { from: 0, to: 0 };
-/** How many pages of a listing are read to find out which jobs a runtime has. */
-const mostPages = 50;
-
 /** The rooms of a session put together: connection, routing, acknowledgement, recovery, back-pressure. */
 export class SessionEngine {
   readonly emitter: Emitter<SessionEvents>;
   readonly connection: Connection;
   readonly #settings: Settings;
   readonly #ledger = new Ledger();
-  readonly #requests: Requests;
+  readonly requests: Requests;
   readonly #router: Router;
   readonly #acknowledger: Acknowledger;
   readonly #recovery: Recovery;
   readonly #pressure: Pressure;
   readonly #stallGuard: StallGuard;
-  readonly #origins = new WeakMap<JobState, Origin>();
   /** Features that the runtime used although they were not negotiated; each is warned of once. */
   readonly #unnegotiated = new Set<string>();
   #started = false;
@@ -49,7 +44,7 @@ export class SessionEngine {
     const { clock } = settings;
     this.#settings = settings;
     this.emitter = new Emitter(settings.logger);
-    this.#requests = new Requests(this.#ledger, clock, settings.requestTimeoutMs);
+    this.requests = new Requests(this.#ledger, settings, (...frame) => this.connection.send(...frame));
     this.#stallGuard = new StallGuard(clock, settings.stallTimeoutMs, () => this.#router.readable());
     this.#pressure = new Pressure(settings.bufferSize, (high) => {
       this.#stallGuard.watch(high);
@@ -76,24 +71,8 @@ export class SessionEngine {
       processed: () => this.#router.processed(this.connection.sequence.last),
       send: (seq) => this.#sendAcknowledgement(seq),
     });
-    this.#recovery = new Recovery(
-      {
-        clock,
-        jobs: () => [...this.#router.jobs.values()],
-        origin: (job) => this.#origins.get(job) ?? { resubmit: false, observed: false },
-        negotiated: (feature) => this.welcome.features.has(feature),
-        list: () => this.#listAll(),
-        ping: () => this.#ping(),
-        subscribe: (jobId, from) => this.#subscribe(jobId, { history: true, from_event_seq: from }, {}),
-        submit: (submit) => this.#requests.run({ kind: "submit", send: () => this.#send("job.submit", submit) }),
-        rebind: (job, jobId, accepted) => this.#router.rebind(job, jobId, accepted),
-        open: () => this.#ledger.open(),
-        skipHole: () => this.connection.skipHole(),
-        restart: (cause) => this.connection.restart(cause),
-        lastSeq: () => this.connection.sequence.last,
-      },
-      settings,
-    );
+    const { connection, requests } = this;
+    this.#recovery = new Recovery({ connection, requests, router: this.#router, ledger: this.#ledger }, settings);
   }
 
   /** @throws SessionEndedError before the first welcome. */
@@ -122,7 +101,7 @@ export class SessionEngine {
     const extensions = traceparent ? { "x-vendor.opentelemetry.tracecontext": { traceparent } } : undefined;
     const accepted = createDeferred<JobState>();
     const sessions = new Set<string>();
-    await this.#requests.run({
+    await this.requests.run({
       ...options,
       kind: "submit",
       repeatable: submit.idempotency_key !== undefined,
@@ -138,10 +117,6 @@ export class SessionEngine {
     return accepted.promise;
   }
 
-  list(filter: JobFilter, limit: number, cursor: string | undefined, options: CallOptions): Promise<Frame> {
-    return this.#list({ ...(Object.keys(filter).length > 0 && { filter }), limit, ...(cursor && { cursor }) }, options);
-  }
-
   /** Watches a job; one that this session runs itself is watched through its own events. */
   async subscribe(
     jobId: string,
@@ -152,10 +127,10 @@ export class SessionEngine {
     const { history = false, fromEventSeq = 0 } = options;
     const admitted = createDeferred<JobState>();
     const payload = history ? { history, from_event_seq: fromEventSeq } : {};
-    const { payload: answer } = await this.#subscribe(jobId, payload, options, (frame) => {
+    const { payload: answer } = await this.requests.subscribe(jobId, payload, options, (frame) => {
       const from = frame.payload["subscribed_from"];
       const begin = (job: JobState): void => {
-        this.#origins.set(job, { resubmit: false, observed: true });
+        job.origin = { resubmit: false, observed: true };
         job.replayFrom = history ? fromEventSeq : typeof from === "number" ? from : undefined;
         job.describe(frame);
       };
@@ -165,15 +140,10 @@ export class SessionEngine {
   }
 
   unsubscribe(state: JobState): void {
-    if (state.over || this.#origins.get(state)?.observed !== true) return;
+    if (state.over || !state.origin.observed) return;
     this.#send("job.unsubscribe", { job_id: state.id }, { jobId: state.id });
     state.leave(new SessionEndedError(`The subscription to job ${state.id} was ended.`));
     this.#router.ignore(state.id);
-  }
-
-  async cancel(jobId: string, reason: string, options: CallOptions | undefined): Promise<void> {
-    const send = (): string => this.#send("job.cancel", { reason }, { jobId });
-    await this.#requests.run({ ...options, kind: "cancel", jobId, send });
   }
 
   /** Acknowledges at once what is processed. */
@@ -186,7 +156,7 @@ export class SessionEngine {
     if (!this.connection.connected) return;
     this.connection.setState("closing");
     // Nothing else is sent behind a goodbye.
-    this.#requests.end(new SessionEndedError("The session is closing."));
+    this.requests.end(new SessionEndedError("The session is closing."));
     this.#acknowledger.stop();
     this.#recovery.stop();
     for (const verb of ["session.close", "session.bye"]) {
@@ -210,40 +180,12 @@ export class SessionEngine {
     const job = this.#router.admit(jobId, (state) => {
       if (known) return;
       state.describe(frame);
-      this.#origins.set(state, origin);
+      state.origin = origin;
       if (mayMissEvents) state.gap(unknownHole);
     });
     if (before !== undefined) job.adopt(before);
     else if (!known && job.traceId !== undefined && job.traceId !== traceId) this.#recovery.joined(job);
     return job;
-  }
-
-  #subscribe(jobId: string, payload: object, options: CallOptions, answered?: (frame: Frame) => void): Promise<Frame> {
-    const send = (): string => this.#send("job.subscribe", { job_id: jobId, ...payload }, { jobId });
-    return this.#requests.run({ ...options, kind: "subscribe", jobId, send, answered });
-  }
-
-  #list(payload: SessionListJobs, options: CallOptions & { readonly urgent?: boolean | undefined }): Promise<Frame> {
-    return this.#requests.run({ ...options, kind: "list", send: () => this.#send("session.list_jobs", payload) });
-  }
-
-  async #listAll(): Promise<JobEntry[]> {
-    const all: JobEntry[] = [];
-    let cursor: string | undefined;
-    for (let page = 0; page < mostPages; page++) {
-      const { jobs, next } = readJobs(await this.#list({ limit: 1000, ...(cursor && { cursor }) }, { urgent: true }));
-      all.push(...jobs);
-      cursor = next;
-      if (cursor === undefined) break;
-    }
-    return all;
-  }
-
-  async #ping(): Promise<void> {
-    const { clock, random } = this.#settings;
-    const nonce = createIdentifier("ping", clock, random);
-    const send = (): string => this.#send("session.ping", { nonce, sent_at: new Date(clock.now()).toISOString() });
-    await this.#requests.run({ kind: "ping", urgent: true, send });
   }
 
   #sendAcknowledgement(seq: number): boolean {
@@ -314,7 +256,7 @@ export class SessionEngine {
     this.#acknowledger.stop();
     this.#recovery.stop();
     this.#stallGuard.watch(false);
-    this.#requests.end(error);
+    this.requests.end(error);
     for (const job of this.#router.jobs.values()) job.lose(error);
   }
 }

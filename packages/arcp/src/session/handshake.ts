@@ -87,14 +87,12 @@ function handshakeHooks(
     else refused(new ConnectionError("The runtime's welcome names no session."));
   };
   return {
+    ...hooks,
     frame: (frame, size) => (open ? hooks.frame(frame, size) : answer(frame)),
-    unreadable: () => hooks.unreadable(),
     closed: (closed) => {
       refused(closedError(closed));
       if (open) hooks.closed(closed);
     },
-    lost: () => hooks.lost(),
-    watch: (direction, text) => hooks.watch(direction, text),
   };
 }
 

@@ -1,41 +1,21 @@
-import { type Clock, TimeoutError, type Timer } from "@imprest/core";
+import { TimeoutError, type Timer } from "@imprest/core";
 import type { JobEntry, JobSubmit } from "@imprest/core/models/arcp";
 import { JobLostError, ResultUnavailableError } from "../errors.ts";
 import type { JobState } from "../job/job-state.ts";
 import { terminal } from "../job/terminal.ts";
-import type { Frame } from "./frame.ts";
-import { isObject, jobIdOf } from "./frame.ts";
+import type { Connection } from "./connection.ts";
+import { jobIdOf } from "./frame.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Settings } from "./options.ts";
+import type { Requests } from "./requests.ts";
+import type { Router } from "./router.ts";
 
-/** How a job came to this session, and what may be done when it is lost. */
-export interface Origin {
-  /** Absent for children, and for jobs of other sessions. */
-  readonly submit?: JobSubmit | undefined;
-  /** True when a lost job may be submitted again under its key. */
-  readonly resubmit: boolean;
-  /** True for a job of another session, which is only watched. */
-  readonly observed: boolean;
-}
-
-/** What recovery asks of its session. */
-export interface RecoveryActions {
-  readonly clock: Clock;
-  readonly jobs: () => readonly JobState[];
-  readonly origin: (job: JobState) => Origin;
-  readonly negotiated: (feature: string) => boolean;
-  /** Every job the runtime lists. */
-  readonly list: () => Promise<readonly JobEntry[]>;
-  /** An answered ping: what was sent before it has arrived. */
-  readonly ping: () => Promise<void>;
-  readonly subscribe: (jobId: string, fromEventSeq: number) => Promise<Frame>;
-  readonly submit: (submit: JobSubmit) => Promise<Frame>;
-  /** The job runs anew, as `accepted` says. */
-  readonly rebind: (job: JobState, jobId: string, accepted: Frame) => void;
-  /** Lets requests go out. */
-  readonly open: () => void;
-  readonly skipHole: () => void;
-  readonly restart: (cause: unknown) => void;
-  /** The number of the last event delivered. */
-  readonly lastSeq: () => number;
+/** The rooms of a session that recovery works with. */
+export interface RecoveryRooms {
+  readonly connection: Connection;
+  readonly router: Router;
+  readonly ledger: Ledger;
+  readonly requests: Requests;
 }
 
 /**
@@ -45,24 +25,22 @@ export interface RecoveryActions {
  * for long, so that not even a swallowed frame makes a caller wait for ever.
  */
 export class Recovery {
-  readonly #actions: RecoveryActions;
-  readonly #probeAfterMs: number;
-  readonly #lostAfterMs: number;
+  readonly #rooms: RecoveryRooms;
+  readonly #settings: Settings;
   readonly #timers = new Set<Timer>();
   #probe: Timer | undefined;
   #run = 0;
   #seqAtProbe = -1;
   #repairedAt = -1;
 
-  constructor(actions: RecoveryActions, waits: { readonly probeAfterMs: number; readonly lostAfterMs: number }) {
-    this.#actions = actions;
-    this.#probeAfterMs = waits.probeAfterMs;
-    this.#lostAfterMs = waits.lostAfterMs;
+  constructor(rooms: RecoveryRooms, settings: Settings) {
+    this.#rooms = rooms;
+    this.#settings = settings;
   }
 
   /** The first connection stands. */
   start(): void {
-    this.#actions.open();
+    this.#rooms.ledger.open();
     this.#armProbe();
   }
 
@@ -74,13 +52,13 @@ export class Recovery {
       // The answer comes behind the replay, so that no refusal in it can meet a request that is sent again.
       const listed = await this.#barrier();
       if (run !== this.#run) return;
-      this.#actions.skipHole();
-      this.#actions.open();
+      this.#rooms.connection.skipHole();
+      this.#rooms.ledger.open();
       if (listed !== undefined) this.#watch(this.#missing(listed), run);
     } catch (error) {
       if (run !== this.#run) return;
-      if (error instanceof TimeoutError) this.#actions.restart(error);
-      else this.#actions.open();
+      if (error instanceof TimeoutError) this.#rooms.connection.restart(error);
+      else this.#rooms.ledger.open();
     }
   }
 
@@ -88,9 +66,9 @@ export class Recovery {
   renewed(): void {
     const run = ++this.#run;
     this.#armProbe();
-    this.#actions.open();
-    for (const job of this.#actions.jobs()) {
-      if (!this.#actions.origin(job).observed && job.replayFrom === undefined) {
+    this.#rooms.ledger.open();
+    for (const job of this.#jobs()) {
+      if (!job.origin.observed && job.replayFrom === undefined) {
         job.replayFrom = job.lastSeq;
         job.sinceReplay = 0;
       }
@@ -114,18 +92,26 @@ export class Recovery {
     this.#probe?.clear();
   }
 
+  #jobs(): JobState[] {
+    return [...this.#rooms.router.jobs.values()];
+  }
+
+  #negotiated(feature: string): boolean {
+    return this.#rooms.connection.welcome?.features.has(feature) === true;
+  }
+
   async #barrier(): Promise<readonly JobEntry[] | undefined> {
-    if (this.#actions.negotiated("list_jobs")) return this.#actions.list();
-    await this.#actions.ping();
+    if (this.#negotiated("list_jobs")) return this.#rooms.requests.listAll();
+    await this.#rooms.requests.ping();
     return undefined;
   }
 
   /** Own jobs that the runtime does not have, or has as ended, though their end has not come. */
   #missing(listed: readonly JobEntry[]): JobState[] {
     const status = new Map(listed.map((entry) => [entry.job_id, entry.status]));
-    return this.#actions.jobs().filter((job) => {
+    return this.#jobs().filter((job) => {
       const state = status.get(job.id);
-      return state === undefined ? !this.#actions.origin(job).observed : terminal(state);
+      return state === undefined ? !job.origin.observed : terminal(state);
     });
   }
 
@@ -133,13 +119,13 @@ export class Recovery {
   #watch(jobs: readonly JobState[], run: number): void {
     const frames = new Map(jobs.map((job) => [job, job.frames]));
     if (jobs.length === 0) return;
-    this.#after(this.#lostAfterMs, () => {
+    this.#after(this.#settings.lostAfterMs, () => {
       for (const [job, before] of frames) if (!job.over && job.frames === before) void this.#recover(job, run);
     });
   }
 
   async #recover(job: JobState, run: number): Promise<void> {
-    const { submit, resubmit, observed } = this.#actions.origin(job);
+    const { submit, resubmit, observed } = job.origin;
     const stale = (): boolean => run !== this.#run || job.over;
     let cause: unknown;
     try {
@@ -150,10 +136,10 @@ export class Recovery {
     if (stale()) return;
     if (submit !== undefined && resubmit) {
       try {
-        const accepted = await this.#actions.submit(submit);
+        const accepted = await this.#rooms.requests.submit(submit);
         if (stale()) return;
         const jobId = jobIdOf(accepted);
-        if (jobId !== undefined && jobId !== job.id) return this.#actions.rebind(job, jobId, accepted);
+        if (jobId !== undefined && jobId !== job.id) return this.#rooms.router.rebind(job, jobId, accepted);
       } catch (error) {
         cause = error;
       }
@@ -164,15 +150,15 @@ export class Recovery {
 
   /** @returns true when the runtime still has the job and brings what was missed. */
   async #resubscribe(job: JobState, observed: boolean, stale: () => boolean): Promise<boolean> {
-    if (!this.#actions.negotiated("subscribe")) return false;
+    if (!this.#negotiated("subscribe")) return false;
     const from = job.replayFrom ?? (observed ? 0 : job.lastSeq);
     job.skip = job.replayFrom === undefined && !observed ? 0 : job.sinceReplay;
-    const { payload } = await this.#actions.subscribe(job.id, from);
+    const { payload } = await this.#rooms.requests.subscribe(job.id, { history: true, from_event_seq: from });
     if (stale()) return true;
     const { frames } = job;
     // One runtime sends the replay first, others after its answer; an ended job's end must be in it either way.
     if (terminal(String(payload["current_status"]))) {
-      this.#after(this.#lostAfterMs, () => {
+      this.#after(this.#settings.lostAfterMs, () => {
         if (!job.over && job.frames === frames) job.lose(lostError(job, undefined, undefined));
       });
     }
@@ -182,23 +168,23 @@ export class Recovery {
   /** Asks now and then whether silent jobs still run. */
   #armProbe(): void {
     this.#probe?.clear();
-    this.#probe = this.#actions.clock.setTimer(() => {
+    this.#probe = this.#settings.clock.setTimer(() => {
       this.#armProbe();
       void this.#look();
-    }, this.#probeAfterMs);
+    }, this.#settings.probeAfterMs);
   }
 
   async #look(): Promise<void> {
-    const seq = this.#actions.lastSeq();
+    const seq = this.#rooms.connection.sequence.last;
     const silent = seq === this.#seqAtProbe;
     this.#seqAtProbe = seq;
-    if (!silent || this.#actions.jobs().length === 0 || !this.#actions.negotiated("list_jobs")) return;
+    if (!silent || this.#jobs().length === 0 || !this.#negotiated("list_jobs")) return;
     const run = this.#run;
     try {
-      const listed = await this.#actions.list();
-      if (run !== this.#run || this.#actions.lastSeq() !== seq) return;
+      const listed = await this.#rooms.requests.listAll();
+      if (run !== this.#run || this.#rooms.connection.sequence.last !== seq) return;
       // Only jobs that still run under this session number their events as it does.
-      const counted = this.#actions.jobs().filter((job) => job.replayFrom === undefined);
+      const counted = this.#jobs().filter((job) => job.replayFrom === undefined);
       const own = new Set(counted.map(({ id }) => id));
       const ahead = listed.some(({ job_id, last_event_seq }) => own.has(job_id) && (last_event_seq ?? 0) > seq);
       const missing = this.#missing(listed);
@@ -206,14 +192,16 @@ export class Recovery {
       if (this.#repairedAt === seq) return this.#watch(missing, run);
       // Something was sent that has not come: a resume brings it.
       this.#repairedAt = seq;
-      this.#actions.restart(new TimeoutError("Events were missing after a long silence.", this.#probeAfterMs));
+      this.#rooms.connection.restart(
+        new TimeoutError("Events were missing after a long silence.", this.#settings.probeAfterMs),
+      );
     } catch (error) {
-      if (run === this.#run && error instanceof TimeoutError) this.#actions.restart(error);
+      if (run === this.#run && error instanceof TimeoutError) this.#rooms.connection.restart(error);
     }
   }
 
   #after(delayMs: number, callback: () => void): void {
-    const timer = this.#actions.clock.setTimer(() => {
+    const timer = this.#settings.clock.setTimer(() => {
       this.#timers.delete(timer);
       callback();
     }, delayMs);
@@ -233,16 +221,4 @@ function lostError(job: JobState, submit: JobSubmit | undefined, cause: unknown)
   }
   const message = `The runtime no longer has job ${job.id}, and its end did not come.`;
   return new JobLostError(message, job.id, submit?.idempotency_key, { cause });
-}
-
-/** Reads one page of `session.jobs`. */
-export function readJobs(frame: Frame): { readonly jobs: readonly JobEntry[]; readonly next: string | undefined } {
-  const { jobs, next_cursor } = frame.payload;
-  const entries = Array.isArray(jobs)
-    ? jobs.filter((entry) => isObject(entry) && typeof entry["job_id"] === "string")
-    : [];
-  return {
-    jobs: entries as readonly JobEntry[],
-    next: typeof next_cursor === "string" && next_cursor !== "" ? next_cursor : undefined,
-  };
 }

@@ -1,7 +1,13 @@
-import { type CallOptions, type Clock, createDeferred } from "@imprest/core";
+import { type CallOptions, createDeferred } from "@imprest/core";
+import type { JobEntry, JobSubmit, SessionListJobs } from "@imprest/core/models/arcp";
+import { createIdentifier } from "../identifier.ts";
 import { settleWithin } from "./deadline.ts";
-import type { Frame } from "./frame.ts";
+import { type Frame, type FrameHeader, isObject } from "./frame.ts";
 import type { Ledger, PendingRequest } from "./ledger.ts";
+import type { Settings } from "./options.ts";
+
+/** How many pages of a listing are read to find out which jobs a runtime has. */
+const mostPages = 50;
 
 /** One request to make. */
 export interface RequestSpecification extends CallOptions {
@@ -18,17 +24,20 @@ export interface RequestSpecification extends CallOptions {
   readonly answered?: ((frame: Frame) => void) | undefined;
 }
 
+/** Writes a frame on the connection there is. @returns its id. */
+export type SendFrame = (type: string, payload: object, header?: Omit<FrameHeader, "id" | "sessionId">) => string;
+
 /** Makes requests, each of which settles: answered, refused, late, aborted, or because the session ended. */
 export class Requests {
   readonly #ledger: Ledger;
-  readonly #clock: Clock;
-  readonly #timeoutMs: number;
+  readonly #settings: Settings;
+  readonly #send: SendFrame;
   #ended: Error | undefined;
 
-  constructor(ledger: Ledger, clock: Clock, timeoutMs: number) {
+  constructor(ledger: Ledger, settings: Settings, send: SendFrame) {
     this.#ledger = ledger;
-    this.#clock = clock;
-    this.#timeoutMs = timeoutMs;
+    this.#settings = settings;
+    this.#send = send;
   }
 
   /** @throws ArcpError when the runtime refuses; TimeoutError, AbortedError; the session's end. */
@@ -48,14 +57,60 @@ export class Requests {
       },
       failed: (error) => answer.reject(error),
     };
-    const options = { signal, timeoutMs: specification.timeoutMs ?? this.#timeoutMs };
+    const { clock, requestTimeoutMs } = this.#settings;
+    const options = { signal, timeoutMs: specification.timeoutMs ?? requestTimeoutMs };
     this.#ledger.add(request, urgent);
     try {
-      return await settleWithin(answer.promise, options, this.#clock, `The ARCP request "${kind}"`);
+      return await settleWithin(answer.promise, options, clock, `The ARCP request "${kind}"`);
     } catch (error) {
       this.#ledger.abandon(request);
       throw error;
     }
+  }
+
+  /** `job.submit` once more, under the key it had (ARCP §7.2). */
+  submit(submit: JobSubmit): Promise<Frame> {
+    return this.run({ kind: "submit", send: () => this.#send("job.submit", submit) });
+  }
+
+  /** One page of the runtime's jobs (ARCP §6.6). */
+  async list(
+    payload: SessionListJobs,
+    options: CallOptions & { readonly urgent?: boolean | undefined },
+  ): Promise<Page> {
+    return readJobs(await this.run({ ...options, kind: "list", send: () => this.#send("session.list_jobs", payload) }));
+  }
+
+  /** Every job the runtime lists, asked for ahead of what waits for a replay. */
+  async listAll(): Promise<readonly JobEntry[]> {
+    const all: JobEntry[] = [];
+    let cursor: string | undefined;
+    for (let page = 0; page < mostPages; page++) {
+      const { jobs, next } = await this.list({ limit: 1000, ...(cursor && { cursor }) }, { urgent: true });
+      all.push(...jobs);
+      cursor = next;
+      if (cursor === undefined) break;
+    }
+    return all;
+  }
+
+  /** `job.subscribe` (ARCP §7.6). */
+  subscribe(jobId: string, payload: object, options?: CallOptions, answered?: (frame: Frame) => void): Promise<Frame> {
+    const send = (): string => this.#send("job.subscribe", { job_id: jobId, ...payload }, { jobId });
+    return this.run({ ...options, kind: "subscribe", jobId, send, answered });
+  }
+
+  /** `job.cancel` (ARCP §7.4). */
+  async cancel(jobId: string, reason: string, options: CallOptions | undefined): Promise<void> {
+    await this.run({ ...options, kind: "cancel", jobId, send: () => this.#send("job.cancel", { reason }, { jobId }) });
+  }
+
+  /** An answered ping: what was sent before it has arrived. */
+  async ping(): Promise<void> {
+    const { clock, random } = this.#settings;
+    const nonce = createIdentifier("ping", clock, random);
+    const send = (): string => this.#send("session.ping", { nonce, sent_at: new Date(clock.now()).toISOString() });
+    await this.run({ kind: "ping", urgent: true, send });
   }
 
   /** Nothing is answered any more. */
@@ -63,4 +118,20 @@ export class Requests {
     this.#ended = error;
     for (const request of this.#ledger.takeAll()) request.failed(error);
   }
+}
+
+/** One page of `session.jobs`, and the cursor of the next. */
+export interface Page {
+  readonly jobs: readonly JobEntry[];
+  readonly next: string | undefined;
+}
+
+function readJobs({ payload: { jobs, next_cursor } }: Frame): Page {
+  const entries = Array.isArray(jobs)
+    ? jobs.filter((entry) => isObject(entry) && typeof entry["job_id"] === "string")
+    : [];
+  return {
+    jobs: entries as readonly JobEntry[],
+    next: typeof next_cursor === "string" && next_cursor !== "" ? next_cursor : undefined,
+  };
 }

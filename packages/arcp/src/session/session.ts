@@ -17,7 +17,6 @@ import type { SessionState } from "./connection.ts";
 import type { SessionEngine } from "./engine.ts";
 import type { SessionEvents } from "./events.ts";
 import type { Settings } from "./options.ts";
-import { readJobs } from "./recovery.ts";
 import type { SessionTicket } from "./ticket.ts";
 
 /** Which jobs to list (ARCP §6.6). */
@@ -172,8 +171,12 @@ export class ArcpSession implements AsyncDisposable {
     let cursor: string | undefined;
     let left = limit;
     do {
-      const frame = await this.#engine.list(filter, Math.min(left, 100), cursor, options);
-      const { jobs, next } = readJobs(frame);
+      const page = {
+        ...(Object.keys(filter).length > 0 && { filter }),
+        limit: Math.min(left, 100),
+        ...(cursor && { cursor }),
+      };
+      const { jobs, next } = await this.#engine.requests.list(page, options);
       for (const entry of jobs) {
         if (left-- <= 0) return;
         yield readEntry(entry);
@@ -224,7 +227,7 @@ export class ArcpSession implements AsyncDisposable {
 
   #cancel(state: JobState, reason: string | undefined, options: CallOptions | undefined): Promise<void> {
     if (state.over) return Promise.resolve();
-    return this.#engine.cancel(state.id, reason || "cancelled by the client", options);
+    return this.#engine.requests.cancel(state.id, reason || "cancelled by the client", options);
   }
 
   #require(feature: string): void {

@@ -251,7 +251,7 @@ describe("how jobs end (ARCP §7.3, §7.4)", () => {
     );
     const thrown: unknown[] = [undefined, null, "text", 1n, Object.create(null), hostile];
     for (const [at, value] of thrown.entries()) {
-      // oxlint-disable-next-line typescript/prefer-promise-reject-errors
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- agents throw anything.
       runtime.agent(`throws-${at}`, () => Promise.reject(value));
     }
     const client = new RawClient(runtime);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type ArcpEvent, type ArcpJob, type ArcpSession, connect, createMemoryPair } from "../../src/index.ts";
 import { createArcpRuntime } from "../../src/runtime/index.ts";
 import { ManualClock, drive, turn } from "../support/manual-clock.ts";
@@ -165,5 +165,27 @@ describe("back-pressure", () => {
     expect(resumed).toBeGreaterThan(0);
     expect(await refusal(stuck.next())).toBe("ConsumerStalledError");
     expect(await job.result()).toBe("done");
+  });
+});
+
+describe("the hot path", () => {
+  it("arcp 3.3 C19, 6 F38: a frame is parsed once, however many consumers read its event", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    const job = await submitted(runtime, session);
+    const parse = vi.spyOn(JSON, "parse");
+    try {
+      const readers = [job.events(), job.events({ kinds: ["log"] }), job.events()].map(async (events) => {
+        let count = 0;
+        for await (const event of events) if (event.kind === "log") count++;
+        return count;
+      });
+      for (let at = 0; at < 100; at++) runtime.log("job_1", `${at}`);
+      runtime.succeed("job_1");
+      expect(await Promise.all(readers)).toEqual([100, 100, 100]);
+      expect(parse.mock.calls.filter(([text]) => text.includes('"job.event"'))).toHaveLength(100);
+    } finally {
+      parse.mockRestore();
+    }
   });
 });
