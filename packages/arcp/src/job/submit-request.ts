@@ -23,11 +23,8 @@ export interface SubmitRequest extends CallOptions {
   readonly onLost?: "resubmit" | "fail" | undefined;
 }
 
-/** The features that parts of a submit need (ARCP §6.2). */
-const featureOf: Readonly<Record<string, string>> = {
-  "cost.budget": "cost.budget",
-  "model.use": "model.use",
-};
+/** The capabilities that are features as well (ARCP §6.2). */
+const negotiatedCapabilities = new Set(["cost.budget", "model.use"]);
 
 /**
  * The payload of `job.submit`.
@@ -63,8 +60,7 @@ function submitIssues(submit: JobSubmit, nowMs: number, features: ReadonlySet<st
     issues.push({ pointer: "/agent", message: 'is no agent such as "name" or "name@1.0.0"' });
   if (reference?.version !== undefined) require("agent_versions", "/agent");
   for (const capability of Object.keys(submit.lease_request ?? {})) {
-    const feature = featureOf[capability];
-    if (feature !== undefined) require(feature, `/lease_request/${capability}`);
+    if (negotiatedCapabilities.has(capability)) require(capability, `/lease_request/${capability}`);
   }
   if (submit.lease_constraints !== undefined) require("lease_expires_at", "/lease_constraints/expires_at");
   issues.push(...leaseIssues(submit.lease_request ?? {}, submit.lease_constraints, nowMs));

@@ -49,6 +49,8 @@ export class Connection {
   #ticket: SessionTicket | undefined;
   /** The cursor at which the last resume was asked for because of a hole: it is not asked for twice. */
   #holeAt: number | undefined;
+  /** The session is a new one, and nobody was told yet. */
+  #renewed = false;
   /** While reading is stopped by dropping the connection, the promise that ends with it. */
   #hold: Promise<void> | undefined;
   #release: (() => void) | undefined;
@@ -178,11 +180,16 @@ export class Connection {
     const held = resumed ? [] : this.sequence.restart();
     // What lay behind a hole of a session that is gone cannot come again.
     if (held.length > 0) this.#hooks.gap({ from: 0, to: 0 });
-    for (const item of held) this.#hooks.frame(item.frame, item.size);
     if (!resumed) this.#holeAt = undefined;
+    this.#renewed ||= !resumed;
     if (heartbeatMs !== undefined) link.keepAlive(this.#settings.clock, heartbeatMs, () => this.#ping());
-    this.setState("live");
-    this.#hooks.live(resumed);
+    for (const item of held) this.#hooks.frame(item.frame, item.size);
+    // Slow consumers, or a listener, may have dropped this very connection.
+    if (this.#link === link) this.setState("live");
+    if (this.#link !== link) return true;
+    const renewed = this.#renewed;
+    this.#renewed = false;
+    this.#hooks.live(!renewed);
     return true;
   }
 

@@ -31,7 +31,9 @@ export class Link {
   start(): void {
     this.transport.onMessage((text) => this.#receive(text));
     void this.transport.closed.then((closed) => {
-      if (this.#open) this.#hooks.closed(closed);
+      if (!this.#open) return;
+      this.#end();
+      this.#hooks.closed(closed);
     });
   }
 
@@ -62,9 +64,13 @@ export class Link {
   }
 
   close(code?: number, reason?: string): void {
+    this.#end();
+    this.transport.close(code, reason);
+  }
+
+  #end(): void {
     this.#open = false;
     this.#heartbeat?.stop();
-    this.transport.close(code, reason);
   }
 
   #receive(text: string): void {

@@ -356,6 +356,57 @@ describe("a lost connection", () => {
     expect(runtime.clock.elapsedMs).toBeLessThan(60_000);
   });
 
+  it("6 F30: the heartbeat of a connection that broke ends with it, and never calls the next one lost", async () => {
+    const runtime = new ScriptedRuntime();
+    runtime.onFrame = ({ type, id, payload }) => {
+      if (type === "session.ping") runtime.send({ type: "session.pong", payload: { ping_nonce: payload.nonce } });
+      if (type === "session.list_jobs") runtime.send({ type: "session.jobs", payload: { request_id: id, jobs: [] } });
+    };
+    await runtime.connect();
+    runtime.drop();
+    await runtime.clock.advance(600_000);
+    expect(runtime.received).toHaveLength(2);
+    expect(runtime.warnings).toEqual([]);
+  });
+
+  it("6 F10: a session that a listener detaches the moment it is live again leaves no timer behind", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    await submitted(runtime, session);
+    session.on("state", ({ state }) => state === "live" && session.detach());
+    runtime.drop();
+    await runtime.clock.advance(1000);
+    expect(session.state).toBe("closed");
+    expect(runtime.clock.pending).toBe(0);
+  });
+
+  it("6 F8, F19: a new session whose connection slow consumers drop at once still looks for the old one's jobs", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect({ bufferSize: 1000 });
+    const job = await submitted(runtime, session);
+    const reader = job.events();
+    // What lies behind the hole is held; the runtime cannot resume, so that the new session is given it at once.
+    const expired = { type: "session.error", payload: { code: "RESUME_WINDOW_EXPIRED", message: "no" } };
+    runtime.onHello = ({ payload }) => {
+      if (payload.resume?.session_id === "sess_1") return expired;
+      runtime.sessionId = "sess_2";
+      return undefined;
+    };
+    runtime.onFrame = ({ type, id }) => {
+      const jobs = [{ job_id: "job_1", agent: "slow", status: "running", lease: {}, last_event_seq: 9 }];
+      if (type === "session.list_jobs") runtime.send({ type: "session.jobs", payload: { request_id: id, jobs } });
+    };
+    runtime.nextSeq = 2;
+    runtime.log("job_1", "x".repeat(1000));
+    await runtime.clock.advance(1000);
+    expect(session.state).toBe("suspended");
+    expect([(await reader.next()).value?.kind, (await reader.next()).value?.kind]).toEqual(["gap", "log"]);
+    void reader.next();
+    await runtime.clock.advance(1000);
+    expect(runtime.sent("session.hello").at(-1)?.payload.resume).toMatchObject({ session_id: "sess_2" });
+    expect(runtime.sent("job.subscribe").map(({ payload }) => payload.job_id)).toEqual(["job_1"]);
+  });
+
   it("6 F14: a token that is refused on reconnect ends the session", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
