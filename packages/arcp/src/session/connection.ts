@@ -124,12 +124,14 @@ export class Connection {
 
   /** Leaves without a word: the session can be resumed within its window. */
   detach(): void {
-    this.#finish("closed", new SessionEndedError("The session was detached; it can be resumed elsewhere."));
+    this.finish(new SessionEndedError("The session was detached; it can be resumed elsewhere."));
   }
 
   /** Ends with the session closed in good order, or because there is nothing left to do. */
   finish(error: SessionEndedError, state: "closed" | "failed" = "closed"): void {
-    this.#finish(state, error);
+    if (this.#stopped.signal.aborted) return;
+    this.#end(state, error.cause);
+    this.#hooks.ended(error);
   }
 
   setState(state: SessionState, cause?: unknown): void {
@@ -224,7 +226,7 @@ export class Connection {
     this.#hooks.down();
     if (this.state === "closing") return;
     if (!this.#settings.redial) {
-      this.#finish("failed", new SessionEndedError("The connection was lost and cannot be made again.", { cause }));
+      this.finish(new SessionEndedError("The connection was lost and cannot be made again.", { cause }), "failed");
       return;
     }
     this.setState("suspended", cause);
@@ -234,12 +236,16 @@ export class Connection {
   async #reconnect(): Promise<void> {
     const { clock, backOff } = this.#settings;
     const windowMs = this.welcome?.resumeWindowMs || 30_000;
-    const since = clock.monotonic();
+    let since = clock.monotonic();
     let cause: unknown;
     try {
       for (let attempt = 0; clock.monotonic() - since <= windowMs; attempt++) {
         await sleep(clock, Math.min(backOff(attempt), windowMs), this.#stopped.signal);
-        await this.#hold;
+        if (this.#hold !== undefined) {
+          await this.#hold;
+          // Consumers took that time, not the runtime; whether it still has the session is for it to say.
+          since = clock.monotonic();
+        }
         this.setState("resuming");
         try {
           if (this.#ticket === undefined) await this.#attempt(undefined);
@@ -258,7 +264,7 @@ export class Connection {
     } catch {
       return;
     }
-    this.#finish("failed", new SessionEndedError("The session could not be resumed.", { cause }));
+    this.finish(new SessionEndedError("The session could not be resumed.", { cause }), "failed");
   }
 
   /** Resumes at `last`. One runtime refuses a client that has missed nothing; it takes the number before. */
@@ -280,12 +286,6 @@ export class Connection {
 
   #now(): string {
     return new Date(this.#settings.clock.now()).toISOString();
-  }
-
-  #finish(state: "closed" | "failed", error: SessionEndedError): void {
-    if (this.#stopped.signal.aborted) return;
-    this.#end(state, error.cause);
-    this.#hooks.ended(error);
   }
 
   #end(state: "closed" | "failed", cause?: unknown): void {

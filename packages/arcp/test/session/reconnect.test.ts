@@ -407,6 +407,47 @@ describe("a lost connection", () => {
     expect(runtime.sent("job.subscribe").map(({ payload }) => payload.job_id)).toEqual(["job_1"]);
   });
 
+  it("6 F8, F19: consumers that are slow for longer than the resume window cost the session, not the job", async () => {
+    const runtime = new ScriptedRuntime();
+    runtime.welcome = { resume_window_sec: 60 };
+    const session = await runtime.connect({ bufferSize: 1000, stallTimeoutMs: 1e9 });
+    const job = await submitted(runtime, session);
+    const reader = job.events();
+    runtime.onHello = ({ payload }) => {
+      if (payload.resume !== undefined) {
+        return { type: "session.error", payload: { code: "RESUME_WINDOW_EXPIRED", message: "too late" } };
+      }
+      runtime.sessionId = "sess_2";
+      return undefined;
+    };
+    runtime.log("job_1", "x".repeat(2000));
+    await runtime.clock.advance(120_000);
+    expect(session.state).toBe("suspended");
+    await reader.next();
+    void reader.next();
+    await runtime.clock.advance(1000);
+    expect(session.state).toBe("live");
+    expect(runtime.sent("job.subscribe").map(({ payload }) => payload.job_id)).toEqual(["job_1"]);
+  });
+
+  it("arcp 6 F36, R4: a runtime that ends a session at its cap is gone on with anew, and its jobs are looked for", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    await submitted(runtime, session);
+    const message = "Per-session buffered envelope cap exceeded";
+    const refused = { type: "session.error", payload: { code: "INTERNAL_ERROR", message } };
+    runtime.onHello = ({ payload }) => {
+      if (payload.resume !== undefined) return refused;
+      runtime.sessionId = "sess_2";
+      return undefined;
+    };
+    runtime.send(refused);
+    await runtime.clock.advance(1000);
+    expect(session.state).toBe("live");
+    expect(session.id).toBe("sess_2");
+    expect(runtime.sent("job.subscribe").map(({ payload }) => payload.job_id)).toEqual(["job_1"]);
+  });
+
   it("6 F14: a token that is refused on reconnect ends the session", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
