@@ -132,6 +132,13 @@ describe("createAuditor, asp 6 28", () => {
       "amounts_do_not_conserve",
       [
         ["reserve", reserveData()],
+        ["ttl_expired", { ...expired, capacity_returned_atomic: "999" }],
+      ],
+    ],
+    [
+      "amounts_do_not_conserve",
+      [
+        ["reserve", reserveData()],
         ["commit", { amount_atomic_observed: "1000", exact_match: true }],
         ["refund", { amount_atomic_refunded: "1001", original_commit_event_id: "c" }],
       ],

@@ -1,9 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
-import { parseBase64url } from "@imprest/core";
-import { hasErrors } from "@imprest/core/audit";
+import { base64url, parseBase64url } from "@imprest/core";
+import { type JsonValue, hasErrors, signEd25519 } from "@imprest/core/audit";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type AuditEventReport, type AuditTrust, createAuditTrust, verifyAuditEvent } from "../../src/audit/index.ts";
-import { line, origin, reserveData, startMs, trustSigner } from "./support.ts";
+import {
+  type AuditEventReport,
+  type AuditTrust,
+  aspJcsV1,
+  createAuditTrust,
+  verifyAuditEvent,
+} from "../../src/audit/index.ts";
+import { line, origin, reserveData, signer, startMs, trustSigner } from "./support.ts";
 
 interface Vector {
   readonly name: string;
@@ -185,6 +191,14 @@ describe("verifyAuditEvent", () => {
     const future = await verify(await line("reserve", 1, reserveData(), { atMs: Date.now() + 3_600_000 }));
     expect(codes(future)).toEqual(["future_event"]);
     expect(hasErrors(future)).toBe(false);
+
+    const skewed = JSON.parse(good) as Record<string, JsonValue>;
+    skewed["time"] = new Date(startMs + 301_000).toISOString();
+    const signature = await signEd25519(signer.privateKey, aspJcsV1.signingInput(skewed));
+    const apart = await verify(JSON.stringify({ ...skewed, aspsignature: base64url(signature) }));
+    expect(apart.disposition).toBe("authentic");
+    expect(codes(apart)).toEqual(["time_skew"]);
+    expect(hasErrors(apart)).toBe(false);
   });
 
   it("asp 2.5 27: a key that may be stolen verifies nothing dated since", async () => {
