@@ -86,6 +86,14 @@ describe("imprest verify", () => {
     expect(lines[14]).toMatchObject({ conclusion: { decisions: 7, open: 0, findings: [] } });
   });
 
+  it("names that a relay wrote start no line of the report", async () => {
+    const forged = JSON.stringify({ ...JSON.parse(feed[2] ?? ""), "\u001b[2J\nline 9: authentic": 1 });
+    const ran = await verify(feed.with(2, feed[3] ?? "").with(3, forged));
+    expect(ran.out).toContain("unsigned_attribute");
+    expect(ran.out).not.toMatch(/^line 9/m);
+    expect(ran.out).not.toContain("\u001b");
+  });
+
   it("writes FOCUS rows of the commits, as CSV and as NDJSON", async () => {
     const who = ["--billing-account", "acct-1", "--provider", "Acme"];
     const csv = (await verify(feed, "--focus", "out.csv", ...who)).made["out.csv"] ?? "";
@@ -135,6 +143,12 @@ describe("imprest verify", () => {
       ["feed", "--trust", "https://a.example", "--jwks", "k", "--focus", "o.csv"],
       { feed: "{}", k: '{"keys":[]}' },
       "--billing-account",
+    ],
+    [
+      "rows out of order",
+      ["feed", "--trust", "https://a.example", "--jwks", "k", "--focus", "o.csv", "--any-order"],
+      { feed: "{}", k: '{"keys":[]}' },
+      "in its order",
     ],
   ])("exits 2 and says what to do: %s", async (_name, args, files, message) => {
     expect(await imprest(["verify", ...args], { files })).toMatchObject({

@@ -85,6 +85,8 @@ class EventAuditor implements Auditor {
   readonly #promised = new Map<string, PromisedEvent>();
   readonly #hadPromises: boolean;
   readonly #open = new Map<string, Decision>();
+  /** Expired, with a late commit still possible; the first to expire first. Apart, so that none hides behind another. */
+  readonly #expired = new Map<string, Decision>();
   /** The oldest first. */
   readonly #finished = new Map<string, Decision>();
   readonly #sources = new Map<string, Source>();
@@ -107,7 +109,18 @@ class EventAuditor implements Auditor {
     if (signature !== undefined) this.#promised.delete(signature);
     const source = this.#sourceOf(event.source);
     const key = `${event.source} ${event.data.decision_id}`;
-    const decision = this.#open.get(key) ?? this.#finished.get(key) ?? this.#begin(key, event);
+    const known = this.#open.get(key) ?? this.#expired.get(key) ?? this.#finished.get(key);
+    const left = known === undefined ? this.#sweep(event) : [];
+    return [...left, ...this.#take(event, signature, key, known ?? this.#begin(key, event), source)];
+  }
+
+  #take(
+    event: AuditEvent,
+    signature: string | undefined,
+    key: string,
+    decision: Decision,
+    source: Source,
+  ): readonly AuditFinding[] {
     const repeated = repetition(decision, event, signature);
     if (repeated !== undefined) return [repeated];
     const { findings, isNew } = this.#place(event, source);
@@ -115,16 +128,23 @@ class EventAuditor implements Auditor {
     this.#events += 1;
     decision.signatures.set(event.id, signature);
     decision.events.push(event);
-    if (!isComplete(decision.events)) return findings;
-    this.#open.delete(key);
-    this.#remember(key, decision);
-    return [...findings, ...problemsOf(decision)];
+    if (isComplete(decision.events)) {
+      this.#open.delete(key);
+      this.#expired.delete(key);
+      this.#remember(key, decision);
+      return [...findings, ...problemsOf(decision)];
+    }
+    if (this.#open.has(key) && hasExpired(decision.events)) {
+      this.#open.delete(key);
+      this.#expired.set(key, decision);
+    }
+    return findings;
   }
 
   finish(): AuditConclusion {
     const findings: AuditFinding[] = [];
     let open = 0;
-    for (const decision of this.#open.values()) {
+    for (const decision of [...this.#open.values(), ...this.#expired.values()]) {
       const problems = problemsOf(decision);
       const end = this.#missingEnd(decision);
       findings.push(...problems, ...(end === undefined ? [] : [end]));
@@ -159,7 +179,6 @@ class EventAuditor implements Auditor {
     const decision = { source, id: data.decision_id, events: [], signatures: new Map(), reported: new Set<string>() };
     this.#open.set(key, decision);
     this.#decisions += 1;
-    this.#sweep(event);
     return decision;
   }
 
@@ -178,16 +197,19 @@ class EventAuditor implements Auditor {
     return { findings: isEarlier && order === "feed" ? [found("out_of_order", event, message)] : [], isNew: true };
   }
 
-  /** Expired reservations whose grace is over, and finished ones beyond what is remembered, leave memory. */
-  #sweep({ source }: AuditEvent): void {
+  /** Expired reservations whose grace is over leave memory. @returns what was wrong with them. */
+  #sweep({ source }: AuditEvent): AuditFinding[] {
     const latestMs = this.#sources.get(source)?.latestMs ?? 0;
-    for (const [key, decision] of this.#open) {
+    const findings: AuditFinding[] = [];
+    for (const [key, decision] of this.#expired) {
       const [expired] = only(decision.events, "ttl_expired");
       // Insertion order is nearly the order of time: the first that is still young ends the look.
-      if (expired === undefined || (parseTimestamp(expired.data.event_time) ?? 0) + longestGraceMs > latestMs) break;
-      this.#open.delete(key);
+      if ((parseTimestamp(expired?.data.event_time) ?? 0) + longestGraceMs > latestMs) break;
+      this.#expired.delete(key);
       this.#remember(key, decision);
+      findings.push(...problemsOf(decision));
     }
+    return findings;
   }
 
   #remember(key: string, decision: Decision): void {
@@ -203,8 +225,8 @@ class EventAuditor implements Auditor {
     const [reserve] = only(events, "reserve");
     const ttl = parseTimestamp(reserve?.data.ttl_expires_at);
     const latestMs = this.#sources.get(source)?.latestMs ?? -Infinity;
-    const hasExpired = only(events, "ttl_expired").length > 0;
-    if (ttl === undefined || hasExpired || latestMs <= ttl + ttlToleranceMs) return undefined;
+    const isExpired = only(events, "ttl_expired").length > 0;
+    if (ttl === undefined || isExpired || latestMs <= ttl + ttlToleranceMs) return undefined;
     const message = "The reservation has no end, though its TTL passed within the feed: an event was removed.";
     return { ...lifecycle("missing_end", message), decisionId: id, eventId: reserve?.id };
   }
@@ -230,6 +252,11 @@ class EventAuditor implements Auditor {
       "That no event was removed: these carry no numbers. Give the promised events; a missing end alone is found.";
     return [always, tail, { code: "removal", message }];
   }
+}
+
+/** One whose reserve has not come is not yet known to be open. */
+function hasExpired(events: readonly AuditEvent[]): boolean {
+  return only(events, "ttl_expired").length > 0 && only(events, "reserve").length > 0;
 }
 
 const duplicateMessage = "The event is here twice.";

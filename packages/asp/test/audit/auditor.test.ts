@@ -244,6 +244,36 @@ describe("createAuditor, asp 6 28", () => {
     expect(next.value).toMatchObject({ events: 1, rejected: 2 });
   });
 
+  it.each([true, false])(
+    "what expired wrongly is told, whether one without an end stands first (%s)",
+    async (isFirst) => {
+      const template = await verifyAuditEvent(await line("reserve", 1, reserveData()), { trust });
+      const auditor = createAuditor();
+      const codes: string[] = [];
+      const add = (suffix: string, decision: number, atMs: number, more: object): void => {
+        const event_time = new Date(startMs + atMs).toISOString();
+        const id = `${suffix}-${decision}`;
+        const data = { decision_id: `d${decision}`, kid: "k1", event_time, reservation_id: `r${decision}`, ...more };
+        const event = { ...template.event, id, suffix, time: event_time, data } as typeof template.event;
+        codes.push(...auditor.add({ ...template, event, signature: id }).map(({ code }) => code));
+      };
+      const ttl_expires_at = new Date(startMs).toISOString();
+      const reserved = { ...reserveData(), amount_atomic_reserved: 1_000n, ttl_expires_at };
+      if (isFirst) add("reserve", 0, 0, reserved);
+      for (let decision = 1; decision <= 2_000; decision += 1) {
+        const atMs = decision * 60_000;
+        add("reserve", decision, atMs, reserved);
+        const capacity_returned_atomic = decision === 5 ? 999n : 1_000n;
+        add("ttl_expired", decision, atMs + 1, { ttl_expires_at, capacity_returned_atomic });
+      }
+      expect(codes).toEqual(["amounts_do_not_conserve"]);
+      const { findings, open } = auditor.finish();
+      expect(findings.map(({ code }) => code)).toEqual(isFirst ? ["missing_end"] : []);
+      // Only the last hour is kept, whatever stands before it.
+      expect(open).toBeLessThan(100);
+    },
+  );
+
   it("keeps no history: memory is that of open reservations", async () => {
     const auditor = createAuditor({ finishedMemory: 10 });
     const template = await verifyAuditEvent(await line("reserve", 1, reserveData()), { trust });

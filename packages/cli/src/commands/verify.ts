@@ -22,6 +22,7 @@ import {
   textOf,
   textsOf,
 } from "../command.ts";
+import { findingLine } from "../finding-line.ts";
 import { createProgress } from "../progress.ts";
 import { readJson } from "../read-json.ts";
 import { readText } from "../read-text.ts";
@@ -106,7 +107,7 @@ async function conclude(
   if (json) {
     await terminal.write(`${JSON.stringify({ conclusion: { decisions, open, findings, unproven, checkpoint } })}\n`);
   } else {
-    for (const finding of findings) await terminal.write(`whole feed:\n${line(finding)}`);
+    for (const finding of findings) await terminal.write(`whole feed:\n${findingLine(finding)}`);
   }
   const isClean = failed === 0 && !findings.some(isError);
   terminal.warn(
@@ -122,11 +123,7 @@ function summarise({ lineNumber, report, lifecycle }: AuditLineReport, accepted:
 }
 
 function describe({ lineNumber, report, lifecycle }: AuditLineReport): string {
-  return `line ${lineNumber}: ${report.disposition}\n${[...report.findings, ...lifecycle].map(line).join("")}`;
-}
-
-function line({ code, message, pointer }: AuditFinding): string {
-  return `  ${code}${pointer ? ` at ${pointer}` : ""}: ${message}\n`;
+  return `line ${lineNumber}: ${report.disposition}\n${[...report.findings, ...lifecycle].map(findingLine).join("")}`;
 }
 
 async function readTrust(values: Values, terminal: Terminal): Promise<AuditTrust> {
@@ -173,6 +170,9 @@ interface FocusRows {
 function openFocus(values: Values, terminal: Terminal): FocusRows | undefined {
   const path = textOf(values, "focus");
   if (path === undefined) return undefined;
+  if (values["any-order"] === true) {
+    throw new UsageError("--focus needs the feed in its order: a row takes its unit from the reserve before it.");
+  }
   const billingAccountId = textOf(values, "billing-account");
   const providerName = textOf(values, "provider");
   if (billingAccountId === undefined || providerName === undefined) {
