@@ -1,5 +1,5 @@
 // Runs the checks in order, counts them and every test, and closes with `N passed, N failed`.
-// usage: node tools/test.mjs [all|coverage|fuzz|faults|runtimes] [--summary FILE]
+// usage: node tools/test.mjs [all|coverage|fuzz|soak|faults|runtimes] [--summary FILE]
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -22,6 +22,7 @@ const suites = {
   ],
   coverage: [{ name: "coverage", command: ["pnpm", "coverage"] }],
   fuzz: [{ name: "fuzz", command: ["pnpm", "fuzz", "--count", "100000", "--seed", "1"] }],
+  soak: [{ name: "soak", command: ["pnpm", "soak", "--minutes", "1"] }],
   faults: [vitest("faults")],
   runtimes: [vitest("runtimes")],
 };

@@ -1,0 +1,19 @@
+// The authority under the soak, in a process of its own: tells its address, then its memory every second.
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { usdMicrocents } from "@imprest/core";
+import { createEmbeddedAuthority } from "@imprest/embedded";
+import { serve } from "@imprest/embedded/node";
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+const embedded = createEmbeddedAuthority({ retention: { finishedReservations: 20_000, idempotencyKeys: 20_000 } });
+await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usdMicrocents(10n ** 15n) });
+const { key } = await embedded.createApiKey({ tenant: "acme" });
+const { url } = await serve(embedded, { port: 0 });
+process.on("disconnect", () => process.exit());
+process.send?.({ url, key });
+setInterval(() => {
+  collect();
+  process.send?.({ heapMib: Math.round(process.memoryUsage().heapUsed / 1_048_576) });
+}, 5_000);
