@@ -19,6 +19,8 @@ export default defineConfig({
           name: "unit",
           include: ["packages/*/test/**/*.test.ts", "test/{architecture,conformance,docs}/**/*.test.ts"],
           testTimeout: 20_000,
+          // For threads that a test starts: they are Node's own, and read the sources too.
+          execArgv: ["--conditions=@imprest/source"],
         },
       },
       {

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { parseBase64url, utf8 } from "@imprest/core";
 import { type JsonObject, canonicalize, keyPairFromSeed, parseStrictJson, publicKeyToJwk } from "@imprest/core/audit";
 import { signAuditEvent } from "@imprest/asp/audit";
@@ -9,7 +10,7 @@ const seed = Uint8Array.from({ length: 32 }, (_, at) => at + 1);
 const signer = { source: `${origin}/asp`, typePrefix: "org.agentspend", kid: "k1", privateKey: seed };
 const startMs = Date.parse("2026-06-01T12:00:00Z");
 const inFlight = 64;
-const decisions = 5_000;
+const decisions = 50_000;
 
 /** `imprest verify` from the file's bytes to the verdict, as a share of raw WebCrypto over the same signatures. */
 export async function verify(): Promise<void> {
@@ -51,22 +52,24 @@ export async function verifyMemory(): Promise<void> {
   const { publicKey } = await keyPairFromSeed(seed);
   const keys = JSON.stringify({ keys: [publicKeyToJwk(publicKey, "k1")] });
   const total = Number(process.env["IMPREST_BENCH_EVENTS"] ?? 200_000);
-  const heaps: number[] = [];
+  const memory: string[] = [];
   const code = await imprestVerify(keys, async function* () {
     const step = 2_000;
     for (let from = 0; from < total / 2; from += step) {
-      if ((from * 2) % (total / 10) === 0) heaps.push(heapMiB());
+      if ((from * 2) % (total / 10) === 0) memory.push(memoryMiB());
       yield utf8(`${(await feed(from, step)).join("\n")}\n`);
     }
-    heaps.push(heapMiB());
+    memory.push(memoryMiB());
   });
   if (code !== 0) throw new Error("the feed was not clean");
-  console.log(`\nimprest verify over ${total} events; heap in MiB at each tenth: ${heaps.join(", ")}`);
+  console.log(`\nimprest verify over ${total} events; heap/resident MiB at each tenth: ${memory.join(", ")}`);
 }
 
-function heapMiB(): number {
+/** The resident memory holds every thread's. */
+function memoryMiB(): string {
   globalThis.gc?.();
-  return Math.round(process.memoryUsage().heapUsed / 1_048_576);
+  const { heapUsed, rss } = process.memoryUsage();
+  return [heapUsed, rss].map((bytes) => Math.round(bytes / 1_048_576)).join("/");
 }
 
 /** Reserve and commit of each decision, in order and without an end left open. */
@@ -109,6 +112,7 @@ function imprestVerify(keys: string, open: () => AsyncIterable<Uint8Array>): Pro
     interactive: false,
     interactiveOutput: false,
     environment: {},
+    threads: availableParallelism(),
     signal: new AbortController().signal,
     open: (path) => (path === "feed" ? open() : oneChunk(keys)),
     create: () => ({ write: async () => {}, close: async () => {} }),

@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { constants } from "node:os";
+import { availableParallelism, constants } from "node:os";
 import { finished } from "node:stream/promises";
 import { ExitCode } from "./command.ts";
 
@@ -14,6 +14,8 @@ export interface Terminal {
   /** True when standard output is a terminal too, so that both are drawn on one screen. */
   readonly interactiveOutput: boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** How many threads a command may keep busy; 1: its own alone. */
+  readonly threads: number;
   /** The bytes of a file, or of standard input for `-`. */
   open(path: string): AsyncIterable<Uint8Array>;
   /** A new file; an existing one is replaced. Its writes resolve when there is room for more. */
@@ -61,6 +63,7 @@ export function systemTerminal(): Terminal {
     interactive: process.stderr.isTTY,
     interactiveOutput: process.stdout.isTTY,
     environment: process.env,
+    threads: availableParallelism(),
     open: (path) => (path === "-" ? standardInput(stopping.signal) : createReadStream(path)),
     create: createOutput,
     signal: stopping.signal,

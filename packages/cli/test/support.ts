@@ -19,6 +19,8 @@ export interface FakeOptions {
   /** Is given what goes to standard error, as it comes. */
   readonly warned?: (text: string) => void;
   readonly signal?: AbortSignal;
+  /** 1 unless told. */
+  readonly threads?: number;
 }
 
 /** Runs a command against a terminal in memory. */
@@ -50,6 +52,7 @@ export function fakeTerminal(options: FakeOptions = {}): {
     interactive,
     interactiveOutput: options.interactiveOutput ?? false,
     environment,
+    threads: options.threads ?? 1,
     signal,
     create(path) {
       made[path] = "";

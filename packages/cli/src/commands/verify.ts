@@ -3,13 +3,11 @@ import {
   type AuditConclusion,
   type AuditFinding,
   type AuditLineReport,
-  type AuditTrust,
-  createAuditTrust,
+  type AuditTrustOptions,
   createFocusExporter,
   focusCsvHeader,
   focusCsvLine,
   focusJsonLine,
-  verifyAuditFeed,
 } from "@imprest/asp/audit";
 import { hasErrors } from "@imprest/core/audit";
 import {
@@ -27,6 +25,7 @@ import { createProgress } from "../progress.ts";
 import { readJson } from "../read-json.ts";
 import { readText } from "../read-text.ts";
 import type { Output, Terminal } from "../terminal.ts";
+import { verifyFeed } from "../verify-feed.ts";
 
 const help = `Usage: imprest verify FILE|- --trust ORIGIN --jwks FILE [options]
 
@@ -65,13 +64,13 @@ export const verify: Command = {
     const trust = await readTrust(values, terminal);
     const promised = await readPromised(values, terminal);
     const order = values["any-order"] === true ? "any" : "feed";
-    const { signal } = terminal;
 
     const rows = openFocus(values, terminal);
     const progress = createProgress(terminal, "events");
     let failed = 0;
     let total = 0;
-    const feed = verifyAuditFeed(terminal.open(path), { trust, promised, order, signal });
+    const { threads, signal } = terminal;
+    const feed = verifyFeed(terminal.open(path), { trust, promised, order, threads, signal });
     let next = await feed.next();
     for (; !next.done; next = await feed.next()) {
       const line = next.value;
@@ -126,7 +125,7 @@ function describe({ lineNumber, report, lifecycle }: AuditLineReport): string {
   return `line ${lineNumber}: ${report.disposition}\n${[...report.findings, ...lifecycle].map(findingLine).join("")}`;
 }
 
-async function readTrust(values: Values, terminal: Terminal): Promise<AuditTrust> {
+async function readTrust(values: Values, terminal: Terminal): Promise<AuditTrustOptions> {
   const origins = textsOf(values, "trust");
   if (origins.length === 0)
     throw new UsageError("Name whose events are believed: --trust https://authority.example.com.");
@@ -139,7 +138,7 @@ async function readTrust(values: Values, terminal: Terminal): Promise<AuditTrust
   const fetchKeys = values["fetch-keys"] === true;
   if (Object.keys(jwks).length === 0 && !fetchKeys)
     throw new UsageError("Give the keys with --jwks FILE, or --fetch-keys.");
-  return createAuditTrust({ origins, jwks, fetchKeys, allowLoopbackHttp: values["allow-loopback"] === true });
+  return { origins, jwks, fetchKeys, allowLoopbackHttp: values["allow-loopback"] === true };
 }
 
 async function readPromised(values: Values, terminal: Terminal): Promise<readonly PromisedEvent[] | undefined> {

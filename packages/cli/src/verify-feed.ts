@@ -1,0 +1,46 @@
+import {
+  type AuditConclusion,
+  type AuditLineReport,
+  type AuditTrustOptions,
+  type AuditorOptions,
+  createAuditTrust,
+  createAuditor,
+  verifyAuditFeed,
+} from "@imprest/asp/audit";
+import { verifyLines } from "@imprest/core/audit/lines";
+import { VerifyPool } from "./verify-pool.ts";
+
+export interface VerifyFeedOptions extends AuditorOptions {
+  readonly trust: AuditTrustOptions;
+  readonly threads: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * `verifyAuditFeed` with the signatures on other threads, where there is more than one processor: what a line is worth
+ * by itself is judged there, what lines mean together here and in their order.
+ */
+export async function* verifyFeed(
+  source: AsyncIterable<Uint8Array>,
+  { trust, threads, signal, ...auditorOptions }: VerifyFeedOptions,
+): AsyncGenerator<AuditLineReport, AuditConclusion, undefined> {
+  // Made here in any case: what is wrong with it is told before a thread starts.
+  const own = createAuditTrust(trust);
+  // Keys are fetched once, not by every thread.
+  if (threads < 2 || trust.fetchKeys === true) {
+    return yield* verifyAuditFeed(source, { trust: own, signal, ...auditorOptions });
+  }
+  const auditor = createAuditor(auditorOptions);
+  const pool = new VerifyPool(trust, threads);
+  try {
+    const { inFlight } = pool;
+    for await (const { lineNumber, report } of verifyLines(source, (line) => pool.verify(line), { inFlight, signal })) {
+      // A line that was too long to read has the bare report of `verifyLines`.
+      const whole = "unsigned" in report ? report : { ...report, profile: "", unsigned: [] };
+      yield { lineNumber, report: whole, lifecycle: auditor.add(whole) };
+    }
+  } finally {
+    await pool.close();
+  }
+  return auditor.finish();
+}
