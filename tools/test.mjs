@@ -24,7 +24,7 @@ const suites = {
   fuzz: [{ name: "fuzz", command: ["pnpm", "fuzz", "--count", "100000", "--seed", "1"] }],
   soak: [{ name: "soak", command: ["pnpm", "soak", "--minutes", "1"] }],
   faults: [vitest("faults")],
-  runtimes: [vitest("runtimes")],
+  runtimes: [{ name: "build", command: ["pnpm", "build"] }, vitest("runtimes")],
 };
 if (!(suite in suites)) throw new Error(`unknown suite "${suite}"; one of ${Object.keys(suites).join(", ")}`);
 

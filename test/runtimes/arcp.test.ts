@@ -1,10 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createArcpRuntime } from "@imprest/arcp/runtime";
-import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type KillingServer, serveAndKill } from "../faults/arcp-server.ts";
+import { buildSuite } from "./build.ts";
 import { runtimes } from "./run.ts";
 
 // The same session code, over each host's own WebSocket; the socket is killed once in the middle of the first job.
@@ -20,36 +19,27 @@ runtime.agent("chunks", async (context) => {
 });
 runtime.agent("slow", (context) => new Promise((_, reject) => context.signal.addEventListener("abort", reject)));
 
+const out = join(import.meta.dirname, ".out");
 let folder: string;
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "imprest-arcp-"));
+  mkdirSync(out, { recursive: true });
+  folder = mkdtempSync(join(out, "arcp-"));
 });
 afterAll(() => {
   runtime.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
-const hosts = runtimes.filter(({ entry }) => entry !== "workerd");
-
-describe.each(hosts)("an ARCP session on $name", ({ name, entry, isInstalled, run }) => {
+describe.each(runtimes)("an ARCP session on $name", ({ name, entry, isInstalled, run }) => {
   // CI brings every runtime; elsewhere a missing browser is no failure.
   it.skipIf(!isInstalled && process.env["CI"] === undefined)("goes through a killed socket to its end", async () => {
     const server: KillingServer = await serveAndKill(runtime, (frame) => frame === 12);
-    const bundle = join(folder, `${entry}-${name.replace(" ", "-")}.mjs`);
-    await build({
-      entryPoints: [join(import.meta.dirname, `entries/arcp-${entry}.ts`)],
-      outfile: bundle,
-      bundle: true,
-      format: "esm",
-      platform: "neutral",
-      target: "es2023",
-      conditions: ["@imprest/source", "browser"],
-      define: { arcpUrl: JSON.stringify(server.url) },
-    });
-    const printed = await run(bundle);
+    const outfile = join(folder, `${name.replaceAll(" ", "-")}.mjs`);
+    await buildSuite({ suite: "arcp", entry, outfile, define: { arcpUrl: server.url } });
+    const printed = await run(outfile);
     server.close();
     const logs = Array.from({ length: 20 }, (_, at) => `event ${at}`);
-    expect(JSON.parse(printed)).toEqual({
+    expect(JSON.parse(printed.slice(printed.indexOf("{"), printed.lastIndexOf("}") + 1))).toEqual({
       events: ["status", ...logs, "metric", "metric"],
       result: { a: 1 },
       streamed: "héllo wörld",
@@ -57,6 +47,7 @@ describe.each(hosts)("an ARCP session on $name", ({ name, entry, isInstalled, ru
       cancelled: "cancelled",
       refused: "AGENT_NOT_AVAILABLE",
       state: "closed",
+      listeners: 0,
     });
     expect(server.connections).toBe(2);
   });

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { basename, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { createDeferred } from "@imprest/core";
-import type { Entry } from "./bundle.ts";
+import type { Entry } from "./build.ts";
 
 /** How one runtime runs a bundle. */
 export interface Runtime {
@@ -26,9 +26,10 @@ export const runtimes: readonly Runtime[] = [
   onConsole("node 22", nodeOf("node-22"), []),
   onConsole("node 24", process.execPath, []),
   onConsole("node 26", nodeOf("node-26"), []),
-  onConsole("deno", installed("deno"), ["run", "--no-config", "--no-prompt", "--allow-net=127.0.0.1"]),
+  onConsole("deno", installed("deno"), ["run", "--no-prompt", "--node-modules-dir=manual", "--allow-all"]),
   onConsole("bun", installed("bun"), ["run"]),
-  { name: "workerd", entry: "workerd", isInstalled: existsSync(installed("workerd")), run: runWorkerd },
+  onWorkerd("workerd", []),
+  onWorkerd("workerd with nodejs_compat", ["nodejs_compat"]),
   { name: "chromium", entry: "browser", isInstalled: existsSync(chromium), run: runChromium },
 ];
 
@@ -37,16 +38,25 @@ function onConsole(name: string, program: string, args: readonly string[]): Runt
   return { name, entry: "console", isInstalled: existsSync(program), run };
 }
 
-async function runWorkerd(bundle: string): Promise<string> {
-  const config = `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (services = [(name = "main", worker = (
-  modules = [(name = "suite.js", esModule = embed "${basename(bundle)}")],
-  compatibilityDate = "2026-11-01",
-))]);
+/** A Worker that may reach this machine and nothing else. */
+function onWorkerd(name: string, flags: readonly string[]): Runtime {
+  const run = async (bundle: string): Promise<string> => {
+    const config = `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (services = [
+  (name = "loopback", network = (allow = ["local"])),
+  (name = "main", worker = (
+    modules = [(name = "suite.js", esModule = embed "${basename(bundle)}")],
+    compatibilityDate = "2026-11-01",
+    compatibilityFlags = ${JSON.stringify(flags)},
+    globalOutbound = "loopback",
+  )),
+]);
 `;
-  const file = `${bundle}.capnp`;
-  writeFileSync(file, config);
-  return output(installed("workerd"), ["test", file]);
+    const file = `${bundle}.capnp`;
+    writeFileSync(file, config);
+    return output(installed("workerd"), ["test", file]);
+  };
+  return { name, entry: "workerd", isInstalled: existsSync(installed("workerd")), run };
 }
 
 /** Serves one page with the bundle on loopback, and waits for what the page sends back. */
@@ -65,19 +75,23 @@ async function runChromium(bundle: string): Promise<string> {
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const { port } = server.address() as AddressInfo;
   const args = [...browserFlags, `--user-data-dir=${bundle}.profile`, `http://127.0.0.1:${port}/`];
-  const browser = spawn(chromium, args, { stdio: "ignore" });
+  // A group of its own: only as one do all of its processes end.
+  const browser = spawn(chromium, args, { stdio: "ignore", detached: true });
   browser.once("error", reject);
   browser.once("exit", (code) => reject(new Error(`the browser ended with code ${code} and no verdict`)));
   try {
     return await verdict;
   } finally {
-    browser.kill();
+    if (browser.pid !== undefined) process.kill(-browser.pid, "SIGKILL");
     server.close();
     server.closeAllConnections();
   }
 }
 
-/** Without the background flags Chromium looks for its maker's hosts at every start. */
+/**
+ * Without the background flags Chromium looks for its maker's hosts at every start; without web security the page may ask
+ * the authority on another port, which in production is a proxy of the page's own origin.
+ */
 const browserFlags = [
   "--headless",
   "--no-sandbox",
@@ -87,12 +101,15 @@ const browserFlags = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  "--disable-web-security",
   "--remote-debugging-port=0",
 ];
 
+/** What a process printed, once it has ended by itself: whatever keeps it alive longer is a failure. */
 function output(program: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+    const limits = { timeout: 50_000, killSignal: "SIGKILL" } as const;
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...limits });
     let printed = "";
     const append = (chunk: Buffer): void => {
       printed += chunk.toString();
@@ -100,9 +117,9 @@ function output(program: string, args: readonly string[]): Promise<string> {
     child.stdout.on("data", append);
     child.stderr.on("data", append);
     child.once("error", reject);
-    child.once("close", (code) => {
+    child.once("close", (code, signal) => {
       if (code === 0) resolve(printed);
-      else reject(new Error(`${program} ended with code ${code}: ${printed}`));
+      else reject(new Error(`${program} ended with ${code ?? signal}: ${printed}`));
     });
   });
 }

@@ -1,26 +1,10 @@
-import { createFetchTransport, hex, parseHex, utf8 } from "@imprest/core";
-import {
-  StrictJsonError,
-  canonicalize,
-  createRemoteKeySet,
-  generateKeyPair,
-  keyPairFromJwk,
-  keyPairToJwk,
-  parseStrictJson,
-  publicKeyToJwk,
-  sha256Hex,
-  signEd25519,
-  verifyEd25519,
-} from "@imprest/core/audit";
-import { verifyLines } from "@imprest/core/audit/lines";
+import { canonicalize, parseStrictJson, verifyEd25519 } from "@imprest/core/audit";
 import { verifyEvidence } from "@imprest/cycles/evidence";
-
-/** The published vectors, put in by whoever bundles the suite. */
-export interface Vectors {
-  readonly speccheck: readonly { readonly message: string; readonly pub_key: string; readonly signature: string }[];
-  readonly jcs: readonly { readonly input: string; readonly output: string }[];
-  readonly evidence: readonly string[];
-}
+import { type Vectors, type World, bytes } from "./check.ts";
+import { audit } from "./checks/audit.ts";
+import { guard } from "./checks/guard.ts";
+import { hygiene } from "./checks/hygiene.ts";
+import { protocols } from "./checks/protocols.ts";
 
 /** What a run of the suite saw; every runtime must give the same. */
 export interface Verdict {
@@ -32,24 +16,26 @@ export interface Verdict {
   readonly failed: readonly string[];
 }
 
-/** Runs on any runtime with WebCrypto: no test framework, no file, no network. */
-export async function runSuite(vectors: Vectors): Promise<Verdict> {
+export const checks = { ...hygiene, ...audit, ...guard, ...protocols };
+
+/** Runs on any runtime with WebCrypto and fetch: no test framework, no file. */
+export async function runSuite(world: World): Promise<Verdict> {
   const passed: string[] = [];
   const failed: string[] = [];
   for (const [name, check] of Object.entries(checks)) {
     try {
-      await check(vectors);
+      await check(world);
       passed.push(name);
     } catch (error) {
       failed.push(`${name}: ${error instanceof Error ? error.message : "an unknown failure"}`);
     }
   }
+  const { jcs, evidence } = world.vectors;
+  const reports = await Promise.all(evidence.map((text) => verifyEvidence(text)));
   return {
-    speccheck: await speccheckVerdicts(vectors),
-    jcs: vectors.jcs.map(({ input, output }) => Number(canonicalize(parseStrictJson(input)) === output)).join(""),
-    evidence: (await Promise.all(vectors.evidence.map(async (text) => (await verifyEvidence(text)).disposition))).join(
-      " ",
-    ),
+    speccheck: await speccheckVerdicts(world.vectors),
+    jcs: jcs.map(({ input, output }) => Number(canonicalize(parseStrictJson(input)) === output)).join(""),
+    evidence: reports.map(({ disposition }) => disposition).join(" "),
     passed,
     failed,
   };
@@ -60,110 +46,4 @@ async function speccheckVerdicts({ speccheck }: Vectors): Promise<string> {
     verifyEd25519(bytes(key), bytes(message), bytes(signature)),
   );
   return (await Promise.all(verdicts)).map(Number).join("");
-}
-
-const checks: Readonly<Record<string, (vectors: Vectors) => Promise<void>>> = {
-  async "signs as RFC 8032 does"() {
-    const seed = bytes("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
-    const signature = await signEd25519(seed, new Uint8Array());
-    expectEqual(hex(signature).slice(0, 32), "e5564300c360ac729086e2cc806e828a");
-  },
-
-  async "signs, verifies, and carries keys through JWKs"() {
-    const pair = await generateKeyPair();
-    const same = await keyPairFromJwk(JSON.parse(JSON.stringify(keyPairToJwk(pair, "kid"))));
-    const signature = await signEd25519(same.privateKey, utf8("spend"));
-    expectEqual(await verifyEd25519(pair.publicKey, utf8("spend"), signature), true);
-    expectEqual(await verifyEd25519(pair.publicKey, utf8("spent"), signature), false);
-  },
-
-  async "answers false for what is no point and for the identity forgery"() {
-    const { privateKey } = await generateKeyPair();
-    const signature = await signEd25519(privateKey, utf8("x"));
-    const offCurve = Uint8Array.of(2, ...new Uint8Array(31));
-    const identity = Uint8Array.of(1, ...new Uint8Array(31));
-    expectEqual(await verifyEd25519(offCurve, utf8("x"), signature), false);
-    expectEqual(await verifyEd25519(identity, utf8("x"), Uint8Array.of(...identity, ...new Uint8Array(32))), false);
-  },
-
-  async hashes() {
-    expectEqual((await sha256Hex(utf8("abc"))).slice(0, 16), "ba7816bf8f01cfea");
-  },
-
-  async "refuses what is not I-JSON, with one code everywhere"() {
-    const refusals: Readonly<Record<string, string>> = {
-      '{"a":1,"a":1}': "duplicate_key",
-      '"\\ud800"': "lone_surrogate",
-      "9007199254740993": "inexact_integer",
-      "1e400": "number_overflow",
-      "-0": "negative_zero",
-      "\ufeff1": "byte_order_mark",
-      "[1,]": "syntax",
-      "1 2": "trailing_data",
-      ["[".repeat(100)]: "too_deep",
-    };
-    for (const [text, code] of Object.entries(refusals)) expectEqual(refusalOf(text), code);
-    expectEqual(refusalOf(Uint8Array.of(0x22, 0xc0, 0x80, 0x22)), "invalid_utf8");
-  },
-
-  async "finds a tampered envelope"({ evidence: [first = ""] }) {
-    const tampered = await verifyEvidence(first.replace('"amount":2', '"amount":3'));
-    expectEqual(tampered.findings[0]?.code, "evidence_id_mismatch");
-  },
-
-  async "fetches a key set with this runtime's own Request and Response"() {
-    const { publicKey } = await generateKeyPair();
-    const body = JSON.stringify({ keys: [publicKeyToJwk(publicKey, "a")] });
-    const lookUp = async (answer: () => Response): Promise<string> => {
-      const fetchLike = async (...parts: Parameters<typeof fetch>): Promise<Response> => {
-        const request = new Request(...parts);
-        expectEqual(request.url, "https://keys.example/jwks");
-        return answer();
-      };
-      const transport = createFetchTransport(fetchLike);
-      const keys = createRemoteKeySet({ trustedOrigins: ["https://keys.example"], transport });
-      const lookup = await keys.find("https://keys.example/jwks", { kid: "a" });
-      return lookup.status === "found" ? "found" : `${lookup.status} ${lookup.problem.message}`;
-    };
-    expectEqual(await lookUp(() => new Response(body)), "found");
-    const redirect = { status: 302, headers: { location: "https://keys.example/other" } };
-    expectEqual((await lookUp(() => new Response(null, redirect))).slice(0, 10), "unresolved");
-  },
-
-  async "verifies lines as they come"({ evidence }) {
-    const source = new Blob([evidence.map((text) => `${text.trim()}\n`).join("")]).stream();
-    const numbers: number[] = [];
-    for await (const { lineNumber, report } of verifyLines(chunksOf(source), async (line) => verifyEvidence(line))) {
-      expectEqual(report.disposition, "binding_only");
-      numbers.push(lineNumber);
-    }
-    expectEqual(numbers.length, evidence.length);
-  },
-};
-
-/** Not every runtime lets a stream be iterated. */
-async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const reader = stream.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    yield value;
-  }
-}
-
-function refusalOf(input: string | Uint8Array): string {
-  try {
-    parseStrictJson(input);
-    return "accepted";
-  } catch (error) {
-    return StrictJsonError.isInstance(error) ? error.reason : "another error";
-  }
-}
-
-function bytes(text: string): Uint8Array {
-  return parseHex(text) ?? new Uint8Array();
-}
-
-function expectEqual<Value>(actual: Value, expected: Value): void {
-  if (actual !== expected) throw new Error(`expected ${String(expected)}, got ${String(actual)}`);
 }

@@ -1,9 +1,9 @@
 // A Worker, run by `workerd test`: the verdict goes to the log.
-import { runSuite } from "../suite.ts";
+import { runArcpSession } from "../arcp-session.ts";
 
 // oxlint-disable-next-line import/no-default-export -- workerd asks for one
 export default {
   async test(): Promise<void> {
-    console.log(JSON.stringify(await runSuite(vectors)));
+    console.log(JSON.stringify(await runArcpSession(arcpUrl)));
   },
 };
