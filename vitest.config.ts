@@ -28,6 +28,7 @@ export default defineConfig({
         test: { name: "faults", include: ["test/faults/**/*.test.ts"], testTimeout: 180_000, fileParallelism: false },
       },
       { ...shared, test: { name: "runtimes", include: ["test/runtimes/**/*.test.ts"], testTimeout: 60_000 } },
+      { test: { name: "next", include: ["test/next/**/*.test.ts"], testTimeout: 60_000 } },
       { test: { name: "package", include: ["test/package/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 180_000 } },
     ],
   },

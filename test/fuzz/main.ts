@@ -5,10 +5,11 @@ import { Chance, mutate } from "./mutate.ts";
 import type { Target } from "./target.ts";
 import { arcpSession } from "./targets/arcp-session.ts";
 import { embeddedHttp } from "./targets/embedded-http.ts";
+import { httpSocket } from "./targets/http-socket.ts";
 import { sdJwt } from "./targets/sd-jwt.ts";
 import { strictJson } from "./targets/strict-json.ts";
 
-const targets = [strictJson, sdJwt, arcpSession, embeddedHttp];
+const targets = [strictJson, sdJwt, arcpSession, embeddedHttp, httpSocket];
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -29,6 +30,8 @@ process.on("unhandledRejection", (reason) => (rejected = reason ?? new Error("un
 const chosen = positionals.length === 0 ? targets : targets.filter(({ name }) => positionals.includes(name));
 if (chosen.length === 0) throw new Error(`no such target; there are ${targets.map(({ name }) => name).join(", ")}`);
 for (const target of chosen) await fuzz(target);
+// Servers of a target still listen.
+process.exit();
 
 async function fuzz({ name, corpus, start }: Target): Promise<void> {
   const chance = new Chance(seed);
