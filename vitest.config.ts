@@ -19,8 +19,9 @@ export default defineConfig({
           name: "unit",
           include: ["packages/*/test/**/*.test.ts", "test/{architecture,conformance,docs}/**/*.test.ts"],
           testTimeout: 20_000,
-          // For threads that a test starts: they are Node's own, and read the sources too.
-          execArgv: ["--conditions=@imprest/source"],
+          // The condition is for threads that a test starts: they are Node's own, and read the sources too. What a test
+          // says of memory it says after a collection.
+          execArgv: ["--conditions=@imprest/source", "--expose-gc"],
         },
       },
       {

@@ -290,6 +290,6 @@ describe("createAuditor, asp 6 28", () => {
     global.gc?.();
     expect(auditor.finish()).toMatchObject({ events: 200_000, open: 0, findings: [] });
     // 200,000 events kept would be some 200 MB.
-    expect(process.memoryUsage().heapUsed - before).toBeLessThan(60_000_000);
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(20_000_000);
   });
 });
