@@ -1,29 +1,33 @@
-// `pnpm size`: what each entry that a browser can load weighs there, bundled whole and minified, gzipped.
-import { readFileSync, readdirSync } from "node:fs";
+// `pnpm size` (after `pnpm build`): writes what size-limit measures to `docs/sizes.md`.
+// `--check` writes nothing and fails where a bundle is not what the table has of it, be it heavier, lighter, new or gone.
+import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
-import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { committedSizes, tolerance, writeSizes } from "./size-table.mjs";
 
-const packages = resolve(import.meta.dirname, "../packages");
+const root = resolve(import.meta.dirname, "..");
+const { stdout } = spawnSync(process.execPath, [join(root, "node_modules/size-limit/bin.js"), "--json"], {
+  cwd: root,
+  encoding: "utf8",
+  stdio: ["ignore", "pipe", "inherit"],
+});
+const measured = JSON.parse(stdout);
+if (measured.error !== undefined) throw new Error(`size-limit, on what pnpm build makes: ${measured.error}`);
+const sizes = new Map(measured.map(({ name, size }) => [name, size]));
 
-for (const name of readdirSync(packages)) {
-  const manifest = JSON.parse(readFileSync(join(packages, name, "package.json"), "utf8"));
-  for (const [entry, target] of Object.entries(manifest.exports)) {
-    const source = target["@imprest/source"];
-    if (source === undefined || source.includes("/node/")) continue;
-    const size = await sizeOf(join(packages, name, source));
-    if (size !== undefined) console.log(`${`@imprest/${name}${entry.slice(1)}`.padEnd(36)}${size} kB`);
+if (process.argv.includes("--check")) {
+  const committed = committedSizes();
+  const differing = [...new Set([...committed.keys(), ...sizes.keys()])].filter((name) => {
+    const [was, is] = [committed.get(name), sizes.get(name)];
+    return was === undefined || is === undefined || Math.abs(is - was) > tolerance(was);
+  });
+  for (const name of differing)
+    console.error(
+      `${name}: ${committed.get(name) ?? "no"} bytes in docs/sizes.md, ${sizes.get(name) ?? "none"} measured`,
+    );
+  if (differing.length > 0) {
+    console.error("If the change of size is meant: pnpm build && pnpm size, and commit the difference.");
+    process.exit(1);
   }
-}
-
-/** `undefined` for an entry that needs Node. */
-async function sizeOf(entryPoint) {
-  try {
-    const options = { bundle: true, minify: true, format: "esm", target: "es2023", write: false, logLevel: "silent" };
-    const platform = { platform: "browser", conditions: ["@imprest/source"] };
-    const { outputFiles } = await build({ entryPoints: [entryPoint], ...options, ...platform });
-    return (gzipSync(outputFiles[0].contents, { level: 9 }).length / 1_000).toFixed(1).padStart(8);
-  } catch {
-    return undefined;
-  }
+} else {
+  writeSizes(sizes);
 }

@@ -18,6 +18,7 @@ const suites = {
     vitest("unit"),
     { name: "build", command: ["pnpm", "build"] },
     { name: "api", command: ["node", "tools/api.mjs", "--check"] },
+    { name: "sizes", command: ["node", "tools/size.mjs", "--check"] },
     vitest("package"),
   ],
   coverage: [{ name: "coverage", command: ["pnpm", "coverage"] }],

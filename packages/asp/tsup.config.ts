@@ -1,4 +1,0 @@
-import { defineConfig } from "tsup";
-import { bundle } from "../../tools/tsup.ts";
-
-export default defineConfig(bundle(["src/index.ts", "src/audit/index.ts"]));

@@ -1,0 +1,56 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { BuildOptions } from "esbuild";
+
+const packages = resolve(import.meta.dirname, "../packages");
+
+/** Something that a page imports of a built package, to be weighed and searched. */
+export interface BrowserBundle {
+  readonly name: string;
+  /** The built entry, absolute. */
+  readonly file: string;
+  /** `*`, or an import clause in braces. */
+  readonly imports: string;
+}
+
+/** What a page is likely to import, which is less than an entry. */
+const uses: ReadonlyArray<readonly [specifier: string, imports: string]> = [
+  ["@imprest/cycles", "{ CyclesClient, CyclesAuthority, withReservation, guard }"],
+  ["@imprest/cycles", "{ CyclesClient }"],
+  ["@imprest/asp", "{ AspClient, AspAuthority, withReservation, guard }"],
+  ["@imprest/arcp", "{ connect }"],
+];
+
+/** Those uses, and every entry whole that is not Node's alone. */
+export function browserBundles(): BrowserBundle[] {
+  const entries = new Map<string, string>();
+  for (const name of readdirSync(packages).filter((folder) => folder !== "cli")) {
+    const manifest = JSON.parse(readFileSync(join(packages, name, "package.json"), "utf8")) as {
+      readonly publishConfig: { readonly exports: Readonly<Record<string, string | { readonly default: string }>> };
+    };
+    for (const [entry, target] of Object.entries(manifest.publishConfig.exports)) {
+      if (typeof target === "string" || entry.split("/").includes("node")) continue;
+      entries.set(`@imprest/${name}${entry.slice(1)}`, join(packages, name, target.default));
+    }
+  }
+  return [
+    ...uses.map(([specifier, imports]) => ({
+      name: `${imports} of ${specifier}`,
+      file: entries.get(specifier) ?? "",
+      imports,
+    })),
+    ...Array.from(entries, ([name, file]) => ({ name, file, imports: "*" })),
+  ];
+}
+
+/** How a page's bundler reads the built packages. */
+export const forBrowsers: BuildOptions = {
+  bundle: true,
+  minify: true,
+  platform: "browser",
+  format: "esm",
+  target: "es2023",
+  // In the workspace `#transport` leads to the sources, and in a package as published to what is built.
+  alias: { "#transport": join(packages, "core/dist/http/transport/fetch.js") },
+  logLevel: "silent",
+};
