@@ -136,6 +136,7 @@ export interface CommitBody {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
+/** What `buildCommitBody` puts into a commit (AP2 guard v0.3). */
 export interface CommitBodyInput extends AmountOptions {
   /** Hundred-millionths of a dollar; the mandate's amount when absent. */
   readonly actual?: bigint | undefined;

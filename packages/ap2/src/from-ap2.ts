@@ -34,6 +34,7 @@ export interface AP2Documents {
   readonly openMandateHash?: string | undefined;
 }
 
+/** How `mandateFromAP2` reads what the documents leave open. */
 export interface FromAP2Options {
   /** `"hnp"` (human not present) makes a missing open mandate an error; so does a token that was signed under one. */
   readonly mode?: "hnp" | "hp" | undefined;

@@ -2,6 +2,7 @@ import { int64Max, isInt64 } from "@imprest/core";
 import { AP2CurrencyError, AP2MandateError } from "./errors.ts";
 import { boundedText, strip } from "./text.ts";
 
+/** How an amount in text is read. */
 export interface AmountOptions {
   /** `"python"` also takes what Python's `Decimal` takes beyond ASCII: digits of other scripts, underscores. */
   readonly compat?: "python" | undefined;

@@ -35,6 +35,7 @@ export interface LeaseBooks {
   authorize(capability: string, target: string): void;
   /** Sets money aside, in 10^-12 of the currency. @returns false when so much is not left, or there is no ceiling. */
   hold(currency: string, units: bigint): boolean;
+  /** Gives back what `hold` took. */
   unhold(currency: string, units: bigint): void;
   /** Reports a cost. `value` is a plain decimal. @throws ProtocolError INVALID_REQUEST when it is refused. */
   metric(metric: { readonly name: string; readonly value: string; readonly unit: string }): Promise<void>;
@@ -46,6 +47,7 @@ export interface LeaseCurrency {
   readonly scale: number;
 }
 
+/** Which lease a `LeaseAuthority` reserves within. */
 export interface LeaseAuthorityOptions {
   /**
    * Currencies by unit. `USD_MICROCENTS` is `USD` with eight decimal places, `CREDITS` is `credits`, `TOKENS` is

@@ -11,6 +11,10 @@ export interface BypassOptions {
 
 /** Turns the kernel's word of a bypass into a signed event. */
 export interface BypassRecorder {
+  /**
+   * Records what this authority lets pass unreserved.
+   * @returns the removal.
+   */
   listen(authority: SpendAuthority): void;
 }
 

@@ -58,6 +58,7 @@ export interface ResolvedOptions {
   readonly routes: Readonly<Record<AspMethod, string>>;
   readonly metadata: AuthorityMetadata | undefined;
   readonly allowsRefund: boolean;
+  /** Is given each event that an answer promised: keep them, and an auditor can tell what was removed. */
   readonly onPromisedEvent: ((promised: PromisedEvent) => void) | undefined;
   readonly timeoutMs: number;
   readonly maxResponseBytes: number;

@@ -3,16 +3,21 @@ import type { CommitResponse, ReleaseResponse, ReserveRequest, ReserveResponse }
 
 /** The part of an OpenTelemetry span that is needed; `Span` of `@opentelemetry/api` fits. */
 export interface SpanEvents {
+  /** As of an OpenTelemetry span. */
   addEvent(name: string, attributes: Readonly<Record<string, string | string[]>>): unknown;
 }
 
 /** What `AspAuthority` tells. */
 export interface SpendTelemetry {
+  /** A reservation was granted. */
   reserved(request: ReserveRequest, answer: ReserveResponse): Promise<void>;
+  /** Spend was committed. */
   committed(settling: Settling, answer: CommitResponse): Promise<void>;
+  /** A reservation was given back. */
   released(settling: Settling, answer: ReleaseResponse): Promise<void>;
 }
 
+/** Which span the events go to. */
 export interface SpanTelemetryOptions {
   /** The GenAI span of the call: `() => trace.getActiveSpan()`. */
   readonly activeSpan: () => SpanEvents | undefined;

@@ -39,6 +39,7 @@ export class Pages<Item, PageType extends Page> implements AsyncIterable<Item> {
     } while (cursor !== undefined);
   }
 
+  /** Every item of every page; a page is fetched when it is reached. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Item, void, undefined> {
     for await (const page of this.pages()) yield* this.#itemsOf(page);
   }

@@ -5,7 +5,9 @@ import { signatureHeader, verifyWebhook } from "./webhook.ts";
 
 /** Which deliveries have been dealt with. Several processes behind one address share one, in their own database. */
 export interface SeenEvents {
+  /** True for an event that was added. */
   has(eventId: string): boolean | Promise<boolean>;
+  /** Remembers an event as handled. */
   add(eventId: string): void | Promise<void>;
 }
 

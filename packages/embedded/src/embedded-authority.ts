@@ -156,6 +156,7 @@ export class EmbeddedAuthority {
     return this.#perform(() => this.#ledger.freezeBudget(address));
   }
 
+  /** Lets a frozen budget be reserved from again. */
   unfreezeBudget(address: BudgetAddress): Promise<BudgetBalance> {
     return this.#perform(() => this.#ledger.unfreezeBudget(address));
   }
@@ -198,6 +199,7 @@ export class EmbeddedAuthority {
     });
   }
 
+  /** Requests with that key are refused from now on. */
   revokeApiKey(id: string): Promise<void> {
     return this.#perform(() => {
       const { tenant, status } = this.#apiKeys.revoke(id);
@@ -207,6 +209,7 @@ export class EmbeddedAuthority {
     });
   }
 
+  /** Ids and states; the keys themselves are not kept. */
   listApiKeys(tenant: string): Promise<ApiKeyInfo[]> {
     return this.#perform(() => this.#apiKeys.list(tenant));
   }
@@ -235,6 +238,7 @@ export class EmbeddedAuthority {
     return this.#perform(() => this.#webhooks().resume(id));
   }
 
+  /** Every subscription and its state, without its secret. */
   listWebhooks(): Promise<WebhookInfo[]> {
     return this.#perform(() => this.#webhooks().list());
   }
@@ -287,6 +291,7 @@ export class EmbeddedAuthority {
     return this.#ledger.close();
   }
 
+  /** `await using`: as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -9,9 +9,11 @@ import {
 
 /** What the store needs of a PostgreSQL client: a `Pool` or a `Client` of `pg` is one. */
 export interface PostgresQueries {
+  /** As of `pg`: a statement with its values. */
   query(text: string, values?: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
 }
 
+/** Which table of which database holds the records. */
 export interface PostgresRecordStoreOptions {
   /** The table, with or without its schema; `imprest_records` when absent. */
   readonly table?: string | undefined;

@@ -5,9 +5,11 @@ import { type RecordStore, type RecordValue, type StoredRecord, decodeRecordKey,
  * `{ sendCommand: ([name, ...rest]) => redis.call(name, ...rest) }`.
  */
 export interface RedisCommands {
+  /** As of `@redis/client`: a command and its arguments. */
   sendCommand(args: readonly string[]): Promise<unknown>;
 }
 
+/** Which keys of which server hold the records. */
 export interface RedisRecordStoreOptions {
   /** What the store's keys start with in Redis; `imprest:` when absent. */
   readonly prefix?: string | undefined;

@@ -8,6 +8,7 @@ import type { AP2Mandate } from "../mandate.ts";
 import { type Resolution, resolveAttempt } from "../resolve-attempt.ts";
 import { type VerifyMandateReceiptOptions, verifyMandateReceipt } from "./verify-mandate-receipt.ts";
 
+/** Options of `releaseRejected`: whose receipt is believed, and where the payment was written down. */
 export interface ReleaseRejectedOptions extends VerifyMandateReceiptOptions {
   readonly records?: RecordStore | undefined;
 }

@@ -5,6 +5,7 @@ import { mandateReceiptShape } from "@imprest/core/models/ap2/shapes";
 import { hashText, parseChain } from "../sd-jwt.ts";
 import { isSigned, readKey } from "./es256.ts";
 
+/** What a mandate receipt is held to: its signer and the mandate it answers. */
 export interface VerifyMandateReceiptOptions {
   /** The key of whoever answers mandates: the credential provider or the merchant. */
   readonly key: Jwk;

@@ -5,6 +5,7 @@ import type { AP2Mandate } from "../mandate.ts";
 import { type SdJwt, isObject, parseChain } from "../sd-jwt.ts";
 import { isSigned, readKey } from "./es256.ts";
 
+/** What a mandate is held to: issuers, time, audience, nonce. */
 export interface VerifyMandateOptions {
   /**
    * The keys of whoever issues open mandates, as JWKs with `kid`. Without them nobody vouches for the open mandate, and a

@@ -30,12 +30,17 @@ export interface X402Response {
 
 /** The hooks of a client of `@x402/core`; an `x402Client` is one. */
 export interface X402Client {
+  /** Its hook is called before a payment is signed; an `abort` keeps it from being made. */
   onBeforePaymentCreation(hook: (context: X402Context) => Promise<void | { abort: true; reason: string }>): unknown;
+  /** Its hook is called with a payment that was signed and is not yet sent. */
   onAfterPaymentCreation(hook: (context: X402Context & { readonly paymentPayload: object }) => Promise<void>): unknown;
+  /** Its hook is called when a payment could not be signed: nothing was spent. */
   onPaymentCreationFailure(hook: (context: X402Context & { readonly error: Error }) => Promise<void>): unknown;
+  /** Its hook is called with the answer to a request that carried a payment. */
   onPaymentResponse(hook: (context: X402Response) => Promise<void>): unknown;
 }
 
+/** How payments of an x402 client are reserved and written down. */
 export interface X402GuardOptions extends Omit<PaymentOptions, "tracksCharge"> {
   /** The payment that a request for payment stands for: its mandate names what may be paid only once. */
   readonly terms: (context: X402Context) => PaymentTerms | PromiseLike<PaymentTerms>;

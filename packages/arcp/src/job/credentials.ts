@@ -28,6 +28,7 @@ export class JobCredentials implements Iterable<JobCredential> {
     }
   }
 
+  /** Each credential as it stands now, a rotated one with its new value. */
   [Symbol.iterator](): Iterator<JobCredential> {
     return this.#usable.values();
   }
@@ -41,6 +42,7 @@ export class JobCredentials implements Iterable<JobCredential> {
     return this.#ignored;
   }
 
+  /** The credential of that id; `undefined` when the runtime issued none. */
   get(id: string): JobCredential | undefined {
     return this.#usable.get(id);
   }
@@ -79,6 +81,7 @@ export class JobCredentials implements Iterable<JobCredential> {
     this.#listeners.clear();
   }
 
+  /** Without the values: a credential is never written down (ARCP §14). */
   toJSON(): readonly JobCredential[] {
     return [...this.#usable.values()];
   }

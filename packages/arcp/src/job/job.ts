@@ -83,6 +83,7 @@ export class ArcpSubscription extends JobView implements AsyncDisposable {
     for (const reader of this.#readers.splice(0)) void reader.return?.();
   }
 
+  /** `await using`: as `unsubscribe`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.unsubscribe();
   }

@@ -189,6 +189,10 @@ export class ResultBody {
 
 /** The bytes of a result while the job runs; `text`, `json` and `bytes` read it to its end, as with a `Response`. */
 export class ResultStream extends ReadableStream<Uint8Array> {
+  /**
+   * The whole result as text, once it is complete.
+   * @throws what ended the job otherwise.
+   */
   async text(): Promise<string> {
     return new TextDecoder().decode(await this.bytes());
   }
@@ -198,6 +202,10 @@ export class ResultStream extends ReadableStream<Uint8Array> {
     return parseJson(await this.text());
   }
 
+  /**
+   * The whole result as bytes, once it is complete.
+   * @throws what ended the job otherwise.
+   */
   bytes(): Promise<Uint8Array> {
     return readAll(this);
   }

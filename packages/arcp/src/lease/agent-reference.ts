@@ -15,6 +15,7 @@ export function parseAgentReference(text: string): AgentReference | undefined {
   return version === undefined ? { name } : { name, version };
 }
 
+/** `name@version`, or the name alone (ARCP §7.1). */
 export function formatAgentReference({ name, version }: AgentReference): string {
   return version === undefined ? name : `${name}@${version}`;
 }

@@ -3,6 +3,7 @@ import type { ArcpRuntime } from "../runtime/runtime.ts";
 import type { TransportClosed } from "../transport/transport.ts";
 import { stdioTransport } from "./stdio.ts";
 
+/** Who speaks on the streams, and which they are. */
 export interface StdioServerOptions {
   /** This process's stdin by default. */
   readonly input?: Readable | undefined;

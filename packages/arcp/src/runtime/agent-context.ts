@@ -104,10 +104,12 @@ export class AgentContext {
     await this.#job.emit("log", { level, message, ...(attributes === undefined ? {} : { attributes }) });
   }
 
+  /** Sends a `thought` event. */
   async thought(text: string): Promise<void> {
     await this.#job.emit("thought", { text });
   }
 
+  /** Sends a `status` event. */
   async status(phase: string, message?: string): Promise<void> {
     await this.#job.emit("status", { phase, ...(message === undefined ? {} : { message }) });
   }
@@ -120,6 +122,7 @@ export class AgentContext {
     return sent;
   }
 
+  /** Sends an `artifact_ref` event. */
   async artifact(artifact: ArtifactRefBody): Promise<void> {
     await this.#job.emit("artifact_ref", { ...artifact });
   }

@@ -31,6 +31,7 @@ export interface DelegatedJob {
   readonly agent: string;
   /** What it returned inline. @throws ProtocolError with the failure that it ended with. */
   result(): Promise<unknown>;
+  /** Asks the child to stop. */
   cancel(reason?: string): void;
 }
 

@@ -31,7 +31,15 @@ export type FetchFunction = (url: string, init: RequestInit) => Promise<Response
 
 /** A file system that agents work on, through paths that their lease covers. */
 export interface FileAccess {
+  /**
+   * Reads a file.
+   * @throws ArcpError `PERMISSION_DENIED` outside `fs.read` of the lease.
+   */
   read(path: string, options: { readonly signal: AbortSignal }): Promise<Uint8Array>;
+  /**
+   * Writes a file.
+   * @throws ArcpError `PERMISSION_DENIED` outside `fs.write` of the lease.
+   */
   write(path: string, bytes: Uint8Array, options: { readonly signal: AbortSignal }): Promise<void>;
   /** Where a path really leads once links are followed; the lease must cover that as well. */
   realPath?(path: string): Promise<string>;

@@ -221,6 +221,7 @@ export class ArcpSession implements AsyncDisposable {
     connection.finish(new SessionEndedError("The session was closed."));
   }
 
+  /** `await using`: as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -26,5 +26,6 @@ export interface ArcpTransport {
   close(code?: number, reason?: string): void;
   /** Stops reading until `resume`, so that the sender feels it. Absent where the host cannot. */
   pause?(): void;
+  /** Goes on reading after `pause`. */
   resume?(): void;
 }

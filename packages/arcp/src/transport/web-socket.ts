@@ -5,11 +5,15 @@ import type { ArcpTransport, TransportClosed } from "./transport.ts";
 /** The part of the standard WebSocket that is used; the global one by default. */
 export interface WebSocketLike {
   readonly bufferedAmount: number;
+  /** As of the WebSocket of browsers. */
   addEventListener(type: "open" | "message" | "error" | "close", listener: (event: never) => void): void;
+  /** As of the WebSocket of browsers. */
   send(text: string): void;
+  /** As of the WebSocket of browsers. */
   close(code?: number, reason?: string): void;
 }
 
+/** A constructor of WebSockets, such as the global one or that of `ws`. */
 export type WebSocketConstructor = new (url: string) => WebSocketLike;
 
 /** True for TLS and for addresses that do not leave the machine. */

@@ -11,6 +11,7 @@ export const sequenceKey = "feed_sequence" as const;
 /** How far a feed had come when it was last audited, by source: a later audit that finds less finds a truncation. */
 export type AuditCheckpoint = Readonly<Record<string, number>>;
 
+/** What an auditor knows beforehand. */
 export interface AuditorOptions {
   /** What answers promised: each event of these must come. Removed from memory as they do. */
   readonly promised?: Iterable<PromisedEvent> | undefined;
@@ -45,9 +46,11 @@ export interface AuditConclusion {
   readonly checkpoint: AuditCheckpoint;
 }
 
+/** Takes reports as they come and finds what only several events together show. */
 export interface Auditor {
   /** @returns what this event shows together with earlier ones. Each thing is found once. */
   add(report: AuditEventReport): readonly AuditFinding[];
+  /** What is left to say when no more events come. Call it once. */
   finish(): AuditConclusion;
 }
 

@@ -51,6 +51,7 @@ export const focusColumns = [
 /** One row; a column without a value is `null`. Costs and quantities are exact decimals, as text. */
 export type FocusRow = { readonly [Column in (typeof focusColumns)[number]]: string | null };
 
+/** Who is billed and by whom: FOCUS 1.0 requires both of every row. */
 export interface FocusOptions {
   /** What one of a unit is worth: `{ USD_MICROCENTS: { currency: "USD", scale: 8 } }` is known, others are not money. */
   readonly money?: Readonly<Record<string, { readonly currency: string; readonly scale: number }>> | undefined;

@@ -10,13 +10,17 @@ export const signedAttributes = ["data", "datacontenttype", "id", "source", "tim
  */
 export interface AuditProfile {
   readonly name: string;
-  /** @param event parsed from the text as it came, with every signed attribute present. */
+  /**
+   * The bytes that are signed.
+   * @param event parsed from the text as it came, with every signed attribute present.
+   */
   signingInput(event: JsonObject): Uint8Array;
 }
 
 /** Ed25519 over the UTF-8 of JCS({data, datacontenttype, id, source, time, type}), the reading of ASP §5 we sign by. */
 export const aspJcsV1: AuditProfile = {
   name: "asp-jcs-v1",
+  /** The bytes that are signed. */
   signingInput: (event) => utf8(canonicalize(signedPart(event))),
 };
 

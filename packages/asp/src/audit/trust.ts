@@ -3,6 +3,7 @@ import { systemClock } from "@imprest/core";
 import { type KeyLookup, TrustedOrigins, createRemoteKeySet } from "@imprest/core/audit";
 import { aspJwksPath } from "@imprest/core/models/asp";
 
+/** Whom to believe, and by which keys. */
 export interface AuditTrustOptions {
   /** Issuers, as bare HTTPS origins. A type prefix is no identity (ASP §5), so nobody else is believed. */
   readonly origins: readonly string[];

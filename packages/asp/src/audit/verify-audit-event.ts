@@ -14,6 +14,7 @@ import { type ReadEvent, readAuditEvent } from "./read-audit-event.ts";
 import { type AuditExpectation, expectationFindings, semanticFindings } from "./semantics.ts";
 import type { AuditTrust } from "./trust.ts";
 
+/** Whom to believe, and what the event is held to. */
 export interface VerifyAuditEventOptions extends Pick<CallOptions, "signal"> {
   readonly trust: AuditTrust;
   /** A signature that came apart from the event, such as `audit_event_signature` of an answer: 64 bytes. */

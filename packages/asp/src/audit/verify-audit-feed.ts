@@ -8,6 +8,7 @@ import {
 } from "./auditor.ts";
 import { type AuditEventReport, type VerifyAuditEventOptions, verifyAuditEvent } from "./verify-audit-event.ts";
 
+/** Whom to believe, how the lines are read, and what the auditor knows beforehand. */
 export interface VerifyAuditFeedOptions
   extends VerifyLinesOptions, Pick<VerifyAuditEventOptions, "trust" | "profile">, AuditorOptions {}
 

@@ -15,6 +15,7 @@ export interface KeySet {
   readonly keys: readonly Jwk[];
 }
 
+/** What a set of keys knows besides the keys. */
 export interface KeySetOptions {
   /** More keys make the set unusable; 100 unless told. */
   readonly maxKeys?: number | undefined;

@@ -16,6 +16,7 @@ export interface RemoteKeySet {
   find(jwksUrl: string, query: KeyQuery, options?: Pick<CallOptions, "signal">): Promise<KeyLookup>;
 }
 
+/** Which origins are asked for keys, and what is known without asking. */
 export interface RemoteKeySetOptions {
   /** Bare HTTPS origins. Nothing is ever fetched from another; with an empty list nothing is fetched at all. */
   readonly trustedOrigins: readonly string[];

@@ -11,6 +11,7 @@ export interface JsonObject {
   [key: string]: JsonValue;
 }
 
+/** Bounds on what is parsed. */
 export interface StrictJsonOptions {
   /**
    * `"exact"` (the default) refuses a number whose value a double would silently change: an integer it cannot hold,

@@ -3,6 +3,7 @@ import { abortedError, raceAbort } from "../platform/async.ts";
 import { StrictJsonError } from "./strict-json-error.ts";
 import { type VerificationReport, syntaxFinding } from "./report.ts";
 
+/** How `verifyLines` reads: bounds on what it holds at once. */
 export interface VerifyLinesOptions {
   /** How many lines are verified at once; 64 unless told. */
   readonly inFlight?: number | undefined;

@@ -3,6 +3,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { decodeRecordKey, encodeRecordKey } from "../records/key-text.ts";
 import type { RecordStore, RecordValue, StoredRecord } from "../records/record-store.ts";
 
+/** Where the records are kept. */
 export interface SqliteRecordStoreOptions {
   /** How long a write waits for another process's, in milliseconds; 5000 when absent. */
   readonly busyTimeoutMs?: number | undefined;

@@ -77,6 +77,7 @@ export class Observer {
     return () => this.#emitter.off(name, guarded);
   }
 
+  /** Calls every listener of that event; what one throws is logged and goes no further. */
   emit<Name extends keyof SpendEvents>(name: Name, event: SpendEvents[Name]): void {
     this.#emitter.emit(name, event);
   }

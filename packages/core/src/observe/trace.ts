@@ -17,6 +17,7 @@ export function parseTraceparent(text: string): TraceContext | undefined {
   return /^0+$/.test(traceId) || /^0+$/.test(spanId) ? undefined : { traceId, spanId, flags };
 }
 
+/** The header `traceparent` (W3C Trace Context §3.2). */
 export function formatTraceparent({ traceId, spanId, flags }: TraceContext): string {
   return `00-${traceId}-${spanId}-${flags}`;
 }

@@ -4,10 +4,13 @@ import type { Clock } from "./clock.ts";
 /** A promise with its handles outside. */
 export interface Deferred<Value> {
   readonly promise: Promise<Value>;
+  /** Fulfils the promise; only the first call counts. */
   readonly resolve: (value: Value) => void;
+  /** Rejects the promise; only the first call counts. */
   readonly reject: (reason: unknown) => void;
 }
 
+/** A promise, and what settles it. */
 export function createDeferred<Value>(): Deferred<Value> {
   let resolve!: (value: Value) => void;
   let reject!: (reason: unknown) => void;

@@ -1,5 +1,6 @@
 /** A running timer. */
 export interface Timer {
+  /** Its callback is not called any more. */
   clear(): void;
 }
 

@@ -48,10 +48,12 @@ export class Secret {
     return this.#written;
   }
 
+  /** `[redacted]`. */
   toString(): string {
     return redacted;
   }
 
+  /** `[redacted]`. */
   toJSON(): string {
     return redacted;
   }

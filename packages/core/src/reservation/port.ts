@@ -37,6 +37,7 @@ export interface Action {
 /** JSON that travels with a reservation or a settlement; bigints are written as plain integers. */
 export type Metadata = Readonly<Record<string, unknown>>;
 
+/** What is asked of an authority before the work: how much at most, and for what. */
 export interface ReserveRequest {
   readonly estimate: Amount;
   readonly action: Action;
@@ -200,7 +201,9 @@ export interface Environment {
 
 /** Carries the current reservation through asynchronous calls, on platforms that can. */
 export interface ReservationContext {
+  /** The reservation within which this code runs. */
   current(): Reservation | undefined;
+  /** Runs `body` within a reservation. */
   run<Result>(reservation: Reservation, body: () => Result): Result;
 }
 

@@ -34,6 +34,7 @@ export interface Reservation {
   release(reason?: string): Promise<Settlement>;
   /** The first outcome; rejects with SpendUnknownError when the reservation was left to its TTL. */
   readonly settlement: Promise<Settlement>;
+  /** `await using`: commits what is known, releases what was never spent, and abandons the rest. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

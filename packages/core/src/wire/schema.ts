@@ -18,6 +18,7 @@ export type ParsedWire<Value> =
 
 /** Whatever checks a wire value: a `Shape`, a zod schema, or another engine's. */
 export interface WireReader<Value> {
+  /** The value as it is read, or the issues that keep it from being read. Never throws. */
   safeParse(value: unknown): ParsedWire<Value>;
 }
 

@@ -29,6 +29,7 @@ export class Shape<Value> implements WireReader<Value> {
     this.parts = parts;
   }
 
+  /** The value as it is read, or the issues that keep it from being read. Never throws. */
   safeParse(value: unknown): ParsedWire<Value> {
     const issues: WireIssue[] = [];
     const data = this.read(value, issues);

@@ -14,6 +14,7 @@ import {
 import { TrustedOrigins } from "@imprest/core/audit";
 import type { CyclesEvidenceRef } from "@imprest/core/models/cycles";
 
+/** Where evidence is fetched from, and what it is held to. */
 export interface FetchEvidenceOptions extends Pick<CallOptions, "signal"> {
   /** Bare HTTPS origins; nothing is fetched from another. */
   readonly trustedOrigins: readonly string[];

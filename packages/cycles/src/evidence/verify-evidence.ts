@@ -14,6 +14,7 @@ import { type ReadEvidence, readContent, readEvidence } from "./read-evidence.ts
 import { evidenceJwksUrl, evidenceKeyWindow, parseEvidenceSigner, serverHash } from "./signer.ts";
 import { evidenceIdOf, hashInput, signingInput } from "./signing-input.ts";
 
+/** Whose keys are believed, and what the envelope is held to. */
 export interface VerifyEvidenceOptions extends Pick<CallOptions, "signal"> {
   /**
    * The published keys of the servers that are trusted. Without them nothing is fetched, and a valid signature is at

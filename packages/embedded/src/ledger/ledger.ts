@@ -45,6 +45,7 @@ import { commit, expired, ownReservation, release } from "./settle.ts";
 import { LedgerState } from "./state.ts";
 import type { LedgerStore } from "./store.ts";
 
+/** What a ledger works with. */
 export interface LedgerOptions {
   readonly clock?: Clock | undefined;
   /** Where the ledger outlives its process; without it, memory only. */

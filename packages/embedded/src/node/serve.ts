@@ -4,6 +4,7 @@ import { ConfigurationError } from "@imprest/core";
 import type { WireRequest, WireResponse } from "../cycles/wire.ts";
 import type { EmbeddedAuthority } from "../embedded-authority.ts";
 
+/** Where to listen, and how long to wait for slow senders. */
 export interface ServeOptions {
   /** 0 for any free port. Default: 7878, the runtime plane's usual one. */
   readonly port?: number | undefined;
@@ -22,6 +23,7 @@ export interface EmbeddedServer {
   readonly port: number;
   /** Takes no more requests and resolves once those under way are answered. The authority stays open. */
   close(): Promise<void>;
+  /** `await using`: as `close`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -3,6 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { ConfigurationError } from "@imprest/core";
 import type { LedgerStore, StoreChange } from "../ledger/store.ts";
 
+/** Which file holds the ledger, and what a write survives. */
 export interface SqliteStoreOptions {
   /** Path of the database file; made when it does not exist. Its directory must exist. */
   readonly file: string;

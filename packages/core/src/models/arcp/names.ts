@@ -15,6 +15,7 @@ export const arcpFeatures = [
   "result_chunk",
   "agent_versions",
 ] as const;
+/** A feature that both sides must offer before it is used (ARCP §6.2). */
 export type ArcpFeature = (typeof arcpFeatures)[number];
 
 /** Reserved lease namespaces (ARCP §9.2). Others are `x-vendor.<vendor>.<capability>`. */
@@ -27,6 +28,7 @@ export const leaseNamespaces = [
   "cost.budget",
   "model.use",
 ] as const;
+/** What a lease may grant (ARCP §9.2). */
 export type LeaseNamespace = (typeof leaseNamespaces)[number];
 
 /** The ten event kinds (ARCP §8.2). Others are the vendor's own and are passed on. */
@@ -42,6 +44,7 @@ export const arcpEventKinds = [
   "progress",
   "result_chunk",
 ] as const;
+/** A kind of `job.event` (ARCP §8.2). */
 export type ArcpEventKind = (typeof arcpEventKinds)[number];
 
 /** The error taxonomy (ARCP §12), and whether the same request may succeed later when the wire does not say. */
@@ -62,8 +65,10 @@ export const arcpErrorCodes = {
   UNAUTHENTICATED: false,
   INTERNAL_ERROR: true,
 } as const;
+/** A code of an error (ARCP §12). */
 export type ArcpErrorCode = keyof typeof arcpErrorCodes;
 
 /** States that a job does not leave (ARCP §7.3). */
 export const terminalStatuses = ["success", "error", "cancelled", "timed_out"] as const;
+/** How a job may end (ARCP §7.3). */
 export type TerminalStatus = (typeof terminalStatuses)[number];

@@ -72,6 +72,7 @@ export const refundRequest: ProtoCodec<RefundRequest> = message<RefundRequest>(
   ["reservationId", "amountAtomic", "idempotencyKey"],
 );
 
+/** The answer to a refund; the draft names the operation and gives no message for it, so this is our reading. */
 export interface RefundResponse {
   readonly refundedAmountAtomic?: bigint | undefined;
   readonly originalCommitEventId?: string | undefined;

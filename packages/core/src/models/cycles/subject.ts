@@ -4,6 +4,7 @@ import { boundedText, jsonObject, patternedText, requestObject, responseObject, 
 /** The levels of a budget hierarchy, outermost first (Cycles §Subject). */
 export const subjectLevels: readonly SubjectLevel[] = ["tenant", "workspace", "app", "workflow", "agent", "toolset"];
 
+/** A level of a subject, the widest first (Cycles §Subject). */
 export type SubjectLevel = "tenant" | "workspace" | "app" | "workflow" | "agent" | "toolset";
 
 /** Who spends (Cycles §Subject). At least one level is named; dimensions alone are no subject. */
