@@ -98,6 +98,26 @@ describe("rebuild(feed)", () => {
     );
   });
 
+  it.each([
+    [10_000, 1n],
+    [10_001, 0n],
+  ])("a reservation with a TTL of 10 s, rebuilt after %i ms, holds %i", async (afterMs, held) => {
+    const clock = createManualClock();
+    const options = { clock, asp: { ttlMs: 10_000, graceWindowMs: 5_000 } };
+    const live = await openHouse(options);
+    await live.client().reserve({ claim: claim(1n) });
+    const lines = await feedOf(live);
+    const reports = await verifyAll(lines, await trustIn(live));
+    await clock.advance(afterMs);
+    const rebuilt = await openHouse(options);
+    await rebuilt.embedded.rebuild(
+      reports.flatMap(({ event }, at) => (event ? [{ line: lines[at] ?? "", event }] : [])),
+    );
+    for (const house of [live, rebuilt]) {
+      expect((await house.client().queryBudget({ budgetId, unit })).reservedHoldAtomic).toBe(held);
+    }
+  });
+
   it("a hold that outlived a budget's going over its cap is held again", async () => {
     const clock = createManualClock();
     const options = { clock, asp: { ttlMs: 10_000, graceWindowMs: 5_000 } };

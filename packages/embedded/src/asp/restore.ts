@@ -141,10 +141,11 @@ export function bookFolded(
   nowMs: number,
 ): void {
   // Holds first: each was granted within the budget, while a spend may have gone over its cap since.
-  // One whose time is over holds nothing any more, though a feed that was cut short does not say so yet.
+  // One whose time is over holds nothing any more, though a feed that was cut short does not say so yet. At the very
+  // millisecond of its TTL it still holds, as in `Reservations.advance`.
   for (const reservation of folded) {
     const { state, ttlExpiresAtMs } = reservation;
-    if (state === "RESERVED" && ttlExpiresAtMs > nowMs) hold(reservation, ledger, options, nowMs);
+    if (state === "RESERVED" && ttlExpiresAtMs >= nowMs) hold(reservation, ledger, options, nowMs);
   }
   for (const reservation of folded) {
     const { tenant, id, unit, observed, action, subject } = reservation;
