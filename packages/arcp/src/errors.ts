@@ -1,5 +1,6 @@
 import { type ErrorOptionsWithCause, ImprestError, ProtocolError } from "@imprest/core";
 import { type WireFailure, arcpErrorCodes } from "@imprest/core/models/arcp";
+import { textOf } from "./session/frame.ts";
 
 /** What an `ArcpError` says besides the wire's own words. */
 export interface ArcpErrorContext {
@@ -21,15 +22,17 @@ export class ArcpError extends ProtocolError {
   readonly jobId: string | undefined;
   readonly finalStatus: string | undefined;
 
+  /** @param failure as it came: members of other types than the specification's are taken as missing. */
   constructor(failure: Partial<WireFailure>, context: ArcpErrorContext, options?: ErrorOptionsWithCause) {
-    const code = typeof failure.code === "string" ? failure.code : "INTERNAL_ERROR";
+    const code = textOf(failure.code) ?? "INTERNAL_ERROR";
+    const retryable = typeof failure.retryable === "boolean" ? failure.retryable : retryableByDefault(code);
     super(
-      `${code} (ARCP ${context.phase}): ${failure.message || "the runtime gave no message"}`,
+      `${code} (ARCP ${context.phase}): ${textOf(failure.message) ?? "the runtime gave no message"}`,
       {
         protocol: "arcp",
         errorCode: code,
-        retryable: !neverRetryable.has(code) && (failure.retryable ?? retryableByDefault(code)),
-        requestId: failure.request_id ?? undefined,
+        retryable: retryable && !neverRetryable.has(code),
+        requestId: textOf(failure.request_id),
         traceId: context.traceId,
         details: failure.details ?? undefined,
       },

@@ -1,10 +1,10 @@
 import { TimeoutError, type Timer } from "@imprest/core";
-import type { JobEntry, JobSubmit } from "@imprest/core/models/arcp";
+import type { JobEntry } from "@imprest/core/models/arcp";
 import { JobLostError, ResultUnavailableError } from "../errors.ts";
 import type { JobState } from "../job/job-state.ts";
 import { terminal } from "../job/terminal.ts";
 import type { Connection } from "./connection.ts";
-import { jobIdOf } from "./frame.ts";
+import { type Frame, jobIdOf, textOf } from "./frame.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Settings } from "./options.ts";
 import type { Requests } from "./requests.ts";
@@ -136,16 +136,31 @@ export class Recovery {
     if (stale()) return;
     if (submit !== undefined && resubmit) {
       try {
-        const accepted = await this.#rooms.requests.submit(submit);
-        if (stale()) return;
-        const jobId = jobIdOf(accepted);
-        if (jobId !== undefined && jobId !== job.id) return this.#rooms.router.rebind(job, jobId, accepted);
+        // In the turn of the answer: the new run's first events may come right behind it.
+        const answered = (accepted: Frame): void => (stale() ? undefined : this.#resubmitted(job, accepted));
+        await this.#rooms.requests.submit(submit, job.traceId, answered);
+        return;
       } catch (error) {
         cause = error;
       }
       if (stale()) return;
     }
-    job.lose(lostError(job, submit, cause));
+    job.lose(lostError(job, cause));
+  }
+
+  /** A new job takes the lost one's place; where the runtime names the same one, it has it and may bring its end. */
+  #resubmitted(job: JobState, accepted: Frame): void {
+    const jobId = jobIdOf(accepted) ?? job.id;
+    if (jobId !== job.id) return this.#rooms.router.rebind(job, jobId, accepted);
+    job.skip = 0;
+    this.#loseIfSilent(job);
+  }
+
+  #loseIfSilent(job: JobState): void {
+    const { frames } = job;
+    this.#after(this.#settings.lostAfterMs, () => {
+      if (!job.over && job.frames === frames) job.lose(lostError(job, undefined));
+    });
   }
 
   /** @returns true when the runtime still has the job and brings what was missed. */
@@ -155,13 +170,8 @@ export class Recovery {
     job.skip = job.replayFrom === undefined && !observed ? 0 : job.sinceReplay;
     const { payload } = await this.#rooms.requests.subscribe(job.id, { history: true, from_event_seq: from });
     if (stale()) return true;
-    const { frames } = job;
     // One runtime sends the replay first, others after its answer; an ended job's end must be in it either way.
-    if (terminal(String(payload["current_status"]))) {
-      this.#after(this.#settings.lostAfterMs, () => {
-        if (!job.over && job.frames === frames) job.lose(lostError(job, undefined, undefined));
-      });
-    }
+    if (terminal(textOf(payload["current_status"]) ?? "")) this.#loseIfSilent(job);
     return true;
   }
 
@@ -214,11 +224,11 @@ export class Recovery {
   }
 }
 
-function lostError(job: JobState, submit: JobSubmit | undefined, cause: unknown): Error {
+function lostError(job: JobState, cause: unknown): Error {
   if (job.joined && job.frames === 0) {
     const message = "The job ended before, and the runtime does not say how.";
     return new ResultUnavailableError(message, job.id, { cause });
   }
   const message = `The runtime no longer has job ${job.id}, and its end did not come.`;
-  return new JobLostError(message, job.id, submit?.idempotency_key, { cause });
+  return new JobLostError(message, job.id, job.origin.submit?.idempotency_key, { cause });
 }

@@ -68,9 +68,9 @@ export class Requests {
     }
   }
 
-  /** `job.submit` once more, under the key it had (ARCP §7.2). */
-  submit(submit: JobSubmit): Promise<Frame> {
-    return this.run({ kind: "submit", send: () => this.#send("job.submit", submit) });
+  /** `job.submit` once more, under the key and the trace it had (ARCP §7.2). */
+  submit(submit: JobSubmit, traceId: string | undefined, answered: (frame: Frame) => void): Promise<Frame> {
+    return this.run({ kind: "submit", traceId, send: () => this.#send("job.submit", submit, { traceId }), answered });
   }
 
   /** One page of the runtime's jobs (ARCP §6.6). */

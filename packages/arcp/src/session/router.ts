@@ -248,7 +248,7 @@ export class Router {
     if (job !== undefined) return this.#deliver(job, frame, size);
     // Where a subscription may still bring the job, this may be its end; else it can only refuse a submit.
     if (jobId !== undefined) this.#orphan(frame, jobId, size);
-    else this.#hooks.warning("UNMATCHED_ERROR", `A job.error ${String(payload["code"])} came that concerns no job.`);
+    else this.#hooks.warning("UNMATCHED_ERROR", `A job.error ${textOf(payload["code"]) ?? "without a code"} came that concerns no job.`);
   }
 
   /** The request that a `job.error` without `request_id` refuses; `undefined` when it ends a job. */
@@ -277,7 +277,7 @@ export class Router {
       if (named !== undefined) this.#refuse(named, payload, undefined);
       return;
     }
-    const capExceeded = code === "INTERNAL_ERROR" && /cap exceeded/i.test(String(payload["message"]));
+    const capExceeded = code === "INTERNAL_ERROR" && /cap exceeded/i.test(textOf(payload["message"]) ?? "");
     if (code === "HEARTBEAT_LOST" || code === "RESUME_WINDOW_EXPIRED" || code === "UNAUTHENTICATED" || capExceeded) {
       return this.#hooks.fatal(payload);
     }

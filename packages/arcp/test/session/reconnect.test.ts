@@ -485,3 +485,56 @@ describe("a lost connection", () => {
     expect(job && (await messages(job))).toEqual(["2"]);
   });
 });
+
+describe("a job that runs anew", () => {
+  /** A session whose runtime has forgotten it, and the job with it; `resubmitted` answers the submit that follows. */
+  async function lostJob(resubmitted: (runtime: ScriptedRuntime) => void) {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    const job = await submitted(runtime, session, { idempotencyKey: "k1" });
+    runtime.log("job_1", "first run");
+    await turn();
+    runtime.onHello = ({ payload }) => {
+      if (payload.resume !== undefined) {
+        return { type: "session.error", payload: { code: "RESUME_WINDOW_EXPIRED", message: "expired" } };
+      }
+      runtime.sessionId = "sess_2";
+      return runtime.defaultWelcome();
+    };
+    runtime.onFrame = ({ type }) => {
+      if (type === "job.subscribe") runtime.send({ type: "session.error", payload: { code: "JOB_NOT_FOUND" } });
+      if (type !== "job.submit") return;
+      runtime.nextSeq = 1;
+      resubmitted(runtime);
+    };
+    runtime.drop();
+    return { runtime, job };
+  }
+
+  it("6 F7, F8: what comes in one breath with the new acceptance is delivered, and what comes before it", async () => {
+    const { runtime, job } = await lostJob((runtime) => {
+      runtime.log("job_2", "before");
+      runtime.accept("job_2");
+      for (const message of ["one", "two"]) runtime.log("job_2", message);
+      runtime.succeed("job_2", "anew");
+    });
+    expect(await drive(runtime.clock, messages(job))).toEqual(["first run", "before", "one", "two"]);
+    expect(await job.result()).toBe("anew");
+    expect(runtime.warnings).toEqual([]);
+  });
+
+  it("6 F8, F16: a runtime that has the job after all, and says how it ended, is believed", async () => {
+    const { runtime, job } = await lostJob((runtime) => {
+      runtime.accept("job_1");
+      runtime.clock.setTimer(() => runtime.succeed("job_1", "the first run's"), 1000);
+    });
+    expect(await drive(runtime.clock, job.result())).toBe("the first run's");
+    expect(job.id).toBe("job_1");
+  });
+
+  it("6 F8, F9: one that has the job but never tells more of it loses it within the probe's time", async () => {
+    const { runtime, job } = await lostJob((runtime) => runtime.accept("job_1"));
+    expect(await drive(runtime.clock, refusal(job.result()))).toBe("JobLostError");
+    expect(runtime.clock.elapsedMs).toBeLessThan(20_000);
+  });
+});
