@@ -48,14 +48,17 @@ const aliases: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   artifact_ref: { media_type: "content_type", size_bytes: "byte_size" },
 };
 
+/** What a member must be; `"amount"` is a number of any size: a bigint where a double cannot hold it. */
+type MemberType = "string" | "number" | "boolean" | "amount";
+
 /** The members without which a body is not of its kind. */
-const required: { readonly [Kind in ArcpEventKind]: Readonly<Record<string, "string" | "number" | "boolean">> } = {
+const required: { readonly [Kind in ArcpEventKind]: Readonly<Record<string, MemberType>> } = {
   log: { level: "string", message: "string" },
   thought: { text: "string" },
   tool_call: { tool: "string", call_id: "string" },
   tool_result: { call_id: "string" },
   status: { phase: "string" },
-  metric: { name: "string", value: "number" },
+  metric: { name: "string", value: "amount" },
   artifact_ref: { uri: "string" },
   delegate: { agent: "string" },
   progress: { current: "number" },
@@ -73,12 +76,17 @@ export function readEvent(frame: Frame, jobId: string, seq: number): ArcpEvent {
   const members = typeof kind === "string" ? requiredEntries.get(kind) : undefined;
   if (members !== undefined) {
     const body = unifyNames(kind as string, payload["body"]);
-    if (body !== undefined && members.every(([name, type]) => typeof body[name] === type)) {
+    if (body !== undefined && members.every(([name, type]) => fits(body[name], type))) {
       return { jobId, seq, ts, kind, body, raw: payload } as unknown as ArcpEvent;
     }
   }
   const open = textOf(kind)?.startsWith("x-vendor.") ? (kind as `x-vendor.${string}`) : "unknown";
   return { jobId, seq, ts, kind: open, body: payload["body"], raw: payload };
+}
+
+function fits(value: unknown, type: MemberType): boolean {
+  if (type !== "amount") return typeof value === type;
+  return typeof value === "number" || typeof value === "bigint";
 }
 
 /** The notice that events are missing. */

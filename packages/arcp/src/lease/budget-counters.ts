@@ -1,4 +1,4 @@
-import { moneyToNumber } from "./money.ts";
+import { moneyToWire } from "./money.ts";
 
 /**
  * The budget counters of one job (ARCP §9.6), in 10^-12 of each currency. A delegated job's spend counts against its
@@ -72,10 +72,10 @@ export class BudgetCounters {
   }
 
   /** `{ USD: 4.2 }`: the counters as `job.accepted` and `job.subscribed` show them; `undefined` without any. */
-  toWire(): Record<string, number> | undefined {
+  toWire(): Record<string, number | bigint> | undefined {
     if (this.currencies.length === 0) return undefined;
     return Object.fromEntries(
-      this.currencies.map((currency) => [currency, moneyToNumber(this.remaining(currency) ?? 0n, "down")]),
+      this.currencies.map((currency) => [currency, moneyToWire(this.remaining(currency) ?? 0n, "down")]),
     );
   }
 

@@ -3,7 +3,7 @@ import { formatMoney, parseMoney } from "./money.ts";
 /** A `metric` event's body, as far as budgets go. */
 export interface CostMetric {
   readonly name: string;
-  readonly value: number | string;
+  readonly value: number | bigint | string;
   readonly unit?: string | null | undefined;
 }
 
@@ -27,7 +27,8 @@ export class BudgetGauge {
   constructor(budget: Readonly<Record<string, unknown>> | null | undefined) {
     for (const [currency, value] of Object.entries(budget ?? {})) {
       const text = typeof value === "string" ? value.replace(/^[^:]*:/, "") : value;
-      const initial = typeof text === "string" || typeof text === "number" ? parseMoney(text, "down") : undefined;
+      const readable = typeof text === "string" || typeof text === "number" || typeof text === "bigint";
+      const initial = readable ? parseMoney(text, "down") : undefined;
       if (initial !== undefined) this.#readings.set(currency, { initial, spent: 0n, reported: undefined });
     }
   }

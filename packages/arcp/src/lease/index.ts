@@ -20,7 +20,7 @@ export {
   formatBudgetAmount,
   formatMoney,
   moneyScale,
-  moneyToNumber,
+  moneyToWire,
   parseBudgetAmount,
   parseMoney,
 } from "./money.ts";

@@ -5,6 +5,7 @@ import { divideRoundingUp, formatDecimal } from "@imprest/core";
  * whatever its size. What has more is rounded against the spender: spend up, ceilings down.
  */
 export const moneyScale = 12;
+const wholeUnits = 10n ** BigInt(moneyScale);
 
 /** How a value with more than twelve decimal places is read. */
 export type Rounding = "up" | "down";
@@ -15,7 +16,7 @@ const decimalGrammar = /^(-?)(\d{1,400})(?:\.(\d{1,400}))?(?:[eE]([+-]?\d{1,3}))
  * Reads a decimal ("0.42", 0.42, 4.2e-1) as 10^-12 units; a number is read as the shortest decimal that stands for it,
  * so 0.1 is exactly a tenth. @returns `undefined` for what is no finite decimal.
  */
-export function parseMoney(value: number | string, rounding: Rounding): bigint | undefined {
+export function parseMoney(value: number | bigint | string, rounding: Rounding): bigint | undefined {
   const match = decimalGrammar.exec(String(value));
   if (match === null) return undefined;
   const [, sign, whole = "", fraction = "", exponent = "0"] = match;
@@ -32,10 +33,13 @@ export function formatMoney(units: bigint): string {
 }
 
 /**
- * The JSON number for an amount. A double cannot hold every decimal: where it cannot, the nearest one is taken that
- * errs on the asked side, so that a reported spend is never too small and a reported remainder never too large.
+ * The JSON number for an amount, exact for every whole one. A double cannot hold every decimal: where it cannot, the
+ * nearest one is taken that errs on the asked side, so that a reported spend is never too small and a reported remainder
+ * never too large.
  */
-export function moneyToNumber(units: bigint, rounding: Rounding): number {
+export function moneyToWire(units: bigint, rounding: Rounding): number | bigint {
+  const whole = units / wholeUnits;
+  if (whole * wholeUnits === units) return Number.isSafeInteger(Number(whole)) ? Number(whole) : whole;
   const nearest = Number(formatMoney(units));
   const read = parseMoney(nearest, "down") ?? units;
   if (rounding === "up" ? read >= units : read <= units) return nearest;

@@ -1,4 +1,4 @@
-import { budgetLimits, moneyToNumber, parseMoney } from "../lease/money.ts";
+import { budgetLimits, moneyToWire, parseMoney } from "../lease/money.ts";
 import { arcpFailure } from "./failure.ts";
 import type { Job } from "./job.ts";
 import type { RuntimeSettings } from "./options.ts";
@@ -7,7 +7,7 @@ import type { RuntimeSettings } from "./options.ts";
 export interface Metric {
   readonly name: string;
   /** A decimal text is exact; a number is read as the shortest decimal that stands for it. */
-  readonly value: number | string;
+  readonly value: number | bigint | string;
   readonly unit?: string | undefined;
   readonly dimensions?: Readonly<Record<string, unknown>> | undefined;
 }
@@ -29,7 +29,7 @@ export function reportMetric(job: Job, settings: RuntimeSettings, metric: Metric
       `The metric ${metric.name} is negative; a cost is not given back (ARCP §9.6).`,
     );
   }
-  const value = typeof metric.value === "number" ? metric.value : moneyToNumber(units, isCost ? "up" : "down");
+  const value = typeof metric.value !== "string" ? metric.value : moneyToWire(units, isCost ? "up" : "down");
   const { name, unit, dimensions } = metric;
   const body = {
     name,
@@ -53,7 +53,7 @@ function tellRemaining(job: Job, currency: string): void {
   const { budget, parent } = job.terms;
   const remaining = budget.remaining(currency);
   if (remaining !== undefined && isNews(job, currency, remaining)) {
-    void job.emit("metric", { name: remainingName, value: moneyToNumber(remaining, "down"), unit: currency });
+    void job.emit("metric", { name: remainingName, value: moneyToWire(remaining, "down"), unit: currency });
   }
   if (parent !== undefined) tellRemaining(parent, currency);
 }

@@ -15,7 +15,7 @@ export interface CredentialRequest {
   readonly agent: string;
   readonly lease: WireLease;
   /** What is left now, by currency, as plain decimals. */
-  readonly remaining: Readonly<Record<string, number>>;
+  readonly remaining: Readonly<Record<string, number | bigint>>;
   readonly expiresAt?: string | undefined;
   /** The credential that a rotation replaces; absent at the start of a job. */
   readonly replaces?: string | undefined;

@@ -2,7 +2,7 @@ import type { Timer } from "@imprest/core";
 import { AgentContext } from "./agent-context.ts";
 import { setDeadline } from "./deadline.ts";
 import { arcpFailure, toWireFailure } from "./failure.ts";
-import type { Job, JobOutcome } from "./job.ts";
+import { type Job, type JobOutcome, stringifyPayload } from "./job.ts";
 import { leaseExpired, translated } from "./operations.ts";
 import { ResultWriter } from "./result-writer.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
@@ -53,7 +53,7 @@ async function succeeded(core: RuntimeCore, job: Job, writer: ResultWriter, valu
   if (!writer.hasStarted) {
     const { maxInlineResultCharacters: most } = core.settings;
     // Also the proof that it can be written at all.
-    const length = value === undefined ? 0 : JSON.stringify(value).length;
+    const length = value === undefined ? 0 : stringifyPayload(value).length;
     if (length > most) {
       throw arcpFailure(
         "INTERNAL_ERROR",

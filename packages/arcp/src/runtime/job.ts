@@ -28,7 +28,7 @@ export interface JobTerms {
   readonly expiresAtMonotonicMs?: number | undefined;
   readonly budget: BudgetCounters;
   /** The counters at the start, where `cost.budget` is leased. */
-  readonly initialBudget?: Readonly<Record<string, number>> | undefined;
+  readonly initialBudget?: Readonly<Record<string, number | bigint>> | undefined;
   readonly traceId: string;
   readonly parent?: Job | undefined;
   readonly delegateId?: string | undefined;
@@ -287,7 +287,7 @@ function parentStopped(): ProtocolError {
 }
 
 /** The native writer is the fast one; only bigints need the exact one. */
-function stringifyPayload(payload: OutgoingPayload): string {
+export function stringifyPayload(payload: unknown): string {
   try {
     return JSON.stringify(payload);
   } catch {

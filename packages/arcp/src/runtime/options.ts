@@ -169,8 +169,13 @@ const defaults = {
 } satisfies ArcpRuntimeLimits;
 
 const longestExpiryGraceMs = 5_000;
+/** `heartbeat_interval_sec` counts seconds, and clients take less than one for one (ARCP §6.4). */
+const shortestHeartbeatMs = 1_000;
 
-/** @throws ConfigurationError for a limit that is no non-negative integer, or an expiry grace over 5,000 ms. */
+/**
+ * @throws ConfigurationError for a limit that is no non-negative integer, an expiry grace over 5,000 ms, or a heartbeat
+ * interval under 1,000 ms.
+ */
 export function resolveSettings(options: ArcpRuntimeOptions): RuntimeSettings {
   const limits = { ...defaults };
   for (const name of Object.keys(defaults) as (keyof typeof defaults)[]) {
@@ -184,6 +189,11 @@ export function resolveSettings(options: ArcpRuntimeOptions): RuntimeSettings {
   if (limits.expiryGraceMs > longestExpiryGraceMs) {
     throw new ConfigurationError(
       `expiryGraceMs is ${limits.expiryGraceMs}; a lease outlives its expiry by 5,000 ms at most.`,
+    );
+  }
+  if (limits.heartbeatIntervalMs < shortestHeartbeatMs) {
+    throw new ConfigurationError(
+      `heartbeatIntervalMs is ${limits.heartbeatIntervalMs}; clients expect 1,000 ms at least.`,
     );
   }
   const scale = options.settlement?.unit.scale ?? 0;

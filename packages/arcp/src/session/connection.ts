@@ -34,6 +34,9 @@ export interface ConnectionHooks {
 /** Refusals of a resume that a fresh `session.hello` would meet as well. */
 const refusals = new Set(["UNAUTHENTICATED", "PERMISSION_DENIED"]);
 
+/** A connection that stood for so long was sound, whether it brought anything or not. */
+const soundAfterMs = 10_000;
+
 /**
  * Keeps one session connected (ARCP §6.3): dials, greets, and after a drop dials again and resumes, with the newest
  * token and the number of the last event that was delivered, until the runtime's resume window has passed.
@@ -49,6 +52,11 @@ export class Connection {
   #ticket: SessionTicket | undefined;
   /** The cursor at which the last resume was asked for because of a hole: it is not asked for twice. */
   #holeAt: number | undefined;
+  /** Attempts in a row that led nowhere: they failed, or the connection broke again before it brought an event. */
+  #attempts = 0;
+  /** When the connection went live, and the number of the last event then. */
+  #liveAtMs = 0;
+  #liveAtSeq = 0;
   /** The session is a new one, and nobody was told yet. */
   #renewed = false;
   /** While reading is stopped by dropping the connection, the promise that ends with it. */
@@ -183,6 +191,8 @@ export class Connection {
     // What lay behind a hole of a session that is gone cannot come again.
     if (held.length > 0) this.#hooks.gap({ from: 0, to: 0 });
     if (!resumed) this.#holeAt = undefined;
+    this.#liveAtMs = this.#settings.clock.monotonic();
+    this.#liveAtSeq = this.sequence.last;
     this.#renewed ||= !resumed;
     if (heartbeatMs !== undefined) link.keepAlive(this.#settings.clock, heartbeatMs, () => this.#ping());
     for (const item of held) this.#hooks.frame(item.frame, item.size);
@@ -229,6 +239,8 @@ export class Connection {
       this.finish(new SessionEndedError("The connection was lost and cannot be made again.", { cause }), "failed");
       return;
     }
+    const wasSound = this.#settings.clock.monotonic() - this.#liveAtMs >= soundAfterMs;
+    if (wasSound || this.sequence.last !== this.#liveAtSeq) this.#attempts = 0;
     this.setState("suspended", cause);
     void this.#reconnect();
   }
@@ -239,8 +251,8 @@ export class Connection {
     let since = clock.monotonic();
     let cause: unknown;
     try {
-      for (let attempt = 0; clock.monotonic() - since <= windowMs; attempt++) {
-        await sleep(clock, Math.min(backOff(attempt), windowMs), this.#stopped.signal);
+      while (clock.monotonic() - since <= windowMs) {
+        await sleep(clock, Math.min(backOff(this.#attempts++), windowMs), this.#stopped.signal);
         if (this.#hold !== undefined) {
           await this.#hold;
           // Consumers took that time, not the runtime; whether it still has the session is for it to say.

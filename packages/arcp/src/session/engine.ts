@@ -136,7 +136,12 @@ export class SessionEngine {
       };
       admitted.resolve(this.#router.admit(jobId, begin));
     });
-    return { state: await admitted.promise, replayed: answer["replayed"] === true || Number(answer["replayed"]) > 0 };
+    const { replayed } = answer;
+    // One runtime says how many events it replays.
+    return {
+      state: await admitted.promise,
+      replayed: replayed === true || (typeof replayed === "number" && replayed > 0),
+    };
   }
 
   unsubscribe(state: JobState): void {

@@ -248,7 +248,11 @@ export class Router {
     if (job !== undefined) return this.#deliver(job, frame, size);
     // Where a subscription may still bring the job, this may be its end; else it can only refuse a submit.
     if (jobId !== undefined) this.#orphan(frame, jobId, size);
-    else this.#hooks.warning("UNMATCHED_ERROR", `A job.error ${textOf(payload["code"]) ?? "without a code"} came that concerns no job.`);
+    else
+      this.#hooks.warning(
+        "UNMATCHED_ERROR",
+        `A job.error ${textOf(payload["code"]) ?? "without a code"} came that concerns no job.`,
+      );
   }
 
   /** The request that a `job.error` without `request_id` refuses; `undefined` when it ends a job. */

@@ -62,6 +62,7 @@ export class ArcpSession implements AsyncDisposable {
   readonly #engine: SessionEngine;
   readonly #settings: Settings;
   readonly #actions: JobActions;
+  #closing: Promise<void> | undefined;
 
   /** @internal Made by `connect`. */
   constructor(engine: SessionEngine, settings: Settings) {
@@ -170,7 +171,7 @@ export class ArcpSession implements AsyncDisposable {
     };
     let cursor: string | undefined;
     let left = limit;
-    do {
+    while (left > 0) {
       const page = {
         ...(Object.keys(filter).length > 0 && { filter }),
         limit: Math.min(left, 100),
@@ -181,8 +182,10 @@ export class ArcpSession implements AsyncDisposable {
         if (left-- <= 0) return;
         yield readEntry(entry);
       }
+      // A runtime that gives the same page again has no other.
+      if (next === undefined || next === cursor) return;
       cursor = next;
-    } while (cursor !== undefined && left > 0);
+    }
   }
 
   /**
@@ -213,7 +216,13 @@ export class ArcpSession implements AsyncDisposable {
    * Ends the session (ARCP §6.7). Jobs go on at the runtime; what waits for them here fails with SessionEndedError.
    * Never rejects, and takes two seconds at most.
    */
-  async close(reason = "the client has finished"): Promise<void> {
+  close(reason = "the client has finished"): Promise<void> {
+    // One goodbye, however often it is asked for: nothing may follow it.
+    this.#closing ??= this.#close(reason);
+    return this.#closing;
+  }
+
+  async #close(reason: string): Promise<void> {
     const { connection } = this.#engine;
     if (connection.state === "closed" || connection.state === "failed") return;
     this.#engine.acknowledge();

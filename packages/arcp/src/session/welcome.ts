@@ -17,6 +17,8 @@ export interface Welcome {
 
 /** How long a runtime that does not say so is taken to keep a session. */
 const assumedWindowMs = 60_000;
+/** The unit of `heartbeat_interval_sec` and its least value: a runtime cannot make a client spin. */
+const shortestHeartbeatMs = 1000;
 
 /** Reads `session.welcome` in the three dialects; `undefined` when it names no session. */
 export function readWelcome({ session_id, payload }: Frame, offered: readonly string[]): Welcome | undefined {
@@ -35,7 +37,9 @@ export function readWelcome({ session_id, payload }: Frame, offered: readonly st
     resumeToken: token === undefined ? undefined : new Secret(token),
     resumeWindowMs: typeof window === "number" && window >= 0 ? window * 1000 : assumedWindowMs,
     heartbeatMs:
-      features.has("heartbeat") && typeof interval === "number" && interval > 0 ? interval * 1000 : undefined,
+      features.has("heartbeat") && typeof interval === "number" && interval > 0
+        ? Math.max(interval * 1000, shortestHeartbeatMs)
+        : undefined,
     features,
     agents: readAgents(capabilities["agents"]),
   };

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ValidationError } from "@imprest/core";
+import { ValidationError, parseJson, stringifyJson } from "@imprest/core";
 import {
   BudgetCounters,
   BudgetGauge,
@@ -13,7 +13,7 @@ import {
   formatMoney,
   leaseIssues,
   leasePermits,
-  moneyToNumber,
+  moneyToWire,
   parseAgentReference,
   parseBudgetAmount,
   parseExpiry,
@@ -101,14 +101,27 @@ describe("money", () => {
     expect(budgetLimits(["USD:1", "USD:0.5", "credits:1000"]).get("USD")).toBe(1_500_000_000_000n);
   });
 
+  it("law: a whole amount of any size is a JSON number that holds it exactly", () => {
+    fc.assert(
+      fc.property(
+        fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n }),
+        fc.constantFrom("up" as const, "down" as const),
+        (whole, rounding) => {
+          const written = stringifyJson(moneyToWire(whole * 10n ** 12n, rounding));
+          expect(parseMoney(parseJson(written) as number | bigint, rounding)).toBe(whole * 10n ** 12n);
+        },
+      ),
+    );
+  });
+
   it("law: what is written is read back; numbers err on the asked side", () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 10n ** 30n }), (units) => {
         const amount = { currency: "USD", units };
         expect(parseBudgetAmount(formatBudgetAmount(amount))).toEqual(amount);
         expect(parseMoney(formatMoney(units), "up")).toBe(units);
-        expect(parseMoney(moneyToNumber(units, "up"), "down") ?? -1n).toBeGreaterThanOrEqual(units);
-        expect(parseMoney(moneyToNumber(units, "down"), "up") ?? units + 1n).toBeLessThanOrEqual(units);
+        expect(parseMoney(moneyToWire(units, "up"), "down") ?? -1n).toBeGreaterThanOrEqual(units);
+        expect(parseMoney(moneyToWire(units, "down"), "up") ?? units + 1n).toBeLessThanOrEqual(units);
       }),
     );
   });

@@ -2,6 +2,7 @@ import { Secret, ValidationError } from "@imprest/core";
 import { describe, expect, it } from "vitest";
 import { buildLease, connect, isConfidentialUrl } from "../../src/index.ts";
 import { drive, turn } from "../support/manual-clock.ts";
+import { collect } from "../support/collect.ts";
 import { ScriptedRuntime, refusal } from "../support/scripted-runtime.ts";
 
 describe("connect", () => {
@@ -78,6 +79,18 @@ describe("connect", () => {
     await turn();
     expect(session.state).toBe("failed");
     expect(await refusal(connect(transport, { token: "t", clock: runtime.clock }))).toBe("ConnectionError");
+  });
+
+  it("duty 17, 6 F34: closing twice says goodbye once, and both calls wait for it", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    const closing = [session.close("first"), session.close("second"), session[Symbol.asyncDispose]()];
+    await runtime.until("session.close");
+    expect(session.state).toBe("closing");
+    runtime.send({ type: "session.closed", payload: {} });
+    await Promise.all(closing);
+    expect(runtime.sent("session.close").map(({ payload }) => payload.reason)).toEqual(["first"]);
+    expect(session.state).toBe("closed");
   });
 
   it("duty 17, 6 F34: nothing is sent after a close; a runtime that closes in order gets no bye", async () => {
@@ -170,6 +183,18 @@ describe("a submit", () => {
       limit: 1,
       cursor: "c1",
     });
+  });
+
+  it("6 F31: a listing of none asks nothing, and one that never ends is left", async () => {
+    const runtime = new ScriptedRuntime();
+    runtime.onFrame = ({ type, id }) => {
+      const page = { request_id: id, jobs: [{ job_id: "job_1" }], next_cursor: "again" };
+      if (type === "session.list_jobs") runtime.send({ type: "session.jobs", payload: page });
+    };
+    const session = await runtime.connect();
+    expect(await collect(session.listJobs({ limit: 0 }))).toEqual([]);
+    expect(runtime.sent("session.list_jobs")).toEqual([]);
+    expect((await collect(session.listJobs())).map(({ jobId }) => jobId)).toEqual(["job_1", "job_1"]);
   });
 
   it("arcp 6 F37: listeners are many, and one that throws harms nobody", async () => {

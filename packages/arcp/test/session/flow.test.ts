@@ -83,6 +83,21 @@ describe("heartbeats", () => {
     expect(runtime.received[1]?.[0]?.payload.resume.session_id).toBe(session.id);
   });
 
+  it.each([1e-9, 0.001, 0.999])(
+    "6 F30: an interval of %d s does not make a client spin",
+    async (heartbeat_interval_sec) => {
+      const runtime = new ScriptedRuntime();
+      runtime.welcome = { heartbeat_interval_sec };
+      runtime.onFrame = ({ type, payload }) => {
+        if (type === "session.ping") runtime.send({ type: "session.pong", payload: { ping_nonce: payload.nonce } });
+      };
+      const session = await runtime.connect();
+      await runtime.clock.advance(10_000);
+      expect(runtime.sent("session.ping").length).toBeLessThanOrEqual(20);
+      expect([session.state, runtime.warnings]).toEqual(["live", []]);
+    },
+  );
+
   it("6 F30: a machine that slept asks before it gives up", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();

@@ -87,6 +87,31 @@ describe("a lost connection", () => {
     expect(runtime.clock.elapsedMs).toBeLessThan(120_000);
   });
 
+  it.each(["session.bye", undefined])(
+    "6 F3: back-off grows too for a runtime that welcomes and then leaves (%s)",
+    async (type) => {
+      const runtime = new ScriptedRuntime();
+      const attempts: number[] = [];
+      const session = await runtime.connect({ backOff: (attempt) => (attempts.push(attempt), 1000) });
+      const job = await submitted(runtime, session);
+      const leave = (): void => (type === undefined ? runtime.drop() : runtime.send({ type, payload: {} }));
+      runtime.onHello = () => {
+        queueMicrotask(() => queueMicrotask(leave));
+        return runtime.defaultWelcome();
+      };
+      runtime.drop();
+      await runtime.clock.advance(3500);
+      expect(attempts).toEqual([0, 1, 2, 3]);
+      runtime.onHello = undefined;
+      await runtime.clock.advance(1000);
+      runtime.log(job.id, "alive");
+      await turn();
+      runtime.drop();
+      await runtime.clock.advance(500);
+      expect(attempts).toEqual([0, 1, 2, 3, 0]);
+    },
+  );
+
   it("arcp R1, T-16a, 6 F5: a caught-up client that is refused asks once for one event less", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { type ArcpEvent, type ArcpJob, type ArcpSession, connect, createMemoryPair } from "../../src/index.ts";
+import { type ArcpJob, type ArcpSession, connect, createMemoryPair } from "../../src/index.ts";
 import { type DialectName, createArcpRuntime } from "../../src/runtime/index.ts";
+import { collect } from "../support/collect.ts";
 import { ScriptedRuntime, refusal } from "../support/scripted-runtime.ts";
 import { turn } from "../support/manual-clock.ts";
 
@@ -9,12 +10,6 @@ async function submitted(runtime: ScriptedRuntime, session: ArcpSession, accepte
   await runtime.until("job.submit");
   runtime.accept("job_1", accepted);
   return submitting;
-}
-
-async function collect(job: AsyncIterable<ArcpEvent>): Promise<ArcpEvent[]> {
-  const events: ArcpEvent[] = [];
-  for await (const event of job) events.push(event);
-  return events;
 }
 
 describe("a tolerant reader", () => {
@@ -64,6 +59,42 @@ describe("a tolerant reader", () => {
     expect(seen[8]?.body).toMatchObject({ attributes: { b: 2 } });
     expect(job.budget.remaining("USD")).toBe("5");
     expect(await refusal(job.result())).toBe("X_VENDOR_ODD");
+  });
+
+  it("arcp 6 F15, F24: whole numbers of any size arrive exactly, in results, metrics and budgets", async () => {
+    const runtime = createArcpRuntime({ authenticate: () => "alice" });
+    runtime.agent("counter", async (context) => {
+      await context.metric({ name: "cost.tokens", value: "9007199254740993", unit: "TOK" });
+      await context.metric({ name: "rows", value: 9_007_199_254_740_995n });
+      return context.input;
+    });
+    const session = await connect(
+      () => {
+        const [near, far] = createMemoryPair();
+        runtime.accept(far);
+        return near;
+      },
+      { token: "secret-token" },
+    );
+    const job = await session.submit({
+      agent: "counter",
+      input: { units: 9_007_199_254_740_997n },
+      lease: { "cost.budget": ["TOK:18014398509481989"] },
+    });
+    const metrics = (await collect(job)).filter((event) => event.kind === "metric");
+    expect(metrics.map(({ body }) => [body.name, body.value])).toEqual([
+      ["cost.tokens", 9_007_199_254_740_993n],
+      ["cost.budget.remaining", 9_007_199_254_740_996n],
+      ["rows", 9_007_199_254_740_995n],
+    ]);
+    expect([job.budget.initial("TOK"), job.budget.remaining("TOK"), job.costs["TOK"]]).toEqual([
+      "18014398509481989",
+      "9007199254740996",
+      "9007199254740993",
+    ]);
+    expect(await job.result()).toEqual({ units: 9_007_199_254_740_997n });
+    await session.close();
+    await runtime.close();
   });
 
   it("arcp 3.3 C8, 6 F15: what cannot be read is a warning, never silence and never an end", async () => {

@@ -40,7 +40,8 @@ export interface StatusBody {
 /** `metric`. A name that begins with `cost.` decrements the budget counter of its `unit` (ARCP §9.6). */
 export interface MetricBody {
   readonly name: string;
-  readonly value: number;
+  /** A bigint for a whole number beyond 2^53 - 1. */
+  readonly value: number | bigint;
   readonly unit?: string | undefined;
   readonly dimensions?: Readonly<Record<string, unknown>> | undefined;
 }
@@ -124,7 +125,12 @@ export const eventBodySchemas: { readonly [Kind in keyof EventBodies]: WireSchem
     error: z.optional(failureSchema),
   }),
   status: z.looseObject({ phase: z.string(), message: optionalText, id: optionalText, value: optionalText }),
-  metric: z.looseObject({ name: z.string(), value: z.number(), unit: optionalText, dimensions: optionalObject }),
+  metric: z.looseObject({
+    name: z.string(),
+    value: z.union([z.number(), z.bigint()]),
+    unit: optionalText,
+    dimensions: optionalObject,
+  }),
   artifact_ref: z.looseObject({
     uri: z.string(),
     content_type: z.string(),

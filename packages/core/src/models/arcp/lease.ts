@@ -11,7 +11,7 @@ export interface LeaseConstraints {
 }
 
 /** Counters by currency. Runtimes write `{USD: 5}` or `{USD: "USD:5.00"}`. */
-export type WireBudget = Readonly<Record<string, number | string>>;
+export type WireBudget = Readonly<Record<string, number | bigint | string>>;
 
 /** A key to an upstream service that is as narrow as the job's lease (ARCP §9.8.1). `value` is a secret. */
 export interface WireCredential {
@@ -32,7 +32,7 @@ export const leaseConstraintsSchema: WireSchema<LeaseConstraints> = z.looseObjec
   expires_at: z.optional(z.string()),
 });
 
-export const budgetSchema: WireSchema<WireBudget> = z.record(z.string(), z.union([z.number(), z.string()]));
+export const budgetSchema: WireSchema<WireBudget> = z.record(z.string(), z.union([z.number(), z.bigint(), z.string()]));
 
 export const credentialSchema: WireSchema<WireCredential> = z.looseObject({
   id: z.string(),
