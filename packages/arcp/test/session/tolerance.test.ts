@@ -94,7 +94,7 @@ describe("a tolerant reader", () => {
     ]);
     expect(await job.result()).toEqual({ units: 9_007_199_254_740_997n });
     await session.close();
-    await runtime.close();
+    runtime.close();
   });
 
   it("arcp 3.3 C8, 6 F15: what cannot be read is a warning, never silence and never an end", async () => {
