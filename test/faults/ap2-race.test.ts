@@ -70,7 +70,7 @@ const isThere: Readonly<Record<string, boolean>> = { redis: hasRedis, postgres: 
 
 describe.each(Object.keys(places))("on %s", (store) => {
   it.skipIf(isThere[store] === false)(
-    `${rounds} rounds (skipped where the server is not installed)`,
+    `of fifty workers in four processes one pays, ${rounds} rounds (skipped where the server is not installed)`,
     async () => {
       const place = (await places[store]?.()) ?? "";
       const racers = workersByProcess.map((workers) =>

@@ -51,7 +51,7 @@ export async function openLink(
           transport.close();
           throw new ConfigurationError("The token would travel in the clear; use wss:, or set allowInsecure.");
         }
-        const opening = new Link(
+        const opening: Link = new Link(
           transport,
           handshakeHooks(hooks, () => opening, resolve, reject),
         );
