@@ -1,5 +1,6 @@
 // docs/guides/arcp-jobs.md: a runtime and a client: jobs under a budget, one that exceeds it, one whose connection is lost.
 import assert from "node:assert/strict";
+import { createDeferred } from "@imprest/core";
 
 // #region runtime
 import { guard, usd } from "@imprest/core";
@@ -27,7 +28,7 @@ let server = await serveWebSocket(runtime, { port: 0 });
 // #endregion
 const { url } = server;
 
-const { promise: reopened, resolve: letItFinish } = Promise.withResolvers<void>();
+const { promise: reopened, resolve: letItFinish } = createDeferred<void>();
 runtime.agent("patient@1.0.0", async () => {
   await reopened;
   return "done";

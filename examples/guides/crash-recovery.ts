@@ -69,7 +69,7 @@ for await (const letter of queue.deadLetters.list()) {
 // #endregion
 
 assert.equal(await spent(), usd("0.32").amount);
-assert.deepEqual(await Array.fromAsync(queue.deadLetters.list()), []);
+for await (const letter of queue.deadLetters.list()) assert.fail(`${letter.id} is still there`);
 await server.close();
 await embedded.close();
 await rm(home, { recursive: true });

@@ -12,7 +12,7 @@ const server = await serve(embedded, { port: 0 });
 const { url: baseUrl } = server;
 const request = { estimate: usd("0.05"), action: { kind: "llm.completion" } };
 await withReservation(embedded.authority({ tenant: "acme" }), request, () => "done", { settle: "estimate" });
-const told: bigint[] = [];
+const told: (bigint | undefined)[] = [];
 
 // #region events
 import { CyclesGovernanceClient, eventOf } from "@imprest/cycles/governance";
