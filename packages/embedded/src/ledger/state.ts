@@ -145,7 +145,7 @@ export class LedgerState {
   }
 
   /** Does something on behalf of a request: every event of it names that request. */
-  causedBy<Outcome>(cause: Cause, operation: () => Outcome): Outcome {
+  causedBy<Outcome>(cause: Cause | undefined, operation: () => Outcome): Outcome {
     const before = this.#cause;
     this.#cause = cause;
     try {
@@ -232,11 +232,16 @@ export class LedgerState {
       const reservation = this.#expiry.first();
       // A commit is accepted through expires_at_ms + grace_period_ms (Cycles §createReservation).
       if (reservation === undefined || reservation.dueAtMs >= nowMs) return;
-      for (const budget of reservation.budgets) budget.reserved -= reservation.reserved;
-      this.uncount(reservation);
-      this.finish(reservation, "EXPIRED", nowMs);
-      tellExpired(this, reservation);
+      // Time did it, not whoever's request happens to find it, who may be another tenant (Cycles governance §Event).
+      this.causedBy(undefined, () => this.#expire(reservation, nowMs));
     }
+  }
+
+  #expire(reservation: Reservation, nowMs: number): void {
+    for (const budget of reservation.budgets) budget.reserved -= reservation.reserved;
+    this.uncount(reservation);
+    this.finish(reservation, "EXPIRED", nowMs);
+    tellExpired(this, reservation);
   }
 
   /** One timer for all: set for the reservation that falls due first, and moved only when an earlier one comes. */

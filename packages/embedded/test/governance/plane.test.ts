@@ -3,7 +3,7 @@ import { CyclesGovernanceClient } from "@imprest/cycles/governance";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { EmbeddedAuthority } from "../../src/index.ts";
 import { type EmbeddedServer, serve } from "../../src/node/index.ts";
-import { MapStore, WireCaller } from "../support.ts";
+import { type FakeClock, MapStore, WireCaller } from "../support.ts";
 import { adminKey, governed, usd } from "./support.ts";
 
 // Cycles governance, the operations that every server has (study section 1c), asked by our own client over a socket.
@@ -11,6 +11,7 @@ import { adminKey, governed, usd } from "./support.ts";
 let authority: EmbeddedAuthority;
 let server: EmbeddedServer;
 let caller: WireCaller;
+let clock: FakeClock;
 let client: CyclesGovernanceClient;
 let ids = 0;
 
@@ -24,7 +25,7 @@ beforeEach(async () => {
       },
     ],
   });
-  authority = started.authority;
+  ({ authority, clock } = started);
   server = await serve(authority, { port: 0 });
   caller = new WireCaller(authority, started.key);
   client = new CyclesGovernanceClient({ baseUrl: server.url, apiKey: started.key, adminApiKey: adminKey });
@@ -130,6 +131,21 @@ describe("events", () => {
       correlation_id: overage?.correlation_id,
       data: { total_debt: 50, overdraft_limit: 100 },
     });
+  });
+
+  it("an expiry that another tenant's request finds is nobody's doing, and tells nothing of that request", async () => {
+    const { key } = await authority.createApiKey({ tenant: "stranger" });
+    await reserve(900n, "llm.completion", { ttl_ms: 1_000, grace_period_ms: 0 });
+    clock.stall(2_000);
+    expect((await new WireCaller(authority, key).get("/v1/reservations")).status).toBe(200);
+    const events = await all(client.listTenantEvents());
+    const [expired] = events.filter(({ event_type: type }) => type === "reservation.expired");
+    const [fell] = events.filter(({ data }) => data?.["direction"] === "falling");
+    for (const event of [expired, fell]) {
+      expect(event?.actor).toEqual({ type: "system" });
+      expect(event).not.toHaveProperty("request_id");
+      expect(event).not.toHaveProperty("trace_id");
+    }
   });
 
   it("filters, searches, sorts and pages: every page whole, nothing twice", async () => {
