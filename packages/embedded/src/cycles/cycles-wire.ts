@@ -133,7 +133,8 @@ export class CyclesWire {
     const refused = refusedBy(error);
     if (refused.status >= 500) {
       const cause = error instanceof Error ? error.message : "unknown";
-      this.#parts.logger.error("a request failed", { ...exchange.correlation, error: cause });
+      const { requestId, traceId } = exchange.correlation;
+      this.#parts.logger.error("a request failed", { requestId, traceId, error: cause });
     }
     const { attempt, status } = refused;
     if (attempt === undefined || this.#parts.evidence === undefined) return this.#write(refused, exchange);

@@ -1,4 +1,4 @@
-import { parseJson, stringifyJson } from "@imprest/core";
+import { type Clock, type Logger, parseJson, stringifyJson } from "@imprest/core";
 import type { Journal } from "../ledger/journal.ts";
 
 /** One event on its way to one webhook (Cycles governance §WebhookDelivery). */
@@ -8,7 +8,9 @@ export interface Delivery {
   readonly webhookId: string;
   readonly eventId: string;
   readonly eventType: string;
-  readonly traceId?: string | undefined;
+  readonly traceId: string;
+  /** The sampling that came with the request behind the event. */
+  readonly traceFlags?: string | undefined;
   /** The replay that it belongs to. */
   readonly replayId?: string | undefined;
   readonly queuedAtMs: number;
@@ -23,75 +25,123 @@ export interface Delivery {
   readonly error?: string | undefined;
 }
 
-/** Whether it is still to be sent. */
-export function isWaiting({ status }: Delivery): boolean {
-  return status === "PENDING" || status === "RETRYING";
+/** What is known of a delivery when it is queued. */
+export type NewDelivery = Pick<
+  Delivery,
+  "webhookId" | "eventId" | "eventType" | "traceId" | "traceFlags" | "replayId" | "queuedAtMs"
+>;
+
+export interface DeliveriesParts {
+  readonly journal: Journal | undefined;
+  /** What an earlier run journaled, by store key. */
+  readonly stored: ReadonlyMap<string, string>;
+  readonly retention: { readonly deliveriesForMs: number; readonly deliveries: number };
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Those of one webhook, in the order in which they were queued; apart from all, those that are still to be sent. */
+interface Lane {
+  readonly all: Map<string, Delivery>;
+  readonly pending: Map<string, Delivery>;
+  readonly retrying: Map<string, Delivery>;
 }
 
 /** The deliveries of all webhooks, oldest first. What waits outlives the process where the ledger does. */
 export class Deliveries {
-  readonly #byWebhook = new Map<string, Map<string, Delivery>>();
-  readonly #journal: Journal | undefined;
-  readonly #most: number;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #parts: DeliveriesParts;
   #nextSequence = 1;
 
-  /** @param stored what an earlier run journaled, by store key. @param most how many of one webhook are kept. */
-  constructor(journal: Journal | undefined, stored: ReadonlyMap<string, string>, most: number) {
-    this.#journal = journal;
-    this.#most = most;
-    const kept = Array.from(stored.values(), (text) => parseJson(text) as unknown as Delivery);
+  constructor(parts: DeliveriesParts) {
+    this.#parts = parts;
+    const kept = Array.from(parts.stored.values(), (text) => parseJson(text) as unknown as Delivery);
     for (const delivery of kept.toSorted((one, other) => one.sequence - other.sequence)) {
-      this.#of(delivery.webhookId).set(delivery.id, delivery);
+      this.#place(delivery);
       this.#nextSequence = delivery.sequence + 1;
     }
+    for (const lane of this.#lanes.values()) this.#prune(lane);
   }
 
-  add(fields: Pick<Delivery, "webhookId" | "eventId" | "eventType" | "traceId" | "replayId" | "queuedAtMs">): void {
+  add(fields: NewDelivery): void {
     const sequence = this.#nextSequence;
     this.#nextSequence += 1;
     const id = `whdel_${crypto.randomUUID()}`;
     this.put({ ...fields, id, sequence, status: "PENDING", attempts: 0, dueAtMs: fields.queuedAtMs });
-    this.#forget(fields.webhookId);
+    this.#prune(this.#lane(fields.webhookId));
   }
 
   /** Puts a delivery in the place of what it was before. */
   put(delivery: Delivery): void {
-    this.#of(delivery.webhookId).set(delivery.id, delivery);
-    this.#journal?.changed(entryKeyOf(delivery.id), () => stringifyJson(delivery));
+    this.#place(delivery);
+    this.#parts.journal?.changed(entryKeyOf(delivery.id), () => stringifyJson(delivery));
   }
 
   /** Whether a delivery stands as it was last put. */
   holds(delivery: Delivery): boolean {
-    return this.#byWebhook.get(delivery.webhookId)?.get(delivery.id) === delivery;
+    return this.#lanes.get(delivery.webhookId)?.all.get(delivery.id) === delivery;
   }
 
   /** Those of a webhook, oldest first. */
   of(webhookId: string): Iterable<Delivery> {
-    return this.#byWebhook.get(webhookId)?.values() ?? [];
+    return this.#lanes.get(webhookId)?.all.values() ?? [];
   }
 
-  /** The one to be sent next, due or not: by time, then as they were queued. */
-  next(webhookId: string): Delivery | undefined {
-    let first: Delivery | undefined;
-    for (const delivery of this.of(webhookId)) {
-      if (isWaiting(delivery) && (first === undefined || delivery.dueAtMs < first.dueAtMs)) first = delivery;
+  /** Those of a webhook that are still to be sent. */
+  waiting(webhookId: string): Delivery[] {
+    const lane = this.#lanes.get(webhookId);
+    return lane === undefined ? [] : [...lane.pending.values(), ...lane.retrying.values()];
+  }
+
+  /**
+   * The one to be sent next, due or not. First attempts are made in the order of the events, whatever the wall clock
+   * does meanwhile; a retry comes between them once it is due (Cycles §Webhook delivery protocol, Ordering).
+   */
+  next(webhookId: string, nowMs: number): Delivery | undefined {
+    const lane = this.#lanes.get(webhookId);
+    if (lane === undefined) return undefined;
+    const [first] = lane.pending.values();
+    let retry: Delivery | undefined;
+    for (const delivery of lane.retrying.values()) {
+      if (retry === undefined || delivery.dueAtMs < retry.dueAtMs) retry = delivery;
     }
-    return first;
+    if (first === undefined || retry === undefined) return first ?? retry;
+    return retry.dueAtMs <= Math.min(nowMs, first.queuedAtMs) ? retry : first;
   }
 
-  #of(webhookId: string): Map<string, Delivery> {
-    const found = this.#byWebhook.get(webhookId) ?? new Map<string, Delivery>();
-    this.#byWebhook.set(webhookId, found);
+  /** Forgets those of a webhook. */
+  forget(webhookId: string): void {
+    for (const { id } of this.of(webhookId)) this.#parts.journal?.removed(entryKeyOf(id));
+    this.#lanes.delete(webhookId);
+  }
+
+  #place(delivery: Delivery): void {
+    const { all, pending, retrying } = this.#lane(delivery.webhookId);
+    const { id, status } = delivery;
+    all.set(id, delivery);
+    if (status === "PENDING") pending.set(id, delivery);
+    else pending.delete(id);
+    if (status === "RETRYING") retrying.set(id, delivery);
+    else retrying.delete(id);
+  }
+
+  #lane(webhookId: string): Lane {
+    const found = this.#lanes.get(webhookId) ?? { all: new Map(), pending: new Map(), retrying: new Map() };
+    this.#lanes.set(webhookId, found);
     return found;
   }
 
   /** The oldest go first, sent or not: a receiver that is away for good must not fill the memory. */
-  #forget(webhookId: string): void {
-    const all = this.#of(webhookId);
-    for (const { id } of all.values()) {
-      if (all.size <= this.#most) return;
+  #prune({ all, pending, retrying }: Lane): void {
+    const { clock, logger, journal, retention } = this.#parts;
+    for (const { id, webhookId, eventId, queuedAtMs } of all.values()) {
+      const isOld = clock.now() - queuedAtMs > retention.deliveriesForMs;
+      if (!isOld && all.size <= retention.deliveries) return;
       all.delete(id);
-      this.#journal?.removed(entryKeyOf(id));
+      journal?.removed(entryKeyOf(id));
+      const wasPending = pending.delete(id);
+      if (!retrying.delete(id) && !wasPending) continue;
+      logger.warn("a webhook delivery was forgotten before it was made", { webhook: webhookId, event: eventId });
     }
   }
 }

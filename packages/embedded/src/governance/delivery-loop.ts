@@ -48,7 +48,7 @@ export class DeliveryLoop {
     const next = this.#next();
     if (next === undefined) return;
     const waitMs = next.dueAtMs - this.#parts.clock.now();
-    if (waitMs <= 0) return this.#sendNext();
+    if (next.status === "PENDING" || waitMs <= 0) return this.#sendNext();
     // A wall clock that was set back must not put a delivery off for longer than the policy may.
     const delayMs = Math.min(waitMs, this.#webhook.retry.maxDelayMs);
     this.#timer = this.#parts.clock.setTimer(() => this.#sendNext(), delayMs);
@@ -62,7 +62,7 @@ export class DeliveryLoop {
 
   #next(): Delivery | undefined {
     if (!this.#owner.isActive() || this.#stopping.signal.aborted) return undefined;
-    return this.#parts.deliveries.next(this.#webhook.id);
+    return this.#parts.deliveries.next(this.#webhook.id, this.#parts.clock.now());
   }
 
   #sendNext(): void {
@@ -73,6 +73,8 @@ export class DeliveryLoop {
       .catch((error: unknown) => {
         const why = error instanceof Error ? error.message : "unknown";
         this.#parts.logger.error("a webhook delivery could not be made", { webhook: this.#webhook.id, error: why });
+        // Only the ledger's store fails here: what is in memory may not be durable, and nothing more is told of it.
+        this.stop();
       })
       .finally(() => {
         this.#isSending = false;
@@ -82,19 +84,20 @@ export class DeliveryLoop {
 
   async #attempt(delivery: Delivery): Promise<void> {
     const { log, deliveries, clock, options, journal } = this.#parts;
+    // It may have been queued while another was being sent: nothing is told of what a crash could still undo.
+    await journal?.durable();
+    if (this.#stopping.signal.aborted || !deliveries.holds(delivery)) return;
     const event = log.get(delivery.eventId);
-    if (event === undefined) {
-      deliveries.put({ ...delivery, status: "FAILED", completedAtMs: clock.now(), error: "The event is forgotten." });
+    const attemptedAtMs = clock.now();
+    const isStale = attemptedAtMs - delivery.queuedAtMs > options.staleAfterMs;
+    if (event === undefined || isStale) {
+      const error = event === undefined ? "The event is forgotten." : "It waited for too long; replay the event.";
+      deliveries.put({ ...delivery, status: "FAILED", completedAtMs: attemptedAtMs, error });
       return;
     }
-    const attemptedAtMs = clock.now();
     const { transport, deliveryTimeoutMs: timeoutMs } = options;
-    const outcome = await sendWebhook(this.#webhook, event, {
-      transport,
-      clock,
-      timeoutMs,
-      signal: this.#stopping.signal,
-    });
+    const parts = { transport, clock, timeoutMs, signal: this.#stopping.signal };
+    const outcome = await sendWebhook(this.#webhook, { event, ...delivery }, parts);
     // Cut off by the stop: whether it arrived is open, so the next run sends it again.
     if (this.#stopping.signal.aborted && !outcome.isDelivered) return;
     // Dropped meanwhile: its webhook was disabled or removed, or newer ones needed its place.

@@ -7,6 +7,8 @@ import type { ResolvedGovernance } from "./options.ts";
 export interface KeptEvent {
   readonly sequence: number;
   readonly event: EmittedEvent;
+  /** The sampling that came with the request behind it; absent when none came. */
+  readonly traceFlags?: string | undefined;
 }
 
 /** The events, oldest first, as durable as what they tell of; the oldest are forgotten first. */
@@ -31,12 +33,13 @@ export class EventLog {
     }
   }
 
-  append(event: EmittedEvent): void {
-    const entry: KeptEvent = { sequence: this.#nextSequence, event };
+  append(event: EmittedEvent, traceFlags?: string): KeptEvent {
+    const entry: KeptEvent = { sequence: this.#nextSequence, event, traceFlags };
     this.#nextSequence += 1;
     this.#events.set(event.event_id, entry);
     this.#journal?.changed(entryKeyOf(event.event_id), () => stringifyJson(entry));
     this.#forget(Date.parse(event.timestamp));
+    return entry;
   }
 
   get(eventId: string): EmittedEvent | undefined {

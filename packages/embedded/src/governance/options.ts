@@ -8,6 +8,8 @@ export interface EventRetention {
   readonly events?: number | undefined;
   /** How many deliveries of one webhook, those that wait included. Default: 10,000. */
   readonly deliveries?: number | undefined;
+  /** Milliseconds. Default: 14 days (Cycles §Webhook delivery protocol, Retention). */
+  readonly deliveriesForMs?: number | undefined;
 }
 
 /** Turns the governance plane of the Cycles protocol on: events are kept, served and delivered. */
@@ -19,6 +21,11 @@ export interface GovernanceOptions {
   readonly transport?: Transport | undefined;
   /** How long a receiver may take for its whole answer, in milliseconds. Default: 10,000. */
   readonly deliveryTimeoutMs?: number | undefined;
+  /**
+   * A delivery that waited for longer, in milliseconds, is failed instead of sent: after a long outage nobody wants
+   * yesterday's alarms. Default: 24 hours (Cycles §Webhook delivery protocol, Retention).
+   */
+  readonly staleAfterMs?: number | undefined;
   /** Webhooks may go to http: URLs beyond this machine. Default: false. */
   readonly allowInsecureHttp?: boolean | undefined;
 }
@@ -26,25 +33,30 @@ export interface GovernanceOptions {
 /** The options with every default filled in. */
 export interface ResolvedGovernance {
   readonly adminKeys: readonly string[];
-  readonly retention: { readonly forMs: number; readonly events: number; readonly deliveries: number };
+  readonly retention: Readonly<Record<keyof EventRetention, number>>;
   readonly transport: Transport;
   readonly deliveryTimeoutMs: number;
+  readonly staleAfterMs: number;
   readonly allowInsecureHttp: boolean;
 }
 
-const ninetyDaysMs = 7_776_000_000;
+const dayMs = 86_400_000;
 
 /** @throws ConfigurationError naming the option. */
 export function resolveGovernance(options: GovernanceOptions): ResolvedGovernance {
   const { retention = {}, deliveryTimeoutMs = 10_000, allowInsecureHttp = false } = options;
-  const { forMs = ninetyDaysMs, events = 20_000, deliveries = 10_000 } = retention;
-  for (const [name, value] of Object.entries({ forMs, events, deliveries })) check(`retention.${name}`, value);
+  const { staleAfterMs = dayMs } = options;
+  const { forMs = 90 * dayMs, events = 20_000, deliveries = 10_000, deliveriesForMs = 14 * dayMs } = retention;
+  const kept = { forMs, events, deliveries, deliveriesForMs };
+  for (const [name, value] of Object.entries(kept)) check(`retention.${name}`, value);
   check("deliveryTimeoutMs", deliveryTimeoutMs);
+  check("staleAfterMs", staleAfterMs);
   return {
     adminKeys: options.adminKeys,
     transport: options.transport ?? defaultTransport(),
-    retention: { forMs, events, deliveries },
+    retention: kept,
     deliveryTimeoutMs,
+    staleAfterMs,
     allowInsecureHttp,
   };
 }

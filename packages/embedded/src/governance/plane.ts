@@ -37,7 +37,8 @@ export class GovernancePlane implements EventSink {
     this.ledger = ledger;
     this.adminKeys = new AdminKeys(resolved.adminKeys);
     this.#log = new EventLog(journal, ledger.claim("event"), resolved.retention);
-    this.#deliveries = new Deliveries(journal, ledger.claim("delivery"), resolved.retention.deliveries);
+    const { retention } = resolved;
+    this.#deliveries = new Deliveries({ journal, stored: ledger.claim("delivery"), retention, clock, logger });
     this.webhooks = new Webhooks({
       log: this.#log,
       deliveries: this.#deliveries,
@@ -47,13 +48,13 @@ export class GovernancePlane implements EventSink {
       clock,
       logger,
       tell: (telling) => ledger.tell(telling),
+      causedBy: (cause, operation) => ledger.causedBy(cause, operation),
     });
     ledger.keepEventsIn(this);
   }
 
-  keep(event: EmittedEvent): void {
-    this.#log.append(event);
-    this.webhooks.queue(event);
+  keep(event: EmittedEvent, traceFlags: string | undefined): void {
+    this.webhooks.queue(this.#log.append(event, traceFlags));
   }
 
   kept(): void {
@@ -98,8 +99,8 @@ export class GovernancePlane implements EventSink {
     { from, to, event_types: types, max_events: most = 100 }: EventReplayRequest,
   ): { readonly replayId: string; readonly queued: number } | undefined {
     const webhook = this.webhooks.get(webhookId);
-    const chosen = Array.from(this.#log.all(), ({ event }) => event).filter(
-      (event) =>
+    const chosen = Array.from(this.#log.all()).filter(
+      ({ event }) =>
         webhook.receives(event) &&
         (types === undefined || types.includes(event.event_type)) &&
         (from === undefined || Date.parse(event.timestamp) >= Date.parse(from)) &&

@@ -6,13 +6,16 @@ import {
   createTraceContext,
   formatTraceparent,
   hex,
-  randomHex,
   send,
   stringifyJson,
   utf8,
 } from "@imprest/core";
 import type { EmittedEvent } from "@imprest/core/models/cycles";
+import type { Delivery } from "./deliveries.ts";
 import type { CheckedWebhook } from "./webhook.ts";
+
+/** An event, and the trace that it is delivered under. */
+type Outgoing = Pick<Delivery, "traceId" | "traceFlags"> & { readonly event: EmittedEvent };
 
 /** How one attempt went; no word of the receiver's is in it. */
 export interface AttemptOutcome {
@@ -36,14 +39,14 @@ const maxAnswerBytes = 65_536;
 /** Makes one attempt: a signed POST of the event, as its bytes are (Cycles governance §Webhook delivery). Never rejects. */
 export async function sendWebhook(
   { url, secret }: Pick<CheckedWebhook, "url" | "secret">,
-  event: EmittedEvent,
+  outgoing: Outgoing,
   { transport, clock, timeoutMs, signal }: SendWebhookParts,
 ): Promise<AttemptOutcome> {
   const startedAtMs = clock.monotonic();
   const took = (): number => Math.round(clock.monotonic() - startedAtMs);
   try {
-    const body = stringifyJson(event);
-    const headers = { ...headersOf(event), "x-cycles-signature": await signatureOf(body, secret.reveal()) };
+    const body = stringifyJson(outgoing.event);
+    const headers = { ...headersOf(outgoing), "x-cycles-signature": await signatureOf(body, secret.reveal()) };
     const limits = { signal, timeoutMs, clock, maxResponseBytes: maxAnswerBytes };
     const { status } = await send(transport, { method: "POST", url, headers, body }, limits);
     return outcome(status, took());
@@ -60,15 +63,14 @@ function outcome(status: number, tookMs: number): AttemptOutcome {
   return { isDelivered: false, status, error: `The receiver answered ${status}: ${why}.`, tookMs };
 }
 
-function headersOf(event: EmittedEvent): Record<string, string> {
-  const traceId = event.trace_id ?? randomHex(16);
+function headersOf({ event, traceId, traceFlags: flags = "01" }: Outgoing): Record<string, string> {
   return {
     "content-type": "application/json",
     "user-agent": "imprest-embedded",
     "x-cycles-event-id": event.event_id,
     "x-cycles-event-type": event.event_type,
     "x-cycles-trace-id": traceId,
-    traceparent: formatTraceparent({ ...createTraceContext(), traceId }),
+    traceparent: formatTraceparent({ ...createTraceContext(), traceId, flags }),
     ...(event.request_id !== undefined && { "x-request-id": event.request_id }),
   };
 }

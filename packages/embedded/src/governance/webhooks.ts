@@ -1,9 +1,10 @@
-import { parseJson, stringifyJson } from "@imprest/core";
-import type { EmittedEvent, EventDataByType } from "@imprest/core/models/cycles";
-import { type EventTelling, systemTenant } from "../ledger/ledger-events.ts";
+import { parseJson, randomHex, stringifyJson } from "@imprest/core";
+import type { EventDataByType } from "@imprest/core/models/cycles";
+import { type Cause, type EventTelling, systemTenant } from "../ledger/ledger-events.ts";
 import { LedgerRefusal } from "../ledger/refusal.ts";
-import { type Delivery, isWaiting } from "./deliveries.ts";
+import type { Delivery } from "./deliveries.ts";
 import { DeliveryLoop, type DeliveryParts } from "./delivery-loop.ts";
+import type { KeptEvent } from "./event-log.ts";
 import { type CheckedWebhook, type Webhook, checkWebhook } from "./webhook.ts";
 
 /** What is remembered of a webhook; what it is was configured, and is not stored: its secret must not be. */
@@ -25,6 +26,7 @@ export interface WebhookParts extends DeliveryParts {
   /** What an earlier run journaled, by store key. */
   readonly stored: ReadonlyMap<string, string>;
   tell<Type extends keyof EventDataByType>(telling: EventTelling<Type>): void;
+  causedBy<Outcome>(cause: Cause, operation: () => Outcome): Outcome;
 }
 
 interface Running {
@@ -64,7 +66,7 @@ export class Webhooks {
     const loop: DeliveryLoop = new DeliveryLoop(checked, this.#parts, {
       isActive: () => running.standing.status === "ACTIVE",
       delivered: () => this.#delivered(running),
-      failed: (delivery) => this.#failed(running, delivery),
+      failed: (delivery) => this.#onBehalf(delivery, () => this.#failed(running, delivery)),
     });
     const running: Running = { webhook: checked, loop, standing: known ?? fresh };
     this.#running.set(checked.id, running);
@@ -79,7 +81,7 @@ export class Webhooks {
   remove(id: string): void {
     const running = this.#find(id);
     running.loop.stop();
-    this.#drop(id, "The webhook was removed.");
+    this.#parts.deliveries.forget(id);
     this.#running.delete(id);
     this.#parts.journal?.removed(entryKeyOf(id));
     this.#tellLifecycle(running, "webhook.deleted", running.standing.status);
@@ -117,22 +119,20 @@ export class Webhooks {
   }
 
   /** Queues an event for every webhook that receives it; sent once `wake` says that it is durable. */
-  queue(event: EmittedEvent): void {
+  queue(kept: KeptEvent): void {
     for (const running of this.#running.values()) {
-      if (running.webhook.receives(event)) this.#queueFor(running, event, undefined);
+      if (running.webhook.receives(kept.event)) this.#queueFor(running, kept, undefined);
     }
   }
 
   /** Queues events once more (Cycles governance §replayEvents). @returns how many were queued: none unless it is active. */
-  replay(id: string, events: readonly EmittedEvent[], replayId: string): number {
+  replay(id: string, events: readonly KeptEvent[], replayId: string): number {
     const running = this.#find(id);
     return events.filter((event) => this.#queueFor(running, event, replayId)).length;
   }
 
   isReplaying(id: string): boolean {
-    return [...this.#parts.deliveries.of(id)].some(
-      (delivery) => delivery.replayId !== undefined && isWaiting(delivery),
-    );
+    return this.#parts.deliveries.waiting(id).some(({ replayId }) => replayId !== undefined);
   }
 
   /** Sends what is due. */
@@ -158,16 +158,24 @@ export class Webhooks {
     for (const { loop } of this.#running.values()) loop.stop();
   }
 
-  #queueFor({ webhook, standing }: Running, event: EmittedEvent, replayId: string | undefined): boolean {
+  #queueFor({ webhook, standing }: Running, { event, traceFlags }: KeptEvent, replayId: string | undefined): boolean {
     if (standing.status !== "ACTIVE") return false;
-    const { event_id: eventId, event_type: eventType, trace_id: traceId } = event;
+    const { event_id: eventId, event_type: eventType, trace_id: traceId = randomHex(16) } = event;
     const queuedAtMs = this.#parts.clock.now();
-    this.#parts.deliveries.add({ webhookId: webhook.id, eventId, eventType, traceId, replayId, queuedAtMs });
+    const about = { eventId, eventType, traceId, traceFlags };
+    this.#parts.deliveries.add({ webhookId: webhook.id, ...about, replayId, queuedAtMs });
     return true;
   }
 
   #delivered(running: Running): void {
     if (running.standing.consecutiveFailures > 0) this.#stand(running, { ...running.standing, consecutiveFailures: 0 });
+  }
+
+  /** What follows from an event is told with the ids of the request behind it (Cycles governance §Event, request_id). */
+  #onBehalf({ eventId, traceFlags }: Delivery, operation: () => void): void {
+    const { request_id: requestId, trace_id: traceId } = this.#parts.log.get(eventId) ?? {};
+    if (requestId === undefined || traceId === undefined) return operation();
+    this.#parts.causedBy({ requestId, traceId, traceFlags, actor: { type: "system" } }, operation);
   }
 
   /** A delivery has failed for good. */
@@ -213,7 +221,7 @@ export class Webhooks {
 
   #drop(id: string, error: string): void {
     const completedAtMs = this.#parts.clock.now();
-    for (const delivery of [...this.#parts.deliveries.of(id)].filter(isWaiting)) {
+    for (const delivery of this.#parts.deliveries.waiting(id)) {
       this.#parts.deliveries.put({ ...delivery, status: "FAILED", completedAtMs, error });
     }
   }

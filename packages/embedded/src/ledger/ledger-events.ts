@@ -7,6 +7,8 @@ export const systemTenant = "__system__";
 export interface Cause {
   readonly requestId: string;
   readonly traceId: string;
+  /** Two hex digits, where the request came with a `traceparent`. */
+  readonly traceFlags?: string | undefined;
   readonly actor: NonNullable<EmittedEvent["actor"]>;
 }
 
@@ -16,7 +18,7 @@ export type LedgerEventListener = (event: EmittedEvent) => void;
 /** Where events are kept. */
 export interface EventSink {
   /** Takes an event in; called in the very step that it tells of, so that one write makes both durable. */
-  keep(event: EmittedEvent): void;
+  keep(event: EmittedEvent, traceFlags: string | undefined): void;
   /** Called once what was kept so far is durable. */
   kept(): void;
 }

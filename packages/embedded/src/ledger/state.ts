@@ -160,7 +160,7 @@ export class LedgerState {
     if (!this.isHeard) return;
     const { onEvent, journal } = this.settings;
     const event = eventOf(telling, this.#now(), this.#cause);
-    this.#sink?.keep(event);
+    this.#sink?.keep(event, this.#cause?.traceFlags);
     const durable = journal === undefined ? Promise.resolve() : journal.durable();
     const passOn = (): void => {
       this.#sink?.kept();

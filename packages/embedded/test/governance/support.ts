@@ -1,7 +1,7 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type EmbeddedAuthority, type EmbeddedAuthorityOptions, createEmbeddedAuthority } from "../../src/index.ts";
-import { FakeClock } from "../support.ts";
+import { FakeClock, MapStore } from "../support.ts";
 
 export const adminKey = "admin-key-for-tests-0123456789";
 export const secret = "whsec_for_tests";
@@ -24,6 +24,11 @@ export async function governed(
   await authority.createBudget({ scope: { tenant: "acme" }, allocated: usd(1_000n), overdraftLimit: usd(100n) });
   const { key } = await authority.createApiKey({ tenant: "acme" });
   return { authority, key, clock };
+}
+
+/** The authority of another process on the same disk. */
+export function governedAgain(disk: Map<string, string>, clock: FakeClock): EmbeddedAuthority {
+  return createEmbeddedAuthority({ clock, store: new MapStore(disk), governance: { adminKeys: [adminKey] } });
 }
 
 /** One delivery as a receiver got it. */

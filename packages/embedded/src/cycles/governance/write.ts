@@ -20,6 +20,8 @@ export function writeDelivery(delivery: Delivery): WebhookDelivery {
     error_message: error,
     next_retry_at: status === "RETRYING" ? instantOf(delivery.dueAtMs) : undefined,
     trace_id: delivery.traceId,
+    trace_flags: delivery.traceFlags ?? "01",
+    traceparent_inbound_valid: delivery.traceFlags !== undefined,
   };
 }
 
