@@ -11,7 +11,10 @@ export const tenantCategories: ReadonlySet<string> = new Set(["budget", "reserva
  */
 export function listEvents(events: Iterable<KeptEvent>, query: EventListQuery): Page<EmittedEvent> {
   const { limit, cursor, sort_by: sortBy = "timestamp", sort_dir: direction = "desc", ...filter } = query;
-  const found = Array.from(events).filter(({ event }) => matches(event, filter));
+  const matches = matcherOf(filter);
+  const found = Array.from(events).filter(({ event }) => matches(event));
+  // In the order that is asked for, most of a long log is beyond the page at first sight.
+  if (direction === "desc") found.reverse();
   const positionOf = ({ event, sequence }: KeptEvent): Position => [
     event[sortBy] ?? "",
     String(sequence).padStart(16, "0"),
@@ -31,12 +34,13 @@ export function listTenantEvents(
   return listEvents(accessible, { ...query, tenant_id: tenant });
 }
 
-function matches(event: EmittedEvent, query: EventListQuery): boolean {
+function matcherOf(query: EventListQuery): (event: EmittedEvent) => boolean {
   const { event_type, category, tenant_id, correlation_id, trace_id, request_id, scope, from, to, search } = query;
-  const atMs = Date.parse(event.timestamp);
+  const fromMs = from === undefined ? undefined : Date.parse(from);
+  const toMs = to === undefined ? undefined : Date.parse(to);
   const equals = (wanted: string | undefined, found: string | undefined): boolean =>
     wanted === undefined || wanted === found;
-  return (
+  return (event) =>
     equals(event_type, event.event_type) &&
     equals(category, event.category) &&
     equals(tenant_id, event.tenant_id) &&
@@ -44,10 +48,9 @@ function matches(event: EmittedEvent, query: EventListQuery): boolean {
     equals(trace_id, event.trace_id) &&
     equals(request_id, event.request_id) &&
     (scope === undefined || (event.scope?.startsWith(scope) ?? false)) &&
-    (from === undefined || atMs >= Date.parse(from)) &&
-    (to === undefined || atMs <= Date.parse(to)) &&
-    (search === undefined || holds(event.correlation_id, search) || holds(event.scope, search))
-  );
+    (fromMs === undefined || Date.parse(event.timestamp) >= fromMs) &&
+    (toMs === undefined || Date.parse(event.timestamp) <= toMs) &&
+    (search === undefined || holds(event.correlation_id, search) || holds(event.scope, search));
 }
 
 function holds(text: string | undefined, part: string): boolean {
