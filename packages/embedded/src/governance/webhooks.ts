@@ -84,7 +84,7 @@ export class Webhooks {
     this.#parts.deliveries.forget(id);
     this.#running.delete(id);
     this.#parts.journal?.removed(entryKeyOf(id));
-    this.#tellLifecycle(running, "webhook.deleted", running.standing.status);
+    this.#tellLifecycle(running, "webhook.deleted", running.standing.status, { correlationId: `webhook_delete:${id}` });
   }
 
   /** Stops deliveries for a while: what comes meanwhile is not queued. @throws LedgerRefusal NOT_FOUND. */

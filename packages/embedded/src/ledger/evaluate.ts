@@ -1,3 +1,4 @@
+import { denialCorrelation, runCorrelation } from "./correlation-ids.ts";
 import type { DenyDetail } from "@imprest/core/models/cycles";
 import { admit } from "./admission.ts";
 import { budgetsAt, denialOf, detailOf } from "./availability.ts";
@@ -55,6 +56,7 @@ function evaluateOnly(state: LedgerState, request: LedgerReserveRequest, mode: "
 }
 
 function tellObserved(state: LedgerState, request: LedgerReserveRequest, evaluation: Evaluation): void {
+  if (!state.isHeard) return;
   const { tenant, estimate, action, subject } = request;
   const { decision, caps, denyDetail, reasonCode = "UNKNOWN", scopePath: scope } = evaluation;
   const { unit, amount: estimated_amount } = estimate;
@@ -63,12 +65,14 @@ function tellObserved(state: LedgerState, request: LedgerReserveRequest, evaluat
   const acted = { kind, name, ...(policy_keys !== undefined && { policy_keys }) };
   if (decision !== "DENY") {
     const data = { ...about, action: acted, decision, ...(caps !== undefined && { caps_applied: { ...caps } }) };
-    return state.tell({ type: "reservation.observed_allowed", tenant, scope, data });
+    const correlationId = runCorrelation(tenant, scope, subject.dimensions?.["run_id"]);
+    return state.tell({ type: "reservation.observed_allowed", tenant, scope, data, correlationId });
   }
   const deny_detail = denyDetail ?? { reason_code: reasonCode };
   const would_have_blocked_at = deny_detail.blocked_by_scope ?? scope;
   const data = { ...about, action: acted, deny_detail, would_have_blocked_at };
-  state.tell({ type: "reservation.observed_denied", tenant, scope, data });
+  const correlationId = denialCorrelation(tenant, scope, kind, deny_detail);
+  state.tell({ type: "reservation.observed_denied", tenant, scope, data, correlationId });
 }
 
 function evaluate(state: LedgerState, request: DecideRequest, scopes: Scopes, nowMs: number): Evaluation {

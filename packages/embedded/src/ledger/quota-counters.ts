@@ -23,6 +23,8 @@ export interface QuotaCounter {
   readonly raisedAtMs: number;
   /** When it may be forgotten; not when its window ends, which the key says. */
   readonly expiresAtMs: number;
+  /** Whether it was told that its threshold is crossed: once a window, whatever is given back meanwhile. */
+  readonly isAnnounced?: boolean | undefined;
   /** As the policy stood at the last call. */
   readonly about: Counted;
 }
@@ -46,9 +48,24 @@ export class QuotaCounters {
   }
 
   /** Counts one call. */
-  add(call: Omit<QuotaCounter, "used" | "raisedAtMs">, nowMs: number): void {
+  add(call: Pick<QuotaCounter, "key" | "expiresAtMs" | "about">, nowMs: number): void {
     this.#sweep(nowMs);
-    this.#set({ ...call, used: this.used(call.key, nowMs) + 1, raisedAtMs: nowMs });
+    const before = this.#counters.get(call.key);
+    const isAnnounced = before !== undefined && before.expiresAtMs > nowMs && before.isAnnounced;
+    this.#set({
+      ...call,
+      used: this.used(call.key, nowMs) + 1,
+      raisedAtMs: nowMs,
+      ...(isAnnounced && { isAnnounced }),
+    });
+  }
+
+  /** Notes that a counter's threshold is told. @returns false when it was before. */
+  announce(key: string): boolean {
+    const counter = this.#counters.get(key);
+    if (counter === undefined || counter.isAnnounced === true) return false;
+    this.#set({ ...counter, isAnnounced: true });
+    return true;
   }
 
   /** Takes one call back; a counter that has lapsed is left alone. */
@@ -67,7 +84,7 @@ export class QuotaCounters {
   reset(counter: QuotaCounter, nowMs: number): QuotaCounter {
     const { about, expiresAtMs, raisedAtMs } = counter;
     const keptUntilMs = about.window === "per_run" ? nowMs + expiresAtMs - raisedAtMs : expiresAtMs;
-    const begun = { ...counter, used: 0, expiresAtMs: keptUntilMs };
+    const begun = { ...counter, used: 0, expiresAtMs: keptUntilMs, isAnnounced: false };
     this.#set(begun);
     return begun;
   }

@@ -1,3 +1,4 @@
+import { counterCorrelation } from "./correlation-ids.ts";
 import { type Page, type PageRequest, pageOf } from "./page.ts";
 import type { QuotaCounter } from "./quota-counters.ts";
 import { LedgerRefusal } from "./refusal.ts";
@@ -66,6 +67,6 @@ export function resetQuotaCounter(
   const { scope, limit } = found.about;
   const numbers = { previous_used: BigInt(found.used), limit: BigInt(limit) };
   const data = { ...found.about, ...numbers, actor_id: actorId, ...(reason !== undefined && { reason }) };
-  state.tell({ type: "quota.counter_reset", tenant, scope, data });
+  state.tell({ type: "quota.counter_reset", tenant, scope, data, correlationId: counterCorrelation(found.about) });
   return { counter, previous: found.used };
 }

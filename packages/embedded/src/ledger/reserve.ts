@@ -1,6 +1,7 @@
 import type { DenyDetail } from "@imprest/core/models/cycles";
 import { type Count, admit } from "./admission.ts";
 import { budgetsAt, denialOf, detailOf, refusalOf } from "./availability.ts";
+import { counterCorrelation, denialCorrelation } from "./correlation-ids.ts";
 import { flatCopy, flatText } from "./flat-text.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { Evaluation, ReserveOutcome } from "./outcomes.ts";
@@ -53,7 +54,7 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
   }
   const evaluation = evaluatePolicy(state.settings.policy, request, scopes, budgets);
   if (evaluation.decision === "DENY") {
-    tellDenied(state, request, scopes, evaluation.denyDetail);
+    tellDenied(state, request, scopes, evaluation.denyDetail ?? { reason_code: evaluation.reasonCode ?? "UNKNOWN" });
     const atMs = nowMs;
     state.remember({
       tenant,
@@ -106,21 +107,23 @@ function tellDenied(
   state: LedgerState,
   { tenant, estimate, action, subject }: LedgerReserveRequest,
   { path: scope }: Scopes,
-  detail: DenyDetail | undefined,
+  detail: DenyDetail,
 ): void {
-  const { kind, name = kind, tags } = action;
+  if (!state.isHeard) return;
+  const { kind, name = kind, tags, policy_keys } = action;
   const data = {
     scope,
     unit: estimate.unit,
-    reason_code: detail?.reason_code,
+    reason_code: detail.reason_code,
     requested_amount: estimate.amount,
-    remaining: detail?.budget_remaining,
-    action: { kind, name, ...(tags !== undefined && { tags }) },
+    remaining: detail.budget_remaining,
+    action: { kind, name, ...(tags !== undefined && { tags }), ...(policy_keys !== undefined && { policy_keys }) },
     subject: { ...subject },
-    policy_id: detail?.blocked_by_policy,
-    ...(detail !== undefined && { deny_detail: { ...detail } }),
+    policy_id: detail.blocked_by_policy,
+    deny_detail: { ...detail },
   };
-  state.tell({ type: "reservation.denied", tenant, scope, data });
+  const correlationId = denialCorrelation(tenant, scope, kind, detail);
+  state.tell({ type: "reservation.denied", tenant, scope, data, correlationId });
 }
 
 function runCountersOf(counts: readonly Count[]): readonly string[] | undefined {
@@ -128,14 +131,20 @@ function runCountersOf(counts: readonly Count[]): readonly string[] | undefined 
   return keys.length === 0 ? undefined : keys;
 }
 
-/** Counts the call, and tells once a threshold is crossed upward (Cycles v0.1.26 §EventDataQuotaThresholdApproaching). */
+/** Counts the call, and tells once a window that a threshold is crossed (Cycles v0.1.26 §EventDataQuotaThresholdApproaching). */
 function raise(state: LedgerState, { key, expiresAtMs, used, threshold, about }: Count, nowMs: number): void {
   state.counters.add({ key, expiresAtMs, about }, nowMs);
   const at = threshold * about.limit;
-  if (used >= at || used + 1 < at) return;
+  if (used >= at || used + 1 < at || !state.counters.announce(key)) return;
   const numbers = { used: BigInt(used + 1), limit: BigInt(about.limit), threshold_pct: threshold };
   const { tenant_id: tenant, scope } = about;
-  state.tell({ type: "quota.threshold_approaching", tenant, scope, data: { ...about, ...numbers } });
+  state.tell({
+    type: "quota.threshold_approaching",
+    tenant,
+    scope,
+    data: { ...about, ...numbers },
+    correlationId: counterCorrelation(about),
+  });
 }
 
 /** @throws LedgerRefusal INVALID_REQUEST or FORBIDDEN. */

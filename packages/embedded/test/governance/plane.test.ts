@@ -234,6 +234,14 @@ describe("budget ledgers and quota counters", () => {
     expect(await all(client.listActionQuotaCounters({ include_zero: true }))).toMatchObject([{ used: 0 }]);
     const [told] = await all(client.listEvents({ event_type: "quota.counter_reset" }));
     expect(told).toMatchObject({ actor: { type: "admin" }, data: { previous_used: 2, reason: "a stuck agent" } });
+    const [approaching] = await all(client.listEvents({ event_type: "quota.threshold_approaching" }));
+    expect(told?.correlation_id).toMatch(/^quota:[0-9a-f]{32}$/);
+    expect(told?.correlation_id).toBe(approaching?.correlation_id);
+    const ownerless = { ...exact, tenant_id: undefined };
+    const { body } = await caller.post("/v1/admin/action-quota-counters/reset", ownerless, {
+      "X-Admin-API-Key": adminKey,
+    });
+    expect(body).toMatchObject({ error: "INVALID_REQUEST", message: "missing_required_field: tenant_id" });
     expect(await reserve(1n, "message.email.send")).toMatch(/^rsv_/);
   });
 

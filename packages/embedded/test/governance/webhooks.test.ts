@@ -303,6 +303,9 @@ describe("what must not be", () => {
     await fund();
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(receiver.types).toEqual(["budget.created"]);
+    const target = "/v1/admin/events?event_type=webhook.deleted";
+    const { body } = await new WireCaller(authority, "").get(target, { "X-Admin-API-Key": adminKey });
+    expect(body["events"]).toMatchObject([{ correlation_id: "webhook_delete:hook" }]);
     await expect(authority.removeWebhook("hook")).rejects.toBeInstanceOf(LedgerRefusal);
   });
 });

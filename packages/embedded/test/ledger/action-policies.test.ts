@@ -67,6 +67,22 @@ describe("action quotas", () => {
     expect(outcome(await send(email))).toBe("ACTION_QUOTA_EXCEEDED");
   });
 
+  it("a threshold is told once a window, whatever is given back, under the counter's correlation id", async () => {
+    const events: EmittedEvent[] = [];
+    const { send, caller } = await start({
+      actionPolicies: [policy({ actionQuotas: [perRun] })],
+      onEvent: (event) => events.push(event),
+    });
+    await send(email);
+    for (const key of ["one", "two"]) {
+      const { body } = await send(email);
+      await caller.post(`/v1/reservations/${String(body["reservation_id"])}/release`, { idempotency_key: key });
+    }
+    const told = events.filter(({ event_type: type }) => type === "quota.threshold_approaching");
+    expect(told).toHaveLength(1);
+    expect(told[0]?.correlation_id).toMatch(/^quota:[0-9a-f]{32}$/);
+  });
+
   it("a replayed reserve counts once, a refused one not at all, and what the budgets refuse not either", async () => {
     const { send } = await start({ actionPolicies: [policy({ actionQuotas: [perRun] })] });
     const again = { idempotency_key: "again" };
@@ -221,6 +237,31 @@ describe("observation", () => {
     expect("reservation_id" in (await send(email, { observe_mode: "ENFORCE" })).body).toBe(true);
     await authority.getBudget({ scope: { tenant: "acme" }, unit: "TOKENS" });
     expect(events).toHaveLength(2);
+  });
+
+  it("an observed denial has the correlation id of the like denial that is enforced, and of no other", async () => {
+    const events: EmittedEvent[] = [];
+    const { send } = await start({
+      observedTenants: ["acme"],
+      actionPolicies: [policy({ deniedActionKinds: [email] })],
+      onEvent: (event) => events.push(event),
+    });
+    const enforced = { observe_mode: "ENFORCE" };
+    await send(email);
+    await send(email, enforced);
+    await send("file.read", { ...enforced, estimate: { unit: "TOKENS", amount: 5_000 } });
+    await send("file.read");
+    await send("file.read");
+    const of = (type: string): (string | undefined)[] =>
+      events.filter(({ event_type }) => event_type === type).map(({ correlation_id }) => correlation_id);
+    const [observed] = of("reservation.observed_denied");
+    const [alike, other] = of("reservation.denied");
+    expect(observed).toMatch(/^denial:[0-9a-f]{32}$/);
+    expect(alike).toBe(observed);
+    expect(other).not.toBe(observed);
+    const [allowed, again] = of("reservation.observed_allowed");
+    expect(allowed).toMatch(/^run:[0-9a-f]{32}$/);
+    expect(again).toBe(allowed);
   });
 
   it("a listener that throws breaks nothing", async () => {

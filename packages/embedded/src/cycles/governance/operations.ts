@@ -1,4 +1,5 @@
-import type { ActionQuotaCounterQuery } from "@imprest/core/models/cycles";
+import { ValidationError } from "@imprest/core";
+import type { ActionQuotaCounterQuery, ActionQuotaCounterResetRequest } from "@imprest/core/models/cycles";
 import {
   actionQuotaCounterQueryShape,
   actionQuotaCounterResetRequestShape,
@@ -111,12 +112,22 @@ export function listActionQuotaCounters({ plane, query, caller }: GovernedCall):
 
 /** POST /v1/admin/action-quota-counters/reset */
 export function resetActionQuotaCounter({ plane, request }: GovernedCall): Success {
-  const body = readUnkeyedBody(request, actionQuotaCounterResetRequestShape);
+  const body = readReset(request);
   const { tenant_id: tenant, reason, ...wanted } = body;
   const { scope, action_kind, risk_class, window, window_key } = wanted;
   const counter = { scope, action_kind, risk_class, window, window_key };
   const reset = plane.ledger.resetQuotaCounter({ tenant, counter, reason, actorId: "admin" });
   return { status: 200, body: { counter: writeQuotaCounter(reset.counter), previous_used: reset.previous } };
+}
+
+/** @throws Refused in the specification's own words where the tenant is missing (Cycles action kinds §tenant_id). */
+function readReset(request: WireRequest): ActionQuotaCounterResetRequest {
+  try {
+    return readUnkeyedBody(request, actionQuotaCounterResetRequestShape);
+  } catch (error) {
+    const isMissing = ValidationError.isInstance(error) && error.issues.some(({ pointer }) => pointer === "/tenant_id");
+    throw isMissing ? new Refused("INVALID_REQUEST", "missing_required_field: tenant_id") : error;
+  }
 }
 
 function readCounterQuery(query: URLSearchParams): ActionQuotaCounterQuery {
