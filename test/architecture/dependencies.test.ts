@@ -1,49 +1,91 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync, readdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 
 const root = resolve(import.meta.dirname, "../..");
-const policy = readFileSync(join(root, "DEPENDENCY_POLICY.md"), "utf8");
+const read = (file: string): string => readFileSync(join(root, file), "utf8");
+const packages = readdirSync(join(root, "packages"));
+const workspace = parse(read("pnpm-workspace.yaml")) as {
+  readonly catalog: Readonly<Record<string, string>>;
+  readonly allowBuilds: Readonly<Record<string, boolean>>;
+};
 
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
-/** Dependencies from outside, with the packages that have them. */
+/** Dependencies from outside, with the packages that have them and the versions that they ask for. */
 const used = new Map<string, string[]>();
-for (const name of readdirSync(join(root, "packages"))) {
-  const { dependencies, peerDependencies } = JSON.parse(
-    readFileSync(join(root, "packages", name, "package.json"), "utf8"),
-  ) as Manifest;
-  for (const dependency of Object.keys({ ...dependencies, ...peerDependencies })) {
-    if (!dependency.startsWith("@imprest/")) used.set(dependency, [...(used.get(dependency) ?? []), name]);
+const asked = new Map<string, string>();
+for (const name of packages) {
+  const { dependencies, peerDependencies } = JSON.parse(read(`packages/${name}/package.json`)) as Manifest;
+  for (const [dependency, version] of Object.entries({ ...dependencies, ...peerDependencies })) {
+    if (dependency.startsWith("@imprest/")) continue;
+    used.set(dependency, [...(used.get(dependency) ?? []), name]);
+    if (dependencies?.[dependency] !== undefined) asked.set(dependency, version);
   }
 }
 
 describe("DEPENDENCY_POLICY.md", () => {
   const rows = Array.from(
-    policy.matchAll(/^\| `([^`]+)`\s*\| ([^|]+)\| ([^|]+)\|$/gm),
-    ([, name = "", by = "", why = ""]) => ({
-      name,
-      by: by.trim(),
-      why: why.trim(),
-    }),
+    read("DEPENDENCY_POLICY.md").matchAll(/^\| `([^`]+)`\s*\| ([^|]+)\| ([^|]+)\|$/gm),
+    ([, name = "", by = "", why = ""]) => ({ name, by: by.trim(), why: why.trim() }),
   );
 
   it("names every runtime dependency, who uses it and why, and none that is gone", () => {
     expect(rows.map(({ name }) => name).toSorted()).toEqual([...used.keys()].toSorted());
     for (const { name, by, why } of rows) {
-      for (const user of used.get(name) ?? []) expect(by).toContain(user);
+      expect(by.split(/[, ]+/).filter((word) => packages.includes(word))).toEqual(used.get(name));
       expect(why.length).toBeGreaterThan(20);
     }
   });
+
+  it("is kept: one version each, and no script at an installation", () => {
+    for (const [name, version] of asked) {
+      expect(version === "catalog:" ? workspace.catalog[name] : version, name).toMatch(/^\d+\.\d+\.\d+$/);
+    }
+    expect(Object.keys(workspace.allowBuilds).filter((name) => used.has(name))).toEqual([]);
+  });
 });
 
-it("everything that is installed for users has a licence that they can live with", () => {
-  const text = execFileSync("pnpm", ["licenses", "list", "--prod", "--json", "-r"], { cwd: root, encoding: "utf8" });
-  const licences = Object.keys(JSON.parse(text.slice(text.indexOf("{"))) as object);
-  expect(licences).not.toEqual([]);
-  expect(licences.filter((licence) => !/^(?:Apache-2\.0|MIT|ISC|BSD-[23]-Clause|0BSD)$/.test(licence))).toEqual([]);
+describe("what a release is made of, by pnpm sbom:cyclonedx", () => {
+  interface Component {
+    readonly group?: string;
+    readonly name: string;
+    readonly licenses?: ReadonlyArray<{ readonly license?: { readonly id?: string } }>;
+    readonly externalReferences?: ReadonlyArray<{ readonly type: string; readonly hashes?: readonly unknown[] }>;
+  }
+  rmSync(join(root, "sbom"), { recursive: true, force: true });
+  execFileSync("pnpm", ["run", "sbom:cyclonedx"], { cwd: root, stdio: "pipe" });
+  const bills = packages.map((name) => {
+    const text = read(`sbom/imprest-${name}.cdx.json`);
+    return { name, components: (JSON.parse(text) as { readonly components: readonly Component[] }).components };
+  });
+  const fullName = ({ group, name }: Component): string =>
+    group === undefined || name.startsWith("@") ? name : `${group}/${name}`;
+  const outside = bills.flatMap(({ components }) =>
+    components.filter((component) => !fullName(component).startsWith("@imprest/")),
+  );
+
+  it("is what the manifests name, and nothing that those bring along", () => {
+    expect(new Set(outside.map(fullName))).toEqual(new Set(asked.keys()));
+    for (const { name, components } of bills) {
+      const { dependencies } = JSON.parse(read(`packages/${name}/package.json`)) as Manifest;
+      expect(components.map(fullName)).toEqual(expect.arrayContaining(Object.keys(dependencies ?? {})));
+    }
+  });
+
+  it("has licences that users can live with, and the digest of every tarball", () => {
+    for (const component of outside) {
+      const licences = component.licenses?.map(({ license }) => license?.id) ?? [];
+      expect(licences, component.name).toEqual([
+        expect.stringMatching(/^(?:Apache-2\.0|MIT|ISC|BSD-[23]-Clause|0BSD)$/),
+      ]);
+      const tarball = component.externalReferences?.find(({ type }) => type === "distribution");
+      expect(tarball?.hashes, component.name).toHaveLength(1);
+    }
+  });
 });
