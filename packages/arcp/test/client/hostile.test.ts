@@ -1,62 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createDeferred } from "@imprest/core";
-import { type ArcpTransport, type TransportClosed, connect } from "../../src/index.ts";
+import { connect } from "../../src/index.ts";
 import { collect } from "../support/collect.ts";
+import { OpenTransport, hostileJson, members, oneOf } from "../support/hostile.ts";
 import { drive, turn } from "../support/manual-clock.ts";
 import { ScriptedRuntime, refusal } from "../support/scripted-runtime.ts";
-
-/** A transport whose frames a test delivers itself, so that what the client throws comes back to the test. */
-class OpenTransport implements ArcpTransport {
-  readonly confidential = true;
-  readonly #closed = createDeferred<TransportClosed>();
-  readonly closed: Promise<TransportClosed> = this.#closed.promise;
-  deliver: (text: string) => void = () => {};
-
-  send(): void {}
-
-  onMessage(listener: (text: string) => void): void {
-    this.deliver = listener;
-  }
-
-  close(code?: number): void {
-    this.#closed.resolve({ code });
-  }
-}
-
-/** JSON texts that a careless reader stumbles over. */
-const hostileJson = fc.oneof(
-  fc.constantFrom(
-    "null",
-    "true",
-    '""',
-    '"job_1"',
-    '"x"',
-    '"__proto__"',
-    '"error"',
-    '"success"',
-    '"cost.tokens"',
-    "0",
-    "1",
-    "-1",
-    "1e-9",
-    "1e308",
-    "9007199254740993",
-    "-9007199254740993",
-    "[]",
-    "[null]",
-    "[[]]",
-    "{}",
-    // An object that cannot become a string.
-    '{"toString":1,"valueOf":1}',
-    '[{"toString":1,"valueOf":1}]',
-    '{"__proto__":{"id":1},"constructor":1}',
-    '{"toJSON":1}',
-    '[{"id":"c","value":"v","endpoint":"::","scheme":7}]',
-    '{"USD":{"toString":1},"EUR":"x:1e999","TOK":9007199254740993}',
-  ),
-  fc.json(),
-);
 
 const types = [
   "job.event",
@@ -92,20 +40,6 @@ const payloadMembers =
   "result_size sha256 summary agent lease lease_constraints budget credentials trace_id current_status subscribed_from " +
   "replayed jobs next_cursor nonce ping_nonce reason";
 
-function members(names: string, fixed: Readonly<Record<string, fc.Arbitrary<string>>>): fc.Arbitrary<string> {
-  const free = fc.uniqueArray(fc.tuple(fc.constantFrom(...names.split(" ")), hostileJson), {
-    selector: ([name]) => name,
-    maxLength: 8,
-  });
-  return fc.tuple(free, fc.record(fixed, { requiredKeys: [] })).map(([entries, known]) => {
-    const all = { ...known, ...Object.fromEntries(entries) };
-    return `{${Object.entries(all)
-      .map(([name, text]) => `"${name}":${text}`)
-      .join(",")}}`;
-  });
-}
-
-const oneOf = (texts: readonly string[]): fc.Arbitrary<string> => fc.constantFrom(...texts.map((text) => `"${text}"`));
 const goodBody = {
   name: fc.constantFrom('"cost.tokens"', '"cost.budget.remaining"'),
   value: hostileJson,
