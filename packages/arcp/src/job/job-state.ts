@@ -80,6 +80,10 @@ export class JobState {
   over = false;
   /** True when an acceptance brought a job that was submitted before, under the same key. */
   joined = false;
+  /** True once a caller asked to cancel it: it does not run anew. */
+  toBeCancelled = false;
+  /** Subscriptions to it here that are not ended. */
+  viewers = 0;
   /** Frames of this job so far: tells silence from activity. */
   frames = 0;
   /** The session's number of its last frame. */

@@ -62,6 +62,7 @@ export class ArcpSubscription extends JobView implements AsyncDisposable {
   readonly #readers: ReturnType<JobView["events"]>[] = [];
   /** True when the runtime said that it replays history. */
   readonly replayed: boolean;
+  #left = false;
 
   /** @internal Made by a session. */
   constructor(state: JobState, actions: JobActions, replayed: boolean) {
@@ -78,8 +79,10 @@ export class ArcpSubscription extends JobView implements AsyncDisposable {
 
   /** Ends the view; the job goes on. Iteration ends; what waits for the outcome fails with SessionEndedError. */
   unsubscribe(): void {
+    if (this.#left) return;
+    this.#left = true;
     this.#actions.unsubscribe(this.state);
-    // A job of this session goes on here as well, so only this view's loops end.
+    // The job may go on here, as this session's own or for another view; this view's loops end.
     for (const reader of this.#readers.splice(0)) void reader.return?.();
   }
 

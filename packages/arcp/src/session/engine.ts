@@ -59,7 +59,10 @@ export class SessionEngine {
     };
     this.#router = new Router(this.#ledger, surroundings, {
       warning: (code, message) => this.warn(code, message),
-      unwanted: (jobId) => void this.#send("job.cancel", { reason: "the submitter has gone" }, { jobId }),
+      unwanted: (request, jobId) => {
+        if (request === "submit") this.#send("job.cancel", { reason: "the submitter has gone" }, { jobId });
+        else this.#send("job.unsubscribe", { job_id: jobId }, { jobId });
+      },
       fatal: (failure) => this.#fatal(failure),
     });
     this.#router.adopts = ticket !== undefined;
@@ -123,7 +126,10 @@ export class SessionEngine {
     options: CallOptions & { readonly history?: boolean | undefined; readonly fromEventSeq?: number | undefined },
   ): Promise<{ readonly state: JobState; readonly replayed: boolean }> {
     const own = this.#router.jobs.get(jobId);
-    if (own !== undefined) return { state: own, replayed: false };
+    if (own !== undefined) {
+      own.viewers++;
+      return { state: own, replayed: false };
+    }
     const { history = false, fromEventSeq = 0 } = options;
     const admitted = createDeferred<JobState>();
     const payload = history ? { history, from_event_seq: fromEventSeq } : {};
@@ -133,6 +139,7 @@ export class SessionEngine {
         job.origin = { resubmit: false, observed: true };
         job.replayFrom = history ? fromEventSeq : typeof from === "number" ? from : undefined;
         job.describe(frame);
+        job.viewers++;
       };
       admitted.resolve(this.#router.admit(jobId, begin));
     });
@@ -145,7 +152,7 @@ export class SessionEngine {
   }
 
   unsubscribe(state: JobState): void {
-    if (state.over || !state.origin.observed) return;
+    if (--state.viewers > 0 || state.over || !state.origin.observed) return;
     this.#send("job.unsubscribe", { job_id: state.id }, { jobId: state.id });
     state.leave(new SessionEndedError(`The subscription to job ${state.id} was ended.`));
     this.#router.ignore(state.id);

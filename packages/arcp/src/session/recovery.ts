@@ -134,7 +134,7 @@ export class Recovery {
       cause = error;
     }
     if (stale()) return;
-    if (submit !== undefined && resubmit) {
+    if (submit !== undefined && resubmit && !job.toBeCancelled) {
       try {
         // In the turn of the answer: the new run's first events may come right behind it.
         const answered = (accepted: Frame): void => (stale() ? undefined : this.#resubmitted(job, accepted));
@@ -151,9 +151,13 @@ export class Recovery {
   /** A new job takes the lost one's place; where the runtime names the same one, it has it and may bring its end. */
   #resubmitted(job: JobState, accepted: Frame): void {
     const jobId = jobIdOf(accepted) ?? job.id;
-    if (jobId !== job.id) return this.#rooms.router.rebind(job, jobId, accepted);
-    job.skip = 0;
-    this.#loseIfSilent(job);
+    if (jobId === job.id) {
+      job.skip = 0;
+      return this.#loseIfSilent(job);
+    }
+    this.#rooms.router.rebind(job, jobId, accepted);
+    if (!job.toBeCancelled) return;
+    this.#rooms.requests.cancel(jobId, "cancelled before it ran anew", undefined).catch(() => {});
   }
 
   #loseIfSilent(job: JobState): void {

@@ -8,8 +8,8 @@ import type { Ledger, PendingRequest } from "./ledger.ts";
 /** What the router tells its session. */
 export interface RouterHooks {
   warning(code: string, message: string): void;
-  /** A job was accepted for a submit whose caller has gone. */
-  unwanted(jobId: string): void;
+  /** A job was accepted, or a subscription granted, whose caller has gone. */
+  unwanted(request: "submit" | "subscribe", jobId: string): void;
   /** The runtime ends the session as such. */
   fatal(failure: Partial<WireFailure>): void;
 }
@@ -24,7 +24,7 @@ interface Orphan {
 const submitOnly = new Set(["DUPLICATE_KEY", "AGENT_NOT_AVAILABLE", "AGENT_VERSION_NOT_AVAILABLE"]);
 /** How many frames of jobs that are not known yet are kept. */
 const mostOrphans = 10_000;
-/** How many ended jobs are remembered, for a submit under a key that was used before. */
+/** How many ended jobs are remembered, for a submit under a key that was used before; and how many ignored ones. */
 const mostEnded = 256;
 
 /**
@@ -69,7 +69,7 @@ export class Router {
           frame,
         );
       case "job.subscribed":
-        return this.#answer(
+        return this.#admitted(
           this.#named(frame, () => this.#ledger.take("subscribe", jobIdOf(frame))),
           frame,
         );
@@ -156,6 +156,8 @@ export class Router {
   ignore(jobId: string): void {
     this.jobs.delete(jobId);
     this.#unwanted.add(jobId);
+    const [oldest] = this.#unwanted;
+    if (this.#unwanted.size > mostEnded && oldest !== undefined) this.#unwanted.delete(oldest);
   }
 
   /** The highest number up to which every consumer has processed its events. */
@@ -220,11 +222,16 @@ export class Router {
     if (request === undefined) {
       // A submit that was sent again after a reconnect is answered twice, with the same job.
       if (!this.#knows(jobId)) this.#answer(undefined, frame);
-    } else if (request.abandoned === true) {
-      if (this.#knows(jobId)) return;
-      this.ignore(jobId);
-      this.#hooks.unwanted(jobId);
-    } else request.answered(frame);
+    } else this.#admitted(request, frame);
+  }
+
+  /** An answer that brings a job: to the caller, or, when that one has gone, to nobody. */
+  #admitted(request: PendingRequest | undefined, frame: Frame): void {
+    const jobId = jobIdOf(frame);
+    if (request?.abandoned !== true || jobId === undefined) return this.#answer(request, frame);
+    if (this.#knows(jobId)) return;
+    this.ignore(jobId);
+    this.#hooks.unwanted(request.kind === "submit" ? "submit" : "subscribe", jobId);
   }
 
   #knows(jobId: string): boolean {

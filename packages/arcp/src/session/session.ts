@@ -237,6 +237,7 @@ export class ArcpSession implements AsyncDisposable {
 
   #cancel(state: JobState, reason: string | undefined, options: CallOptions | undefined): Promise<void> {
     if (state.over) return Promise.resolve();
+    state.toBeCancelled = true;
     return this.#engine.requests.cancel(state.id, reason || "cancelled by the client", options);
   }
 

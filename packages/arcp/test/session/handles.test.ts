@@ -68,6 +68,49 @@ describe("handles of one job", () => {
     expect(await job.result()).toBe("whole");
   });
 
+  /** Answers a subscription to job_9. */
+  const subscribed = (runtime: ScriptedRuntime): void =>
+    runtime.send({
+      type: "job.subscribed",
+      job_id: "job_9",
+      payload: { job_id: "job_9", current_status: "running", agent: "slow", lease: {}, subscribed_from: 0 },
+    });
+
+  it("6 F22: of two views of one job each ends alone, and the last one ends the subscription", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    const subscribing = session.subscribe("job_9");
+    await runtime.until("job.subscribe");
+    subscribed(runtime);
+    const first = await subscribing;
+    const second = await session.subscribe("job_9");
+    const watched = second.events();
+    first.unsubscribe();
+    first.unsubscribe();
+    runtime.log("job_9", "still here");
+    expect((await watched.next()).value?.kind).toBe("log");
+    expect(runtime.sent("job.unsubscribe")).toEqual([]);
+    second.unsubscribe();
+    await turn();
+    expect(runtime.sent("job.unsubscribe").map(({ payload }) => payload)).toEqual([{ job_id: "job_9" }]);
+    expect((await watched.next()).done).toBe(true);
+  });
+
+  it("6 F10, F22: a subscription that is granted after its caller has gone is ended at the runtime", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    const given = new AbortController();
+    const gone = refusal(session.subscribe("job_9", { signal: given.signal }));
+    await runtime.until("job.subscribe");
+    given.abort();
+    expect(await gone).toBe("AbortedError");
+    subscribed(runtime);
+    runtime.log("job_9", "for nobody");
+    await turn();
+    expect(runtime.sent("job.unsubscribe").map(({ payload }) => payload)).toEqual([{ job_id: "job_9" }]);
+    expect([session.job("job_9"), runtime.warnings]).toEqual([undefined, []]);
+  });
+
   it("duty 17: what is asked for while the session closes is refused and not sent", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();

@@ -548,6 +548,28 @@ describe("a job that runs anew", () => {
     expect(runtime.warnings).toEqual([]);
   });
 
+  it("6 F8, F11: not when it was to be cancelled before", async () => {
+    const { runtime, job } = await lostJob((runtime) => runtime.accept("job_2"));
+    const cancelling = job.cancel("too dear");
+    expect(await drive(runtime.clock, refusal(job.result()))).toBe("JobLostError");
+    await runtime.clock.advance(60_000);
+    expect(runtime.sent("job.submit")).toHaveLength(1);
+    await cancelling;
+  });
+
+  it("6 F8, F11: one that is to be cancelled while it is submitted again is cancelled under its new id", async () => {
+    const { runtime, job } = await lostJob((runtime) => {
+      void job.cancel("too dear").catch(() => {});
+      setImmediate(() => runtime.accept("job_2"));
+    });
+    const ended = refusal(job.result());
+    const cancelled = (): boolean => runtime.sent("job.cancel").some(({ job_id }) => job_id === "job_2");
+    await runtime.clock.advance(10_000);
+    expect(cancelled()).toBe(true);
+    runtime.numbered("job.error", "job_2", { final_status: "cancelled", code: "CANCELLED", message: "so be it" });
+    expect(await drive(runtime.clock, ended)).toBe("CANCELLED");
+  });
+
   it("6 F8, F16: a runtime that has the job after all, and says how it ended, is believed", async () => {
     const { runtime, job } = await lostJob((runtime) => {
       runtime.accept("job_1");
