@@ -88,7 +88,7 @@ const lines = (out: string) =>
     .split("\n")
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
-describe("imprest arcp submit --follow", () => {
+describe("study arcp 6 F42: imprest arcp submit --follow", () => {
   it("takes the input from a file, shows progress and budget on an interactive terminal, and prints the result", async () => {
     const { run } = await serve();
     const files = { "in.json": '{"topic":"funds"}' };
@@ -270,7 +270,7 @@ async function altered(url: string, change: (text: string) => string): Promise<A
   };
 }
 
-describe("imprest arcp submit, cancel, watch and list", () => {
+describe("study arcp 6 F42: imprest arcp submit, cancel, watch and list", () => {
   it.each(["spec", "py", "go"] as const)("%s: the ticket is private and cancels the job later", async (dialect) => {
     const { run } = await serve({ dialect });
     const ticket = join(folder, `ticket-${dialect}.json`);
@@ -340,7 +340,7 @@ describe("imprest arcp submit, cancel, watch and list", () => {
   });
 });
 
-describe("imprest arcp doctor", () => {
+describe("study arcp 6 F42: imprest arcp doctor", () => {
   it.each([
     ["spec", "the specification's"],
     ["ts", "the TypeScript reference's"],
