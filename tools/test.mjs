@@ -1,5 +1,5 @@
 // Runs the checks in order, counts them and every test, and closes with `N passed, N failed`.
-// usage: node tools/test.mjs [all|coverage|fuzz|soak|faults|next|runtimes] [--summary FILE]
+// usage: node tools/test.mjs [all|coverage|fuzz|soak|bench|faults|next|runtimes] [--summary FILE]
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -25,6 +25,10 @@ const suites = {
   coverage: [{ name: "coverage", command: ["pnpm", "coverage"] }],
   fuzz: [{ name: "fuzz", command: ["pnpm", "fuzz", "--count", "100000", "--seed", "1"] }],
   soak: [{ name: "soak", command: ["pnpm", "soak", "--minutes", "1"] }],
+  bench: [
+    { name: "build", command: ["pnpm", "build"] },
+    { name: "bench", command: ["pnpm", "bench", "--quick"] },
+  ],
   faults: [vitest("faults")],
   next: [{ name: "build", command: ["pnpm", "build"] }, vitest("next")],
   runtimes: [{ name: "build", command: ["pnpm", "build"] }, vitest("runtimes")],

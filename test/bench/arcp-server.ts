@@ -1,7 +1,10 @@
+// An ARCP runtime that sends events and echoes, and bare `ws` that does the same.
+import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createArcpRuntime } from "@imprest/arcp/runtime";
 import { serveWebSocket } from "@imprest/arcp/runtime/node";
 import { type WebSocket, WebSocketServer } from "ws";
+import { bePeer } from "./peer.ts";
 
 const message = "x".repeat(110);
 
@@ -43,6 +46,6 @@ async function blast(socket: WebSocket, count: number): Promise<void> {
   }
 }
 
-raw.once("listening", () => {
-  process.send?.({ port: (raw.address() as AddressInfo).port, url: server.url, frameLength: eventFrame(1).length });
-});
+await once(raw, "listening");
+const { port } = raw.address() as AddressInfo;
+bePeer({ port, url: server.url, frameLength: eventFrame(1).length }, () => undefined);

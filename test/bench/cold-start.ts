@@ -1,30 +1,41 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { median, row } from "./measure.ts";
+import { type Effort, type Group, type Mode, compare } from "./measure.ts";
 
 const packages = resolve(import.meta.dirname, "../../packages");
-const runs = 7;
 
-/** How long the import of each built entry takes in a fresh process (`pnpm build` first), beside that of `node:http`. */
-export async function coldStart(): Promise<void> {
-  console.log(`\ncold start: milliseconds of import in a fresh process, median of ${runs}`);
-  console.log(row("node:http", importMs("node:http").toFixed(1)));
-  for (const name of readdirSync(packages)) {
+/** How long the import of each built entry takes in a fresh process, beside that of `node:http`. */
+export async function* coldStart(effort: Effort): AsyncGenerator<Group> {
+  const modes = entries().map(([name, file]) => [name, importing(file)] as const);
+  yield await compare(
+    { title: "import in a fresh process", unit: "ms", rounds: effort.rounds(5) },
+    { "raw node:http": importing("node:http"), ...Object.fromEntries(modes) },
+  );
+}
+
+/** Names and files of all modules that the packages export. */
+function entries(): (readonly [name: string, file: string])[] {
+  return readdirSync(packages).flatMap((name) => {
     const { exports } = JSON.parse(readFileSync(join(packages, name, "package.json"), "utf8")) as {
       readonly exports: Readonly<Record<string, string | { readonly default: string }>>;
     };
-    for (const [entry, target] of Object.entries(exports)) {
-      const file = typeof target === "string" ? undefined : join(packages, name, target.default);
-      if (file === undefined || entry.startsWith("./models/") || !existsSync(file)) continue;
-      console.log(row(`@imprest/${name}${entry.slice(1)}`, importMs(file).toFixed(1)));
-    }
-  }
+    return Object.entries(exports).flatMap(([entry, target]) => {
+      if (typeof target === "string" || entry.includes("*")) return [];
+      const file = join(packages, name, target.default);
+      if (!existsSync(file)) throw new Error(`${file} is not there: \`pnpm build\` first.`);
+      return [[`@imprest/${name}${entry.slice(1)}`, file] as const];
+    });
+  });
 }
 
-function importMs(specifier: string): number {
-  const script = `const t = performance.now(); await import(${JSON.stringify(specifier)}); console.log(performance.now() - t); process.exit(0)`;
-  const once = (): number =>
-    Number(execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" }));
-  return median(Array.from({ length: runs }, once));
+function importing(specifier: string): Mode {
+  const script = `
+    const [cpu, started] = [process.cpuUsage(), performance.now()];
+    await import(${JSON.stringify(specifier)});
+    const { user, system } = process.cpuUsage(cpu);
+    console.log(JSON.stringify({ value: performance.now() - started, cpuMicros: user + system }));
+    process.exit(0)`;
+  const options = { encoding: "utf8" } as const;
+  return async () => JSON.parse(execFileSync(process.execPath, ["--input-type=module", "-e", script], options));
 }

@@ -1,73 +1,63 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { RecordStore } from "@imprest/core";
-import { fileRecordStore, logRecordStore } from "@imprest/core/node";
+import { fileRecordStore, logRecordStore, sqliteRecordStore } from "@imprest/core/node";
 import { fleetJournal } from "@imprest/cycles/node";
+import { postgresRecordStore, preparePostgres } from "@imprest/store-postgres";
+import { redisRecordStore } from "@imprest/store-redis";
+import { createClient } from "@redis/client";
+import { Pool } from "pg";
+import { hasPostgres, startPostgres } from "../../packages/store-postgres/test/postgres-server.ts";
+import { hasRedis, startRedis } from "../../packages/store-redis/test/redis-server.ts";
 import { guardedPair, rawPair } from "./guarded-pairs.ts";
-import { compare, median, row, startServer } from "./measure.ts";
+import { type Effort, type Group, compare, timed } from "./measure.ts";
+import { startStub } from "./peer.ts";
+import { scratchFolder } from "./scratch-folder.ts";
 
 const inFlight = 64;
-const count = 4_000;
-const rounds = 5;
-
-/** What one store came to. */
-export interface DurableFigures {
-  readonly perSecond: number;
-  /** As a share of bare `undici.request` in the same run. */
-  readonly ofRaw: number;
-  readonly cpuMicros: number;
-  /** How long the event loop was held up at worst in 99 of 100 turns, in milliseconds. */
-  readonly loopDelayP99Ms: number;
-}
 
 /**
- * Reserve + commit pairs through `withReservation` at 64 in flight with each durable store, on the disk of the working
- * directory: every settlement is flushed to it before it is sent.
+ * Guarded pairs with each durable store: every settlement is on a disk before it is sent. Files lie in the working
+ * directory; the databases are started here, each durable to every write and reached through a socket file.
  */
-export async function durablePairs(): Promise<Record<string, DurableFigures>> {
-  const server = await startServer("./stub-server.ts");
-  const baseUrl = `http://127.0.0.1:${server.port}`;
-  const dir = await mkdtemp(join(process.cwd(), ".bench-"));
+export async function* durablePairs(effort: Effort): AsyncGenerator<Group> {
+  if (!hasRedis || !hasPostgres) throw new Error("Records on databases need tools/install-servers.sh.");
+  await using ends = new AsyncDisposableStack();
+  const { url } = ends.use(await startStub()).told;
+  const folder = ends.use(await scratchFolder());
   const stores: Readonly<Record<string, RecordStore>> = {
-    "fleet journal": fleetJournal({ dir: join(dir, "fleet"), baseUrl, subject: { tenant: "acme" } }),
-    log: logRecordStore({ dir: join(dir, "log") }),
-    "one file a record": fileRecordStore({ dir: join(dir, "file") }),
+    "fleet journal": fleetJournal({ dir: folder.pathOf("fleet"), baseUrl: url, subject: { tenant: "acme" } }),
+    log: logRecordStore({ dir: folder.pathOf("log") }),
+    "one file a record": fileRecordStore({ dir: folder.pathOf("file") }),
+    SQLite: sqliteRecordStore(folder.pathOf("records.sqlite")),
+    Redis: await redisStore(ends),
+    PostgreSQL: await postgresStore(ends),
   };
-  const figures: Record<string, DurableFigures> = {};
-  try {
-    console.log(`\ndurable pairs, ${inFlight} in flight (${count} a round, median of ${rounds} interleaved rounds)`);
-    console.log(row("", "pairs/s", "slowest", "fastest", "CPU µs", "of raw", "loop p99 ms"));
-    for (const [name, records] of Object.entries(stores)) {
-      const delays: Record<string, number[]> = { raw: [], [name]: [] };
-      const modes = { raw: rawPair(baseUrl), [name]: guardedPair(baseUrl, records) };
-      const results = await compare(modes, { count, inFlight, rounds, around: watchLoop(delays) });
-      const { raw, [name]: guarded } = results;
-      if (raw === undefined || guarded === undefined) throw new Error(`${name} was not measured.`);
-      const { perSecond, slowest, fastest, cpuMicros } = guarded;
-      const ofRaw = perSecond / raw.perSecond;
-      const rawDelay = median(delays["raw"] ?? []).toFixed(1);
-      const loopDelayP99Ms = median(delays[name] ?? []);
-      figures[name] = { perSecond, ofRaw, cpuMicros, loopDelayP99Ms };
-      const shares = [cpuMicros.toFixed(1), ofRaw.toFixed(2), loopDelayP99Ms.toFixed(1)];
-      console.log(row("raw", raw.perSecond, raw.slowest, raw.fastest, raw.cpuMicros.toFixed(1), "", rawDelay));
-      console.log(row(name, perSecond, slowest, fastest, ...shares));
-    }
-  } finally {
+  ends.defer(async () => {
     for (const store of Object.values(stores)) await store.close?.();
-    await rm(dir, { recursive: true, force: true });
-    server.stop();
-  }
-  return figures;
+  });
+  const count = effort.count(3_000);
+  const guarded = Object.entries(stores).map(([name, records]) => {
+    return [name, timed(guardedPair(url, records), { count, inFlight })] as const;
+  });
+  yield await compare(
+    { title: `durable pairs, ${inFlight} in flight`, unit: "pairs/s", rounds: effort.rounds(5) },
+    { "raw undici": timed(rawPair(url), { count, inFlight }), ...Object.fromEntries(guarded) },
+  );
 }
 
-/** Measures the event loop during each round. What raw requests show is the machine's own share. */
-function watchLoop(delays: Record<string, number[]>): (name: string, run: () => Promise<void>) => Promise<void> {
-  return async (name, run) => {
-    const histogram = monitorEventLoopDelay({ resolution: 1 });
-    histogram.enable();
-    await run();
-    histogram.disable();
-    delays[name]?.push(histogram.percentile(99) / 1e6);
-  };
+async function redisStore(ends: AsyncDisposableStack): Promise<RecordStore> {
+  const redis = await startRedis();
+  ends.defer(() => redis.stop());
+  const client = createClient({ socket: { path: redis.socket, tls: false } });
+  await client.connect();
+  ends.defer(() => client.close());
+  return redisRecordStore({ sendCommand: (args) => client.sendCommand([...args]) });
+}
+
+async function postgresStore(ends: AsyncDisposableStack): Promise<RecordStore> {
+  const postgres = await startPostgres();
+  ends.defer(() => postgres.stop());
+  const pool = new Pool({ host: postgres.host, user: postgres.user, database: "postgres", max: 16 });
+  ends.defer(() => pool.end());
+  await preparePostgres(pool);
+  return postgresRecordStore(pool);
 }

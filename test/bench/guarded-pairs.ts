@@ -1,64 +1,70 @@
 import { type RecordStore, usd, withReservation } from "@imprest/core";
 import { CyclesAuthority } from "@imprest/cycles";
 import { Agent, request as undiciRequest } from "undici";
-import { compare, row, startServer } from "./measure.ts";
+import { type Effort, type Group, compare, timed } from "./measure.ts";
+import { startStub } from "./peer.ts";
 
-/** Reserve + commit pairs per second through `withReservation`, as a share of bare `undici.request` in the same run. */
-export async function guardedPairs(): Promise<void> {
-  const server = await startServer("./stub-server.ts");
-  const baseUrl = `http://127.0.0.1:${server.port}`;
-  try {
-    for (const [name, inFlight, count] of [
-      ["sequential", 1, 2_000],
-      ["64 in flight", 64, 8_000],
-    ] as const) {
-      const results = await compare(
-        { raw: rawPair(baseUrl), fetch: fetchPair(baseUrl), guarded: guardedPair(baseUrl) },
-        { count, inFlight, rounds: 5 },
-      );
-      const { raw, guarded } = results;
-      console.log(`\nguarded pairs, ${name} (${count} a round, median of 5 interleaved rounds)`);
-      console.log(row("", "pairs/s", "slowest", "fastest", "CPU µs", "of raw"));
-      for (const [mode, { perSecond, slowest, fastest, cpuMicros }] of Object.entries(results)) {
-        console.log(
-          row(mode, perSecond, slowest, fastest, cpuMicros.toFixed(1), (perSecond / raw.perSecond).toFixed(2)),
-        );
-      }
-      console.log(row("CPU added a pair", "", "", "", (guarded.cpuMicros - raw.cpuMicros).toFixed(1)));
-    }
-  } finally {
-    server.stop();
+/** Reserve + commit pairs through `withReservation`, by how many calls are in flight. */
+export async function* guardedPairs(effort: Effort): AsyncGenerator<Group> {
+  using server = await startStub();
+  const { url } = server.told;
+  const rounds = effort.rounds(5);
+  for (let inFlight = 1; inFlight <= 1_024; inFlight *= 4) {
+    const count = effort.count(inFlight < 16 ? 2_000 : 6_000);
+    const slow = { count: Math.min(count, effort.count(2_000)), inFlight };
+    yield await compare(
+      { title: `guarded pairs, ${inFlight} in flight`, unit: "pairs/s", rounds },
+      {
+        "raw undici": timed(rawPair(url), { count, inFlight }),
+        "raw fetch": timed(fetchPair(url), slow),
+        guarded: timed(guardedPair(url), { count, inFlight }),
+      },
+    );
   }
 }
 
-const reserveBody =
-  '{"idempotency_key":"k","subject":{"tenant":"acme"},"action":{"kind":"llm.completion","name":"model"},' +
-  '"estimate":{"unit":"USD_MICROCENTS","amount":2000000},"ttl_ms":30000}';
-const commitBody = '{"idempotency_key":"k","actual":{"unit":"USD_MICROCENTS","amount":1000000}}';
-const headers = { "content-type": "application/json", "x-cycles-api-key": "key", "x-idempotency-key": "k" };
+type Post = (path: string, key: string, body: string) => Promise<unknown>;
 
 /** What nobody can do without: two requests, two answers parsed. */
-export function rawPair(baseUrl: string): () => Promise<unknown> {
-  const dispatcher = new Agent({ connections: 64 });
-  const post = async (path: string, body: string): Promise<{ readonly reservation_id: string }> => {
-    const answer = await undiciRequest(`${baseUrl}${path}`, { method: "POST", headers, body, dispatcher });
-    return (await answer.body.json()) as { readonly reservation_id: string };
-  };
+function pairOf(post: Post): () => Promise<unknown> {
+  let pairs = 0;
   return async () => {
-    const { reservation_id } = await post("/v1/reservations", reserveBody);
-    return post(`/v1/reservations/${reservation_id}/commit`, commitBody);
+    const key = `k-${process.pid}-${(pairs += 1)}`;
+    const reserve =
+      `{"idempotency_key":"${key}","subject":{"tenant":"acme"},"action":{"kind":"llm.completion","name":"model"},` +
+      '"estimate":{"unit":"USD_MICROCENTS","amount":2000000},"ttl_ms":30000}';
+    const { reservation_id } = (await post("/v1/reservations", key, reserve)) as { readonly reservation_id: string };
+    const commit = `{"idempotency_key":"${key}","actual":{"unit":"USD_MICROCENTS","amount":1000000}}`;
+    return post(`/v1/reservations/${reservation_id}/commit`, key, commit);
   };
 }
 
+const headersOf = (key: string, apiKey: string): Record<string, string> => ({
+  "content-type": "application/json",
+  "x-cycles-api-key": apiKey,
+  "x-idempotency-key": key,
+});
+
+/** @returns sends with bare `undici.request`. */
+export function rawPost(baseUrl: string, apiKey = "key"): Post {
+  const dispatcher = new Agent({ connections: 64 });
+  return async (path, key, body) => {
+    const headers = headersOf(key, apiKey);
+    const answer = await undiciRequest(`${baseUrl}${path}`, { method: "POST", headers, body, dispatcher });
+    if (answer.statusCode >= 300) throw new Error(`${path}: ${answer.statusCode} ${await answer.body.text()}`);
+    return answer.body.json();
+  };
+}
+
+export function rawPair(baseUrl: string, apiKey?: string): () => Promise<unknown> {
+  return pairOf(rawPost(baseUrl, apiKey));
+}
+
 function fetchPair(baseUrl: string): () => Promise<unknown> {
-  const post = async (path: string, body: string): Promise<{ readonly reservation_id: string }> => {
-    const answer = await fetch(`${baseUrl}${path}`, { method: "POST", headers, body });
-    return (await answer.json()) as { readonly reservation_id: string };
-  };
-  return async () => {
-    const { reservation_id } = await post("/v1/reservations", reserveBody);
-    return post(`/v1/reservations/${reservation_id}/commit`, commitBody);
-  };
+  return pairOf(async (path, key, body) => {
+    const answer = await fetch(`${baseUrl}${path}`, { method: "POST", headers: headersOf(key, "key"), body });
+    return answer.json();
+  });
 }
 
 /** A guarded call, its settlement recorded in `records` (memory when absent). */

@@ -1,96 +1,84 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { tokens, withReservation } from "@imprest/core";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 import { Ledger } from "../../packages/embedded/src/ledger/ledger.ts";
+import { BareLedger } from "./bare-ledger.ts";
+import { type Effort, type Group, compare, timed } from "./measure.ts";
 
-/** What one run measured. */
-export interface LedgerFigures {
-  readonly calls: number;
-  readonly callsPerSecond: number;
-  /** CPU time of the whole process, microseconds a call: what a busy machine does not distort. */
-  readonly cpuMicros: number;
-  /** Heap in use once as much is finished as the ledger remembers, and at the end; MiB. */
-  readonly heapFullMib: number;
-  readonly heapEndMib: number;
-}
-
-const subject = { tenant: "acme", workspace: "prod", agent: "bot" };
-const scopes = [{ tenant: "acme" }, { tenant: "acme", workspace: "prod" }, subject];
-const action = { kind: "llm.completion", name: "gpt-5" };
+const tenant = "acme";
 const plenty = tokens(10n ** 15n);
+const action = { kind: "llm.completion", name: "gpt-5" };
+/** The ledger never waits, so that an operation of the benchmark is many of its. */
+const per = 1_000;
 
-/** Reserve+commit pairs straight against the in-memory ledger, three budgets deep. */
-export async function benchLedger(pairs = 1_000_000): Promise<LedgerFigures> {
-  const ledger = new Ledger();
-  for (const scope of scopes) ledger.createBudget({ scope, allocated: plenty });
-  const figures = await measure(pairs, async (from, to) => {
-    for (let at = from; at < to; at += 1) {
-      const idempotencyKey = `key-${at}`;
-      const outcome = ledger.reserve({ tenant: "acme", idempotencyKey, subject, action, estimate: tokens(1_000) });
-      if (outcome.reservation === undefined) throw new Error("The benchmark's reserve was denied.");
-      const reservationId = outcome.reservation.id;
-      ledger.commit({ tenant: "acme", reservationId, idempotencyKey, actual: tokens(900) });
-    }
-  });
-  assertCounted(ledger.getBudget({ scope: subject, unit: "TOKENS" }).spent, pairs);
-  return figures;
+/** The in-memory ledger by how many budgets it holds, one agent's each, under one tenant's. */
+export async function* ledger(effort: Effort): AsyncGenerator<Group> {
+  const options = { count: effort.count(100), per, watchLoop: false };
+  for (let budgets = 1_000; budgets <= 1_000_000; budgets *= 10) {
+    const held = effort.count(budgets);
+    yield await compare(
+      { title: `ledger, ${held} budgets`, unit: "pairs/s", rounds: effort.rounds(5) },
+      {
+        "raw Map of bigints": timed(barePairs(held), options),
+        "reserve, commit": timed(ledgerPairs(held, "commit"), options),
+        "reserve, release": timed(ledgerPairs(held, "release"), options),
+      },
+    );
+  }
 }
 
-/** Whole guarded calls: the kernel, its records and the in-process authority. */
-export async function benchGuardedCalls(calls = 1_000_000): Promise<LedgerFigures> {
-  const embedded = createEmbeddedAuthority();
-  for (const scope of scopes) await embedded.createBudget({ scope, allocated: plenty });
-  const authority = embedded.authority({ tenant: "acme", subject });
-  const request = { estimate: tokens(1_000), action };
-  const figures = await measure(calls, async (from, to) => {
-    for (let at = from; at < to; at += 1) {
-      await withReservation(authority, request, (reservation) => reservation.spend(tokens(900)));
-    }
-  });
-  assertCounted((await embedded.getBudget({ scope: subject, unit: "TOKENS" })).spent, calls);
-  await embedded.close();
-  return figures;
+/** Whole guarded calls with the authority in the process: the kernel, its records and the ledger. */
+export async function* inProcess(effort: Effort): AsyncGenerator<Group> {
+  yield await compare(
+    { title: "guarded calls, the authority in the process", unit: "calls/s", rounds: effort.rounds(5) },
+    {
+      "raw Map of bigints": timed(barePairs(1), { count: effort.count(50), per, watchLoop: false }),
+      guarded: timed(await guardedCall(), { count: effort.count(50_000), watchLoop: false }),
+    },
+  );
 }
 
-/** Compares the heap from when the ledger's retention (100,000) is full: what is more at the end is a leak. */
-async function measure(calls: number, run: (from: number, to: number) => Promise<void>): Promise<LedgerFigures> {
-  const full = Math.min(Math.ceil(calls / 2), 200_000);
-  const cpu = process.cpuUsage();
-  const started = performance.now();
-  await run(0, full);
-  const paused = performance.now();
-  const heapFullMib = heapMib();
-  const resumed = performance.now();
-  await run(full, calls);
-  const elapsedMs = performance.now() - resumed + (paused - started);
-  const { user, system } = process.cpuUsage(cpu);
-  return {
-    calls,
-    callsPerSecond: Math.round(calls / (elapsedMs / 1_000)),
-    cpuMicros: (user + system) / calls,
-    heapFullMib,
-    heapEndMib: heapMib(),
+export function barePairs(budgets: number): () => void {
+  const books = new BareLedger();
+  books.createBudget(tenant, plenty.amount);
+  for (let at = 0; at < budgets; at += 1) books.createBudget(`${tenant}/bot-${at}`, plenty.amount);
+  let pairs = 0;
+  return () => {
+    for (const end = pairs + per; pairs < end; pairs += 1) {
+      books.commit(books.reserve([tenant, `${tenant}/${agentOf(pairs, budgets)}`], 1_000n), 900n);
+    }
   };
 }
 
-function assertCounted(spent: bigint, calls: number): void {
-  if (spent !== BigInt(calls) * 900n) throw new Error(`The ledger lost count: ${spent} spent in ${calls} calls.`);
+export function ledgerPairs(budgets: number, end: "commit" | "release"): () => void {
+  const books = new Ledger();
+  books.createBudget({ scope: { tenant }, allocated: plenty });
+  for (let at = 0; at < budgets; at += 1)
+    books.createBudget({ scope: { tenant, agent: `bot-${at}` }, allocated: plenty });
+  let pairs = 0;
+  return () => {
+    for (const last = pairs + per; pairs < last; pairs += 1) {
+      const idempotencyKey = `key-${pairs}`;
+      const subject = { tenant, agent: agentOf(pairs, budgets) };
+      const { reservation } = books.reserve({ tenant, idempotencyKey, subject, action, estimate: tokens(1_000) });
+      if (reservation === undefined) throw new Error("The benchmark's reserve was denied.");
+      const settlement = { tenant, reservationId: reservation.id, idempotencyKey };
+      if (end === "commit") books.commit({ ...settlement, actual: tokens(900) });
+      else books.release(settlement);
+    }
+  };
 }
 
-function heapMib(): number {
-  setFlagsFromString("--expose-gc");
-  (runInNewContext("gc") as () => void)();
-  return Math.round(process.memoryUsage().heapUsed / 1_048_576);
+/** Far from the budget before it, so that no cache helps. */
+function agentOf(at: number, budgets: number): string {
+  return `bot-${(at * 7_919) % budgets}`;
 }
 
-/** Prints both figures. */
-export async function ledger(): Promise<void> {
-  for (const [name, bench] of Object.entries({ "ledger pairs": benchLedger, "guarded calls": benchGuardedCalls })) {
-    const { calls, callsPerSecond, cpuMicros, heapFullMib, heapEndMib } = await bench();
-    const heap = `heap ${heapFullMib} MiB once its memory is full, ${heapEndMib} MiB at the end`;
-    console.log(
-      `embedded, in process: ${calls} ${name}, ${callsPerSecond}/s, ${cpuMicros.toFixed(1)} µs CPU each; ${heap}`,
-    );
-  }
+export async function guardedCall(): Promise<() => Promise<unknown>> {
+  const embedded = createEmbeddedAuthority();
+  const subject = { tenant, workspace: "prod", agent: "bot" };
+  for (const scope of [{ tenant }, { tenant, workspace: "prod" }, subject])
+    await embedded.createBudget({ scope, allocated: plenty });
+  const authority = embedded.authority({ tenant, subject });
+  const request = { estimate: tokens(1_000), action };
+  return () => withReservation(authority, request, (reservation) => reservation.spend(tokens(900)));
 }

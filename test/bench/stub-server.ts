@@ -1,5 +1,9 @@
-// A Cycles server that does nothing but answer: what is measured against it is the client. Runs in its own process.
+// A Cycles server and a payment provider that do nothing but answer: what is measured against them is the client.
+import { once } from "node:events";
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { bePeer } from "./peer.ts";
+import { answerUsage } from "./usage.ts";
 
 let served = 0;
 
@@ -19,6 +23,7 @@ const server = createServer((request, response) => {
 server.keepAliveTimeout = 60_000;
 
 function answerTo(url: string): string {
+  if (url === "/v1/charges") return '{"id":"ch_1","status":"succeeded","amount":2}';
   if (url.endsWith("/commit")) {
     return '{"status":"COMMITTED","charged":{"unit":"USD_MICROCENTS","amount":1000000},"released":{"unit":"USD_MICROCENTS","amount":1000000}}';
   }
@@ -34,8 +39,5 @@ function answerTo(url: string): string {
   );
 }
 
-server.listen(0, "127.0.0.1", () => {
-  const address = server.address();
-  if (typeof address === "object" && address !== null) process.send?.({ port: address.port });
-});
-process.on("disconnect", () => process.exit(0));
+await once(server.listen(0, "127.0.0.1"), "listening");
+bePeer({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }, answerUsage());
