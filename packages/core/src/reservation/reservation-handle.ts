@@ -51,6 +51,11 @@ export class ReservationHandle implements Reservation {
     this.tracker = tracker;
     this.#settler = settler;
     this.#options = options;
+    // `({ spend }) => …` must not lose a spend: a TypeError after the money moved would look like nothing was spent.
+    this.spending = this.spending.bind(this);
+    this.spend = this.spend.bind(this);
+    this.commit = this.commit.bind(this);
+    this.release = this.release.bind(this);
     // Somebody may never look at `settlement`; an abandoned reservation must not crash the process for it.
     this.#settlement.promise.catch(() => {});
   }

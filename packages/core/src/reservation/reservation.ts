@@ -2,7 +2,10 @@
 import type { Amount } from "../amount/amount.ts";
 import type { Cap, Metadata, Metrics, Settlement } from "./port.ts";
 
-/** An open reservation, as its body sees it. `await using` settles it by what is known when the scope ends. */
+/**
+ * An open reservation, as its body sees it. `await using` settles it by what is known when the scope ends. Its methods
+ * can be taken off it: `({ spend, signal }) => …`.
+ */
 export interface Reservation {
   /** The authority's id. */
   readonly id: string;
@@ -18,20 +21,20 @@ export interface Reservation {
   readonly signal: AbortSignal;
 
   /** From here on money may have moved: the reservation is never released again. @throws SettlementError if settled. */
-  spending(): void;
+  spending(this: void): void;
   /**
    * What has been spent so far in all. Replaces an earlier figure and only grows.
    * @throws ValidationError for another unit or a smaller amount; SettlementError when already settled.
    */
-  spend(total: Amount, metrics?: Metrics, extras?: SpendExtras): void;
+  spend(this: void, total: Amount, metrics?: Metrics, extras?: SpendExtras): void;
   /**
    * Commits what `spend` said, or `total`. A second call with the same amount is the first one's answer.
    * @throws SpendUnknownError when nothing says what was spent; SettlementError when settled otherwise, or refused and
    * `throwOnRejected` is set.
    */
-  commit(total?: Amount, metrics?: Metrics, extras?: SpendExtras): Promise<Settlement>;
+  commit(this: void, total?: Amount, metrics?: Metrics, extras?: SpendExtras): Promise<Settlement>;
   /** Gives the budget back. @throws SettlementError once money may have moved, or when it was committed. */
-  release(reason?: string): Promise<Settlement>;
+  release(this: void, reason?: string): Promise<Settlement>;
   /** The first outcome; rejects with SpendUnknownError when the reservation was left to its TTL. */
   readonly settlement: Promise<Settlement>;
   /** `await using`: commits what is known, releases what was never spent, and abandons the rest. */

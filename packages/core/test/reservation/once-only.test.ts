@@ -1,4 +1,4 @@
-import { SettlementError, SpendUnknownError, openReservation, usdMicrocents } from "@imprest/core";
+import { SettlementError, SpendUnknownError, openReservation, usdMicrocents, withReservation } from "@imprest/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { cents, committedAmounts, fakeAuthority, request } from "./fake-authority.ts";
@@ -22,6 +22,20 @@ describe("a reservation settles once", () => {
     await expect(reservation.commit(cents(2))).rejects.toMatchObject({ name: "SettlementError", spendHappened: true });
     expect(() => reservation.spend(cents(2))).toThrow(SettlementError);
     expect(authority.calls).toEqual(["reserve", "commit"]);
+  });
+
+  it("methods taken off the reservation work: a spend told through one is not lost", async () => {
+    const authority = fakeAuthority();
+    const paid = withReservation(authority, request, ({ spending, spend }) => {
+      spending();
+      spend(cents(1));
+    });
+    expect((await paid).settlement.status).toBe("committed");
+    expect(authority.calls).toEqual(["reserve", "commit"]);
+    const { commit } = await openReservation(authority, request);
+    await expect(Promise.resolve(cents(1)).then(commit)).resolves.toMatchObject({ status: "committed" });
+    const { release } = await openReservation(authority, request);
+    await expect(release()).resolves.toMatchObject({ status: "released" });
   });
 
   it.each(["spend", "spending"] as const)("a release after %s() throws", async (touch) => {
