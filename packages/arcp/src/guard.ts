@@ -8,8 +8,10 @@ import type { ArcpSession } from "./session/session.ts";
 export interface JobSettlement {
   readonly jobId: string;
   readonly outcome: JobOutcome;
-  /** What the job reported as spent, as plain decimals by currency. */
+  /** What the job, and those it delegated to, reported as spent, as plain decimals by currency. */
   readonly spent: Readonly<Record<string, string>>;
+  /** True when events were lost on the way: more may have been spent than `spent` says. */
+  readonly eventsMissing: boolean;
   /** What is left of each leased budget, as plain decimals; perhaps negative. */
   readonly remaining: Readonly<Record<string, string>>;
 }
@@ -57,7 +59,8 @@ export function guard<Arguments extends unknown[], Value>(
 
 function settlementOf(job: ArcpJob, outcome: JobOutcome): JobSettlement {
   const remaining = job.budget.currencies.map((currency) => [currency, job.budget.remaining(currency) ?? "0"]);
-  return { jobId: job.id, outcome, spent: job.costs, remaining: Object.fromEntries(remaining) };
+  const { id: jobId, costs: spent, eventsMissing } = job;
+  return { jobId, outcome, spent, eventsMissing, remaining: Object.fromEntries(remaining) };
 }
 
 function unlessAborted<Value>(work: () => Promise<Value>, signal: CallOptions["signal"]): Promise<Value> {

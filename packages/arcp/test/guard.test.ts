@@ -10,6 +10,10 @@ async function session(): Promise<{ readonly session: ArcpSession; readonly canc
     await context.metric({ name: "cost.work", value: "0.25", unit: "USD" });
     return context.input;
   });
+  runtime.agent("delegating", async (context) => {
+    await context.metric({ name: "cost.work", value: "0.05", unit: "USD" });
+    return (await context.delegate({ agent: "spender", input: "below" })).result();
+  });
   runtime.agent(
     "slow",
     (context) =>
@@ -42,6 +46,14 @@ describe("a job as a reservation", () => {
       { USD: "0.75" },
       "success",
     ]);
+    expect(settlement.eventsMissing).toBe(false);
+  });
+
+  it("settles with what jobs that it delegated to have spent as well", async () => {
+    const { session: open } = await session();
+    const delegating = { agent: "delegating", lease: { ...lease, "agent.delegate": ["spender"] } };
+    const { value, settlement } = await withReservation(open, delegating, (job) => job.result());
+    expect([value, settlement.spent, settlement.remaining]).toEqual(["below", { USD: "0.3" }, { USD: "0.7" }]);
   });
 
   it("cancels the job when the body throws, and throws the body's error at once", async () => {

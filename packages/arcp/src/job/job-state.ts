@@ -68,7 +68,7 @@ export class JobState {
   delegateId: string | undefined;
   status = "pending";
   budget: BudgetGauge = new BudgetGauge(undefined);
-  /** The sum of `cost.*` by currency, in 10^-12, whether the lease limits that currency or not. */
+  /** The sum of `cost.*` by currency, in 10^-12, whether the lease limits that currency or not; of every run. */
   readonly costs: Map<string, bigint> = new Map();
   credentials: JobCredentials = new JobCredentials(undefined);
   readonly children: JobState[] = [];
@@ -80,6 +80,8 @@ export class JobState {
   over = false;
   /** True when an acceptance brought a job that was submitted before, under the same key. */
   joined = false;
+  /** True once events were lost on the way: more may have been spent than is known. */
+  eventsMissing = false;
   /** True once a caller asked to cancel it: it does not run anew. */
   toBeCancelled = false;
   /** Subscriptions to it here that are not ended. */
@@ -120,14 +122,13 @@ export class JobState {
     this.credentials = new JobCredentials(payload["credentials"]);
   }
 
-  /** The job runs anew, under another id: what was known of the first run is void. */
+  /** The job runs anew, under another id: what was known of the first run is void, but for what it spent. */
   restart(id: string): void {
     this.body.fail(
       new ArcpError({ code: "INTERNAL_ERROR", message: "The job was lost and runs anew." }, this.#context()),
     );
     this.id = id;
     this.status = "pending";
-    this.costs.clear();
     this.body = new ResultBody(id, this.#surroundings.maxResultBytes, this.#surroundings.pressure);
     this.skip = 0;
   }
@@ -156,8 +157,20 @@ export class JobState {
     this.log.push(event, size);
   }
 
+  /** What this job and those it delegated to have spent, as `costs`: one settles for all of them. */
+  totalCosts(): Map<string, bigint> {
+    const total = new Map<string, bigint>();
+    const tree: JobState[] = [this];
+    for (const job of tree) {
+      for (const child of job.children) tree.push(child);
+      for (const [currency, units] of job.costs) total.set(currency, (total.get(currency) ?? 0n) + units);
+    }
+    return total;
+  }
+
   /** Tells consumers that events are missing. */
   gap(hole: Hole): void {
+    this.eventsMissing = true;
     this.log.push(gapEvent(this.id, hole), 0);
   }
 

@@ -59,9 +59,14 @@ export class JobView implements AsyncIterable<ArcpEvent> {
     return this.state.budget;
   }
 
-  /** The sum of the `cost.*` metrics seen, as plain decimals by currency. */
+  /** The sum of the `cost.*` metrics seen, of this job and those it delegated to, as plain decimals by currency. */
   get costs(): Readonly<Record<string, string>> {
-    return Object.fromEntries([...this.state.costs].map(([currency, units]) => [currency, formatMoney(units)]));
+    return Object.fromEntries([...this.state.totalCosts()].map(([currency, units]) => [currency, formatMoney(units)]));
+  }
+
+  /** True once events were lost on the way: more may have been spent than `costs` says. */
+  get eventsMissing(): boolean {
+    return this.state.eventsMissing;
   }
 
   /** Attributes for a trace span (ARCP §11). */

@@ -240,6 +240,7 @@ export class Router {
 
   /** A delegated job: announced unasked, it belongs to its parent (ARCP §10). */
   #child(jobId: string, parentId: string | undefined, frame: Frame): void {
+    if (this.#ended.has(jobId)) return;
     const parent = parentId === undefined ? undefined : this.find(parentId);
     const known = this.jobs.has(jobId);
     const child = this.admit(jobId, (job) => job.describe(frame));

@@ -168,6 +168,7 @@ describe("a lost connection", () => {
     const gaps: unknown[] = [];
     session.on("gap", (gap) => gaps.push(gap));
     const job = await submitted(runtime, session);
+    expect(job.eventsMissing).toBe(false);
     const seen = messages(job);
     runtime.log("job_1", "1");
     const third = (): void => {
@@ -180,6 +181,7 @@ describe("a lost connection", () => {
     runtime.log("job_1", "4");
     runtime.succeed("job_1");
     expect(await drive(runtime.clock, seen)).toEqual(["1", "gap", "3", "4"]);
+    expect(job.eventsMissing).toBe(true);
     expect([gaps, runtime.received.length]).toEqual([[{ from: 2, to: 2 }], 2]);
   });
 
@@ -513,11 +515,12 @@ describe("a lost connection", () => {
 
 describe("a job that runs anew", () => {
   /** A session whose runtime has forgotten it, and the job with it; `resubmitted` answers the submit that follows. */
-  async function lostJob(resubmitted: (runtime: ScriptedRuntime) => void) {
+  async function lostJob(resubmitted: (runtime: ScriptedRuntime) => void, metric?: object) {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const job = await submitted(runtime, session, { idempotencyKey: "k1" });
     runtime.log("job_1", "first run");
+    if (metric !== undefined) runtime.event("job_1", "metric", metric);
     await turn();
     runtime.onHello = ({ payload }) => {
       if (payload.resume !== undefined) {
@@ -546,6 +549,17 @@ describe("a job that runs anew", () => {
     expect(await drive(runtime.clock, messages(job))).toEqual(["first run", "before", "one", "two"]);
     expect(await job.result()).toBe("anew");
     expect(runtime.warnings).toEqual([]);
+  });
+
+  it("6 F8, F24: what the first run spent was spent", async () => {
+    const cost = (value: number): object => ({ name: "cost.work", value, unit: "USD" });
+    const { runtime, job } = await lostJob((runtime) => {
+      runtime.accept("job_2", { budget: { USD: 1 } });
+      runtime.event("job_2", "metric", cost(0.2));
+      runtime.succeed("job_2");
+    }, cost(0.1));
+    await drive(runtime.clock, job.result());
+    expect([job.costs, job.budget.remaining("USD")]).toEqual([{ USD: "0.3" }, "0.8"]);
   });
 
   it("6 F8, F11: not when it was to be cancelled before", async () => {
