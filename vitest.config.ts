@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { chromiumProjects } from "./test/runtimes/chromium/projects.ts";
 
 // Sources are read through the `@imprest/source` condition, so tests need no prior build.
 const conditions = ["@imprest/source", "node", "module", "default"];
@@ -28,7 +29,8 @@ export default defineConfig({
         ...shared,
         test: { name: "faults", include: ["test/faults/**/*.test.ts"], testTimeout: 180_000, fileParallelism: false },
       },
-      { ...shared, test: { name: "runtimes", include: ["test/runtimes/**/*.test.ts"], testTimeout: 60_000 } },
+      { ...shared, test: { name: "runtimes", include: ["test/runtimes/*.test.ts"], testTimeout: 60_000 } },
+      ...chromiumProjects,
       { test: { name: "next", include: ["test/next/**/*.test.ts"], testTimeout: 60_000 } },
       { test: { name: "package", include: ["test/package/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 180_000 } },
     ],

@@ -9,7 +9,7 @@ const summaryAt = args.indexOf("--summary");
 const summaryFile = summaryAt === -1 ? undefined : args.splice(summaryAt, 2)[1];
 const suite = args[0] ?? "all";
 
-const vitest = (project) => ({ name: project, command: ["vitest", "run", "--project", project], counts: true });
+const vitest = (name, project = name) => ({ name, command: ["vitest", "run", "--project", project], counts: true });
 const suites = {
   all: [
     { name: "format", command: ["pnpm", "format:check"] },
@@ -31,7 +31,7 @@ const suites = {
   ],
   faults: [vitest("faults")],
   next: [{ name: "build", command: ["pnpm", "build"] }, vitest("next")],
-  runtimes: [{ name: "build", command: ["pnpm", "build"] }, vitest("runtimes")],
+  runtimes: [{ name: "build", command: ["pnpm", "build"] }, vitest("runtimes", "runtimes*")],
 };
 if (!(suite in suites)) throw new Error(`unknown suite "${suite}"; one of ${Object.keys(suites).join(", ")}`);
 

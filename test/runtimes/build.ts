@@ -21,7 +21,7 @@ export function readVectors(): Vectors {
 }
 
 /** How a runtime gets a suite: as a module that it resolves packages for, or as one file with everything in it. */
-export type Entry = "console" | "browser" | "workerd";
+export type Entry = "console" | "workerd";
 
 export interface SuiteBuild {
   readonly suite: "suite" | "arcp";
@@ -36,7 +36,6 @@ export interface SuiteBuild {
 /** Conditions as the bundlers of pages and of Workers set them; never `@imprest/source`: the built packages are meant. */
 const bundled: Readonly<Record<Entry, BuildOptions>> = {
   console: { packages: "external" },
-  browser: { conditions: ["browser"] },
   workerd: { conditions: ["workerd", "browser"] },
 };
 
