@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { text } from "node:stream/consumers";
 import type { Entry } from "./build.ts";
 
 /** How one runtime runs a bundle. */
@@ -51,21 +53,29 @@ const config :Workerd.Config = (services = [
   return { name, entry: "workerd", run };
 }
 
-/** What a process printed, once it has ended by itself: whatever keeps it alive longer is a failure. */
-function output(program: string, args: readonly string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const limits = { timeout: 50_000, killSignal: "SIGKILL" } as const;
-    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...limits });
-    let printed = "";
-    const append = (chunk: Buffer): void => {
-      printed += chunk.toString();
-    };
-    child.stdout.on("data", append);
-    child.stderr.on("data", append);
-    child.once("error", reject);
-    child.once("close", (code, signal) => {
-      if (code === 0) resolve(printed);
-      else reject(new Error(`${program} ended with ${code ?? signal}: ${printed}`));
-    });
-  });
+/** What a process printed, once it has ended by itself: what keeps it alive after its verdict is a failure. */
+async function output(program: string, args: readonly string[]): Promise<string> {
+  // A group of its own: a runtime may stand behind a launcher, and only as a group do both end.
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const printed = Promise.all([text(child.stdout), text(child.stderr)]);
+  let limit: NodeJS.Timeout | undefined;
+  let isKilled = false;
+  const killAfter = (limitMs: number): void => {
+    clearTimeout(limit);
+    limit = setTimeout(() => {
+      isKilled = true;
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    }, limitMs);
+  };
+  killAfter(45_000);
+  child.stdout.once("data", () => killAfter(10_000));
+  try {
+    const [code] = (await once(child, "close")) as [number | null];
+    const all = (await printed).join("");
+    if (isKilled) throw new Error(`${program} did not end by itself; it printed: ${all}`);
+    if (code !== 0) throw new Error(`${program} ended with ${code}: ${all}`);
+    return all;
+  } finally {
+    clearTimeout(limit);
+  }
 }
