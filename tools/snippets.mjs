@@ -4,7 +4,11 @@ import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "..");
-const pages = ["README.md", ...readdirSync(join(root, "docs"), { recursive: true }).map((file) => join("docs", file))];
+const pages = [
+  "README.md",
+  ...readdirSync(join(root, "packages")).map((name) => join("packages", name, "README.md")),
+  ...readdirSync(join(root, "docs"), { recursive: true }).map((file) => join("docs", file)),
+];
 const snippet = /<!-- region (\S+)#(\S+) -->\n\n```ts\n([\s\S]*?)```/g;
 
 /** The region's lines, as far to the left as they go. */

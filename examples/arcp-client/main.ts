@@ -1,5 +1,6 @@
 // A client over a real WebSocket: submits a job under a budget, follows it, and reads a result while it is made.
-import { connect, withReservation } from "@imprest/arcp";
+import assert from "node:assert/strict";
+import { withReservation } from "@imprest/arcp";
 import { createArcpRuntime } from "@imprest/arcp/runtime";
 import { serveWebSocket } from "@imprest/arcp/runtime/node";
 
@@ -15,9 +16,12 @@ runtime.agent("reporter@1.0.0", async (context) => {
   for (const part of ["A report ", "in two parts.\n"]) await context.result.write(part);
 });
 const server = await serveWebSocket(runtime);
+const { url } = server;
 
 // #region follow
-const session = await connect(server.url, { token: () => "secret" });
+import { connect } from "@imprest/arcp";
+
+const session = await connect(url, { token: () => "secret" }); // wss: anywhere but on this machine
 
 const job = await session.submit({
   agent: "researcher@1.0.0",
@@ -30,6 +34,9 @@ for await (const event of job) {
 }
 console.log(await job.result());
 // #endregion
+
+assert.equal(await job.result(), "what is known about imprest funds");
+assert.equal(String(job.budget.remaining("USD")), "0.94");
 
 // #region stream
 const report = await session.submit({ agent: "reporter@1.0.0" });
@@ -45,6 +52,8 @@ const { value, settlement } = await withReservation(
 );
 console.log(value, settlement.spent, settlement.remaining);
 // #endregion
+
+assert.equal(value, "what is known about petty cash");
 
 await session.close();
 await server.close();

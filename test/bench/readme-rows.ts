@@ -10,7 +10,7 @@ export function readmeRows(measured: Measured): readonly PageRow[] {
   return [
     [
       "Cycles: guarded pairs, 64 in flight, of raw `undici`",
-      "0.06 with its journal",
+      "0.12 in memory, 0.06 with its journal",
       `${memory} in memory, ${log} with a log, ${durable("fleet journal")} with the fleet's journal`,
     ],
     ["ARCP: events, of raw `ws` and `JSON.parse`", "0.42 to 0.60", rowOf(events, "events of a job").ofRaw.toFixed(2)],
