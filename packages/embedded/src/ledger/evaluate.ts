@@ -1,15 +1,15 @@
-import { denialCorrelation, runCorrelation } from "./correlation-ids.ts";
 import type { DenyDetail } from "@imprest/core/models/cycles";
 import { admit } from "./admission.ts";
 import { budgetsAt, denialOf, detailOf } from "./availability.ts";
 import { type Budget, balanceOf } from "./budget.ts";
+import { denialCorrelation, runCorrelation } from "./correlation-ids.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { flatCopy } from "./flat-text.ts";
 import type { Evaluation } from "./outcomes.ts";
 import { evaluatePolicy } from "./policy.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import { type DecideRequest, type LedgerReserveRequest, checkAmount, checkSpend } from "./requests.ts";
-import { checkReserve, reserveFingerprint } from "./reserve.ts";
+import { checkReserve, reserveFingerprint, tellDenied } from "./reserve.ts";
 import type { Scopes } from "./scopes.ts";
 import type { LedgerState } from "./state.ts";
 
@@ -26,6 +26,8 @@ export function decide(state: LedgerState, request: DecideRequest): Evaluation {
   const outcome = evaluate(state, request, scopes, atMs);
   const kept = { idempotencyKey: flatCopy(idempotencyKey), fingerprint: print, outcome, atMs };
   state.remember({ tenant, operation: "decide", ...kept });
+  const { decision, reasonCode = "UNKNOWN", denyDetail = { reason_code: reasonCode } } = outcome;
+  if (decision === "DENY") tellDenied(state, request, scopes, denyDetail);
   return outcome;
 }
 

@@ -8,6 +8,7 @@ import type { Evaluation, ReserveOutcome } from "./outcomes.ts";
 import { evaluatePolicy } from "./policy.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import {
+  type DecideRequest,
   type LedgerReserveRequest,
   checkAmount,
   checkDuration,
@@ -102,10 +103,10 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
   return { reservation, remainingTtlMs: ttlMs };
 }
 
-/** Cycles governance §EventDataReservationDenied. */
-function tellDenied(
+/** Tells of a reserve or a decide that was denied (Cycles §Event types; Cycles governance §EventDataReservationDenied). */
+export function tellDenied(
   state: LedgerState,
-  { tenant, estimate, action, subject }: LedgerReserveRequest,
+  { tenant, estimate, action, subject }: DecideRequest,
   { path: scope }: Scopes,
   detail: DenyDetail,
 ): void {

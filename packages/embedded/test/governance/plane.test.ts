@@ -102,6 +102,22 @@ describe("events", () => {
     });
   });
 
+  it("tells of a decide that was denied, once however often it is asked, and of no dry run", async () => {
+    const question = {
+      idempotency_key: "asked",
+      subject: { tenant: "acme" },
+      action: { kind: "llm.completion", name: "it" },
+      estimate: usd(5_000n),
+    };
+    for (const _time of [1, 2]) {
+      expect((await caller.post("/v1/decide", question)).body["decision"]).toBe("DENY");
+    }
+    await caller.post("/v1/reservations", { ...question, idempotency_key: "dry", dry_run: true });
+    expect(await all(client.listTenantEvents({ event_type: "reservation.denied" }))).toMatchObject([
+      { data: { reason_code: "BUDGET_EXCEEDED", requested_amount: 5_000, deny_detail: { budget_remaining: 1_000 } } },
+    ]);
+  });
+
   it("crosses a threshold once each way, exhausts, overruns and makes debt", async () => {
     const first = await reserve(960n, "llm.completion", { overage_policy: "ALLOW_WITH_OVERDRAFT" });
     await caller.post(`/v1/reservations/${first}/release`, { idempotency_key: "back" });
