@@ -27,7 +27,8 @@ export interface WebhookHandlerOptions {
 /**
  * A web-standard handler for webhook deliveries: verifies, drops repetitions by `event_id` (deliveries come at least
  * once), calls `onEvent`. Answers 204 when an event was dealt with, now or before; 401 for a bad signature; 400 for a
- * body that is no event; 405, 413; 500 when `onEvent` failed, so that the delivery is repeated.
+ * body that is no event or breaks off; 405, 413; 500 when `onEvent` failed, so that the delivery is repeated. Rejects
+ * with a ConfigurationError when something has read the request's body before: only the raw bytes can be verified.
  */
 export function createWebhookHandler(options: WebhookHandlerOptions): (request: Request) => Promise<Response> {
   const { onEvent, logger, seen = memorySeenEvents(), maxBytes = 1024 * 1024 } = options;
@@ -52,7 +53,16 @@ export function createWebhookHandler(options: WebhookHandlerOptions): (request: 
 
   return async (request) => {
     if (request.method !== "POST") return new Response(null, { status: 405, headers: { allow: "POST" } });
-    const body = await readBytes(request, maxBytes);
+    if (request.bodyUsed) {
+      throw new ConfigurationError("The delivery's body was read already; give the handler the request as it came.");
+    }
+    let body: Uint8Array | undefined;
+    try {
+      body = await readBytes(request, maxBytes);
+    } catch {
+      // The sender broke off; whoever still listens is told that it came to nothing.
+      return new Response(null, { status: 400 });
+    }
     if (body === undefined) return new Response(null, { status: 413 });
     try {
       await verifyWebhook(body, request.headers.get(signatureHeader), secret);

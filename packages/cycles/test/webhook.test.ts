@@ -132,6 +132,23 @@ describe("createWebhookHandler", () => {
     expect(events).toEqual([]);
   });
 
+  it("a delivery that breaks off is a 400 and nothing else; one that something has read already says what to do", async () => {
+    const { events, post } = receiving();
+    const broken = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode('{"event_id":'));
+        controller.error(new Error("the sender is gone"));
+      },
+    });
+    const init = { method: "POST", body: broken, duplex: "half", headers: { "x-cycles-signature": vector } };
+    expect(await post(new Request("https://app.example/hooks", init as RequestInit))).toBe(400);
+    const parsed = delivery(event);
+    await parsed.text();
+    await expect(post(parsed)).rejects.toThrow(ConfigurationError);
+    await expect(post(parsed)).rejects.toThrow("read already");
+    expect(events).toEqual([]);
+  });
+
   it("needs a secret, and shows none", () => {
     expect(() => createWebhookHandler({ secret: "", onEvent: () => {} })).toThrow(ConfigurationError);
   });
