@@ -137,7 +137,11 @@ export class CyclesWire {
       this.#parts.logger.error("a request failed", { requestId, traceId, error: cause });
     }
     const { attempt, status } = refused;
-    if (attempt === undefined || this.#parts.evidence === undefined) return this.#write(refused, exchange);
+    if (attempt === undefined || this.#parts.evidence === undefined) {
+      // A denial is remembered and told: neither may be undone by a crash once it is answered.
+      if (status === 409) await this.#parts.ledger.durable();
+      return this.#write(refused, exchange);
+    }
     const response = errorBody(refused, exchange.correlation);
     const reference = await this.#attest(exchange, { error: { ...attempt, http_status: status, response } });
     await this.#parts.ledger.durable();

@@ -82,6 +82,29 @@ it("nothing is told outside before it is durable, whatever else is being sent", 
   answers[1]?.();
 });
 
+it("a denial is not answered before its event is durable", async () => {
+  await authority.close();
+  const store = new SlowStore();
+  ({ authority, key } = await governed({ store }));
+  store.isSlow = true;
+  let answered = 0;
+  const denied = new WireCaller(authority, key).post("/v1/reservations", {
+    idempotency_key: "too-much",
+    subject: { tenant: "acme" },
+    action: { kind: "llm.completion", name: "it" },
+    estimate: usd(5_000n),
+  });
+  const counted = denied.then(({ status }) => (answered = status));
+  await eventually(() => store.gates.length === 1);
+  await wait(20);
+  expect(answered).toBe(0);
+  store.isSlow = false;
+  store.gates[0]?.();
+  await counted;
+  expect(answered).toBe(409);
+  expect([...store.disk.values()].some((text) => text.includes("reservation.denied"))).toBe(true);
+});
+
 it("first attempts stay in the order of the events when the wall clock is set back", async () => {
   let answer: (() => void) | undefined;
   receiver.answer = (response) => {
