@@ -250,9 +250,11 @@ export class Connection {
     const windowMs = this.welcome?.resumeWindowMs || 30_000;
     let since = clock.monotonic();
     let cause: unknown;
+    let refused = false;
     try {
       while (clock.monotonic() - since <= windowMs) {
-        await sleep(clock, Math.min(backOff(this.#attempts++), windowMs), this.#stopped.signal);
+        if (!refused) await sleep(clock, Math.min(backOff(this.#attempts++), windowMs), this.#stopped.signal);
+        refused = false;
         if (this.#hold !== undefined) {
           await this.#hold;
           // Consumers took that time, not the runtime; whether it still has the session is for it to say.
@@ -269,7 +271,8 @@ export class Connection {
           if (error instanceof ConfigurationError) break;
           if (!(error instanceof ArcpError)) continue;
           if (refusals.has(error.errorCode) || (this.#ticket === undefined && !error.retryable)) break;
-          // The runtime does not know the session any more; a new one is begun.
+          // The runtime is there, but does not know the session any more: a new one is begun at once.
+          refused = this.#ticket !== undefined;
           this.forget();
         }
       }

@@ -112,6 +112,35 @@ describe("a lost connection", () => {
     },
   );
 
+  it("6 F3, F8: a runtime that refuses the resume is there: a new session is begun at once", async () => {
+    const runtime = new ScriptedRuntime();
+    const waits: number[] = [];
+    const session = await runtime.connect({ backOff: (attempt) => (waits.push(attempt), 5000) });
+    const states: string[] = [];
+    session.on("state", ({ state }) => states.push(state));
+    runtime.onHello = ({ payload }) => {
+      if (payload.resume === undefined) return undefined;
+      return { type: "session.error", payload: { code: "RESUME_WINDOW_EXPIRED", message: "expired" } };
+    };
+    runtime.drop();
+    await runtime.clock.advance(5500);
+    expect([waits, states]).toEqual([[0], ["suspended", "resuming", "live"]]);
+  });
+
+  it("6 F3: one that refuses the new session too, but only for now, is asked again after a wait", async () => {
+    const runtime = new ScriptedRuntime();
+    const waits: number[] = [];
+    const session = await runtime.connect({ backOff: (attempt) => (waits.push(attempt), 5000) });
+    runtime.onHello = () => ({
+      type: "session.error",
+      payload: { code: "INTERNAL_ERROR", message: "busy", retryable: true },
+    });
+    runtime.drop();
+    await runtime.clock.advance(16_000);
+    expect([waits, session.state]).toEqual([[0, 1, 2, 3], "resuming"]);
+    expect(runtime.received).toHaveLength(5);
+  });
+
   it("arcp R1, T-16a, 6 F5: a caught-up client that is refused asks once for one event less", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
