@@ -265,13 +265,13 @@ describe("the imprest command as it is installed", () => {
        const signer = { source: "https://a.example/asp", typePrefix: "org.agentspend", kid: "k1", privateKey };
        const data = (at) => ({ decision_id: "018f6b2e-7c1a-7000-8000-" + String(at).padStart(12, "0"), budget_id: "b",
          reservation_id: "r-" + at, unit: "output_token", amount_atomic_reserved: "1000", decision: "DENY" });
-       const lines = Array.from({ length: 300 }, (_, at) => signAuditEvent("reserve", data(at), signer, 1_780_000_000_000 + at));
+       const lines = Array.from({ length: 2_500 }, (_, at) => signAuditEvent("reserve", data(at), signer, 1_780_000_000_000 + at));
        writeFileSync("feed.ndjson", (await Promise.all(lines)).join("\\n"));
        writeFileSync("keys.json", JSON.stringify({ keys: [publicKeyToJwk(publicKey, "k1")] }));`,
     );
     await run(process.execPath, ["feed.mjs"], { cwd: consumer });
     const verify = ["verify", "feed.ndjson", "--trust", "https://a.example", "--jwks", "keys.json"];
     const { stderr } = await run(join(consumer, "node_modules/.bin/imprest"), verify, { cwd: consumer });
-    expect(stderr).toContain("300 events, 300 decisions, 0 open: clean.");
+    expect(stderr).toContain("2500 events, 2500 decisions, 0 open: clean.");
   });
 });

@@ -1,14 +1,19 @@
 import {
   type AuditConclusion,
+  type AuditEventReport,
   type AuditLineReport,
   type AuditTrustOptions,
   type AuditorOptions,
   createAuditTrust,
   createAuditor,
+  verifyAuditEvent,
   verifyAuditFeed,
 } from "@imprest/asp/audit";
 import { verifyLines } from "@imprest/core/audit/lines";
 import { VerifyPool } from "./verify-pool.ts";
+
+/** A short feed is verified before the threads would have started. */
+const linesBeforeThreads = 2_000;
 
 export interface VerifyFeedOptions extends AuditorOptions {
   readonly trust: AuditTrustOptions;
@@ -32,9 +37,11 @@ export async function* verifyFeed(
   }
   const auditor = createAuditor(auditorOptions);
   const pool = new VerifyPool(trust, threads);
+  let begun = 0;
+  const verify = (line: Uint8Array): Promise<AuditEventReport> =>
+    begun++ < linesBeforeThreads ? verifyAuditEvent(line, { trust: own, signal }) : pool.verify(line);
   try {
-    const { inFlight } = pool;
-    for await (const { lineNumber, report } of verifyLines(source, (line) => pool.verify(line), { inFlight, signal })) {
+    for await (const { lineNumber, report } of verifyLines(source, verify, { inFlight: pool.inFlight, signal })) {
       // A line that was too long to read has the bare report of `verifyLines`.
       const whole = "unsigned" in report ? report : { ...report, profile: "", unsigned: [] };
       yield { lineNumber, report: whole, lifecycle: auditor.add(whole) };

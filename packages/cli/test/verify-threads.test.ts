@@ -9,12 +9,12 @@ const seed = new Uint8Array(32).fill(7);
 const signer = { source: `${origin}/asp`, typePrefix: "org.agentspend", kid: "k1", privateKey: seed };
 const startMs = Date.parse("2026-06-01T12:00:00Z");
 let keys: object = {};
-/** 500 reservations and their commits. */
+/** 1,500 reservations and their commits: threads take over on the way. */
 let feed: string[] = [];
 
 beforeAll(async () => {
   keys = { keys: [publicKeyToJwk((await keyPairFromSeed(seed)).publicKey, "k1")] };
-  feed = (await Promise.all(Array.from({ length: 500 }, (_, at) => pair(at)))).flat();
+  feed = (await Promise.all(Array.from({ length: 1_500 }, (_, at) => pair(at)))).flat();
 });
 
 async function pair(at: number): Promise<string[]> {
@@ -47,14 +47,16 @@ describe("imprest verify on several threads", () => {
       (feed[20] ?? "").replace(origin, "https://other.example"),
       feed[31] ?? "",
     ];
-    const lines = feed.flatMap((line, at) => (at % 120 === 7 ? [bad[(at - 7) / 120] ?? "", line] : [line]));
+    const lines = feed.flatMap((line, at) =>
+      at % 120 === 7 ? [bad[((at - 7) / 120) % bad.length] ?? "", line] : [line],
+    );
     const alone = await verify(lines, 1);
     expect(alone.code).toBe(1);
     expect(alone.out.split("\n")).toHaveLength(lines.filter((line) => line !== "").length + 2);
     for (const threads of [2, 5]) expect(await verify(lines, threads), `${threads} threads`).toEqual(alone);
   });
 
-  it("takes a feed that is less than a batch", async () => {
+  it("takes a feed that is too short for threads", async () => {
     expect(await verify(feed.slice(0, 2), 4)).toEqual(await verify(feed.slice(0, 2), 1));
   });
 
