@@ -9,7 +9,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatAmount, usdMicrocents } from "@imprest/core";
 import { createRemoteKeySet } from "@imprest/core/audit";
-import { evidenceJwksUrl } from "@imprest/cycles/evidence";
 import { AP2AlreadyConsumed, AP2DryRunResult, type AP2Mandate, paymentAuthority, recover } from "@imprest/ap2";
 import { embedEvidence, verifyMandate, verifyReceipt } from "@imprest/ap2/verify";
 import { type AuthorityServer, startAuthority } from "./authority-server.ts";
@@ -108,13 +107,9 @@ async function crash(places: Places, mandate: AP2Mandate): Promise<string> {
 }
 
 async function verified(receipt: Parameters<typeof embedEvidence>[0], authority: AuthorityServer): Promise<string> {
-  const trustedOrigins = [authority.url];
-  const complete = await embedEvidence(receipt, { trustedOrigins, allowLoopbackHttp: true });
-  const keys = createRemoteKeySet({
-    trustedOrigins,
-    allowLoopbackHttp: true,
-    bundle: { [evidenceJwksUrl(authority.serverId)]: authority.keys },
-  });
+  const trust = { trustedOrigins: [authority.url], allowLoopbackHttp: true };
+  const complete = await embedEvidence(receipt, trust);
+  const keys = createRemoteKeySet(trust);
   const { disposition, findings } = await verifyReceipt(complete, { keys });
   return findings.length === 0 ? disposition : findings.map(({ message }) => message).join(" ");
 }

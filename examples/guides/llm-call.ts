@@ -1,6 +1,6 @@
 // docs/guides/llm-call.md: one call, by hand: caps, what it cost, what became of it.
 import assert from "node:assert/strict";
-import { capped, createPriceTable, usd, withReservation } from "@imprest/core";
+import { DeniedError, capped, createPriceTable, usd, withReservation } from "@imprest/core";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 import { model } from "./model.ts";
 
@@ -30,6 +30,9 @@ console.log(value.text, settlement.status, settlement.charged);
 assert.deepEqual(limits, [256]);
 assert.equal(settlement.status, "committed");
 assert.equal(settlement.charged?.amount, prices.price("demo-large", value.usage)?.amount);
+
+const deaf = withReservation(authority, request, () => assert.fail("it ran"), { partial: "estimate" });
+await assert.rejects(deaf, (error) => DeniedError.isInstance(error)); // caps that nobody honours
 
 // #region fails
 const failing = withReservation(authority, request, () => Promise.reject(new Error("the provider is away")), {
