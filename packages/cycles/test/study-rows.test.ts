@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   AbortedError,
   AuthorityUnreachableError,
@@ -220,7 +220,7 @@ describe("Cycles study §9, what the client has beyond it", () => {
     expect(metadataOf(answer)).toMatchObject({
       status: 200,
       requestId: "req_1",
-      traceId: /^[0-9a-f]{32}$/.exec(metadataOf(answer)?.traceId ?? "")?.[0],
+      traceId: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
     });
   });
 
@@ -260,6 +260,7 @@ describe("Cycles study §9, what the client has beyond it", () => {
   });
 
   it("#40: nothing is printed; whoever listens is told of decision and settlement", async () => {
+    const printing = (["debug", "log", "info", "warn", "error"] as const).map((name) => vi.spyOn(console, name));
     const stub = await startStub(ledger());
     const observer = new Observer();
     const told: string[] = [];
@@ -268,6 +269,10 @@ describe("Cycles study §9, what the client has beyond it", () => {
     const authority = new CyclesAuthority({ baseUrl: stub.url, apiKey: "test-key" }, { observer });
     await withReservation(authority, request, () => "done", spend);
     expect(told).toEqual(["ALLOW", "committed"]);
+    for (const spied of printing) {
+      expect(spied).not.toHaveBeenCalled();
+      spied.mockRestore();
+    }
   });
 
   it("#41: a unit that the budget does not have is explained, and which would do", async () => {
