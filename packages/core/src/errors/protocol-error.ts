@@ -22,14 +22,22 @@ export interface ProtocolErrorFields {
 /** The authority understood the request and refused it. */
 export class ProtocolError extends ImprestError {
   static override readonly brand: string = "ProtocolError";
+  /** `"cycles"`, `"asp"`, `"arcp"` … */
   readonly protocol: string;
+  /** HTTP status, where the wire has one. */
   readonly status: number | undefined;
+  /** The wire's own error code, verbatim and open: an unknown one is kept. */
   readonly errorCode: string;
+  /** Why, where the wire tells reasons apart from codes. */
   readonly reasonCode: string | undefined;
+  /** For the authority's operator: which request this was. */
   readonly requestId: string | undefined;
   readonly traceId: string | undefined;
+  /** Milliseconds that the authority asks to wait. */
   readonly retryAfterMs: number | undefined;
+  /** True when the same request may succeed later, unchanged. */
   readonly retryable: boolean;
+  /** The wire's own details object, verbatim. */
   readonly wireDetails: Readonly<Record<string, unknown>> | undefined;
 
   constructor(message: string, fields: ProtocolErrorFields, options?: ErrorOptionsWithCause) {

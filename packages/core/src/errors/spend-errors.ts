@@ -8,8 +8,11 @@ export class DeniedError extends ImprestError {
   readonly decision: string;
   /** The wire's reason, verbatim and open: `"BUDGET_EXCEEDED"`, … */
   readonly reasonCode: string | undefined;
+  /** What the grant was bound to and the caller does not honour; empty for a plain No. */
   readonly caps: readonly Cap[];
+  /** Milliseconds that the authority asks to wait before the next try. */
   readonly retryAfterMs: number | undefined;
+  /** For the authority's operator: which request this was. */
   readonly requestId: string | undefined;
   readonly traceId: string | undefined;
 
@@ -66,6 +69,7 @@ export class SpendUnknownError extends ImprestError {
   static override readonly brand: string = "SpendUnknownError";
   /** What the guarded call returned; it happened, do not repeat it for the value's sake. */
   readonly value: unknown;
+  /** What is held until its TTL ends: reservation, estimate, lease. */
   readonly grant: Grant;
 
   constructor(message: string, grant: Grant, value?: unknown, options?: ErrorOptionsWithCause) {
@@ -92,7 +96,9 @@ export class SettlementError extends ImprestError {
   /** True when money has moved (or may have): never repeat the action because of this error. */
   readonly spendHappened: boolean;
   readonly reservationId: string;
+  /** The key that the settlement was sent under; the dead letter has the same one. */
   readonly idempotencyKey: string | undefined;
+  /** How it ended, where that is known. */
   readonly settlement: Settlement | undefined;
   /** What the guarded call returned, when `throwOnRejected` made this an exception. */
   readonly value: unknown;

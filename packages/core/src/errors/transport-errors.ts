@@ -10,6 +10,7 @@ export interface RequestSummary {
 /** No usable answer: the request may or may not have reached the other side. */
 export class TransportError extends ImprestError {
   static override readonly brand: string = "TransportError";
+  /** Which request it was, where one had been made. */
   readonly request: RequestSummary | undefined;
 
   constructor(code: string, message: string, options?: ErrorOptionsWithCause & { readonly request?: RequestSummary }) {
@@ -33,6 +34,7 @@ export class ConnectionError extends TransportError {
 /** No whole answer within the deadline. */
 export class TimeoutError extends TransportError {
   static override readonly brand: string = "TimeoutError";
+  /** The deadline that passed, in milliseconds. */
   readonly timeoutMs: number;
 
   constructor(

@@ -8,6 +8,7 @@ import type { Reservation } from "./reservation.ts";
 
 /** Options of every call that leaves the process. */
 export interface CallOptions {
+  /** Ends the wait for an answer, not what the authority may be doing: the request may have arrived. */
   readonly signal?: AbortSignal | undefined;
   /** Deadline of this one request, in milliseconds. */
   readonly timeoutMs?: number | undefined;
