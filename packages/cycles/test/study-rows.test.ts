@@ -211,11 +211,14 @@ describe("Cycles study §9, what the client has beyond it", () => {
     });
   });
 
-  it("#21: one trace goes through reserve and every answer tells its request and trace", async () => {
+  it("#21: one trace goes through reserve and settlement, and every answer tells its request and trace", async () => {
     const stub = await startStub(ledger());
     const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     await withReservation(clientAt(stub), request, () => "done", { traceparent, ...spend });
-    expect(stub.received[0]?.headers["traceparent"]).toBe(traceparent);
+    const failing = async () => Promise.reject(new Error("no provider"));
+    await withReservation(clientAt(stub), request, failing, { traceparent }).catch(() => {});
+    await vi.waitFor(() => expect(stub.received).toHaveLength(4));
+    expect(stub.received.map(({ headers }) => headers["traceparent"])).toEqual(Array(4).fill(traceparent));
     const answer = await clientAt(stub).createReservation({ ...request, action: { kind: "k", name: "n" } });
     expect(metadataOf(answer)).toMatchObject({
       status: 200,

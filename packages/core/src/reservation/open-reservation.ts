@@ -90,7 +90,7 @@ async function openOwn(
   } catch (error) {
     if (options.signal?.aborted) {
       granting.then(
-        ({ grant }) => giveBack(authority, grant, idempotencyKey, "the caller aborted"),
+        ({ grant }) => giveBack(authority, grant, idempotencyKey, options.traceparent, "the caller aborted"),
         () => {},
       );
       throw error;
@@ -102,13 +102,13 @@ async function openOwn(
   }
   const { grant, rttMs } = granted;
   if (unhonoured(grant.caps, options.honours ?? []).length > 0) {
-    giveBack(authority, grant, idempotencyKey, "caps not honoured");
+    giveBack(authority, grant, idempotencyKey, options.traceparent, "caps not honoured");
     throw capsRefused(grant, options);
   }
   const handle = new ReservationHandle(
     grant,
     idempotencyKey,
-    authoritySettler(authority, grant, idempotencyKey),
+    authoritySettler(authority, grant, idempotencyKey, options.traceparent),
     options,
   );
   if (grant.lease && authority.extend) {
@@ -193,8 +193,14 @@ async function openBypass(
 }
 
 /** Releases a grant that no body will use, in the background. */
-function giveBack(authority: SpendAuthority, grant: Grant, idempotencyKey: string, reason: string): void {
-  void authoritySettler(authority, grant, idempotencyKey).settle({ kind: "release", reason }, () => {});
+function giveBack(
+  authority: SpendAuthority,
+  grant: Grant,
+  idempotencyKey: string,
+  traceparent: string | undefined,
+  reason: string,
+): void {
+  void authoritySettler(authority, grant, idempotencyKey, traceparent).settle({ kind: "release", reason }, () => {});
 }
 
 function capsRefused(grant: Grant, options: ReservationOptions): DeniedError {

@@ -151,6 +151,8 @@ export interface Settling {
   readonly notBeforeMs: number;
   /** What was spent, as the kernel was told; for operators. Set by the kernel. */
   readonly spent?: { readonly unit: string; readonly amount: string } | undefined;
+  /** The caller's trace, whenever it is sent and from whichever process. Set by the kernel. */
+  readonly traceparent?: string | undefined;
 }
 
 /** How a reservation ended, as far as is known. */

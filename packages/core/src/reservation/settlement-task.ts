@@ -88,7 +88,8 @@ export class SettlementTask {
       if ("settled" in attempt) return this.#finish(attempt.settled, false);
       if ("rejected" in attempt) return this.#refuse(attempt.rejected, "refused");
       if ("next" in attempt && switches < mostSwitches) {
-        this.settling = { ...attempt.next, spent: this.settling.spent };
+        const { spent, traceparent } = this.settling;
+        this.settling = { ...attempt.next, spent, traceparent };
         await this.#context.rewrite(this);
         continue;
       }
@@ -105,7 +106,10 @@ export class SettlementTask {
   async #send(): Promise<Attempt> {
     const { authority, closing } = this.#context;
     try {
-      return await authority.settle(this.settling, { signal: closing.signal });
+      return await authority.settle(this.settling, {
+        signal: closing.signal,
+        traceparent: this.settling.traceparent,
+      });
     } catch (error) {
       // `settle` rejects when it is aborted; anything else thrown leaves the outcome just as unknown.
       return { retry: error instanceof Error ? error : new Error("settle failed", { cause: error }) };

@@ -8,14 +8,19 @@ import { type Settlements, settlementsOf } from "./settlements.ts";
 import type { SpendTracker } from "./spend-tracker.ts";
 
 /** Settles with the authority that granted, through its queue. */
-export function authoritySettler(authority: SpendAuthority, grant: Grant, idempotencyKey: string): Settler {
+export function authoritySettler(
+  authority: SpendAuthority,
+  grant: Grant,
+  idempotencyKey: string,
+  traceparent: string | undefined,
+): Settler {
   const books = new Books(authority, grant, idempotencyKey);
   const { settlements } = books;
   return {
     async settle(intent, onOutcome) {
       let settling: Settling;
       try {
-        settling = prepare(intent);
+        settling = { ...prepare(intent), traceparent };
       } catch (cause) {
         // `prepare` refused to write what the wire would refuse: money may be gone, so the books must say so.
         const why = cause instanceof Error ? cause.message : "prepare failed";

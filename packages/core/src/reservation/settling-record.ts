@@ -33,11 +33,12 @@ export function readSettling(value: RecordValue): Settling | undefined {
     recordedAtMs,
     notBeforeMs,
     spent,
+    traceparent,
   } = value as Record<string, RecordValue>;
   if (kind !== "commit" && kind !== "release") return undefined;
   const strings = { protocol, target, reservationId, idempotencyKey, mode, body };
   if (!Object.values(strings).every((member) => typeof member === "string" && member !== "")) return undefined;
-  if (fallback !== undefined && typeof fallback !== "string") return undefined;
+  if ([fallback, traceparent].some((text) => text !== undefined && typeof text !== "string")) return undefined;
   if (!Number.isSafeInteger(recordedAtMs) || !Number.isSafeInteger(notBeforeMs)) return undefined;
   if (spent !== undefined && readAmount(spent) === undefined) return undefined;
   return value as unknown as Settling;
@@ -45,8 +46,13 @@ export function readSettling(value: RecordValue): Settling | undefined {
 
 /** A settlement as a record holds it. */
 export function writeSettling(settling: Settling): RecordValue {
-  const { fallback, spent, ...required } = settling;
-  return { ...required, ...(fallback !== undefined && { fallback }), ...(spent !== undefined && { spent }) };
+  const { fallback, spent, traceparent, ...required } = settling;
+  return {
+    ...required,
+    ...(fallback !== undefined && { fallback }),
+    ...(spent !== undefined && { spent }),
+    ...(traceparent !== undefined && { traceparent }),
+  };
 }
 
 /** Reads an amount that a record keeps as text; `undefined` when it is none. */
