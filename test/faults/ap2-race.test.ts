@@ -8,8 +8,8 @@ import { preparePostgres } from "@imprest/store-postgres";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { FakeCycles, serveCycles } from "../../packages/ap2/test/support/fake-cycles.ts";
-import { hasPostgres, startPostgres } from "../../packages/store-postgres/test/postgres-server.ts";
-import { hasRedis, startRedis } from "../../packages/store-redis/test/redis-server.ts";
+import { hasPostgres, startPostgres } from "../../packages/stores/postgres/test/postgres-server.ts";
+import { hasRedis, startRedis } from "../../packages/stores/redis/test/redis-server.ts";
 
 // Issue 7, done when: 50 workers in 4 processes, same mandate, same payload, each shared store: exactly one PSP request,
 // 49 typed refusals. IMPREST_AP2_RACE_ROUNDS=200 for the long run.

@@ -2,7 +2,7 @@ import { ConfigurationError } from "@imprest/core";
 import { postgresRecordStore, preparePostgres } from "@imprest/store-postgres";
 import { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { recordStoreContract } from "../../core/test/records/record-store-contract.ts";
+import { recordStoreContract } from "../../../core/test/records/record-store-contract.ts";
 import { hasPostgres, startPostgres } from "./postgres-server.ts";
 
 it("a table name that would need quoting is refused", () => {

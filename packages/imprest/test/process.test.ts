@@ -13,7 +13,7 @@ const feed = join(folder, "feed.ndjson");
 writeFileSync(keys, '{"keys":[]}');
 // More than a pipe holds, so that a reader who leaves is noticed.
 writeFileSync(feed, "{}\n".repeat(5_000));
-const imprest = `${process.execPath} --conditions=@imprest/source packages/cli/bin/imprest.js`;
+const imprest = `${process.execPath} --conditions=@imprest/source packages/imprest/bin/imprest.js`;
 const verify = `${imprest} verify --trust https://a.example --jwks ${keys}`;
 
 /** A line of shell around the real command. */

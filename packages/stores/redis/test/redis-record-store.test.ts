@@ -1,7 +1,7 @@
 import { createClient } from "@redis/client";
 import { redisRecordStore } from "@imprest/store-redis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { recordStoreContract } from "../../core/test/records/record-store-contract.ts";
+import { recordStoreContract } from "../../../core/test/records/record-store-contract.ts";
 import { hasRedis, startRedis } from "./redis-server.ts";
 
 describe.skipIf(!hasRedis)("on a real redis-server (skipped where none is installed)", () => {

@@ -16,7 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Starts the real command in its own process and waits for its address. */
 async function serve(...args: string[]) {
-  const command = ["--conditions=@imprest/source", "packages/cli/bin/imprest.js", "serve", "--port", "0", ...args];
+  const command = ["--conditions=@imprest/source", "packages/imprest/bin/imprest.js", "serve", "--port", "0", ...args];
   const child = spawn(process.execPath, command, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   let out = "";
   const url = await new Promise<string>((done, fail) => {

@@ -17,7 +17,7 @@ export async function freePort(): Promise<number> {
 
 /** Starts the real command in its own process and waits until it says `until`. */
 export async function serving(args: readonly string[], until: RegExp) {
-  const command = ["--conditions=@imprest/source", "packages/cli/bin/imprest.js", "serve", ...args];
+  const command = ["--conditions=@imprest/source", "packages/imprest/bin/imprest.js", "serve", ...args];
   const child = spawn(process.execPath, command, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   let out = "";
   await new Promise<void>((done, fail) => {

@@ -239,7 +239,7 @@ describe("study arcp 6 F42: imprest arcp submit --follow", () => {
 
   it("as its own process: a real SIGINT cancels the job, and nothing keeps the process alive", async () => {
     const { run, environment } = await serve();
-    const command = ["--conditions=@imprest/source", "packages/cli/bin/imprest.js", "arcp", "submit", "patient"];
+    const command = ["--conditions=@imprest/source", "packages/imprest/bin/imprest.js", "arcp", "submit", "patient"];
     const child = spawn(process.execPath, [...command, "--follow"], {
       cwd: root,
       env: { ...process.env, ...environment },
