@@ -9,7 +9,7 @@ export default defineConfig({
   test: {
     coverage: {
       provider: "v8",
-      include: ["packages/*/src/**/*.ts"],
+      include: ["packages/**/src/**/*.ts"],
       reporter: ["text-summary"],
       thresholds: { lines: 95 },
     },
@@ -18,7 +18,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: "unit",
-          include: ["packages/*/test/**/*.test.ts", "test/{architecture,conformance,docs}/**/*.test.ts"],
+          include: ["packages/**/test/**/*.test.ts", "test/{architecture,conformance,docs}/**/*.test.ts"],
           testTimeout: 20_000,
           // The condition is for threads that a test starts: they are Node's own, and read the sources too. What a test
           // says of memory it says after a collection.

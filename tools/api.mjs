@@ -3,22 +3,22 @@
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import ts from "typescript";
+import { workspacePackages } from "./packages.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const folder = join(root, "docs/api");
 
 /** Every entry with declarations: where they are, and what its report is called. */
 function entries() {
-  return readdirSync(join(root, "packages")).flatMap((name) => {
-    const { publishConfig } = JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8"));
-    return Object.entries(publishConfig.exports)
+  return workspacePackages().flatMap(({ name, shortName, folder, manifest }) =>
+    Object.entries(manifest.publishConfig.exports)
       .filter(([, target]) => typeof target === "object")
       .map(([entry, { types }]) => ({
-        name: `@imprest/${name}${entry.slice(1)}`,
-        file: join(root, "packages", name, types),
-        report: `${[name, ...entry.split("/").slice(1)].join(".")}.txt`,
-      }));
-  });
+        name: `${name}${entry.slice(1)}`,
+        file: join(folder, types),
+        report: `${[shortName, ...entry.split("/").slice(1)].join(".")}.txt`,
+      })),
+  );
 }
 
 const printer = ts.createPrinter({ removeComments: true });

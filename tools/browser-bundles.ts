@@ -1,6 +1,6 @@
-import { readFileSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { BuildOptions } from "esbuild";
+import { workspacePackages } from "./packages.ts";
 
 const packages = resolve(import.meta.dirname, "../packages");
 
@@ -24,13 +24,10 @@ const uses: ReadonlyArray<readonly [specifier: string, imports: string]> = [
 /** Those uses, and every entry whole that is not Node's alone. */
 export function browserBundles(): BrowserBundle[] {
   const entries = new Map<string, string>();
-  for (const name of readdirSync(packages).filter((folder) => folder !== "cli")) {
-    const manifest = JSON.parse(readFileSync(join(packages, name, "package.json"), "utf8")) as {
-      readonly publishConfig: { readonly exports: Readonly<Record<string, string | { readonly default: string }>> };
-    };
+  for (const { name, folder, manifest } of workspacePackages().filter((one) => one.name !== "imprest")) {
     for (const [entry, target] of Object.entries(manifest.publishConfig.exports)) {
       if (typeof target === "string" || entry.split("/").includes("node")) continue;
-      entries.set(`@imprest/${name}${entry.slice(1)}`, join(packages, name, target.default));
+      entries.set(`${name}${entry.slice(1)}`, join(folder, target.default));
     }
   }
   return [

@@ -1,15 +1,14 @@
 // `pnpm reference [FOLDER]`: the API reference of every entry of every package, as pages under `.reference`.
 // Fails where an export has no docstring, where one names what is not exported, and where a link leads nowhere.
-import { readFileSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Application } from "typedoc";
+import { workspacePackages } from "./packages.ts";
 
 const root = resolve(import.meta.dirname, "..");
-const names = readdirSync(join(root, "packages"));
-const entryPoints = names.flatMap((name) => {
-  const { exports } = JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8"));
-  const sources = Object.values(exports).map((target) => target["@imprest/source"]);
-  return sources.filter((source) => source !== undefined).map((source) => join(root, "packages", name, source));
+const packages = workspacePackages();
+const entryPoints = packages.flatMap(({ folder, manifest }) => {
+  const sources = Object.values(manifest.exports).map((target) => target["@imprest/source"]);
+  return sources.filter((source) => source !== undefined).map((source) => join(folder, source));
 });
 
 const app = await Application.bootstrap({
@@ -23,7 +22,7 @@ const app = await Application.bootstrap({
   validation: { notExported: true, invalidLink: true, notDocumented: true },
   // Constructors and schemas speak through their class and type.
   requiredToBeDocumented: ["Class", "Interface", "Function", "Method", "TypeAlias", "Enum"],
-  packagesRequiringDocumentation: names.map((name) => `@imprest/${name}`),
+  packagesRequiringDocumentation: packages.map(({ name }) => name),
 });
 const project = await app.convert();
 if (project === undefined) throw new Error("The sources could not be read.");

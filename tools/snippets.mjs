@@ -2,11 +2,12 @@
 // `--check` writes nothing and fails for a snippet that has drifted.
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { workspacePackages } from "./packages.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const pages = [
   "README.md",
-  ...readdirSync(join(root, "packages")).map((name) => join("packages", name, "README.md")),
+  ...workspacePackages().map(({ path }) => join(path, "README.md")),
   ...readdirSync(join(root, "docs"), { recursive: true }).map((file) => join("docs", file)),
 ];
 const snippet = /<!-- region (\S+)#(\S+) -->\n\n```ts\n([\s\S]*?)```/g;

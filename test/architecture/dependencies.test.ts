@@ -1,30 +1,27 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, readdirSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { workspacePackages } from "../../tools/packages.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const read = (file: string): string => readFileSync(join(root, file), "utf8");
-const packages = readdirSync(join(root, "packages"));
+const packages = workspacePackages();
+const names = packages.map(({ shortName }) => shortName);
 const workspace = parse(read("pnpm-workspace.yaml")) as {
   readonly catalog: Readonly<Record<string, string>>;
   readonly allowBuilds: Readonly<Record<string, boolean>>;
 };
 
-interface Manifest {
-  readonly dependencies?: Readonly<Record<string, string>>;
-  readonly peerDependencies?: Readonly<Record<string, string>>;
-}
-
 /** Dependencies from outside, with the packages that have them and the versions that they ask for. */
 const used = new Map<string, string[]>();
 const asked = new Map<string, string>();
-for (const name of packages) {
-  const { dependencies, peerDependencies } = JSON.parse(read(`packages/${name}/package.json`)) as Manifest;
+for (const { shortName, manifest } of packages) {
+  const { dependencies, peerDependencies } = manifest;
   for (const [dependency, version] of Object.entries({ ...dependencies, ...peerDependencies })) {
     if (dependency.startsWith("@imprest/")) continue;
-    used.set(dependency, [...(used.get(dependency) ?? []), name]);
+    used.set(dependency, [...(used.get(dependency) ?? []), shortName]);
     if (dependencies?.[dependency] !== undefined) asked.set(dependency, version);
   }
 }
@@ -38,7 +35,7 @@ describe("DEPENDENCY_POLICY.md", () => {
   it("names every runtime dependency, who uses it and why, and none that is gone", () => {
     expect(rows.map(({ name }) => name).toSorted()).toEqual([...used.keys()].toSorted());
     for (const { name, by, why } of rows) {
-      expect(by.split(/[, ]+/).filter((word) => packages.includes(word))).toEqual(used.get(name));
+      expect(by.split(/[, ]+/).filter((word) => names.includes(word))).toEqual(used.get(name));
       expect(why.length).toBeGreaterThan(20);
     }
   });
@@ -60,9 +57,13 @@ describe("what a release is made of, by pnpm sbom:cyclonedx", () => {
   }
   rmSync(join(root, "sbom"), { recursive: true, force: true });
   execFileSync("pnpm", ["run", "sbom:cyclonedx"], { cwd: root, stdio: "pipe" });
-  const bills = packages.map((name) => {
-    const text = read(`sbom/imprest-${name}.cdx.json`);
-    return { name, components: (JSON.parse(text) as { readonly components: readonly Component[] }).components };
+  const bills = packages.map(({ name, manifest }) => {
+    const text = read(`sbom/${name.replace("@", "").replace("/", "-")}.cdx.json`);
+    return {
+      name,
+      manifest,
+      components: (JSON.parse(text) as { readonly components: readonly Component[] }).components,
+    };
   });
   const fullName = ({ group, name }: Component): string =>
     group === undefined || name.startsWith("@") ? name : `${group}/${name}`;
@@ -72,9 +73,8 @@ describe("what a release is made of, by pnpm sbom:cyclonedx", () => {
 
   it("is what the manifests name, and nothing that those bring along", () => {
     expect(new Set(outside.map(fullName))).toEqual(new Set(asked.keys()));
-    for (const { name, components } of bills) {
-      const { dependencies } = JSON.parse(read(`packages/${name}/package.json`)) as Manifest;
-      expect(components.map(fullName)).toEqual(expect.arrayContaining(Object.keys(dependencies ?? {})));
+    for (const { manifest, components } of bills) {
+      expect(components.map(fullName)).toEqual(expect.arrayContaining(Object.keys(manifest.dependencies ?? {})));
     }
   });
 

@@ -1,11 +1,12 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { workspacePackages } from "../../tools/packages.ts";
 
 // The rules of ARCHITECTURE.md, derived again from the imports themselves.
 
 const root = resolve(import.meta.dirname, "../..");
-const packages = readdirSync(join(root, "packages")).filter((name) => !name.startsWith("."));
+const packages = workspacePackages();
 
 /**
  * The packages, or entries of one, that a package may import. Everything may import core; the one edge between protocols
@@ -20,7 +21,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   embedded: ["core", "cycles/evidence"],
   "store-redis": ["core"],
   "store-postgres": ["core"],
-  cli: packages.filter((name) => name !== "cli"),
+  imprest: packages.map(({ shortName }) => shortName),
 };
 
 /** The rooms of core that a room may import values from; types may come from anywhere. */
@@ -68,8 +69,8 @@ function sources(folder: string): string[] {
 
 const show = ({ from, specifier }: Import) => `${relative(root, from)} imports ${specifier}`;
 
-describe.each(packages)("packages/%s", (name) => {
-  const source = join(root, "packages", name, "src");
+describe.each(packages)("$path", ({ shortName: name, folder, manifest }) => {
+  const source = join(folder, "src");
   const imports = sources(source).flatMap(importsOf);
 
   it("imports only the packages below it", () => {
@@ -82,20 +83,15 @@ describe.each(packages)("packages/%s", (name) => {
     expect(wrong.map(show)).toEqual([]);
   });
 
-  it("imports node: only in src/node and the cli", () => {
+  it("imports node: only in src/node and the command line", () => {
     const wrong = imports.filter(
       ({ from, specifier }) =>
-        specifier.startsWith("node:") && name !== "cli" && !relative(source, from).startsWith("node/"),
+        specifier.startsWith("node:") && name !== "imprest" && !relative(source, from).startsWith("node/"),
     );
     expect(wrong.map(show)).toEqual([]);
   });
 
   it("declares every package that it imports", () => {
-    const manifest = JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8")) as {
-      readonly name: string;
-      readonly dependencies?: object;
-      readonly peerDependencies?: object;
-    };
     const declared = new Set([
       manifest.name,
       ...Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),

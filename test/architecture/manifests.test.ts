@@ -1,20 +1,20 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { workspacePackages } from "../../tools/packages.ts";
 
-const packages = resolve(import.meta.dirname, "../../packages");
+const packages = workspacePackages();
 
-describe.each(readdirSync(packages))("@imprest/%s, as a registry shows it", (name) => {
-  const read = (file: string): string => readFileSync(join(packages, name, file), "utf8");
+describe.each(packages)("$name, as a registry shows it", ({ path, folder }) => {
+  const read = (file: string): string => readFileSync(join(folder, file), "utf8");
 
   it("says where its source is", () => {
     expect(JSON.parse(read("package.json"))).toMatchObject({
-      name: `@imprest/${name}`,
       license: "Apache-2.0",
       repository: {
         type: "git",
         url: "git+https://github.com/imprest/imprest.git",
-        directory: `packages/${name}`,
+        directory: path,
       },
     });
   });
@@ -31,7 +31,7 @@ describe.each(readdirSync(packages))("@imprest/%s, as a registry shows it", (nam
 });
 
 it("all packages have one version, which changesets raise together", () => {
-  const text = readFileSync(join(packages, "../.changeset/config.json"), "utf8");
+  const text = readFileSync(resolve(import.meta.dirname, "../../.changeset/config.json"), "utf8");
   const { fixed } = JSON.parse(text) as { readonly fixed: readonly (readonly string[])[] };
-  expect(fixed.map((group) => group.toSorted())).toEqual([readdirSync(packages).map((name) => `@imprest/${name}`)]);
+  expect(fixed.map((group) => group.toSorted())).toEqual([packages.map(({ name }) => name).toSorted()]);
 });

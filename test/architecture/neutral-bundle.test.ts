@@ -1,23 +1,19 @@
 import { build } from "esbuild";
-import { readFileSync, readdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { workspacePackages } from "../../tools/packages.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
-/** The entries of every package that must run in a browser or a Worker: all but `node` ones and the cli. */
+/** The entries of every package that must run in a browser or a Worker: all but `node` ones, the stores and the command line. */
 function neutralEntries(): string[] {
-  return readdirSync(join(root, "packages")).flatMap((name) => {
-    const manifest = JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8")) as {
-      readonly name: string;
-      readonly exports: Readonly<Record<string, unknown>>;
-    };
-    if (name === "cli" || name.startsWith("store-")) return [];
+  return workspacePackages().flatMap(({ name, path, manifest }) => {
+    if (name === "imprest" || path.startsWith("packages/stores/")) return [];
     return (
       Object.keys(manifest.exports)
         // Data files (schemas, protos) are exported as plain strings.
         .filter((entry) => typeof manifest.exports[entry] === "object" && !entry.split("/").includes("node"))
-        .map((entry) => `${manifest.name}${entry.slice(1)}`)
+        .map((entry) => `${name}${entry.slice(1)}`)
     );
   });
 }

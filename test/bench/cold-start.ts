@@ -1,9 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { workspacePackages } from "../../tools/packages.ts";
 import { type Effort, type Group, type Mode, compare } from "./measure.ts";
-
-const packages = resolve(import.meta.dirname, "../../packages");
 
 /** How long the import of each built entry takes in a fresh process, beside that of `node:http`. */
 export async function* coldStart(effort: Effort): AsyncGenerator<Group> {
@@ -16,17 +15,14 @@ export async function* coldStart(effort: Effort): AsyncGenerator<Group> {
 
 /** Names and files of all modules that the packages export. */
 function entries(): (readonly [name: string, file: string])[] {
-  return readdirSync(packages).flatMap((name) => {
-    const { exports } = JSON.parse(readFileSync(join(packages, name, "package.json"), "utf8")) as {
-      readonly exports: Readonly<Record<string, string | { readonly default: string }>>;
-    };
-    return Object.entries(exports).flatMap(([entry, target]) => {
+  return workspacePackages().flatMap(({ name, folder, manifest }) =>
+    Object.entries(manifest.publishConfig.exports).flatMap(([entry, target]) => {
       if (typeof target === "string" || entry.includes("*")) return [];
-      const file = join(packages, name, target.default);
+      const file = join(folder, target.default);
       if (!existsSync(file)) throw new Error(`${file} is not there: \`pnpm build\` first.`);
-      return [[`@imprest/${name}${entry.slice(1)}`, file] as const];
-    });
-  });
+      return [[`${name}${entry.slice(1)}`, file] as const];
+    }),
+  );
 }
 
 function importing(specifier: string): Mode {

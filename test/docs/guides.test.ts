@@ -6,6 +6,7 @@ import { aspAddedErrorCodes, aspDraftErrorCodes } from "@imprest/core/models/asp
 import { arcpErrorCodes } from "@imprest/core/models/arcp";
 import { errorCodes } from "@imprest/core/models/cycles";
 import { describe, expect, it } from "vitest";
+import { workspacePackages } from "../../tools/packages.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const run = promisify(execFile);
@@ -31,7 +32,7 @@ describe("the guides", () => {
 
   it("hold no snippet of TypeScript that is not a region of an example", () => {
     // The stores' need a database, which their own tests bring.
-    const readmes = filesIn("packages", "/README.md").filter((page) => !page.includes("/store-"));
+    const readmes = filesIn("packages", "/README.md").filter((page) => !page.includes("/stores/"));
     for (const page of [...filesIn("docs", ".md"), ...readmes]) {
       const all = read(page).match(/^```ts$/gm)?.length ?? 0;
       const regions = read(page).match(/<!-- region \S+#\S+ -->\n\n```ts\n/g)?.length ?? 0;
@@ -57,7 +58,7 @@ describe("docs/troubleshooting.md", () => {
   const internal = ["ERR_REFUSED", "ERR_ASP_REFUSAL", "ERR_UNKNOWN"];
 
   it("has a row for every code that an error of ours has", () => {
-    const sources = readdirSync(join(root, "packages")).flatMap((name) => filesIn(`packages/${name}/src`, ".ts"));
+    const sources = workspacePackages().flatMap(({ path }) => filesIn(`${path}/src`, ".ts"));
     const codes = new Set(sources.flatMap((file) => read(file).match(/(?<=")ERR_[A-Z0-9_]+(?=")/g) ?? []));
     expect(codes.size).toBeGreaterThan(20);
     expect([...codes].filter((code) => !told.has(code) && !internal.includes(code))).toEqual([]);

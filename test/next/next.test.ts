@@ -49,8 +49,8 @@ const files: Readonly<Record<string, string>> = {
 beforeAll(async () => {
   const tarballs = await packAll(builtPackages(), join(app, "tarballs"));
   const ours = Object.fromEntries(
-    ["core", "cycles", "embedded"].map((name) => [
-      `@imprest/${name}`,
+    ["@imprest/core", "@imprest/cycles", "@imprest/embedded"].map((name) => [
+      name,
       `file:./tarballs/${basename(tarballs.get(name) ?? "")}`,
     ]),
   );

@@ -21,7 +21,8 @@ import { builtPackages, packAll } from "./support/pack.ts";
 const root = resolve(import.meta.dirname, "../..");
 const run = promisify(execFile);
 const consumer = mkdtempSync(join(tmpdir(), "imprest-consumer-"));
-const names = builtPackages();
+const packages = builtPackages();
+const names = packages.map(({ name }) => name);
 
 interface Manifest {
   readonly name: string;
@@ -33,9 +34,9 @@ const manifestOf = (folder: string): Manifest =>
   JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
 
 beforeAll(async () => {
-  const tarballs = await packAll(names, join(consumer, "tarballs"));
+  const tarballs = await packAll(packages, join(consumer, "tarballs"));
   const overrides = Object.fromEntries(
-    names.map((name) => [`@imprest/${name}`, `file:./tarballs/${basename(tarballs.get(name) ?? "")}`]),
+    names.map((name) => [name, `file:./tarballs/${basename(tarballs.get(name) ?? "")}`]),
   );
   writeFileSync(
     join(consumer, "package.json"),
@@ -52,8 +53,8 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(consumer, { recursive: true, force: true }));
 
-describe.each(names)("the packed @imprest/%s", (name) => {
-  const installed = join(consumer, "node_modules/@imprest", name);
+describe.each(names)("the packed %s", (name) => {
+  const installed = join(consumer, "node_modules", name);
 
   it("carries no source condition, no workspace reference and its licence", () => {
     const text = readFileSync(join(installed, "package.json"), "utf8");
@@ -67,9 +68,7 @@ describe.each(names)("the packed @imprest/%s", (name) => {
   it("loads every entry", async () => {
     const { exports } = manifestOf(installed);
     const entries = Object.keys(exports).filter((entry) => typeof exports[entry] === "object");
-    const script = entries
-      .map((entry) => `await import(${JSON.stringify(`@imprest/${name}${entry.slice(1)}`)});`)
-      .join("\n");
+    const script = entries.map((entry) => `await import(${JSON.stringify(`${name}${entry.slice(1)}`)});`).join("\n");
     await run(process.execPath, ["--input-type=module", "-e", script], { cwd: consumer });
   });
 });
@@ -81,10 +80,9 @@ describe("a TypeScript consumer that checks its libraries", () => {
   const matrix = compilers.flatMap((compiler) =>
     Object.entries(libraries).map(([name, lib]) => ({ compiler, name, lib })),
   );
-  const entries = names.flatMap((name) => {
-    const { exports } = manifestOf(join(root, "packages", name));
+  const entries = packages.flatMap(({ name, manifest: { exports } }) => {
     const modules = Object.keys(exports).filter((entry) => typeof exports[entry] === "object");
-    return modules.map((entry) => `@imprest/${name}${entry.slice(1)}`);
+    return modules.map((entry) => `${name}${entry.slice(1)}`);
   });
 
   it.each(matrix)("compiles every entry with $compiler and $name", async ({ compiler, lib }) => {
@@ -111,9 +109,9 @@ describe("a TypeScript consumer that checks its libraries", () => {
 
 it("a CommonJS consumer requires every entry", async () => {
   const all = names.flatMap((name) => {
-    const { exports } = manifestOf(join(consumer, "node_modules/@imprest", name));
+    const { exports } = manifestOf(join(consumer, "node_modules", name));
     const modules = Object.keys(exports).filter((entry) => typeof exports[entry] === "object");
-    return modules.map((entry) => `@imprest/${name}${entry.slice(1)}`);
+    return modules.map((entry) => `${name}${entry.slice(1)}`);
   });
   const script = `const all = ${JSON.stringify(all)}.map((entry) => Object.keys(require(entry)).length); console.log(all.length);`;
   writeFileSync(join(consumer, "consumer.cjs"), script);

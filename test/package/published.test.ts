@@ -9,12 +9,12 @@ import { builtPackages, packAll } from "./support/pack.ts";
 
 // What publishing tools say of the tarballs.
 
-const names = builtPackages();
+const packages = builtPackages();
 const folder = mkdtempSync(join(tmpdir(), "imprest-published-"));
 let tarballs: ReadonlyMap<string, string>;
 
 beforeAll(async () => {
-  tarballs = await packAll(names, folder);
+  tarballs = await packAll(packages, folder);
 }, 120_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -22,7 +22,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** Resolutions that an ESM-only package does not serve: CommonJS without require(esm), and TypeScript's oldest. */
 const unserved: ReadonlySet<string> = new Set(["node10", "node16-cjs"]);
 
-describe.each(names)("the tarball of @imprest/%s", (name) => {
+describe.each(packages)("the tarball of $name", ({ name }) => {
   const bytesOf = (): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(tarballs.get(name) ?? ""));
 
   it("satisfies publint --strict", async () => {

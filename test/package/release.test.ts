@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { workspacePackages } from "../../tools/packages.ts";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
 // A release, rehearsed in a clone: what is committed is what would be published.
@@ -40,17 +41,13 @@ it("changesets give all packages one version, and each would be published after 
   expect(readdirSync(join(clone, ".changeset")).filter((file) => file.endsWith(".md") && file !== "README.md")).toEqual(
     [],
   );
-  const manifests = readdirSync(join(clone, "packages")).map(
-    (name) =>
-      JSON.parse(readFileSync(join(clone, "packages", name, "package.json"), "utf8")) as {
-        readonly name: string;
-        readonly version: string;
-        readonly dependencies?: Readonly<Record<string, string>>;
-      },
-  );
+  const manifests = workspacePackages(clone).map(({ manifest }) => manifest);
   expect(new Set(manifests.map(({ version }) => version)).size).toBe(1);
   const { stdout, stderr } = await release(["--dry-run"]);
-  const order = Array.from(`${stdout}${stderr}`.matchAll(/(@imprest\/[\w-]+)@\d[^ ]* →/g), ([, name = ""]) => name);
+  const order = Array.from(
+    `${stdout}${stderr}`.matchAll(/((?:@imprest\/[\w-]+)|\bimprest)@\d[^ ]* →/g),
+    ([, name = ""]) => name,
+  );
   expect(order.toSorted()).toEqual(manifests.map(({ name }) => name).toSorted());
   for (const { name, dependencies = {} } of manifests) {
     for (const dependency of Object.keys(dependencies).filter((candidate) => candidate.startsWith("@imprest/"))) {
