@@ -1,4 +1,4 @@
-import type { Cap, Grant, Settlement } from "../reservation/port.ts";
+import type { Cap, Grant, Settlement } from "../authority/authority.ts";
 import { ImprestError, type ErrorOptionsWithCause } from "./imprest-error.ts";
 
 /** The authority said no, or granted under caps that the caller does not honour. The guarded call did not start. */

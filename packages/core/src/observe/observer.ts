@@ -1,6 +1,6 @@
 import { EventEmitter } from "eventemitter3";
 import type { Amount } from "../amount/amount.ts";
-import type { Cap, Lease, Settlement, Settling } from "../reservation/port.ts";
+import type { Cap, Lease, Settlement, Settling } from "../authority/authority.ts";
 import type { Logger } from "./logger.ts";
 
 /** What the kernel tells, by event name. */

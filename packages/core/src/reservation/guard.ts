@@ -1,6 +1,6 @@
 import type { BodyOptions } from "./options.ts";
-import type { ReserveRequest, SpendAuthority } from "./port.ts";
-import type { Reservation } from "./reservation.ts";
+import type { ReserveRequest, SpendAuthority } from "../authority/authority.ts";
+import type { Reservation } from "../authority/reservation.ts";
 import { withReservation } from "./with-reservation.ts";
 import { type ReservationStream, type StreamSource, withReservationStream } from "./with-reservation-stream.ts";
 

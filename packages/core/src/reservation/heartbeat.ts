@@ -3,8 +3,8 @@ import { TimeoutError, TransportError } from "../errors/transport-errors.ts";
 import { createIdempotencyKey } from "../idempotency/key.ts";
 import { createDeferred } from "../platform/async.ts";
 import type { Timer } from "../platform/clock.ts";
-import type { Grant, Lease } from "./port.ts";
-import type { Settlements } from "./settlements.ts";
+import type { Grant, Lease } from "../authority/authority.ts";
+import type { Settlements } from "../settlement/outbox.ts";
 
 /** The least time that is allowed for a request and kept as a margin (Cycles §extend). */
 const leastBudgetMs = 1_000;

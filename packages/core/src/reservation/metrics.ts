@@ -1,5 +1,5 @@
 import { ValidationError, type ValidationIssue } from "../errors/local-errors.ts";
-import type { Metrics } from "./port.ts";
+import type { Metrics } from "../authority/authority.ts";
 
 const counts = ["inputTokens", "outputTokens", "latencyMs"] as const;
 

@@ -11,12 +11,12 @@ import { ConfigurationError } from "../errors/local-errors.ts";
 import { unhonoured } from "./caps.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { ReservationOptions } from "./options.ts";
-import type { Grant, ReserveRequest, SpendAuthority } from "./port.ts";
+import type { Grant, ReserveRequest, SpendAuthority } from "../authority/authority.ts";
 import { checkRequest } from "./request.ts";
 import { ReservationHandle } from "./reservation-handle.ts";
-import type { Reservation } from "./reservation.ts";
-import { settlementsOf } from "./settlements.ts";
-import { authoritySettler, bypassSettler, parentSettler } from "./settlers.ts";
+import type { Reservation } from "../authority/reservation.ts";
+import { settlementsOf } from "../settlement/outbox.ts";
+import { authoritySettler, bypassSettler, parentSettler } from "./destinations.ts";
 import { SpendTracker } from "./spend-tracker.ts";
 
 /**

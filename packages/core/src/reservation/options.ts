@@ -1,6 +1,6 @@
 import type { Amount } from "../amount/amount.ts";
-import type { Reservation } from "./reservation.ts";
-import type { CallOptions, Settlement } from "./port.ts";
+import type { Reservation } from "../authority/reservation.ts";
+import type { CallOptions, Settlement } from "../authority/authority.ts";
 
 /** Options of every helper that opens a reservation. */
 export interface ReservationOptions extends CallOptions {

@@ -2,9 +2,9 @@ import { type Amount, assertAmount } from "../amount/amount.ts";
 import { SettlementError, SpendUnknownError } from "../errors/spend-errors.ts";
 import { createDeferred, onAbort } from "../platform/async.ts";
 import type { ReservationOptions } from "./options.ts";
-import type { Grant, Intent, Metrics, Settlement, Spend } from "./port.ts";
-import type { Reservation, SpendExtras } from "./reservation.ts";
-import type { OnOutcome } from "./settlement-task.ts";
+import type { Grant, Intent, Metrics, Settlement, Spend } from "../authority/authority.ts";
+import type { Reservation, SpendExtras } from "../authority/reservation.ts";
+import type { OnOutcome } from "../settlement/delivery.ts";
 import { checkMetrics } from "./metrics.ts";
 import { SpendTracker } from "./spend-tracker.ts";
 

@@ -3,9 +3,9 @@ import { AbortedError } from "../errors/transport-errors.ts";
 import { createDeferred, onAbort, raceAbort } from "../platform/async.ts";
 import { openHandle } from "./open-reservation.ts";
 import type { BodyOptions } from "./options.ts";
-import type { ReserveRequest, Settlement, SpendAuthority } from "./port.ts";
+import type { ReserveRequest, Settlement, SpendAuthority } from "../authority/authority.ts";
 import type { ReservationHandle } from "./reservation-handle.ts";
-import type { Reservation } from "./reservation.ts";
+import type { Reservation } from "../authority/reservation.ts";
 import { inContext, settleFailure, settleReturn } from "./with-reservation.ts";
 
 /** What a streaming body may hand out. */

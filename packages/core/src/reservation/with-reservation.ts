@@ -2,9 +2,9 @@ import type { Amount } from "../amount/amount.ts";
 import { SettlementError } from "../errors/spend-errors.ts";
 import { openHandle } from "./open-reservation.ts";
 import type { BodyOptions } from "./options.ts";
-import type { ReserveRequest, Settlement, SpendAuthority } from "./port.ts";
+import type { ReserveRequest, Settlement, SpendAuthority } from "../authority/authority.ts";
 import type { ReservationHandle } from "./reservation-handle.ts";
-import type { Reservation } from "./reservation.ts";
+import type { Reservation } from "../authority/reservation.ts";
 
 /**
  * Reserves, runs `body`, and settles by what became of it: commits what it spent, releases when nothing was, and sends

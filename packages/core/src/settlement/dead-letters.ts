@@ -1,7 +1,7 @@
 import type { Amount } from "../amount/amount.ts";
 import type { RecordStore, RecordValue } from "../records/record-store.ts";
-import type { Settlement, Settling, SpendAuthority } from "./port.ts";
-import { writeSettling } from "./settling-record.ts";
+import type { Settlement, Settling, SpendAuthority } from "../authority/authority.ts";
+import { writeSettling } from "./instruction.ts";
 
 /** Why money that was, or may have been, spent is not in the authority's books. */
 export type DeadLetterKind =

@@ -5,10 +5,10 @@ import type { RecordStore } from "../records/record-store.ts";
 import { retryDelayMs } from "./backoff.ts";
 import { type NewDeadLetter, deadLetterKey, writeDeadLetter } from "./dead-letters.ts";
 import { Gate } from "./gate.ts";
-import type { Environment, Settlement, Settling, SpendAuthority } from "./port.ts";
+import type { Environment, Settlement, Settling, SpendAuthority } from "../authority/authority.ts";
 import { SettlementRecords } from "./settlement-records.ts";
-import { type OnOutcome, SettlementTask } from "./settlement-task.ts";
-import { settlingKey } from "./settling-record.ts";
+import { type OnOutcome, SettlementTask } from "./delivery.ts";
+import { settlingKey } from "./instruction.ts";
 
 /** How many replays and retries run at a time: a backlog must not flood an authority that has just come back. */
 const mostInBackground = 32;

@@ -1,7 +1,7 @@
 import { ConnectionError, type Settling, memoryRecordStore, settlementQueue, withReservation } from "@imprest/core";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { cents, committed, fakeAuthority, recordKeys, request } from "./fake-authority.ts";
+import { cents, committed, fakeAuthority, recordKeys, request } from "../reservation/fake-authority.ts";
 
 const lost = () => ({ retry: new ConnectionError("reset") });
 

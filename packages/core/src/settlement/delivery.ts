@@ -1,9 +1,9 @@
 import { SettlementError } from "../errors/spend-errors.ts";
 import type { Timer } from "../platform/clock.ts";
 import type { NewDeadLetter } from "./dead-letters.ts";
-import { readAmount } from "./settling-record.ts";
-import type { Attempt, Settlement, Settling } from "./port.ts";
-import type { Settlements } from "./settlements.ts";
+import { readAmount } from "./instruction.ts";
+import type { Attempt, Settlement, Settling } from "../authority/authority.ts";
+import type { Settlements } from "./outbox.ts";
 
 /**
  * Called with each outcome: once, or first with `pending` and later with the final one. `isLast` is also true of a

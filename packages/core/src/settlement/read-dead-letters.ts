@@ -1,8 +1,8 @@
 import { ValidationError } from "../errors/local-errors.ts";
 import type { RecordStore, RecordValue } from "../records/record-store.ts";
 import { type DeadLetter, type NewDeadLetter, deadLetterPrefix } from "./dead-letters.ts";
-import type { SpendAuthority } from "./port.ts";
-import { readAmount, readSettling } from "./settling-record.ts";
+import type { SpendAuthority } from "../authority/authority.ts";
+import { readAmount, readSettling } from "./instruction.ts";
 
 /** Every letter of one authority, in the store's order. */
 export async function* listDeadLetters(records: RecordStore, authority: SpendAuthority): AsyncIterable<DeadLetter> {

@@ -3,10 +3,10 @@ import { Observer } from "../observe/observer.ts";
 import { onAbort } from "../platform/async.ts";
 import type { DeadLetters, NewDeadLetter } from "./dead-letters.ts";
 import { discardDeadLetter, listDeadLetters, readDeadLetter } from "./read-dead-letters.ts";
-import type { Settlement, Settling, SpendAuthority } from "./port.ts";
-import type { OnOutcome } from "./settlement-task.ts";
-import { type Settlements, settlementsOf } from "./settlements.ts";
-import { readSettling, settlingKey, settlingPrefix } from "./settling-record.ts";
+import type { Settlement, Settling, SpendAuthority } from "../authority/authority.ts";
+import type { OnOutcome } from "./delivery.ts";
+import { type Settlements, settlementsOf } from "./outbox.ts";
+import { readSettling, settlingKey, settlingPrefix } from "./instruction.ts";
 
 /** What `recover` found. */
 export interface Recovery {

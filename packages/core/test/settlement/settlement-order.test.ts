@@ -7,7 +7,7 @@ import {
   withReservation,
 } from "@imprest/core";
 import { describe, expect, it, vi } from "vitest";
-import { cents, committed, fakeAuthority, recordKeys, request } from "./fake-authority.ts";
+import { cents, committed, fakeAuthority, recordKeys, request } from "../reservation/fake-authority.ts";
 
 const lost = () => ({ retry: new ConnectionError("reset") });
 const spendOne = { spend: () => cents(1) };

@@ -1,8 +1,8 @@
 import type { Clock } from "../platform/clock.ts";
 import type { RecordStore, RecordValue } from "../records/record-store.ts";
-import type { Settling } from "./port.ts";
-import type { SettlementTask } from "./settlement-task.ts";
-import { readSettling, settlingKey, writeSettling } from "./settling-record.ts";
+import type { Settling } from "../authority/authority.ts";
+import type { SettlementTask } from "./delivery.ts";
+import { readSettling, settlingKey, writeSettling } from "./instruction.ts";
 
 /** What `Retry-After` is held to. */
 const longestWaitMs = 3_600_000;

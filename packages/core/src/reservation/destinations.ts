@@ -1,10 +1,10 @@
 import type { Amount } from "../amount/amount.ts";
 import { SettlementError, type SpendUnknownError } from "../errors/spend-errors.ts";
-import type { NewDeadLetter } from "./dead-letters.ts";
-import type { Grant, Intent, Settlement, Settling, SpendAuthority } from "./port.ts";
+import type { NewDeadLetter } from "../settlement/dead-letters.ts";
+import type { Grant, Intent, Settlement, Settling, SpendAuthority } from "../authority/authority.ts";
 import type { ReservationHandle, Settler } from "./reservation-handle.ts";
-import type { OnOutcome } from "./settlement-task.ts";
-import { type Settlements, settlementsOf } from "./settlements.ts";
+import type { OnOutcome } from "../settlement/delivery.ts";
+import { type Settlements, settlementsOf } from "../settlement/outbox.ts";
 import type { SpendTracker } from "./spend-tracker.ts";
 
 /** Settles with the authority that granted, through its queue. */

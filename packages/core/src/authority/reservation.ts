@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Amount } from "../amount/amount.ts";
-import type { Cap, Metadata, Metrics, Settlement } from "./port.ts";
+import type { Cap, Metadata, Metrics, Settlement } from "./authority.ts";
 
 /**
  * An open reservation, as its body sees it. `await using` settles it by what is known when the scope ends. Its methods

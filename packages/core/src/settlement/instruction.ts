@@ -1,6 +1,6 @@
 import type { Amount } from "../amount/amount.ts";
 import type { RecordValue } from "../records/record-store.ts";
-import type { Settling } from "./port.ts";
+import type { Settling } from "../authority/authority.ts";
 
 const prefix = "settlement:";
 
