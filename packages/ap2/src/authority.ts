@@ -7,7 +7,7 @@ import {
   type Lease,
   type RecordStore,
   type ReserveRequest,
-  type Settling,
+  type SettlementInstruction,
   type SpendAuthority,
   ResponseFormatError,
   memoryRecordStore,
@@ -25,7 +25,7 @@ import {
 } from "@imprest/cycles";
 import { AP2AlreadyConsumed, AP2GuardDenied } from "./errors.ts";
 import { PaymentLedger } from "./ledger/ledger.ts";
-import { commitSettling, releaseSettling } from "./settlement-bodies.ts";
+import { commitInstruction, releaseInstruction } from "./settlement-bodies.ts";
 
 /** What the kernel's request carries for this authority (`extensions.ap2`). */
 export interface PaymentExtension {
@@ -109,15 +109,15 @@ export class PaymentAuthority implements SpendAuthority {
     grant: Grant,
     intent: Intent,
     { recordedAtMs }: { readonly idempotencyKey: string; readonly recordedAtMs: number },
-  ): Settling {
+  ): SettlementInstruction {
     const { scope, suffix, reserveBody } = extensionOf(grant.request);
     const base = { target: this.target, scope, suffix, reserveBody, reservationId: grant.id, recordedAtMs };
-    if (intent.kind === "release") return releaseSettling(base, intent.reason);
-    return commitSettling(base, intent.spend.amount.amount, intent.spend.metadata);
+    if (intent.kind === "release") return releaseInstruction(base, intent.reason);
+    return commitInstruction(base, intent.spend.amount.amount, intent.spend.metadata);
   }
 
-  settle(settling: Settling, options?: CallOptions): Promise<SettleAttempt> {
-    return this.cycles.settle(settling, options);
+  settle(instruction: SettlementInstruction, options?: CallOptions): Promise<SettleAttempt> {
+    return this.cycles.settle(instruction, options);
   }
 
   /**

@@ -1,10 +1,10 @@
-import { type CallOptions, type Settling, parseJson, settlementQueue } from "@imprest/core";
+import { type CallOptions, type SettlementInstruction, parseJson, settlementQueue } from "@imprest/core";
 import type { ReservationDetail } from "@imprest/core/models/cycles";
 import { NotFoundError, ReservationExpiredError } from "@imprest/cycles";
 import { type PaymentAuthority, claimName } from "./authority.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
 import type { ChargeLookup, LookupCharge } from "./psp-outcome.ts";
-import { baseOf, bookingOf, commitSettling, releaseSettling } from "./settlement-bodies.ts";
+import { baseOf, bookingOf, commitInstruction, releaseInstruction } from "./settlement-bodies.ts";
 
 /** How an attempt is brought to its end. */
 export interface ResolveOptions extends Pick<CallOptions, "signal"> {
@@ -144,7 +144,7 @@ async function giveBack(
 ): Promise<Resolution> {
   if (status === "open") {
     const base = baseOf(authority.target, claimed.scope, claimed.attempt, reservationId, authority.ledger.clock.now());
-    await settlementQueue(authority).submit(releaseSettling(base, reason));
+    await settlementQueue(authority).submit(releaseInstruction(base, reason));
   }
   await claimed.write({ phase: "released" });
   return "released";
@@ -157,12 +157,12 @@ async function commit(authority: PaymentAuthority, claimed: ClaimedAttempt, stan
   const microcents = BigInt(attempt.charged?.amount ?? attempt.microcents);
   const reference = attempt.charged?.reference;
   const { booked, metadata } = bookingOf(attempt, microcents, reference === undefined ? {} : { psp_ref: reference });
-  const written = commitSettling(base, booked, metadata);
+  const written = commitInstruction(base, booked, metadata);
   const frozen = attempt.commit === undefined ? written : { ...written, ...attempt.commit };
   const isOpen = status === "open";
-  const settling: Settling = isOpen ? frozen : { ...frozen, mode: "event", body: frozen.fallback };
+  const instruction: SettlementInstruction = isOpen ? frozen : { ...frozen, mode: "event", body: frozen.fallback };
   await claimed.write({ commit: { body: frozen.body, fallback: frozen.fallback }, touchedAtMs: attempt.touchedAtMs });
-  const settlement = await settlementQueue(authority).submit(settling);
+  const settlement = await settlementQueue(authority).submit(instruction);
   if (settlement.status !== "committed" && settlement.status !== "recorded") {
     if (settlement.status === "rejected")
       await claimed.write({ outcome: "rejected", touchedAtMs: attempt.touchedAtMs });

@@ -1,4 +1,4 @@
-import { type Settling, parseJson, stringifyJson } from "@imprest/core";
+import { type SettlementInstruction, parseJson, stringifyJson } from "@imprest/core";
 import { type AttemptPhase, suffixOf } from "./ledger/attempt.ts";
 import { keyIn } from "./idempotency-key.ts";
 import { shorten } from "./text.ts";
@@ -26,11 +26,11 @@ export function baseOf(
 }
 
 /** A commit of `microcents`, and the event that takes its place, under the same key, once the reservation has expired. */
-export function commitSettling(
+export function commitInstruction(
   base: SettlementBase,
   microcents: bigint,
   metadata: Readonly<Record<string, unknown>> | undefined,
-): Settling & { readonly fallback: string } {
+): SettlementInstruction & { readonly fallback: string } {
   const { subject, action, estimate, overage_policy } = parseJson(base.reserveBody) as {
     readonly estimate: { readonly unit: string };
     readonly [member: string]: unknown;
@@ -39,7 +39,7 @@ export function commitSettling(
   const actual = { unit: estimate.unit, amount: microcents };
   const tail = metadata && Object.keys(metadata).length > 0 ? { metadata } : {};
   return {
-    ...settling(base, key, "commit"),
+    ...instruction(base, key, "commit"),
     body: stringifyJson({ idempotency_key: key, actual, ...tail }),
     fallback: stringifyJson({ idempotency_key: key, subject, action, actual, overage_policy, ...tail }),
     spent: { unit: estimate.unit, amount: microcents.toString() },
@@ -57,17 +57,17 @@ export function bookingOf(
 }
 
 /** A release whose key names why, so that two different ends of one reservation are two requests. */
-export function releaseSettling(base: SettlementBase, reason: string): Settling {
+export function releaseInstruction(base: SettlementBase, reason: string): SettlementInstruction {
   const key = keyIn(base.scope, "release", [base.suffix, reasonSuffix(reason)].filter(Boolean).join("."));
   const body = stringifyJson({ idempotency_key: key, reason: shorten(reason, 256) });
-  return { ...settling(base, key, "release"), body };
+  return { ...instruction(base, key, "release"), body };
 }
 
-function settling(
+function instruction(
   { target, reservationId, recordedAtMs }: SettlementBase,
   idempotencyKey: string,
   kind: "commit" | "release",
-): Omit<Settling, "body"> {
+): Omit<SettlementInstruction, "body"> {
   return { protocol: "cycles", target, reservationId, idempotencyKey, kind, mode: kind, recordedAtMs, notBeforeMs: 0 };
 }
 

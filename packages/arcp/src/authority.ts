@@ -14,7 +14,7 @@ import {
   type ReserveRequest,
   type Settlement,
   SettlementError,
-  type Settling,
+  type SettlementInstruction,
   type SpendAuthority,
   Unit,
   ValidationError,
@@ -83,7 +83,7 @@ interface Hold {
 const rememberedHolds = 1024;
 
 /** What a settling body says. */
-interface SettlingBody {
+interface InstructionBody {
   readonly metric?: { readonly name: string; readonly value: string; readonly unit: string };
   readonly amount?: string;
   readonly basis?: "actual" | "estimate";
@@ -145,7 +145,7 @@ export class LeaseAuthority implements SpendAuthority {
     grant: Grant,
     intent: Intent,
     stamp: { readonly idempotencyKey: string; readonly recordedAtMs: number },
-  ): Settling {
+  ): SettlementInstruction {
     const frozen = {
       protocol: this.protocol,
       target: this.target,
@@ -159,34 +159,35 @@ export class LeaseAuthority implements SpendAuthority {
     const { amount, basis } = intent.spend;
     const { currency, units } = this.#money(amount);
     const metric = { name: this.#metricName(grant.request), value: formatMoney(units), unit: currency };
-    const body: SettlingBody = { metric, amount: amount.amount.toString(), basis };
+    const body: InstructionBody = { metric, amount: amount.amount.toString(), basis };
     return { ...frozen, mode: "metric", body: JSON.stringify(body) };
   }
 
   /** A second settlement under the same key has the first one's outcome; under another it is refused. */
-  async settle(settling: Settling, options: CallOptions = {}): Promise<Attempt> {
+  async settle(instruction: SettlementInstruction, options: CallOptions = {}): Promise<Attempt> {
     if (options.signal?.aborted) throw abortedError(options.signal, "The settlement");
-    const hold = this.#holds.get(settling.reservationId);
-    if (hold === undefined) return reject(settling, "The reservation is not one of this job's.");
-    hold.settledBy ??= settling.idempotencyKey;
-    if (hold.settledBy !== settling.idempotencyKey) return reject(settling, "The reservation was settled before.");
-    hold.attempt ??= this.#settleOnce(settling, hold);
+    const hold = this.#holds.get(instruction.reservationId);
+    if (hold === undefined) return reject(instruction, "The reservation is not one of this job's.");
+    hold.settledBy ??= instruction.idempotencyKey;
+    if (hold.settledBy !== instruction.idempotencyKey)
+      return reject(instruction, "The reservation was settled before.");
+    hold.attempt ??= this.#settleOnce(instruction, hold);
     return raceAbort(hold.attempt, options.signal, "The settlement");
   }
 
-  async #settleOnce(settling: Settling, { grant, money }: Hold): Promise<Attempt> {
-    const body = JSON.parse(settling.body) as SettlingBody;
+  async #settleOnce(instruction: SettlementInstruction, { grant, money }: Hold): Promise<Attempt> {
+    const body = JSON.parse(instruction.body) as InstructionBody;
     if (body.metric !== undefined && !this.#books.isOpen) {
-      return reject(settling, "The job has ended; its cost can no longer be reported.");
+      return reject(instruction, "The job has ended; its cost can no longer be reported.");
     }
     this.#books.unhold(money.currency, money.units);
     try {
       if (body.metric !== undefined) await this.#books.metric(body.metric);
     } catch (error) {
-      return reject(settling, "The job refused the metric of what was spent.", error);
+      return reject(instruction, "The job refused the metric of what was spent.", error);
     }
     this.#forgetOldest();
-    return { settled: settlementOf(settling, grant.reserved, body) };
+    return { settled: settlementOf(instruction, grant.reserved, body) };
   }
 
   #forgetOldest(): void {
@@ -230,14 +231,14 @@ export class LeaseAuthority implements SpendAuthority {
   }
 }
 
-function reject(settling: Settling, message: string, cause?: unknown): Attempt {
-  const { reservationId, idempotencyKey } = settling;
-  const fields = { spendHappened: settling.kind === "commit", reservationId, idempotencyKey };
+function reject(instruction: SettlementInstruction, message: string, cause?: unknown): Attempt {
+  const { reservationId, idempotencyKey } = instruction;
+  const fields = { spendHappened: instruction.kind === "commit", reservationId, idempotencyKey };
   return { rejected: new SettlementError(message, fields, cause === undefined ? {} : { cause }) };
 }
 
-function settlementOf(settling: Settling, reserved: Amount, body: SettlingBody): Settlement {
-  const { reservationId, idempotencyKey } = settling;
+function settlementOf(instruction: SettlementInstruction, reserved: Amount, body: InstructionBody): Settlement {
+  const { reservationId, idempotencyKey } = instruction;
   if (body.amount === undefined) return { status: "released", reservationId, idempotencyKey, refunded: reserved };
   const charged: Amount = { unit: reserved.unit, amount: BigInt(body.amount) };
   const rest = reserved.amount - charged.amount;

@@ -9,7 +9,7 @@ import {
   type Intent,
   type ReserveRequest,
   type Settlement,
-  type Settling,
+  type SettlementInstruction,
   type SpendAuthority,
   ValidationError,
   wholeOption,
@@ -40,7 +40,7 @@ import type { AspIncident } from "./incident.ts";
 import { LeaseWatch } from "./lease-watch.ts";
 import * as operations from "./operations.ts";
 import type { AspClientOptions } from "./options.ts";
-import { type Budget, type RequestDefaults, type ResolveBudget, prepareSettling, toWire } from "./request.ts";
+import { type Budget, type RequestDefaults, type ResolveBudget, prepareInstruction, toWire } from "./request.ts";
 import { committed, lateCommit, released, spentOf } from "./settlement.ts";
 import type { SpendTelemetry } from "./telemetry.ts";
 
@@ -132,70 +132,75 @@ export class AspAuthority implements SpendAuthority {
     grant: Grant,
     intent: Intent,
     stamp: { readonly idempotencyKey: string; readonly recordedAtMs: number },
-  ): Settling {
-    return prepareSettling({ target: this.target, ...stamp }, grant, intent, this.#options.requestBodyHash !== false);
+  ): SettlementInstruction {
+    return prepareInstruction(
+      { target: this.target, ...stamp },
+      grant,
+      intent,
+      this.#options.requestBodyHash !== false,
+    );
   }
 
-  async settle(settling: Settling, options: CallOptions = {}): Promise<Attempt> {
-    const late = settling.mode === "commit" ? this.#late(settling) : undefined;
+  async settle(instruction: SettlementInstruction, options: CallOptions = {}): Promise<Attempt> {
+    const late = instruction.mode === "commit" ? this.#late(instruction) : undefined;
     if (late !== undefined) return { next: late };
     try {
-      const settled = await this.#attempt(settling, { timeoutMs: this.#settleTimeoutMs, ...options });
-      this.#leases.stop(settling.reservationId);
+      const settled = await this.#attempt(instruction, { timeoutMs: this.#settleTimeoutMs, ...options });
+      this.#leases.stop(instruction.reservationId);
       return { settled };
     } catch (error) {
       if (AbortedError.isInstance(error) && options.signal?.aborted) throw error;
-      return this.#attemptAfter(error, settling);
+      return this.#attemptAfter(error, instruction);
     }
   }
 
   /** The late path is the same request: what changes is that its record says so before it is sent (ASP §3.2). */
-  #late(settling: Settling): Settling | undefined {
-    const { reservationId } = settling;
+  #late(instruction: SettlementInstruction): SettlementInstruction | undefined {
+    const { reservationId } = instruction;
     const remainingMs = this.#leases.remainingMs(reservationId);
     if (remainingMs === undefined || remainingMs > 0) return undefined;
     const graceWindowMs = this.client.connection.options.metadata?.grace_window_ms;
-    const amount = spentOf(settling);
+    const amount = spentOf(instruction);
     this.#report({ kind: "late_commit", reservationId, spendHappened: true, remainingMs, graceWindowMs, amount });
-    return { ...settling, mode: lateCommit, notBeforeMs: 0 };
+    return { ...instruction, mode: lateCommit, notBeforeMs: 0 };
   }
 
-  async #attempt(settling: Settling, options: CallOptions): Promise<Settlement> {
+  async #attempt(instruction: SettlementInstruction, options: CallOptions): Promise<Settlement> {
     const { connection } = this.client;
     const { telemetry } = this.#options;
-    switch (settling.mode) {
+    switch (instruction.mode) {
       case "commit":
       case lateCommit: {
-        const body = await sealCommit(settling.body);
-        const { answer } = await connection.call(operations.commit, body, settling, options);
-        await this.#tell("telemetry", () => telemetry?.committed(settling, answer));
+        const body = await sealCommit(instruction.body);
+        const { answer } = await connection.call(operations.commit, body, instruction, options);
+        await this.#tell("telemetry", () => telemetry?.committed(instruction, answer));
         const { chargeAmountAtomic = 0n } = answer;
-        const { reservationId } = settling;
-        const amount = { unit: settling.spent?.unit ?? "", amount: chargeAmountAtomic };
+        const { reservationId } = instruction;
+        const amount = { unit: instruction.spent?.unit ?? "", amount: chargeAmountAtomic };
         if (chargeAmountAtomic > 0n) this.#report({ kind: "over_cap", reservationId, spendHappened: true, amount });
-        return committed(settling, answer);
+        return committed(instruction, answer);
       }
       case "release": {
-        const { answer } = await connection.call(operations.release, settling.body, settling, options);
-        await this.#tell("telemetry", () => telemetry?.released(settling, answer));
-        return released(settling);
+        const { answer } = await connection.call(operations.release, instruction.body, instruction, options);
+        await this.#tell("telemetry", () => telemetry?.released(instruction, answer));
+        return released(instruction);
       }
       default: {
-        const message = `is "${settling.mode}"; ASP settles by commit or release`;
+        const message = `is "${instruction.mode}"; ASP settles by commit or release`;
         throw new ValidationError("settlement", [{ pointer: "/mode", message }]);
       }
     }
   }
 
-  #attemptAfter(error: unknown, settling: Settling): Attempt {
+  #attemptAfter(error: unknown, instruction: SettlementInstruction): Attempt {
     if (ValidationError.isInstance(error)) return { rejected: error };
     if (!AspError.isInstance(error)) return { retry: error instanceof Error ? error : new Error(String(error)) };
     if (isFinal(error)) {
-      this.#leases.stop(settling.reservationId);
+      this.#leases.stop(instruction.reservationId);
       // Nothing is left to give back: the authority took the capacity back at the TTL (ASP §3.2).
-      const isOver = settling.kind === "release" && ExpiredBeyondGraceError.isInstance(error);
-      if (isOver) return { settled: released(settling) };
-      this.#reportRefusal(error, settling);
+      const isOver = instruction.kind === "release" && ExpiredBeyondGraceError.isInstance(error);
+      if (isOver) return { settled: released(instruction) };
+      this.#reportRefusal(error, instruction);
       return { rejected: error };
     }
     const { retryAfterMs } = error;
@@ -203,15 +208,15 @@ export class AspAuthority implements SpendAuthority {
     return { retry: error, notBeforeMs: this.environment.clock.now() + retryAfterMs };
   }
 
-  #reportRefusal(error: AspError, settling: Settling): void {
-    const { reservationId } = settling;
+  #reportRefusal(error: AspError, instruction: SettlementInstruction): void {
+    const { reservationId } = instruction;
     const kind = ExpiredBeyondGraceError.isInstance(error)
       ? "expired_beyond_grace"
       : OverageRejectedError.isInstance(error)
         ? "overage_rejected"
         : undefined;
-    if (kind === undefined || settling.kind !== "commit") return;
-    this.#report({ kind, reservationId, spendHappened: true, amount: spentOf(settling), error });
+    if (kind === undefined || instruction.kind !== "commit") return;
+    this.#report({ kind, reservationId, spendHappened: true, amount: spentOf(instruction), error });
   }
 
   #report(incident: AspIncident): void {

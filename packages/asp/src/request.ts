@@ -4,7 +4,7 @@ import {
   type Grant,
   type Intent,
   type ReserveRequest,
-  type Settling,
+  type SettlementInstruction,
   type Spend,
   ValidationError,
   stringifyJson,
@@ -88,20 +88,25 @@ function isScalar(value: unknown): boolean {
 }
 
 /** What is common to every settlement of one authority. */
-interface SettlingBase {
+interface InstructionBase {
   readonly target: string;
   readonly idempotencyKey: string;
   readonly recordedAtMs: number;
 }
 
 /** @throws ValidationError for a spend in another unit, below zero or beyond 38 digits. */
-export function prepareSettling(base: SettlingBase, grant: Grant, intent: Intent, hashed: boolean): Settling {
+export function prepareInstruction(
+  base: InstructionBase,
+  grant: Grant,
+  intent: Intent,
+  hashed: boolean,
+): SettlementInstruction {
   const { idempotencyKey } = base;
   const { id: reservationId } = grant;
-  const settling = { protocol: "asp", ...base, reservationId, kind: intent.kind, mode: intent.kind, notBeforeMs: 0 };
+  const instruction = { protocol: "asp", ...base, reservationId, kind: intent.kind, mode: intent.kind, notBeforeMs: 0 };
   if (intent.kind === "release") {
     const request = { reservationId, idempotencyKey, reasonCodes: [reasonCode(intent.reason)] };
-    return { ...settling, body: stringifyJson(releaseRequest.write(request, "")) };
+    return { ...instruction, body: stringifyJson(releaseRequest.write(request, "")) };
   }
   const { amount } = intent.spend;
   refuseOtherUnit(amount, grant);
@@ -112,7 +117,7 @@ export function prepareSettling(base: SettlingBase, grant: Grant, intent: Intent
     amountAtomicObserved: amount.amount,
     providerResponseFacts: facts,
   };
-  return { ...settling, body: freezeCommit(request, hashed) };
+  return { ...instruction, body: freezeCommit(request, hashed) };
 }
 
 function refuseOtherUnit({ unit }: Amount, { reserved }: Grant): void {

@@ -1,26 +1,26 @@
-import type { Amount, Settlement, Settling } from "@imprest/core";
+import type { Amount, Settlement, SettlementInstruction } from "@imprest/core";
 import type { CommitResponse } from "@imprest/core/models/asp";
 
 /** The mark of an amount that stands in for a measured one, as it stands in a frozen body. */
 const estimateMark = '"imprest.basis":"estimate"';
 
 /** A commit that the authority took: all of what was observed is charged. After the TTL the late path took it. */
-export function committed(settling: Settling, { refundAmountAtomic }: CommitResponse): Settlement {
-  const { reservationId, idempotencyKey, mode } = settling;
-  const charged = spentOf(settling);
+export function committed(instruction: SettlementInstruction, { refundAmountAtomic }: CommitResponse): Settlement {
+  const { reservationId, idempotencyKey, mode } = instruction;
+  const charged = spentOf(instruction);
   const refunded =
     charged && refundAmountAtomic !== undefined ? { unit: charged.unit, amount: refundAmountAtomic } : undefined;
   return {
     status: mode === lateCommit ? "recorded" : "committed",
     reservationId,
     idempotencyKey,
-    basis: settling.body.includes(estimateMark) ? "estimate" : "actual",
+    basis: instruction.body.includes(estimateMark) ? "estimate" : "actual",
     charged,
     refunded,
   };
 }
 
-export function released({ reservationId, idempotencyKey }: Settling): Settlement {
+export function released({ reservationId, idempotencyKey }: SettlementInstruction): Settlement {
   return { status: "released", reservationId, idempotencyKey };
 }
 
@@ -28,6 +28,6 @@ export function released({ reservationId, idempotencyKey }: Settling): Settlemen
 export const lateCommit = "late_commit";
 
 /** What was spent, as the kernel recorded it. */
-export function spentOf({ spent }: Settling): Amount | undefined {
+export function spentOf({ spent }: SettlementInstruction): Amount | undefined {
   return spent === undefined ? undefined : { unit: spent.unit, amount: BigInt(spent.amount) };
 }

@@ -1,4 +1,4 @@
-import { hex, parseJson, type Settling } from "@imprest/core";
+import { hex, parseJson, type SettlementInstruction } from "@imprest/core";
 import type { CommitResponse, ReleaseResponse, ReserveRequest, ReserveResponse } from "@imprest/core/models/asp";
 
 /** The part of an OpenTelemetry span that is needed; `Span` of `@opentelemetry/api` fits. */
@@ -12,9 +12,9 @@ export interface SpendTelemetry {
   /** A reservation was granted. */
   reserved(request: ReserveRequest, answer: ReserveResponse): Promise<void>;
   /** Spend was committed. */
-  committed(settling: Settling, answer: CommitResponse): Promise<void>;
+  committed(instruction: SettlementInstruction, answer: CommitResponse): Promise<void>;
   /** A reservation was given back. */
-  released(settling: Settling, answer: ReleaseResponse): Promise<void>;
+  released(instruction: SettlementInstruction, answer: ReleaseResponse): Promise<void>;
 }
 
 /** Which span the events go to. */

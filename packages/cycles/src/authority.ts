@@ -11,7 +11,7 @@ import {
   type Intent,
   type Lease,
   type ReserveRequest,
-  type Settling,
+  type SettlementInstruction,
   type SpendAuthority,
   ValidationError,
   refuseUnknownOptions,
@@ -37,7 +37,7 @@ import {
   evidenceReference,
   expired,
   idsOf,
-  prepareSettling,
+  prepareInstruction,
   recorded,
   released,
 } from "./settlement.ts";
@@ -132,31 +132,35 @@ export class CyclesAuthority implements SpendAuthority {
     grant: Grant,
     intent: Intent,
     stamp: { readonly idempotencyKey: string; readonly recordedAtMs: number },
-  ): Settling {
-    return prepareSettling({ target: this.target, ...stamp }, grant, intent, this.#defaults);
+  ): SettlementInstruction {
+    return prepareInstruction({ target: this.target, ...stamp }, grant, intent, this.#defaults);
   }
 
-  async settle(settling: Settling, options?: CallOptions): Promise<Attempt> {
+  async settle(instruction: SettlementInstruction, options?: CallOptions): Promise<Attempt> {
     try {
-      return await this.#attempt(settling, options);
+      return await this.#attempt(instruction, options);
     } catch (error) {
       if (AbortedError.isInstance(error) && options?.signal?.aborted) throw error;
-      return this.#attemptAfter(error, settling);
+      return this.#attemptAfter(error, instruction);
     }
   }
 
-  async #attempt(settling: Settling, options: CallOptions | undefined): Promise<Attempt> {
-    const { mode, body, idempotencyKey, reservationId } = settling;
+  async #attempt(instruction: SettlementInstruction, options: CallOptions | undefined): Promise<Attempt> {
+    const { mode, body, idempotencyKey, reservationId } = instruction;
     const { connection } = this.client;
     const path = mode === "event" ? "/v1/events" : reservationPath(reservationId, `/${mode}`);
     const write = { path, body, idempotencyKey };
     switch (mode) {
       case "commit":
-        return { settled: committed(settling, await connection.write(operations.commitReservation, write, options)) };
+        return {
+          settled: committed(instruction, await connection.write(operations.commitReservation, write, options)),
+        };
       case "release":
-        return { settled: released(settling, await connection.write(operations.releaseReservation, write, options)) };
+        return {
+          settled: released(instruction, await connection.write(operations.releaseReservation, write, options)),
+        };
       case "event":
-        return { settled: recorded(settling, await connection.write(operations.createEvent, write, options)) };
+        return { settled: recorded(instruction, await connection.write(operations.createEvent, write, options)) };
       default: {
         const message = `is "${mode}"; Cycles settles by commit, release or event`;
         return { rejected: new ValidationError("settlement", [{ pointer: "/mode", message }]) };
@@ -165,13 +169,13 @@ export class CyclesAuthority implements SpendAuthority {
   }
 
   /** Client recovery profile §"After the actual is known": only an understood refusal ends the attempts. */
-  #attemptAfter(error: unknown, settling: Settling): Attempt {
+  #attemptAfter(error: unknown, instruction: SettlementInstruction): Attempt {
     if (ValidationError.isInstance(error)) return { rejected: error };
     if (!CyclesError.isInstance(error)) return { retry: error instanceof Error ? error : new Error(String(error)) };
     if (isExpired(error)) {
-      const { mode, fallback } = settling;
-      if (mode === "release") return { settled: expired(settling, error) };
-      if (mode === "commit" && fallback !== undefined) return { next: asEvent({ ...settling, fallback }) };
+      const { mode, fallback } = instruction;
+      if (mode === "release") return { settled: expired(instruction, error) };
+      if (mode === "commit" && fallback !== undefined) return { next: asEvent({ ...instruction, fallback }) };
     }
     if (isFinal(error)) return { rejected: error };
     const { retryAfterMs } = error;

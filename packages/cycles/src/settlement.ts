@@ -6,7 +6,7 @@ import {
   type Metadata,
   type Metrics,
   type Settlement,
-  type Settling,
+  type SettlementInstruction,
   type Spend,
   ValidationError,
   parseJson,
@@ -34,20 +34,25 @@ const writtenMark = stringifyJson(estimateMark).slice(1, -1);
 const longestReason = 256;
 
 /** What is common to every settlement of one authority. */
-interface SettlingBase {
+interface InstructionBase {
   readonly target: string;
   readonly idempotencyKey: string;
   readonly recordedAtMs: number;
 }
 
 /** @throws ValidationError for a spend that the wire would refuse, such as one in another unit. */
-export function prepareSettling(base: SettlingBase, grant: Grant, intent: Intent, defaults: RequestDefaults): Settling {
-  const settling = { protocol: "cycles", ...base, reservationId: grant.id, kind: intent.kind, notBeforeMs: 0 };
+export function prepareInstruction(
+  base: InstructionBase,
+  grant: Grant,
+  intent: Intent,
+  defaults: RequestDefaults,
+): SettlementInstruction {
+  const instruction = { protocol: "cycles", ...base, reservationId: grant.id, kind: intent.kind, notBeforeMs: 0 };
   if (intent.kind === "commit") {
-    return { ...settling, mode: "commit", ...writeCommit(base.idempotencyKey, grant, intent.spend, defaults) };
+    return { ...instruction, mode: "commit", ...writeCommit(base.idempotencyKey, grant, intent.spend, defaults) };
   }
   const reason = Array.from(intent.reason).slice(0, longestReason).join("");
-  return { ...settling, mode: "release", body: stringifyJson({ idempotency_key: base.idempotencyKey, reason }) };
+  return { ...instruction, mode: "release", body: stringifyJson({ idempotency_key: base.idempotencyKey, reason }) };
 }
 
 function writeCommit(
@@ -55,7 +60,7 @@ function writeCommit(
   grant: Grant,
   spend: Spend,
   defaults: RequestDefaults,
-): Required<Pick<Settling, "body" | "fallback">> {
+): Required<Pick<SettlementInstruction, "body" | "fallback">> {
   const { amount: actual } = spend;
   if (actual.unit !== grant.reserved.unit) {
     const message = `is ${actual.unit}, but the reservation is in ${grant.reserved.unit}; a reservation has one unit`;
@@ -79,48 +84,51 @@ function writeCommit(
 }
 
 /** The late path: the same spend, under the same key, as an event (client recovery profile §"Expired"). */
-export function asEvent(settling: Settling & { readonly fallback: string }): Settling {
-  const { fallback, ...rest } = settling;
+export function asEvent(instruction: SettlementInstruction & { readonly fallback: string }): SettlementInstruction {
+  const { fallback, ...rest } = instruction;
   return { ...rest, mode: "event", body: fallback, notBeforeMs: 0 };
 }
 
 /** A commit that the authority took. `charged` below what was spent leaves a rest uncovered. */
-export function committed(settling: Settling, answer: CommitResponse): Settlement {
+export function committed(instruction: SettlementInstruction, answer: CommitResponse): Settlement {
   const { charged, released, cycles_evidence: evidence } = answer;
   return {
-    ...outcome(settling, "committed", answer),
+    ...outcome(instruction, "committed", answer),
     charged,
     refunded: released,
-    ...uncovered(actualOf(settling), charged),
+    ...uncovered(actualOf(instruction), charged),
     ...debtIn(answer),
     evidence: evidence && evidenceReference(evidence),
   };
 }
 
 /** An event that the authority booked; it names the charge only where it capped it (Cycles §EventCreateResponse). */
-export function recorded(settling: Settling, answer: EventCreateResponse): Settlement {
-  const actual = actualOf(settling);
+export function recorded(instruction: SettlementInstruction, answer: EventCreateResponse): Settlement {
+  const actual = actualOf(instruction);
   const charged = answer.charged ?? actual;
   return {
-    ...outcome(settling, "recorded", answer),
+    ...outcome(instruction, "recorded", answer),
     ...(charged !== undefined && { charged, ...uncovered(actual, charged) }),
     ...debtIn(answer),
   };
 }
 
 /** A reservation that was given back. */
-export function released(settling: Settling, answer: ReleaseResponse): Settlement {
+export function released(instruction: SettlementInstruction, answer: ReleaseResponse): Settlement {
   const { released: refunded, cycles_evidence: evidence } = answer;
   return {
-    ...outcome(settling, "released", answer),
+    ...outcome(instruction, "released", answer),
     refunded,
     evidence: evidence && evidenceReference(evidence),
   };
 }
 
 /** A release that came after the expiry: the authority has given the budget back by itself. */
-export function expired(settling: Settling, ids: Pick<Settlement, "requestId" | "traceId">): Settlement {
-  const { reservationId, idempotencyKey } = settling;
+export function expired(
+  instruction: SettlementInstruction,
+  ids: Pick<Settlement, "requestId" | "traceId">,
+): Settlement {
+  const { reservationId, idempotencyKey } = instruction;
   const { requestId, traceId } = ids;
   return { status: "released", reservationId, idempotencyKey, requestId, traceId };
 }
@@ -129,13 +137,13 @@ export function evidenceReference({ evidence_id: id, cycles_evidence_url: url }:
   return { id, url };
 }
 
-function outcome(settling: Settling, status: Settlement["status"], answer: object): Settlement {
-  const { reservationId, idempotencyKey } = settling;
+function outcome(instruction: SettlementInstruction, status: Settlement["status"], answer: object): Settlement {
+  const { reservationId, idempotencyKey } = instruction;
   return {
     status,
     reservationId,
     idempotencyKey,
-    basis: settling.kind === "commit" ? basisOf(settling.body) : undefined,
+    basis: instruction.kind === "commit" ? basisOf(instruction.body) : undefined,
     ...idsOf(answer),
   };
 }
@@ -163,7 +171,7 @@ function debtIn({ balances = [] }: CommitResponse | EventCreateResponse): Pick<S
 }
 
 /** What was spent: as the kernel noted it beside the body, or out of the body. */
-function actualOf({ spent, body }: Settling): Amount | undefined {
+function actualOf({ spent, body }: SettlementInstruction): Amount | undefined {
   if (spent !== undefined) return { unit: spent.unit, amount: BigInt(spent.amount) };
   const { actual } = parseJson(body) as { readonly actual?: unknown };
   const amount = amountShape.safeParse(actual);

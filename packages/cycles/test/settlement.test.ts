@@ -4,7 +4,7 @@ import {
   type Grant,
   type Intent,
   type ReserveRequest,
-  type Settling,
+  type SettlementInstruction,
   type Spend,
   ValidationError,
   createManualClock,
@@ -38,20 +38,22 @@ type Mode = (typeof modes)[number];
 const authorityAt = (baseUrl: string, options: CyclesAuthorityOptions = {}): CyclesAuthority =>
   new CyclesAuthority({ baseUrl, apiKey: "test-key", timeoutMs: 1_000 }, options);
 
-function settlingFor(authority: CyclesAuthority, mode: Mode): Settling {
+function instructionFor(authority: CyclesAuthority, mode: Mode): SettlementInstruction {
   const intent: Intent = mode === "release" ? { kind: "release", reason: "unused" } : { kind: "commit", spend };
-  const settling = authority.prepare(grant, intent, stamp);
-  return mode === "event" ? { ...settling, mode, body: settling.fallback ?? "", fallback: undefined } : settling;
+  const instruction = authority.prepare(grant, intent, stamp);
+  return mode === "event"
+    ? { ...instruction, mode, body: instruction.fallback ?? "", fallback: undefined }
+    : instruction;
 }
 
 async function settle(
   answer: Answer,
   mode: Mode = "commit",
-): Promise<{ attempt: Attempt; stub: StubAuthority; settling: Settling }> {
+): Promise<{ attempt: Attempt; stub: StubAuthority; instruction: SettlementInstruction }> {
   const stub = await startStub(() => answer);
   const authority = authorityAt(stub.url);
-  const settling = settlingFor(authority, mode);
-  return { attempt: await authority.settle(settling), stub, settling };
+  const instruction = instructionFor(authority, mode);
+  return { attempt: await authority.settle(instruction), stub, instruction };
 }
 
 describe("prepare", () => {
@@ -65,8 +67,8 @@ describe("prepare", () => {
       metadata: { job: 9_007_199_254_740_993n },
       facts: { receipt: "r" },
     };
-    const settling = authority.prepare(grant, { kind: "commit", spend: full }, stamp);
-    expect(settling).toMatchObject({
+    const instruction = authority.prepare(grant, { kind: "commit", spend: full }, stamp);
+    expect(instruction).toMatchObject({
       protocol: "cycles",
       target: "https://cycles.example",
       reservationId: "rsv_1",
@@ -80,14 +82,14 @@ describe("prepare", () => {
       '"metrics":{"tokens_input":5,"tokens_output":6,"latency_ms":7,"model_version":"m","custom":{"cached":1}},' +
       '"metadata":{"job":9007199254740993,"receipt":"r"}}';
     const actual = '"actual":{"unit":"USD_MICROCENTS","amount":500000}';
-    expect(settling.body).toBe(`{"idempotency_key":"key-1",${actual},${tail}`);
-    expect(settling.fallback).toBe(
+    expect(instruction.body).toBe(`{"idempotency_key":"key-1",${actual},${tail}`);
+    expect(instruction.fallback).toBe(
       '{"idempotency_key":"key-1","subject":{"tenant":"acme","agent":"summarizer","dimensions":{"run":"7"}},' +
         '"action":{"kind":"llm.completion","name":"openai:gpt-5","tags":["prod"]},' +
         `${actual},"overage_policy":"ALLOW_WITH_OVERDRAFT",${tail}`,
     );
-    expect(authority.prepare(grant, { kind: "commit", spend: full }, stamp)).toEqual(settling);
-    expect(JSON.parse(JSON.stringify(settling))).toEqual(settling);
+    expect(authority.prepare(grant, { kind: "commit", spend: full }, stamp)).toEqual(instruction);
+    expect(JSON.parse(JSON.stringify(instruction))).toEqual(instruction);
   });
 
   it("Cycles study D13, §9 #8: the late path keeps the overage policy that the authority was configured with", () => {
@@ -98,18 +100,18 @@ describe("prepare", () => {
   });
 
   it("marks an estimate as one, on both paths", () => {
-    const settling = authority.prepare(grant, { kind: "commit", spend: { ...spend, basis: "estimate" } }, stamp);
-    for (const body of [settling.body, settling.fallback ?? ""]) {
+    const instruction = authority.prepare(grant, { kind: "commit", spend: { ...spend, basis: "estimate" } }, stamp);
+    for (const body of [instruction.body, instruction.fallback ?? ""]) {
       expect(JSON.parse(body)).toMatchObject({ metadata: { "imprest.basis": "estimate" } });
     }
     expect(authority.prepare(grant, { kind: "commit", spend }, stamp).body).not.toContain("metadata");
   });
 
   it("a release carries its reason, cut to what the wire takes, and has no late path", () => {
-    const settling = authority.prepare(grant, { kind: "release", reason: "😀".repeat(300) }, stamp);
-    expect(settling).toMatchObject({ kind: "release", mode: "release" });
-    expect(settling).not.toHaveProperty("fallback");
-    expect(JSON.parse(settling.body)).toEqual({ idempotency_key: "key-1", reason: "😀".repeat(256) });
+    const instruction = authority.prepare(grant, { kind: "release", reason: "😀".repeat(300) }, stamp);
+    expect(instruction).toMatchObject({ kind: "release", mode: "release" });
+    expect(instruction).not.toHaveProperty("fallback");
+    expect(JSON.parse(instruction.body)).toEqual({ idempotency_key: "key-1", reason: "😀".repeat(256) });
   });
 
   it.each<[string, Partial<Spend>, string]>([
@@ -132,9 +134,9 @@ describe("settle", () => {
       ["release", "/v1/reservations/rsv_1/release", { body: { status: "RELEASED", released: money } }],
       ["event", "/v1/events", { status: 201, body: { status: "APPLIED", event_id: "e" } }],
     ] as const) {
-      const { stub, settling } = await settle(answer, mode);
+      const { stub, instruction } = await settle(answer, mode);
       expect(stub.received).toHaveLength(1);
-      expect(stub.received[0]).toMatchObject({ method: "POST", path, body: settling.body });
+      expect(stub.received[0]).toMatchObject({ method: "POST", path, body: instruction.body });
       expect(stub.received[0]?.headers["x-idempotency-key"]).toBe("key-1");
     }
   });
@@ -182,9 +184,9 @@ describe("settle", () => {
     const stub = await startStub(() => ({ body: { ...committed, charged: { ...money, amount: 1 } } }));
     const authority = authorityAt(stub.url);
     const intent: Intent = { kind: "commit", spend: { ...spend, basis: "estimate" } };
-    const settling = authority.prepare(grant, intent, stamp);
-    const restored = JSON.parse(JSON.stringify(settling)) as Settling;
-    const first = await authority.settle(settling);
+    const instruction = authority.prepare(grant, intent, stamp);
+    const restored = JSON.parse(JSON.stringify(instruction)) as SettlementInstruction;
+    const first = await authority.settle(instruction);
     expect(await authority.settle(restored)).toEqual(first);
     expect(await authority.settle({ ...restored, spent: { unit: "USD_MICROCENTS", amount: "500000" } })).toEqual(first);
     expect(first).toMatchObject({ settled: { basis: "estimate", uncovered: { amount: 499_999n } } });
@@ -226,7 +228,7 @@ describe("settle", () => {
     ]) {
       const stub = await startStub(() => answer);
       const authority = authorityAt(stub.url, { clock: createManualClock(50_000) });
-      const attempt = await authority.settle(settlingFor(authority, "commit"));
+      const attempt = await authority.settle(instructionFor(authority, "commit"));
       expect(attempt).toMatchObject({ retry: { status: answer.status }, notBeforeMs: 59_000 });
     }
   });
@@ -253,16 +255,16 @@ describe("settle", () => {
     ["a 410 without a body", { status: 410 }],
     ["a 410 in HTML", { status: 410, text: "<html>gone</html>" }],
   ])("a commit after the expiry (%s) goes on as an event with the same key and spend", async (_what, answer) => {
-    const { attempt, settling } = await settle(answer);
+    const { attempt, instruction } = await settle(answer);
     expect(attempt).toEqual({
       next: {
         protocol: "cycles",
-        target: settling.target,
+        target: instruction.target,
         reservationId: "rsv_1",
         idempotencyKey: "key-1",
         kind: "commit",
         mode: "event",
-        body: settling.fallback,
+        body: instruction.fallback,
         recordedAtMs: 1_000,
         notBeforeMs: 0,
       },
@@ -286,7 +288,7 @@ describe("settle", () => {
   it("a record of a mode that nobody knows is rejected unsent", async () => {
     const stub = await startStub(() => ({ body: committed }));
     const authority = authorityAt(stub.url);
-    const attempt = await authority.settle({ ...settlingFor(authority, "commit"), mode: "barter" });
+    const attempt = await authority.settle({ ...instructionFor(authority, "commit"), mode: "barter" });
     expect(attempt).toMatchObject({ rejected: { message: expect.stringContaining("barter") as string } });
     expect(stub.received).toEqual([]);
   });
@@ -296,7 +298,7 @@ describe("settle", () => {
       baseUrl: "https://cycles.example",
       apiKey: () => Promise.reject(new Error()),
     });
-    const attempt = await authority.settle(settlingFor(authority, "commit"));
+    const attempt = await authority.settle(instructionFor(authority, "commit"));
     expect(attempt).toMatchObject({ retry: { name: "ConfigurationError" } });
   });
 
@@ -304,8 +306,8 @@ describe("settle", () => {
     const stub = await startStub(() => () => {});
     const authority = authorityAt(stub.url);
     const caller = new AbortController();
-    const settling = authority.settle(settlingFor(authority, "commit"), { signal: caller.signal });
+    const instruction = authority.settle(instructionFor(authority, "commit"), { signal: caller.signal });
     caller.abort();
-    await expect(settling).rejects.toMatchObject({ name: "AbortedError" });
+    await expect(instruction).rejects.toMatchObject({ name: "AbortedError" });
   });
 });

@@ -11,7 +11,7 @@ import {
   type Lease,
   ProtocolError,
   type ReserveRequest,
-  type Settling,
+  type SettlementInstruction,
   type SpendAuthority,
   TransportError,
   ValidationError,
@@ -29,7 +29,7 @@ import type { Evaluation, ReserveOutcome } from "./ledger/outcomes.ts";
 import { LedgerRefusal } from "./ledger/refusal.ts";
 import { decidePayload, reservePayload, settlementPayload } from "./spend-evidence.ts";
 import { type Complete, type Terms, type TenantDefaults, capsOf, complete } from "./spend-request.ts";
-import { performSettling, prepareSettling } from "./spend-settlement.ts";
+import { performInstruction, prepareInstruction } from "./spend-settlement.ts";
 
 /** For whom an in-process authority speaks. */
 export interface SpendAuthorityOptions extends Environment {
@@ -142,16 +142,21 @@ export class LedgerSpendAuthority implements SpendAuthority {
     grant: Grant,
     intent: Intent,
     stamp: { readonly idempotencyKey: string; readonly recordedAtMs: number },
-  ): Settling {
-    return prepareSettling({ protocol: this.protocol, target: this.target, ...stamp }, grant, intent, this.#defaults);
+  ): SettlementInstruction {
+    return prepareInstruction(
+      { protocol: this.protocol, target: this.target, ...stamp },
+      grant,
+      intent,
+      this.#defaults,
+    );
   }
 
-  async settle(settling: Settling, options: CallOptions = {}): Promise<Attempt> {
+  async settle(instruction: SettlementInstruction, options: CallOptions = {}): Promise<Attempt> {
     try {
       assertCallable(options, "A settlement");
-      const attempt = performSettling(this.#ledger, this.#defaults.tenant, settling);
+      const attempt = performInstruction(this.#ledger, this.#defaults.tenant, instruction);
       const payloadOf = (): EvidencePayload | undefined =>
-        "settled" in attempt ? settlementPayload(settling, attempt.settled) : undefined;
+        "settled" in attempt ? settlementPayload(instruction, attempt.settled) : undefined;
       const evidence = await acknowledged(this.#acknowledge(options, payloadOf), options, this.#clock, "A settlement");
       return evidence !== undefined && "settled" in attempt
         ? { settled: { ...attempt.settled, ...evidence } }

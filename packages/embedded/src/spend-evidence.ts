@@ -1,4 +1,4 @@
-import { type Action, type Settlement, type Settling, parseJson } from "@imprest/core";
+import { type Action, type Settlement, type SettlementInstruction, parseJson } from "@imprest/core";
 import type { DecisionRequest, EvidencePayload } from "@imprest/core/models/cycles";
 import { attestedDecision, attestedReserve, writeDecision, writeMetrics, writeReserve } from "./cycles/write.ts";
 import type { OveragePolicy } from "./ledger/charge.ts";
@@ -23,8 +23,11 @@ export function reservePayload(asked: AskedReserve, outcome: ReserveOutcome): Ev
 }
 
 /** A commit or a release; `undefined` for the late path, which no artifact type covers, and for what gave nothing back. */
-export function settlementPayload(settling: Settling, settled: Settlement): EvidencePayload | undefined {
-  const { reservationId: reservation_id, idempotencyKey: idempotency_key, body } = settling;
+export function settlementPayload(
+  instruction: SettlementInstruction,
+  settled: Settlement,
+): EvidencePayload | undefined {
+  const { reservationId: reservation_id, idempotencyKey: idempotency_key, body } = instruction;
   const { status, charged, refunded: released } = settled;
   if (status === "committed" && charged !== undefined) {
     const { actual, metrics, metadata } = readSpend(body);

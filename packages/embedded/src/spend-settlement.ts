@@ -7,7 +7,7 @@ import {
   type Metadata,
   type Metrics,
   type Settlement,
-  type Settling,
+  type SettlementInstruction,
   type Spend,
   type Subject,
   ValidationError,
@@ -44,14 +44,19 @@ interface ReadBody extends Omit<CommitBody, "actual"> {
   readonly actual: { readonly unit: string; readonly amount: bigint | number };
 }
 
-type Stamp = Pick<Settling, "protocol" | "target" | "idempotencyKey" | "recordedAtMs">;
+type Stamp = Pick<SettlementInstruction, "protocol" | "target" | "idempotencyKey" | "recordedAtMs">;
 
 /** @throws ValidationError for a spend that the Cycles wire would refuse too, such as one in another unit. */
-export function prepareSettling(stamp: Stamp, grant: Grant, intent: Intent, defaults: TenantDefaults): Settling {
-  const settling = { ...stamp, reservationId: grant.id, kind: intent.kind, mode: intent.kind, notBeforeMs: 0 };
+export function prepareInstruction(
+  stamp: Stamp,
+  grant: Grant,
+  intent: Intent,
+  defaults: TenantDefaults,
+): SettlementInstruction {
+  const instruction = { ...stamp, reservationId: grant.id, kind: intent.kind, mode: intent.kind, notBeforeMs: 0 };
   if (intent.kind === "release") {
     const reason = Array.from(intent.reason).slice(0, 256).join("");
-    return { ...settling, body: stringifyJson({ reason }) };
+    return { ...instruction, body: stringifyJson({ reason }) };
   }
   const { amount: actual, metrics } = intent.spend;
   if (actual.unit !== grant.reserved.unit) {
@@ -64,56 +69,56 @@ export function prepareSettling(stamp: Stamp, grant: Grant, intent: Intent, defa
   const commit: CommitBody = { actual, metrics, metadata };
   const { subject, action, overagePolicy } = complete(grant.request, defaults);
   const event: EventBody = { ...commit, subject, action, overagePolicy };
-  return { ...settling, body: stringifyJson(commit), fallback: stringifyJson(event) };
+  return { ...instruction, body: stringifyJson(commit), fallback: stringifyJson(event) };
 }
 
 /**
  * Settles with the ledger. An expired reservation gives way to the late path.
  * @throws LedgerRefusal for what is refused for good.
  */
-export function performSettling(ledger: Ledger, tenant: string, settling: Settling): Attempt {
-  const { reservationId, idempotencyKey } = settling;
+export function performInstruction(ledger: Ledger, tenant: string, instruction: SettlementInstruction): Attempt {
+  const { reservationId, idempotencyKey } = instruction;
   const origin = { tenant, reservationId, idempotencyKey };
   try {
-    switch (settling.mode) {
+    switch (instruction.mode) {
       case "commit": {
-        const { actual, ...spend } = readSpend(settling.body);
+        const { actual, ...spend } = readSpend(instruction.body);
         const { unit, charged, released } = ledger.commit({ ...origin, ...spend, actual });
         const settlement = charged < actual.amount ? { uncovered: amount(unit, actual.amount - charged) } : {};
         const amounts = { charged: amount(unit, charged), refunded: amount(unit, released), ...settlement };
-        return { settled: { ...settled(settling, "committed"), ...amounts } };
+        return { settled: { ...settled(instruction, "committed"), ...amounts } };
       }
       case "release": {
-        const { reason } = parseJson(settling.body) as { readonly reason?: string };
+        const { reason } = parseJson(instruction.body) as { readonly reason?: string };
         const { unit, released } = ledger.release({ ...origin, reason });
-        return { settled: { ...settled(settling, "released"), refunded: amount(unit, released) } };
+        return { settled: { ...settled(instruction, "released"), refunded: amount(unit, released) } };
       }
       case "event": {
-        const event = { ...(parseJson(settling.body) as unknown as EventBody), ...readSpend(settling.body) };
+        const event = { ...(parseJson(instruction.body) as unknown as EventBody), ...readSpend(instruction.body) };
         const { unit, charged } = ledger.recordEvent({ tenant, idempotencyKey, ...event });
         const uncovered = event.actual.amount - charged;
         const rest = uncovered > 0n ? { uncovered: amount(unit, uncovered) } : {};
-        return { settled: { ...settled(settling, "recorded"), charged: amount(unit, charged), ...rest } };
+        return { settled: { ...settled(instruction, "recorded"), charged: amount(unit, charged), ...rest } };
       }
       default: {
-        const message = `is "${settling.mode}"; this authority settles by commit, release or event`;
+        const message = `is "${instruction.mode}"; this authority settles by commit, release or event`;
         return { rejected: new ValidationError("settlement", [{ pointer: "/mode", message }]) };
       }
     }
   } catch (error) {
     if (!(error instanceof LedgerRefusal) || error.reason !== "RESERVATION_EXPIRED") throw error;
-    const { fallback, ...rest } = settling;
+    const { fallback, ...rest } = instruction;
     // A release after the expiry: the ledger has given the budget back by itself.
-    if (settling.mode === "release") return { settled: settled(settling, "released") };
+    if (instruction.mode === "release") return { settled: settled(instruction, "released") };
     if (fallback === undefined) throw error;
     return { next: { ...rest, mode: "event", body: fallback, notBeforeMs: 0 } };
   }
 }
 
-function settled(settling: Settling, status: Settlement["status"]): Settlement {
-  const { reservationId, idempotencyKey, kind } = settling;
+function settled(instruction: SettlementInstruction, status: Settlement["status"]): Settlement {
+  const { reservationId, idempotencyKey, kind } = instruction;
   if (kind !== "commit") return { status, reservationId, idempotencyKey };
-  const basis = readSpend(settling.body).metadata?.[estimateMark] === "estimate" ? "estimate" : "actual";
+  const basis = readSpend(instruction.body).metadata?.[estimateMark] === "estimate" ? "estimate" : "actual";
   return { status, reservationId, idempotencyKey, basis };
 }
 

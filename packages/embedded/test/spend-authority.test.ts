@@ -3,15 +3,15 @@ import {
   AbortedError,
   AuthorityUnreachableError,
   type DeadLetter,
-  type Settling,
+  type SettlementInstruction,
   TimeoutError,
   ValidationError,
   memoryRecordStore,
   settlementQueue,
-  settlingKey,
+  instructionKey,
   tokens,
   withReservation,
-  writeSettling,
+  writeInstruction,
 } from "@imprest/core";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { type EmbeddedAuthority, type LedgerSpendAuthority, createEmbeddedAuthority } from "../src/index.ts";
@@ -54,7 +54,7 @@ describe("the in-process authority", () => {
   it("waits for a store that hangs no longer than timeoutMs, and leaves no timer", async () => {
     const grant = await authority.reserve(request, { idempotencyKey: "k" });
     const spend = { amount: tokens(60), basis: "actual" } as const;
-    const settling = authority.prepare(grant, { kind: "commit", spend }, { idempotencyKey: "s", recordedAtMs: 0 });
+    const instruction = authority.prepare(grant, { kind: "commit", spend }, { idempotencyKey: "s", recordedAtMs: 0 });
     const timers = clock.timers;
     store.hanging = true;
     const options = { timeoutMs: 250 };
@@ -62,7 +62,7 @@ describe("the in-process authority", () => {
       authority.reserve(request, { idempotencyKey: "k2", ...options }),
       authority.decide(request, options),
       authority.extend(grant, { ms: 1_000, idempotencyKey: "e" }, options),
-      authority.settle(settling, options),
+      authority.settle(instruction, options),
     ].map((call) => call.catch((error: unknown) => error));
     clock.advance(250);
     const [reserving, deciding, extending, settled] = await Promise.all(calls);
@@ -96,7 +96,7 @@ describe("the in-process authority", () => {
     const first = small.authority({ tenant: "acme", records });
     const grant = await first.reserve({ ...request, ttlMs: 1_000 }, { idempotencyKey: "k" });
     clock.advance(10_000);
-    const late = async (idempotencyKey: string): Promise<Settling> => {
+    const late = async (idempotencyKey: string): Promise<SettlementInstruction> => {
       const stamp = { idempotencyKey, recordedAtMs: clock.now() };
       const spend = { amount: tokens(1), basis: "actual" } as const;
       const attempt = await first.settle(first.prepare(grant, { kind: "commit", spend }, stamp));
@@ -106,9 +106,9 @@ describe("the in-process authority", () => {
       return attempt.next;
     };
     // Four events were booked, and a crash has kept the records of the first and the last.
-    const settlings = [await late("a"), await late("b"), await late("c"), await late("d")];
-    for (const settling of [settlings[0], settlings[3]]) {
-      if (settling) await records.create(settlingKey(settling), writeSettling(settling));
+    const instructions = [await late("a"), await late("b"), await late("c"), await late("d")];
+    for (const instruction of [instructions[0], instructions[3]]) {
+      if (instruction) await records.create(instructionKey(instruction), writeInstruction(instruction));
     }
     const successor = settlementQueue(small.authority({ tenant: "acme", records }));
     await successor.recover();
@@ -135,17 +135,17 @@ describe("the in-process authority", () => {
     const grant = await authority.reserve(request, { idempotencyKey: "k" });
     const spend = { amount: tokens(60), basis: "actual" } as const;
     const stamp = { idempotencyKey: "s", recordedAtMs: 0 };
-    const settling = JSON.parse(
+    const instruction = JSON.parse(
       JSON.stringify(authority.prepare(grant, { kind: "commit", spend }, stamp)),
     ) as ReturnType<typeof authority.prepare>;
     store.failing = true;
-    expect(await authority.settle(settling)).toMatchObject({ retry: { errorCode: "INTERNAL_ERROR", status: 500 } });
+    expect(await authority.settle(instruction)).toMatchObject({ retry: { errorCode: "INTERNAL_ERROR", status: 500 } });
 
     const reopened = createEmbeddedAuthority({ clock: new FakeClock(), store: new MapStore(store.disk) });
     const successor = reopened.authority({ tenant: "acme" });
-    expect(successor.target).toBe(settling.target);
+    expect(successor.target).toBe(instruction.target);
     for (let attempt = 0; attempt < 2; attempt += 1) {
-      expect(await successor.settle(settling)).toMatchObject({
+      expect(await successor.settle(instruction)).toMatchObject({
         settled: { status: "committed", charged: tokens(60), refunded: tokens(40) },
       });
     }

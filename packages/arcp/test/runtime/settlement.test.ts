@@ -6,7 +6,7 @@ import {
   type Grant,
   guard,
   type ReserveRequest,
-  type Settling,
+  type SettlementInstruction,
   type SpendAuthority,
   usd,
   withReservation,
@@ -120,7 +120,7 @@ describe("LeaseAuthority: the kernel over a job's lease", () => {
       const spend = { amount: usd("0.2"), basis: "actual" } as const;
       const first = authority.prepare(grant, { kind: "commit", spend }, { idempotencyKey: "a", recordedAtMs: 1 });
       const [one, two] = await Promise.all([authority.settle(first), authority.settle(first)]);
-      const other: Settling = { ...first, idempotencyKey: "b" };
+      const other: SettlementInstruction = { ...first, idempotencyKey: "b" };
       const open = await authority.reserve(call("0.5"), { idempotencyKey: "c" });
       const second = authority.prepare(open, { kind: "commit", spend }, { idempotencyKey: "c", recordedAtMs: 1 });
       after = () => authority.settle(second);
@@ -146,9 +146,9 @@ describe("LeaseAuthority: the kernel over a job's lease", () => {
 /** An authority of some other protocol, in memory. */
 function bank(
   reserve: () => void = () => {},
-): SpendAuthority & { readonly requests: ReserveRequest[]; readonly settled: Settling[] } {
+): SpendAuthority & { readonly requests: ReserveRequest[]; readonly settled: SettlementInstruction[] } {
   const requests: ReserveRequest[] = [];
-  const settled: Settling[] = [];
+  const settled: SettlementInstruction[] = [];
   return {
     protocol: "bank",
     target: "bank",
@@ -170,9 +170,9 @@ function bank(
       notBeforeMs: 0,
       ...stamp,
     }),
-    async settle(settling) {
-      settled.push(settling);
-      const { reservationId, idempotencyKey, kind } = settling;
+    async settle(instruction) {
+      settled.push(instruction);
+      const { reservationId, idempotencyKey, kind } = instruction;
       return { settled: { status: kind === "commit" ? "committed" : "released", reservationId, idempotencyKey } };
     },
   };

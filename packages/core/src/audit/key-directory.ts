@@ -2,7 +2,7 @@ import { defaultTransport } from "../http/index.ts";
 import { raceAbort } from "../platform/async.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import { hex } from "../platform/encoding.ts";
-import type { CallOptions } from "../authority/authority.ts";
+import type { CallOptions } from "../authority/request.ts";
 import { type JwksSource, fetchJwks } from "./fetch-jwks.ts";
 import type { Jwk } from "./jwk.ts";
 import { type KeyLookup, type KeyProblem, type KeyQuery, refused, unresolved } from "./key-lookup.ts";

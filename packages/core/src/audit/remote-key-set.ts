@@ -2,7 +2,7 @@ import { ConfigurationError } from "../errors/local-errors.ts";
 import type { Transport } from "../http/transport.ts";
 import type { Clock } from "../platform/clock.ts";
 import { hex, parseHex } from "../platform/encoding.ts";
-import type { CallOptions } from "../authority/authority.ts";
+import type { CallOptions } from "../authority/request.ts";
 import type { KeyLookup, KeyQuery } from "./key-lookup.ts";
 import { type KeySet, createKeySet } from "./key-set.ts";
 import { TrustedOrigins } from "./trusted-origins.ts";

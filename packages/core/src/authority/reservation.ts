@@ -1,6 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Amount } from "../amount/amount.ts";
-import type { Cap, Metadata, Metrics, Settlement } from "./authority.ts";
+import type { Cap } from "./grant.ts";
+import type { Metadata } from "./request.ts";
+import type { Metrics, Settlement } from "./settlement.ts";
 
 /**
  * An open reservation, as its body sees it. `await using` settles it by what is known when the scope ends. Its methods

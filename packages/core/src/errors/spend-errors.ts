@@ -1,4 +1,5 @@
-import type { Cap, Grant, Settlement } from "../authority/authority.ts";
+import type { Cap, Grant } from "../authority/grant.ts";
+import type { Settlement } from "../authority/settlement.ts";
 import { ImprestError, type ErrorOptionsWithCause } from "./imprest-error.ts";
 
 /** The authority said no, or granted under caps that the caller does not honour. The guarded call did not start. */

@@ -1,5 +1,5 @@
 export { type Logger, silentLogger } from "./logger.ts";
-export { Observer, type SpendEvents } from "./observer.ts";
+export { Observer, type SpendEvents } from "../authority/observer.ts";
 export {
   type TraceContext,
   createTraceContext,

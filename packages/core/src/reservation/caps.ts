@@ -1,5 +1,5 @@
 import { ValidationError } from "../errors/local-errors.ts";
-import type { Cap } from "../authority/authority.ts";
+import type { Cap } from "../authority/grant.ts";
 
 /** The caps whose names are not in `honours`; a grant that carries one must not be used. */
 export function unhonoured(caps: readonly Cap[], honours: readonly string[]): readonly Cap[] {

@@ -1,26 +1,28 @@
 import type { Amount } from "../amount/amount.ts";
 import { SettlementError, type SpendUnknownError } from "../errors/spend-errors.ts";
 import type { NewDeadLetter } from "../settlement/dead-letters.ts";
-import type { Grant, Intent, Settlement, Settling, SpendAuthority } from "../authority/authority.ts";
-import type { ReservationHandle, Settler } from "./reservation-handle.ts";
+import type { SpendAuthority } from "../authority/authority.ts";
+import type { Grant } from "../authority/grant.ts";
+import type { Intent, Settlement, SettlementInstruction } from "../authority/settlement.ts";
+import type { ReservationHandle, Destination } from "./reservation-handle.ts";
 import type { OnOutcome } from "../settlement/delivery.ts";
-import { type Settlements, settlementsOf } from "../settlement/outbox.ts";
+import { type Outbox, outboxOf } from "../settlement/outbox.ts";
 import type { SpendTracker } from "./spend-tracker.ts";
 
 /** Settles with the authority that granted, through its queue. */
-export function authoritySettler(
+export function authorityDestination(
   authority: SpendAuthority,
   grant: Grant,
   idempotencyKey: string,
   traceparent: string | undefined,
-): Settler {
+): Destination {
   const books = new Books(authority, grant, idempotencyKey);
-  const { settlements } = books;
+  const { outbox } = books;
   return {
     async settle(intent, onOutcome) {
-      let settling: Settling;
+      let instruction: SettlementInstruction;
       try {
-        settling = { ...prepare(intent), traceparent };
+        instruction = { ...prepare(intent), traceparent };
       } catch (cause) {
         // `prepare` refused to write what the wire would refuse: money may be gone, so the books must say so.
         const why = cause instanceof Error ? cause.message : "prepare failed";
@@ -28,14 +30,14 @@ export function authoritySettler(
         const spent = intent.kind === "commit" ? intent.spend.amount : undefined;
         return books.tell(await books.refuse(message, spent, cause), onOutcome);
       }
-      return settlements.submit(settling, onOutcome);
+      return outbox.submit(instruction, onOutcome);
     },
     abandon: (error, spent) => books.abandon(error, spent),
   };
 
   /** The frozen settlement. What only decorates a spend must not keep it out of the books. */
-  function prepare(intent: Intent): Settling {
-    const stamp = { idempotencyKey, recordedAtMs: settlements.clock.now() };
+  function prepare(intent: Intent): SettlementInstruction {
+    const stamp = { idempotencyKey, recordedAtMs: outbox.clock.now() };
     if (intent.kind === "release") return authority.prepare(grant, intent, stamp);
     const { amount, basis } = intent.spend;
     const spent = { unit: amount.unit, amount: amount.amount.toString() };
@@ -43,23 +45,23 @@ export function authoritySettler(
       return { ...authority.prepare(grant, intent, stamp), spent };
     } catch (error) {
       const bare: Intent = { kind: "commit", spend: { amount, basis } };
-      const settling = { ...authority.prepare(grant, bare, stamp), spent };
+      const instruction = { ...authority.prepare(grant, bare, stamp), spent };
       const reason = error instanceof Error ? error.message : "unknown";
       const fields = { reservationId: grant.id, reason };
       authority.environment?.logger?.warn("a spend was settled without its metrics and metadata", fields);
-      return settling;
+      return instruction;
     }
   }
 }
 
 /** Counts a nested reservation's spend as its parent's; nothing is sent. */
-export function parentSettler(
+export function parentDestination(
   authority: SpendAuthority,
   parent: ReservationHandle,
   nested: SpendTracker,
   grant: Grant,
   idempotencyKey: string,
-): Settler {
+): Destination {
   const books = new Books(authority, grant, idempotencyKey);
 
   async function settle(intent: Intent): Promise<Settlement> {
@@ -88,40 +90,40 @@ export function parentSettler(
 }
 
 /** Keeps the books of a call that `failOpen` let run: one dead letter, written before it starts. */
-export async function bypassSettler(
+export async function bypassDestination(
   authority: SpendAuthority,
   grant: Grant,
   idempotencyKey: string,
   reason: string,
   error: Error,
-): Promise<Settler & { forget(): Promise<void> }> {
+): Promise<Destination & { forget(): Promise<void> }> {
   const books = new Books(authority, grant, idempotencyKey);
-  const { settlements } = books;
+  const { outbox } = books;
   const letter = books.letter("bypass", reason);
   const { protocol } = authority;
-  settlements.observer?.emit("bypass", { protocol, idempotencyKey, estimate: grant.reserved, reason, error });
-  await settlements.bury(letter, error);
+  outbox.observer?.emit("bypass", { protocol, idempotencyKey, estimate: grant.reserved, reason, error });
+  await outbox.bury(letter, error);
   return {
-    forget: () => settlements.forget(letter),
+    forget: () => outbox.forget(letter),
     async settle(intent, onOutcome) {
-      if (intent.kind === "commit") await settlements.bury({ ...letter, spent: intent.spend.amount }, error);
-      else await settlements.forget(letter);
+      if (intent.kind === "commit") await outbox.bury({ ...letter, spent: intent.spend.amount }, error);
+      else await outbox.forget(letter);
       return books.tell(books.outcome("bypassed"), onOutcome);
     },
     async abandon(unknown, spent) {
-      await settlements.bury({ ...letter, spent }, unknown);
+      await outbox.bury({ ...letter, spent }, unknown);
     },
   };
 }
 
 /** What is written of one reservation where its authority does not keep the books. */
 class Books {
-  readonly settlements: Settlements;
+  readonly outbox: Outbox;
   readonly #grant: Grant;
   readonly #idempotencyKey: string;
 
   constructor(authority: SpendAuthority, grant: Grant, idempotencyKey: string) {
-    this.settlements = settlementsOf(authority);
+    this.outbox = outboxOf(authority);
     this.#grant = grant;
     this.#idempotencyKey = idempotencyKey;
   }
@@ -131,7 +133,7 @@ class Books {
   }
 
   letter(kind: NewDeadLetter["kind"], reason: string): NewDeadLetter {
-    const { authority, clock } = this.settlements;
+    const { authority, clock } = this.outbox;
     return {
       kind,
       protocol: authority.protocol,
@@ -143,9 +145,9 @@ class Books {
     };
   }
 
-  /** Tells an end that no task tells of. */
+  /** Tells an end that no delivery tells of. */
   tell(settlement: Settlement, onOutcome: OnOutcome): Settlement {
-    const { authority, observer } = this.settlements;
+    const { authority, observer } = this.outbox;
     observer?.emit("settlement", { protocol: authority.protocol, settlement });
     onOutcome(settlement, true);
     return settlement;
@@ -156,11 +158,11 @@ class Books {
     const outcome = this.outcome("rejected");
     const error = new SettlementError(message, { ...outcome, spendHappened: spent !== undefined }, { cause });
     const reason = cause instanceof Error ? cause.message : message;
-    if (spent !== undefined) await this.settlements.bury({ ...this.letter("refused", reason), spent }, error);
+    if (spent !== undefined) await this.outbox.bury({ ...this.letter("refused", reason), spent }, error);
     return { ...outcome, error };
   }
 
   async abandon(error: SpendUnknownError, spent: Amount | undefined): Promise<void> {
-    await this.settlements.bury({ ...this.letter("spend-unknown", error.message), spent }, error);
+    await this.outbox.bury({ ...this.letter("spend-unknown", error.message), spent }, error);
   }
 }

@@ -1,5 +1,6 @@
 import type { BodyOptions } from "./options.ts";
-import type { ReserveRequest, SpendAuthority } from "../authority/authority.ts";
+import type { SpendAuthority } from "../authority/authority.ts";
+import type { ReserveRequest } from "../authority/request.ts";
 import type { Reservation } from "../authority/reservation.ts";
 import { withReservation } from "./with-reservation.ts";
 import { type ReservationStream, type StreamSource, withReservationStream } from "./with-reservation-stream.ts";

@@ -3,8 +3,8 @@ import { TimeoutError, TransportError } from "../errors/transport-errors.ts";
 import { createIdempotencyKey } from "../idempotency/key.ts";
 import { createDeferred } from "../platform/async.ts";
 import type { Timer } from "../platform/clock.ts";
-import type { Grant, Lease } from "../authority/authority.ts";
-import type { Settlements } from "../settlement/outbox.ts";
+import type { Grant, Lease } from "../authority/grant.ts";
+import type { Outbox } from "../settlement/outbox.ts";
 
 /** The least time that is allowed for a request and kept as a margin (Cycles §extend). */
 const leastBudgetMs = 1_000;
@@ -17,7 +17,7 @@ const longestDelayMs = 30_000;
  * clocks. Where it does not, at a fixed cadence of half the lease: beating too often is safe, a lapse is not.
  */
 export class Heartbeat {
-  readonly #context: Settlements;
+  readonly #context: Outbox;
   readonly #onLost: (error: Error) => void;
   readonly #grant: Grant;
   readonly #ttlMs: number;
@@ -42,7 +42,7 @@ export class Heartbeat {
    * @param rttMs how long the answer that carries `lease` took, in milliseconds.
    * @param onLost told once, when the lease can no longer be kept alive.
    */
-  constructor(grant: Grant, lease: Lease, rttMs: number, context: Settlements, onLost: (error: Error) => void) {
+  constructor(grant: Grant, lease: Lease, rttMs: number, context: Outbox, onLost: (error: Error) => void) {
     this.#context = context;
     this.#onLost = onLost;
     this.#grant = grant;

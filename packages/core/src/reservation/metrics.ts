@@ -1,5 +1,5 @@
 import { ValidationError, type ValidationIssue } from "../errors/local-errors.ts";
-import type { Metrics } from "../authority/authority.ts";
+import type { Metrics } from "../authority/settlement.ts";
 
 const counts = ["inputTokens", "outputTokens", "latencyMs"] as const;
 

@@ -11,12 +11,14 @@ import { ConfigurationError } from "../errors/local-errors.ts";
 import { unhonoured } from "./caps.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { ReservationOptions } from "./options.ts";
-import type { Grant, ReserveRequest, SpendAuthority } from "../authority/authority.ts";
+import type { SpendAuthority } from "../authority/authority.ts";
+import type { Grant } from "../authority/grant.ts";
+import type { ReserveRequest } from "../authority/request.ts";
 import { checkRequest } from "./request.ts";
 import { ReservationHandle } from "./reservation-handle.ts";
 import type { Reservation } from "../authority/reservation.ts";
-import { settlementsOf } from "../settlement/outbox.ts";
-import { authoritySettler, bypassSettler, parentSettler } from "./destinations.ts";
+import { outboxOf } from "../settlement/outbox.ts";
+import { authorityDestination, bypassDestination, parentDestination } from "./destinations.ts";
 import { SpendTracker } from "./spend-tracker.ts";
 
 /**
@@ -71,8 +73,8 @@ function openWithin(
     parent.tracker.settleNested(tracker, "none");
     throw capsRefused(grant, options);
   }
-  const settler = parentSettler(authority, parent, tracker, grant, idempotencyKey);
-  return new ReservationHandle(grant, idempotencyKey, settler, options, decision, tracker);
+  const destination = parentDestination(authority, parent, tracker, grant, idempotencyKey);
+  return new ReservationHandle(grant, idempotencyKey, destination, options, decision, tracker);
 }
 
 async function openOwn(
@@ -108,12 +110,12 @@ async function openOwn(
   const handle = new ReservationHandle(
     grant,
     idempotencyKey,
-    authoritySettler(authority, grant, idempotencyKey, options.traceparent),
+    authorityDestination(authority, grant, idempotencyKey, options.traceparent),
     options,
   );
   if (grant.lease && authority.extend) {
     const onLost = (error: Error): void => handle.loseLease(error);
-    handle.keepAlive(new Heartbeat(grant, grant.lease, rttMs, settlementsOf(authority), onLost));
+    handle.keepAlive(new Heartbeat(grant, grant.lease, rttMs, outboxOf(authority), onLost));
   }
   return handle;
 }
@@ -131,8 +133,8 @@ async function reserve(
   options: ReservationOptions,
 ): Promise<Granted> {
   const { protocol } = authority;
-  const settlements = settlementsOf(authority);
-  const { clock } = settlements;
+  const outbox = outboxOf(authority);
+  const { clock } = outbox;
   const { timeoutMs, traceparent } = options;
   const attempt = async (): Promise<Granted> => {
     const started = clock.monotonic();
@@ -143,7 +145,7 @@ async function reserve(
   try {
     const granted = await attempt().catch((error: unknown) => {
       if (!ambiguous(error) || options.signal?.aborted) throw error;
-      settlements.observer?.emit("retry", {
+      outbox.observer?.emit("retry", {
         protocol,
         operation: "reserve",
         idempotencyKey,
@@ -153,12 +155,12 @@ async function reserve(
       return attempt();
     });
     const { id: reservationId, decision, caps } = granted.grant;
-    settlements.observer?.emit("decision", { protocol, idempotencyKey, decision, estimate, caps, reservationId });
+    outbox.observer?.emit("decision", { protocol, idempotencyKey, decision, estimate, caps, reservationId });
     return granted;
   } catch (error) {
     if (DeniedError.isInstance(error)) {
       const { decision, caps, reasonCode } = error;
-      settlements.observer?.emit("decision", { protocol, idempotencyKey, decision, estimate, caps, reasonCode });
+      outbox.observer?.emit("decision", { protocol, idempotencyKey, decision, estimate, caps, reasonCode });
     }
     if (!ambiguous(error)) throw error;
     const message = `The ${protocol} authority gave no usable answer, so the call did not start. Check that it runs and is reachable.`;
@@ -184,12 +186,12 @@ async function openBypass(
     request,
     wire: undefined,
   };
-  const settler = await bypassSettler(authority, grant, idempotencyKey, reason, error);
+  const destination = await bypassDestination(authority, grant, idempotencyKey, reason, error);
   if (options.signal?.aborted) {
-    await settler.forget();
+    await destination.forget();
     throw abortedError(options.signal, "The reservation");
   }
-  return new ReservationHandle(grant, idempotencyKey, settler, options, "BYPASS");
+  return new ReservationHandle(grant, idempotencyKey, destination, options, "BYPASS");
 }
 
 /** Releases a grant that no body will use, in the background. */
@@ -200,7 +202,10 @@ function giveBack(
   traceparent: string | undefined,
   reason: string,
 ): void {
-  void authoritySettler(authority, grant, idempotencyKey, traceparent).settle({ kind: "release", reason }, () => {});
+  void authorityDestination(authority, grant, idempotencyKey, traceparent).settle(
+    { kind: "release", reason },
+    () => {},
+  );
 }
 
 function capsRefused(grant: Grant, options: ReservationOptions): DeniedError {

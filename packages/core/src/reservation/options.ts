@@ -1,6 +1,7 @@
 import type { Amount } from "../amount/amount.ts";
 import type { Reservation } from "../authority/reservation.ts";
-import type { CallOptions, Settlement } from "../authority/authority.ts";
+import type { CallOptions } from "../authority/request.ts";
+import type { Settlement } from "../authority/settlement.ts";
 
 /** Options of every helper that opens a reservation. */
 export interface ReservationOptions extends CallOptions {

@@ -1,6 +1,6 @@
 import { assertAmount } from "../amount/amount.ts";
 import { ValidationError, type ValidationIssue } from "../errors/local-errors.ts";
-import type { ReserveRequest } from "../authority/authority.ts";
+import type { ReserveRequest } from "../authority/request.ts";
 
 /** Checks what every protocol needs; each authority adds its own wire's limits. @throws ValidationError. */
 export function checkRequest(request: ReserveRequest): void {

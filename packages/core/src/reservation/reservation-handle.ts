@@ -2,14 +2,15 @@ import { type Amount, assertAmount } from "../amount/amount.ts";
 import { SettlementError, SpendUnknownError } from "../errors/spend-errors.ts";
 import { createDeferred, onAbort } from "../platform/async.ts";
 import type { ReservationOptions } from "./options.ts";
-import type { Grant, Intent, Metrics, Settlement, Spend } from "../authority/authority.ts";
+import type { Grant } from "../authority/grant.ts";
+import type { Intent, Metrics, Settlement, Spend } from "../authority/settlement.ts";
 import type { Reservation, SpendExtras } from "../authority/reservation.ts";
 import type { OnOutcome } from "../settlement/delivery.ts";
 import { checkMetrics } from "./metrics.ts";
 import { SpendTracker } from "./spend-tracker.ts";
 
 /** Where a handle's intent goes: to the authority's queue, to its parent, or to a bypass record. */
-export interface Settler {
+export interface Destination {
   /** Never rejects; tells `onOutcome` each outcome, the one returned included. */
   settle(intent: Intent, onOutcome: OnOutcome): Promise<Settlement>;
   /** Nothing can be sent: what was spent is unknown. Never rejects. */
@@ -28,7 +29,7 @@ export class ReservationHandle implements Reservation {
   readonly decision: Reservation["decision"];
   readonly tracker: SpendTracker;
   readonly grant: Grant;
-  readonly #settler: Settler;
+  readonly #destination: Destination;
   readonly #options: ReservationOptions;
   readonly #settlement = createDeferred<Settlement>();
   #abort: AbortController | undefined;
@@ -40,7 +41,7 @@ export class ReservationHandle implements Reservation {
   constructor(
     grant: Grant,
     idempotencyKey: string,
-    settler: Settler,
+    destination: Destination,
     options: ReservationOptions,
     decision: Reservation["decision"] = grant.decision,
     tracker: SpendTracker = new SpendTracker(grant.reserved),
@@ -49,7 +50,7 @@ export class ReservationHandle implements Reservation {
     this.idempotencyKey = idempotencyKey;
     this.decision = decision;
     this.tracker = tracker;
-    this.#settler = settler;
+    this.#destination = destination;
     this.#options = options;
     // `({ spend }) => …` must not lose a spend: a TypeError after the money moved would look like nothing was spent.
     this.spending = this.spending.bind(this);
@@ -167,7 +168,7 @@ export class ReservationHandle implements Reservation {
     this.#ending = { intent: "abandon", done: this.#settlement.promise };
     this.#unlink();
     this.#lifeline?.stop();
-    await this.#settler.abandon(error, this.tracker.total);
+    await this.#destination.abandon(error, this.tracker.total);
     this.#settlement.reject(error);
     return error;
   }
@@ -177,7 +178,7 @@ export class ReservationHandle implements Reservation {
     this.#unlink();
     const basis = intent.kind === "commit" ? intent.spend.basis : undefined;
     // A turn later, so that the end is decided before anything that settling calls can ask for another one.
-    const settled = Promise.resolve().then(() => this.#settler.settle(intent, this.#listener(basis)));
+    const settled = Promise.resolve().then(() => this.#destination.settle(intent, this.#listener(basis)));
     const done = settled.then((outcome) => {
       const settlement = withBasis(outcome, basis);
       this.#settlement.resolve(settlement);

@@ -1,6 +1,6 @@
 import type { Amount } from "../amount/amount.ts";
 import { ValidationError } from "../errors/local-errors.ts";
-import type { Spend } from "../authority/authority.ts";
+import type { Spend } from "../authority/settlement.ts";
 
 type Details = Pick<Spend, "metrics" | "metadata" | "facts">;
 

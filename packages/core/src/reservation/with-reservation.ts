@@ -2,7 +2,9 @@ import type { Amount } from "../amount/amount.ts";
 import { SettlementError } from "../errors/spend-errors.ts";
 import { openHandle } from "./open-reservation.ts";
 import type { BodyOptions } from "./options.ts";
-import type { ReserveRequest, Settlement, SpendAuthority } from "../authority/authority.ts";
+import type { SpendAuthority } from "../authority/authority.ts";
+import type { ReserveRequest } from "../authority/request.ts";
+import type { Settlement } from "../authority/settlement.ts";
 import type { ReservationHandle } from "./reservation-handle.ts";
 import type { Reservation } from "../authority/reservation.ts";
 

@@ -1,7 +1,8 @@
 import type { Amount } from "../amount/amount.ts";
 import type { RecordStore, RecordValue } from "../records/record-store.ts";
-import type { Settlement, Settling, SpendAuthority } from "../authority/authority.ts";
-import { writeSettling } from "./instruction.ts";
+import type { SpendAuthority } from "../authority/authority.ts";
+import type { Settlement, SettlementInstruction } from "../authority/settlement.ts";
+import { writeInstruction } from "./instruction.ts";
 
 /** Why money that was, or may have been, spent is not in the authority's books. */
 export type DeadLetterKind =
@@ -33,7 +34,7 @@ export interface DeadLetter {
   /** What was reserved or would have been. */
   readonly estimate?: Amount | undefined;
   /** The settlement that could be sent again. */
-  readonly settling?: Settling | undefined;
+  readonly instruction?: SettlementInstruction | undefined;
   /** The unreadable record. */
   readonly found?: RecordValue | undefined;
 }
@@ -78,12 +79,12 @@ export async function writeDeadLetter(records: RecordStore, key: string, letter:
   }
 }
 
-function toRecord({ spent, estimate, settling, found, ...letter }: NewDeadLetter): RecordValue {
+function toRecord({ spent, estimate, instruction, found, ...letter }: NewDeadLetter): RecordValue {
   return {
     ...letter,
     ...(spent && { spent: { unit: spent.unit, amount: spent.amount.toString() } }),
     ...(estimate && { estimate: { unit: estimate.unit, amount: estimate.amount.toString() } }),
-    ...(settling && { settling: writeSettling(settling) }),
+    ...(instruction && { instruction: writeInstruction(instruction) }),
     ...(found !== undefined && { found }),
   };
 }

@@ -1,9 +1,12 @@
 import { SettlementError } from "../errors/spend-errors.ts";
-import type { Timer } from "../platform/clock.ts";
+import type { Observer } from "../authority/observer.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+import type { Gate } from "./gate.ts";
+import type { RecordedInstruction } from "./settlement-records.ts";
 import type { NewDeadLetter } from "./dead-letters.ts";
 import { readAmount } from "./instruction.ts";
-import type { Attempt, Settlement, Settling } from "../authority/authority.ts";
-import type { Settlements } from "./outbox.ts";
+import type { SpendAuthority } from "../authority/authority.ts";
+import type { Attempt, Settlement, SettlementInstruction } from "../authority/settlement.ts";
 
 /**
  * Called with each outcome: once, or first with `pending` and later with the final one. `isLast` is also true of a
@@ -14,18 +17,38 @@ export type OnOutcome = (settlement: Settlement, isLast: boolean) => void;
 /** A protocol switches once, from commit to its late path; more means two ends that do not agree. */
 const mostSwitches = 3;
 
+/** What a delivery needs of whoever keeps its record and its company; the outbox is one. */
+export interface DeliveryContext {
+  readonly authority: Pick<SpendAuthority, "protocol" | "durable" | "dedupeHorizonMs" | "settle">;
+  readonly clock: Clock;
+  readonly observer: Observer | undefined;
+  /** Limits how many attempts that nobody waits for run at a time. */
+  readonly background: Gate;
+  /** Its signal aborts what is under way. */
+  readonly closing: AbortController;
+  /** From then on one attempt is made, and no more. */
+  readonly closed: boolean;
+  retryDelayMs(attempt: number): number;
+  /** Makes the delivery's instruction durable before the request that it describes. Never rejects. */
+  rewrite(delivery: Delivery): Promise<void>;
+  /** Writes a dead letter. @returns whether it is kept. Never rejects. */
+  bury(letter: NewDeadLetter, error: Error): Promise<boolean>;
+  /** The delivery has its final answer. */
+  finish(delivery: Delivery, keepRecord: boolean): void;
+}
+
 /** One settlement on its way to a final answer: attempts, mode switches, waits. */
-export class SettlementTask {
-  /** Of its record, and among the tasks. */
+export class Delivery implements RecordedInstruction {
+  /** Of its record, and among the deliveries. */
   readonly key: string;
-  settling: Settling;
+  instruction: SettlementInstruction;
   /** The version of its record; `undefined` while it could not be recorded. */
   version: string | undefined;
   /** False when its record is not for it to write: the key is another settlement's, or another worker has settled. */
   ownsRecord = true;
   /** Settles when the record is durable or could not be written; nothing is sent before. */
   recorded: Promise<void> | undefined;
-  readonly #context: Settlements;
+  readonly #context: DeliveryContext;
   readonly #listeners = new Set<OnOutcome>();
   #pending: Settlement | undefined;
   #attempts = 0;
@@ -34,9 +57,9 @@ export class SettlementTask {
   #final: Settlement | undefined;
   #stopped = false;
 
-  constructor(key: string, settling: Settling, version: string | undefined, context: Settlements) {
+  constructor(key: string, instruction: SettlementInstruction, version: string | undefined, context: DeliveryContext) {
     this.key = key;
-    this.settling = settling;
+    this.instruction = instruction;
     this.version = version;
     this.#context = context;
     this.#stopped = context.closed;
@@ -80,23 +103,23 @@ export class SettlementTask {
     this.#timer = undefined;
     await this.recorded;
     const { clock } = this.#context;
-    const early = this.settling.notBeforeMs - clock.now();
+    const early = this.instruction.notBeforeMs - clock.now();
     if (early > 0) return this.#retryLater(new Error("The authority asked to wait."), early);
     for (let switches = 0; ; switches += 1) {
-      if (this.#tooOld()) return this.#refuse(tooOld(this.settling), "too-old");
+      if (this.#tooOld()) return this.#refuse(tooOld(this.instruction), "too-old");
       const attempt = await this.#send();
       if ("settled" in attempt) return this.#finish(attempt.settled, false);
       if ("rejected" in attempt) return this.#refuse(attempt.rejected, "refused");
       if ("next" in attempt && switches < mostSwitches) {
-        const { spent, traceparent } = this.settling;
-        this.settling = { ...attempt.next, spent, traceparent };
+        const { spent, traceparent } = this.instruction;
+        this.instruction = { ...attempt.next, spent, traceparent };
         await this.#context.rewrite(this);
         continue;
       }
       const error = "retry" in attempt ? attempt.retry : new Error("The authority asks for ever another operation.");
       const notBeforeMs = "retry" in attempt ? (attempt.notBeforeMs ?? 0) : 0;
       if (notBeforeMs > clock.now()) {
-        this.settling = { ...this.settling, notBeforeMs };
+        this.instruction = { ...this.instruction, notBeforeMs };
         await this.#context.rewrite(this);
       }
       return this.#retryLater(error, notBeforeMs - clock.now());
@@ -106,9 +129,9 @@ export class SettlementTask {
   async #send(): Promise<Attempt> {
     const { authority, closing } = this.#context;
     try {
-      return await authority.settle(this.settling, {
+      return await authority.settle(this.instruction, {
         signal: closing.signal,
-        traceparent: this.settling.traceparent,
+        traceparent: this.instruction.traceparent,
       });
     } catch (error) {
       // `settle` rejects when it is aborted; anything else thrown leaves the outcome just as unknown.
@@ -118,7 +141,7 @@ export class SettlementTask {
 
   async #retryLater(error: Error, leastDelayMs: number): Promise<Settlement> {
     const { authority, observer } = this.#context;
-    const { reservationId, idempotencyKey } = this.settling;
+    const { reservationId, idempotencyKey } = this.instruction;
     // Nothing acknowledges this wire's settlements, so there is no later answer to wait for.
     if (!authority.durable) return this.#refuse(error, "refused");
     const delayMs = Math.max(leastDelayMs, this.#context.retryDelayMs(this.#attempts));
@@ -127,7 +150,7 @@ export class SettlementTask {
       const { protocol } = authority;
       observer?.emit("retry", {
         protocol,
-        operation: this.settling.mode,
+        operation: this.instruction.mode,
         reservationId,
         idempotencyKey,
         error,
@@ -147,16 +170,16 @@ export class SettlementTask {
   }
 
   async #refuse(cause: Error, kind: NewDeadLetter["kind"]): Promise<Settlement> {
-    const { settling } = this;
-    const { protocol, reservationId, idempotencyKey } = settling;
-    const spendHappened = settling.kind === "commit";
+    const { instruction } = this;
+    const { protocol, reservationId, idempotencyKey } = instruction;
+    const spendHappened = instruction.kind === "commit";
     const remedy = spendHappened ? " The spend is kept as a dead letter." : "";
-    const message = `The ${settling.mode} of reservation ${reservationId} was refused: ${cause.message}${remedy}`;
+    const message = `The ${instruction.mode} of reservation ${reservationId} was refused: ${cause.message}${remedy}`;
     const error = new SettlementError(message, { spendHappened, reservationId, idempotencyKey }, { cause });
     const recordedAtMs = this.#context.clock.now();
-    const spent = readAmount(settling.spent);
+    const spent = readAmount(instruction.spent);
     const reason = cause.message;
-    const letter = { kind, protocol, reservationId, idempotencyKey, recordedAtMs, reason, settling, spent };
+    const letter = { kind, protocol, reservationId, idempotencyKey, recordedAtMs, reason, instruction, spent };
     // A letter that could not be written leaves the record where it is: the next process finds it.
     const kept = spendHappened && !(await this.#context.bury(letter, error));
     return this.#finish({ status: "rejected", reservationId, idempotencyKey, error }, kept);
@@ -175,12 +198,12 @@ export class SettlementTask {
   }
 
   #tooOld(): boolean {
-    const horizonMs = this.#context.authority.dedupeHorizonMs?.[this.settling.mode];
-    return horizonMs !== undefined && this.#context.clock.now() - this.settling.recordedAtMs > horizonMs;
+    const horizonMs = this.#context.authority.dedupeHorizonMs?.[this.instruction.mode];
+    return horizonMs !== undefined && this.#context.clock.now() - this.instruction.recordedAtMs > horizonMs;
   }
 }
 
-function tooOld({ mode, recordedAtMs }: Settling): Error {
+function tooOld({ mode, recordedAtMs }: SettlementInstruction): Error {
   const since = new Date(recordedAtMs).toISOString();
   return new Error(`It was recorded at ${since}, longer ago than the authority remembers the key of a ${mode}.`);
 }

@@ -1,11 +1,11 @@
 import type { Amount } from "../amount/amount.ts";
 import type { RecordValue } from "../records/record-store.ts";
-import type { Settling } from "../authority/authority.ts";
+import type { SettlementInstruction } from "../authority/settlement.ts";
 
 const prefix = "settlement:";
 
 /** Where the unfinished settlements of one authority stand in a store. */
-export function settlingPrefix(protocol: string, target: string): string {
+export function instructionPrefix(protocol: string, target: string): string {
   return `${prefix}${protocol}:${target}:`;
 }
 
@@ -13,13 +13,20 @@ export function settlingPrefix(protocol: string, target: string): string {
  * One key a settlement: a redelivered job that settles the same reservation with the same amount under the same key
  * finds the first. A release and a commit, or two amounts, are different settlements and must never stand for each other.
  */
-export function settlingKey({ protocol, target, reservationId, idempotencyKey, kind, spent }: Settling): string {
+export function instructionKey({
+  protocol,
+  target,
+  reservationId,
+  idempotencyKey,
+  kind,
+  spent,
+}: SettlementInstruction): string {
   const what = kind === "release" ? kind : `${kind}:${spent?.amount ?? "?"}`;
-  return `${settlingPrefix(protocol, target)}${reservationId}:${idempotencyKey}:${what}`;
+  return `${instructionPrefix(protocol, target)}${reservationId}:${idempotencyKey}:${what}`;
 }
 
 /** Reads a record back; `undefined` when it is not a settlement this version can send. */
-export function readSettling(value: RecordValue): Settling | undefined {
+export function readInstruction(value: RecordValue): SettlementInstruction | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const {
     protocol,
@@ -41,12 +48,12 @@ export function readSettling(value: RecordValue): Settling | undefined {
   if ([fallback, traceparent].some((text) => text !== undefined && typeof text !== "string")) return undefined;
   if (!Number.isSafeInteger(recordedAtMs) || !Number.isSafeInteger(notBeforeMs)) return undefined;
   if (spent !== undefined && readAmount(spent) === undefined) return undefined;
-  return value as unknown as Settling;
+  return value as unknown as SettlementInstruction;
 }
 
 /** A settlement as a record holds it. */
-export function writeSettling(settling: Settling): RecordValue {
-  const { fallback, spent, traceparent, ...required } = settling;
+export function writeInstruction(instruction: SettlementInstruction): RecordValue {
+  const { fallback, spent, traceparent, ...required } = instruction;
   return {
     ...required,
     ...(fallback !== undefined && { fallback }),

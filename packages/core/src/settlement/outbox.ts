@@ -1,14 +1,16 @@
-import type { Observer } from "../observe/observer.ts";
+import type { Observer } from "../authority/observer.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import { memoryRecordStore } from "../records/memory-record-store.ts";
 import type { RecordStore } from "../records/record-store.ts";
 import { retryDelayMs } from "./backoff.ts";
 import { type NewDeadLetter, deadLetterKey, writeDeadLetter } from "./dead-letters.ts";
 import { Gate } from "./gate.ts";
-import type { Environment, Settlement, Settling, SpendAuthority } from "../authority/authority.ts";
+import type { SpendAuthority } from "../authority/authority.ts";
+import type { Environment } from "../authority/environment.ts";
+import type { Settlement, SettlementInstruction } from "../authority/settlement.ts";
 import { SettlementRecords } from "./settlement-records.ts";
-import { type OnOutcome, SettlementTask } from "./delivery.ts";
-import { settlingKey } from "./instruction.ts";
+import { type OnOutcome, Delivery } from "./delivery.ts";
+import { instructionKey } from "./instruction.ts";
 
 /** How many replays and retries run at a time: a backlog must not flood an authority that has just come back. */
 const mostInBackground = 32;
@@ -17,12 +19,12 @@ const mostInBackground = 32;
  * The settlements of one authority that have no final answer yet: recorded, sent, forgotten. It holds what a guarded
  * call needs; what operators ask (recovery, flushing, dead letters) stands over it in `SettlementQueue`.
  */
-export class Settlements {
+export class Outbox {
   readonly authority: SpendAuthority;
   readonly clock: Clock;
   readonly records: RecordStore;
   readonly stored: SettlementRecords;
-  readonly tasks: Map<string, SettlementTask> = new Map();
+  readonly deliveries: Map<string, Delivery> = new Map();
   readonly background: Gate = new Gate(mostInBackground);
   /** What nobody waits for but `flush` and `close`. */
   readonly housekeeping: Set<Promise<void>> = new Set();
@@ -53,47 +55,47 @@ export class Settlements {
    * @returns the final outcome, or `pending` as soon as the first attempt has failed; it then goes on by itself and tells
    * `onOutcome`. Never rejects.
    */
-  async submit(settling: Settling, onOutcome?: OnOutcome): Promise<Settlement> {
-    const key = settlingKey(settling);
+  async submit(instruction: SettlementInstruction, onOutcome?: OnOutcome): Promise<Settlement> {
+    const key = instructionKey(instruction);
     const { durable } = this.authority;
-    const running = durable ? this.tasks.get(key) : undefined;
+    const running = durable ? this.deliveries.get(key) : undefined;
     if (running) return running.join(onOutcome);
-    const task = this.start(key, settling);
-    if (onOutcome) task.listen(onOutcome);
-    // A second caller joins the task meanwhile, and must not send before the record is durable either.
-    if (durable) task.recorded = this.#recordWith(task, () => this.stored.record(task));
-    return task.attempt();
+    const delivery = this.start(key, instruction);
+    if (onOutcome) delivery.listen(onOutcome);
+    // A second caller joins the delivery meanwhile, and must not send before the record is durable either.
+    if (durable) delivery.recorded = this.#recordWith(delivery, () => this.stored.record(delivery));
+    return delivery.attempt();
   }
 
-  /** A task for a settlement, which its caller sends. `version` is that of a record there is already. */
-  start(key: string, settling: Settling, version?: string): SettlementTask {
-    const task = new SettlementTask(key, settling, version, this);
-    this.tasks.set(key, task);
-    return task;
+  /** A delivery for a settlement, which its caller sends. `version` is that of a record there is already. */
+  start(key: string, instruction: SettlementInstruction, version?: string): Delivery {
+    const delivery = new Delivery(key, instruction, version, this);
+    this.deliveries.set(key, delivery);
+    return delivery;
   }
 
   /** Sends every waiting settlement now, such as after new credentials; an authority's not-before is kept. */
   wake(): void {
-    for (const task of this.tasks.values()) task.wake();
+    for (const delivery of this.deliveries.values()) delivery.wake();
   }
 
   retryDelayMs(attempt: number): number {
     return retryDelayMs(attempt, this.#environment.random);
   }
 
-  /** Makes `task.settling` durable before the request that it describes. */
-  async rewrite(task: SettlementTask): Promise<void> {
-    if (this.authority.durable) await this.#recordWith(task, () => this.stored.rewrite(task));
+  /** Makes `delivery.instruction` durable before the request that it describes. */
+  async rewrite(delivery: Delivery): Promise<void> {
+    if (this.authority.durable) await this.#recordWith(delivery, () => this.stored.rewrite(delivery));
   }
 
-  /** The task has its final answer; its record goes unless it must be kept. */
-  finish(task: SettlementTask, keepRecord: boolean): void {
-    this.tasks.delete(task.key);
-    if (!this.authority.durable || !task.ownsRecord || keepRecord) return this.#checkIdle();
+  /** The delivery has its final answer; its record goes unless it must be kept. */
+  finish(delivery: Delivery, keepRecord: boolean): void {
+    this.deliveries.delete(delivery.key);
+    if (!this.authority.durable || !delivery.ownsRecord || keepRecord) return this.#checkIdle();
     // The answer is final: a crash before the record goes costs one idempotent replay, so nobody waits for it.
-    const removal = this.records.delete(task.key).then(
+    const removal = this.records.delete(delivery.key).then(
       () => {},
-      (error: unknown) => this.#recordFailed(task.settling.reservationId, error),
+      (error: unknown) => this.#recordFailed(delivery.instruction.reservationId, error),
     );
     this.keepHouse(removal);
   }
@@ -109,8 +111,8 @@ export class Settlements {
 
   /** Writes a dead letter and tells it. A store that fails is told too; money is never lost in silence. */
   async bury(letter: NewDeadLetter, error: Error): Promise<boolean> {
-    const { protocol, reservationId, settling } = letter;
-    this.observer?.emit("dead-letter", { protocol, reservationId, error, settling });
+    const { protocol, reservationId, instruction } = letter;
+    this.observer?.emit("dead-letter", { protocol, reservationId, error, instruction });
     try {
       await writeDeadLetter(this.records, deadLetterKey(this.authority, letter), letter);
       return true;
@@ -130,11 +132,11 @@ export class Settlements {
   }
 
   /** A record that cannot be written is told; the spend is sent all the same. */
-  async #recordWith(task: SettlementTask, write: () => Promise<void>): Promise<void> {
+  async #recordWith(delivery: Delivery, write: () => Promise<void>): Promise<void> {
     try {
       await write();
     } catch (error) {
-      this.#recordFailed(task.settling.reservationId, error);
+      this.#recordFailed(delivery.instruction.reservationId, error);
     }
   }
 
@@ -152,11 +154,11 @@ export class Settlements {
   }
 }
 
-const all = new WeakMap<SpendAuthority, Settlements>();
+const all = new WeakMap<SpendAuthority, Outbox>();
 
 /** The settlements of an authority, the same for its whole life, built from `authority.environment`. */
-export function settlementsOf(authority: SpendAuthority): Settlements {
-  let settlements = all.get(authority);
-  if (settlements === undefined) all.set(authority, (settlements = new Settlements(authority)));
-  return settlements;
+export function outboxOf(authority: SpendAuthority): Outbox {
+  let outbox = all.get(authority);
+  if (outbox === undefined) all.set(authority, (outbox = new Outbox(authority)));
+  return outbox;
 }

@@ -2,7 +2,7 @@ import { ValidationError } from "../errors/local-errors.ts";
 import type { RecordStore, RecordValue } from "../records/record-store.ts";
 import { type DeadLetter, type NewDeadLetter, deadLetterPrefix } from "./dead-letters.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
-import { readAmount, readSettling } from "./instruction.ts";
+import { readAmount, readInstruction } from "./instruction.ts";
 
 /** Every letter of one authority, in the store's order. */
 export async function* listDeadLetters(records: RecordStore, authority: SpendAuthority): AsyncIterable<DeadLetter> {
@@ -26,7 +26,7 @@ export async function discardDeadLetter(records: RecordStore, authority: SpendAu
 /** A letter that cannot be read is shown as such: one damaged record must not hide the others. */
 function fromRecord(id: string, value: RecordValue): DeadLetter {
   const isRecord = typeof value === "object" && value !== null && !Array.isArray(value);
-  const { spent, estimate, settling, ...letter } = (isRecord ? value : {}) as Record<string, RecordValue>;
+  const { spent, estimate, instruction, ...letter } = (isRecord ? value : {}) as Record<string, RecordValue>;
   const readable = [letter["kind"], letter["protocol"], letter["reservationId"]].every(
     (text) => typeof text === "string",
   );
@@ -36,7 +36,7 @@ function fromRecord(id: string, value: RecordValue): DeadLetter {
     id,
     spent: readAmount(spent),
     estimate: readAmount(estimate),
-    settling: settling === undefined ? undefined : readSettling(settling),
+    instruction: instruction === undefined ? undefined : readInstruction(instruction),
   };
 }
 

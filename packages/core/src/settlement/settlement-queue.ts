@@ -1,16 +1,17 @@
 import { SettlementError } from "../errors/spend-errors.ts";
-import { Observer } from "../observe/observer.ts";
+import { Observer } from "../authority/observer.ts";
 import { onAbort } from "../platform/async.ts";
 import type { DeadLetters, NewDeadLetter } from "./dead-letters.ts";
 import { discardDeadLetter, listDeadLetters, readDeadLetter } from "./read-dead-letters.ts";
-import type { Settlement, Settling, SpendAuthority } from "../authority/authority.ts";
+import type { SpendAuthority } from "../authority/authority.ts";
+import type { Settlement, SettlementInstruction } from "../authority/settlement.ts";
 import type { OnOutcome } from "./delivery.ts";
-import { type Settlements, settlementsOf } from "./outbox.ts";
-import { readSettling, settlingKey, settlingPrefix } from "./instruction.ts";
+import { type Outbox, outboxOf } from "./outbox.ts";
+import { readInstruction, instructionKey, instructionPrefix } from "./instruction.ts";
 
 /** What `recover` found. */
 export interface Recovery {
-  /** Settlements that an earlier process left, now being sent again. */
+  /** Outbox that an earlier process left, now being sent again. */
   readonly resumed: number;
   /** Records that cannot be read, moved to the dead letters. */
   readonly malformed: number;
@@ -22,26 +23,26 @@ export interface Recovery {
  */
 export class SettlementQueue {
   readonly #authority: SpendAuthority;
-  readonly #settlements: Settlements;
+  readonly #outbox: Outbox;
 
   constructor(authority: SpendAuthority) {
     this.#authority = authority;
-    this.#settlements = settlementsOf(authority);
+    this.#outbox = outboxOf(authority);
   }
 
   /** Where this queue's events go. */
   get observer(): Observer {
-    return (this.#settlements.observer ??= new Observer(this.#authority.environment?.logger));
+    return (this.#outbox.observer ??= new Observer(this.#authority.environment?.logger));
   }
 
   /** How many settlements have no final answer yet. */
   get pending(): number {
-    return this.#settlements.tasks.size;
+    return this.#outbox.deliveries.size;
   }
 
   /** What waits for an operator. */
   get deadLetters(): DeadLetters {
-    const { records } = this.#settlements;
+    const { records } = this.#outbox;
     return {
       list: () => listDeadLetters(records, this.#authority),
       retry: (id) => this.#retryLetter(id),
@@ -54,25 +55,25 @@ export class SettlementQueue {
    * @returns the final outcome, or `pending` as soon as the first attempt has failed; the queue then goes on by itself
    * and tells `onOutcome`. Never rejects.
    */
-  submit(settling: Settling, onOutcome?: OnOutcome): Promise<Settlement> {
-    return this.#settlements.submit(settling, onOutcome);
+  submit(instruction: SettlementInstruction, onOutcome?: OnOutcome): Promise<Settlement> {
+    return this.#outbox.submit(instruction, onOutcome);
   }
 
   /** Sends again what earlier processes left unfinished in the store. @throws what the store throws. */
   async recover(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Recovery> {
-    const settlements = this.#settlements;
+    const outbox = this.#outbox;
     let resumed = 0;
     let malformed = 0;
-    const prefix = settlingPrefix(this.#authority.protocol, this.#authority.target);
-    for await (const { key, value, version } of settlements.records.scan(prefix)) {
+    const prefix = instructionPrefix(this.#authority.protocol, this.#authority.target);
+    for await (const { key, value, version } of outbox.records.scan(prefix)) {
       options.signal?.throwIfAborted();
-      const settling = readSettling(value);
-      if (settling === undefined) {
+      const instruction = readInstruction(value);
+      if (instruction === undefined) {
         await this.#quarantine(key, prefix, value);
         malformed += 1;
-      } else if (!settlements.tasks.has(key)) {
-        const task = settlements.start(key, settlements.stored.withinReach(settling), version);
-        settlements.background.enter(() => task.attempt());
+      } else if (!outbox.deliveries.has(key)) {
+        const delivery = outbox.start(key, outbox.stored.withinReach(instruction), version);
+        outbox.background.enter(() => delivery.attempt());
         resumed += 1;
       }
     }
@@ -81,7 +82,7 @@ export class SettlementQueue {
 
   /** Sends every waiting settlement now, such as after new credentials; an authority's not-before is kept. */
   wake(): void {
-    this.#settlements.wake();
+    this.#outbox.wake();
   }
 
   /**
@@ -101,7 +102,7 @@ export class SettlementQueue {
   }
 
   #untilIdle(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
-    const { clock, tasks, housekeeping, onIdle } = this.#settlements;
+    const { clock, deliveries, housekeeping, onIdle } = this.#outbox;
     return new Promise<void>((resolve) => {
       const done = (): void => {
         timer.clear();
@@ -110,7 +111,7 @@ export class SettlementQueue {
         resolve();
       };
       const check = (): void => {
-        if (tasks.size === 0 && housekeeping.size === 0) done();
+        if (deliveries.size === 0 && housekeeping.size === 0) done();
       };
       const timer = clock.setTimer(done, timeoutMs, true);
       let stopListening = (): void => {};
@@ -122,50 +123,50 @@ export class SettlementQueue {
 
   /** Flushes, then stops retrying in this process. Records stay. @returns as `flush`. */
   async close(options: { readonly timeoutMs: number }): Promise<{ readonly pending: number }> {
-    const settlements = this.#settlements;
+    const outbox = this.#outbox;
     const result = await this.flush(options);
-    settlements.closed = true;
-    settlements.closing.abort();
+    outbox.closed = true;
+    outbox.closing.abort();
     // What is still submitted is recorded and sent once; only what was under way is aborted.
-    settlements.closing = new AbortController();
-    settlements.stopListening?.();
-    settlements.background.clear();
-    for (const task of settlements.tasks.values()) task.stop();
+    outbox.closing = new AbortController();
+    outbox.stopListening?.();
+    outbox.background.clear();
+    for (const delivery of outbox.deliveries.values()) delivery.stop();
     return result;
   }
 
   async #retryLetter(id: string): Promise<Settlement> {
-    const settlements = this.#settlements;
-    const letter = await readDeadLetter(settlements.records, this.#authority, id);
-    if (letter.settling === undefined) {
+    const outbox = this.#outbox;
+    const letter = await readDeadLetter(outbox.records, this.#authority, id);
+    if (letter.instruction === undefined) {
       const reason = "The dead letter holds no settlement that could be sent; correct the books, then discard it.";
       const { reservationId, idempotencyKey } = letter;
       throw new SettlementError(reason, { spendHappened: true, reservationId, idempotencyKey });
     }
-    const recordedAtMs = settlements.clock.now();
-    const settling = { ...letter.settling, recordedAtMs, notBeforeMs: 0 };
-    const settlement = await this.submit(settling, ({ status }) => {
-      if (status !== "pending" && status !== "rejected") settlements.keepHouse(settlements.forget(letter));
+    const recordedAtMs = outbox.clock.now();
+    const instruction = { ...letter.instruction, recordedAtMs, notBeforeMs: 0 };
+    const settlement = await this.submit(instruction, ({ status }) => {
+      if (status !== "pending" && status !== "rejected") outbox.keepHouse(outbox.forget(letter));
     });
     // While it is pending its record stands for it; without one the letter is all there is.
-    const isRecorded = settlements.tasks.get(settlingKey(settling))?.version !== undefined;
-    if (settlement.status === "pending" && isRecorded) await settlements.forget(letter);
+    const isRecorded = outbox.deliveries.get(instructionKey(instruction))?.version !== undefined;
+    if (settlement.status === "pending" && isRecorded) await outbox.forget(letter);
     return settlement;
   }
 
   async #quarantine(key: string, prefix: string, found: NewDeadLetter["found"]): Promise<void> {
-    const settlements = this.#settlements;
+    const outbox = this.#outbox;
     const reason = "The record is not a settlement that this version can read.";
     const letter: NewDeadLetter = {
       kind: "malformed",
       protocol: this.#authority.protocol,
       reservationId: key.slice(prefix.length),
       idempotencyKey: "",
-      recordedAtMs: settlements.clock.now(),
+      recordedAtMs: outbox.clock.now(),
       reason,
       found,
     };
-    if (await settlements.bury(letter, new Error(reason))) await settlements.records.delete(key);
+    if (await outbox.bury(letter, new Error(reason))) await outbox.records.delete(key);
   }
 }
 

@@ -9,7 +9,7 @@ import {
   Observer,
   type RecordStore,
   type ReserveRequest,
-  type Settling,
+  type SettlementInstruction,
   type SpendAuthority,
   type SpendEvents,
   createManualClock,
@@ -24,7 +24,10 @@ export interface FakeOptions {
   /** Answers to `reserve`, in turn; the last one repeats. */
   readonly reserve?: readonly (() => Partial<Grant> | Promise<Partial<Grant>>)[];
   /** Answers to `settle`, in turn; the last one repeats. */
-  readonly settle?: readonly ((settling: Settling, signal?: AbortSignal) => Attempt | Promise<Attempt>)[];
+  readonly settle?: readonly ((
+    instruction: SettlementInstruction,
+    signal?: AbortSignal,
+  ) => Attempt | Promise<Attempt>)[];
   readonly extend?: readonly (() => Lease | Promise<Lease>)[];
   readonly caps?: readonly Cap[];
   readonly lease?: Lease;
@@ -41,17 +44,17 @@ export interface FakeAuthority extends SpendAuthority {
   readonly records: RecordStore;
   readonly calls: string[];
   readonly keys: string[];
-  readonly settled: Settling[];
+  readonly settled: SettlementInstruction[];
   readonly events: { readonly name: keyof SpendEvents; readonly event: SpendEvents[keyof SpendEvents] }[];
   readonly requests: ReserveRequest[];
   named<Name extends keyof SpendEvents>(name: Name): SpendEvents[Name][];
 }
 
-export const committed = (settling: Settling): Attempt => ({
+export const committed = (instruction: SettlementInstruction): Attempt => ({
   settled: {
-    status: settling.kind === "commit" ? "committed" : "released",
-    reservationId: settling.reservationId,
-    idempotencyKey: settling.idempotencyKey,
+    status: instruction.kind === "commit" ? "committed" : "released",
+    reservationId: instruction.reservationId,
+    idempotencyKey: instruction.idempotencyKey,
   },
 });
 
@@ -61,7 +64,7 @@ export function fakeAuthority(options: FakeOptions = {}): FakeAuthority {
   const observer = new Observer();
   const calls: string[] = [];
   const keys: string[] = [];
-  const settled: Settling[] = [];
+  const settled: SettlementInstruction[] = [];
   const requests: ReserveRequest[] = [];
   const events: FakeAuthority["events"] = [];
   for (const name of [
@@ -145,10 +148,10 @@ export function fakeAuthority(options: FakeOptions = {}): FakeAuthority {
         ...stamp,
       };
     },
-    async settle(settling, call) {
-      calls.push(settling.mode);
-      settled.push(settling);
-      return (turn(options.settle, counts.settle++) ?? committed)(settling, call?.signal);
+    async settle(instruction, call) {
+      calls.push(instruction.mode);
+      settled.push(instruction);
+      return (turn(options.settle, counts.settle++) ?? committed)(instruction, call?.signal);
     },
   };
 }

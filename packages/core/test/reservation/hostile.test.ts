@@ -309,7 +309,9 @@ describe("ends and waits", () => {
 
   it("after close() a settlement is still sent, with a signal that is not aborted", async () => {
     const signals: (AbortSignal | undefined)[] = [];
-    const authority = fakeAuthority({ settle: [(settling, signal) => (signals.push(signal), committed(settling))] });
+    const authority = fakeAuthority({
+      settle: [(instruction, signal) => (signals.push(signal), committed(instruction))],
+    });
     await settlementQueue(authority).close({ timeoutMs: 0 });
     await withReservation(authority, request, () => 1, { spend: () => cents(1) });
     expect(signals[0]?.aborted).toBe(false);

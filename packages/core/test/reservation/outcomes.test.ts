@@ -9,7 +9,7 @@ import {
   SpendUnknownError,
   TimeoutError,
   type Settlement,
-  type Settling,
+  type SettlementInstruction,
   settlementQueue,
   usd,
   withReservation,
@@ -316,7 +316,7 @@ describe("the commit is ambiguous", () => {
     });
     await withReservation(authority, request, () => 1, { spend: () => cents(1) });
     for await (const { value } of authority.records.scan("settlement:")) {
-      expect((value as unknown as Settling).notBeforeMs).toBe(authority.clock.now() + 90_000);
+      expect((value as unknown as SettlementInstruction).notBeforeMs).toBe(authority.clock.now() + 90_000);
     }
     await authority.clock.advance(89_000);
     settlementQueue(authority).wake();
@@ -391,10 +391,10 @@ describe("the reservation expired", () => {
     const recorded: unknown[] = [];
     const authority = fakeAuthority({
       settle: [
-        (settling) => ({ next: { ...settling, mode: "event", body: "late" } }),
-        async (settling) => {
+        (instruction) => ({ next: { ...instruction, mode: "event", body: "late" } }),
+        async (instruction) => {
           for await (const { value } of authority.records.scan("settlement:")) recorded.push(value);
-          return { settled: { ...settling, status: "recorded" } };
+          return { settled: { ...instruction, status: "recorded" } };
         },
       ],
     });
@@ -405,7 +405,7 @@ describe("the reservation expired", () => {
   });
 
   it("two ends that send each other round end as pending, not in a loop", async () => {
-    const authority = fakeAuthority({ settle: [(settling) => ({ next: settling })] });
+    const authority = fakeAuthority({ settle: [(instruction) => ({ next: instruction })] });
     const { settlement } = await withReservation(authority, request, () => 1, { spend: () => cents(1) });
     expect(settlement.status).toBe("pending");
     expect(authority.calls.length).toBeLessThan(8);

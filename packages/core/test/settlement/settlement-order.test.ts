@@ -36,13 +36,17 @@ function observed(records: RecordStore, log: string[]): RecordStore {
 describe("the order is law", () => {
   it("cycles 9 row 11: the record is durable before the first request leaves, for a second caller too", async () => {
     const log: string[] = [];
-    const settle = (settling: Parameters<typeof committed>[0]) => (log.push("sent"), committed(settling));
+    const settle = (instruction: Parameters<typeof committed>[0]) => (log.push("sent"), committed(instruction));
     const authority = fakeAuthority({ records: observed(memoryRecordStore(), log), settle: [settle] });
     const queue = settlementQueue(authority);
     const grant = await authority.reserve(request, { idempotencyKey: "k" });
     const stamp = { idempotencyKey: "k", recordedAtMs: authority.clock.now() };
-    const settling = authority.prepare(grant, { kind: "commit", spend: { amount: cents(1), basis: "actual" } }, stamp);
-    await Promise.all([queue.submit(settling), queue.submit(settling)]);
+    const instruction = authority.prepare(
+      grant,
+      { kind: "commit", spend: { amount: cents(1), basis: "actual" } },
+      stamp,
+    );
+    await Promise.all([queue.submit(instruction), queue.submit(instruction)]);
     expect(log).toEqual(["recorded", "sent"]);
   });
 
@@ -51,12 +55,12 @@ describe("the order is law", () => {
     const authority = fakeAuthority({
       records: observed(memoryRecordStore(), log),
       settle: [
-        (settling) => (log.push(settling.mode), { next: { ...settling, mode: "event" } }),
-        (settling) => (
-          log.push(settling.mode),
+        (instruction) => (log.push(instruction.mode), { next: { ...instruction, mode: "event" } }),
+        (instruction) => (
+          log.push(instruction.mode),
           { retry: new Error("429"), notBeforeMs: authority.clock.now() + 9_000 }
         ),
-        (settling) => (log.push(settling.mode), committed(settling)),
+        (instruction) => (log.push(instruction.mode), committed(instruction)),
       ],
     });
     await withReservation(authority, request, () => 1, spendOne);
@@ -99,7 +103,7 @@ describe("the order is law", () => {
     const first = fakeAuthority({
       records,
       settle: [
-        (settling) => ({ next: { ...settling, mode: "event", body: '{"event":1}', fallback: undefined } }),
+        (instruction) => ({ next: { ...instruction, mode: "event", body: '{"event":1}', fallback: undefined } }),
         () => ({ retry: new Error("429"), notBeforeMs: first.clock.now() + 9_000 }),
       ],
     });
@@ -132,9 +136,9 @@ describe("two workers and one record", () => {
     const records = memoryRecordStore();
     await leaveUnfinished(records);
     const gate = createDeferred<void>();
-    const late = async (settling: Parameters<typeof committed>[0]) => {
+    const late = async (instruction: Parameters<typeof committed>[0]) => {
       await gate.promise;
-      return { next: { ...settling, mode: "event" } };
+      return { next: { ...instruction, mode: "event" } };
     };
     const workers = [1, 2].map(() => fakeAuthority({ records, settle: [late, committed] }));
     await Promise.all(workers.map((worker) => settlementQueue(worker).recover()));
@@ -183,7 +187,7 @@ describe("the queue goes on by itself", () => {
 
   it("cycles 7 D11b: an outage of any length is outlived without a restart", async () => {
     let isDown = true;
-    const authority = fakeAuthority({ settle: [(settling) => (isDown ? lost() : committed(settling))] });
+    const authority = fakeAuthority({ settle: [(instruction) => (isDown ? lost() : committed(instruction))] });
     await withReservation(authority, request, () => 1, spendOne);
     for (let hour = 0; hour < 6; hour += 1) await authority.clock.advance(3_600_000);
     isDown = false;
@@ -194,7 +198,7 @@ describe("the queue goes on by itself", () => {
 
   it("cycles 7 L1: a backlog is replayed a few at a time, to its end, and a live call does not wait behind it", async () => {
     const records = memoryRecordStore();
-    const settling = (at: number) => ({
+    const instruction = (at: number) => ({
       protocol: "fake",
       target: "fake:test",
       reservationId: `old_${at}`,
@@ -205,7 +209,7 @@ describe("the queue goes on by itself", () => {
       recordedAtMs: 1,
       notBeforeMs: 0,
     });
-    for (let at = 0; at < 200; at += 1) await records.create(`settlement:fake:fake:test:old_${at}:k`, settling(at));
+    for (let at = 0; at < 200; at += 1) await records.create(`settlement:fake:fake:test:old_${at}:k`, instruction(at));
     let running = 0;
     let most = 0;
     const release = createDeferred<void>();

@@ -1,4 +1,10 @@
-import { ConnectionError, type Settling, memoryRecordStore, settlementQueue, withReservation } from "@imprest/core";
+import {
+  ConnectionError,
+  type SettlementInstruction,
+  memoryRecordStore,
+  settlementQueue,
+  withReservation,
+} from "@imprest/core";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { cents, committed, fakeAuthority, recordKeys, request } from "../reservation/fake-authority.ts";
@@ -177,23 +183,23 @@ describe("law: the ledger plus the dead letters is what was paid", () => {
         const records = memoryRecordStore();
         const ledger = new Map<string, bigint>();
         const refusals = new Set<string>();
-        const apply = (settling: Settling) => {
-          ledger.set(settling.reservationId, BigInt(JSON.parse(settling.body).amount));
-          return committed(settling);
+        const apply = (instruction: SettlementInstruction) => {
+          ledger.set(instruction.reservationId, BigInt(JSON.parse(instruction.body).amount));
+          return committed(instruction);
         };
         let paid = 0n;
         let at = 0;
         const plan = wanted.flatMap(({ answers }) => answers);
         const settle = [
-          (settling: Settling) => {
+          (instruction: SettlementInstruction) => {
             const what = plan[at++] ?? "commit";
             if (what === "lost") return lost();
-            if (what === "acted, lost" && !refusals.has(settling.reservationId)) return (apply(settling), lost());
-            if (what === "late") return { next: { ...settling, mode: "event" } };
+            if (what === "acted, lost" && !refusals.has(instruction.reservationId)) return (apply(instruction), lost());
+            if (what === "late") return { next: { ...instruction, mode: "event" } };
             if (what === "thrown") throw new Error("reset");
             // A server answers a same-key replay as it did before, whether it had acted or refused.
-            if (what === "refused" && !ledger.has(settling.reservationId)) refusals.add(settling.reservationId);
-            return refusals.has(settling.reservationId) ? { rejected: new Error("no") } : apply(settling);
+            if (what === "refused" && !ledger.has(instruction.reservationId)) refusals.add(instruction.reservationId);
+            return refusals.has(instruction.reservationId) ? { rejected: new Error("no") } : apply(instruction);
           },
         ];
         let served = 0;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { OnQuarantine } from "@imprest/core/node";
 import { RecordDirectory, Turns } from "@imprest/core/node";
 import { fleetFileName } from "./fleet-directory.ts";
-import { type FleetRecord, readFleetRecord, toSettling, writeFleetRecord } from "./fleet-record.ts";
+import { type FleetRecord, readFleetRecord, toInstruction, writeFleetRecord } from "./fleet-record.ts";
 
 /** A record as it stands in its file. */
 export interface FoundRecord {
@@ -92,7 +92,7 @@ export class FleetFiles {
     if (text === undefined) return undefined;
     try {
       const record = readFleetRecord(text);
-      toSettling(record, "");
+      toInstruction(record, "");
       return { record, version: versionOf(text) };
     } catch (error) {
       const reason = error instanceof SyntaxError || !(error instanceof Error) ? "it is not JSON" : error.message;

@@ -3,20 +3,20 @@ import {
   ConfigurationError,
   type RecordStore,
   type RecordValue,
-  type Settling,
+  type SettlementInstruction,
   type StoredRecord,
   normaliseBaseUrl,
-  readSettling,
-  settlingKey,
-  settlingPrefix,
-  writeSettling,
+  readInstruction,
+  instructionKey,
+  instructionPrefix,
+  writeInstruction,
 } from "@imprest/core";
 import { type OnQuarantine, fileRecordStore } from "@imprest/core/node";
 import type { CyclesClientOptions } from "../options.ts";
 import { targetOf } from "../target.ts";
 import { defaultFleetDirectory, fleetFingerprint } from "./fleet-directory.ts";
 import { FleetFiles, type FoundRecord } from "./fleet-files.ts";
-import { toFleetRecord, toSettling } from "./fleet-record.ts";
+import { toFleetRecord, toInstruction } from "./fleet-record.ts";
 
 /** Whose journal it is, in the words of the client: `fleetJournal({ ...clientOptions, dir })`. */
 export interface FleetJournalOptions {
@@ -48,7 +48,7 @@ interface Places {
 export function fleetJournal(options: FleetJournalOptions): RecordStore {
   const { baseUrl, subject, apiKey } = options;
   const target = targetOf(normaliseBaseUrl(baseUrl, true), subject?.tenant);
-  const prefix = settlingPrefix("cycles", target);
+  const prefix = instructionPrefix("cycles", target);
   const tenant = subject?.tenant?.trim() ? subject.tenant : undefined;
   if (tenant === undefined && apiKey === undefined) {
     throw new ConfigurationError(
@@ -79,18 +79,18 @@ export function fleetJournal(options: FleetJournalOptions): RecordStore {
   }
 
   /** The settlement, when the fleet has a shape for it. */
-  function forFleet(key: string, value: RecordValue): Settling | undefined {
-    const settling = key.startsWith(prefix) ? readSettling(value) : undefined;
-    if (settling?.kind !== "commit" || settlingKey(settling) !== key) return undefined;
-    const hasMode = settling.mode === "commit" || settling.mode === "event";
-    return hasMode && settling.body.startsWith("{") ? settling : undefined;
+  function forFleet(key: string, value: RecordValue): SettlementInstruction | undefined {
+    const instruction = key.startsWith(prefix) ? readInstruction(value) : undefined;
+    if (instruction?.kind !== "commit" || instructionKey(instruction) !== key) return undefined;
+    const hasMode = instruction.mode === "commit" || instruction.mode === "event";
+    return hasMode && instruction.body.startsWith("{") ? instruction : undefined;
   }
 
   function stored({ record, version }: FoundRecord): StoredRecord {
-    const settling = toSettling(record, target);
-    const key = settlingKey(settling);
+    const instruction = toInstruction(record, target);
+    const key = instructionKey(instruction);
     known.set(key, record.reservationId);
-    return { key, value: writeSettling(settling), version };
+    return { key, value: writeInstruction(instruction), version };
   }
 
   /** A key ends in `<reservation>:<idempotency key>`, and either may hold colons. */
@@ -107,10 +107,10 @@ export function fleetJournal(options: FleetJournalOptions): RecordStore {
   return {
     async create(key, value) {
       const { fleet, own } = await places();
-      const settling = forFleet(key, value);
-      if (settling === undefined) return own.create(key, value);
-      const version = await fleet.create(toFleetRecord(settling, baseUrl));
-      if (version !== undefined) known.set(key, settling.reservationId);
+      const instruction = forFleet(key, value);
+      if (instruction === undefined) return own.create(key, value);
+      const version = await fleet.create(toFleetRecord(instruction, baseUrl));
+      if (version !== undefined) known.set(key, instruction.reservationId);
       return version;
     },
     async read(key) {
@@ -119,9 +119,9 @@ export function fleetJournal(options: FleetJournalOptions): RecordStore {
     },
     async replace(key, value, version) {
       const { fleet, own } = await places();
-      const settling = forFleet(key, value);
-      if (settling === undefined) return own.replace(key, value, version);
-      return fleet.replace(settling.reservationId, version, (before) => toFleetRecord(settling, baseUrl, before));
+      const instruction = forFleet(key, value);
+      if (instruction === undefined) return own.replace(key, value, version);
+      return fleet.replace(instruction.reservationId, version, (before) => toFleetRecord(instruction, baseUrl, before));
     },
     async delete(key, version) {
       const { fleet, own } = await places();

@@ -1,4 +1,4 @@
-import { type ExactJson, type Settling, parseJson, stringifyJson } from "@imprest/core";
+import { type ExactJson, type SettlementInstruction, parseJson, stringifyJson } from "@imprest/core";
 
 /** The only version of the fleet's record that there is (client recovery profile §"Durable"). */
 const recordVersion = 1;
@@ -51,7 +51,7 @@ export function readFleetRecord(text: string): FleetRecord {
 }
 
 /** The settlement that a record stands for. @throws Error when its body holds no key to send it under. */
-export function toSettling(record: FleetRecord, target: string): Settling {
+export function toInstruction(record: FleetRecord, target: string): SettlementInstruction {
   const { reservationId, mode, commitBody, eventBody, recordedAtMs, notBeforeMs } = record;
   const body = (mode === "commit" ? commitBody : eventBody) ?? "";
   const { idempotency_key: idempotencyKey, actual } = parseJson(body) as { readonly [name: string]: ExactJson };
@@ -75,10 +75,10 @@ export function toSettling(record: FleetRecord, target: string): Settling {
  * The record of a settlement.
  * @param before the record it replaces: an event's keeps the commit that it stands in for.
  */
-export function toFleetRecord(settling: Settling, baseUrl: string, before?: FleetRecord): FleetRecord {
-  const { reservationId, body, fallback, recordedAtMs, notBeforeMs } = settling;
+export function toFleetRecord(instruction: SettlementInstruction, baseUrl: string, before?: FleetRecord): FleetRecord {
+  const { reservationId, body, fallback, recordedAtMs, notBeforeMs } = instruction;
   const common = { reservationId, baseUrl, recordedAtMs, notBeforeMs };
-  return settling.mode === "event"
+  return instruction.mode === "event"
     ? { ...common, mode: "event", commitBody: before?.commitBody, eventBody: body }
     : { ...common, mode: "commit", commitBody: body, eventBody: fallback };
 }
@@ -97,7 +97,7 @@ function readTime(value: ExactJson | undefined): number {
   return typeof value === "number" && value > 0 && value <= Number.MAX_SAFE_INTEGER ? Math.floor(value) : 0;
 }
 
-function spentIn(actual: ExactJson | undefined): Pick<Settling, "spent"> {
+function spentIn(actual: ExactJson | undefined): Pick<SettlementInstruction, "spent"> {
   if (!isObject(actual)) return {};
   const { unit, amount } = actual;
   const isWhole = typeof amount === "bigint" || (typeof amount === "number" && Number.isSafeInteger(amount));

@@ -1,6 +1,12 @@
 import { chmod, mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type RecordStore, type Settling, settlingKey, settlingPrefix, writeSettling } from "@imprest/core";
+import {
+  type RecordStore,
+  type SettlementInstruction,
+  instructionKey,
+  instructionPrefix,
+  writeInstruction,
+} from "@imprest/core";
 import type { QuarantinedRecord } from "@imprest/core/node";
 import { type FleetJournalOptions, fleetJournal } from "@imprest/cycles/node";
 import fc from "fast-check";
@@ -10,7 +16,7 @@ import { contentOf, recordStoreContract } from "../../../core/test/records/recor
 
 const baseUrl = "http://localhost:7878";
 const target = `${baseUrl}#tenant=acme`;
-const prefix = settlingPrefix("cycles", target);
+const prefix = instructionPrefix("cycles", target);
 /** Study of the fleet's clients, section 4a: what they derive for this server and tenant, and for a reservation. */
 const fingerprint = "4eb53c28893cdf51";
 const fileOfRsv1 = "v2-228a13c45c8ee9206cbfaed7b632dd9245a4706eab19b19b41a3b8b71152d9ab.json";
@@ -19,7 +25,7 @@ function open(dir: string, more: Partial<FleetJournalOptions> = {}): RecordStore
   return fleetJournal({ dir, baseUrl, subject: { tenant: "acme" }, ...more });
 }
 
-function commitOf(reservationId: string, more: Partial<Settling> = {}): Settling {
+function commitOf(reservationId: string, more: Partial<SettlementInstruction> = {}): SettlementInstruction {
   return {
     protocol: "cycles",
     target,
@@ -37,8 +43,8 @@ function commitOf(reservationId: string, more: Partial<Settling> = {}): Settling
   };
 }
 
-const put = (store: RecordStore, settling: Settling): Promise<string | undefined> =>
-  store.create(settlingKey(settling), writeSettling(settling));
+const put = (store: RecordStore, instruction: SettlementInstruction): Promise<string | undefined> =>
+  store.create(instructionKey(instruction), writeInstruction(instruction));
 
 recordStoreContract("fleetJournal, for what the fleet has no shape for", async () => {
   const dir = await temporaryDirectory();
@@ -111,7 +117,7 @@ describe("fleetJournal keeps the fleet's format (study section 4a)", () => {
 
   it("what is written is read back the same, by a journal that never saw it", async () => {
     const id = fc.string({ minLength: 1, maxLength: 40, unit: "grapheme" });
-    const settlings = fc.record({
+    const instructions = fc.record({
       reservationId: id,
       idempotencyKey: fc.stringMatching(/^[!-~]{1,40}$/),
       mode: fc.constantFrom("commit", "event"),
@@ -120,24 +126,24 @@ describe("fleetJournal keeps the fleet's format (study section 4a)", () => {
       metadata: fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.boolean(), fc.integer(), fc.constant(null))),
     });
     await fc.assert(
-      fc.asyncProperty(settlings, async ({ amount, metadata, mode, ...rest }) => {
+      fc.asyncProperty(instructions, async ({ amount, metadata, mode, ...rest }) => {
         const dir = await temporaryDirectory();
         const spent = { unit: "TOKENS", amount: amount.toString() };
         const body = `{"idempotency_key":${JSON.stringify(rest.idempotencyKey)},"actual":{"unit":"TOKENS","amount":${amount}},"metadata":${JSON.stringify(metadata)}}`;
         // An integer-like member comes first in every JavaScript object, so a body cannot hold it elsewhere.
         fc.pre(!Object.keys(metadata).some((name) => /^\d+$/.test(name) || name === "__proto__"));
         const { fallback, ...plain } = commitOf("rsv", { ...rest, mode, body, spent });
-        const settling = mode === "commit" ? { ...plain, fallback: fallback ?? "" } : plain;
-        const version = await put(open(dir), settling);
+        const instruction = mode === "commit" ? { ...plain, fallback: fallback ?? "" } : plain;
+        const version = await put(open(dir), instruction);
         const fresh = open(dir);
-        expect(await fresh.read(settlingKey(settling))).toEqual({
-          key: settlingKey(settling),
-          value: writeSettling(settling),
+        expect(await fresh.read(instructionKey(instruction))).toEqual({
+          key: instructionKey(instruction),
+          value: writeInstruction(instruction),
           version,
         });
-        expect(await put(fresh, settling)).toBeUndefined();
-        expect(await fresh.delete(settlingKey(settling), "other")).toBe(false);
-        expect(await fresh.delete(settlingKey(settling), version)).toBe(true);
+        expect(await put(fresh, instruction)).toBeUndefined();
+        expect(await fresh.delete(instructionKey(instruction), "other")).toBe(false);
+        expect(await fresh.delete(instructionKey(instruction), version)).toBe(true);
         expect(await readdir(join(dir, fingerprint))).toEqual([]);
       }),
       { numRuns: 60 },
@@ -151,15 +157,15 @@ describe("fleetJournal keeps the fleet's format (study section 4a)", () => {
     const version = (await put(store, commit)) ?? "";
     const { fallback = "", ...rest } = commit;
     const event = { ...rest, mode: "event", body: fallback, notBeforeMs: 0 };
-    expect(await store.replace(settlingKey(event), writeSettling(event), "stale")).toBeUndefined();
-    expect(await store.replace(settlingKey(event), writeSettling(event), version)).toBeDefined();
+    expect(await store.replace(instructionKey(event), writeInstruction(event), "stale")).toBeUndefined();
+    expect(await store.replace(instructionKey(event), writeInstruction(event), version)).toBeDefined();
     const written = JSON.parse(await readFile(join(dir, fingerprint, fileOfRsv1), "utf8")) as Record<string, unknown>;
     expect(written).toMatchObject({
       mode: "event",
       commit_body: JSON.parse(commit.body) as object,
       not_before_ms: null,
     });
-    expect([...(await contentOf(open(dir))).values()]).toEqual([writeSettling(event)]);
+    expect([...(await contentOf(open(dir))).values()]).toEqual([writeInstruction(event)]);
   });
 });
 
@@ -234,6 +240,6 @@ describe("fleetJournal leaves nothing unread and nothing lost", () => {
     await put(open(dir), release);
     expect(await readdir(join(dir, "imprest", fingerprint))).toHaveLength(1);
     await expect(readdir(join(dir, fingerprint))).rejects.toThrow("ENOENT");
-    expect([...(await contentOf(open(dir), prefix)).keys()]).toEqual([settlingKey(release)]);
+    expect([...(await contentOf(open(dir), prefix)).keys()]).toEqual([instructionKey(release)]);
   });
 });

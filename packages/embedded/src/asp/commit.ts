@@ -9,7 +9,7 @@ import { AspRefusal, replayConflict } from "./refusal.ts";
 import type { AspReservation } from "./reservation.ts";
 import {
   type SettledBy,
-  type Settling,
+  type SettlementInstruction,
   answerOf,
   bothAmounts,
   differenceOf,
@@ -20,7 +20,7 @@ import {
 } from "./settlement.ts";
 
 /** A commit of a reservation that is its own, with the amount observed. */
-interface Committing extends Settling {
+interface Committing extends SettlementInstruction {
   readonly by: SettledBy;
   readonly observed: bigint;
 }

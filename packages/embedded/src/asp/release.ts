@@ -10,14 +10,14 @@ import { answerOf, end, giveBack, ownReservation, tell } from "./settlement.ts";
 export function release(books: AspBooks, tenant: string, request: ReleaseRequest): Promise<ReleaseResponse> {
   const nowMs = books.reservations.advance();
   const reservation = ownReservation(books, tenant, request.reservationId);
-  const settling = { books, reservation, nowMs };
-  adopt(settling);
+  const instruction = { books, reservation, nowMs };
+  adopt(instruction);
   const { idempotencyKey, reasonCodes = [] } = request;
   const { settlement, state } = reservation;
   if (state === "RELEASED" && settlement?.idempotencyKey === idempotencyKey) return settlement.answer;
   if (state !== "RESERVED") return Promise.resolve({});
-  giveBack(settling, idempotencyKey, reasonCodes[0] ?? "released");
+  giveBack(instruction, idempotencyKey, reasonCodes[0] ?? "released");
   const by = { idempotencyKey, digest: "" };
-  const signed = tell(settling, by, "release", { reason_codes: [...reasonCodes] });
-  return end(settling, by, "RELEASED", answerOf(signed, {}));
+  const signed = tell(instruction, by, "release", { reason_codes: [...reasonCodes] });
+  return end(instruction, by, "RELEASED", answerOf(signed, {}));
 }

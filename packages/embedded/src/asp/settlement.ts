@@ -7,7 +7,7 @@ import { AspRefusal } from "./refusal.ts";
 import type { AspReservation, AspSettlement, AspState } from "./reservation.ts";
 
 /** One reservation at the moment when something may settle it. */
-export interface Settling {
+export interface SettlementInstruction {
   readonly books: AspBooks;
   readonly reservation: AspReservation;
   readonly nowMs: number;
@@ -25,7 +25,7 @@ export function ownReservation({ reservations }: AspBooks, tenant: string, reser
 
 /** Appends an event of the reservation to its tenant's feed. */
 export function tell(
-  { books, reservation, nowMs }: Settling,
+  { books, reservation, nowMs }: SettlementInstruction,
   { idempotencyKey, digest }: SettledBy,
   suffix: AuditSuffix,
   data: JsonObject,
@@ -41,7 +41,7 @@ export function tell(
 
 /** The reservation is over, and a replay of the request that ended it gets the same answer. */
 export function end(
-  { books, reservation, nowMs }: Settling,
+  { books, reservation, nowMs }: SettlementInstruction,
   { idempotencyKey, digest }: SettledBy,
   state: AspState,
   answer: Promise<CommitResponse>,
@@ -53,7 +53,7 @@ export function end(
 }
 
 /** Returns to the ledger what it holds for the reservation. */
-export function giveBack({ books, reservation }: Settling, idempotencyKey: string, reason: string): void {
+export function giveBack({ books, reservation }: SettlementInstruction, idempotencyKey: string, reason: string): void {
   const { tenant, id: reservationId } = reservation;
   try {
     books.ledger.release({

@@ -67,8 +67,12 @@ describe("the in-process authority", () => {
     const request = { estimate: tokens(100), action };
     const grant = await acme.reserve(request, { idempotencyKey: "k" });
     expect((await acme.reserve(request, { idempotencyKey: "k" })).evidence).toEqual(grant.evidence);
-    const settling = acme.prepare(grant, { kind: "release", reason: "no" }, { idempotencyKey: "r", recordedAtMs: 0 });
-    const attempts = [await acme.settle(settling), await acme.settle(settling)];
+    const instruction = acme.prepare(
+      grant,
+      { kind: "release", reason: "no" },
+      { idempotencyKey: "r", recordedAtMs: 0 },
+    );
+    const attempts = [await acme.settle(instruction), await acme.settle(instruction)];
     expect(attempts[1]).toEqual(attempts[0]);
     const [attempt] = attempts;
     if (attempt === undefined || !("settled" in attempt)) throw new Error("The release was not settled.");
@@ -82,8 +86,8 @@ describe("the in-process authority", () => {
     const grant = await acme.reserve({ estimate: tokens(10), action, ttlMs: 1_000 }, { idempotencyKey: "k" });
     world.clock.advance(10_000);
     const spend = { amount: tokens(5), basis: "actual" } as const;
-    const settling = acme.prepare(grant, { kind: "commit", spend }, { idempotencyKey: "c", recordedAtMs: 0 });
-    const late = await acme.settle(settling);
+    const instruction = acme.prepare(grant, { kind: "commit", spend }, { idempotencyKey: "c", recordedAtMs: 0 });
+    const late = await acme.settle(instruction);
     if (!("next" in late)) throw new Error("An expired reservation gives way to the late path.");
     expect(late).not.toHaveProperty("next.evidence");
     const recorded = await acme.settle(late.next);

@@ -1,0 +1,46 @@
+import type { Amount } from "../amount/amount.ts";
+
+/** Options of every call that leaves the process. */
+export interface CallOptions {
+  /** Ends the wait for an answer, not what the authority may be doing: the request may have arrived. */
+  readonly signal?: AbortSignal | undefined;
+  /** Deadline of this one request, in milliseconds. */
+  readonly timeoutMs?: number | undefined;
+  /** W3C `traceparent` to continue; a fresh trace is started without it. */
+  readonly traceparent?: string | undefined;
+}
+
+/** Who spends: the levels of a budget hierarchy, outermost first, and free dimensions beside them. */
+export interface Subject {
+  readonly tenant?: string | undefined;
+  readonly workspace?: string | undefined;
+  readonly app?: string | undefined;
+  readonly workflow?: string | undefined;
+  readonly agent?: string | undefined;
+  readonly toolset?: string | undefined;
+  readonly dimensions?: Readonly<Record<string, string>> | undefined;
+}
+
+/** What the money is for: `{ kind: "llm.completion", name: "gpt-5" }`. */
+export interface Action {
+  readonly kind: string;
+  /** Defaults to `kind` on wires that require a name. */
+  readonly name?: string | undefined;
+  readonly tags?: readonly string[] | undefined;
+}
+
+/** JSON that travels with a reservation or a settlement; bigints are written as plain integers. */
+export type Metadata = Readonly<Record<string, unknown>>;
+
+/** What is asked of an authority before the work: how much at most, and for what. */
+export interface ReserveRequest {
+  readonly estimate: Amount;
+  readonly action: Action;
+  /** Defaults to what the authority was configured with. */
+  readonly subject?: Subject | undefined;
+  /** How long the reservation lives without an extension, in milliseconds. */
+  readonly ttlMs?: number | undefined;
+  readonly metadata?: Metadata | undefined;
+  /** What only one protocol knows, by protocol name: `{ cycles: { overage_policy: "REJECT" } }`. */
+  readonly extensions?: Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined;
+}
