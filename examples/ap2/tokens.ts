@@ -1,4 +1,3 @@
-import { base64url, utf8 } from "@imprest/core";
 import type { Jwk } from "@imprest/core/audit";
 
 /** The user's consent as AP2 v0.2 writes it: an open mandate, and a way for the agent to close it. */
@@ -21,7 +20,10 @@ export async function giveConsent(): Promise<Consent> {
     constraints: [
       { type: "payment.amount_range", currency: "USD", max: 20_000 },
       { type: "payment.allowed_payees", allowed: [merchant] },
-      { type: "payment.reference", conditional_transaction_id: base64url(crypto.getRandomValues(new Uint8Array(32))) },
+      {
+        type: "payment.reference",
+        conditional_transaction_id: Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url"),
+      },
     ],
     cnf: { jwk: await publicKey(agent) },
     iat: nowSeconds,
@@ -54,19 +56,19 @@ async function publicKey(pair: CryptoKeyPair): Promise<Jwk> {
 }
 
 async function hash(text: string): Promise<string> {
-  return base64url(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes(text))));
+  return Buffer.from(await crypto.subtle.digest("SHA-256", bytes(text))).toString("base64url");
 }
 
 async function sign(pair: CryptoKeyPair, header: object, payload: object): Promise<string> {
   const input = `${encode(header)}.${encode(payload)}`;
   const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, pair.privateKey, bytes(input));
-  return `${input}.${base64url(new Uint8Array(signature))}`;
+  return `${input}.${Buffer.from(signature).toString("base64url")}`;
 }
 
 function encode(value: object): string {
-  return base64url(utf8(JSON.stringify(value)));
+  return Buffer.from(JSON.stringify(value)).toString("base64url");
 }
 
 function bytes(text: string): Uint8Array<ArrayBuffer> {
-  return utf8(text) as Uint8Array<ArrayBuffer>;
+  return new TextEncoder().encode(text);
 }

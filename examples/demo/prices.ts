@@ -1,4 +1,4 @@
-import { createPriceTable } from "@imprest/core";
+import { createPriceTable } from "@imprest/llm";
 
 /** Dollars per million tokens, the user's own table. For a real provider, put its models and prices here. */
 export const prices = createPriceTable({

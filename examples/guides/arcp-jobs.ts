@@ -1,6 +1,5 @@
 // docs/guides/arcp-jobs.md: a runtime and a client: jobs under a budget, one that exceeds it, one whose connection is lost.
 import assert from "node:assert/strict";
-import { createDeferred } from "@imprest/core";
 
 // #region runtime
 import { guard, usd } from "@imprest/core";
@@ -28,7 +27,10 @@ let server = await serveWebSocket(runtime, { port: 0 });
 // #endregion
 const { url } = server;
 
-const { promise: reopened, resolve: letItFinish } = createDeferred<void>();
+let letItFinish = (): void => {};
+const reopened = new Promise<void>((resolve) => {
+  letItFinish = resolve;
+});
 runtime.agent("patient@1.0.0", async () => {
   await reopened;
   return "done";

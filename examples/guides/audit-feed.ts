@@ -1,7 +1,7 @@
 // docs/guides/audit-feed.md: verify what an authority signed, offline, and be told what is missing.
 import assert from "node:assert/strict";
 import { AspAuthority, AspClient, type PromisedEvent } from "@imprest/asp";
-import { usd, utf8, withReservation } from "@imprest/core";
+import { usd, withReservation } from "@imprest/core";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 
 const issuer = "https://authority.example";
@@ -48,7 +48,7 @@ import { createAuditTrust, verifyAuditFeed } from "@imprest/asp/audit";
 async function audit(lines: string): Promise<string[]> {
   const trust = createAuditTrust({ origins: [issuer], jwks: { [issuer]: jwks } }); // whom to believe is yours to say
   const source = (async function* () {
-    yield utf8(lines);
+    yield new TextEncoder().encode(lines);
   })();
   const problems: string[] = [];
   const reports = verifyAuditFeed(source, { trust, promised });

@@ -1,6 +1,7 @@
 // docs/guides/llm-call.md: one call, by hand: caps, what it cost, what became of it.
 import assert from "node:assert/strict";
-import { DeniedError, capped, createPriceTable, usd, withReservation } from "@imprest/core";
+import { DeniedError, capped, usd, withReservation } from "@imprest/core";
+import { createPriceTable } from "@imprest/llm";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 import { model } from "./model.ts";
 

@@ -1,7 +1,8 @@
 // docs/start.md: a budget, a guarded call, and what happens when the budget is used up.
 import assert from "node:assert/strict";
 // #region setup
-import { DeniedError, createPriceTable, formatAmount, guard, usd } from "@imprest/core";
+import { DeniedError, formatAmount, guard, usd } from "@imprest/core";
+import { createPriceTable } from "@imprest/llm";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 import { model } from "./model.ts";
 

@@ -1,6 +1,7 @@
 // docs/guides/streams.md: a stream that ends, and one that its reader leaves.
 import assert from "node:assert/strict";
-import { createPriceTable, usd, withReservationStream } from "@imprest/core";
+import { usd, withReservationStream } from "@imprest/core";
+import { createPriceTable } from "@imprest/llm";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 import { model } from "./model.ts";
 

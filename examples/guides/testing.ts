@@ -1,7 +1,8 @@
 // docs/guides/testing.md: an agent under test: no server, no waiting, every outcome on demand.
 import assert from "node:assert/strict";
 // #region clock
-import { createManualClock, openReservation, usd } from "@imprest/core";
+import { openReservation, usd } from "@imprest/core";
+import { createManualClock } from "@imprest/testing";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 
 const clock = createManualClock();

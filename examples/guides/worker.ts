@@ -5,7 +5,8 @@ import { serve } from "@imprest/embedded/node";
 import { model } from "./model.ts";
 
 // #region worker
-import { createPriceTable, settlementQueue, usd } from "@imprest/core";
+import { settlementQueue, usd } from "@imprest/core";
+import { createPriceTable } from "@imprest/llm";
 import { CyclesAuthority, type EnvironmentVariables, fromEnv, withReservation } from "@imprest/cycles";
 
 const prices = createPriceTable({ "demo-large": { input: "5.00", output: "15.00" } });

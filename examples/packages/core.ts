@@ -13,7 +13,8 @@ const model = {
 };
 
 // #region guard
-import { createPriceTable, guard, usd } from "@imprest/core";
+import { guard, usd } from "@imprest/core";
+import { createPriceTable } from "@imprest/llm";
 
 const prices = createPriceTable({ model: { input: "5.00", output: "15.00" } }); // per million tokens
 

@@ -1,5 +1,6 @@
 // The README's snippet, run as it stands against the demo's model endpoint and an authority in this process.
-import { capped, createPriceTable, usd, withReservationStream } from "@imprest/core";
+import { capped, usd, withReservationStream } from "@imprest/core";
+import { createPriceTable } from "@imprest/llm";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 import { OpenAI } from "openai";
 import { startModelServer } from "../demo/model-server.ts";

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { parseBase64url, utf8 } from "@imprest/core";
+import { parseBase64url, utf8 } from "@imprest/core/internal";
 import { type JsonObject, canonicalize, keyPairFromSeed, parseStrictJson, publicKeyToJwk } from "@imprest/core/audit";
 import { signAuditEvent } from "@imprest/asp/audit";
 import { type Terminal, run } from "imprest";

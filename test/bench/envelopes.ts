@@ -1,4 +1,5 @@
-import { hex, parseHex, tokens, utf8 } from "@imprest/core";
+import { tokens } from "@imprest/core";
+import { hex, parseHex, utf8 } from "@imprest/core/internal";
 import {
   type Ed25519KeyPair,
   type JsonObject,

@@ -1,4 +1,4 @@
-import { utf8 } from "@imprest/core";
+import { utf8 } from "@imprest/core/internal";
 import { connect } from "@imprest/arcp";
 import { type ArcpServer, receiveJob } from "./arcp.ts";
 import { imprestVerify, signedLines } from "./audit-feed.ts";

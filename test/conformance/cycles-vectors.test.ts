@@ -1,4 +1,5 @@
-import { stringifyJson, usdMicrocents } from "@imprest/core";
+import { usdMicrocents } from "@imprest/core";
+import { stringifyJson } from "@imprest/core/internal";
 import { reservationCreateRequestShape, reservationCreateResponseShape } from "@imprest/core/models/cycles/shapes";
 import type { EmittedEvent } from "@imprest/core/models/cycles";
 import {

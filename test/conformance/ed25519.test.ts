@@ -1,4 +1,4 @@
-import { parseHex } from "@imprest/core";
+import { parseHex } from "@imprest/core/internal";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { isMissing, textOf } from "./shared.ts";
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { hex, utf8 } from "@imprest/core";
+import { hex, utf8 } from "@imprest/core/internal";
 import { type JsonObject, canonicalize, hasErrors, keyPairFromSeed, parseStrictJson } from "@imprest/core/audit";
 import { signEvidence, verifyEvidence } from "@imprest/cycles/evidence";
 import type { EvidencePayload } from "@imprest/core/models/cycles";

@@ -1,4 +1,4 @@
-import { hex, utf8 } from "@imprest/core";
+import { hex, utf8 } from "@imprest/core/internal";
 import { canonicalize, parseStrictJson } from "@imprest/core/audit";
 import { describe, expect, it } from "vitest";
 import { isMissing, namesIn, textOf } from "./shared.ts";

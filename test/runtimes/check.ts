@@ -1,4 +1,4 @@
-import { parseHex } from "@imprest/core";
+import { parseHex } from "@imprest/core/internal";
 
 /** The published vectors. */
 export interface Vectors {

@@ -11,8 +11,8 @@ import {
   type SpendAuthority,
   ResponseFormatError,
   memoryRecordStore,
-  parseJson,
 } from "@imprest/core";
+import { parseJson } from "@imprest/core/internal";
 import type { ReservationCreateResponse } from "@imprest/core/models/cycles";
 import { reservationCreateResponseShape } from "@imprest/core/models/cycles/shapes";
 import {

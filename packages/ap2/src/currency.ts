@@ -1,4 +1,4 @@
-import { formatDecimal } from "@imprest/core";
+import { formatDecimal } from "@imprest/core/internal";
 import { AP2MandateError } from "./errors.ts";
 
 // ISO 4217, list one: the currencies in use, by the decimal places of their minor unit. `Intl` answers with the places

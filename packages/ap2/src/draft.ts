@@ -1,4 +1,5 @@
-import { ValidationError, parseWire } from "@imprest/core";
+import { ValidationError } from "@imprest/core";
+import { parseWire } from "@imprest/core/internal";
 import { reservationCreateRequestShape } from "@imprest/core/models/cycles/shapes";
 import { claimName } from "./authority.ts";
 import { type ReserveBody, buildReserveBody } from "./bodies.ts";

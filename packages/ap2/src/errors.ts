@@ -1,4 +1,5 @@
-import { type ErrorOptionsWithCause, type EvidenceReference, ImprestError } from "@imprest/core";
+import { type EvidenceReference, ImprestError } from "@imprest/core";
+import { type ErrorOptionsWithCause } from "@imprest/core/internal";
 
 /** Base of everything that the payment guard throws on its own account. */
 export class AP2GuardError extends ImprestError {

@@ -1,4 +1,5 @@
-import { ValidationError, parseWire } from "@imprest/core";
+import { ValidationError } from "@imprest/core";
+import { parseWire } from "@imprest/core/internal";
 import type { CheckoutMandate, OpenPaymentMandate, PaymentMandate } from "@imprest/core/models/ap2";
 import {
   checkoutMandateShape,

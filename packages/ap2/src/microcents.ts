@@ -1,4 +1,4 @@
-import { int64Max, isInt64 } from "@imprest/core";
+import { int64Max, isInt64 } from "@imprest/core/internal";
 import { AP2CurrencyError, AP2MandateError } from "./errors.ts";
 import { boundedText, strip } from "./text.ts";
 

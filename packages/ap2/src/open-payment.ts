@@ -5,10 +5,9 @@ import {
   type Reservation,
   Unit,
   openReservation,
-  randomHex,
   settlementQueue,
-  stringifyJson,
 } from "@imprest/core";
+import { randomHex, stringifyJson } from "@imprest/core/internal";
 import type { ReservationCreateResponse } from "@imprest/core/models/cycles";
 import { reservationCreateResponseShape } from "@imprest/core/models/cycles/shapes";
 import { CyclesError, type CyclesSource, metadataOf } from "@imprest/cycles";

@@ -1,13 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import {
-  type Grant,
-  type Reservation,
-  type Settlement,
-  type Timer,
-  Unit,
-  onAbort,
-  settlementQueue,
-} from "@imprest/core";
+import { type Grant, type Reservation, type Settlement, type Timer, Unit, settlementQueue } from "@imprest/core";
+import { onAbort } from "@imprest/core/internal";
 import type { PaymentAuthority } from "./authority.ts";
 import { chargeKind } from "./bodies.ts";
 import { commitError } from "./commit-error.ts";

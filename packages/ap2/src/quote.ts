@@ -1,4 +1,4 @@
-import { divideRoundingUp, parseDecimal } from "@imprest/core";
+import { divideRoundingUp, parseDecimal } from "@imprest/core/internal";
 import { AP2CurrencyError } from "./errors.ts";
 import type { AP2Mandate } from "./mandate.ts";
 import { type AmountOptions, checkMicrocents, toMicrocents, toScaled } from "./microcents.ts";

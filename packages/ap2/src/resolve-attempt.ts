@@ -1,4 +1,5 @@
-import { type CallOptions, type SettlementInstruction, parseJson, settlementQueue } from "@imprest/core";
+import { type CallOptions, type SettlementInstruction, settlementQueue } from "@imprest/core";
+import { parseJson } from "@imprest/core/internal";
 import type { ReservationDetail } from "@imprest/core/models/cycles";
 import { NotFoundError, ReservationExpiredError } from "@imprest/cycles";
 import { type PaymentAuthority, claimName } from "./authority.ts";

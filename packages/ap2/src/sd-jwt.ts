@@ -1,4 +1,4 @@
-import { base64url, parseBase64url, utf8 } from "@imprest/core";
+import { base64url, parseBase64url, utf8 } from "@imprest/core/internal";
 import { type JsonObject, type JsonValue, StrictJsonError, parseStrictJson } from "@imprest/core/audit";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { AP2MandateError } from "./errors.ts";

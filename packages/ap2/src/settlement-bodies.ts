@@ -1,4 +1,5 @@
-import { type SettlementInstruction, parseJson, stringifyJson } from "@imprest/core";
+import { type SettlementInstruction } from "@imprest/core";
+import { parseJson, stringifyJson } from "@imprest/core/internal";
 import { type AttemptPhase, suffixOf } from "./ledger/attempt.ts";
 import { keyIn } from "./idempotency-key.ts";
 import { shorten } from "./text.ts";

@@ -1,4 +1,5 @@
-import { createManualClock, memoryRecordStore } from "@imprest/core";
+import { memoryRecordStore } from "@imprest/core";
+import { createManualClock } from "@imprest/testing";
 import { CyclesAuthority } from "@imprest/cycles";
 import {
   AP2AlreadyConsumed,

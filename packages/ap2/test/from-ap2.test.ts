@@ -1,6 +1,6 @@
 import { AP2MandateError, checkConstraints, mandateFromAP2, minorUnitExponent, toMicrocents } from "@imprest/ap2";
 import { describe, expect, it } from "vitest";
-import { base64url, utf8 } from "@imprest/core";
+import { base64url, utf8 } from "@imprest/core/internal";
 import { hashText, parseChain } from "../src/sd-jwt.ts";
 import { conformance, isMissing } from "./support/conformance.ts";
 

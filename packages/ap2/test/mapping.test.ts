@@ -1,4 +1,5 @@
-import { ValidationError, stringifyJson } from "@imprest/core";
+import { ValidationError } from "@imprest/core";
+import { stringifyJson } from "@imprest/core/internal";
 import {
   AP2CurrencyError,
   AP2MandateError,

@@ -1,4 +1,4 @@
-import { stringifyJson } from "@imprest/core";
+import { stringifyJson } from "@imprest/core/internal";
 import {
   AP2CurrencyError,
   AP2GuardDenied,

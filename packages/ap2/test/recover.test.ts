@@ -1,4 +1,5 @@
-import { type RecordStore, createManualClock, settlementQueue } from "@imprest/core";
+import { type RecordStore, settlementQueue } from "@imprest/core";
+import { createManualClock } from "@imprest/testing";
 import {
   AP2AlreadyConsumed,
   AP2GuardCommitFailed,

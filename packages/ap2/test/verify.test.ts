@@ -1,4 +1,4 @@
-import { base64url, hex, utf8 } from "@imprest/core";
+import { base64url, hex, utf8 } from "@imprest/core/internal";
 import { recover, withReservation } from "@imprest/ap2";
 import { releaseRejected, verifyMandate, verifyMandateReceipt } from "@imprest/ap2/verify";
 import { beforeAll, describe, expect, it } from "vitest";

@@ -1,16 +1,13 @@
 import {
   type Amount,
   type Attempt,
-  assertAmount,
   type CallOptions,
   type Decision,
   DeniedError,
-  divideRoundingUp,
   type Environment,
   type Grant,
   type Intent,
   ProtocolError,
-  raceAbort,
   type ReserveRequest,
   type Settlement,
   SettlementError,
@@ -18,8 +15,8 @@ import {
   type SpendAuthority,
   Unit,
   ValidationError,
-  abortedError,
 } from "@imprest/core";
+import { assertAmount, divideRoundingUp, raceAbort, abortedError } from "@imprest/core/internal";
 import { Capability, isCapability } from "./lease/capability.ts";
 import { formatMoney, moneyScale } from "./lease/money.ts";
 

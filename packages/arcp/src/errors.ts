@@ -1,4 +1,5 @@
-import { type ErrorOptionsWithCause, ImprestError, ProtocolError } from "@imprest/core";
+import { ImprestError, ProtocolError } from "@imprest/core";
+import { type ErrorOptionsWithCause } from "@imprest/core/internal";
 import { type WireFailure, arcpErrorCodes } from "@imprest/core/models/arcp";
 import { textOf } from "./session/frame.ts";
 

@@ -1,4 +1,5 @@
-import { type CallOptions, abortedError, onAbort } from "@imprest/core";
+import { type CallOptions } from "@imprest/core";
+import { abortedError, onAbort } from "@imprest/core/internal";
 import type { ArcpJob } from "./job/job.ts";
 import type { JobOutcome } from "./job/job-state.ts";
 import type { SubmitRequest } from "./job/submit-request.ts";

@@ -1,4 +1,5 @@
-import { type Clock, type RandomBytes, systemClock, systemRandom } from "@imprest/core";
+import { type Clock, type RandomBytes, systemClock } from "@imprest/core";
+import { systemRandom } from "@imprest/core/internal";
 
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 

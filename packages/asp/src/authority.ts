@@ -12,8 +12,8 @@ import {
   type SettlementInstruction,
   type SpendAuthority,
   ValidationError,
-  wholeOption,
 } from "@imprest/core";
+import { wholeOption } from "@imprest/core/internal";
 import {
   aspRuntimeMetadataKeys,
   type AllowCap,

@@ -1,4 +1,4 @@
-import { utf8 } from "@imprest/core";
+import { utf8 } from "@imprest/core/internal";
 import { type CommitRequest, commitRequest } from "@imprest/core/models/asp";
 
 /** An empty field is an absent one, so a body with this place is a whole request already. */

@@ -1,4 +1,5 @@
-import { type SpendAuthority, settlementQueue, systemClock, utf8 } from "@imprest/core";
+import { type SpendAuthority, settlementQueue, systemClock } from "@imprest/core";
+import { utf8 } from "@imprest/core/internal";
 import { type EventSigner, signAuditEvent } from "@imprest/core/audit/events";
 
 /** Where the signed events of bypassed calls go. */

@@ -4,8 +4,8 @@ import {
   ResponseFormatError,
   ValidationError,
   createIdempotencyKey,
-  parseJson,
 } from "@imprest/core";
+import { parseJson } from "@imprest/core/internal";
 import {
   type AuthorityMetadata,
   type CommitRequest,

@@ -3,14 +3,10 @@ import {
   type HttpRequest,
   type HttpResponse,
   ResponseFormatError,
-  type Secret,
   type Transport,
   ValidationError,
-  base64url,
-  outgoingTraceparent,
-  parseJson,
-  send,
 } from "@imprest/core";
+import { type Secret, base64url, outgoingTraceparent, parseJson, send } from "@imprest/core/internal";
 import { errorFromResponse } from "./errors.ts";
 import type { Operation } from "./operations.ts";
 import { type AspClientOptions, type ResolvedOptions, resolveOptions } from "./options.ts";

@@ -1,12 +1,5 @@
-import {
-  type Cap,
-  DeniedError,
-  type HttpResponse,
-  ProtocolError,
-  type ProtocolErrorFields,
-  type Secret,
-  parseRetryAfter,
-} from "@imprest/core";
+import { type Cap, DeniedError, type HttpResponse, ProtocolError, type ProtocolErrorFields } from "@imprest/core";
+import { type Secret, parseRetryAfter } from "@imprest/core/internal";
 import { type AspErrorCode, type AspMethod, aspErrorHeader } from "@imprest/core/models/asp";
 
 /** What an ASP authority says beyond what every protocol says. */

@@ -2,17 +2,19 @@ import {
   type ApiKeySource,
   type Clock,
   ConfigurationError,
-  type ResolvedApiKey,
   type Transport,
   defaultTransport,
+  systemClock,
+} from "@imprest/core";
+import {
+  type ResolvedApiKey,
   isBrowser,
   normaliseBaseUrl,
   refuseBrowserCredentials,
   refuseUnknownOptions,
   resolveApiKey,
-  systemClock,
   wholeOption,
-} from "@imprest/core";
+} from "@imprest/core/internal";
 import {
   type AspMethod,
   type AuthorityMetadata,

@@ -7,8 +7,8 @@ import {
   type SettlementInstruction,
   type Spend,
   ValidationError,
-  stringifyJson,
 } from "@imprest/core";
+import { stringifyJson } from "@imprest/core/internal";
 import { type ProtoStruct, type ReserveRequest as WireReserveRequest, releaseRequest } from "@imprest/core/models/asp";
 import { freezeCommit } from "./body-hash.ts";
 

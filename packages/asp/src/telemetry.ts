@@ -1,4 +1,5 @@
-import { hex, parseJson, type SettlementInstruction } from "@imprest/core";
+import { type SettlementInstruction } from "@imprest/core";
+import { hex, parseJson } from "@imprest/core/internal";
 import type { CommitResponse, ReleaseResponse, ReserveRequest, ReserveResponse } from "@imprest/core/models/asp";
 
 /** The part of an OpenTelemetry span that is needed; `Span` of `@opentelemetry/api` fits. */

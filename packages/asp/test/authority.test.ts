@@ -7,10 +7,10 @@ import {
   SettlementError,
   type Transport,
   amount,
-  createManualClock,
   memoryRecordStore,
   settlementQueue,
 } from "@imprest/core";
+import { createManualClock } from "@imprest/testing";
 import { canonicalize, keyPairFromSeed, publicKeyToJwk, sha256Hex } from "@imprest/core/audit";
 import { describe, expect, it } from "vitest";
 import { createAuditTrust, verifyAuditEvent } from "../src/audit/index.ts";

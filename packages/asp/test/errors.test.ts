@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { Secret } from "@imprest/core";
+import { Secret } from "@imprest/core/internal";
 import { describe, expect, it } from "vitest";
 import { errorFromResponse, isFinal } from "../src/errors.ts";
 import { type AspError, ExpiredBeyondGraceError, ReplayConflictError } from "../src/index.ts";

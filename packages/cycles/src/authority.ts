@@ -14,9 +14,8 @@ import {
   type SettlementInstruction,
   type SpendAuthority,
   ValidationError,
-  refuseUnknownOptions,
-  wholeOption,
 } from "@imprest/core";
+import { refuseUnknownOptions, wholeOption } from "@imprest/core/internal";
 import type { Caps, DecisionResponse, ReservationCreateResponse } from "@imprest/core/models/cycles";
 import { CyclesClient, type DryRunResponse } from "./client.ts";
 import { malformed, reservationPath } from "./connection.ts";

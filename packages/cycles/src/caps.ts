@@ -1,4 +1,5 @@
-import { type Cap, type Clock, DeniedError, ValidationError, capped, sleep, systemClock } from "@imprest/core";
+import { type Cap, type Clock, DeniedError, ValidationError, capped, systemClock } from "@imprest/core";
+import { sleep } from "@imprest/core/internal";
 
 /** The caps that the helpers of this module apply, for `options.honours`; `max_tokens` is applied by `capped`. */
 export const honouredCaps: readonly string[] = Object.freeze([

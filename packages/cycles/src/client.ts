@@ -1,12 +1,5 @@
-import {
-  type ApiKeySource,
-  type CallOptions,
-  ValidationError,
-  type WireReader,
-  createIdempotencyKey,
-  parseWire,
-  stringifyJson,
-} from "@imprest/core";
+import { type ApiKeySource, type CallOptions, ValidationError, createIdempotencyKey } from "@imprest/core";
+import { type WireReader, parseWire, stringifyJson } from "@imprest/core/internal";
 import type {
   Balance,
   BalanceQuery,

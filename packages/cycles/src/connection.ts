@@ -4,9 +4,11 @@ import {
   type HttpRequest,
   type HttpResponse,
   ResponseFormatError,
-  type Secret,
   type Transport,
   ValidationError,
+} from "@imprest/core";
+import {
+  type Secret,
   type WireReader,
   issuesOf,
   outgoingTraceparent,
@@ -14,7 +16,7 @@ import {
   resolveApiKey,
   send,
   sendRead,
-} from "@imprest/core";
+} from "@imprest/core/internal";
 import { errorFromResponse } from "./errors.ts";
 import { deprecatedKindHeader, readMetadata, withMetadata } from "./metadata.ts";
 import { type CyclesClientOptions, type ResolvedOptions, resolveOptions } from "./options.ts";

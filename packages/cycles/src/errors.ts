@@ -1,11 +1,5 @@
-import {
-  type HttpResponse,
-  ProtocolError,
-  type ProtocolErrorFields,
-  type Secret,
-  parseJson,
-  parseRetryAfter,
-} from "@imprest/core";
+import { type HttpResponse, ProtocolError, type ProtocolErrorFields } from "@imprest/core";
+import { type Secret, parseJson, parseRetryAfter } from "@imprest/core/internal";
 import type { CyclesEvidenceRef, DenyDetail, ErrorCode, ErrorResponse } from "@imprest/core/models/cycles";
 import { denyDetailShape, errorResponseShape } from "@imprest/core/models/cycles/shapes";
 import { readMetadata } from "./metadata.ts";

@@ -1,4 +1,5 @@
-import type { HttpResponse, Secret } from "@imprest/core";
+import type { HttpResponse } from "@imprest/core";
+import type { Secret } from "@imprest/core/internal";
 
 /** What an answer says about itself beside its body. */
 export interface ResponseMetadata {

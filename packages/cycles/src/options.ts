@@ -3,20 +3,22 @@ import {
   type Clock,
   ConfigurationError,
   type Logger,
+  type Transport,
+  defaultTransport,
+  systemClock,
+} from "@imprest/core";
+import {
   type ResolvedApiKey,
   Secret,
-  type Transport,
   type WireReader,
-  defaultTransport,
   isBrowser,
   normaliseBaseUrl,
   parseWire,
   refuseBrowserCredentials,
   refuseUnknownOptions,
   resolveApiKey,
-  systemClock,
   wholeOption,
-} from "@imprest/core";
+} from "@imprest/core/internal";
 import type { Subject } from "@imprest/core/models/cycles";
 import { requestSubjectShape, subjectLevels } from "@imprest/core/models/cycles/shapes";
 

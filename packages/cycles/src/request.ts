@@ -1,4 +1,5 @@
-import { type ReserveRequest, ValidationError, parseWire } from "@imprest/core";
+import { type ReserveRequest, ValidationError } from "@imprest/core";
+import { parseWire } from "@imprest/core/internal";
 import type {
   ActionPolicyKeys,
   CommitOveragePolicy,

@@ -9,10 +9,8 @@ import {
   type SettlementInstruction,
   type Spend,
   ValidationError,
-  parseJson,
-  parseWire,
-  stringifyJson,
 } from "@imprest/core";
+import { parseJson, parseWire, stringifyJson } from "@imprest/core/internal";
 import type {
   CommitResponse,
   CyclesEvidenceRef,

@@ -1,4 +1,5 @@
-import { ConfigurationError, type Logger, Secret, VerificationError, parseJson } from "@imprest/core";
+import { ConfigurationError, type Logger, VerificationError } from "@imprest/core";
+import { Secret, parseJson } from "@imprest/core/internal";
 import type { EmittedEvent } from "@imprest/core/models/cycles";
 import { emittedEventShape } from "@imprest/core/models/cycles/shapes";
 import { signatureHeader, verifyWebhook } from "./webhook.ts";

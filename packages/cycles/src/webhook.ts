@@ -1,4 +1,5 @@
-import { type Secret, VerificationError, parseHex, utf8 } from "@imprest/core";
+import { VerificationError } from "@imprest/core";
+import { type Secret, parseHex, utf8 } from "@imprest/core/internal";
 
 /** The header that carries the signature (Cycles §Webhook delivery). */
 export const signatureHeader = "x-cycles-signature";

@@ -9,13 +9,13 @@ import {
   type ReserveRequest,
   type Transport,
   ValidationError,
-  createManualClock,
   memoryRecordStore,
   settlementQueue,
-  stringifyJson,
   usd,
   withReservation,
 } from "@imprest/core";
+import { stringifyJson } from "@imprest/core/internal";
+import { createManualClock } from "@imprest/testing";
 import { CyclesAuthority, type CyclesAuthorityOptions, type CyclesClientOptions, CyclesError } from "@imprest/cycles";
 import { allow, refusal, startStub, type Answer, type StubAuthority } from "./support/stub-authority.ts";
 

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Cap, DeniedError, ValidationError, createManualClock } from "@imprest/core";
+import { type Cap, DeniedError, ValidationError } from "@imprest/core";
+import { createManualClock } from "@imprest/testing";
 import { coolDown, createStepCounter, isToolAllowed } from "@imprest/cycles";
 
 const caps = (members: Record<string, unknown>): Cap[] =>

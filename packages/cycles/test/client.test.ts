@@ -7,10 +7,10 @@ import {
   type Transport,
   ValidationError,
   createFetchTransport,
-  createManualClock,
   defaultTransport,
   usd,
 } from "@imprest/core";
+import { createManualClock } from "@imprest/testing";
 import { CyclesClient, type CyclesClientOptions, ReservationExpiredError, metadataOf } from "@imprest/cycles";
 import { type Answer, allow, committed, money, refusal, startStub, withAdditions } from "./support/stub-authority.ts";
 

@@ -5,10 +5,10 @@ import {
   type ReserveRequest,
   type Settlement,
   capped,
-  createManualClock,
   settlementQueue,
   usd,
 } from "@imprest/core";
+import { createManualClock } from "@imprest/testing";
 import {
   CyclesAuthority,
   CyclesClient,

@@ -7,10 +7,10 @@ import {
   type SettlementInstruction,
   type Spend,
   ValidationError,
-  createManualClock,
   tokens,
   usd,
 } from "@imprest/core";
+import { createManualClock } from "@imprest/testing";
 import { CyclesAuthority, type CyclesAuthorityOptions } from "@imprest/cycles";
 import {
   type Answer,

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { createDeferred, usd } from "@imprest/core";
+import { usd } from "@imprest/core";
+import { createDeferred } from "@imprest/core/internal";
 import { CyclesClient, withShadow } from "@imprest/cycles";
 import { type Answer, refusal, startStub } from "./support/stub-authority.ts";
 

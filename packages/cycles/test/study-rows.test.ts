@@ -6,12 +6,12 @@ import {
   Observer,
   ProtocolError,
   type Settlement,
-  createManualClock,
   deriveIdempotencyKey,
   memoryRecordStore,
   settlementQueue,
   usd,
 } from "@imprest/core";
+import { createManualClock } from "@imprest/testing";
 import {
   BudgetExceededError,
   CyclesAuthority,

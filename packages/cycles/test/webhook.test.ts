@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { ConfigurationError, Secret, VerificationError, createDeferred } from "@imprest/core";
+import { ConfigurationError, VerificationError } from "@imprest/core";
+import { Secret, createDeferred } from "@imprest/core/internal";
 import type { EmittedEvent } from "@imprest/core/models/cycles";
 import { type WebhookHandlerOptions, createWebhookHandler, memorySeenEvents, verifyWebhook } from "@imprest/cycles";
 

@@ -1,4 +1,5 @@
-import { type CallOptions, type Clock, TimeoutError, ValidationError, abortedError, onAbort } from "@imprest/core";
+import { type CallOptions, type Clock, TimeoutError, ValidationError } from "@imprest/core";
+import { abortedError, onAbort } from "@imprest/core/internal";
 
 /**
  * Checks what bounds a call before anything is done.

@@ -16,9 +16,9 @@ import {
   TransportError,
   ValidationError,
   parseTraceparent,
-  randomHex,
   systemClock,
 } from "@imprest/core";
+import { randomHex } from "@imprest/core/internal";
 import type { EvidencePayload } from "@imprest/core/models/cycles";
 import { acknowledged, assertCallable } from "./acknowledged.ts";
 import { codeOf, statusOf } from "./cycles/refused.ts";

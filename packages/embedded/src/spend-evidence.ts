@@ -1,4 +1,5 @@
-import { type Action, type Settlement, type SettlementInstruction, parseJson } from "@imprest/core";
+import { type Action, type Settlement, type SettlementInstruction } from "@imprest/core";
+import { parseJson } from "@imprest/core/internal";
 import type { DecisionRequest, EvidencePayload } from "@imprest/core/models/cycles";
 import { attestedDecision, attestedReserve, writeDecision, writeMetrics, writeReserve } from "./cycles/write.ts";
 import type { OveragePolicy } from "./ledger/charge.ts";

@@ -11,10 +11,8 @@ import {
   type Spend,
   type Subject,
   ValidationError,
-  parseJson,
-  parseWire,
-  stringifyJson,
 } from "@imprest/core";
+import { parseJson, parseWire, stringifyJson } from "@imprest/core/internal";
 import { commitRequestShape } from "@imprest/core/models/cycles/shapes";
 import { writeMetrics } from "./cycles/write.ts";
 import type { OveragePolicy } from "./ledger/charge.ts";

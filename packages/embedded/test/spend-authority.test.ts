@@ -8,11 +8,10 @@ import {
   ValidationError,
   memoryRecordStore,
   settlementQueue,
-  instructionKey,
   tokens,
   withReservation,
-  writeInstruction,
 } from "@imprest/core";
+import { instructionKey, writeInstruction } from "@imprest/core/internal";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { type EmbeddedAuthority, type LedgerSpendAuthority, createEmbeddedAuthority } from "../src/index.ts";
 import { FakeClock, MapStore } from "./support.ts";

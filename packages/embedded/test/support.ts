@@ -1,4 +1,5 @@
-import { type Clock, parseJson, stringifyJson } from "@imprest/core";
+import { type Clock } from "@imprest/core";
+import { parseJson, stringifyJson } from "@imprest/core/internal";
 import type { EmbeddedAuthority, LedgerStore, StoreChange } from "../src/index.ts";
 
 /** Time under the test's hands: `advance` moves both clocks and runs timers, `jump` moves only the wall clock. */

@@ -1,4 +1,5 @@
-import { type Amount, amount, formatDecimal, usd } from "@imprest/core";
+import { type Amount, amount, usd } from "@imprest/core";
+import { formatDecimal } from "@imprest/core/internal";
 import { UsageError } from "./command.ts";
 
 /** Reads `USD:5.00`, `TOKENS:100000`, `CREDITS:7`, `RISK_POINTS:50`. @throws UsageError naming `where`. */

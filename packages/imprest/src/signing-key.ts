@@ -1,5 +1,5 @@
 import { open, readFile } from "node:fs/promises";
-import { randomHex } from "@imprest/core";
+import { randomHex } from "@imprest/core/internal";
 import { generateKeyPair, keyPairFromJwk, keyPairToJwk } from "@imprest/core/audit";
 import { UsageError } from "./command.ts";
 

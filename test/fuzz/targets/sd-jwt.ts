@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { base64url, utf8 } from "@imprest/core";
+import { base64url, utf8 } from "@imprest/core/internal";
 import { AP2MandateError } from "@imprest/ap2";
 import { parseChain } from "../../../packages/ap2/src/sd-jwt.ts";
 import { type Target, refusing } from "../target.ts";

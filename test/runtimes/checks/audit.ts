@@ -1,4 +1,5 @@
-import { createFetchTransport, hex, utf8 } from "@imprest/core";
+import { createFetchTransport } from "@imprest/core";
+import { hex, utf8 } from "@imprest/core/internal";
 import {
   StrictJsonError,
   createRemoteKeySet,

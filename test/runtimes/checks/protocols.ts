@@ -1,7 +1,8 @@
 import { idempotencyKey } from "@imprest/ap2";
 import { verifyMandate } from "@imprest/ap2/verify";
 import { createAuditTrust, createAuditor, verifyAuditEvent } from "@imprest/asp/audit";
-import { parseBase64url, usd } from "@imprest/core";
+import { usd } from "@imprest/core";
+import { parseBase64url } from "@imprest/core/internal";
 import { hasErrors } from "@imprest/core/audit";
 import { CyclesClient } from "@imprest/cycles";
 import { type AspVector, type Checks, expectEqual, failureOf } from "../check.ts";

@@ -1,4 +1,5 @@
-import { type Clock, type RandomBytes, type RecordStore, type StoredRecord, randomHex } from "@imprest/core";
+import { type Clock, type RandomBytes, type RecordStore, type StoredRecord } from "@imprest/core";
+import { randomHex } from "@imprest/core/internal";
 import { AP2AlreadyConsumed, AP2GuardError } from "../errors.ts";
 import { hashOf } from "../idempotency-key.ts";
 import { type Wish, admit } from "./admit.ts";

@@ -1,4 +1,5 @@
-import { ConfigurationError, utf8 } from "@imprest/core";
+import { ConfigurationError } from "@imprest/core";
+import { utf8 } from "@imprest/core/internal";
 import type { Jwk } from "@imprest/core/audit";
 
 /** A public P-256 key (RFC 7518 §6.2), ready to verify with. */

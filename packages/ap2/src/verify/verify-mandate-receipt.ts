@@ -1,4 +1,5 @@
-import { ValidationError, parseBase64url, parseWire } from "@imprest/core";
+import { ValidationError } from "@imprest/core";
+import { parseBase64url, parseWire } from "@imprest/core/internal";
 import { type Finding, type Jwk, StrictJsonError, type VerificationReport, parseStrictJson } from "@imprest/core/audit";
 import type { MandateReceipt } from "@imprest/core/models/ap2";
 import { mandateReceiptShape } from "@imprest/core/models/ap2/shapes";

@@ -1,4 +1,4 @@
-import { Secret } from "@imprest/core";
+import { Secret } from "@imprest/core/internal";
 import { isObject, textOf } from "../session/frame.ts";
 
 /** A key to one upstream service, as narrow as the job's lease (ARCP §9.8). Printing it shows no secret. */

@@ -1,4 +1,4 @@
-import { type Deferred, createDeferred } from "@imprest/core";
+import { type Deferred, createDeferred } from "@imprest/core/internal";
 import { ConsumerStalledError } from "../errors.ts";
 import type { ArcpEvent } from "./event.ts";
 import type { Pressure } from "./pressure.ts";

@@ -1,4 +1,4 @@
-import { type Deferred, createDeferred, stringifyJson, utf8 } from "@imprest/core";
+import { type Deferred, createDeferred, stringifyJson, utf8 } from "@imprest/core/internal";
 import type {
   JobSubmit,
   MetricBody,

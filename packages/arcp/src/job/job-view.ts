@@ -1,4 +1,5 @@
-import { type CallOptions, type Clock, parseJson } from "@imprest/core";
+import { type CallOptions, type Clock } from "@imprest/core";
+import { parseJson } from "@imprest/core/internal";
 import type { WireLease } from "@imprest/core/models/arcp";
 import { ResultUnavailableError } from "../errors.ts";
 import type { BudgetGauge } from "../lease/budget-gauge.ts";

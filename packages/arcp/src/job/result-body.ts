@@ -1,4 +1,5 @@
-import { ResponseFormatError, hex, parseJson, utf8 } from "@imprest/core";
+import { ResponseFormatError } from "@imprest/core";
+import { hex, parseJson, utf8 } from "@imprest/core/internal";
 import type { JobResult, ResultChunkBody } from "@imprest/core/models/arcp";
 import { ConsumerStalledError, ResultUnavailableError } from "../errors.ts";
 import type { Pressure } from "./pressure.ts";

@@ -1,4 +1,4 @@
-import { divideRoundingUp, formatDecimal } from "@imprest/core";
+import { divideRoundingUp, formatDecimal } from "@imprest/core/internal";
 
 /**
  * Budget counters are integers of 10^-12 of their currency: exact for every amount with up to twelve decimal places,

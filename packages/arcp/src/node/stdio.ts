@@ -1,7 +1,8 @@
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
-import { ConnectionError, createDeferred } from "@imprest/core";
+import { ConnectionError } from "@imprest/core";
+import { createDeferred } from "@imprest/core/internal";
 import { Inbox } from "../transport/inbox.ts";
 import type { ArcpTransport, TransportClosed } from "../transport/transport.ts";
 

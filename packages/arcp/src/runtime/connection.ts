@@ -1,4 +1,5 @@
-import { parseJson, stringifyJson, type Timer } from "@imprest/core";
+import { type Timer } from "@imprest/core";
+import { parseJson, stringifyJson } from "@imprest/core/internal";
 import { type ArcpEnvelope, arcpVersion, envelopeSchema } from "@imprest/core/models/arcp";
 import type { ArcpTransport } from "../transport/transport.ts";
 import type { OutgoingPayload } from "./dialect.ts";

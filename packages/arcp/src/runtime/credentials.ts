@@ -1,4 +1,5 @@
-import { hex, type RecordStore, type RecordValue, Secret, TimeoutError, type Timer, utf8 } from "@imprest/core";
+import { type RecordStore, type RecordValue, TimeoutError, type Timer } from "@imprest/core";
+import { hex, Secret, utf8 } from "@imprest/core/internal";
 import type { WireCredential, WireLease } from "@imprest/core/models/arcp";
 import { settleWithin } from "../session/deadline.ts";
 import { arcpFailure, messageOf } from "./failure.ts";

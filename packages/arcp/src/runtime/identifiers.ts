@@ -1,4 +1,5 @@
-import { type Clock, hex, type RandomBytes } from "@imprest/core";
+import { type Clock, type RandomBytes } from "@imprest/core";
+import { hex } from "@imprest/core/internal";
 import { createIdentifier } from "../identifier.ts";
 
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";

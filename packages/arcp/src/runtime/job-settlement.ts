@@ -2,12 +2,12 @@ import {
   type Amount,
   AuthorityUnreachableError,
   DeniedError,
-  divideRoundingUp,
   openReservation,
   type Reservation,
   type ReserveRequest,
   type SpendAuthority,
 } from "@imprest/core";
+import { divideRoundingUp } from "@imprest/core/internal";
 import { moneyScale } from "../lease/money.ts";
 import { arcpFailure, messageOf } from "./failure.ts";
 import type { Job } from "./job.ts";

@@ -1,4 +1,5 @@
-import { createDeferred, type ProtocolError, type Secret, stringifyJson, type Timer } from "@imprest/core";
+import { type ProtocolError, type Timer } from "@imprest/core";
+import { createDeferred, type Secret, stringifyJson } from "@imprest/core/internal";
 import { type TerminalStatus, terminalStatuses, type WireCredential, type WireLease } from "@imprest/core/models/arcp";
 import type { BudgetCounters } from "../lease/budget-counters.ts";
 import type { AgentFunction } from "./agents.ts";

@@ -1,4 +1,4 @@
-import { base64url, parseBase64url, parseWire, utf8 } from "@imprest/core";
+import { base64url, parseBase64url, parseWire, utf8 } from "@imprest/core/internal";
 import { type ArcpEnvelope, type JobFilter, sessionListJobsSchema } from "@imprest/core/models/arcp";
 import type { OutgoingPayload } from "./dialect.ts";
 import { arcpFailure } from "./failure.ts";

@@ -1,4 +1,5 @@
-import { createTraceContext, formatTraceparent, type ProtocolError, raceAbort } from "@imprest/core";
+import { createTraceContext, formatTraceparent, type ProtocolError } from "@imprest/core";
+import { raceAbort } from "@imprest/core/internal";
 import { canonicalPath, canonicalUrl } from "../lease/canonical.ts";
 import { Capability, leasePermits } from "../lease/capability.ts";
 import { type Metric, reportMetric, tellAllRemaining } from "./cost.ts";

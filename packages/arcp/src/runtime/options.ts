@@ -6,8 +6,8 @@ import {
   type RecordStore,
   silentLogger,
   systemClock,
-  systemRandom,
 } from "@imprest/core";
+import { systemRandom } from "@imprest/core/internal";
 import { moneyScale } from "../lease/money.ts";
 import type { CredentialProvisioner, UnrevocableCredential } from "./credentials.ts";
 import { type Dialect, type DialectName, dialectOf } from "./dialect.ts";

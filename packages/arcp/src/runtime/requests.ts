@@ -1,4 +1,5 @@
-import { parseWire, ValidationError } from "@imprest/core";
+import { ValidationError } from "@imprest/core";
+import { parseWire } from "@imprest/core/internal";
 import {
   type ArcpEnvelope,
   jobCancelSchema,

@@ -1,4 +1,4 @@
-import { utf8 } from "@imprest/core";
+import { utf8 } from "@imprest/core/internal";
 import { arcpFailure } from "./failure.ts";
 import type { Job } from "./job.ts";
 import type { RuntimeSettings } from "./options.ts";

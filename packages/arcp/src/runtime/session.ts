@@ -1,4 +1,5 @@
-import { createDeferred, type Deferred, stringifyJson, type Timer } from "@imprest/core";
+import { type Timer } from "@imprest/core";
+import { createDeferred, type Deferred, stringifyJson } from "@imprest/core/internal";
 import { type ArcpEnvelope, arcpVersion, type WireFailure } from "@imprest/core/models/arcp";
 import type { Connection } from "./connection.ts";
 import type { OutgoingPayload } from "./dialect.ts";

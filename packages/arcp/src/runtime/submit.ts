@@ -1,4 +1,5 @@
-import { createTraceContext, deriveIdempotencyKey, parseWire, stringifyJson } from "@imprest/core";
+import { createTraceContext, deriveIdempotencyKey } from "@imprest/core";
+import { parseWire, stringifyJson } from "@imprest/core/internal";
 import { type ArcpEnvelope, type JobSubmit, jobSubmitSchema, type WireLease } from "@imprest/core/models/arcp";
 import { BudgetCounters } from "../lease/budget-counters.ts";
 import { Capability } from "../lease/capability.ts";

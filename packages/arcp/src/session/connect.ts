@@ -1,12 +1,5 @@
-import {
-  ConfigurationError,
-  ConnectionError,
-  type RandomBytes,
-  Secret,
-  silentLogger,
-  systemClock,
-  systemRandom,
-} from "@imprest/core";
+import { ConfigurationError, ConnectionError, type RandomBytes, silentLogger, systemClock } from "@imprest/core";
+import { Secret, systemRandom } from "@imprest/core/internal";
 import { arcpFeatures } from "@imprest/core/models/arcp";
 import type { ArcpTransport } from "../transport/transport.ts";
 import { isConfidentialUrl, openWebSocket } from "../transport/web-socket.ts";

@@ -1,4 +1,5 @@
-import { ConfigurationError, ConnectionError, onAbort, sleep } from "@imprest/core";
+import { ConfigurationError, ConnectionError } from "@imprest/core";
+import { onAbort, sleep } from "@imprest/core/internal";
 import { ArcpError, SessionEndedError } from "../errors.ts";
 import { createIdentifier } from "../identifier.ts";
 import type { Frame, FrameHeader } from "./frame.ts";

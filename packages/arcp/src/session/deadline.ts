@@ -1,4 +1,5 @@
-import { type CallOptions, type Clock, type Timer, TimeoutError, abortedError, onAbort } from "@imprest/core";
+import { type CallOptions, type Clock, type Timer, TimeoutError } from "@imprest/core";
+import { abortedError, onAbort } from "@imprest/core/internal";
 
 /**
  * Waits for `promise`, but not longer than `options` allow. The promise's own later rejection is swallowed.

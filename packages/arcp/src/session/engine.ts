@@ -1,4 +1,5 @@
-import { type CallOptions, ConnectionError, createDeferred } from "@imprest/core";
+import { type CallOptions, ConnectionError } from "@imprest/core";
+import { createDeferred } from "@imprest/core/internal";
 import type { JobSubmit, WireFailure } from "@imprest/core/models/arcp";
 import { ArcpError, SessionEndedError } from "../errors.ts";
 import type { JobState, JobSurroundings, Origin } from "../job/job-state.ts";

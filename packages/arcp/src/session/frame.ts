@@ -1,4 +1,4 @@
-import { type ExactJson, parseJson, stringifyJson } from "@imprest/core";
+import { type ExactJson, parseJson, stringifyJson } from "@imprest/core/internal";
 import { arcpVersion } from "@imprest/core/models/arcp";
 
 /**

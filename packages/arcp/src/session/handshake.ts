@@ -1,4 +1,5 @@
-import { ConfigurationError, ConnectionError, TimeoutError, abortedError, onAbort } from "@imprest/core";
+import { ConfigurationError, ConnectionError, TimeoutError } from "@imprest/core";
+import { abortedError, onAbort } from "@imprest/core/internal";
 import { ArcpError } from "../errors.ts";
 import { createIdentifier } from "../identifier.ts";
 import type { TransportClosed } from "../transport/transport.ts";

@@ -1,4 +1,5 @@
-import type { Clock, Logger, RandomBytes, Secret } from "@imprest/core";
+import type { Clock, Logger, RandomBytes } from "@imprest/core";
+import type { Secret } from "@imprest/core/internal";
 import type { ArcpTransport } from "../transport/transport.ts";
 import type { WebSocketConstructor } from "../transport/web-socket.ts";
 import type { SessionTicket } from "./ticket.ts";

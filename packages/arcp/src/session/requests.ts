@@ -1,4 +1,5 @@
-import { type CallOptions, createDeferred } from "@imprest/core";
+import { type CallOptions } from "@imprest/core";
+import { createDeferred } from "@imprest/core/internal";
 import type { JobEntry, JobSubmit, SessionListJobs } from "@imprest/core/models/arcp";
 import { createIdentifier } from "../identifier.ts";
 import { settleWithin } from "./deadline.ts";

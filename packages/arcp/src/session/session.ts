@@ -1,12 +1,5 @@
-import {
-  type CallOptions,
-  ValidationError,
-  abortedError,
-  createIdempotencyKey,
-  onAbort,
-  parseTraceparent,
-  randomHex,
-} from "@imprest/core";
+import { type CallOptions, ValidationError, createIdempotencyKey, parseTraceparent } from "@imprest/core";
+import { abortedError, onAbort, randomHex } from "@imprest/core/internal";
 import type { AgentEntry, JobEntry, JobFilter } from "@imprest/core/models/arcp";
 import { SessionEndedError } from "../errors.ts";
 import { ArcpJob, ArcpSubscription, type JobActions } from "../job/job.ts";

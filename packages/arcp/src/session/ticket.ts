@@ -1,4 +1,4 @@
-import type { Secret } from "@imprest/core";
+import type { Secret } from "@imprest/core/internal";
 
 /** What it takes to go on with a session later (ARCP §6.3): `connect(url, { resume: ticket, … })`. Holds a secret. */
 export interface SessionTicket {

@@ -1,4 +1,4 @@
-import { Secret } from "@imprest/core";
+import { Secret } from "@imprest/core/internal";
 import type { AgentEntry } from "@imprest/core/models/arcp";
 import { type Frame, isObject, textOf } from "./frame.ts";
 

@@ -1,4 +1,4 @@
-import { createDeferred } from "@imprest/core";
+import { createDeferred } from "@imprest/core/internal";
 import { Inbox } from "./inbox.ts";
 import type { ArcpTransport, TransportClosed } from "./transport.ts";
 

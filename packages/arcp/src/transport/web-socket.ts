@@ -1,4 +1,5 @@
-import { ConfigurationError, ConnectionError, createDeferred } from "@imprest/core";
+import { ConfigurationError, ConnectionError } from "@imprest/core";
+import { createDeferred } from "@imprest/core/internal";
 import { Inbox } from "./inbox.ts";
 import type { ArcpTransport, TransportClosed } from "./transport.ts";
 

@@ -1,4 +1,5 @@
-import { ImprestError, sleep } from "@imprest/core";
+import { ImprestError } from "@imprest/core";
+import { sleep } from "@imprest/core/internal";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type ArcpEvent, type ArcpSession, connect } from "../../src/index.ts";

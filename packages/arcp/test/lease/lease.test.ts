@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ValidationError, parseJson, stringifyJson } from "@imprest/core";
+import { ValidationError } from "@imprest/core";
+import { parseJson, stringifyJson } from "@imprest/core/internal";
 import {
   BudgetCounters,
   BudgetGauge,

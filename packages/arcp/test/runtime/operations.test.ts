@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ManualClock, ProtocolError } from "@imprest/core";
+import type { ProtocolError } from "@imprest/core";
+import type { ManualClock } from "@imprest/testing";
 import { arcpFeatures } from "@imprest/core/models/arcp";
 import { type AgentContext, type ArcpRuntimeOptions } from "../../src/runtime/index.ts";
 import { createRuntime, RawClient, settle } from "./support.ts";

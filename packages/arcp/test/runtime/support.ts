@@ -1,4 +1,4 @@
-import { createManualClock, type ManualClock } from "@imprest/core";
+import { createManualClock, type ManualClock } from "@imprest/testing";
 import { arcpFeatures } from "@imprest/core/models/arcp";
 import { createMemoryPair } from "../../src/transport/memory.ts";
 import type { ArcpTransport, TransportClosed } from "../../src/transport/transport.ts";

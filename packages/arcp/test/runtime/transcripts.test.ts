@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { sleep } from "@imprest/core";
+import { sleep } from "@imprest/core/internal";
 import type { WireCredential } from "@imprest/core/models/arcp";
 import { memoryRecordStore } from "@imprest/core";
 import { createRuntime, type Frame, RawClient, settle } from "./support.ts";

@@ -1,4 +1,5 @@
-import { Secret, ValidationError } from "@imprest/core";
+import { ValidationError } from "@imprest/core";
+import { Secret } from "@imprest/core/internal";
 import { describe, expect, it } from "vitest";
 import { buildLease, connect, isConfidentialUrl } from "../../src/index.ts";
 import { drive, turn } from "../support/manual-clock.ts";

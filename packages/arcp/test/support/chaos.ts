@@ -1,5 +1,5 @@
 import { createMemoryPair } from "../../src/transport/memory.ts";
-import { createDeferred } from "@imprest/core";
+import { createDeferred } from "@imprest/core/internal";
 import type { ArcpTransport, TransportClosed } from "../../src/transport/transport.ts";
 import type { ManualClock } from "./manual-clock.ts";
 

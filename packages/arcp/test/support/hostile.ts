@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { createDeferred } from "@imprest/core";
+import { createDeferred } from "@imprest/core/internal";
 import type { ArcpTransport, TransportClosed } from "../../src/transport/transport.ts";
 
 /** A transport whose frames a test delivers itself, so that what a reader throws comes back to the test. */

@@ -1,4 +1,4 @@
-import { formatDecimal } from "@imprest/core";
+import { formatDecimal } from "@imprest/core/internal";
 import { type AuditEvent, parseTimestamp } from "@imprest/core/models/asp";
 
 /** The columns of FOCUS 1.0, in its order. */

@@ -1,4 +1,4 @@
-import { utf8 } from "@imprest/core";
+import { utf8 } from "@imprest/core/internal";
 import { type JsonObject, type JsonValue, canonicalize } from "@imprest/core/audit";
 
 /** The attributes that the draft signs (ASP §5 "Signing"). */

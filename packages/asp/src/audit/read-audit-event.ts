@@ -1,4 +1,4 @@
-import { base64url, parseBase64url } from "@imprest/core";
+import { base64url, parseBase64url } from "@imprest/core/internal";
 import { type Finding, type JsonObject, StrictJsonError, parseStrictJson, syntaxFinding } from "@imprest/core/audit";
 import { signatureAttribute } from "@imprest/core/audit/events";
 import { type AuditSuffix, auditSuffixes, parseTimestamp } from "@imprest/core/models/asp";

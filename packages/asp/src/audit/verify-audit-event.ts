@@ -1,4 +1,5 @@
-import { type CallOptions, ConfigurationError, issuesOf } from "@imprest/core";
+import { type CallOptions, ConfigurationError } from "@imprest/core";
+import { issuesOf } from "@imprest/core/internal";
 import {
   type Disposition,
   type Finding,

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { base64url, parseBase64url } from "@imprest/core";
+import { base64url, parseBase64url } from "@imprest/core/internal";
 import { type JsonValue, hasErrors, signEd25519 } from "@imprest/core/audit";
 import { beforeAll, describe, expect, it } from "vitest";
 import {

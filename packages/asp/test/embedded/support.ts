@@ -1,4 +1,5 @@
-import { type Transport, createManualClock } from "@imprest/core";
+import { type Transport } from "@imprest/core";
+import { createManualClock } from "@imprest/testing";
 import { type EmbeddedAuthority, type EmbeddedAuthorityOptions, createEmbeddedAuthority } from "@imprest/embedded";
 import { onTestFinished } from "vitest";
 import { type AuditEventReport, type AuditTrust, createAuditTrust, verifyAuditEvent } from "../../src/audit/index.ts";

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Reservation, ReservationContext } from "../reservation/index.ts";
+import type { Reservation, ReservationContext } from "../authority/index.ts";
 
 /** Nests reservations by themselves on Node: put it into `environment.context` of the authority. */
 export function asyncReservationContext(): ReservationContext {

@@ -1,5 +1,5 @@
+export { Emitter } from "./emitter.ts";
 export { type Logger, silentLogger } from "./logger.ts";
-export { Observer, type SpendEvents } from "../authority/observer.ts";
 export {
   type TraceContext,
   createTraceContext,

@@ -1,5 +1,4 @@
 export { type Clock, type Timer, systemClock } from "./clock.ts";
-export { type ManualClock, createManualClock } from "./manual-clock.ts";
 export { type RandomBytes, randomHex, systemRandom } from "./random.ts";
 export { base64url, hex, parseBase64url, parseHex, utf8 } from "./encoding.ts";
 export { Secret } from "./secret.ts";

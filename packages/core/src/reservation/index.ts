@@ -1,16 +1,6 @@
 export { capped } from "./caps.ts";
-export type { DeadLetter, DeadLetterKind, DeadLetters } from "../settlement/dead-letters.ts";
 export { type OptionsOf, type RequestOf, guard, guardStream } from "./guard.ts";
 export { openReservation } from "./open-reservation.ts";
 export type { BodyOptions, ReservationOptions } from "./options.ts";
-export type { SpendAuthority } from "../authority/authority.ts";
-export type { Environment, ReservationContext } from "../authority/environment.ts";
-export type { Cap, Decision, EvidenceReference, Grant, Lease } from "../authority/grant.ts";
-export type { Action, CallOptions, Metadata, ReserveRequest, Subject } from "../authority/request.ts";
-export type { Attempt, Intent, Metrics, Settlement, SettlementInstruction, Spend } from "../authority/settlement.ts";
-export type { Reservation, SpendExtras } from "../authority/reservation.ts";
-export { type Recovery, type SettlementQueue, settlementQueue } from "../settlement/settlement-queue.ts";
-export type { OnOutcome } from "../settlement/delivery.ts";
 export { withReservation } from "./with-reservation.ts";
 export { type ReservationStream, type StreamSource, withReservationStream } from "./with-reservation-stream.ts";
-export { readInstruction, instructionKey, instructionPrefix, writeInstruction } from "../settlement/instruction.ts";

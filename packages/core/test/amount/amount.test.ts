@@ -2,22 +2,24 @@ import {
   ValidationError,
   addAmounts,
   amount,
-  assertAmount,
   compareAmounts,
   credits,
-  divideRoundingUp,
   formatAmount,
-  formatDecimal,
-  int64Max,
-  int64Min,
-  isInt64,
-  parseDecimal,
   riskPoints,
   subtractAmounts,
   tokens,
   usd,
   usdMicrocents,
 } from "@imprest/core";
+import {
+  assertAmount,
+  divideRoundingUp,
+  formatDecimal,
+  int64Max,
+  int64Min,
+  isInt64,
+  parseDecimal,
+} from "@imprest/core/internal";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 

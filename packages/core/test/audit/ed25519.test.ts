@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { ValidationError, base64url, hex, parseHex } from "../../src/index.ts";
+import { ValidationError } from "../../src/index.ts";
+import { base64url, hex, parseHex } from "../../src/internal.ts";
 import { verifyWithNoble, signWithNoble, derivePublicKeyWithNoble } from "../../src/audit/ed25519-fallback.ts";
 import {
   generateKeyPair,

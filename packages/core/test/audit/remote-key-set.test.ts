@@ -4,10 +4,9 @@ import {
   ConfigurationError,
   type HttpRequest,
   type Transport,
-  createDeferred,
   createFetchTransport,
-  hex,
 } from "../../src/index.ts";
+import { createDeferred, hex } from "../../src/internal.ts";
 import {
   type Ed25519KeyPair,
   type KeyLookup,

@@ -1,4 +1,5 @@
 import * as core from "@imprest/core";
+import { Secret } from "@imprest/core/internal";
 import { inspect } from "node:util";
 import { describe, expect, it, vi } from "vitest";
 
@@ -69,7 +70,7 @@ describe("the error family", () => {
 
 describe("Secret", () => {
   it("shows itself nowhere", () => {
-    const secret = new core.Secret("s3cret");
+    const secret = new Secret("s3cret");
     const shown = [
       String(secret),
       JSON.stringify({ secret }),

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { ConfigurationError, Secret, isBrowser, resolveApiKey } from "@imprest/core";
+import { ConfigurationError } from "@imprest/core";
+import { Secret, isBrowser, resolveApiKey } from "@imprest/core/internal";
 
 afterEach(() => vi.unstubAllGlobals());
 

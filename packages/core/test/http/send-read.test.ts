@@ -1,13 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  ConnectionError,
-  type HttpResponse,
-  type Transport,
-  createManualClock,
-  parseRetryAfter,
-  sendRead,
-} from "@imprest/core";
+import { ConnectionError, type HttpResponse, type Transport } from "@imprest/core";
+import { parseRetryAfter, sendRead } from "@imprest/core/internal";
+import { createManualClock } from "@imprest/testing";
 
 const request = { method: "GET", url: "https://cycles.example/v1/balances", headers: {} } as const;
 

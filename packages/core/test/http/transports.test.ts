@@ -10,12 +10,11 @@ import {
   TimeoutError,
   type Transport,
   ValidationError,
-  createDeferred,
   createFetchTransport,
-  createManualClock,
   defaultTransport,
-  send,
 } from "@imprest/core";
+import { createDeferred, send } from "@imprest/core/internal";
+import { createManualClock } from "@imprest/testing";
 
 const transports: readonly (readonly [string, () => Transport])[] = [
   ["undici", defaultTransport],

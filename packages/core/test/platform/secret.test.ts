@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Secret } from "@imprest/core";
+import { Secret } from "@imprest/core/internal";
 
 const key = "cyc/live+0123=";
 const secret = new Secret(key);

@@ -7,7 +7,8 @@ import {
   withReservation,
 } from "@imprest/core";
 import { describe, expect, it } from "vitest";
-import { cents, fakeAuthority, request } from "./fake-authority.ts";
+import { fakeAuthority } from "@imprest/testing";
+import { cents, request } from "./fixtures.ts";
 
 const lease = (remainingMs: number, ttlMs = 30_000): Lease => ({ ttlMs, remainingMs });
 const extends_ = (calls: readonly string[]) => calls.filter((call) => call === "extend").length;

@@ -9,7 +9,8 @@ import {
 } from "@imprest/core";
 import { asyncReservationContext } from "@imprest/core/node";
 import { describe, expect, it, vi } from "vitest";
-import { cents, committed, committedAmounts, fakeAuthority, recordKeys, request } from "./fake-authority.ts";
+import { committed, fakeAuthority } from "@imprest/testing";
+import { cents, committedAmounts, recordKeys, request } from "./fixtures.ts";
 
 const lost = () => ({ retry: new ConnectionError("reset") });
 const refused = () => ({ rejected: new Error("no") });

@@ -1,7 +1,8 @@
 import { DeniedError, SpendUnknownError, withReservation } from "@imprest/core";
 import { asyncReservationContext } from "@imprest/core/node";
 import { describe, expect, it } from "vitest";
-import { cents, committedAmounts, fakeAuthority, request } from "./fake-authority.ts";
+import { fakeAuthority } from "@imprest/testing";
+import { cents, committedAmounts, request } from "./fixtures.ts";
 
 const part = (value: number) => ({ ...request, estimate: cents(value) });
 

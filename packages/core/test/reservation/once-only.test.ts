@@ -1,7 +1,8 @@
 import { SettlementError, SpendUnknownError, openReservation, usdMicrocents, withReservation } from "@imprest/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { cents, committedAmounts, fakeAuthority, request } from "./fake-authority.ts";
+import { fakeAuthority } from "@imprest/testing";
+import { cents, committedAmounts, request } from "./fixtures.ts";
 
 describe("a reservation settles once", () => {
   it("two commits at once, and a later one of the same amount, send one request", async () => {

@@ -15,7 +15,8 @@ import {
   withReservation,
 } from "@imprest/core";
 import { describe, expect, it, vi } from "vitest";
-import { cents, committed, committedAmounts, fakeAuthority, recordKeys, request } from "./fake-authority.ts";
+import { committed, fakeAuthority } from "@imprest/testing";
+import { cents, committedAmounts, recordKeys, request } from "./fixtures.ts";
 
 // Each row of the outcome table in ARCHITECTURE.md, in its order.
 

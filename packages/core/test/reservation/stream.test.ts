@@ -7,7 +7,8 @@ import {
   withReservationStream,
 } from "@imprest/core";
 import { describe, expect, it, vi } from "vitest";
-import { cents, committedAmounts, fakeAuthority, request } from "./fake-authority.ts";
+import { fakeAuthority } from "@imprest/testing";
+import { cents, committedAmounts, request } from "./fixtures.ts";
 
 interface Chunk {
   readonly text: string;

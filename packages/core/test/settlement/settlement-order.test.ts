@@ -1,13 +1,8 @@
-import {
-  ConnectionError,
-  type RecordStore,
-  createDeferred,
-  memoryRecordStore,
-  settlementQueue,
-  withReservation,
-} from "@imprest/core";
+import { ConnectionError, type RecordStore, memoryRecordStore, settlementQueue, withReservation } from "@imprest/core";
+import { createDeferred } from "@imprest/core/internal";
 import { describe, expect, it, vi } from "vitest";
-import { cents, committed, fakeAuthority, recordKeys, request } from "../reservation/fake-authority.ts";
+import { committed, fakeAuthority } from "@imprest/testing";
+import { cents, recordKeys, request } from "../reservation/fixtures.ts";
 
 const lost = () => ({ retry: new ConnectionError("reset") });
 const spendOne = { spend: () => cents(1) };

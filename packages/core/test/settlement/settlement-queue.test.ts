@@ -7,7 +7,8 @@ import {
 } from "@imprest/core";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { cents, committed, fakeAuthority, recordKeys, request } from "../reservation/fake-authority.ts";
+import { committed, fakeAuthority } from "@imprest/testing";
+import { cents, recordKeys, request } from "../reservation/fixtures.ts";
 
 const lost = () => ({ retry: new ConnectionError("reset") });
 

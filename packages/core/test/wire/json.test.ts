@@ -1,4 +1,4 @@
-import { parseJson, parseWire, pointerOf, stringifyJson } from "@imprest/core";
+import { parseJson, parseWire, pointerOf, stringifyJson } from "@imprest/core/internal";
 import { converted, list, object } from "../../src/wire/shape.ts";
 import { toZod } from "../../src/wire/to-zod.ts";
 import fc from "fast-check";

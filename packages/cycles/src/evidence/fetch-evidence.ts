@@ -7,10 +7,9 @@ import {
   type Transport,
   VerificationError,
   defaultTransport,
-  send,
-  sleep,
   systemClock,
 } from "@imprest/core";
+import { send, sleep } from "@imprest/core/internal";
 import { TrustedOrigins } from "@imprest/core/audit";
 import type { CyclesEvidenceRef } from "@imprest/core/models/cycles";
 

@@ -1,4 +1,4 @@
-import { issuesOf, parseJson } from "@imprest/core";
+import { issuesOf, parseJson } from "@imprest/core/internal";
 import { type Finding, type JsonObject, StrictJsonError, parseStrictJson, syntaxFinding } from "@imprest/core/audit";
 import type { EvidenceEnvelope } from "@imprest/core/models/cycles";
 import { evidenceEnvelopeShape, evidenceSchemaVersion } from "@imprest/core/models/cycles/evidence-shapes";

@@ -1,4 +1,5 @@
-import { ValidationError, hex, parseWire, stringifyJson } from "@imprest/core";
+import { ValidationError } from "@imprest/core";
+import { hex, parseWire, stringifyJson } from "@imprest/core/internal";
 import {
   type Ed25519KeyPair,
   type JsonObject,

@@ -1,4 +1,4 @@
-import { hex, parseHex, utf8 } from "@imprest/core";
+import { hex, parseHex, utf8 } from "@imprest/core/internal";
 import { type Jwk, type KeyWindow, type PublicJwk, publicKeyToJwk, sha256Hex } from "@imprest/core/audit";
 
 /** Who signed, as `signer_did` names them (Cycles evidence §signer_did). */

@@ -1,4 +1,4 @@
-import { utf8 } from "@imprest/core";
+import { utf8 } from "@imprest/core/internal";
 import { type JsonObject, canonicalize, sha256Hex } from "@imprest/core/audit";
 
 /**

@@ -1,4 +1,5 @@
-import { type CallOptions, parseHex } from "@imprest/core";
+import { type CallOptions } from "@imprest/core";
+import { parseHex } from "@imprest/core/internal";
 import {
   type Disposition,
   type Finding,

@@ -6,17 +6,19 @@ import {
   ResponseFormatError,
   type Transport,
   ValidationError,
-  type WireReader,
   defaultTransport,
+  systemClock,
+} from "@imprest/core";
+import {
+  type WireReader,
   issuesOf,
   normaliseBaseUrl,
   outgoingTraceparent,
   parseJson,
   refuseUnknownOptions,
   sendRead,
-  systemClock,
   wholeOption,
-} from "@imprest/core";
+} from "@imprest/core/internal";
 import type { ActionKind, ActionKindRegistryPage } from "@imprest/core/models/cycles";
 import { actionKindRegistryPageShape, actionKindShape } from "@imprest/core/models/cycles/governance-shapes";
 import { NotFoundError, errorFromResponse } from "../errors.ts";

@@ -1,4 +1,4 @@
-import { parseWire } from "@imprest/core";
+import { parseWire } from "@imprest/core/internal";
 import type { EmittedEvent, EventDataByType, EventType } from "@imprest/core/models/cycles";
 import { eventDataShapes } from "@imprest/core/models/cycles/governance-shapes";
 

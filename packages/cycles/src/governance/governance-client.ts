@@ -1,11 +1,5 @@
-import {
-  type ApiKeySource,
-  type CallOptions,
-  ConfigurationError,
-  ValidationError,
-  parseWire,
-  stringifyJson,
-} from "@imprest/core";
+import { type ApiKeySource, type CallOptions, ConfigurationError, ValidationError } from "@imprest/core";
+import { parseWire, stringifyJson } from "@imprest/core/internal";
 import type {
   ActionQuotaCounterListResponse,
   ActionQuotaCounterQuery,

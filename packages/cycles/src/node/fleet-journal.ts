@@ -5,12 +5,14 @@ import {
   type RecordValue,
   type SettlementInstruction,
   type StoredRecord,
+} from "@imprest/core";
+import {
   normaliseBaseUrl,
   readInstruction,
   instructionKey,
   instructionPrefix,
   writeInstruction,
-} from "@imprest/core";
+} from "@imprest/core/internal";
 import { type OnQuarantine, fileRecordStore } from "@imprest/core/node";
 import type { CyclesClientOptions } from "../options.ts";
 import { targetOf } from "../target.ts";

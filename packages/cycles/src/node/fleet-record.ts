@@ -1,4 +1,5 @@
-import { type ExactJson, type SettlementInstruction, parseJson, stringifyJson } from "@imprest/core";
+import { type SettlementInstruction } from "@imprest/core";
+import { type ExactJson, parseJson, stringifyJson } from "@imprest/core/internal";
 
 /** The only version of the fleet's record that there is (client recovery profile §"Durable"). */
 const recordVersion = 1;

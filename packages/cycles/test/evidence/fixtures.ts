@@ -1,4 +1,5 @@
-import { hex, usdMicrocents, utf8 } from "@imprest/core";
+import { usdMicrocents } from "@imprest/core";
+import { hex, utf8 } from "@imprest/core/internal";
 import {
   type Ed25519KeyPair,
   type JsonObject,

@@ -1,4 +1,4 @@
-import { hex } from "@imprest/core";
+import { hex } from "@imprest/core/internal";
 import { createRemoteKeySet, publicKeyToJwk } from "@imprest/core/audit";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Ed25519KeyPair } from "@imprest/core/audit";

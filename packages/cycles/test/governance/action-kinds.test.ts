@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { CyclesClient, LimitExceededError, metadataOf } from "@imprest/cycles";
 import { ActionKindRegistry } from "@imprest/cycles/governance";
-import { ResponseFormatError, ValidationError, createManualClock } from "@imprest/core";
+import { ResponseFormatError, ValidationError } from "@imprest/core";
+import { createManualClock } from "@imprest/testing";
 import { allow, refusal, startStub } from "../support/stub-authority.ts";
 
 const completion = {

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ValidationError, parseJson } from "@imprest/core";
+import { ValidationError } from "@imprest/core";
+import { parseJson } from "@imprest/core/internal";
 import { eventDataShapes } from "@imprest/core/models/cycles/governance-shapes";
 import { emittedEventShape } from "@imprest/core/models/cycles/shapes";
 import type { EmittedEvent } from "@imprest/core/models/cycles";

@@ -1,12 +1,7 @@
 import { chmod, mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  type RecordStore,
-  type SettlementInstruction,
-  instructionKey,
-  instructionPrefix,
-  writeInstruction,
-} from "@imprest/core";
+import { type RecordStore, type SettlementInstruction } from "@imprest/core";
+import { instructionKey, instructionPrefix, writeInstruction } from "@imprest/core/internal";
 import type { QuarantinedRecord } from "@imprest/core/node";
 import { type FleetJournalOptions, fleetJournal } from "@imprest/cycles/node";
 import fc from "fast-check";

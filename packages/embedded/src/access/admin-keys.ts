@@ -1,4 +1,5 @@
-import { ConfigurationError, utf8 } from "@imprest/core";
+import { ConfigurationError } from "@imprest/core";
+import { utf8 } from "@imprest/core/internal";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { equalInConstantTime } from "./constant-time.ts";
 

@@ -1,4 +1,4 @@
-import { base64url, hex, parseHex, parseJson, stringifyJson, systemRandom, utf8 } from "@imprest/core";
+import { base64url, hex, parseHex, parseJson, stringifyJson, systemRandom, utf8 } from "@imprest/core/internal";
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { Journal } from "../ledger/journal.ts";
 import { LedgerRefusal } from "../ledger/refusal.ts";

@@ -1,4 +1,5 @@
-import { type Clock, ConfigurationError, type Logger, parseBase64url } from "@imprest/core";
+import { type Clock, ConfigurationError, type Logger } from "@imprest/core";
+import { parseBase64url } from "@imprest/core/internal";
 import { type AuditEvent } from "@imprest/core/models/asp";
 import { auditDataSchemas } from "@imprest/core/models/asp/events";
 import type { ApiKeys } from "../access/api-keys.ts";

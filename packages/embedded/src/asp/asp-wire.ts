@@ -1,4 +1,5 @@
-import { type Logger, hex, utf8 } from "@imprest/core";
+import { type Logger } from "@imprest/core";
+import { hex, utf8 } from "@imprest/core/internal";
 import { type JsonValue, StrictJsonError, canonicalize, parseStrictJson } from "@imprest/core/audit";
 import {
   type AspMethod,

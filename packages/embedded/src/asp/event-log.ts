@@ -1,4 +1,4 @@
-import { parseJson } from "@imprest/core";
+import { parseJson } from "@imprest/core/internal";
 import type { JsonObject } from "@imprest/core/audit";
 import { signAuditEvent } from "@imprest/core/audit/events";
 import type { AuditEvent, AuditSuffix } from "@imprest/core/models/asp";

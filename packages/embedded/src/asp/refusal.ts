@@ -1,4 +1,5 @@
-import { ImprestError, ValidationError, utf8 } from "@imprest/core";
+import { ImprestError, ValidationError } from "@imprest/core";
+import { utf8 } from "@imprest/core/internal";
 import { type AspErrorCode, aspErrorHeader } from "@imprest/core/models/asp";
 import { LedgerRefusal, type RefusalReason } from "../ledger/refusal.ts";
 import { LedgerUnavailableError } from "../ledger/unavailable.ts";

@@ -1,4 +1,5 @@
-import { ConfigurationError, parseJson } from "@imprest/core";
+import { ConfigurationError } from "@imprest/core";
+import { parseJson } from "@imprest/core/internal";
 import { type Jwk, type PublicJwk, keyPairFromSeed, publicKeyToJwk } from "@imprest/core/audit";
 import type { Journal } from "../ledger/journal.ts";
 import type { AspSigningKey } from "./options.ts";

@@ -1,4 +1,5 @@
-import { parseTraceparent, randomHex } from "@imprest/core";
+import { parseTraceparent } from "@imprest/core";
+import { randomHex } from "@imprest/core/internal";
 import type { WireRequest } from "./wire.ts";
 
 /** What ties an answer, its log lines and its events to one request (Cycles §CORRELATION AND TRACING). */

@@ -1,4 +1,5 @@
-import { type Clock, type Logger, stringifyJson } from "@imprest/core";
+import { type Clock, type Logger } from "@imprest/core";
+import { stringifyJson } from "@imprest/core/internal";
 import type { EvidencePayload } from "@imprest/core/models/cycles";
 import type { ApiKeys } from "../access/api-keys.ts";
 import { type RateLimit, RateLimiter, type RateLimitStanding } from "../access/rate-limit.ts";

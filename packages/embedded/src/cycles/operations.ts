@@ -1,4 +1,4 @@
-import type { WireSchema } from "@imprest/core";
+import type { WireSchema } from "@imprest/core/internal";
 import {
   type ErrorPayload,
   type EvidenceEndpoint,

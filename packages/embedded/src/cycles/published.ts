@@ -1,4 +1,4 @@
-import { stringifyJson } from "@imprest/core";
+import { stringifyJson } from "@imprest/core/internal";
 import type { Attestor } from "../evidence/attestor.ts";
 import { Refused } from "./refused.ts";
 

@@ -1,4 +1,5 @@
-import { type ExactJson, type Metrics, type WireReader, type WireSchema, parseJson, parseWire } from "@imprest/core";
+import { type Metrics } from "@imprest/core";
+import { type ExactJson, type WireReader, type WireSchema, parseJson, parseWire } from "@imprest/core/internal";
 import {
   type BalanceQuery,
   type ReservationListQuery,

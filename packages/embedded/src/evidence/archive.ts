@@ -1,4 +1,4 @@
-import { parseJson, stringifyJson } from "@imprest/core";
+import { parseJson, stringifyJson } from "@imprest/core/internal";
 import type { ArtifactType, ReservationEvidence } from "@imprest/core/models/cycles";
 import type { Journal } from "../ledger/journal.ts";
 import { RetentionQueue } from "../ledger/retention.ts";

@@ -1,4 +1,5 @@
-import { ConfigurationError, base64url, hex, parseJson, stringifyJson } from "@imprest/core";
+import { ConfigurationError } from "@imprest/core";
+import { base64url, hex, parseJson, stringifyJson } from "@imprest/core/internal";
 import {
   type Ed25519KeyPair,
   generateKeyPair,

@@ -1,4 +1,5 @@
-import { type Clock, type Logger, parseJson, stringifyJson } from "@imprest/core";
+import { type Clock, type Logger } from "@imprest/core";
+import { parseJson, stringifyJson } from "@imprest/core/internal";
 import type { Journal } from "../ledger/journal.ts";
 
 /** One event on its way to one webhook (Cycles governance §WebhookDelivery). */

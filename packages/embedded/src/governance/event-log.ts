@@ -1,4 +1,4 @@
-import { parseJson, stringifyJson } from "@imprest/core";
+import { parseJson, stringifyJson } from "@imprest/core/internal";
 import type { EmittedEvent } from "@imprest/core/models/cycles";
 import type { Journal } from "../ledger/journal.ts";
 import type { ResolvedGovernance } from "./options.ts";

@@ -5,11 +5,8 @@ import {
   type Transport,
   createTraceContext,
   formatTraceparent,
-  hex,
-  send,
-  stringifyJson,
-  utf8,
 } from "@imprest/core";
+import { hex, send, stringifyJson, utf8 } from "@imprest/core/internal";
 import type { EmittedEvent } from "@imprest/core/models/cycles";
 import type { Delivery } from "./deliveries.ts";
 import type { CheckedWebhook } from "./webhook.ts";

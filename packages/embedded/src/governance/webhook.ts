@@ -1,4 +1,5 @@
-import { ConfigurationError, Secret, isLoopback } from "@imprest/core";
+import { ConfigurationError } from "@imprest/core";
+import { Secret, isLoopback } from "@imprest/core/internal";
 import type { EmittedEvent } from "@imprest/core/models/cycles";
 import { assertName } from "../ledger/scopes.ts";
 import { tenantCategories } from "./list-events.ts";

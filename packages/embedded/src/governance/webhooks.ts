@@ -1,4 +1,4 @@
-import { parseJson, randomHex, stringifyJson } from "@imprest/core";
+import { parseJson, randomHex, stringifyJson } from "@imprest/core/internal";
 import type { EventDataByType } from "@imprest/core/models/cycles";
 import { type Cause, type EventTelling, systemTenant } from "../ledger/ledger-events.ts";
 import { LedgerRefusal } from "../ledger/refusal.ts";

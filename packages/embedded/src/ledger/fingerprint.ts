@@ -1,4 +1,4 @@
-import { hex, utf8 } from "@imprest/core";
+import { hex, utf8 } from "@imprest/core/internal";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { flatCopy, flatText } from "./flat-text.ts";
 import { LedgerRefusal } from "./refusal.ts";

@@ -1,4 +1,4 @@
-import { createDeferred } from "@imprest/core";
+import { createDeferred } from "@imprest/core/internal";
 import { LedgerUnavailableError } from "./unavailable.ts";
 import type { LedgerStore, StoreChange } from "./store.ts";
 

@@ -1,4 +1,5 @@
-import { type Amount, type Subject, int64Max } from "@imprest/core";
+import { type Amount, type Subject } from "@imprest/core";
+import { int64Max } from "@imprest/core/internal";
 import type { EventDataByType } from "@imprest/core/models/cycles";
 import { unitMismatch } from "./availability.ts";
 import { type Budget, type BudgetBalance, balanceOf, ledgerIdOf, remainingOf } from "./budget.ts";

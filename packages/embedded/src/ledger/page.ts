@@ -1,4 +1,4 @@
-import { type ExactJson, base64url, parseBase64url, parseJson, stringifyJson, utf8 } from "@imprest/core";
+import { type ExactJson, base64url, parseBase64url, parseJson, stringifyJson, utf8 } from "@imprest/core/internal";
 import { fingerprint } from "./fingerprint.ts";
 import { LedgerRefusal } from "./refusal.ts";
 

@@ -1,4 +1,4 @@
-import { parseJson, stringifyJson } from "@imprest/core";
+import { parseJson, stringifyJson } from "@imprest/core/internal";
 import type { RiskClass } from "./action-kinds.ts";
 import type { QuotaWindow } from "./action-policy.ts";
 import type { Journal } from "./journal.ts";

@@ -1,4 +1,5 @@
-import { type Action, type Amount, type Metadata, type Metrics, type Subject, int64Max } from "@imprest/core";
+import { type Action, type Amount, type Metadata, type Metrics, type Subject } from "@imprest/core";
+import { int64Max } from "@imprest/core/internal";
 import type { ActionPolicyKeys } from "@imprest/core/models/cycles";
 import { type ChargePolicy, chargePolicies } from "./charge.ts";
 import { LedgerRefusal } from "./refusal.ts";

@@ -1,4 +1,5 @@
-import { type ExactJson, type Subject, parseJson, stringifyJson } from "@imprest/core";
+import { type Subject } from "@imprest/core";
+import { type ExactJson, parseJson, stringifyJson } from "@imprest/core/internal";
 import type { Budget, BudgetBalance } from "./budget.ts";
 import type { Remembered } from "./idempotency-memory.ts";
 import type { EventOutcome, Evaluation } from "./outcomes.ts";

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { hex } from "@imprest/core";
+import { hex } from "@imprest/core/internal";
 import {
   type Ed25519KeyPair,
   type Jwk,

@@ -1,4 +1,4 @@
-import { createDeferred } from "@imprest/core";
+import { createDeferred } from "@imprest/core/internal";
 import { describe, expect, it } from "vitest";
 import { LedgerUnavailableError, type LedgerStore, type StoreChange } from "../../src/index.ts";
 import { Journal } from "../../src/ledger/journal.ts";

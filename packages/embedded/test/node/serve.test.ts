@@ -1,6 +1,7 @@
 import { type Socket, connect } from "node:net";
 import { once } from "node:events";
-import { ConfigurationError, createDeferred, tokens } from "@imprest/core";
+import { ConfigurationError, tokens } from "@imprest/core";
+import { createDeferred } from "@imprest/core/internal";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type EmbeddedAuthority, createEmbeddedAuthority } from "../../src/index.ts";
 import { MapStore } from "../support.ts";

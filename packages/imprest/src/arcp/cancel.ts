@@ -1,5 +1,6 @@
 import type { ArcpJob, ArcpSession } from "@imprest/arcp";
-import { ImprestError, stringifyJson } from "@imprest/core";
+import { ImprestError } from "@imprest/core";
+import { stringifyJson } from "@imprest/core/internal";
 import { type Command, ExitCode, formatOf, readArguments, textOf } from "../command.ts";
 import { printable } from "../printable.ts";
 import { openSession, readAccess, readJobId, sessionOptions } from "./session.ts";

@@ -1,5 +1,6 @@
 import { type ArcpSession, type ArcpTransport, ArcpError, openWebSocket } from "@imprest/arcp";
-import { ImprestError, createIdempotencyKey, parseJson, stringifyJson } from "@imprest/core";
+import { ImprestError, createIdempotencyKey } from "@imprest/core";
+import { parseJson, stringifyJson } from "@imprest/core/internal";
 import { arcpFeatures } from "@imprest/core/models/arcp";
 import { type Command, ExitCode, UsageError, formatOf, readArguments } from "../command.ts";
 import type { Terminal } from "../terminal.ts";

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ArcpEvent, JobOutcome, JobView } from "@imprest/arcp";
-import { ImprestError, createDeferred, onAbort, stringifyJson } from "@imprest/core";
+import { ImprestError } from "@imprest/core";
+import { createDeferred, onAbort, stringifyJson } from "@imprest/core/internal";
 import { ExitCode } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
 import { budgetLeft, describeEvent, progressBar, spent } from "./describe.ts";

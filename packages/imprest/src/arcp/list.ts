@@ -1,5 +1,5 @@
 import { redactFrame } from "@imprest/arcp";
-import { stringifyJson } from "@imprest/core";
+import { stringifyJson } from "@imprest/core/internal";
 import { type Command, ExitCode, UsageError, formatOf, readArguments, textOf, textsOf, wholeOf } from "../command.ts";
 import { printable } from "../printable.ts";
 import { openSession, readAccess, sessionOptions } from "./session.ts";

@@ -1,5 +1,5 @@
 import { type ArcpJob, type ArcpSession, buildLease, parseBudgetAmount } from "@imprest/arcp";
-import { parseJson, stringifyJson } from "@imprest/core";
+import { parseJson, stringifyJson } from "@imprest/core/internal";
 import {
   type Command,
   ExitCode,

@@ -1,6 +1,6 @@
 import { open, rm, writeFile } from "node:fs/promises";
 import type { SessionTicket } from "@imprest/arcp";
-import { Secret } from "@imprest/core";
+import { Secret } from "@imprest/core/internal";
 import { UsageError } from "../command.ts";
 import { readText } from "../read-text.ts";
 import type { Terminal } from "../terminal.ts";

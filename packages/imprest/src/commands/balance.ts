@@ -1,4 +1,5 @@
-import { type Amount, stringifyJson } from "@imprest/core";
+import { type Amount } from "@imprest/core";
+import { stringifyJson } from "@imprest/core/internal";
 import { CyclesClient } from "@imprest/cycles";
 import { writeAmount } from "../amount-text.ts";
 import { type Command, ExitCode, UsageError, formatOf, readArguments, textOf } from "../command.ts";

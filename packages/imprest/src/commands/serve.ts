@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { ConfigurationError, onAbort, randomHex } from "@imprest/core";
+import { ConfigurationError } from "@imprest/core";
+import { onAbort, randomHex } from "@imprest/core/internal";
 import { evidenceJwksUrl } from "@imprest/cycles/evidence";
 import {
   type AspOptions,

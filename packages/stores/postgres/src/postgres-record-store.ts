@@ -1,11 +1,5 @@
-import {
-  ConfigurationError,
-  type RecordStore,
-  type RecordValue,
-  type StoredRecord,
-  decodeRecordKey,
-  encodeRecordKey,
-} from "@imprest/core";
+import { ConfigurationError, type RecordStore, type RecordValue, type StoredRecord } from "@imprest/core";
+import { decodeRecordKey, encodeRecordKey } from "@imprest/core/internal";
 
 /** What the store needs of a PostgreSQL client: a `Pool` or a `Client` of `pg` is one. */
 export interface PostgresQueries {

@@ -1,4 +1,5 @@
-import { type RecordStore, type RecordValue, type StoredRecord, decodeRecordKey, encodeRecordKey } from "@imprest/core";
+import { type RecordStore, type RecordValue, type StoredRecord } from "@imprest/core";
+import { decodeRecordKey, encodeRecordKey } from "@imprest/core/internal";
 
 /**
  * What the store needs of a Redis client. A client of `redis` or `@redis/client` is one; `ioredis` becomes one with

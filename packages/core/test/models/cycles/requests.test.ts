@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { int64Max, parseWire, stringifyJson, ValidationError, type WireSchema } from "@imprest/core";
+import { ValidationError } from "@imprest/core";
+import { int64Max, parseWire, stringifyJson, type WireSchema } from "@imprest/core/internal";
 import {
   balanceQuerySchema,
   commitRequestSchema,

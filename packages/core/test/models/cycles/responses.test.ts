@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { int64Max, int64Min, parseJson, parseWire, type WireSchema } from "@imprest/core";
+import { int64Max, int64Min, parseJson, parseWire, type WireSchema } from "@imprest/core/internal";
 import {
   balanceResponseSchema,
   commitResponseSchema,

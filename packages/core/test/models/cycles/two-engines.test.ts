@@ -1,4 +1,4 @@
-import { type Shape, type WireSchema, issuesOf } from "@imprest/core";
+import { type Shape, type WireSchema, issuesOf } from "@imprest/core/internal";
 import * as published from "@imprest/core/models/cycles";
 import * as evidence from "@imprest/core/models/cycles/evidence-shapes";
 import * as governance from "@imprest/core/models/cycles/governance-shapes";

@@ -1,26 +1,22 @@
 import {
-  type Amount,
   type Attempt,
   type Cap,
   type Environment,
   type Grant,
   type Lease,
-  type ManualClock,
   Observer,
   type RecordStore,
   type ReserveRequest,
   type SettlementInstruction,
   type SpendAuthority,
   type SpendEvents,
-  createManualClock,
   memoryRecordStore,
-  stringifyJson,
-  usd,
 } from "@imprest/core";
+import { stringifyJson } from "@imprest/core/internal";
+import { type ManualClock, createManualClock } from "./manual-clock.ts";
 
-export const request: ReserveRequest = { estimate: usd("0.02"), action: { kind: "llm.completion", name: "model" } };
-
-export interface FakeOptions {
+/** What a fake authority answers; a grant without a lease and settled at once where nothing is said. */
+export interface FakeAuthorityOptions {
   /** Answers to `reserve`, in turn; the last one repeats. */
   readonly reserve?: readonly (() => Partial<Grant> | Promise<Partial<Grant>>)[];
   /** Answers to `settle`, in turn; the last one repeats. */
@@ -50,6 +46,7 @@ export interface FakeAuthority extends SpendAuthority {
   named<Name extends keyof SpendEvents>(name: Name): SpendEvents[Name][];
 }
 
+/** The answer to a settlement that the authority takes. */
 export const committed = (instruction: SettlementInstruction): Attempt => ({
   settled: {
     status: instruction.kind === "commit" ? "committed" : "released",
@@ -58,7 +55,8 @@ export const committed = (instruction: SettlementInstruction): Attempt => ({
   },
 });
 
-export function fakeAuthority(options: FakeOptions = {}): FakeAuthority {
+/** An authority in memory whose answers come in the order of `options`, with a clock that the test moves. */
+export function fakeAuthority(options: FakeAuthorityOptions = {}): FakeAuthority {
   const clock = createManualClock();
   const records = options.records ?? memoryRecordStore();
   const observer = new Observer();
@@ -155,16 +153,3 @@ export function fakeAuthority(options: FakeOptions = {}): FakeAuthority {
     },
   };
 }
-
-/** The amounts that were committed, as strings. */
-export function committedAmounts(authority: FakeAuthority): string[] {
-  return authority.settled.filter(({ kind }) => kind === "commit").map(({ body }) => body);
-}
-
-export async function recordKeys(records: RecordStore, prefix: string): Promise<string[]> {
-  const keys: string[] = [];
-  for await (const { key } of records.scan(prefix)) keys.push(key);
-  return keys;
-}
-
-export const cents = (value: number): Amount => usd(`0.${String(value).padStart(2, "0")}`);

@@ -1,4 +1,5 @@
-import { createPriceTable, tokenUsage, usd, usdMicrocents } from "@imprest/core";
+import { usd, usdMicrocents } from "@imprest/core";
+import { createPriceTable, tokenUsage } from "@imprest/llm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 

@@ -1,6 +1,6 @@
-import { type Amount, usdMicrocents } from "../amount/amount.ts";
-import { divideRoundingUp, parseDecimal } from "../amount/decimal.ts";
-import { ConfigurationError, ValidationError } from "../errors/local-errors.ts";
+import { type Amount, usdMicrocents } from "@imprest/core";
+import { divideRoundingUp, parseDecimal } from "@imprest/core/internal";
+import { ConfigurationError, ValidationError } from "@imprest/core";
 import { type TokenUsage, tokenUsage } from "./token-usage.ts";
 
 /** Dollars per million tokens, as decimal text: `{ input: "2.50", output: "10.00" }`. */

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "./clock.ts";
+import type { Clock, Timer } from "@imprest/core";
 
 /** A clock that a test moves. */
 export interface ManualClock extends Clock {

@@ -1,0 +1,64 @@
+// What the sibling packages need and users do not: no promise of stability, in no version.
+export {
+  assertAmount,
+  divideRoundingUp,
+  formatDecimal,
+  int64Max,
+  int64Min,
+  isInt64,
+  parseDecimal,
+} from "./amount/index.ts";
+export { type ErrorOptionsWithCause } from "./errors/index.ts";
+export {
+  type ResolvedApiKey,
+  type SendOptions,
+  type SendReadOptions,
+  isBrowser,
+  isLoopback,
+  normaliseBaseUrl,
+  parseRetryAfter,
+  refuseBrowserCredentials,
+  refuseUnknownOptions,
+  resolveApiKey,
+  send,
+  sendRead,
+  wholeOption,
+} from "./http/index.ts";
+export { Emitter, outgoingTraceparent } from "./observe/index.ts";
+export {
+  type Deferred,
+  Secret,
+  abortedError,
+  base64url,
+  createDeferred,
+  hex,
+  onAbort,
+  parseBase64url,
+  parseHex,
+  raceAbort,
+  randomHex,
+  sleep,
+  systemRandom,
+  utf8,
+} from "./platform/index.ts";
+export { decodeRecordKey, encodeRecordKey } from "./records/index.ts";
+export {
+  type OnOutcome,
+  instructionKey,
+  instructionPrefix,
+  readInstruction,
+  writeInstruction,
+} from "./settlement/index.ts";
+export {
+  type ExactJson,
+  type ParsedWire,
+  type Shape,
+  type WireIssue,
+  type WireReader,
+  type WireSchema,
+  issuesOf,
+  parseJson,
+  parseWire,
+  pointerOf,
+  stringifyJson,
+} from "./wire/index.ts";
