@@ -211,6 +211,14 @@ describe("writes", () => {
     expect(stub.received).toHaveLength(2);
   });
 
+  it("send no null: a member that is handed over as null is left out", async () => {
+    const stub = await startStub(() => ({ body: allow }));
+    const loose = JSON.parse('{"ttl_ms":null,"metadata":{"note":null},"overage_policy":null}') as object;
+    await clientAt(stub.url).createReservation({ ...reserve, ...loose });
+    const { idempotency_key: _key, ...sent } = stub.received[0]?.json ?? {};
+    expect(sent).toEqual({ ...reserve, estimate: money, metadata: { note: null } });
+  });
+
   it.each(["", "k\r\nx-admin: 1", "ключ", "a b", "k".repeat(257)])(
     "refuse the key %j unsent",
     async (idempotencyKey) => {

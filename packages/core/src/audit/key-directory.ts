@@ -22,7 +22,11 @@ interface Entry {
 
 const noKeys = createKeySet({ keys: [] });
 
-/** The memory of a `RemoteKeySet`. */
+/**
+ * The memory of a `RemoteKeySet`. Each URL has its own cool-down, so that requests for one set never delay another. An
+ * origin has a bounded number of places, each is fetched at most once in a cool-down, and a set that was ever good keeps
+ * its place.
+ */
 export class KeyDirectory implements RemoteKeySet {
   readonly #trust: KeyTrust;
   readonly #source: JwksSource;
@@ -31,8 +35,6 @@ export class KeyDirectory implements RemoteKeySet {
   readonly #coolDownMs: number;
   readonly #maxSetsPerOrigin: number;
   readonly #entries = new Map<string, Entry>();
-  /** When each origin was last asked. */
-  readonly #askedAtMs = new Map<string, number>();
 
   constructor(trust: KeyTrust, options: RemoteKeySetOptions) {
     const { transport = defaultTransport(), clock = systemClock } = options;
@@ -77,19 +79,11 @@ export class KeyDirectory implements RemoteKeySet {
   /** Waits for a fetch under way, or starts one if it is needed and the cool-down is over. */
   async #refresh(entry: Entry, signal: AbortSignal | undefined, isNeeded: () => boolean): Promise<void> {
     if (!isNeeded()) return;
-    if (entry.pending === undefined && this.#mayAsk(entry)) {
+    if (entry.pending === undefined && this.#since(entry) >= this.#coolDownMs) {
       entry.attemptedAtMs = this.#clock.monotonic();
-      this.#askedAtMs.set(entry.url.origin, entry.attemptedAtMs);
       entry.pending = this.#fetch(entry).finally(() => (entry.pending = undefined));
     }
     if (entry.pending !== undefined) await raceAbort(entry.pending, signal, "Fetching a key set");
-  }
-
-  /** A set never asked for is fetched at once; how many there can be is bounded by `#entryOf`. */
-  #mayAsk(entry: Entry): boolean {
-    if (entry.attemptedAtMs === -Infinity) return true;
-    const askedAtMs = this.#askedAtMs.get(entry.url.origin) ?? -Infinity;
-    return this.#clock.monotonic() - askedAtMs >= this.#coolDownMs;
   }
 
   /** Never rejects: a failure is kept in the entry, and so are the keys known before. */
@@ -108,15 +102,29 @@ export class KeyDirectory implements RemoteKeySet {
   #entryOf(url: URL): Entry | undefined {
     const known = this.#entries.get(url.href);
     if (known !== undefined) return known;
-    const siblings = [...this.#entries.values()].filter((entry) => entry.url.origin === url.origin);
-    if (siblings.length >= this.#maxSetsPerOrigin) {
-      const failed = siblings.find((entry) => entry.current === undefined && this.#since(entry) >= this.#coolDownMs);
-      if (failed === undefined) return undefined;
-      this.#entries.delete(failed.url.href);
+    if (!this.#hasPlaceOfItsOwn(url.href)) {
+      const rivals = [...this.#entries.values()].filter(
+        (entry) => entry.url.origin === url.origin && !this.#hasPlaceOfItsOwn(entry.url.href),
+      );
+      if (rivals.length >= this.#maxSetsPerOrigin) {
+        const failed = rivals.find((entry) => this.#mayGo(entry));
+        if (failed === undefined) return undefined;
+        this.#entries.delete(failed.url.href);
+      }
     }
     const entry = { url, retained: noKeys, attemptedAtMs: -Infinity };
     this.#entries.set(url.href, entry);
     return entry;
+  }
+
+  /** The operator vouches for the URLs in the bundle, so what others name never takes their places. */
+  #hasPlaceOfItsOwn(href: string): boolean {
+    return this.#trust.bundle.has(href);
+  }
+
+  /** Only what was never good, and only once its cool-down is over: a change of URL earns no earlier fetch. */
+  #mayGo(entry: Entry): boolean {
+    return entry.current === undefined && entry.pending === undefined && this.#since(entry) >= this.#coolDownMs;
   }
 
   #since(entry: Entry): number {

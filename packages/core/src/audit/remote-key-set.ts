@@ -28,7 +28,10 @@ export interface RemoteKeySetOptions {
   readonly notAfterMs?: Readonly<Record<string, number>> | undefined;
   /** How old a set may grow before it is fetched again, in milliseconds; ten minutes unless told. */
   readonly maxAgeMs?: number | undefined;
-  /** At most one refresh per origin in this time, in milliseconds, whatever is asked for; 30 seconds unless told. */
+  /**
+   * At most one fetch of each set in this time, in milliseconds; 30 seconds by default. A key that a signer has just
+   * published is found after this time at the latest, whatever else is asked for.
+   */
   readonly coolDownMs?: number | undefined;
   /** Deadline of one fetch, in milliseconds; five seconds unless told. */
   readonly timeoutMs?: number | undefined;
@@ -36,7 +39,11 @@ export interface RemoteKeySetOptions {
   readonly maxBytes?: number | undefined;
   /** The most keys in a set; 100 unless told. */
   readonly maxKeys?: number | undefined;
-  /** The most sets kept for one origin, since paths may be chosen by an attacker; 16 unless told. */
+  /**
+   * The most sets kept for one origin, since paths may be chosen by an attacker; 16 by default. So many fetches in a
+   * cool-down are the most that one origin is asked for. A set that was fetched once keeps its place, and one in
+   * `bundle` has a place of its own.
+   */
   readonly maxSetsPerOrigin?: number | undefined;
   readonly transport?: Transport | undefined;
   readonly clock?: Clock | undefined;
@@ -52,7 +59,7 @@ export interface KeyTrust {
 
 /**
  * Finds keys in JWK Sets fetched from allow-listed origins. A set is refreshed when it is old or lacks the wanted key,
- * but never more often than the cool-down allows; failures are remembered as long. A key that disappears from a set
+ * but never more often than its own cool-down allows; failures are remembered as long. A key that disappears from a set
  * stays usable and is marked `retained`: what it signed must still verify. Requests carry no credentials and follow no
  * redirect.
  * @throws ConfigurationError for unusable origins or pins; ValidationError for a bundle that holds no JWK Set.

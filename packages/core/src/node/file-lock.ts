@@ -1,59 +1,61 @@
-import { link, readFile, stat, unlink, writeFile } from "node:fs/promises";
-import { hostname } from "node:os";
+import { link, open, readFile, stat, unlink } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseJson } from "../wire/json.ts";
 import { randomHex } from "../platform/random.ts";
-import { isErrno, unlessErrno } from "./file-errors.ts";
-
-/** Who holds a lock. `started` tells a process from a later one with the same id, where the system says. */
-interface Holder {
-  readonly pid: number;
-  readonly started: string;
-  readonly host: string;
-}
+import { unlessErrno } from "./file-errors.ts";
+import { type ProcessIdentity, lookFor, ownIdentity } from "./process-identity.ts";
 
 /** Breaking a lock takes milliseconds; whoever began it this long ago was killed over it. */
 const longestBreakMs = 60_000;
+
+/** A lock appears with its content, so one that is empty for this long lost it in a power failure. */
+const oldestEmptyMs = 60_000;
 
 /** How to take a lock. */
 export interface LockOptions {
   /** How long to wait for another holder, in milliseconds; 0 for not at all. */
   readonly waitMs: number;
-  /** After this long, in milliseconds, a lock of another machine counts as left behind; never when absent. */
+  /** A lock whose process cannot be seen from here counts as left behind after this long, in milliseconds; never when absent. */
   readonly staleAfterMs?: number | undefined;
 }
 
 /**
- * Takes the lock that the file `path` stands for, between processes. A lock whose process is gone is taken over: its
- * process is known by id and start, so neither a reused id nor a restarted container keeps it alive.
+ * Takes the lock that the file `path` stands for, between processes. A lock whose process is gone is taken over. Only a
+ * process in the same pid namespace is known by its id: in another container, or on another machine with the same host
+ * name, the holder may be alive, so its lock stays until it is given back or an operator deletes it.
  * @returns the function that gives it back.
  * @throws Error when it is not free in time, naming the holder and the file.
  */
-export async function takeLock(path: string, { waitMs, staleAfterMs }: LockOptions): Promise<() => Promise<void>> {
-  const own = { pid: process.pid, started: await startOf(process.pid), host: hostname(), nonce: randomHex(8) };
-  const text = JSON.stringify(own);
+export async function takeLock(path: string, options: LockOptions): Promise<() => Promise<void>> {
+  const { waitMs, staleAfterMs } = options;
+  const own = await ownIdentity();
+  const text = JSON.stringify({ ...own, nonce: randomHex(8) });
   const deadline = performance.now() + waitMs;
+  // A lock that never grows stale must name its holder after a power failure too.
+  const isDurable = staleAfterMs === undefined;
   for (;;) {
-    if (await createWith(path, text)) return () => removeIf(path, text);
+    if (await createWith(path, text, isDurable)) return () => removeIf(path, text);
     const found = await unlessErrno("ENOENT", readFile(path, "utf8"));
     if (found === undefined) continue;
-    if (await isLeftBehind(path, found, staleAfterMs)) await breakLock(path, found);
-    else if (performance.now() >= deadline) throw new Error(inUse(path, found));
+    if (await isLeftBehind(path, found, own, staleAfterMs)) await breakLock(path, found);
+    else if (performance.now() >= deadline) throw new Error(await inUse(path, found, own));
     else await delay(2 + Math.random() * 8);
   }
 }
 
 /** A lock appears with its content or not at all: a process that is killed here leaves no lock that names nobody. */
-async function createWith(path: string, text: string): Promise<boolean> {
+async function createWith(path: string, text: string, isDurable = false): Promise<boolean> {
   const temporary = `${path}.${process.pid}.${randomHex(8)}.tmp`;
-  await writeFile(temporary, text, { flag: "wx", mode: 0o600 });
+  const file = await open(temporary, "wx", 0o600);
   try {
-    return (
-      (await unlessErrno(
-        "EEXIST",
-        link(temporary, path).then(() => true),
-      )) ?? false
-    );
+    try {
+      await file.writeFile(text);
+      if (isDurable) await file.datasync();
+    } finally {
+      await file.close();
+    }
+    const linked = link(temporary, path).then(() => true);
+    return (await unlessErrno("EEXIST", linked)) ?? false;
   } finally {
     await unlink(temporary);
   }
@@ -82,11 +84,16 @@ async function removeIf(path: string, text: string): Promise<void> {
   if ((await unlessErrno("ENOENT", readFile(path, "utf8"))) === text) await unlink(path);
 }
 
-async function isLeftBehind(path: string, found: string, staleAfterMs = Number.POSITIVE_INFINITY): Promise<boolean> {
+async function isLeftBehind(
+  path: string,
+  found: string,
+  own: ProcessIdentity,
+  staleAfterMs = Number.POSITIVE_INFINITY,
+): Promise<boolean> {
   const holder = readHolder(found);
-  if (holder?.host === hostname()) return !(await isRunning(holder));
-  // Another machine's: only its age can tell.
-  return isOlderThan(path, staleAfterMs);
+  const sighting = holder === undefined ? "unseen" : await lookFor(holder, own);
+  if (sighting !== "unseen") return sighting === "gone";
+  return isOlderThan(path, found === "" ? oldestEmptyMs : staleAfterMs);
 }
 
 async function isOlderThan(path: string, ageMs: number): Promise<boolean> {
@@ -94,37 +101,25 @@ async function isOlderThan(path: string, ageMs: number): Promise<boolean> {
   return status !== undefined && Date.now() - status.mtimeMs > ageMs;
 }
 
-function readHolder(text: string): Holder | undefined {
+function readHolder(text: string): ProcessIdentity | undefined {
   try {
-    const { pid, started, host } = parseJson(text) as unknown as Holder;
-    return Number.isSafeInteger(pid) && pid > 0 ? { pid, started, host } : undefined;
+    const { pid, ...rest } = parseJson(text) as unknown as Record<string, unknown>;
+    if (typeof pid !== "number" || !Number.isSafeInteger(pid) || pid <= 0) return undefined;
+    const textOf = (name: string): string => (typeof rest[name] === "string" ? rest[name] : "");
+    const [started, host] = [textOf("started"), textOf("host")];
+    return { pid, started, host, boot: textOf("boot"), namespace: textOf("namespace"), machine: textOf("machine") };
   } catch {
     return undefined;
   }
 }
 
-async function isRunning({ pid, started }: Holder): Promise<boolean> {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if (isErrno(error, "ESRCH")) return false;
-  }
-  return started === "" || started === (await startOf(pid));
-}
-
-/** When a process started, as Linux counts it; empty where the system does not say. */
-async function startOf(pid: number): Promise<string> {
-  try {
-    const fields = await readFile(`/proc/${pid}/stat`, "utf8");
-    // The second field is the command in parentheses and may hold anything; the start is the 22nd (proc(5)).
-    return fields.slice(fields.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-  } catch {
-    return "";
-  }
-}
-
-function inUse(path: string, found: string): string {
+async function inUse(path: string, found: string, own: ProcessIdentity): Promise<string> {
   const holder = readHolder(found);
   const who = holder === undefined ? "an unknown process" : `process ${holder.pid} on ${holder.host}`;
-  return `${path} is held by ${who}. End it first; if it is gone for good, delete that file.`;
+  const isSeen = holder !== undefined && (await lookFor(holder, own)) === "running";
+  if (isSeen) return `${path} is held by ${who}. End it first.`;
+  return (
+    `${path} is held by ${who}, which cannot be seen from here: it may run in another container or on another machine. ` +
+    "End it first; if it is gone for good, delete that file."
+  );
 }

@@ -37,7 +37,7 @@ export class Shape<Value> implements WireReader<Value> {
   }
 }
 
-/** A member that may be missing. */
+/** A member that may be missing, or `null` for missing; it is then absent from what is read. */
 export type OptionalShape<Value> = Shape<Value | undefined> & { readonly parts: { readonly kind: "optional" } };
 
 /** The members of an object, by name. */
@@ -126,7 +126,12 @@ export function object<const Of extends Members>(members: Of, isClosed = false):
       const name = names[at] ?? "";
       const given = value[name];
       const shape = shapes[at];
-      if (shape === undefined || (given === undefined && shape.parts.kind === "optional")) continue;
+      if (shape === undefined) continue;
+      if (shape.parts.kind === "optional" && (given === undefined || given === null)) {
+        // Servers and clients write `null` for an absent member: the copy does without it.
+        if (given === null) Reflect.deleteProperty(copy, name);
+        continue;
+      }
       const before = issues.length;
       copy[name] = shape.read(given, issues);
       if (issues.length > before) placeUnder(name, issues, before);

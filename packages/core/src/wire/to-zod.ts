@@ -1,7 +1,7 @@
 import { $ZodObjectJIT, $constructor } from "zod/v4/core";
 import * as z from "zod/mini";
 import type { WireIssue, WireSchema } from "./schema.ts";
-import { type Shape, unknownMembers } from "./shape.ts";
+import { type Shape, isJsonObject, unknownMembers } from "./shape.ts";
 
 const made = new WeakMap<Shape<unknown>, z.ZodMiniType>();
 
@@ -18,12 +18,14 @@ function make(shape: Shape<unknown>): z.ZodMiniType {
   switch (parts.kind) {
     case "object": {
       const members = Object.entries(parts.members).map(([name, member]) => [name, toZod(member)] as const);
-      return new CompiledObject({
+      const whole = new CompiledObject({
         type: "object",
         shape: Object.fromEntries(members),
         catchall: parts.isClosed ? z.never() : z.unknown(),
         error: ({ code, keys = [] }) => (code === "unrecognized_keys" ? unknownMembers(keys) : parts.message),
       });
+      const optional = members.map(([name]) => name).filter((name) => parts.members[name]?.parts.kind === "optional");
+      return optional.length === 0 ? whole : z.pipe(z.transform(withoutNulls(optional)), whole);
     }
     case "list":
       return z.array(toZod(parts.item), parts.message);
@@ -42,6 +44,16 @@ function make(shape: Shape<unknown>): z.ZodMiniType {
         return issues.length === 0 ? read : z.NEVER;
       });
   }
+}
+
+/** Takes out the members of `names` that are `null`: for an optional member that means absent. */
+function withoutNulls(names: readonly string[]): (value: unknown) => unknown {
+  return (value) => {
+    if (!isJsonObject(value) || !names.some((name) => value[name] === null)) return value;
+    return Object.fromEntries(
+      Object.entries(value).filter(([name, member]) => member !== null || !names.includes(name)),
+    );
+  };
 }
 
 interface ObjectDefinition {

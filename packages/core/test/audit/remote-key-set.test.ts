@@ -216,6 +216,76 @@ describe("createRemoteKeySet", () => {
     expect(codeOf(await keys.find(url, { kid: "a" }))).toBe("found");
   });
 
+  describe("while forged statements arrive every 29 seconds", () => {
+    const everyMs = 29_000;
+    const rotate = (server: ReturnType<typeof setUp>["server"]) => {
+      server.keys = [...server.keys, publicKeyToJwk(two.publicKey, "b")];
+    };
+
+    it.each([
+      ["a new path of the same origin each time", (at: number) => [`${origin}/forged/${at}`, "x"]],
+      ["one other path of the same origin", () => [`${origin}/forged`, "x"]],
+      ["an unknown key of the signer's own set", (at: number) => [url, `x${at}`]],
+      ["the valid set of another signer, with an unknown key", (at: number) => [`${origin}/neighbour`, `x${at}`]],
+    ] as const)("finds a rotated key within one cool-down: %s", async (_name, forge) => {
+      const { keys, server, clock, requests } = setUp();
+      server.respond = async (request) => {
+        if (request.url.includes("/forged")) return { status: 404, headers: {}, body: "" };
+        return { status: 200, headers: {}, body: JSON.stringify({ keys: server.keys }) };
+      };
+      expect(codeOf(await keys.find(url, { kid: "a" }))).toBe("found");
+      // Eight hours of forged statements before the rotation.
+      const rounds = Math.ceil((8 * 3_600_000) / everyMs);
+      const forged = async (at: number): Promise<void> => {
+        const [jwksUrl = "", kid = ""] = forge(at);
+        expect(codeOf(await keys.find(jwksUrl, { kid }))).not.toBe("found");
+        await clock.advance(everyMs);
+      };
+      for (let at = 0; at < rounds; at += 1) await forged(at);
+      rotate(server);
+      await forged(rounds);
+      const [jwksUrl = "", kid = ""] = forge(rounds + 1);
+      await keys.find(jwksUrl, { kid });
+      // 30 s after the rotation, which is the cool-down, and one second after the last forged statement.
+      await clock.advance(1_000);
+      expect(codeOf(await keys.find(url, { kid: "b" }))).toBe("found");
+      const hours = clock.monotonic() / 3_600_000;
+      expect(requests.length).toBeLessThanOrEqual(16 * 120 * hours);
+    });
+
+    it("refreshes an old set on time, and keeps a set that was once good however many paths are forged", async () => {
+      const { keys, server, clock, requests } = setUp({ maxSetsPerOrigin: 4 });
+      server.respond = async (request) =>
+        request.url === url
+          ? { status: 200, headers: {}, body: JSON.stringify({ keys: server.keys }) }
+          : { status: 404, headers: {}, body: "" };
+      expect(codeOf(await keys.find(url, { kid: "a" }))).toBe("found");
+      server.keys = [publicKeyToJwk(two.publicKey, "b")];
+      for (let at = 0; at < 100; at += 1) {
+        for (let path = 0; path < 20; path += 1) await keys.find(`${origin}/forged/${at}/${path}`, { kid: "a" });
+        await clock.advance(everyMs);
+        // What was retained of the earlier set would be gone if the set had lost its place.
+        expect(await keys.find(url, { kid: "a" })).toMatchObject({ status: "found" });
+      }
+      expect(await keys.find(url, { kid: "a" })).toMatchObject({ status: "found", key: { retained: true } });
+      // 100 rounds of 29 s are 4.8 refreshes of ten minutes, after the first fetch.
+      expect(requests.filter((request) => request.url === url)).toHaveLength(5);
+      // Three places for what is forged, each fetched at most once in 30 s.
+      expect(requests.length).toBeLessThanOrEqual(5 + 3 * Math.ceil((100 * everyMs) / 30_000));
+    });
+
+    it("keeps a place for the sets that an operator has bundled", async () => {
+      const bundle = { [url]: { keys: [publicKeyToJwk(one.publicKey, "a")] } };
+      const { keys, server, requests } = setUp({ bundle, maxSetsPerOrigin: 4 });
+      server.respond = answer("", 404);
+      for (let path = 0; path < 20; path += 1) await keys.find(`${origin}/forged/${path}`, { kid: "a" });
+      expect(requests).toHaveLength(4);
+      server.respond = undefined;
+      rotate(server);
+      expect(codeOf(await keys.find(url, { kid: "b" }))).toBe("found");
+    });
+  });
+
   it("finds a key published after the set was fetched", async () => {
     const { keys, server, clock, requests } = setUp();
     expect(codeOf(await keys.find(url, { kid: "a" }))).toBe("found");

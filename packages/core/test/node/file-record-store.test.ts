@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { RecordValue } from "@imprest/core";
 import { type QuarantinedRecord, fileRecordStore } from "@imprest/core/node";
 import { describe, expect, it, vi } from "vitest";
+import { ownIdentity } from "../../src/node/process-identity.ts";
 import { contentOf, recordStoreContract } from "../records/record-store-contract.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
@@ -63,8 +64,8 @@ describe("fileRecordStore", () => {
   it("takes over the lock of a process that is gone", async () => {
     const dir = await temporaryDirectory();
     const file = await oneRecord(dir);
-    const { hostname } = await import("node:os");
-    await writeFile(`${file}.lock`, JSON.stringify({ pid: 2 ** 22 + 1, started: "1", host: hostname(), nonce: "x" }));
+    const gone = { ...(await ownIdentity()), pid: 2 ** 22 + 1, started: "1", nonce: "x" };
+    await writeFile(`${file}.lock`, JSON.stringify(gone));
     const store = fileRecordStore({ dir });
     const results = await Promise.all([store.delete("key"), fileRecordStore({ dir }).delete("key")]);
     expect(results.filter(Boolean)).toHaveLength(1);

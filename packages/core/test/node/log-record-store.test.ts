@@ -1,9 +1,9 @@
 import type * as FileSystem from "node:fs/promises";
 import { readFile, readdir, stat, writeFile } from "node:fs/promises";
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { type QuarantinedRecord, logRecordStore } from "@imprest/core/node";
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { ownIdentity } from "../../src/node/process-identity.ts";
 import { contentOf, recordStoreContract } from "../records/record-store-contract.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
@@ -216,15 +216,15 @@ describe("logRecordStore", () => {
     expect(await reopened(dir)).toEqual(new Map([["kept", { stays: true }]]));
   });
 
-  it("has one process a directory: a second is refused by name, a dead or restarted one's lock is taken over", async () => {
+  it("has one process a directory: a second is refused by name, the lock of one that is gone is taken over", async () => {
     const dir = await temporaryDirectory();
     const store = logRecordStore({ dir });
     await store.create("a", 1);
     await expect(logRecordStore({ dir }).create("b", 1)).rejects.toThrow(`held by process ${process.pid}`);
     await store.close?.();
     await expect(store.create("c", 1)).rejects.toThrow("closed");
-    // The same id as ours, but an earlier process: what a restarted container finds.
-    const left = { pid: process.pid, started: "1", host: hostname(), nonce: "x" };
+    // The same id as ours, but an earlier process.
+    const left = { ...(await ownIdentity()), started: "1", nonce: "x" };
     await writeFile(join(dir, "records.lock"), JSON.stringify(left));
     expect(await reopened(dir)).toEqual(new Map([["a", 1]]));
     await writeFile(join(dir, "records.lock"), JSON.stringify({ ...left, host: "another-machine" }));

@@ -1,15 +1,12 @@
 import type { Finding } from "@imprest/core/audit";
-import type {
-  DecisionResponse,
-  ErrorPayload,
-  EvidenceEnvelope,
-  EvidencePayload,
-  ReservePayload,
-} from "@imprest/core/models/cycles";
+import type { DecisionResponse, ErrorPayload, EvidenceEnvelope, ReservePayload } from "@imprest/core/models/cycles";
 
-/** The rules between members of an envelope, which hold beyond the shape of each (Cycles evidence §CyclesEvidence ff.). */
-export function invariantFindings({ artifact_type: type, payload }: EvidenceEnvelope): Finding[] {
-  const present = Object.keys(payload).filter((key) => payload[key as keyof EvidencePayload] !== undefined);
+/**
+ * The rules between members of an envelope, which hold beyond the shape of each (Cycles evidence §CyclesEvidence ff.).
+ * @param stated the payload as it is signed: a member that is `null` there is one too many (§EvidencePayload).
+ */
+export function invariantFindings({ artifact_type: type, payload }: EvidenceEnvelope, stated: object): Finding[] {
+  const present = Object.keys(stated);
   if (present.length !== 1 || present[0] !== type) {
     return [violation("payload_mismatch", "/payload", `must hold ${type} and nothing else, as artifact_type says`)];
   }

@@ -75,7 +75,10 @@ export function readContent({ json, text }: ReadEvidence): {
   readonly findings: readonly Finding[];
 } {
   const result = evidenceEnvelopeShape.safeParse(mayHoldLargeInteger.test(text) ? parseJson(text) : json);
-  if (result.success) return { envelope: result.data, findings: invariantFindings(result.data) };
+  if (result.success) {
+    const { data: envelope } = result;
+    return { envelope, findings: invariantFindings(envelope, json["payload"] as JsonObject) };
+  }
   const findings = issuesOf(result.error).map((issue): Finding => ({
     kind: "schema",
     severity: "error",

@@ -50,7 +50,7 @@ export interface SignedEvidence {
  */
 export async function signEvidence(statement: EvidenceStatement, issuer: EvidenceIssuer): Promise<SignedEvidence> {
   const { serverId, keyPair, kid } = issuer;
-  const unsigned = exactJson({
+  const unsigned = checked({
     schema_version: evidenceSchemaVersion,
     artifact_type: artifactTypeOf(statement.payload),
     server_id: serverId,
@@ -59,7 +59,6 @@ export async function signEvidence(statement: EvidenceStatement, issuer: Evidenc
     trace_id: statement.traceId,
     payload: statement.payload,
   });
-  assertStatable(unsigned);
   const hashed = hashInput(unsigned);
   const evidenceId = await evidenceIdOf(hashed);
   const signature = hex(await signEd25519(keyPair.privateKey, signingInput(unsigned, hashed, evidenceId)));
@@ -83,11 +82,18 @@ function exactJson(value: object): JsonObject {
   }
 }
 
-/** Nothing is signed that this package's own verifier would object to. */
-function assertStatable(unsigned: JsonObject): void {
-  const sample = { ...unsigned, evidence_id: "0".repeat(64), signature: "0".repeat(128) };
-  const findings = invariantFindings(parseWire(evidenceEnvelopeShape, sample, "evidence statement"));
-  if (findings.length === 0) return;
-  const issues = findings.map(({ pointer = "", message }) => ({ pointer, message }));
-  throw new ValidationError("evidence statement", issues);
+/**
+ * What is signed: nothing that this package's own verifier would object to, and absent members left out, not `null`.
+ * @throws ValidationError.
+ */
+function checked(statement: object): JsonObject {
+  const sample = { ...exactJson(statement), evidence_id: "0".repeat(64), signature: "0".repeat(128) };
+  const envelope = parseWire(evidenceEnvelopeShape, sample, "evidence statement");
+  const findings = invariantFindings(envelope, envelope.payload);
+  if (findings.length > 0) {
+    const issues = findings.map(({ pointer = "", message }) => ({ pointer, message }));
+    throw new ValidationError("evidence statement", issues);
+  }
+  const { evidence_id: _id, signature: _signature, ...unsigned } = envelope;
+  return exactJson(unsigned);
 }

@@ -26,6 +26,18 @@ describe("signEvidence", () => {
     await expect(sign(payload as EvidencePayload)).rejects.toThrow(/inexact_integer/);
   });
 
+  it("leaves an absent member out of the signed bytes, also one that was handed over as null", async () => {
+    const request = { ...commitPayload.commit?.request, metrics: null, metadata: { note: null } };
+    const payload = { commit: { ...commitPayload.commit, request } };
+    const { text } = await sign(payload as unknown as EvidencePayload);
+    expect(JSON.parse(text).payload.commit.request).toStrictEqual({
+      idempotency_key: "key-1",
+      actual: { unit: "USD_MICROCENTS", amount: 1_750_000 },
+      metadata: { note: null },
+    });
+    expect(await verifyEvidence(text)).toMatchObject({ findings: [{ code: "no_key_set" }] });
+  });
+
   it("signs nothing that its own verifier would object to", async () => {
     const { commit } = commitPayload;
     const refusals: unknown[] = [

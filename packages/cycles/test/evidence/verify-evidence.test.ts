@@ -115,6 +115,27 @@ describe("verifyEvidence", () => {
     expect(report.envelope).toBeUndefined();
   });
 
+  it("reads null as an absent member, and hashes it as it is signed", async () => {
+    const nulls = await signAnything(valid, (envelope) => {
+      const { response } = (envelope["payload"] as { commit: { response: JsonObject } }).commit;
+      Object.assign(response, { balances: null });
+      Object.assign(envelope, { trace_id: null });
+    });
+    const report = await verifyEvidence(nulls);
+    expect(report).toMatchObject({ disposition: "binding_only", findings: [] });
+    expect(report.envelope?.payload.commit?.response).not.toHaveProperty("balances");
+    const without = nulls.replace(',"trace_id":null', "");
+    expect(without).not.toBe(nulls);
+    expect(await codes(without)).toEqual(["evidence_id_mismatch"]);
+  });
+
+  it("finds a second payload that is null: the specification wants it absent", async () => {
+    const second = await signAnything(valid, (envelope) => {
+      Object.assign(envelope["payload"] as JsonObject, { release: null });
+    });
+    expect(await codes(second)).toEqual(["payload_mismatch"]);
+  });
+
   it("a member of the payload that looks like the id is hashed as it is", async () => {
     const lookalike = await signAnything(valid, (envelope) => {
       const payload = envelope["payload"] as { commit: { request: JsonObject } };

@@ -66,6 +66,23 @@ describe("reserve, extend, commit, release", () => {
     expect((await create(request)).body).toEqual({ ...first.body, remaining_ttl_ms: 0 });
   });
 
+  it("reads null in a request as an absent member: the same key without the nulls is a replay", async () => {
+    const key = { idempotency_key: "nulls", subject: { tenant: "acme" } };
+    const nulls = { subject: { tenant: "acme", workspace: null, agent: null, dimensions: null }, ttl_ms: null };
+    const first = await create({ ...key, ...nulls, action: { ...action, policy_keys: null }, metadata: null });
+    expect(first.status).toBe(200);
+    expect(first.body).toMatchObject({ scope_path: "tenant:acme", remaining_ttl_ms: 60_000 });
+    expect((await create(key)).body).toEqual(first.body);
+    const path = `/v1/reservations/${String(first.body["reservation_id"])}`;
+    expect((await acme.get(path)).body["subject"]).toEqual({ tenant: "acme" });
+    const commit = { idempotency_key: "c", actual: estimate, metrics: { tokens_input: null }, metadata: null };
+    expect((await acme.post(`${path}/commit`, commit)).body["status"]).toBe("COMMITTED");
+    const spend = { idempotency_key: "e", subject, action, actual: estimate, overage_policy: null, metrics: null };
+    expect((await acme.post("/v1/events", spend)).status).toBe(201);
+    const required = { idempotency_key: "r", subject, action, estimate: null };
+    expect((await acme.post("/v1/reservations", required)).status).toBe(400);
+  });
+
   it("settles: the rest comes back, and replays repeat the answer", async () => {
     const first = (await create()).body["reservation_id"];
     const extended = await acme.post(`/v1/reservations/${String(first)}/extend`, {

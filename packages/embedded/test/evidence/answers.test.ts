@@ -34,6 +34,21 @@ describe("every answer that evidence can state refers to an envelope that is aut
     });
   });
 
+  it("a request with nulls, attested without them", async () => {
+    const reserved = await world.reserve({ ttl_ms: null, action: { ...action, tags: null } });
+    const report = await world.verify(referenceOf(reserved));
+    expect(report).toMatchObject(authentic);
+    expect(report.envelope?.payload.reserve?.request).toStrictEqual({
+      idempotency_key: expect.any(String) as string,
+      subject,
+      action,
+      estimate: { unit: "TOKENS", amount: 100n },
+    });
+    const { evidence_id: id } = referenceOf(reserved);
+    const { body: envelope } = await world.acme.get(`/v1/evidence/${id}`);
+    expect(JSON.stringify(envelope)).not.toContain("null");
+  });
+
   it("reserve, without what is left of the lease", async () => {
     const reserved = await world.reserve({ ttl_ms: 30_000 });
     expect(reservationCreateResponseSchema.safeParse(reserved.body).success).toBe(true);

@@ -48,10 +48,18 @@ export const requestActionShape: Shape<Action> = requestObject({
   policy_keys: optional(requestPolicyKeysShape),
 });
 
+const policyKeysShape: Shape<ActionPolicyKeys> = responseObject({
+  host: optional(text),
+  recipient_domain: optional(text),
+  resource_type: optional(text),
+  path_prefix: optional(text),
+  custom: optional(jsonObject as Shape<Record<string, string>>),
+});
+
 /** As the authority tells it back. */
 export const actionShape: Shape<Action> = responseObject({
   kind: text,
   name: text,
   tags: optional(texts),
-  policy_keys: optional(jsonObject as Shape<ActionPolicyKeys>),
+  policy_keys: optional(policyKeysShape),
 });

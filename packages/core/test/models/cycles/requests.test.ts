@@ -169,6 +169,28 @@ describe("requests", () => {
     expect(parseWire(reservationCreateRequestSchema, received, "request")).toEqual(reserve);
   });
 
+  it("read null for an optional member as its absence, at every depth, and keep the nulls of free JSON", () => {
+    const nulls = {
+      ...reserve,
+      subject: { tenant: "acme", workspace: null, dimensions: null },
+      action: { ...base.action, tags: null, policy_keys: { host: null } },
+      ttl_ms: null,
+      dry_run: null,
+      metadata: { note: null },
+    };
+    const read = parseWire(reservationCreateRequestSchema, nulls, "request");
+    expect(read).toStrictEqual({
+      ...reserve,
+      action: { ...base.action, policy_keys: {} },
+      metadata: { note: null },
+    });
+    expect(issuesOf(reservationCreateRequestSchema, { ...reserve, estimate: null })).toHaveLength(1);
+    expect(issuesOf(reservationCreateRequestSchema, { ...reserve, subject: { tenant: null } })).toEqual([
+      expect.stringMatching(/^\/subject must name at least one of/),
+    ]);
+    expect(issuesOf(balanceQuerySchema, { tenant: "a", agent: null })).toEqual([]);
+  });
+
   it("take blank window bounds as none (Cycles §listReservations, NORMATIVE)", () => {
     expect(
       issuesOf(reservationListQuerySchema, { from: "", finalized_to: " ", to: "2026-01-31T00:00:00.5+01:00" }),

@@ -73,7 +73,7 @@ function valuesFor(shape: Shape<unknown>): fc.Arbitrary<unknown> {
   switch (parts.kind) {
     case "optional":
       return fc.oneof(
-        { weight: 2, arbitrary: fc.constant(undefined) },
+        { weight: 2, arbitrary: fc.constantFrom(undefined, null) },
         { weight: 5, arbitrary: valuesFor(parts.inner) },
       );
     case "refined":
