@@ -1,4 +1,5 @@
-import { type HttpRequest, type Transport, parseJson, stringifyJson } from "@imprest/core";
+import { type HttpRequest, type Transport } from "@imprest/core";
+import { parseJson, stringifyJson } from "@imprest/core/internal";
 import { CyclesClient, CyclesError, releaseOrphan } from "@imprest/cycles";
 import { ActionKindRegistry, CyclesGovernanceClient } from "@imprest/cycles/governance";
 import { describe, expect, it } from "vitest";

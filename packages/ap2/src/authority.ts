@@ -12,7 +12,7 @@ import {
   ResponseFormatError,
   memoryRecordStore,
 } from "@imprest/core";
-import { parseJson } from "@imprest/core/internal";
+import { isInstructionKey, parseJson } from "@imprest/core/internal";
 import type { ReservationCreateResponse } from "@imprest/core/models/cycles";
 import { reservationCreateResponseShape } from "@imprest/core/models/cycles/shapes";
 import {
@@ -170,7 +170,7 @@ function remember<Key extends object, Value>(known: WeakMap<Key, Value>, key: Ke
 /** Dead letters go to the durable store, settlements under way only into memory. */
 function deadLettersOnly(durable: RecordStore): RecordStore {
   const passing = memoryRecordStore();
-  const storeOf = (key: string): RecordStore => (key.startsWith("settlement:") ? passing : durable);
+  const storeOf = (key: string): RecordStore => (isInstructionKey(key) ? passing : durable);
   return {
     create: (key, value) => storeOf(key).create(key, value),
     read: (key) => storeOf(key).read(key),

@@ -46,6 +46,7 @@ export {
   type OnOutcome,
   instructionKey,
   instructionPrefix,
+  isInstructionKey,
   readInstruction,
   writeInstruction,
 } from "./settlement/index.ts";

@@ -1,5 +1,6 @@
 import { ImprestError } from "@imprest/core";
-import { type Command, ExitCode, UsageError } from "./command.ts";
+import { type Command, UsageError } from "./command.ts";
+import { ExitCode } from "./exit-code.ts";
 import { arcp } from "./commands/arcp.ts";
 import { balance } from "./commands/balance.ts";
 import { doctor } from "./commands/doctor.ts";

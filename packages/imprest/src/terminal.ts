@@ -1,7 +1,7 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { availableParallelism, constants } from "node:os";
 import { finished } from "node:stream/promises";
-import { ExitCode } from "./command.ts";
+import { ExitCode } from "./exit-code.ts";
 
 /** What a command sees of the world, injected so that tests can be one. */
 export interface Terminal {

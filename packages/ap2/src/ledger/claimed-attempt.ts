@@ -1,11 +1,17 @@
+import type { Clock, RecordStore } from "@imprest/core";
 import { AP2GuardError } from "../errors.ts";
 import { keyIn } from "../idempotency-key.ts";
 import { type Attempt, type PaymentRecord, readRecord, suffixOf, writeRecord } from "./attempt.ts";
-import type { PaymentLedger } from "./ledger.ts";
+
+/** What an attempt writes to; the ledger is one. */
+export interface AttemptBooks {
+  readonly records: RecordStore;
+  readonly clock: Clock;
+}
 
 /** An attempt that this worker owns. Its writes happen one after the other, in the order they were asked for. */
 export class ClaimedAttempt {
-  readonly #ledger: PaymentLedger;
+  readonly #books: AttemptBooks;
   readonly record: string;
   readonly scope: string;
   #stored: PaymentRecord;
@@ -13,8 +19,8 @@ export class ClaimedAttempt {
   #version: string;
   #writes: Promise<unknown> = Promise.resolve();
 
-  constructor(ledger: PaymentLedger, record: string, stored: PaymentRecord, attempt: Attempt, version: string) {
-    this.#ledger = ledger;
+  constructor(books: AttemptBooks, record: string, stored: PaymentRecord, attempt: Attempt, version: string) {
+    this.#books = books;
     this.record = record;
     this.scope = stored.scope;
     this.#stored = stored;
@@ -39,7 +45,7 @@ export class ClaimedAttempt {
    */
   write(change: Partial<Attempt>): Promise<void> {
     return this.#inOrder(() =>
-      this.#replace((attempt) => ({ ...attempt, touchedAtMs: this.#ledger.clock.now(), ...change })),
+      this.#replace((attempt) => ({ ...attempt, touchedAtMs: this.#books.clock.now(), ...change })),
     );
   }
 
@@ -47,7 +53,7 @@ export class ClaimedAttempt {
   withdraw(): Promise<void> {
     return this.#inOrder(async () => {
       if (this.#stored.attempts.length > 1) return this.#replace(() => undefined);
-      const isGone = await this.#ledger.records.delete(this.record, this.#version);
+      const isGone = await this.#books.records.delete(this.record, this.#version);
       if (!isGone) await this.#replace(() => undefined);
     });
   }
@@ -66,7 +72,7 @@ export class ClaimedAttempt {
         return changed === undefined ? [] : [changed];
       });
       const next = { ...this.#stored, attempts };
-      const version = await this.#ledger.records.replace(this.record, writeRecord(next), this.#version);
+      const version = await this.#books.records.replace(this.record, writeRecord(next), this.#version);
       if (version !== undefined) {
         this.#version = version;
         this.#stored = next;
@@ -79,7 +85,7 @@ export class ClaimedAttempt {
 
   /** Another worker wrote: to another attempt of this mandate, which is fine, or to this one, which ends it here. */
   async #reload(): Promise<void> {
-    const stored = await this.#ledger.records.read(this.record);
+    const stored = await this.#books.records.read(this.record);
     const record = stored && readRecord(stored.value);
     const mine = record?.attempts.find(({ claim }) => claim === this.#attempt.claim);
     const { phase, held, suspended } = this.#attempt;

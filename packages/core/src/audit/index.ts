@@ -11,7 +11,8 @@ export {
 } from "./jwk.ts";
 export type { KeyLookup, KeyProblem, KeyQuery, KeyWindow, VerificationKey } from "./key-lookup.ts";
 export { type Jwks, type KeySet, type KeySetOptions, createKeySet } from "./key-set.ts";
-export { type RemoteKeySet, type RemoteKeySetOptions, createRemoteKeySet } from "./remote-key-set.ts";
+export type { RemoteKeySet, RemoteKeySetOptions } from "./key-trust.ts";
+export { createRemoteKeySet } from "./remote-key-set.ts";
 export {
   type Disposition,
   type Finding,

@@ -7,7 +7,7 @@ import { type JwksSource, fetchJwks } from "./fetch-jwks.ts";
 import type { Jwk } from "./jwk.ts";
 import { type KeyLookup, type KeyProblem, type KeyQuery, refused, unresolved } from "./key-lookup.ts";
 import { type KeySet, createKeySet } from "./key-set.ts";
-import type { KeyTrust, RemoteKeySet, RemoteKeySetOptions } from "./remote-key-set.ts";
+import type { KeyTrust, RemoteKeySet, RemoteKeySetOptions } from "./key-trust.ts";
 
 /** What is known of one URL. Times are monotonic. */
 interface Entry {

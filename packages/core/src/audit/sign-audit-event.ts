@@ -1,4 +1,3 @@
-import type { AuditSuffix } from "../models/asp/names.ts";
 import { base64url, utf8 } from "../platform/encoding.ts";
 import { canonicalize } from "./canonicalize.ts";
 import { signEd25519 } from "./ed25519.ts";
@@ -20,13 +19,14 @@ export const signatureAttribute = "aspsignature" as const;
 
 /**
  * One signed audit event as a line of JSON (profile `asp-jcs-v1`).
+ * @param suffix what happened, such as `reserve` (ASP §5).
  * @param data what the suffix requires; `kid` and `event_time` are added.
  * @param atMs when it happened, epoch milliseconds.
  * @param id unique within the source; a fresh UUID when absent.
  * @throws ValidationError for data that is not plain JSON.
  */
 export async function signAuditEvent(
-  suffix: AuditSuffix,
+  suffix: string,
   data: JsonObject,
   signer: EventSigner,
   atMs: number,

@@ -25,6 +25,11 @@ export function instructionKey({
   return `${instructionPrefix(protocol, target)}${reservationId}:${idempotencyKey}:${what}`;
 }
 
+/** Whether a record's key is that of an unfinished settlement, of whatever authority. */
+export function isInstructionKey(key: string): boolean {
+  return key.startsWith(prefix);
+}
+
 /** Reads a record back; `undefined` when it is not a settlement this version can send. */
 export function readInstruction(value: RecordValue): SettlementInstruction | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;

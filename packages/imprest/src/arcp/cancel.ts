@@ -1,7 +1,8 @@
 import type { ArcpJob, ArcpSession } from "@imprest/arcp";
 import { ImprestError } from "@imprest/core";
 import { stringifyJson } from "@imprest/core/internal";
-import { type Command, ExitCode, formatOf, readArguments, textOf } from "../command.ts";
+import { type Command, formatOf, readArguments, textOf } from "../command.ts";
+import { ExitCode } from "../exit-code.ts";
 import { printable } from "../printable.ts";
 import { openSession, readAccess, readJobId, sessionOptions } from "./session.ts";
 import { openTicketFile } from "./ticket-file.ts";

@@ -2,7 +2,8 @@ import { type ArcpSession, type ArcpTransport, ArcpError, openWebSocket } from "
 import { ImprestError, createIdempotencyKey } from "@imprest/core";
 import { parseJson, stringifyJson } from "@imprest/core/internal";
 import { arcpFeatures } from "@imprest/core/models/arcp";
-import { type Command, ExitCode, UsageError, formatOf, readArguments } from "../command.ts";
+import { type Command, UsageError, formatOf, readArguments } from "../command.ts";
+import { ExitCode } from "../exit-code.ts";
 import type { Terminal } from "../terminal.ts";
 import { type Traits, matchDialects } from "./dialect.ts";
 import { printable } from "../printable.ts";

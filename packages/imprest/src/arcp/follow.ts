@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { ArcpEvent, JobOutcome, JobView } from "@imprest/arcp";
 import { ImprestError } from "@imprest/core";
 import { createDeferred, onAbort, stringifyJson } from "@imprest/core/internal";
-import { ExitCode } from "../command.ts";
+import { ExitCode } from "../exit-code.ts";
 import type { Terminal } from "../terminal.ts";
 import { budgetLeft, describeEvent, progressBar, spent } from "./describe.ts";
 import { printable } from "../printable.ts";

@@ -1,6 +1,7 @@
 import { redactFrame } from "@imprest/arcp";
 import { stringifyJson } from "@imprest/core/internal";
-import { type Command, ExitCode, UsageError, formatOf, readArguments, textOf, textsOf, wholeOf } from "../command.ts";
+import { type Command, UsageError, formatOf, readArguments, textOf, textsOf, wholeOf } from "../command.ts";
+import { ExitCode } from "../exit-code.ts";
 import { printable } from "../printable.ts";
 import { openSession, readAccess, sessionOptions } from "./session.ts";
 

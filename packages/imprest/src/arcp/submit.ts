@@ -2,7 +2,6 @@ import { type ArcpJob, type ArcpSession, buildLease, parseBudgetAmount } from "@
 import { parseJson, stringifyJson } from "@imprest/core/internal";
 import {
   type Command,
-  ExitCode,
   UsageError,
   type Values,
   formatOf,
@@ -11,6 +10,7 @@ import {
   textsOf,
   wholeOf,
 } from "../command.ts";
+import { ExitCode } from "../exit-code.ts";
 import { readText } from "../read-text.ts";
 import type { Terminal } from "../terminal.ts";
 import { cancelAndWait } from "./cancel.ts";

@@ -1,4 +1,5 @@
-import { type Command, ExitCode, formatOf, readArguments } from "../command.ts";
+import { type Command, formatOf, readArguments } from "../command.ts";
+import { ExitCode } from "../exit-code.ts";
 import { follow } from "./follow.ts";
 import { Screen } from "./screen.ts";
 import { openSession, readAccess, readJobId, sessionOptions } from "./session.ts";

@@ -5,7 +5,8 @@ import { listJobs } from "../arcp/list.ts";
 import { printable } from "../printable.ts";
 import { submitJob } from "../arcp/submit.ts";
 import { watchJob } from "../arcp/watch.ts";
-import { type Command, ExitCode, UsageError } from "../command.ts";
+import { type Command, UsageError } from "../command.ts";
+import { ExitCode } from "../exit-code.ts";
 
 const help = `Usage: imprest arcp submit AGENT | list | watch JOB | cancel JOB | doctor  [options]
 

@@ -2,7 +2,8 @@ import { type Amount } from "@imprest/core";
 import { stringifyJson } from "@imprest/core/internal";
 import { CyclesClient } from "@imprest/cycles";
 import { writeAmount } from "../amount-text.ts";
-import { type Command, ExitCode, UsageError, formatOf, readArguments, textOf } from "../command.ts";
+import { type Command, UsageError, formatOf, readArguments, textOf } from "../command.ts";
+import { ExitCode } from "../exit-code.ts";
 
 const levels = ["tenant", "workspace", "app", "workflow", "agent", "toolset"] as const;
 

@@ -1,6 +1,7 @@
 import { ConfigurationError, ImprestError, ProtocolError, TransportError } from "@imprest/core";
 import { CyclesClient } from "@imprest/cycles";
-import { type Command, ExitCode, readArguments } from "../command.ts";
+import { type Command, readArguments } from "../command.ts";
+import { ExitCode } from "../exit-code.ts";
 import type { Terminal } from "../terminal.ts";
 
 const help = `Usage: imprest doctor

@@ -1,16 +1,8 @@
 import { type RemoteKeySet, createRemoteKeySet, hasErrors } from "@imprest/core/audit";
 import { type LineReport, verifyLines } from "@imprest/core/audit/lines";
 import { type EvidenceReport, evidenceJwksUrl, verifyEvidence } from "@imprest/cycles/evidence";
-import {
-  type Command,
-  ExitCode,
-  UsageError,
-  type Values,
-  formatOf,
-  readArguments,
-  textOf,
-  textsOf,
-} from "../command.ts";
+import { type Command, UsageError, type Values, formatOf, readArguments, textOf, textsOf } from "../command.ts";
+import { ExitCode } from "../exit-code.ts";
 import { findingLine } from "../finding-line.ts";
 import { createProgress } from "../progress.ts";
 import { readJson } from "../read-json.ts";

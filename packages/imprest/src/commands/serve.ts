@@ -12,16 +12,8 @@ import {
 } from "@imprest/embedded";
 import { serve as listen, sqliteStore } from "@imprest/embedded/node";
 import { writeAmount } from "../amount-text.ts";
-import {
-  type Command,
-  ExitCode,
-  UsageError,
-  type Values,
-  readArguments,
-  textOf,
-  textsOf,
-  wholeOf,
-} from "../command.ts";
+import { type Command, UsageError, type Values, readArguments, textOf, textsOf, wholeOf } from "../command.ts";
+import { ExitCode } from "../exit-code.ts";
 import { type BudgetLine, type ServeConfig, parseBudget, parseKey, readConfig } from "../serve-config.ts";
 import { readSigningKey } from "../signing-key.ts";
 import type { Terminal } from "../terminal.ts";

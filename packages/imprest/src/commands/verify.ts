@@ -10,16 +10,8 @@ import {
   focusJsonLine,
 } from "@imprest/asp/audit";
 import { hasErrors } from "@imprest/core/audit";
-import {
-  type Command,
-  ExitCode,
-  UsageError,
-  type Values,
-  formatOf,
-  readArguments,
-  textOf,
-  textsOf,
-} from "../command.ts";
+import { type Command, UsageError, type Values, formatOf, readArguments, textOf, textsOf } from "../command.ts";
+import { ExitCode } from "../exit-code.ts";
 import { findingLine } from "../finding-line.ts";
 import { createProgress } from "../progress.ts";
 import { readJson } from "../read-json.ts";
