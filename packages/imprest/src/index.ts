@@ -1,2 +1,2 @@
-export { run } from "./run.ts";
-export { type Terminal, systemTerminal } from "./terminal.ts";
+export { run } from "./cli/run.ts";
+export { type Terminal, systemTerminal } from "./cli/terminal.ts";

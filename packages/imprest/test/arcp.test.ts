@@ -9,9 +9,9 @@ import { memoryRecordStore } from "@imprest/core";
 import { type ArcpRuntimeOptions, createArcpRuntime } from "@imprest/arcp/runtime";
 import { serveWebSocket } from "@imprest/arcp/runtime/node";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { follow } from "../src/arcp/follow.ts";
-import { cancelAndWait } from "../src/arcp/cancel.ts";
-import { Screen } from "../src/arcp/screen.ts";
+import { follow } from "../src/cli/arcp/follow.ts";
+import { cancelAndWait } from "../src/cli/arcp/cancel.ts";
+import { Screen } from "../src/cli/arcp/screen.ts";
 import { type FakeOptions, fakeTerminal, imprest } from "./support.ts";
 
 const root = resolve(import.meta.dirname, "../../..");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { findingLine } from "../src/finding-line.ts";
+import { findingLine } from "../src/cli/finding-line.ts";
 
 describe("a finding as a line", () => {
   it("holds what a stranger named, but no line, no cursor and no direction of theirs", () => {

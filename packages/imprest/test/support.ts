@@ -1,5 +1,5 @@
-import { run } from "../src/run.ts";
-import type { Terminal } from "../src/terminal.ts";
+import { run } from "../src/cli/run.ts";
+import type { Terminal } from "../src/cli/terminal.ts";
 
 export interface Ran {
   /** Files that the command made, by path. */

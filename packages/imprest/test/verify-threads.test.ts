@@ -1,7 +1,7 @@
 import { keyPairFromSeed, publicKeyToJwk } from "@imprest/core/audit";
 import { signAuditEvent } from "@imprest/asp/audit";
 import { beforeAll, describe, expect, it } from "vitest";
-import { VerifyPool } from "../src/verify-pool.ts";
+import { VerifyPool } from "../src/cli/verify-pool.ts";
 import { imprest } from "./support.ts";
 
 const origin = "https://authority.example";
