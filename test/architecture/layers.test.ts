@@ -58,10 +58,12 @@ describe.each(packages)("$path", ({ shortName: name, folder, manifest }) => {
     expect(wrong.map(show)).toEqual([]);
   });
 
-  it("imports node: only in src/node and the command line", () => {
+  it("imports node: only in src/node and the command line's src/cli", () => {
     const wrong = imports.filter(
       ({ from, specifier }) =>
-        specifier.startsWith("node:") && name !== "imprest" && !relative(source, from).startsWith("node/"),
+        specifier.startsWith("node:") &&
+        !relative(source, from).startsWith("node/") &&
+        !(name === "imprest" && relative(source, from).startsWith("cli/")),
     );
     expect(wrong.map(show)).toEqual([]);
   });
@@ -110,4 +112,23 @@ describe("the rooms of core", () => {
       .filter(({ specifier }) => specifier.includes("/models/"));
     expect(wrong.map(show)).toEqual([]);
   });
+});
+
+it.each(["cycles", "asp", "arcp", "ap2"])("the root of @imprest/%s exports nothing of its connection", (name) => {
+  const wrong = importsOf(join(root, `packages/${name}/src/index.ts`)).filter(({ specifier }) =>
+    specifier.endsWith("/connection.ts"),
+  );
+  expect(wrong.filter(({ typeOnly }) => !typeOnly).map(show)).toEqual([]);
+});
+
+it("a prefix of record keys is written in the package that owns it, and in no other", () => {
+  const prefixes = new Map<string, Set<string>>();
+  for (const { shortName, folder } of packages) {
+    for (const file of sources(join(folder, "src"))) {
+      const literals = readFileSync(file, "utf8").matchAll(/["`]((?:settlement|dead-letter|ap2-\w+):)/g);
+      for (const [, prefix = ""] of literals) prefixes.set(prefix, (prefixes.get(prefix) ?? new Set()).add(shortName));
+    }
+  }
+  expect([...prefixes.keys()]).toEqual(expect.arrayContaining(["settlement:", "dead-letter:", "ap2-payment:"]));
+  expect([...prefixes].filter(([, owners]) => owners.size > 1)).toEqual([]);
 });

@@ -17,8 +17,10 @@ const schemas = /\/zod\//;
 /** Entries that are schemas, or read what strangers write by them. */
 const withSchemas = /^@imprest\/(?:core\/models\/(?:\w+|asp\/events)|asp\/audit|arcp\/runtime|embedded)$/;
 const kernel = /core\/dist\/reservation\//;
+/** A session of ARCP emits events by itself; an observer of the other clients is its user's. */
+const emitter = /eventemitter3/;
 const unusedByClients =
-  /eventemitter3|settlement-queue|read-dead-letters|webhook|shadow|cycles\/dist\/caps|orphans|evidence\/|emitted-event|runtime\/|audit\//;
+  /settlement-queue|read-dead-letters|webhook|shadow|cycles\/dist\/caps|orphans|evidence\/|emitted-event|runtime\/|audit\//;
 
 /** Beyond what is nowhere: the other protocols, and for a client's bundle what it does not call. */
 function forbiddenIn(name: string): readonly RegExp[] {
@@ -29,6 +31,7 @@ function forbiddenIn(name: string): readonly RegExp[] {
     ...(owner === "core" ? [] : [others]),
     ...(name === "{ CyclesClient } of @imprest/cycles" ? [kernel] : []),
     ...(name.startsWith("{") ? [unusedByClients] : []),
+    ...(name.startsWith("{") && owner !== "arcp" ? [emitter] : []),
     ...(withSchemas.test(name) ? [] : [schemas]),
   ];
 }

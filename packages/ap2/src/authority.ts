@@ -15,14 +15,8 @@ import {
 import { isInstructionKey, parseJson } from "@imprest/core/internal";
 import type { ReservationCreateResponse } from "@imprest/core/models/cycles";
 import { reservationCreateResponseShape } from "@imprest/core/models/cycles/shapes";
-import {
-  type CyclesAuthority,
-  CyclesError,
-  type CyclesSource,
-  type Operation,
-  authorityOf,
-  metadataOf,
-} from "@imprest/cycles";
+import { type CyclesAuthority, CyclesError, type CyclesSource, metadataOf } from "@imprest/cycles";
+import { type Operation, authorityOf } from "@imprest/cycles/internal";
 import { AP2AlreadyConsumed, AP2GuardDenied } from "./errors.ts";
 import { PaymentLedger } from "./ledger/ledger.ts";
 import { commitInstruction, releaseInstruction } from "./settlement-bodies.ts";

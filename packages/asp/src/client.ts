@@ -51,7 +51,7 @@ export type Unkeyed<Request extends { readonly idempotencyKey: string }> = Omit<
  * subclasses for what the authority refuses, `TransportError` when there is no usable answer.
  */
 export class AspClient {
-  /** The wire below the typed methods. */
+  /** The wire below the typed methods. @internal */
   readonly connection: AspConnection;
   #metadata: AuthorityMetadata | undefined;
 

@@ -5,7 +5,6 @@ export { builtInCaps } from "./caps/built-in.ts";
 export type { CapFamily, CapHandler, DegradedRoute, ProviderCall } from "./caps/handler.ts";
 export { type CapRegistry, type RecognisedCap, createCapRegistry, degradedRoute } from "./caps/registry.ts";
 export { AspClient, type Unkeyed, type WriteOptions } from "./client.ts";
-export { type Answered, AspConnection, type Subject } from "./connection.ts";
 export {
   ApprovalRequiredError,
   AspDeniedError,

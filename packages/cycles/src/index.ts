@@ -2,7 +2,6 @@ export type { ApiKeySource } from "@imprest/core";
 export { CyclesAuthority, type CyclesAuthorityOptions, type DedupeHorizon } from "./authority.ts";
 export { type StepCounter, coolDown, createStepCounter, honouredCaps, isToolAllowed } from "./caps.ts";
 export { CyclesClient, type DryRunResponse, type Unkeyed, type WriteOptions } from "./client.ts";
-export { CyclesConnection, type Operation, type Write } from "./connection.ts";
 export {
   ActionKindDeniedError,
   ActionKindNotAllowedError,
@@ -29,7 +28,6 @@ export {
 } from "./errors.ts";
 export {
   type CyclesSource,
-  authorityOf,
   guard,
   guardStream,
   openReservation,

@@ -1,6 +1,7 @@
 import { ResponseFormatError } from "@imprest/core";
 import { decisionResponseSchema } from "@imprest/core/models/cycles";
-import { CyclesConnection, CyclesError, type Operation, metadataOf } from "@imprest/cycles";
+import { CyclesError, metadataOf } from "@imprest/cycles";
+import { CyclesConnection, type Operation } from "@imprest/cycles/internal";
 import { expect, it } from "vitest";
 import { refusal, startStub } from "./support/stub-authority.ts";
 

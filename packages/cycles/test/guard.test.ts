@@ -13,13 +13,13 @@ import {
   CyclesAuthority,
   CyclesClient,
   type CyclesSource,
-  authorityOf,
   guard,
   guardStream,
   openReservation,
   withReservation,
   withReservationStream,
 } from "@imprest/cycles";
+import { authorityOf } from "@imprest/cycles/internal";
 import { type Received, allow, refusal, startStub, type Answer, type StubAuthority } from "./support/stub-authority.ts";
 
 const request: ReserveRequest = {

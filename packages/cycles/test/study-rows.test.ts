@@ -17,11 +17,11 @@ import {
   CyclesAuthority,
   CyclesClient,
   LimitExceededError,
-  authorityOf,
   metadataOf,
   releaseOrphan,
   withReservation,
 } from "@imprest/cycles";
+import { authorityOf } from "@imprest/cycles/internal";
 import { type Answer, type Received, type StubAuthority, allow, refusal, startStub } from "./support/stub-authority.ts";
 
 // Rows of the study that are about the whole client, seen from the wire. Those about one part stand with its tests, and

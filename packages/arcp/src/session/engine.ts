@@ -1,5 +1,5 @@
 import { type CallOptions, ConnectionError } from "@imprest/core";
-import { createDeferred } from "@imprest/core/internal";
+import { Emitter, createDeferred } from "@imprest/core/internal";
 import type { JobSubmit, WireFailure } from "@imprest/core/models/arcp";
 import { ArcpError, SessionEndedError } from "../errors.ts";
 import type { JobState, JobSurroundings, Origin } from "../job/job-state.ts";
@@ -7,7 +7,6 @@ import { Pressure } from "../job/pressure.ts";
 import { Acknowledger } from "./acknowledger.ts";
 import { Connection, type ConnectionHooks } from "./connection.ts";
 import { settleWithin } from "./deadline.ts";
-import { Emitter } from "./emitter.ts";
 import type { SessionEvents } from "./events.ts";
 import { type Frame, jobIdOf, readFrame } from "./frame.ts";
 import { Ledger } from "./ledger.ts";
