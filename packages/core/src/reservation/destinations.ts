@@ -19,6 +19,7 @@ export function authorityDestination(
   const books = new Books(authority, grant, idempotencyKey);
   const { outbox } = books;
   return {
+    logger: authority.environment?.logger,
     async settle(intent, onOutcome) {
       let instruction: SettlementInstruction;
       try {
@@ -76,6 +77,7 @@ export function parentDestination(
   }
 
   return {
+    logger: authority.environment?.logger,
     async settle(intent, onOutcome) {
       const settlement = await settle(intent);
       onOutcome(settlement, true);
@@ -104,6 +106,7 @@ export async function bypassDestination(
   outbox.observer?.emit("bypass", { protocol, idempotencyKey, estimate: grant.reserved, reason, error });
   await outbox.bury(letter, error);
   return {
+    logger: authority.environment?.logger,
     forget: () => outbox.forget(letter),
     async settle(intent, onOutcome) {
       if (intent.kind === "commit") await outbox.bury({ ...letter, spent: intent.spend.amount }, error);

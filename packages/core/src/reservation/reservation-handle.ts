@@ -1,4 +1,4 @@
-import { type Amount, assertAmount } from "../amount/amount.ts";
+import type { Amount } from "../amount/amount.ts";
 import { SettlementError, SpendUnknownError } from "../errors/spend-errors.ts";
 import { createDeferred, onAbort } from "../platform/async.ts";
 import type { ReservationOptions } from "./options.ts";
@@ -6,11 +6,13 @@ import type { Grant } from "../authority/grant.ts";
 import type { Intent, Metrics, Settlement, Spend } from "../authority/settlement.ts";
 import type { Reservation, SpendExtras } from "../authority/reservation.ts";
 import type { OnOutcome } from "../settlement/delivery.ts";
-import { checkMetrics } from "./metrics.ts";
+import type { Logger } from "../observe/logger.ts";
+import { soundDetails } from "./spend-details.ts";
 import { SpendTracker } from "./spend-tracker.ts";
 
 /** Where a handle's intent goes: to the authority's queue, to its parent, or to a bypass record. */
 export interface Destination {
+  readonly logger: Logger | undefined;
   /** Never rejects; tells `onOutcome` each outcome, the one returned included. */
   settle(intent: Intent, onOutcome: OnOutcome): Promise<Settlement>;
   /** Nothing can be sent: what was spent is unknown. Never rejects. */
@@ -117,10 +119,14 @@ export class ReservationHandle implements Reservation {
   }
 
   spend(total: Amount, metrics?: Metrics, extras?: SpendExtras): void {
-    assertAmount(total, "spend");
     this.#refuseWhenEnded("spend()");
-    checkMetrics(metrics);
-    this.tracker.set(total, metrics === undefined ? extras : { ...extras, metrics });
+    this.tracker.set(total);
+    if (metrics === undefined && extras === undefined) return;
+    const details = soundDetails(metrics, extras, (member, reason) => {
+      const fields = { reservationId: this.id, member, reason };
+      this.#destination.logger?.warn("a spend was noted without a member that no wire can carry", fields);
+    });
+    this.tracker.describe(details);
   }
 
   async commit(total?: Amount, metrics?: Metrics, extras?: SpendExtras): Promise<Settlement> {

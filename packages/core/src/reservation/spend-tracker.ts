@@ -1,15 +1,15 @@
-import type { Amount } from "../amount/amount.ts";
+import { type Amount, assertAmount } from "../amount/amount.ts";
 import { ValidationError } from "../errors/local-errors.ts";
-import type { Spend } from "../authority/settlement.ts";
-
-type Details = Pick<Spend, "metrics" | "metadata" | "facts">;
+import type { SpendDetails } from "./spend-details.ts";
 
 /** What one reservation and those nested within it have spent. Only grows. */
 export class SpendTracker {
   readonly #reserved: Amount;
   #own: bigint | undefined;
   #possible = false;
-  #details: Details = {};
+  /** The body said that it spent, in words that are no amount: what it said before is a lower bound. */
+  #unclear = false;
+  #details: SpendDetails = {};
   #nested: bigint | undefined;
   #nestedUnknown = false;
   /** Nested reservations that have not settled: each holds its estimate, and what it spends may be any part of it. */
@@ -21,7 +21,7 @@ export class SpendTracker {
 
   /** `none`: nothing moved; `possible`: something may have, nobody knows how much; `known`: `total` is exact. */
   get status(): "none" | "possible" | "known" {
-    if (this.#nestedUnknown || (this.#possible && this.#own === undefined)) return "possible";
+    if (this.#nestedUnknown || this.#unclear || (this.#possible && this.#own === undefined)) return "possible";
     for (const { status } of this.#open) if (status !== "none") return "possible";
     return this.total === undefined ? "none" : "known";
   }
@@ -43,7 +43,7 @@ export class SpendTracker {
     return (this.total?.amount ?? 0n) - (this.#own ?? 0n);
   }
 
-  get details(): Details {
+  get details(): SpendDetails {
     return this.#details;
   }
 
@@ -57,14 +57,30 @@ export class SpendTracker {
     this.#possible = true;
   }
 
-  /** Sets the reservation's own total. @throws ValidationError for another unit, a negative or a smaller amount. */
-  set(total: Amount, details: Details | undefined): void {
-    this.#checkUnit(total);
+  /**
+   * Sets the reservation's own total.
+   * @throws ValidationError for what is no amount of this reservation (another unit, a negative, a number): the spend is
+   * possible from then on. ValidationError for a smaller amount: what was said before stands.
+   */
+  set(total: Amount): void {
+    try {
+      assertAmount(total, "spend");
+      this.#checkUnit(total);
+      if (total.amount < 0n) throw new ValidationError("spend", [{ pointer: "/amount", message: "is negative" }]);
+    } catch (error) {
+      this.#unclear = true;
+      throw error;
+    }
     if (total.amount < (this.#own ?? 0n)) {
       const message = "is smaller than before; pass the total spent so far, which only grows";
       throw new ValidationError("spend", [{ pointer: "/amount", message }]);
     }
     this.#own = total.amount;
+    this.#unclear = false;
+  }
+
+  /** What goes with the spend; a member given later replaces an earlier one. */
+  describe(details: SpendDetails): void {
     this.#details = { ...this.#details, ...details };
   }
 

@@ -24,7 +24,8 @@ export interface ReservationStream<Chunk> extends AsyncIterable<Chunk> {
 
 /**
  * As `withReservation`, for a body that streams. The first chunk means that money may have moved; `options.spend` reads
- * what each chunk says of the total; `options.partial` prices a stream that was left, aborted or broken off.
+ * what each chunk says of the total; `options.partial` prices a stream that was left, aborted or broken off, and what
+ * the chunks said is the least that is committed then, marked as an estimate.
  * Iterating throws as `withReservation` does, SpendUnknownError after the last chunk included.
  */
 export function withReservationStream<Chunk>(
@@ -93,7 +94,7 @@ function readThrough<Chunk>(
         // Not waited for: a source that hangs or throws in its own clean-up must not hold up the settlement.
         const close = async (): Promise<unknown> => source?.return?.();
         close().catch(() => {});
-        await settleFailure(handle, options.partial, seen);
+        await settleFailure(handle, options.partial, seen, "lower-bound");
       }
     }
     await settleReturn(handle, undefined, options.settle ? { settle: options.settle } : {});

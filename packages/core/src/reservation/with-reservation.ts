@@ -61,21 +61,23 @@ export async function settleReturn<Item>(
 /**
  * Settles a body that threw, was aborted or was left early. Never throws: the caller's own error goes first. A release
  * is not waited for; a commit is, up to its first attempt, because it is money.
+ * @param figure what a known spend is: all there is, or, of a stream that did not end, what had been said so far.
  */
 export async function settleFailure<Item>(
   handle: ReservationHandle,
   partial: BodyOptions<Item>["partial"],
   seen: readonly Item[],
+  figure: "total" | "lower-bound" = "total",
 ): Promise<void> {
   if (handle.ended) return;
-  const { status } = handle.tracker;
+  const { status, total } = handle.tracker;
   if (status === "none") {
     handle.finish({ kind: "release", reason: "the guarded call failed before it spent" }).catch(() => {});
     return;
   }
   try {
-    if (status === "known") return void (await handle.commitKnown());
-    const standIn = priceOf(handle, partial, seen);
+    if (status === "known" && figure === "total") return void (await handle.commitKnown());
+    const standIn = priceOf(handle, partial, seen) ?? (status === "known" ? total : undefined);
     if (standIn) await handle.commitStandIn(standIn);
     else await handle.abandon();
   } catch (cause) {

@@ -1,9 +1,13 @@
 import {
   AbortedError,
+  type Amount,
   ConnectionError,
+  type Reservation,
   memoryRecordStore,
   openReservation,
   settlementQueue,
+  silentLogger,
+  tokens,
   withReservation,
   withReservationStream,
 } from "@imprest/core";
@@ -193,9 +197,45 @@ describe("records and letters that somebody damaged", () => {
     { inputTokens: -1 },
     { outputTokens: 2 ** 53 },
     { modelVersion: 5 as unknown as string },
-  ])("a metric that no wire takes is refused where it can be mended: %o", async (metrics) => {
-    const reservation = await openReservation(fakeAuthority(), request);
-    expect(() => reservation.spend(cents(1), metrics)).toThrow(/\/metrics\//);
+    { modelVersion: null as unknown as string },
+    { inputTokens: Number.NaN },
+  ])("a spend whose metrics no wire takes is committed without them: %o", async (metrics) => {
+    const warn = vi.fn();
+    const authority = fakeAuthority({ environment: { logger: { ...silentLogger, warn } } });
+    const { settlement } = await withReservation(authority, request, (reservation) => {
+      reservation.spend(cents(1), metrics);
+    });
+    expect(settlement).toMatchObject({ status: "committed", basis: "actual" });
+    expect(committedAmounts(authority)).toEqual(['{"amount":1000000,"basis":"actual"}']);
+    const isAbsent = Object.values(metrics).every((value) => value === null);
+    expect(warn).toHaveBeenCalledTimes(isAbsent ? 0 : 1);
+  });
+
+  it.each<[string, unknown]>([
+    ["another unit", tokens(40)],
+    ["a negative amount", { unit: "USD_MICROCENTS", amount: -5n }],
+    ["a plain number", 40],
+    ["a number for a bigint", { unit: "USD_MICROCENTS", amount: 40 }],
+    ["nothing", undefined],
+  ])("a spend that is no amount (%s) is never released, and what partial says is committed", async (_what, wrong) => {
+    const authority = fakeAuthority();
+    const spending = (reservation: Reservation): void => reservation.spend(wrong as Amount);
+    await expect(withReservation(authority, request, spending)).rejects.toThrow("spend");
+    expect(authority.calls).toEqual(["reserve"]);
+    expect(authority.named("dead-letter")).toHaveLength(1);
+    await withReservation(authority, request, spending, { partial: "estimate" }).catch(() => {});
+    expect(committedAmounts(authority)).toEqual(['{"amount":2000000,"basis":"estimate"}']);
+  });
+
+  it("metadata whose getter throws is left out of a spend that is committed", async () => {
+    const extras = {
+      get metadata(): never {
+        throw new Error("boom");
+      },
+    };
+    const authority = fakeAuthority();
+    await withReservation(authority, request, (reservation) => reservation.spend(cents(1), undefined, extras));
+    expect(committedAmounts(authority)).toEqual(['{"amount":1000000,"basis":"actual"}']);
   });
 });
 

@@ -168,13 +168,18 @@ describe("a stream that ends early", () => {
       expect(authority.named("dead-letter")).toHaveLength(1);
     });
 
-    it("known: commits what is known", async () => {
+    it.each<["estimate" | ((seen: readonly Chunk[]) => ReturnType<typeof cents>) | undefined, number]>([
+      ["estimate", 2_000_000],
+      [() => cents(3), 3_000_000],
+      [() => cents(0), 1_000_000],
+      [undefined, 1_000_000],
+    ])("a figure so far is the least that is committed, as an estimate: partial %o", async (partial, charged) => {
       const authority = fakeAuthority();
       const { source: broken, read } = way([{ text: "a", usage: 1 }]);
-      const stream = withReservationStream(authority, request, () => broken, { partial: "estimate", spend });
+      const stream = withReservationStream(authority, request, () => broken, { partial, spend });
       await read(stream);
-      expect(await stream.settlement).toMatchObject({ basis: "actual" });
-      expect(committedAmounts(authority)).toEqual(['{"amount":1000000,"basis":"actual"}']);
+      expect(await stream.settlement).toMatchObject({ status: "committed", basis: "estimate" });
+      expect(committedAmounts(authority)).toEqual([`{"amount":${charged},"basis":"estimate"}`]);
     });
   });
 
