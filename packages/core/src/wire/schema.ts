@@ -1,5 +1,6 @@
 import type * as z from "zod/mini";
 import { ValidationError, type ValidationIssue } from "../errors/local-errors.ts";
+import { mostIssues, shortened, shortenedMessage } from "./bounds.ts";
 import { pointerOf } from "./pointer.ts";
 
 /** A published schema: checks a wire value and hands it out typed, unknown members kept. */
@@ -33,7 +34,13 @@ export function parseWire<Value>(reader: WireReader<Value>, value: unknown, subj
   throw new ValidationError(subject, issuesOf(result.error));
 }
 
-/** The issues with RFC 6901 pointers; zod folds the branches of a union into one line. */
+/**
+ * The first twenty issues with RFC 6901 pointers, the sender's own words cut short; zod folds the branches of a union
+ * into one line.
+ */
 export function issuesOf(error: { readonly issues: readonly WireIssue[] }): ValidationIssue[] {
-  return error.issues.map(({ path, message }) => ({ pointer: pointerOf(path), message }));
+  return error.issues.slice(0, mostIssues).map(({ path, message }) => ({
+    pointer: pointerOf(path.map((part) => (typeof part === "string" ? shortened(part) : part))),
+    message: shortenedMessage(message),
+  }));
 }

@@ -1,3 +1,4 @@
+import { mostIssues, shortened } from "./bounds.ts";
 import type { ParsedWire, WireIssue, WireReader } from "./schema.ts";
 
 // A schema library of our own, as small and as fast as the clients need it: zod alone is larger than a client may be.
@@ -87,12 +88,13 @@ export function optional<Value>(inner: Shape<Value>): OptionalShape<Value> {
 export function list<Item>(item: Shape<Item>, message = "must be a list"): Shape<Item[]> {
   const read: Read<Item[]> = (value, issues) => {
     if (!Array.isArray(value)) return refuse(issues, message);
-    return Array.from(value, (part: unknown, at) => {
+    const items: Item[] = [];
+    for (let at = 0; at < value.length && issues.length < mostIssues; at += 1) {
       const before = issues.length;
-      const member = item.read(part, issues);
+      items.push(item.read(value[at], issues));
       if (issues.length > before) placeUnder(at, issues, before);
-      return member;
-    });
+    }
+    return items;
   };
   return new Shape(read, { kind: "list", item, message });
 }
@@ -150,7 +152,7 @@ function refuseOthers(value: object, members: Members, issues: WireIssue[]): voi
 
 /** Names are the sender's own words, so they are cut short. */
 export function unknownMembers(names: readonly string[]): string {
-  const listed = names.slice(0, 5).map((name) => (name.length > 40 ? `${name.slice(0, 40)}…` : name));
+  const listed = names.slice(0, 5).map(shortened);
   return `has members that the protocol does not know (${listed.join(", ")}); remove them`;
 }
 
@@ -163,15 +165,15 @@ export function record<Value>(
 ): Shape<Record<string, Value>> {
   return new Shape((value, issues) => {
     if (!isJsonObject(value)) return refuse(issues, message);
-    return Object.fromEntries(
-      Object.entries(value).map(([key, part]) => {
-        const before = issues.length;
-        name.read(key, issues);
-        const member = item.read(part, issues);
-        placeUnder(key, issues, before);
-        return [key, member];
-      }),
-    );
+    const members: [string, Value][] = [];
+    for (const [key, part] of Object.entries(value)) {
+      if (issues.length >= mostIssues) break;
+      const before = issues.length;
+      name.read(key, issues);
+      members.push([key, item.read(part, issues)]);
+      placeUnder(key, issues, before);
+    }
+    return Object.fromEntries(members);
   });
 }
 
