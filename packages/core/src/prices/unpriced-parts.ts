@@ -33,15 +33,28 @@ const pricedCounts = new Set([
   "thinking_tokens",
   "accepted_prediction_tokens",
   "rejected_prediction_tokens",
+  // The short names of LangChain and of AI SDK providers.
+  "total",
+  "text",
+  "reasoning",
+  "noCache",
+  "cacheRead",
+  "cacheWrite",
+  "cache_read",
+  "cache_creation",
+  // Gemini's own counts, which an AI SDK result holds in `raw`.
+  "promptTokenCount",
+  "candidatesTokenCount",
+  "thoughtsTokenCount",
+  "cachedContentTokenCount",
+  "totalTokenCount",
+  "tokenCount",
 ]);
 
-/** LangChain's details and AI SDK's counts have short names. */
-const unpricedCounts = new Set(["audio", "image", "video", "ephemeral_1h_input_tokens"]);
-
-/** What else a provider charges for, by its name: other tokens, searches, sources, audio. */
-const charged = /tokens$|.requests$|seconds$|^num_/i;
-/** Anthropic: a web fetch costs its tokens alone. */
-const free = new Set(["web_fetch_requests"]);
+/** Counts that cost nothing. Anthropic charges a web fetch by its tokens alone. */
+const free = new Set(["requests", "web_fetch_requests"]);
+/** Amounts of money and durations of the call count nothing. */
+const uncounted = /cost|latency|^time_|_time$|_per_sec$|_rate$/i;
 
 /** The words under which a table's prices hold, or less is charged. */
 const pricedWords: Readonly<Record<string, readonly string[]>> = {
@@ -50,6 +63,8 @@ const pricedWords: Readonly<Record<string, readonly string[]>> = {
   speed: ["standard"],
   // Bedrock's cache lifetimes; a longer one costs more.
   ttl: ["5m"],
+  // Gemini's details; audio costs more.
+  modality: ["TEXT"],
 };
 
 /** Usage objects are nested three deep; `raw` of the AI SDK holds another. */
@@ -57,12 +72,14 @@ const deepest = 5;
 
 /**
  * Refuses what has a price that a table of input and output tokens cannot hold: dropped, it would be charged too low.
+ * A number under a name that nobody knows here may be such a thing too.
  * @throws ValidationError naming the member.
  */
 export function refuseUnpricedParts(part: Part, depth = 0): void {
   for (const [name, value] of Object.entries(part.members)) {
     if (value === undefined || value === null || value === 0) continue;
-    if (isUnpricedCount(name) || isUnpricedWord(name, value)) {
+    if (uncounted.test(name)) continue;
+    if (isUnpricedCount(name, value) || isUnpricedWord(name, value)) {
       throw unreadable(`${part.pointer}/${name}`, "is charged at a price that the table has no place for");
     }
     if (name === "iterations") refuseOtherIterations(part);
@@ -73,9 +90,9 @@ export function refuseUnpricedParts(part: Part, depth = 0): void {
   }
 }
 
-function isUnpricedCount(name: string): boolean {
-  if (pricedCounts.has(name) || free.has(name)) return false;
-  return unpricedCounts.has(name) || charged.test(name);
+function isUnpricedCount(name: string, value: unknown): boolean {
+  const isCount = typeof value === "number" || typeof value === "bigint" || /(tokens|requests)$/i.test(name);
+  return isCount && !pricedCounts.has(name) && !free.has(name);
 }
 
 function isUnpricedWord(name: string, value: unknown): boolean {

@@ -57,6 +57,14 @@ describe("createPriceTable", () => {
         "nested too deep",
       ],
       [{ prompt_tokens: 9, completion_tokens: 9, num_sources_used: 2 }, "/usage/num_sources_used"],
+      [{ prompt_tokens: 9, completion_tokens: 9, images_generated: 2 }, "/usage/images_generated"],
+      [{ prompt_tokens: 9, completion_tokens: 9, prompt_audio_seconds: 1.5 }, "/usage/prompt_audio_seconds"],
+      [{ prompt_tokens: 9, completion_tokens: 9, prompt_tokens_details: { audio_tokens: "8" } }, "/audio_tokens"],
+      [{ input_tokens: 9, output_tokens: 9, input_token_details: { priority: 9 } }, "/input_token_details/priority"],
+      [
+        { inputTokens: 9, outputTokens: 9, raw: { promptTokensDetails: [{ modality: "AUDIO", tokenCount: 9 }] } },
+        "/usage/raw/promptTokensDetails/0/modality",
+      ],
       [
         { prompt_tokens: 9, completion_tokens: 2, completion_tokens_details: { reasoning_tokens: 1 } },
         "/usage/total_tokens: is missing",
@@ -211,6 +219,34 @@ describe("tokenUsage", () => {
         prompt_tokens_details: { cached_tokens: 4, cache_creation_input_tokens: 1 },
       },
       { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4, cacheWriteTokens: 1 },
+    ],
+    [
+      "Groq and OpenRouter, which add durations and amounts of money",
+      {
+        prompt_tokens: 10,
+        completion_tokens: 2,
+        total_tokens: 12,
+        queue_time: 0.02,
+        total_time: 0.3,
+        cost: 0.1,
+        cost_details: { upstream_inference_cost: 0.09 },
+      },
+      { inputTokens: 10, outputTokens: 2 },
+    ],
+    [
+      "AI SDK 7 before Gemini, with what Gemini said itself",
+      {
+        inputTokens: 10,
+        outputTokens: 7,
+        raw: {
+          promptTokenCount: 10,
+          candidatesTokenCount: 2,
+          thoughtsTokenCount: 5,
+          totalTokenCount: 17,
+          promptTokensDetails: [{ modality: "TEXT", tokenCount: 10 }],
+        },
+      },
+      { inputTokens: 10, outputTokens: 7 },
     ],
     [
       "its own words",
