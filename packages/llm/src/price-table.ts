@@ -1,7 +1,6 @@
-import { type Amount, usdMicrocents } from "@imprest/core";
+import { type Amount, ConfigurationError, ValidationError, usdMicrocents } from "@imprest/core";
 import { divideRoundingUp, parseDecimal } from "@imprest/core/internal";
-import { ConfigurationError, ValidationError } from "@imprest/core";
-import { type TokenUsage, tokenUsage } from "./token-usage.ts";
+import { type TokenUsage, readTokenUsage } from "./token-usage.ts";
 
 /** Dollars per million tokens, as decimal text: `{ input: "2.50", output: "10.00" }`. */
 export interface TokenPrices {
@@ -18,7 +17,8 @@ export interface PriceTable {
   /**
    * What a call cost: exact, rounded up once to a whole microcent.
    * @param usage a provider's usage object, or a `TokenUsage`.
-   * @throws ValidationError for a model that has no price and for a usage object that cannot be read.
+   * @throws ValidationError for a model that has no price, and for a usage object with a count that is missing or no whole
+   *   number, or with a part at another price (audio, a search, a service tier); it names the member.
    */
   price(model: string, usage: unknown): Amount;
   /** The most a call can cost: so many input tokens, and at most so many output tokens. @throws as `price`. */
@@ -49,11 +49,7 @@ export function createPriceTable(prices: Readonly<Record<string, TokenPrices>>):
   };
   return {
     price(model, usage) {
-      const counts = tokenUsage(usage);
-      if (counts) return cost(ratesFor(model), counts);
-      throw new ValidationError("price", [
-        { pointer: "/usage", message: "is no usage object with whole token counts" },
-      ]);
+      return cost(ratesFor(model), readTokenUsage(usage));
     },
     estimate(model, { inputTokens, maxOutputTokens }) {
       const rates = ratesFor(model);

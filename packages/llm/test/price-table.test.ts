@@ -1,4 +1,4 @@
-import { usd, usdMicrocents } from "@imprest/core";
+import { ValidationError, usd, usdMicrocents } from "@imprest/core";
 import { createPriceTable, tokenUsage } from "@imprest/llm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -36,6 +36,70 @@ describe("createPriceTable", () => {
     for (const input of ["1e-3", "-1", "", 2.5 as unknown as string]) {
       expect(() => createPriceTable({ m: { input, output: "1" } })).toThrow('input price of "m"');
     }
+  });
+
+  it("names the member that cannot be charged, and charges nothing for the rest", () => {
+    const refused: readonly (readonly [object, string])[] = [
+      [{ prompt_tokens: null, completion_tokens: 1, total_tokens: 9 }, "/usage/prompt_tokens: is missing"],
+      [{ prompt_tokens: 5, completion_tokens: null }, "/usage/completion_tokens: is missing"],
+      [{ inputTokens: { total: undefined }, outputTokens: { total: 1 } }, "/usage/inputTokens/total: is missing"],
+      [{ prompt_tokens: 1, completion_tokens: 1, input_tokens: 9 }, "/usage/input_tokens: differs from prompt_tokens"],
+      [{ prompt_tokens: 1, completion_tokens: 1, prompt_tokens_details: "none" }, "/usage/prompt_tokens_details"],
+      [{ prompt_tokens: 9, completion_tokens: 9, completion_tokens_details: { audio_tokens: 8 } }, "/audio_tokens"],
+      [{ input_tokens: 9, output_tokens: 9, input_tokens_details: { image_tokens: 8 } }, "/image_tokens"],
+      [{ input_tokens: 9, output_tokens: 9, input_token_details: { audio: 8 } }, "/input_token_details/audio"],
+      [{ input_tokens: 9, output_tokens: 9, server_tool_use: { web_search_requests: 1 } }, "/web_search_requests"],
+      [{ input_tokens: 9, output_tokens: 9, speed: "fast" }, "/usage/speed"],
+      [{ input_tokens: 9, output_tokens: 9, service_tier: "priority" }, "/usage/service_tier"],
+      [{ inputTokens: 9, outputTokens: 9, raw: { service_tier: "priority" } }, "/usage/raw/service_tier"],
+      [{ inputTokens: 9, outputTokens: 9, cacheDetails: [{ ttl: "1h", inputTokens: 5 }] }, "/usage/cacheDetails/0/ttl"],
+      [
+        { inputTokens: 9, outputTokens: 9, raw: { a: { b: { c: { d: { e: { audio_tokens: 1 } } } } } } },
+        "nested too deep",
+      ],
+      [{ prompt_tokens: 9, completion_tokens: 9, num_sources_used: 2 }, "/usage/num_sources_used"],
+      [{ prompt_tokens: 9, completion_tokens: 9, images_generated: 2 }, "/usage/images_generated"],
+      [{ prompt_tokens: 9, completion_tokens: 9, prompt_audio_seconds: 1.5 }, "/usage/prompt_audio_seconds"],
+      [{ prompt_tokens: 9, completion_tokens: 9, prompt_tokens_details: { audio_tokens: "8" } }, "/audio_tokens"],
+      [{ input_tokens: 9, output_tokens: 9, input_token_details: { priority: 9 } }, "/input_token_details/priority"],
+      [
+        { inputTokens: 9, outputTokens: 9, raw: { promptTokensDetails: [{ modality: "AUDIO", tokenCount: 9 }] } },
+        "/usage/raw/promptTokensDetails/0/modality",
+      ],
+      [
+        { prompt_tokens: 9, completion_tokens: 2, completion_tokens_details: { reasoning_tokens: 1 } },
+        "/usage/total_tokens: is missing",
+      ],
+    ];
+    for (const [usage, message] of refused) {
+      expect(() => prices.price("big", usage)).toThrow(ValidationError);
+      expect(() => prices.price("big", usage)).toThrow(message);
+      expect(tokenUsage(usage)).toBeUndefined();
+    }
+  });
+
+  it.each([
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "cache_read_input_tokens",
+    "prompt_tokens_details/cached_tokens",
+    "prompt_tokens_details/cache_write_tokens",
+    "completion_tokens_details/reasoning_tokens",
+  ])("makes no count of text, a truth value or a part of a token: %s", (path) => {
+    const [name = "", inner] = path.split("/");
+    for (const junk of ["", "5", true, false, -1, 1.5, Number.NaN, 2 ** 53, 5n, [5]]) {
+      const usage = { prompt_tokens: 9, completion_tokens: 9, total_tokens: 18 };
+      const wrong = { ...usage, [name]: inner === undefined ? junk : { [inner]: junk } };
+      expect(() => prices.price("big", wrong)).toThrow(`/usage/${path}: is no whole number of tokens`);
+    }
+  });
+
+  it("charges what a total counts beyond input and output as output", () => {
+    const beside = { prompt_tokens: 1_000, completion_tokens: 100, total_tokens: 1_600 };
+    expect(prices.price("big", beside)).toEqual(usd("0.0085"));
+    const within = { ...beside, completion_tokens: 600, completion_tokens_details: { reasoning_tokens: 500 } };
+    expect(prices.price("big", within)).toEqual(usd("0.0085"));
   });
 
   it("asp 6 18, law: an estimate is never below what the same tokens cost", () => {
@@ -98,6 +162,97 @@ describe("tokenUsage", () => {
       "AI SDK 7",
       { inputTokens: { total: 10, noCache: 6, cacheRead: 4 }, outputTokens: { total: 2 } },
       { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4 },
+    ],
+    [
+      "OpenAI chat with a cache write",
+      { prompt_tokens: 10, completion_tokens: 2, prompt_tokens_details: { cached_tokens: 4, cache_write_tokens: 3 } },
+      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4, cacheWriteTokens: 3 },
+    ],
+    [
+      "Bedrock, whose input tokens leave the cached ones out",
+      { inputTokens: 5, outputTokens: 2, totalTokens: 12, cacheReadInputTokens: 4, cacheWriteInputTokens: 1 },
+      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4, cacheWriteTokens: 1 },
+    ],
+    [
+      "xAI, whose completion tokens leave reasoning out",
+      {
+        prompt_tokens: 10,
+        completion_tokens: 2,
+        total_tokens: 17,
+        completion_tokens_details: { reasoning_tokens: 5 },
+      },
+      { inputTokens: 10, outputTokens: 7 },
+    ],
+    [
+      "the result usage of AI SDK 7",
+      {
+        inputTokens: 10,
+        inputTokenDetails: { noCacheTokens: 5, cacheReadTokens: 4, cacheWriteTokens: 1 },
+        outputTokens: 2,
+      },
+      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4, cacheWriteTokens: 1 },
+    ],
+    [
+      "LangChain",
+      {
+        input_tokens: 10,
+        output_tokens: 2,
+        input_token_details: { cache_read: 4, cache_creation: 1 },
+        total_tokens: 12,
+      },
+      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4, cacheWriteTokens: 1 },
+    ],
+    [
+      "the OpenAI Agents SDK, which lists the details of each request",
+      {
+        requests: 2,
+        inputTokens: 10,
+        outputTokens: 2,
+        inputTokensDetails: [{ cached_tokens: 3 }, { cached_tokens: 1 }],
+      },
+      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4 },
+    ],
+    [
+      "Qwen, which counts a cache write among the details",
+      {
+        prompt_tokens: 10,
+        completion_tokens: 2,
+        prompt_tokens_details: { cached_tokens: 4, cache_creation_input_tokens: 1 },
+      },
+      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4, cacheWriteTokens: 1 },
+    ],
+    [
+      "Groq and OpenRouter, which add durations and amounts of money",
+      {
+        prompt_tokens: 10,
+        completion_tokens: 2,
+        total_tokens: 12,
+        queue_time: 0.02,
+        total_time: 0.3,
+        cost: 0.1,
+        cost_details: { upstream_inference_cost: 0.09 },
+      },
+      { inputTokens: 10, outputTokens: 2 },
+    ],
+    [
+      "AI SDK 7 before Gemini, with what Gemini said itself",
+      {
+        inputTokens: 10,
+        outputTokens: 7,
+        raw: {
+          promptTokenCount: 10,
+          candidatesTokenCount: 2,
+          thoughtsTokenCount: 5,
+          totalTokenCount: 17,
+          promptTokensDetails: [{ modality: "TEXT", tokenCount: 10 }],
+        },
+      },
+      { inputTokens: 10, outputTokens: 7 },
+    ],
+    [
+      "its own words",
+      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4, cacheWriteTokens: 1 },
+      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4, cacheWriteTokens: 1 },
     ],
   ])("reads %s", (_name, usage, expected) => {
     expect(tokenUsage(usage)).toEqual(expected);

@@ -5,9 +5,6 @@ import { randomHex } from "../platform/random.ts";
 import { unlessErrno } from "./file-errors.ts";
 import { type ProcessIdentity, lookFor, ownIdentity } from "./process-identity.ts";
 
-/** Breaking a lock takes milliseconds; whoever began it this long ago was killed over it. */
-const longestBreakMs = 60_000;
-
 /** A lock appears with its content, so one that is empty for this long lost it in a power failure. */
 const oldestEmptyMs = 60_000;
 
@@ -35,11 +32,10 @@ export async function takeLock(path: string, options: LockOptions): Promise<() =
   const isDurable = staleAfterMs === undefined;
   for (;;) {
     if (await createWith(path, text, isDurable)) return () => removeIf(path, text);
-    const found = await unlessErrno("ENOENT", readFile(path, "utf8"));
-    if (found === undefined) continue;
-    if (await isLeftBehind(path, found, own, staleAfterMs)) await breakLock(path, found);
-    else if (performance.now() >= deadline) throw new Error(await inUse(path, found, own));
-    else await delay(2 + Math.random() * 8);
+    const standing = await clearAway({ path, text, own, staleAfterMs });
+    if (standing === undefined) continue;
+    if (performance.now() >= deadline) throw new Error(await inUse(standing.path, standing.found, own));
+    await delay(2 + Math.random() * 8);
   }
 }
 
@@ -61,23 +57,34 @@ async function createWith(path: string, text: string, isDurable = false): Promis
   }
 }
 
+/** Who clears a lock away, and what of it is known. */
+interface Clearing {
+  readonly path: string;
+  /** What the lock of this process says. */
+  readonly text: string;
+  readonly own: ProcessIdentity;
+  readonly staleAfterMs: number | undefined;
+}
+
 /**
- * Removes a lock that was left behind. Only whoever holds `<path>.break` may, and only while the lock is still the one
- * that was looked at; so no two processes can each believe that they took it over.
+ * Removes a lock that was left behind. Only the holder of the lock `<path>.break` may, and nobody else can change `path`
+ * meanwhile, so that what is removed is what was looked at. Whoever is killed over it leaves that lock behind in turn,
+ * and it is cleared away as any other.
+ * @returns the lock that stays because its holder may be alive.
  */
-async function breakLock(path: string, found: string): Promise<void> {
+async function clearAway(clearing: Clearing): Promise<{ readonly path: string; readonly found: string } | undefined> {
+  const { path, text, own, staleAfterMs } = clearing;
+  const found = await unlessErrno("ENOENT", readFile(path, "utf8"));
+  if (found === undefined) return undefined;
+  if (!(await isLeftBehind(path, found, own, staleAfterMs))) return { path, found };
   const guard = `${path}.break`;
-  if (await createWith(guard, "")) {
-    try {
-      await removeIf(path, found);
-    } finally {
-      await unlink(guard);
-    }
-  } else if (await isOlderThan(guard, longestBreakMs)) {
-    await unlessErrno("ENOENT", unlink(guard));
-  } else {
-    await delay(5);
+  if (!(await createWith(guard, text))) return clearAway({ ...clearing, path: guard });
+  try {
+    await removeIf(path, found);
+  } finally {
+    await removeIf(guard, text);
   }
+  return undefined;
 }
 
 async function removeIf(path: string, text: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFile, utimes, writeFile } from "node:fs/promises";
+import { readFile, readdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { logRecordStore } from "@imprest/core/node";
@@ -137,5 +137,30 @@ describe("takeLock", () => {
     await (
       await takeLock(path, { waitMs: 0, staleAfterMs: 60_000 })
     )();
+  });
+
+  it("goes on at once where a process was killed while it took a lock over", async () => {
+    const dir = await temporaryDirectory();
+    const path = join(dir, "lock");
+    const gone = { ...(await ownIdentity()), pid: 2 ** 22 + 1, started: "1" };
+    for (const name of ["lock", "lock.break", "lock.break.break"]) {
+      await writeFile(join(dir, name), JSON.stringify({ ...gone, nonce: name }));
+    }
+    const taken = await Promise.allSettled(Array.from({ length: 8 }, () => takeLock(path, { waitMs: 0 })));
+    expect(taken.filter(({ status }) => status === "fulfilled").length).toBeLessThanOrEqual(1);
+    const unlock =
+      taken.find((result) => result.status === "fulfilled")?.value ?? (await takeLock(path, { waitMs: 0 }));
+    await unlock();
+    expect(await readdir(dir)).toEqual([]);
+  });
+
+  it("leaves a lock alone that a process in another container is taking over, and names the file that it holds", async () => {
+    const path = join(await temporaryDirectory(), "lock");
+    const gone = JSON.stringify({ ...(await ownIdentity()), pid: 2 ** 22 + 1, started: "1", nonce: "x" });
+    await writeFile(path, gone);
+    const elsewhere = { ...(await ownIdentity()), pid: 1, namespace: "pid:[1]", nonce: "y" };
+    await writeFile(`${path}.break`, JSON.stringify(elsewhere));
+    await expect(takeLock(path, { waitMs: 0 })).rejects.toThrow(`${path}.break is held by process 1`);
+    expect(await readFile(path, "utf8")).toBe(gone);
   });
 });
