@@ -110,6 +110,7 @@ export {
   type Attempt,
   type BodyOptions,
   type CallOptions,
+  type CallTerms,
   type Cap,
   type DeadLetter,
   type DeadLetterKind,

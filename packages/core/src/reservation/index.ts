@@ -7,6 +7,7 @@ export type {
   Action,
   Attempt,
   CallOptions,
+  CallTerms,
   Cap,
   Decision,
   Environment,

@@ -189,6 +189,12 @@ export type Attempt =
   /** Refused for good. */
   | { readonly rejected: Error };
 
+/** What a call asks for beyond its request, as far as an authority has a say in it. */
+export interface CallTerms extends CallOptions {
+  /** The body runs without a reservation when the authority cannot be reached. */
+  readonly failOpen?: { readonly reason: string } | undefined;
+}
+
 /** What an authority and the kernel around it draw on. All of it may be injected; none of it is global. */
 export interface Environment {
   readonly clock?: Clock | undefined;
@@ -233,6 +239,12 @@ export interface SpendAuthority {
    */
   onNewCredentials?(listener: () => void): () => void;
 
+  /**
+   * Accepts a call's options, or refuses them: the kernel asks before it sends anything. Absent where every option is
+   * acceptable.
+   * @throws ConfigurationError naming the option that the protocol does not allow here.
+   */
+  checkOptions?(options: CallTerms): void;
   /** Asks without reserving. Absent where the wire cannot. */
   decide?(request: ReserveRequest, options?: CallOptions): Promise<Decision>;
   /**
