@@ -2,8 +2,10 @@ import {
   AbortedError,
   type Attempt,
   type CallOptions,
+  type CallTerms,
   type Cap,
   type Clock,
+  ConfigurationError,
   type Environment,
   type Grant,
   type Intent,
@@ -109,6 +111,12 @@ export class AspAuthority implements SpendAuthority {
     );
     this.recordsBypass = options.bypass !== undefined;
     options.bypass?.listen(this);
+  }
+
+  /** Fail-open must leave a signed event (ASP §3.3), so it is refused where nobody would write one, whoever calls. */
+  checkOptions({ failOpen }: CallTerms): void {
+    if (failOpen === undefined || this.recordsBypass) return;
+    throw new ConfigurationError("failOpen needs a bypass recorder on the AspAuthority: createBypassRecorder(…).");
   }
 
   async reserve(request: ReserveRequest, options: CallOptions & { readonly idempotencyKey: string }): Promise<Grant> {

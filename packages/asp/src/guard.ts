@@ -1,6 +1,5 @@
 import {
   type BodyOptions,
-  ConfigurationError,
   type OptionsOf,
   type RequestOf,
   type Reservation,
@@ -34,48 +33,23 @@ export function authorityOf(source: AspSource): AspAuthority {
   return created;
 }
 
-/**
- * ASP makes fail-open leave a signed event (ASP §3.3), so it is refused where nobody would write one.
- * @throws ConfigurationError for `failOpen` without `bypass` on the authority.
- */
-function checked(authority: AspAuthority, { failOpen }: ReservationOptions = {}): AspAuthority {
-  if (failOpen === undefined || authority.recordsBypass) return authority;
-  throw new ConfigurationError("failOpen needs a bypass recorder on the AspAuthority: createBypassRecorder(…).");
-}
-
-/** Options of every call, checked as each is made. */
-function checkedOptions<Arguments extends readonly unknown[], Item>(
-  authority: AspAuthority,
-  options: OptionsOf<Arguments, Item> = {},
-): OptionsOf<Arguments, Item> {
-  if (typeof options !== "function") {
-    checked(authority, options);
-    return options;
-  }
-  return (...args) => {
-    const made = options(...args);
-    checked(authority, made);
-    return made;
-  };
-}
-
 /** `openReservation` of `@imprest/core`, over ASP. */
-export async function openReservation(
+export function openReservation(
   source: AspSource,
   request: ReserveRequest,
   options?: ReservationOptions,
 ): Promise<Reservation> {
-  return openReservationWith(checked(authorityOf(source), options), request, options);
+  return openReservationWith(authorityOf(source), request, options);
 }
 
 /** `withReservation` of `@imprest/core`, over ASP. */
-export async function withReservation<Value>(
+export function withReservation<Value>(
   source: AspSource,
   request: ReserveRequest,
   body: (reservation: Reservation) => Value | PromiseLike<Value>,
   options?: BodyOptions<Value>,
 ): Promise<{ value: Value; settlement: Settlement }> {
-  return withReservationWith(checked(authorityOf(source), options), request, body, options);
+  return withReservationWith(authorityOf(source), request, body, options);
 }
 
 /** `withReservationStream` of `@imprest/core`, over ASP. */
@@ -85,7 +59,7 @@ export function withReservationStream<Chunk>(
   body: (reservation: Reservation) => StreamSource<Chunk> | PromiseLike<StreamSource<Chunk>>,
   options?: BodyOptions<Chunk>,
 ): ReservationStream<Chunk> {
-  return withReservationStreamWith(checked(authorityOf(source), options), request, body, options);
+  return withReservationStreamWith(authorityOf(source), request, body, options);
 }
 
 /** `guard` of `@imprest/core`, over ASP. */
@@ -95,8 +69,7 @@ export function guard<Arguments extends readonly unknown[], Value>(
   body: (reservation: Reservation, ...args: Arguments) => Value | PromiseLike<Value>,
   options?: OptionsOf<Arguments, Value>,
 ): (...args: Arguments) => Promise<Value> {
-  const authority = authorityOf(source);
-  return guardWith(authority, request, body, checkedOptions(authority, options));
+  return guardWith(authorityOf(source), request, body, options);
 }
 
 /** `guardStream` of `@imprest/core`, over ASP. */
@@ -106,6 +79,5 @@ export function guardStream<Arguments extends readonly unknown[], Chunk>(
   body: (reservation: Reservation, ...args: Arguments) => StreamSource<Chunk> | PromiseLike<StreamSource<Chunk>>,
   options?: OptionsOf<Arguments, Chunk>,
 ): (...args: Arguments) => ReservationStream<Chunk> {
-  const authority = authorityOf(source);
-  return guardStreamWith(authority, request, body, checkedOptions(authority, options));
+  return guardStreamWith(authorityOf(source), request, body, options);
 }

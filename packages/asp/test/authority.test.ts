@@ -1,6 +1,8 @@
+import * as core from "@imprest/core";
 import {
   type Amount,
   AuthorityUnreachableError,
+  ConfigurationError,
   ConnectionError,
   DeniedError,
   type HttpRequest,
@@ -12,7 +14,7 @@ import {
 } from "@imprest/core";
 import { createManualClock } from "@imprest/testing";
 import { canonicalize, keyPairFromSeed, publicKeyToJwk, sha256Hex } from "@imprest/core/audit";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createAuditTrust, verifyAuditEvent } from "../src/audit/index.ts";
 import {
   ApprovalRequiredError,
@@ -101,6 +103,14 @@ describe("AspAuthority", () => {
     const open = { failOpen: { reason: "drill" } };
     await expect(withReservation(authority, request, () => 1, open)).rejects.toThrow("bypass recorder");
     expect(() => guard(authority, request, () => 1, open)).toThrow("bypass recorder");
+
+    // The rule is the authority's, so that core's own helpers are no way around it.
+    const never = vi.fn();
+    await expect(core.withReservation(authority, request, never, open)).rejects.toThrow(ConfigurationError);
+    await expect(core.openReservation(authority, request, open)).rejects.toThrow("bypass recorder");
+    expect(() => core.guard(authority, request, never, open)).toThrow("bypass recorder");
+    await expect(core.guard(authority, request, never, () => open)()).rejects.toThrow("bypass recorder");
+    expect([never.mock.calls.length, sent.length]).toEqual([0, 2]);
 
     const lines: string[] = [];
     const privateKey = new Uint8Array(32).fill(5);

@@ -16,6 +16,7 @@ export {
   type Action,
   type Attempt,
   type CallOptions,
+  type CallTerms,
   type Cap,
   type Decision,
   type Environment,

@@ -1,6 +1,6 @@
 import type { Environment } from "./environment.ts";
 import type { Decision, Grant, Lease } from "./grant.ts";
-import type { CallOptions, ReserveRequest } from "./request.ts";
+import type { CallOptions, CallTerms, ReserveRequest } from "./request.ts";
 import type { Attempt, Intent, SettlementInstruction } from "./settlement.ts";
 
 /**
@@ -26,6 +26,12 @@ export interface SpendAuthority {
    */
   onNewCredentials?(listener: () => void): () => void;
 
+  /**
+   * Accepts a call's options, or refuses them: the kernel asks before it sends anything. Absent where every option is
+   * acceptable.
+   * @throws ConfigurationError naming the option that the protocol does not allow here.
+   */
+  checkOptions?(options: CallTerms): void;
   /** Asks without reserving. Absent where the wire cannot. */
   decide?(request: ReserveRequest, options?: CallOptions): Promise<Decision>;
   /**

@@ -2,6 +2,6 @@ export type { SpendAuthority } from "./authority.ts";
 export type { Environment, ReservationContext } from "./environment.ts";
 export type { Cap, Decision, EvidenceReference, Grant, Lease } from "./grant.ts";
 export { Observer, type SpendEvents } from "./observer.ts";
-export type { Action, CallOptions, Metadata, ReserveRequest, Subject } from "./request.ts";
+export type { Action, CallOptions, CallTerms, Metadata, ReserveRequest, Subject } from "./request.ts";
 export type { Reservation, SpendExtras } from "./reservation.ts";
 export type { Attempt, Intent, Metrics, Settlement, SettlementInstruction, Spend } from "./settlement.ts";

@@ -44,3 +44,9 @@ export interface ReserveRequest {
   /** What only one protocol knows, by protocol name: `{ cycles: { overage_policy: "REJECT" } }`. */
   readonly extensions?: Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined;
 }
+
+/** What a call asks for beyond its request, as far as an authority has a say in it. */
+export interface CallTerms extends CallOptions {
+  /** The body runs without a reservation when the authority cannot be reached. */
+  readonly failOpen?: { readonly reason: string } | undefined;
+}

@@ -18,6 +18,7 @@ export type OptionsOf<Arguments extends readonly unknown[], Item> =
  * @param body gets the reservation, then the call's own arguments.
  * @returns a function of the same arguments; it rejects as `withReservation` does. The settlement goes to
  * `options.onSettlement` and to the observer.
+ * @throws ConfigurationError for options that the authority refuses.
  */
 export function guard<Arguments extends readonly unknown[], Value>(
   authority: SpendAuthority,
@@ -25,6 +26,7 @@ export function guard<Arguments extends readonly unknown[], Value>(
   body: (reservation: Reservation, ...args: Arguments) => Value | PromiseLike<Value>,
   options: OptionsOf<Arguments, Value> = {},
 ): (...args: Arguments) => Promise<Value> {
+  checkEarly(authority, options);
   return async (...args) => {
     const run = (reservation: Reservation): Value | PromiseLike<Value> => body(reservation, ...args);
     const result = await withReservation(authority, resolve(request, args), run, resolve(options, args));
@@ -39,6 +41,7 @@ export function guardStream<Arguments extends readonly unknown[], Chunk>(
   body: (reservation: Reservation, ...args: Arguments) => StreamSource<Chunk> | PromiseLike<StreamSource<Chunk>>,
   options: OptionsOf<Arguments, Chunk> = {},
 ): (...args: Arguments) => ReservationStream<Chunk> {
+  checkEarly(authority, options);
   return (...args) =>
     withReservationStream(
       authority,
@@ -46,6 +49,14 @@ export function guardStream<Arguments extends readonly unknown[], Chunk>(
       (reservation) => body(reservation, ...args),
       resolve(options, args),
     );
+}
+
+/** Options that are the same for every call fail where they are written, not at the first call. */
+function checkEarly<Arguments extends readonly unknown[], Item>(
+  authority: SpendAuthority,
+  options: OptionsOf<Arguments, Item>,
+): void {
+  if (typeof options !== "function") authority.checkOptions?.(options);
 }
 
 function resolve<Arguments extends readonly unknown[], Given extends object>(

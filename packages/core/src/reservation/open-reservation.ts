@@ -23,8 +23,9 @@ import { SpendTracker } from "./spend-tracker.ts";
 
 /**
  * Opens a reservation to be settled by hand; `await using` settles it by what is known when the scope ends.
- * @throws ValidationError before anything is sent; DeniedError on a denial and on caps outside `options.honours`;
- * AuthorityUnreachableError when there is no usable answer; AbortedError; ProtocolError for any other refusal.
+ * @throws ValidationError, and ConfigurationError for options that the authority refuses, before anything is sent;
+ * DeniedError on a denial and on caps outside `options.honours`; AuthorityUnreachableError when there is no usable
+ * answer; AbortedError; ProtocolError for any other refusal.
  */
 export function openReservation(
   authority: SpendAuthority,
@@ -41,6 +42,7 @@ export async function openHandle(
   options: ReservationOptions,
 ): Promise<ReservationHandle> {
   checkRequest(request);
+  authority.checkOptions?.(options);
   if (options.signal?.aborted) throw abortedError(options.signal, "The reservation");
   const parent = options.parent ?? authority.environment?.context?.current();
   const nested: ReservationOptions = parent === undefined ? options : { ...options, parent };

@@ -1,7 +1,10 @@
 import { type Budget, remainingOf } from "./budget.ts";
 import { LedgerRefusal } from "./refusal.ts";
 
-/** What becomes of a charge beyond what is held for it (Cycles §CommitOveragePolicy). */
+/**
+ * What becomes of a charge beyond what is held for it (Cycles §CommitOveragePolicy). REJECT refuses a commit beyond its
+ * reserve, and an event beyond what its budgets have left (Cycles §EventCreateRequest).
+ */
 export type OveragePolicy = "REJECT" | "ALLOW_IF_AVAILABLE" | "ALLOW_WITH_OVERDRAFT";
 
 export const overagePolicies: readonly OveragePolicy[] = ["REJECT", "ALLOW_IF_AVAILABLE", "ALLOW_WITH_OVERDRAFT"];
@@ -63,11 +66,7 @@ function book(budget: Budget, held: bigint, charged: bigint): void {
 
 function exceeded(short: readonly Budget[], overage: bigint): LedgerRefusal {
   const scope = short[0]?.scopePath ?? "";
-  return new LedgerRefusal(
-    "BUDGET_EXCEEDED",
-    `The remaining budget of ${scope} does not cover the ${overage} beyond what was reserved.`,
-    { scope },
-  );
+  return new LedgerRefusal("BUDGET_EXCEEDED", `The remaining budget of ${scope} does not cover ${overage}.`, { scope });
 }
 
 function overdraftExceeded({ scopePath }: Budget): LedgerRefusal {

@@ -34,6 +34,7 @@ export function commit(state: LedgerState, request: CommitRequest): CommitOutcom
   assertSettleable(reservation);
   const { unit, budgets, reserved } = reservation;
   if (actual.unit !== unit) throw unitMismatch(reservation.scopes.path, actual.unit, [unit]);
+  if (reservation.overagePolicy === "REJECT" && actual.amount > reserved) throw beyondReserve(actual.amount, reserved);
   const debts = budgets.map(({ debt }) => debt);
   const charged = charge(budgets, reserved, actual.amount, reservation.overagePolicy);
   const released = charged < reserved ? reserved - charged : 0n;
@@ -49,6 +50,12 @@ export function commit(state: LedgerState, request: CommitRequest): CommitOutcom
   state.finish(reservation, "COMMITTED", nowMs);
   if (actual.amount > reserved) tellOverage(state, reservation, actual.amount, debts);
   return { unit, charged, released };
+}
+
+/** Whatever the budgets have left: REJECT holds a commit to its reserve (Cycles §CommitOveragePolicy). */
+function beyondReserve(actual: bigint, reserved: bigint): LedgerRefusal {
+  const message = `${actual} is more than the ${reserved} reserved, and the overage policy is REJECT.`;
+  return new LedgerRefusal("BUDGET_EXCEEDED", message);
 }
 
 /** A commit beyond what was reserved, and the debts that it made (Cycles governance §EventDataCommitOverage). */

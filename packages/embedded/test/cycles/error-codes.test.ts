@@ -116,6 +116,19 @@ describe("every error code over HTTP", () => {
     expect((await acme.get(`/v1/reservations/${String(body["reservation_id"])}`)).body["status"]).toBe("ACTIVE");
   });
 
+  it("409 BUDGET_EXCEEDED: a commit beyond its reserve under REJECT, though the budget would cover it", async () => {
+    const { body } = await create({ overage_policy: "REJECT", estimate: estimate(100) });
+    const id = body["reservation_id"];
+    expectError(await commit(id, estimate(101)), 409, "BUDGET_EXCEEDED");
+    const { reserved, spent } = await authority.getBudget({ scope: subject, unit: "TOKENS" });
+    expect([reserved, spent]).toEqual([100n, 0n]);
+    expect((await commit(id, estimate(100))).body["charged"]).toEqual(estimate(100));
+    const empty = await create({ overage_policy: "REJECT", estimate: estimate(0) });
+    expectError(await commit(empty.body["reservation_id"], estimate(1)), 409, "BUDGET_EXCEEDED");
+    // An event has no reserve: what the budget covers is booked (Cycles §EventCreateRequest).
+    expect((await event({ actual: estimate(900), overage_policy: "REJECT" })).status).toBe(201);
+  });
+
   it("409 BUDGET_FROZEN and BUDGET_CLOSED: reserve and event; what is active can be settled", async () => {
     const first = (await create()).body["reservation_id"];
     const second = (await create()).body["reservation_id"];

@@ -51,7 +51,7 @@ class Model {
   readonly done: { readonly repeat: () => unknown; readonly answer: string }[] = [];
   readonly charged = [0n, 0n, 0n];
   readonly funded = [0n, 0n, 0n];
-  readonly held = new Map<string, { readonly who: number; readonly amount: bigint }>();
+  readonly held = new Map<string, { readonly who: number; readonly amount: bigint; readonly policy: OveragePolicy }>();
   steps = 0;
 
   constructor() {
@@ -82,14 +82,16 @@ class Model {
           return outcome.reservation?.id ?? "";
         });
         this.open.push(id);
-        this.held.set(id, { who: step.who, amount: BigInt(step.amount) });
+        this.held.set(id, { who: step.who, amount: BigInt(step.amount), policy: step.policy });
         break;
       }
       case "commit": {
         const reservationId = this.#pick(step.which);
         const request = { tenant, reservationId, idempotencyKey, actual: tokens(step.amount) };
         const { charged } = this.#note(() => this.ledger.commit(request));
-        this.#charge(this.held.get(reservationId)?.who ?? 0, charged);
+        const held = this.held.get(reservationId);
+        if (held?.policy === "REJECT") expect(charged).toBeLessThanOrEqual(held.amount);
+        this.#charge(held?.who ?? 0, charged);
         this.held.delete(reservationId);
         break;
       }
