@@ -1,5 +1,6 @@
 import { $ZodObjectJIT, $constructor } from "zod/v4/core";
 import * as z from "zod/mini";
+import { mostIssues } from "./bounds.ts";
 import type { WireIssue, WireSchema } from "./schema.ts";
 import { type Shape, isJsonObject, unknownMembers } from "./shape.ts";
 
@@ -28,7 +29,7 @@ function make(shape: Shape<unknown>): z.ZodMiniType {
       return optional.length === 0 ? whole : z.pipe(z.transform(withoutNulls(optional)), whole);
     }
     case "list":
-      return z.array(toZod(parts.item), parts.message);
+      return z.pipe(z.transform(stopEarly(shape)), z.array(toZod(parts.item), parts.message));
     case "optional":
       return z.optional(toZod(parts.inner));
     case "refined": {
@@ -40,10 +41,25 @@ function make(shape: Shape<unknown>): z.ZodMiniType {
       return z.transform((value, context) => {
         const issues: WireIssue[] = [];
         const read = shape.read(value, issues);
-        for (const { path, message } of issues) context.issues.push({ code: "custom", message, path, input: value });
-        return issues.length === 0 ? read : z.NEVER;
+        return issues.length === 0 ? read : refuseAll(issues, value, context);
       });
   }
+}
+
+/** zod goes through a whole list whatever is wrong with it, so a long one is given up here at its twentieth issue. */
+function stopEarly(list: Shape<unknown>): (value: unknown, context: z.core.ParsePayload) => unknown {
+  return (value, context) => {
+    if (!Array.isArray(value) || value.length <= mostIssues) return value;
+    const issues: WireIssue[] = [];
+    list.read(value, issues);
+    if (issues.length < mostIssues) return value;
+    return refuseAll(issues, value, context);
+  };
+}
+
+function refuseAll(issues: readonly WireIssue[], input: unknown, context: z.core.ParsePayload): never {
+  for (const { path, message } of issues) context.issues.push({ code: "custom", message, path, input });
+  return z.NEVER;
 }
 
 /** Takes out the members of `names` that are `null`: for an optional member that means absent. */
