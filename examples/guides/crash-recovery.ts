@@ -13,7 +13,7 @@ import { serve } from "@imprest/embedded/node";
 
 const scope = { tenant: "acme" };
 const embedded = createEmbeddedAuthority();
-await embedded.createBudget({ scope, allocated: usd("0.10") });
+await embedded.createBudget({ scope, allocated: usd("0.10"), overdraftLimit: usd("0.01") });
 const { key: apiKey } = await embedded.createApiKey(scope);
 const spent = async (): Promise<bigint> => (await embedded.getBudget({ scope, unit: "USD_MICROCENTS" })).spent;
 let server = await serve(embedded, { port: 0 });
@@ -50,12 +50,12 @@ assert.equal(await spent(), usd("0.02").amount);
 
 const authority = new CyclesAuthority(
   { baseUrl, apiKey, subject: scope },
-  { records: memoryRecordStore(), terms: { overage_policy: "REJECT" } },
+  { records: memoryRecordStore(), terms: { overage_policy: "ALLOW_WITH_OVERDRAFT" } },
 );
 const queue = settlementQueue(authority);
 const action = { kind: "llm.completion" };
 const dear = await withReservation(authority, { estimate: usd("0.05"), action }, () => "done", {
-  spend: () => usd("0.30"), // more than the whole budget: refused, and nobody pretends that it was not spent
+  spend: () => usd("0.30"), // beyond the budget and its overdraft: refused, and nobody pretends that it was not spent
 });
 assert.equal(dear.settlement.status, "rejected");
 await embedded.fundBudget({ scope, amount: usd("1.00") });

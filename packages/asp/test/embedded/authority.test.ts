@@ -173,6 +173,22 @@ describe("the embedded authority speaks ASP", () => {
     ]);
   });
 
+  it("another spelling of a budget's id is the same budget, under the same overage policy", async () => {
+    const asked = new Set<string>();
+    const house = await openHouse({
+      asp: { overagePolicy: (id) => (asked.add(id), id === budgetId ? "REJECT" : "CHARGE_OVERAGE") },
+    });
+    const client = house.client();
+    const shouted = { ...claim(9_999n), budgetId: "tenant:acme/agent:BOT" };
+    const { reservationId = "" } = await client.reserve({ claim: shouted });
+    expect(await client.reserve({ claim: claim(2n) })).toMatchObject({ decision: "DENY" });
+    expect(await client.queryBudget({ budgetId: shouted.budgetId, unit })).toMatchObject({ availableAtomic: 1n });
+    await expect(client.commit({ reservationId, amountAtomicObserved: 10_000n })).rejects.toMatchObject({
+      errorCode: "OVERAGE_REJECTED",
+    });
+    expect([...asked]).toEqual([budgetId]);
+  });
+
   it("the grace split: told at the TTL, honoured within the window, a gap beyond it (ASP §3.2)", async () => {
     const clock = createManualClock();
     const house = await openHouse({ clock, asp: { ttlMs: 10_000, graceWindowMs: 5_000 } });

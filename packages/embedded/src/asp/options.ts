@@ -1,5 +1,6 @@
 import { ConfigurationError } from "@imprest/core";
 import type { Jwk } from "@imprest/core/audit";
+import { canonicalScope } from "../ledger/scopes.ts";
 
 /** A key that signs audit events. */
 export interface AspSigningKey {
@@ -24,7 +25,10 @@ export interface AspOptions {
   readonly ttlMs?: number | undefined;
   /** How long after its TTL a commit is honoured, in milliseconds; 30000 when absent (ASP §3.2), 300000 at most. */
   readonly graceWindowMs?: number | undefined;
-  /** REJECT when absent; CHARGE_OVERAGE for the budgets it is given for (ASP §3.1: "opt-in per Budget"). */
+  /**
+   * REJECT when absent; CHARGE_OVERAGE for the budgets it is given for (ASP §3.1: "opt-in per Budget"). A function is asked
+   * with the id of a budget in lower case, as scopes are written.
+   */
   readonly overagePolicy?: AspOveragePolicy | ((budgetId: string) => AspOveragePolicy) | undefined;
   /** How long events and the keys that signed them are kept, in milliseconds; one year when absent (ASP §5). */
   readonly auditRetentionMs?: number | undefined;
@@ -62,7 +66,8 @@ export function resolveAspOptions(options: AspOptions): ResolvedAspOptions {
     graceWindowMs: duration("graceWindowMs", options.graceWindowMs ?? 30_000, 0, 300_000),
     defaultOveragePolicy: typeof overagePolicy === "function" ? "REJECT" : overagePolicy,
     auditRetentionMs: duration("auditRetentionMs", options.auditRetentionMs ?? oneYearMs, 1, 100 * oneYearMs),
-    overagePolicyOf: typeof overagePolicy === "function" ? overagePolicy : () => overagePolicy,
+    overagePolicyOf: (budgetId) =>
+      typeof overagePolicy === "function" ? overagePolicy(canonicalScope(budgetId)) : overagePolicy,
   };
 }
 

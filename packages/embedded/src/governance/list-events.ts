@@ -1,5 +1,6 @@
 import type { EmittedEvent, EventListQuery } from "@imprest/core/models/cycles";
 import { type Page, type Position, pageOf } from "../ledger/page.ts";
+import { canonicalScope } from "../ledger/scopes.ts";
 import type { KeptEvent } from "./event-log.ts";
 
 /** What a tenant may see and subscribe to (Cycles governance §createTenantWebhook, TENANT-ACCESSIBLE BOUNDARY). */
@@ -35,7 +36,8 @@ export function listTenantEvents(
 }
 
 function matcherOf(query: EventListQuery): (event: EmittedEvent) => boolean {
-  const { event_type, category, tenant_id, correlation_id, trace_id, request_id, scope, from, to, search } = query;
+  const { event_type, category, tenant_id, correlation_id, trace_id, request_id, from, to, search } = query;
+  const scope = query.scope && canonicalScope(query.scope);
   const fromMs = from === undefined ? undefined : Date.parse(from);
   const toMs = to === undefined ? undefined : Date.parse(to);
   const equals = (wanted: string | undefined, found: string | undefined): boolean =>
@@ -47,7 +49,7 @@ function matcherOf(query: EventListQuery): (event: EmittedEvent) => boolean {
     equals(correlation_id, event.correlation_id) &&
     equals(trace_id, event.trace_id) &&
     equals(request_id, event.request_id) &&
-    (scope === undefined || (event.scope?.startsWith(scope) ?? false)) &&
+    (scope === undefined || (event.scope !== undefined && canonicalScope(event.scope).startsWith(scope))) &&
     (fromMs === undefined || Date.parse(event.timestamp) >= fromMs) &&
     (toMs === undefined || Date.parse(event.timestamp) <= toMs) &&
     (search === undefined || holds(event.correlation_id, search) || holds(event.scope, search));

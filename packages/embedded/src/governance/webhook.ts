@@ -1,7 +1,7 @@
 import { ConfigurationError } from "@imprest/core";
 import { Secret, isLoopback } from "@imprest/core/internal";
 import type { EmittedEvent } from "@imprest/core/models/cycles";
-import { assertName } from "../ledger/scopes.ts";
+import { assertName, canonicalScope } from "../ledger/scopes.ts";
 import { tenantCategories } from "./list-events.ts";
 
 /** When a failed delivery is tried again (Cycles governance §WebhookRetryPolicy). */
@@ -83,8 +83,9 @@ function assertAccessible(id: string, types: readonly string[], categories: read
   throw wrong(id, `is a tenant's, and those receive ${[...tenantCategories].join(", ")} events only, not "${other}"`);
 }
 
-function isWithin(scope: string | undefined, filter: string): boolean {
-  if (scope === undefined) return false;
+function isWithin(eventScope: string | undefined, scopeFilter: string): boolean {
+  if (eventScope === undefined) return false;
+  const [scope, filter] = [canonicalScope(eventScope), canonicalScope(scopeFilter)];
   return filter.endsWith("*") ? scope.startsWith(filter.slice(0, -1)) : scope === filter;
 }
 

@@ -1,6 +1,6 @@
 import { ConfigurationError } from "@imprest/core";
 import { type RiskClass, riskClasses } from "./action-kinds.ts";
-import type { Scopes } from "./scopes.ts";
+import { type Scopes, canonicalScope } from "./scopes.ts";
 
 /** When a counter begins anew: with a run, with a UTC minute, hour or day, or with a day of the whole tenant. */
 export type QuotaWindow =
@@ -44,7 +44,7 @@ export interface RiskClassQuota extends Quota {
 /** What kinds of action the scopes of a pattern may take, and how often (Cycles governance v0.1.26 §PolicyExtension). */
 export interface ActionPolicy {
   readonly id: string;
-  /** `tenant:acme` (that scope), `tenant:acme/*` (all beneath it), `agent:*` (all agents). */
+  /** `tenant:acme` (that scope), `tenant:acme/*` (all beneath it), `agent:*` (all agents); in whatever case. */
   readonly scopePattern: string;
   /** Of several policies that match, the one of the highest priority alone counts; 0 when absent. */
   readonly priority?: number | undefined;
@@ -92,7 +92,7 @@ export function policyFor(policies: readonly ActionPolicy[], scopes: Scopes): Ac
 }
 
 function matches(pattern: string, { path }: Scopes): boolean {
-  const wanted = pattern.split("/");
+  const wanted = canonicalScope(pattern).split("/");
   const found = path.split("/");
   const isSubtree = wanted.at(-1) === "*";
   if (isSubtree) wanted.pop();

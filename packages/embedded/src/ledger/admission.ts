@@ -10,7 +10,7 @@ import {
 import type { Counted } from "./quota-counters.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import type { DecideRequest } from "./requests.ts";
-import type { Scopes } from "./scopes.ts";
+import { type Scopes, canonicalScope } from "./scopes.ts";
 import type { LedgerState } from "./state.ts";
 
 /** Why an action policy says no. */
@@ -164,7 +164,7 @@ function countOf(
     throw new LedgerRefusal("INVALID_REQUEST", message);
   }
   const risk = "riskClass" in quota ? quota.riskClass : undefined;
-  const scope = window === "per_tenant_per_day" ? `tenant:${tenant}` : scopes.path;
+  const scope = window === "per_tenant_per_day" ? canonicalScope(`tenant:${tenant}`) : scopes.path;
   const counted = risk === undefined ? action.kind : `__risk__:${risk}`;
   const key = `quota:${tenant}:${scope}:${counted}:${window}:${bucket}`;
   return {

@@ -2,7 +2,7 @@ import type { Subject } from "@imprest/core";
 import { type BudgetBalance, balanceOf } from "./budget.ts";
 import { type Page, type PageRequest, pageOf } from "./page.ts";
 import { LedgerRefusal } from "./refusal.ts";
-import { levels, subjectOf } from "./scopes.ts";
+import { hasLevels, levels, namedLevels, subjectOf } from "./scopes.ts";
 import type { LedgerState } from "./state.ts";
 import { budgetsOf } from "./tenant.ts";
 
@@ -21,8 +21,8 @@ export interface ListBalancesRequest extends PageRequest {
 export function listBalances(state: LedgerState, request: ListBalancesRequest): Page<BudgetBalance> {
   state.begin();
   const { tenant, subject, includeChildren = false } = request;
-  const wanted = levels.filter((level) => subject[level] !== undefined);
-  const innermost = wanted.at(-1);
+  const wanted = namedLevels(subject);
+  const innermost = wanted.at(-1)?.[0];
   if (innermost === undefined) {
     throw new LedgerRefusal("INVALID_REQUEST", `Name at least one of ${levels.join(", ")} to filter by.`);
   }
@@ -30,11 +30,9 @@ export function listBalances(state: LedgerState, request: ListBalancesRequest): 
   const record = state.tenants.get(tenant);
   const found = Array.from(record === undefined ? [] : budgetsOf(record)).filter(({ scopePath }) => {
     const scope = subjectOf(scopePath);
-    return (
-      wanted.every((level) => scope[level] === subject[level]) && deeper.every((level) => scope[level] === undefined)
-    );
+    return hasLevels(scope, wanted) && deeper.every((level) => scope[level] === undefined);
   });
-  const filter = [tenant, wanted.map((level) => [level, subject[level]]), includeChildren];
+  const filter = [tenant, wanted, includeChildren];
   return pageOf(
     found.map(balanceOf),
     ({ scopePath, unit }) => [scopePath, unit],

@@ -1,6 +1,7 @@
 import type { Budget } from "./budget.ts";
 import { type Page, type PageRequest, pageOf } from "./page.ts";
 import type { LedgerState } from "./state.ts";
+import { canonicalScope } from "./scopes.ts";
 import { budgetsOf } from "./tenant.ts";
 
 export interface ListBudgetsRequest extends PageRequest {
@@ -13,7 +14,8 @@ export interface ListBudgetsRequest extends PageRequest {
 /** A tenant's budgets by scope path (Cycles governance §getBalances). @throws LedgerRefusal as `pageOf`. */
 export function listBudgets(state: LedgerState, request: ListBudgetsRequest): Page<Budget> {
   state.begin();
-  const { tenant, scopePrefix = "", unit } = request;
+  const { tenant, unit } = request;
+  const scopePrefix = canonicalScope(request.scopePrefix ?? "");
   const record = state.tenants.get(tenant);
   const found = Array.from(record === undefined ? [] : budgetsOf(record)).filter(
     (budget) => budget.scopePath.startsWith(scopePrefix) && (unit === undefined || budget.unit === unit),

@@ -3,7 +3,7 @@ import type { ReservationSortKey } from "@imprest/core/models/cycles";
 import { type Page, type PageRequest, type Position, pageOf } from "./page.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import type { Reservation, ReservationStatus } from "./reservation.ts";
-import { levels } from "./scopes.ts";
+import { hasLevels, namedLevels } from "./scopes.ts";
 import type { LedgerState } from "./state.ts";
 
 /** A closed interval of epoch milliseconds; either end may be open. */
@@ -33,27 +33,17 @@ export function listReservations(state: LedgerState, request: ListReservationsRe
   const { tenant, subject = {}, idempotencyKey, status, created, expires, finalized } = request;
   for (const window of [created, expires, finalized]) assertForward(window);
   const { sortBy = "created_at_ms", sortDirection = "desc" } = request;
-  const wanted = levels.filter((level) => subject[level] !== undefined);
+  const wanted = namedLevels(subject);
   const rows = candidates(state, tenant, idempotencyKey).filter(
     (reservation) =>
       reservation.tenant === tenant &&
       (status === undefined || reservation.status === status) &&
-      wanted.every((level) => reservation.subject[level] === subject[level]) &&
+      hasLevels(reservation.subject, wanted) &&
       within(reservation.createdAtMs, created) &&
       within(reservation.expiresAtMs, expires) &&
       within(reservation.finalizedAtMs, finalized),
   );
-  const filter = [
-    tenant,
-    wanted.map((level) => [level, subject[level]]),
-    idempotencyKey,
-    status,
-    created,
-    expires,
-    finalized,
-    sortBy,
-    sortDirection,
-  ];
+  const filter = [tenant, wanted, idempotencyKey, status, created, expires, finalized, sortBy, sortDirection];
   const order = { descending: sortDirection === "desc", filter };
   return pageOf(rows, (reservation) => [sortedValue[sortBy](reservation), reservation.id], order, request);
 }

@@ -2,11 +2,12 @@ import { type Action, type Amount, ConfigurationError, type Subject } from "@imp
 import type { Caps } from "@imprest/core/models/cycles";
 import { type Budget, type BudgetBalance, balanceOf, remainingOf } from "./budget.ts";
 import type { Evaluation } from "./outcomes.ts";
-import type { Scopes } from "./scopes.ts";
+import { type Scopes, canonicalScope, subjectOf } from "./scopes.ts";
 
 /** What a policy is asked about: a request that the budgets could cover. */
 export interface PolicyQuestion {
   readonly tenant: string;
+  /** Its levels are in lower case, as in `scopePath`: to be compared with, another spelling of a name is no other name. */
   readonly subject: Subject;
   readonly action: Action;
   readonly estimate: Amount;
@@ -25,7 +26,7 @@ export interface PolicyAnswer {
 
 /** A rule holds when all of its conditions do; a rule without any always holds. */
 export interface PolicyRule extends PolicyAnswer {
-  /** A scope path; the rule holds for it and for everything beneath. */
+  /** A scope path, in whatever case; the rule holds for it and for everything beneath. */
   readonly scope?: string | undefined;
   /** An action kind, or its beginning followed by `*`: `"llm.completion"`, `"llm.*"`. */
   readonly kind?: string | undefined;
@@ -61,7 +62,8 @@ export function evaluatePolicy(
 function askPolicy(policy: Policy, request: Asked, scopes: Scopes, budgets: readonly Budget[]): PolicyAnswer {
   const remainingPercent = Math.min(...budgets.map((budget) => percentLeft(budget, request.estimate.amount)));
   if (typeof policy === "function") {
-    const { tenant, subject, action, estimate } = request;
+    const { tenant, action, estimate } = request;
+    const subject = { ...request.subject, ...subjectOf(scopes.path) };
     const balances = budgets.map(balanceOf);
     const question = { tenant, subject, action, estimate, scopePath: scopes.path, budgets: balances, remainingPercent };
     const answer = policy(question) ?? {};
@@ -104,7 +106,7 @@ function checkAnswer({ caps = {}, deny }: PolicyAnswer, what: string): void {
 
 function holds(rule: PolicyRule, scopes: Scopes, action: Action, remainingPercent: number): boolean {
   return (
-    (rule.scope === undefined || scopes.affected.includes(rule.scope)) &&
+    (rule.scope === undefined || scopes.affected.includes(canonicalScope(rule.scope))) &&
     (rule.kind === undefined || matches(rule.kind, action.kind)) &&
     (rule.name === undefined || matches(rule.name, action.name ?? action.kind)) &&
     (rule.belowPercent === undefined || remainingPercent < rule.belowPercent)

@@ -2,6 +2,7 @@ import { counterCorrelation } from "./correlation-ids.ts";
 import { type Page, type PageRequest, pageOf } from "./page.ts";
 import type { QuotaCounter } from "./quota-counters.ts";
 import { LedgerRefusal } from "./refusal.ts";
+import { canonicalScope } from "./scopes.ts";
 import type { LedgerState } from "./state.ts";
 
 export interface ListQuotaCountersRequest extends PageRequest {
@@ -30,7 +31,8 @@ export interface ResetQuotaCounterRequest {
 /** A tenant's live counters (Cycles action kinds §listActionQuotaCounters). @throws LedgerRefusal as `pageOf`. */
 export function listQuotaCounters(state: LedgerState, request: ListQuotaCountersRequest): Page<QuotaCounter> {
   const nowMs = state.begin();
-  const { tenant, scopePrefix = "", actionKind, window, runId, includeZero = false } = request;
+  const scopePrefix = canonicalScope(request.scopePrefix ?? "");
+  const { tenant, actionKind, window, runId, includeZero = false } = request;
   const found = [...state.counters.live(nowMs)].filter(
     ({ used, about }) =>
       about.tenant_id === tenant &&
@@ -53,10 +55,11 @@ export function resetQuotaCounter(
   { tenant, counter: wanted, reason, actorId }: ResetQuotaCounterRequest,
 ): { readonly counter: QuotaCounter; readonly previous: number } {
   const nowMs = state.begin();
+  const scope = wanted.scope && canonicalScope(wanted.scope);
   const found = [...state.counters.live(nowMs)].find(
     ({ about }) =>
       about.tenant_id === tenant &&
-      about.scope === wanted.scope &&
+      about.scope === scope &&
       about.action_kind === wanted.action_kind &&
       about.risk_class === wanted.risk_class &&
       about.window === wanted.window &&
@@ -64,7 +67,7 @@ export function resetQuotaCounter(
   );
   if (found === undefined) throw new LedgerRefusal("NOT_FOUND", "There is no such counter, or it has lapsed.");
   const counter = state.counters.reset(found, nowMs);
-  const { scope, limit } = found.about;
+  const { limit } = found.about;
   const numbers = { previous_used: BigInt(found.used), limit: BigInt(limit) };
   const data = { ...found.about, ...numbers, actor_id: actorId, ...(reason !== undefined && { reason }) };
   state.tell({ type: "quota.counter_reset", tenant, scope, data, correlationId: counterCorrelation(found.about) });

@@ -3,10 +3,10 @@ import { LedgerUnavailableError } from "./unavailable.ts";
 import type { Budget } from "./budget.ts";
 import type { Remembered } from "./idempotency-memory.ts";
 import type { Reservation } from "./reservation.ts";
-import type { Scopes } from "./scopes.ts";
+import { type Scopes, canonicalScope } from "./scopes.ts";
 import { type LedgerState, finishedAt } from "./state.ts";
 import type { LedgerStore } from "./store.ts";
-import { readStored } from "./stored.ts";
+import { entryKey, readStored } from "./stored.ts";
 import { newTenant } from "./tenant.ts";
 
 /** Entries as a store held them: by kind, then by key. */
@@ -45,13 +45,22 @@ export function recover(state: LedgerState, store: LedgerStore): StoredEntries {
 function restoreBudget(state: LedgerState, budget: Budget): void {
   const tenant = state.tenants.get(budget.tenant);
   if (tenant === undefined) throw new TypeError(`The store has a budget of ${budget.tenant}, but no such tenant.`);
-  state.restoreBudget(tenant, budget);
+  const scopePath = canonicalScope(budget.scopePath);
+  if (tenant.budgets.get(scopePath)?.has(budget.unit) === true) {
+    throw new TypeError(`The store has two budgets of ${scopePath} in ${budget.unit}, under spellings of one scope.`);
+  }
+  if (scopePath === budget.scopePath) return state.restoreBudget(tenant, budget);
+  // Written when case told scopes apart. Where it stood, no request would find it, and its limit would hold no more.
+  const moved = { ...budget, scopePath };
+  state.restoreBudget(tenant, moved);
+  state.settings.journal?.removed(entryKey.budget(budget));
+  state.budgetChanged(moved);
 }
 
 /** Finished ones in the order they finished, as the retention wants them. */
 function readReservations(state: LedgerState, texts: Iterable<string>): Reservation[] {
   const budgetAt = (tenant: string, scopePath: string, unit: string): Budget => {
-    const budget = state.tenants.get(tenant)?.budgets.get(scopePath)?.get(unit);
+    const budget = state.tenants.get(tenant)?.budgets.get(canonicalScope(scopePath))?.get(unit);
     if (budget === undefined) throw new TypeError(`The store has a reservation of ${scopePath}, but no such budget.`);
     return budget;
   };

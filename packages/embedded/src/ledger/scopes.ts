@@ -6,7 +6,7 @@ export const levels = ["tenant", "workspace", "app", "workflow", "agent", "tools
 
 export type Level = (typeof levels)[number];
 
-/** The scopes a subject stands in. */
+/** The scopes a subject stands in, in lower case. */
 export interface Scopes {
   /** The innermost scope: `"tenant:acme/agent:bot"`. */
   readonly path: string;
@@ -18,7 +18,15 @@ export interface Scopes {
 const levelPattern = /^[a-zA-Z0-9_.-]{1,128}$/;
 
 /**
- * Derives the scopes of a subject.
+ * A scope path, a part of one or a pattern of them, as all are compared: the reference server writes scopes in lower case,
+ * so that another spelling of an agent's name is no way around its budget.
+ */
+export function canonicalScope(text: string): string {
+  return text.toLowerCase();
+}
+
+/**
+ * Derives the scopes of a subject. Every budget, policy, quota and event is found by what this makes.
  * @throws LedgerRefusal INVALID_REQUEST for a subject that names no level, or names one with unfit characters.
  */
 export function deriveScopes(subject: Subject): Scopes {
@@ -27,8 +35,10 @@ export function deriveScopes(subject: Subject): Scopes {
   for (const level of levels) {
     const value = subject[level];
     if (value === undefined) continue;
+    // Checked as it came: beyond ASCII, another character's lower case may be a fit one.
     assertName(value, level);
-    path = path === "" ? `${level}:${value}` : `${path}/${level}:${value}`;
+    const segment = `${level}:${canonicalScope(value)}`;
+    path = path === "" ? segment : `${path}/${segment}`;
     affected.push(path);
   }
   if (path === "") {
@@ -101,6 +111,22 @@ function newNode(scopes: Scopes): ScopeNode {
 export function assertName(value: unknown, what: string): asserts value is string {
   if (typeof value === "string" && levelPattern.test(value)) return;
   throw new LedgerRefusal("INVALID_REQUEST", `${what} must be 1 to 128 characters out of letters, digits, and _ . -`);
+}
+
+/** The levels that a filter names, with the values that a scope then has. */
+export function namedLevels(subject: Subject): (readonly [Level, string])[] {
+  return levels.flatMap((level) => {
+    const value = subject[level];
+    return value === undefined ? [] : [[level, canonicalScope(value)] as const];
+  });
+}
+
+/** Whether a subject has all of these levels. */
+export function hasLevels(subject: Subject, wanted: readonly (readonly [Level, string])[]): boolean {
+  return wanted.every(([level, value]) => {
+    const found = subject[level];
+    return found !== undefined && canonicalScope(found) === value;
+  });
 }
 
 /** Reads a path that `deriveScopes` wrote. */
