@@ -1,4 +1,4 @@
-import { parseJson } from "@imprest/core";
+import { parseJson } from "@imprest/core/internal";
 import type { Balance } from "@imprest/core/models/cycles";
 import { type EmbeddedAuthority, createEmbeddedAuthority } from "@imprest/embedded";
 import { beforeAll, describe, expect, it } from "vitest";
