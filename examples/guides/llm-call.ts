@@ -20,7 +20,6 @@ const { value, settlement } = await withReservation(
   async (reservation) => {
     const maxTokens = capped(reservation.caps, "max_tokens", 800); // 256 once less than half of the budget would be left
     limits.push(maxTokens);
-    reservation.spending(); // from here on money may have moved: nothing is given back on a bare throw
     return model.complete("streams", { signal: reservation.signal });
   },
   { honours: ["max_tokens"], spend: ({ usage }) => prices.price("demo-large", usage), partial: "estimate" },

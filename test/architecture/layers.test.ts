@@ -41,7 +41,7 @@ const coreRooms: Readonly<Record<string, readonly string[]>> = {
   models: ["amount", "errors", "wire"],
   audit: ["authority", "errors", "http", "platform", "wire"],
   settlement: ["amount", "authority", "errors", "observe", "platform", "records"],
-  reservation: ["amount", "authority", "errors", "idempotency", "observe", "platform", "records", "settlement"],
+  reservation: ["amount", "authority", "errors", "idempotency", "observe", "platform", "records", "settlement", "wire"],
 };
 
 describe.each(packages)("$path", ({ shortName: name, folder, manifest }) => {

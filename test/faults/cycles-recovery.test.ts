@@ -319,8 +319,7 @@ describe("CR-BOUNDARY-001", () => {
     const { ledger, dir } = await startLedger();
     const authority = authorityAt(ledger.url, { records: openStore("fleet", dir, ledger.url) });
     await expect(withReservation(authority, request, () => "value")).rejects.toThrow(SpendUnknownError);
-    const failing = withReservation(authority, request, (reservation) => {
-      reservation.spending();
+    const failing = withReservation(authority, request, () => {
       throw new Error("the provider failed half way");
     });
     await expect(failing).rejects.toThrow("the provider failed half way");

@@ -106,7 +106,7 @@ export class PaymentAuthority implements SpendAuthority {
   ): SettlementInstruction {
     const { scope, suffix, reserveBody } = extensionOf(grant.request);
     const base = { target: this.target, scope, suffix, reserveBody, reservationId: grant.id, recordedAtMs };
-    if (intent.kind === "release") return releaseInstruction(base, intent.reason);
+    if (intent.kind === "release") return releaseInstruction(base, intent.reason.text);
     return commitInstruction(base, intent.spend.amount.amount, intent.spend.metadata);
   }
 

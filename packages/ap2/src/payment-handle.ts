@@ -183,7 +183,6 @@ export class PaymentHandle implements Payment {
   /** Leaves everything as it is: whether the PSP charged is for `reconcile` or `recover` to find out. */
   async #hold(cause: unknown): Promise<AP2GuardCommitUncertain> {
     this.#end();
-    this.#reservation.spending();
     await this.#reservation.commit().catch(() => {});
     const { claimed } = this.#context;
     await this.#record({ held: true, reservationId: this.reservationId });

@@ -3,6 +3,8 @@ import {
   type CallOptions,
   type Grant,
   type Intent,
+  type ReleaseCode,
+  type ReleaseReason,
   type ReserveRequest,
   type SettlementInstruction,
   type Spend,
@@ -105,7 +107,7 @@ export function prepareInstruction(
   const { id: reservationId } = grant;
   const instruction = { protocol: "asp", ...base, reservationId, kind: intent.kind, mode: intent.kind, notBeforeMs: 0 };
   if (intent.kind === "release") {
-    const request = { reservationId, idempotencyKey, reasonCodes: [reasonCode(intent.reason)] };
+    const request = { reservationId, idempotencyKey, reasonCodes: [reasonCodeOf(intent.reason)] };
     return { ...instruction, body: stringifyJson(releaseRequest.write(request, "")) };
   }
   const { amount } = intent.spend;
@@ -142,18 +144,22 @@ function factsOf({ basis, metrics = {}, metadata, facts }: Spend): ProtoStruct |
 }
 
 /** The kernel's reasons in the draft's words (ASP §4 ReleaseRequest); another is written as a code. */
-const reasonCodes: Readonly<Record<string, string>> = {
-  "caps not honoured": "cap_unsupported",
-  "the caller aborted": "run_cancelled",
-  "the scope ended": "run_cancelled",
-  "the guarded call failed before it spent": "provider_error",
+const reasonCodes: Readonly<Record<Exclude<ReleaseCode, "caller">, string>> = {
+  aborted: "run_cancelled",
+  timed_out: "client_timeout",
+  // The guarded call threw: whether the provider or the caller's own code did is not known, and the authority signs this.
+  failed: "call_failed",
+  caps: "cap_unsupported",
+  malformed: "grant_malformed",
+  unused: "nothing_spent",
 };
 
-function reasonCode(reason: string): string {
-  const slug = reason
+function reasonCodeOf({ code, text }: ReleaseReason): string {
+  if (code !== "caller") return reasonCodes[code];
+  const slug = text
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "_")
     .replaceAll(/^_|_$/g, "")
     .slice(0, 64);
-  return reasonCodes[reason] ?? (slug === "" ? "released" : slug);
+  return slug === "" ? "released" : slug;
 }

@@ -17,6 +17,7 @@ export {
   type Attempt,
   type CallOptions,
   type CallTerms,
+  type CommitDetails,
   type Cap,
   type Decision,
   type Environment,
@@ -26,6 +27,8 @@ export {
   type Lease,
   type Metadata,
   type Metrics,
+  type ReleaseCode,
+  type ReleaseReason,
   Observer,
   type Reservation,
   type ReservationContext,
@@ -78,16 +81,21 @@ export {
 export { type Clock, type RandomBytes, type Timer, systemClock } from "./platform/index.ts";
 export { type RecordStore, type RecordValue, type StoredRecord, memoryRecordStore } from "./records/index.ts";
 export {
+  type AdoptOptions,
   type BodyOptions,
   type OptionsOf,
   type RequestOf,
   type ReservationOptions,
   type ReservationStream,
+  type StreamOptions,
+  type StreamOptionsOf,
   type StreamSource,
   capped,
   guard,
   guardStream,
   openReservation,
+  adopt,
+  type SpendOf,
   withReservation,
   withReservationStream,
 } from "./reservation/index.ts";

@@ -49,7 +49,7 @@ export function prepareInstruction(
   if (intent.kind === "commit") {
     return { ...instruction, mode: "commit", ...writeCommit(base.idempotencyKey, grant, intent.spend, defaults) };
   }
-  const reason = Array.from(intent.reason).slice(0, longestReason).join("");
+  const reason = Array.from(intent.reason.text).slice(0, longestReason).join("");
   return { ...instruction, mode: "release", body: stringifyJson({ idempotency_key: base.idempotencyKey, reason }) };
 }
 

@@ -39,7 +39,8 @@ const authorityAt = (baseUrl: string, options: CyclesAuthorityOptions = {}): Cyc
   new CyclesAuthority({ baseUrl, apiKey: "test-key", timeoutMs: 1_000 }, options);
 
 function instructionFor(authority: CyclesAuthority, mode: Mode): SettlementInstruction {
-  const intent: Intent = mode === "release" ? { kind: "release", reason: "unused" } : { kind: "commit", spend };
+  const intent: Intent =
+    mode === "release" ? { kind: "release", reason: { code: "unused", text: "unused" } } : { kind: "commit", spend };
   const instruction = authority.prepare(grant, intent, stamp);
   return mode === "event"
     ? { ...instruction, mode, body: instruction.fallback ?? "", fallback: undefined }
@@ -108,7 +109,11 @@ describe("prepare", () => {
   });
 
   it("a release carries its reason, cut to what the wire takes, and has no late path", () => {
-    const instruction = authority.prepare(grant, { kind: "release", reason: "😀".repeat(300) }, stamp);
+    const instruction = authority.prepare(
+      grant,
+      { kind: "release", reason: { code: "caller", text: "😀".repeat(300) } },
+      stamp,
+    );
     expect(instruction).toMatchObject({ kind: "release", mode: "release" });
     expect(instruction).not.toHaveProperty("fallback");
     expect(JSON.parse(instruction.body)).toEqual({ idempotency_key: "key-1", reason: "😀".repeat(256) });

@@ -53,7 +53,7 @@ export function prepareInstruction(
 ): SettlementInstruction {
   const instruction = { ...stamp, reservationId: grant.id, kind: intent.kind, mode: intent.kind, notBeforeMs: 0 };
   if (intent.kind === "release") {
-    const reason = Array.from(intent.reason).slice(0, 256).join("");
+    const reason = Array.from(intent.reason.text).slice(0, 256).join("");
     return { ...instruction, body: stringifyJson({ reason }) };
   }
   const { amount: actual, metrics } = intent.spend;

@@ -134,7 +134,7 @@ export function fakeAuthority(options: FakeAuthorityOptions = {}): FakeAuthority
       const body =
         intent.kind === "commit"
           ? stringifyJson({ amount: intent.spend.amount.amount, basis: intent.spend.basis })
-          : stringifyJson({ reason: intent.reason });
+          : stringifyJson({ reason: intent.reason.text });
       return {
         protocol: "fake",
         target: "fake:test",

@@ -3,5 +3,14 @@ export type { Environment, ReservationContext } from "./environment.ts";
 export type { Cap, Decision, EvidenceReference, Grant, Lease } from "./grant.ts";
 export { Observer, type SpendEvents } from "./observer.ts";
 export type { Action, CallOptions, CallTerms, Metadata, ReserveRequest, Subject } from "./request.ts";
-export type { Reservation, SpendExtras } from "./reservation.ts";
-export type { Attempt, Intent, Metrics, Settlement, SettlementInstruction, Spend } from "./settlement.ts";
+export type { CommitDetails, Reservation, SpendExtras } from "./reservation.ts";
+export type {
+  Attempt,
+  Intent,
+  Metrics,
+  ReleaseCode,
+  ReleaseReason,
+  Settlement,
+  SettlementInstruction,
+  Spend,
+} from "./settlement.ts";

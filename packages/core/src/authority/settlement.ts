@@ -24,7 +24,20 @@ export interface Spend {
 /** How a reservation ends. */
 export type Intent =
   | { readonly kind: "commit"; readonly spend: Spend }
-  | { readonly kind: "release"; readonly reason: string };
+  | { readonly kind: "release"; readonly reason: ReleaseReason };
+
+/** Why nothing was spent: a code that wires map to their own words, and a sentence for people. */
+export interface ReleaseReason {
+  readonly code: ReleaseCode;
+  readonly text: string;
+}
+
+/**
+ * `aborted`: the caller's signal; `timed_out`: a deadline of the caller's; `failed`: the caller's own code, or what it
+ * called, said that nothing was spent; `caps`: the grant's caps are not honoured; `malformed`: the grant cannot be used;
+ * `unused`: the work turned out to be free; `caller`: `release()`.
+ */
+export type ReleaseCode = "aborted" | "timed_out" | "failed" | "caps" | "malformed" | "unused" | "caller";
 
 /**
  * One settlement, frozen: any process that reaches the same authority can finish it. Plain JSON, and the bodies are
@@ -58,9 +71,10 @@ export interface Settlement {
   /**
    * `committed` and `released` are the authority's word; `recorded`: the late path took the spend; `pending`: the
    * outcome is not known yet, the queue goes on; `rejected`: refused for good, kept as a dead letter when money was
-   * spent; `bypassed`: `failOpen` let the call run without a reservation, what it spent is kept as a dead letter.
+   * spent; `bypassed`: `failOpen` let the call run without a reservation, what it spent is kept as a dead letter;
+   * `exported`: whoever adopts the exported reservation settles it.
    */
-  readonly status: "committed" | "released" | "recorded" | "pending" | "rejected" | "bypassed";
+  readonly status: "committed" | "released" | "recorded" | "pending" | "rejected" | "bypassed" | "exported";
   readonly reservationId: string;
   readonly idempotencyKey: string;
   readonly basis?: "actual" | "estimate" | undefined;
@@ -73,6 +87,8 @@ export interface Settlement {
   readonly evidence?: EvidenceReference | undefined;
   readonly requestId?: string | undefined;
   readonly traceId?: string | undefined;
+  /** What of the authority's answer cannot be right: a charge in another unit, or above what was committed. */
+  readonly discrepancy?: string | undefined;
   /** Why it is `pending` or `rejected`. */
   readonly error?: Error | undefined;
 }

@@ -7,6 +7,7 @@ import type { Intent, Settlement, SettlementInstruction } from "../authority/set
 import type { ReservationHandle, Destination } from "./reservation-handle.ts";
 import type { OnOutcome } from "../settlement/delivery.ts";
 import { type Outbox, outboxOf } from "../settlement/outbox.ts";
+import { exportReservation } from "./exported-reservation.ts";
 import type { SpendTracker } from "./spend-tracker.ts";
 
 /** Settles with the authority that granted, through its queue. */
@@ -34,6 +35,10 @@ export function authorityDestination(
       return outbox.submit(instruction, onOutcome);
     },
     abandon: (error, spent) => books.abandon(error, spent),
+    late: (spent) => books.late(spent),
+    get exported() {
+      return exportReservation(authority, grant, idempotencyKey, traceparent);
+    },
   };
 
   /** The frozen settlement. What only decorates a spend must not keep it out of the books. */
@@ -88,6 +93,8 @@ export function parentDestination(
       parent.tracker.settleNested(nested, "unknown");
       if (isLate) await books.abandon(error, spent);
     },
+    late: (spent) => books.late(spent),
+    exported: undefined,
   };
 }
 
@@ -104,6 +111,8 @@ export async function bypassDestination(
   const letter = books.letter("bypass", reason);
   const { protocol } = authority;
   outbox.observer?.emit("bypass", { protocol, idempotencyKey, estimate: grant.reserved, reason, error });
+  const fields = { protocol, idempotencyKey, reason, error: error.message };
+  outbox.logger?.warn("a guarded call runs without a reservation (failOpen)", fields);
   await outbox.bury(letter, error);
   return {
     logger: authority.environment?.logger,
@@ -116,6 +125,8 @@ export async function bypassDestination(
     async abandon(unknown, spent) {
       await outbox.bury({ ...letter, spent }, unknown);
     },
+    late: (spent) => books.late(spent),
+    exported: undefined,
   };
 }
 
@@ -163,6 +174,14 @@ class Books {
     const reason = cause instanceof Error ? cause.message : message;
     if (spent !== undefined) await this.outbox.bury({ ...this.letter("refused", reason), spent }, error);
     return { ...outcome, error };
+  }
+
+  /** A spend that was stated after the end. `flush` and `close` wait for its letter. */
+  late(spent: Amount | undefined): void {
+    const reason = "The spend was stated after the reservation had ended.";
+    const fields = { ...this.outcome("rejected"), spendHappened: true };
+    const letter = { ...this.letter("late", reason), spent };
+    this.outbox.keepHouse(this.outbox.bury(letter, new SettlementError(reason, fields)).then(() => {}));
   }
 
   async abandon(error: SpendUnknownError, spent: Amount | undefined): Promise<void> {

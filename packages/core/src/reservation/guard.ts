@@ -1,4 +1,4 @@
-import type { BodyOptions } from "./options.ts";
+import type { BodyOptions, StreamOptions } from "./options.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
 import type { ReserveRequest } from "../authority/request.ts";
 import type { Reservation } from "../authority/reservation.ts";
@@ -12,6 +12,11 @@ export type RequestOf<Arguments extends readonly unknown[]> = ReserveRequest | (
 export type OptionsOf<Arguments extends readonly unknown[], Item> =
   | BodyOptions<Item>
   | ((...args: Arguments) => BodyOptions<Item>);
+
+/** As `OptionsOf`, for a function that streams. */
+export type StreamOptionsOf<Arguments extends readonly unknown[], Chunk> =
+  | StreamOptions<Chunk>
+  | ((...args: Arguments) => StreamOptions<Chunk>);
 
 /**
  * Wraps a function so that every call reserves first and settles afterwards: `withReservation` as a wrapper.
@@ -39,7 +44,7 @@ export function guardStream<Arguments extends readonly unknown[], Chunk>(
   authority: SpendAuthority,
   request: RequestOf<Arguments>,
   body: (reservation: Reservation, ...args: Arguments) => StreamSource<Chunk> | PromiseLike<StreamSource<Chunk>>,
-  options: OptionsOf<Arguments, Chunk> = {},
+  options: StreamOptionsOf<Arguments, Chunk> = {},
 ): (...args: Arguments) => ReservationStream<Chunk> {
   checkEarly(authority, options);
   return (...args) =>

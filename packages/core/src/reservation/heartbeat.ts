@@ -180,6 +180,8 @@ export class Heartbeat {
   #lose(error: Error): void {
     this.stop();
     const { protocol } = this.#context.authority;
+    const fields = { protocol, reservationId: this.#grant.id, error: error.message };
+    this.#context.logger?.warn("a lease can no longer be kept alive", fields);
     this.#context.observer?.emit("lease-lost", { protocol, reservationId: this.#grant.id, error });
     this.#onLost(error);
   }

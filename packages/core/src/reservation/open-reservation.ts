@@ -9,7 +9,8 @@ import { createIdempotencyKey } from "../idempotency/key.ts";
 import { abortedError, raceAbort } from "../platform/async.ts";
 import { ConfigurationError } from "../errors/local-errors.ts";
 import { unhonoured } from "./caps.ts";
-import { Heartbeat } from "./heartbeat.ts";
+import { flawOf, isUsableId } from "./check-grant.ts";
+import { keepAlive } from "./keep-alive.ts";
 import type { ReservationOptions } from "./options.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
 import type { Grant } from "../authority/grant.ts";
@@ -20,6 +21,7 @@ import type { Reservation } from "../authority/reservation.ts";
 import { outboxOf } from "../settlement/outbox.ts";
 import { authorityDestination, bypassDestination, parentDestination } from "./destinations.ts";
 import { SpendTracker } from "./spend-tracker.ts";
+import type { ReleaseReason } from "../authority/settlement.ts";
 
 /**
  * Opens a reservation to be settled by hand; `await using` settles it by what is known when the scope ends.
@@ -94,7 +96,11 @@ async function openOwn(
   } catch (error) {
     if (options.signal?.aborted) {
       granting.then(
-        ({ grant }) => giveBack(authority, grant, idempotencyKey, options.traceparent, "the caller aborted"),
+        ({ grant }) =>
+          giveBack(authority, grant, idempotencyKey, options.traceparent, {
+            code: "aborted",
+            text: "the caller aborted",
+          }),
         () => {},
       );
       throw error;
@@ -105,8 +111,15 @@ async function openOwn(
     throw error;
   }
   const { grant, rttMs } = granted;
+  const flaw = flawOf(grant, request);
+  if (flaw !== undefined) {
+    const text = `The ${authority.protocol} authority granted what cannot be used: ${flaw}. The call did not start.`;
+    if (isUsableId(grant.id))
+      giveBack(authority, grant, idempotencyKey, options.traceparent, { code: "malformed", text });
+    throw new AuthorityUnreachableError(text, idempotencyKey);
+  }
   if (unhonoured(grant.caps, options.honours ?? []).length > 0) {
-    giveBack(authority, grant, idempotencyKey, options.traceparent, "caps not honoured");
+    giveBack(authority, grant, idempotencyKey, options.traceparent, { code: "caps", text: "caps not honoured" });
     throw capsRefused(grant, options);
   }
   const handle = new ReservationHandle(
@@ -115,10 +128,7 @@ async function openOwn(
     authorityDestination(authority, grant, idempotencyKey, options.traceparent),
     options,
   );
-  if (grant.lease && authority.extend) {
-    const onLost = (error: Error): void => handle.loseLease(error);
-    handle.keepAlive(new Heartbeat(grant, grant.lease, rttMs, outboxOf(authority), onLost));
-  }
+  if (grant.lease) keepAlive(authority, handle, grant.lease, rttMs);
   return handle;
 }
 
@@ -202,7 +212,7 @@ function giveBack(
   grant: Grant,
   idempotencyKey: string,
   traceparent: string | undefined,
-  reason: string,
+  reason: ReleaseReason,
 ): void {
   void authorityDestination(authority, grant, idempotencyKey, traceparent).settle(
     { kind: "release", reason },
@@ -221,7 +231,7 @@ function capsRefused(grant: Grant, options: ReservationOptions): DeniedError {
 
 /** No answer at all, or the server's own failure: what `failOpen` is for. */
 function unreachable(error: unknown): boolean {
-  if (ProtocolError.isInstance(error)) return error.status !== undefined && error.status >= 500;
+  if (ProtocolError.isInstance(error)) return error.status !== undefined && error.status >= 500 && error.status <= 599;
   return TransportError.isInstance(error) && !ResponseFormatError.isInstance(error);
 }
 

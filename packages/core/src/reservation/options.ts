@@ -32,12 +32,31 @@ export interface ReservationOptions extends CallOptions {
   readonly throwOnRejected?: boolean | undefined;
 }
 
+/** Options of the helpers whose body streams. */
+export interface StreamOptions<Chunk> extends BodyOptions<Chunk> {
+  /**
+   * How long the reader may take until it asks for the next chunk, in milliseconds; five minutes by default. Then the
+   * stream is given up: the body's signal aborts, and `partial` prices it. `Infinity` waits for ever.
+   */
+  readonly idleMs?: number | undefined;
+  /** The longest life of the stream from the body's call on, in milliseconds; one hour by default. Then as `idleMs`. */
+  readonly longestMs?: number | undefined;
+}
+
+/** What an item says of the spend; falsy where it says nothing. */
+export type SpendOf = Amount | undefined | null | false | 0 | "";
+
 /** Options of the helpers that run a body and settle by what becomes of it. */
 export interface BodyOptions<Item> extends ReservationOptions {
   /** What the returned value, or a stream's chunks so far, cost in all; `undefined` where this one does not tell. */
-  readonly spend?: ((item: Item) => Amount | undefined | null | false | 0 | "") | undefined;
-  /** Prices a body that ended early after spending began: the estimate, or an amount out of the chunks seen. */
-  readonly partial?: "estimate" | ((seen: readonly Item[]) => Amount | undefined) | undefined;
+  readonly spend?: ((item: Item) => SpendOf | PromiseLike<SpendOf>) | undefined;
+  /**
+   * Says of a body that threw that nothing was spent: the provider refused, or was never reached. Without it, only
+   * `reservation.unspent()` has a failed body's reservation released. `() => true` releases after every throw.
+   */
+  readonly unspent?: ((error: unknown) => boolean) | undefined;
+  /** Prices a body that ended early: the estimate, or an amount out of the chunks seen and the error. */
+  readonly partial?: "estimate" | ((seen: readonly Item[], error: unknown) => Amount | undefined) | undefined;
   /** Commits the estimate, marked as one, when the body ends well and nothing says what it cost. */
   readonly settle?: "estimate" | undefined;
 }

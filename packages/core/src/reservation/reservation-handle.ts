@@ -1,10 +1,11 @@
 import type { Amount } from "../amount/amount.ts";
+import { ConfigurationError } from "../errors/local-errors.ts";
 import { SettlementError, SpendUnknownError } from "../errors/spend-errors.ts";
 import { createDeferred, onAbort } from "../platform/async.ts";
 import type { ReservationOptions } from "./options.ts";
 import type { Grant } from "../authority/grant.ts";
 import type { Intent, Metrics, Settlement, Spend } from "../authority/settlement.ts";
-import type { Reservation, SpendExtras } from "../authority/reservation.ts";
+import type { CommitDetails, Reservation, SpendExtras } from "../authority/reservation.ts";
 import type { OnOutcome } from "../settlement/delivery.ts";
 import type { Logger } from "../observe/logger.ts";
 import { soundDetails } from "./spend-details.ts";
@@ -17,7 +18,14 @@ export interface Destination {
   settle(intent: Intent, onOutcome: OnOutcome): Promise<Settlement>;
   /** Nothing can be sent: what was spent is unknown. Never rejects. */
   abandon(error: SpendUnknownError, knownPart: Amount | undefined): Promise<void>;
+  /** A spend was stated after the end, by `spent` more than was settled (`undefined`: in words that are no amount). */
+  late(spent: Amount | undefined): void;
+  /** The reservation as JSON, for another process; `undefined` where no authority keeps it. */
+  readonly exported: string | undefined;
 }
+
+/** How a reservation ends: an intent that is sent, or nothing that this process sends. */
+type Ending = Intent | "abandoned" | "exported";
 
 /** What keeps the lease of a handle alive. */
 export interface Lifeline {
@@ -37,7 +45,8 @@ export class ReservationHandle implements Reservation {
   #abort: AbortController | undefined;
   #links: readonly (() => void)[] = [];
   #lifeline: Lifeline | undefined;
-  #ending: { readonly intent: Intent | "abandon"; readonly done: Promise<Settlement> } | undefined;
+  #ending: { readonly intent: Ending; readonly done: Promise<Settlement> } | undefined;
+  #basis: Spend["basis"] = "actual";
   #leaseLost: Error | undefined;
 
   constructor(
@@ -55,7 +64,8 @@ export class ReservationHandle implements Reservation {
     this.#destination = destination;
     this.#options = options;
     // `({ spend }) => …` must not lose a spend: a TypeError after the money moved would look like nothing was spent.
-    this.spending = this.spending.bind(this);
+    this.unspent = this.unspent.bind(this);
+    this.export = this.export.bind(this);
     this.spend = this.spend.bind(this);
     this.commit = this.commit.bind(this);
     this.release = this.release.bind(this);
@@ -113,13 +123,13 @@ export class ReservationHandle implements Reservation {
     if (this.#options.leaseLoss === "cancel" && !this.ended) this.#abort?.abort(error);
   }
 
-  spending(): void {
-    this.#refuseWhenEnded("spending()");
-    this.tracker.markPossible();
+  unspent(): void {
+    if (this.ended) throw this.#settledOtherwise("unspent()");
+    if (!this.tracker.unspent()) throw this.#error("unspent() was called after a spend was stated.", true);
   }
 
   spend(total: Amount, metrics?: Metrics, extras?: SpendExtras): void {
-    this.#refuseWhenEnded("spend()");
+    if (this.ended) throw this.#spentLate("spend()", total);
     this.tracker.set(total);
     if (metrics === undefined && extras === undefined) return;
     const details = soundDetails(metrics, extras, (member, reason) => {
@@ -129,33 +139,52 @@ export class ReservationHandle implements Reservation {
     this.tracker.describe(details);
   }
 
-  async commit(total?: Amount, metrics?: Metrics, extras?: SpendExtras): Promise<Settlement> {
+  async commit(total?: Amount, details?: CommitDetails, extras?: SpendExtras): Promise<Settlement> {
     const ending = this.#ending;
     if (ending === undefined) {
+      const { basis, ...metrics } = details ?? {};
       if (total !== undefined) this.spend(total, metrics, extras);
+      if (basis === "estimate") this.#basis = basis;
       return this.commitKnown();
     }
-    const isCommit = ending.intent !== "abandon" && ending.intent.kind === "commit";
     const same = total === undefined || (total.unit === this.reserved.unit && total.amount === this.tracker.own);
-    if (isCommit && same) return ending.done;
-    throw this.#settledOtherwise("commit()");
+    if (isIntent(ending.intent, "commit") && same) return ending.done;
+    throw total === undefined ? this.#settledOtherwise("commit()") : this.#spentLate("commit()", total);
   }
 
-  async release(reason = "released by the caller"): Promise<Settlement> {
+  async release(text = "released by the caller"): Promise<Settlement> {
     const ending = this.#ending;
     if (ending === undefined) {
-      if (this.tracker.status === "none") return this.finish({ kind: "release", reason });
-      throw this.#error("release() was called after money may have moved; commit what was spent.", true);
+      if (this.tracker.unspent()) return this.finish({ kind: "release", reason: { code: "caller", text } });
+      throw this.#error("release() was called after a spend was stated; commit what was spent.", true);
     }
-    if (ending.intent !== "abandon" && ending.intent.kind === "release") return ending.done;
+    if (isIntent(ending.intent, "release")) return ending.done;
     throw this.#settledOtherwise("release()");
+  }
+
+  export(): string {
+    if (this.ended) throw this.#settledOtherwise("export()");
+    const { exported } = this.#destination;
+    if (exported === undefined) {
+      throw new ConfigurationError(
+        "No authority keeps this reservation (failOpen, or nest: within); export its parent.",
+      );
+    }
+    const { id: reservationId, idempotencyKey } = this;
+    const settlement: Settlement = { status: "exported", reservationId, idempotencyKey };
+    this.#ending = { intent: "exported", done: this.#settlement.promise };
+    this.#unlink();
+    this.#lifeline?.stop();
+    this.#settlement.resolve(settlement);
+    this.#tell(settlement);
+    return exported;
   }
 
   /** Commits what is known. @throws SpendUnknownError when nothing is; nothing is sent then. */
   async commitKnown(value?: unknown): Promise<Settlement> {
     const { status, total } = this.tracker;
     if (status !== "known" || total === undefined) throw await this.abandon(value);
-    return this.finish({ kind: "commit", spend: { ...this.tracker.details, amount: total, basis: "actual" } });
+    return this.finish({ kind: "commit", spend: { ...this.tracker.details, amount: total, basis: this.#basis } });
   }
 
   /** Commits an amount that stands in for what was spent, or what is known where that is more. */
@@ -171,7 +200,7 @@ export class ReservationHandle implements Reservation {
       "Call reservation.spend(), give options.spend, or choose settle: 'estimate'.";
     const error = new SpendUnknownError(message, this.grant, value, { cause });
     if (this.ended) return error;
-    this.#ending = { intent: "abandon", done: this.#settlement.promise };
+    this.#ending = { intent: "abandoned", done: this.#settlement.promise };
     this.#unlink();
     this.#lifeline?.stop();
     await this.#destination.abandon(error, this.tracker.total);
@@ -182,6 +211,10 @@ export class ReservationHandle implements Reservation {
   /** Settles. The first call wins; callers check `ended` before. */
   finish(intent: Intent): Promise<Settlement> {
     this.#unlink();
+    const { parent, nest } = this.#options;
+    if (intent.kind === "commit" && nest !== "within" && parent instanceof ReservationHandle) {
+      parent.tracker.chargedBeside(intent.spend.amount);
+    }
     const basis = intent.kind === "commit" ? intent.spend.basis : undefined;
     // A turn later, so that the end is decided before anything that settling calls can ask for another one.
     const settled = Promise.resolve().then(() => this.#destination.settle(intent, this.#listener(basis)));
@@ -196,7 +229,7 @@ export class ReservationHandle implements Reservation {
     return done;
   }
 
-  /** `await using`: commits what is known, releases what was never spent, and abandons the rest. */
+  /** `await using`: commits what is known, releases what was said to be unspent, and abandons the rest. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.ended) return void (await this.#settlement.promise.catch(() => {}));
     if (this.tracker.status === "none") await this.release("the scope ended");
@@ -229,13 +262,20 @@ export class ReservationHandle implements Reservation {
     this.#links = [];
   }
 
-  #refuseWhenEnded(what: string): void {
-    if (this.ended) throw this.#settledOtherwise(what);
+  #settledOtherwise(what: string): SettlementError {
+    const intent = this.#ending?.intent;
+    const spendHappened = intent !== undefined && !isIntent(intent, "release");
+    return this.#error(`${what} was called on a reservation that is already settled.`, spendHappened);
   }
 
-  #settledOtherwise(what: string): SettlementError {
-    const spendHappened = this.#ending?.intent === "abandon" || this.#ending?.intent.kind === "commit";
-    return this.#error(`${what} was called on a reservation that is already settled.`, spendHappened);
+  /** The books have no place for this spend any more: what is above the settled amount becomes a dead letter. */
+  #spentLate(what: string, total: Amount): SettlementError {
+    const intent = this.#ending?.intent;
+    const settled = intent !== undefined && isIntent(intent, "commit") ? intent.spend.amount.amount : 0n;
+    const spent = differenceOf(total, { unit: this.reserved.unit, amount: settled });
+    if (spent === undefined || spent.amount > 0n) this.#destination.late(spent);
+    const message = `${what} was called on a reservation that is already settled. The spend is kept as a dead letter.`;
+    return this.#error(message, true);
   }
 
   #rejected(settlement: Settlement): SettlementError {
@@ -252,6 +292,17 @@ export class ReservationHandle implements Reservation {
     const fields = { spendHappened, reservationId, idempotencyKey, settlement };
     return new SettlementError(message, fields, { cause: cause ?? settlement?.error });
   }
+}
+
+function isIntent<Kind extends Intent["kind"]>(ending: Ending, kind: Kind): ending is Extract<Intent, { kind: Kind }> {
+  return typeof ending === "object" && ending.kind === kind;
+}
+
+/** How much `total` is above what was settled; `undefined` where it is no amount of that unit. */
+function differenceOf(total: Amount, { unit, amount }: Amount): Amount | undefined {
+  const isAmount =
+    typeof total === "object" && total !== null && total.unit === unit && typeof total.amount === "bigint";
+  return isAmount ? { unit, amount: total.amount - amount } : undefined;
 }
 
 function withBasis(settlement: Settlement, basis: Spend["basis"] | undefined): Settlement {

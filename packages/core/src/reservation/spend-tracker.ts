@@ -6,12 +6,15 @@ import type { SpendDetails } from "./spend-details.ts";
 export class SpendTracker {
   readonly #reserved: Amount;
   #own: bigint | undefined;
-  #possible = false;
+  /** Calling the body makes spend possible; only its own word takes that back. */
+  #possible = true;
   /** The body said that it spent, in words that are no amount: what it said before is a lower bound. */
   #unclear = false;
   #details: SpendDetails = {};
   #nested: bigint | undefined;
   #nestedUnknown = false;
+  /** What nested reservations of their own have committed: the authority has charged it beside this reservation. */
+  #beside = 0n;
   /** Nested reservations that have not settled: each holds its estimate, and what it spends may be any part of it. */
   readonly #open = new Set<SpendTracker>();
 
@@ -21,9 +24,10 @@ export class SpendTracker {
 
   /** `none`: nothing moved; `possible`: something may have, nobody knows how much; `known`: `total` is exact. */
   get status(): "none" | "possible" | "known" {
-    if (this.#nestedUnknown || this.#unclear || (this.#possible && this.#own === undefined)) return "possible";
+    if (this.#nestedUnknown || this.#unclear) return "possible";
     for (const { status } of this.#open) if (status !== "none") return "possible";
-    return this.total === undefined ? "none" : "known";
+    if (this.total !== undefined) return "known";
+    return this.#possible ? "possible" : "none";
   }
 
   /** What is known to be spent; while the status is `possible`, the least it can be. */
@@ -53,8 +57,23 @@ export class SpendTracker {
     return total !== undefined && total.amount > standIn.amount ? total : standIn;
   }
 
-  markPossible(): void {
-    this.#possible = true;
+  /** A nested reservation of its own has committed `amount`. */
+  chargedBeside({ unit, amount }: Amount): void {
+    if (unit === this.#reserved.unit) this.#beside += amount;
+  }
+
+  /** The estimate of the whole body, less what nested reservations of their own have charged of it already. */
+  get estimateLeft(): Amount {
+    const { unit, amount } = this.#reserved;
+    return { unit, amount: amount > this.#beside ? amount - this.#beside : 0n };
+  }
+
+  /** Nothing was spent. @returns false when something was, or may have been, by what was said before. */
+  unspent(): boolean {
+    if (this.#nestedUnknown || this.#unclear || (this.total?.amount ?? 0n) > 0n) return false;
+    for (const { status } of this.#open) if (status !== "none") return false;
+    this.#possible = false;
+    return true;
   }
 
   /**
@@ -77,6 +96,11 @@ export class SpendTracker {
     }
     this.#own = total.amount;
     this.#unclear = false;
+  }
+
+  /** The body spent, and nobody can say how much: what was said before is a lower bound. */
+  markUnclear(): void {
+    this.#unclear = true;
   }
 
   /** What goes with the spend; a member given later replaces an earlier one. */

@@ -1,8 +1,10 @@
 import { ConfigurationError } from "../errors/local-errors.ts";
 import { AbortedError } from "../errors/transport-errors.ts";
 import { createDeferred, onAbort, raceAbort } from "../platform/async.ts";
+import { systemClock } from "../platform/clock.ts";
 import { openHandle } from "./open-reservation.ts";
-import type { BodyOptions } from "./options.ts";
+import type { BodyOptions, StreamOptions } from "./options.ts";
+import { Patience } from "./patience.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
 import type { ReserveRequest } from "../authority/request.ts";
 import type { Settlement } from "../authority/settlement.ts";
@@ -23,7 +25,7 @@ export interface ReservationStream<Chunk> extends AsyncIterable<Chunk> {
 }
 
 /**
- * As `withReservation`, for a body that streams. The first chunk means that money may have moved; `options.spend` reads
+ * As `withReservation`, for a body that streams. `options.spend` reads
  * what each chunk says of the total; `options.partial` prices a stream that was left, aborted or broken off, and what
  * the chunks said is the least that is committed then, marked as an estimate.
  * Iterating throws as `withReservation` does, SpendUnknownError after the last chunk included.
@@ -32,7 +34,7 @@ export function withReservationStream<Chunk>(
   authority: SpendAuthority,
   request: ReserveRequest,
   body: (reservation: Reservation) => StreamSource<Chunk> | PromiseLike<StreamSource<Chunk>>,
-  options: BodyOptions<Chunk> = {},
+  options: StreamOptions<Chunk> = {},
 ): ReservationStream<Chunk> {
   const settlement = createDeferred<Settlement>();
   settlement.promise.catch(() => {});
@@ -54,11 +56,12 @@ function readThrough<Chunk>(
   authority: SpendAuthority,
   request: ReserveRequest,
   body: (reservation: Reservation) => StreamSource<Chunk> | PromiseLike<StreamSource<Chunk>>,
-  options: BodyOptions<Chunk>,
+  options: StreamOptions<Chunk>,
 ): { iterator: AsyncIterableIterator<Chunk>; opened: Promise<ReservationHandle> } {
   const opened = createDeferred<ReservationHandle>();
   // Aborts with the caller's signal, and when the reader leaves: whatever is under way then ends at once.
   const leaving = new AbortController();
+  const patience = new Patience(authority.environment?.clock ?? systemClock, options);
 
   async function* iterate(): AsyncGenerator<Chunk, void, undefined> {
     const unlink = onAbort(options.signal, () => leaving.abort(options.signal?.reason));
@@ -68,34 +71,51 @@ function readThrough<Chunk>(
       yield* guarded(handle);
     } finally {
       unlink();
+      patience.end();
     }
   }
 
   async function* guarded(handle: ReservationHandle): AsyncGenerator<Chunk, void, undefined> {
     const seen: Chunk[] = [];
     let source: AsyncIterator<Chunk> | undefined;
+    let failure: unknown = new AbortedError("The reader left the stream.");
     let finished = false;
+    let unpriced: { readonly cause: unknown } | undefined;
     try {
+      patience.begin();
       const stream = await raceAbort(start(handle), handle.signal, "The stream");
-      source = iteratorOf(stream, handle);
+      source = iteratorOf(stream);
       for (;;) {
         // A source that ignores its signal must not keep the reader waiting. Its own code runs in the reservation's context.
         const reading = inContext(authority, handle, source.next.bind(source));
         const next = await raceAbort(reading, handle.signal, "The stream");
         if (next.done) break;
-        handle.tracker.markPossible();
         if (typeof options.partial === "function") seen.push(next.value);
-        if (!handle.ended) tellSpend(handle, options.spend, next.value);
+        try {
+          if (!handle.ended) await noteSpend(handle, options.spend, next.value);
+        } catch (cause) {
+          // The answer is paid for, so its reader gets every chunk; the settlement says what is unknown.
+          unpriced = { cause };
+          handle.tracker.markUnclear();
+        }
+        patience.wait();
         yield next.value;
+        patience.goOn();
       }
       finished = true;
+    } catch (error) {
+      failure = error;
+      throw error;
     } finally {
       if (!finished) {
         // Not waited for: a source that hangs or throws in its own clean-up must not hold up the settlement.
         const close = async (): Promise<unknown> => source?.return?.();
         close().catch(() => {});
-        await settleFailure(handle, options.partial, seen, "lower-bound");
+        await settleFailure(handle, options, seen, patience.exhausted ?? failure, "lower-bound");
       }
+    }
+    if (unpriced !== undefined && handle.tracker.status === "possible" && options.settle === undefined) {
+      throw await handle.abandon(undefined, unpriced.cause);
     }
     await settleReturn(handle, undefined, options.settle ? { settle: options.settle } : {});
   }
@@ -104,32 +124,49 @@ function readThrough<Chunk>(
     return inContext(authority, handle, () => body(handle));
   }
 
-  return { iterator: leavable(iterate(), leaving, opened.reject), opened: opened.promise };
+  const iterator = leavable(iterate(), leaving, patience, opened.reject);
+  return { iterator, opened: opened.promise };
 }
 
-/** What the chunk says of the total; chunks that say less than an earlier one are an error of the price function. */
-function tellSpend<Chunk>(handle: ReservationHandle, spend: BodyOptions<Chunk>["spend"], chunk: Chunk): void {
-  const spent = spend?.(chunk);
+/** What the chunk says of the total. */
+async function noteSpend<Chunk>(
+  handle: ReservationHandle,
+  spend: BodyOptions<Chunk>["spend"],
+  chunk: Chunk,
+): Promise<void> {
+  const said = spend?.(chunk);
+  if (!said) return;
+  const spent = "then" in said ? await said : said;
   if (spent) handle.spend(spent);
 }
 
-/** The generator's iterator; leaving it aborts what is under way, and `reject` is told when nothing was opened. */
+/** The generator's iterator; leaving it aborts what is under way, and `reject` hears when nothing was opened. */
 function leavable<Chunk>(
   chunks: AsyncGenerator<Chunk, void, undefined>,
   leaving: AbortController,
+  patience: Patience,
   reject: (reason: unknown) => void,
 ): AsyncIterableIterator<Chunk> {
   let started = false;
   let left = false;
+  patience.onExhausted = (error) => {
+    leaving.abort(error);
+    // Where the generator waits for its reader, this runs its end; where it reads, the abort has ended the read.
+    chunks.return().catch(() => {});
+  };
   const iterator: AsyncIterableIterator<Chunk> = {
-    next: () => {
+    next: async () => {
       started = true;
-      return chunks.next().catch((error: unknown) => {
+      try {
+        const next = await chunks.next();
+        if (next.done && patience.exhausted !== undefined && !left) throw patience.exhausted;
+        return next;
+      } catch (error) {
         reject(error);
         // Who has left is owed no error for the read that leaving cut short.
         if (left) return { done: true, value: undefined };
         throw error;
-      });
+      }
     },
     return: async () => {
       left = true;
@@ -143,13 +180,11 @@ function leavable<Chunk>(
   return iterator;
 }
 
-function iteratorOf<Chunk>(source: StreamSource<Chunk>, handle: ReservationHandle): AsyncIterator<Chunk> {
+function iteratorOf<Chunk>(source: StreamSource<Chunk>): AsyncIterator<Chunk> {
   if (typeof source === "object" && source !== null) {
     if (Symbol.asyncIterator in source) return source[Symbol.asyncIterator]();
     if ("getReader" in source) return readerOf(source);
   }
-  // The call was made, and has most likely been paid for.
-  handle.tracker.markPossible();
   throw new ConfigurationError("The body returned no stream; ask the model for one (stream: true).");
 }
 

@@ -4,13 +4,14 @@ import { openHandle } from "./open-reservation.ts";
 import type { BodyOptions } from "./options.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
 import type { ReserveRequest } from "../authority/request.ts";
-import type { Settlement } from "../authority/settlement.ts";
+import type { ReleaseReason, Settlement } from "../authority/settlement.ts";
 import type { ReservationHandle } from "./reservation-handle.ts";
 import type { Reservation } from "../authority/reservation.ts";
 
 /**
- * Reserves, runs `body`, and settles by what became of it: commits what it spent, releases when nothing was, and sends
- * nothing when nobody knows. See ARCHITECTURE.md for the whole table.
+ * Reserves, runs `body`, and settles by what became of it. Calling the body makes spend possible: what it says it spent is
+ * committed, what it says was unspent is released, and of what nobody knows nothing is sent. See ARCHITECTURE.md for the
+ * whole table.
  * @throws what `openReservation` throws, with the body not started; what `body` throws; SpendUnknownError, carrying the
  * value, when it returned and nothing says what it cost.
  */
@@ -25,7 +26,7 @@ export async function withReservation<Value>(
   try {
     value = await inContext(authority, handle, () => body(handle));
   } catch (error) {
-    await settleFailure(handle, options.partial, []);
+    await settleFailure(handle, options, [], error);
     throw error;
   }
   return { value, settlement: await settleReturn(handle, value, options) };
@@ -37,6 +38,8 @@ export function inContext<Result>(authority: SpendAuthority, handle: Reservation
   return context === undefined ? body() : context.run(handle, body);
 }
 
+const unused: ReleaseReason = { code: "unused", text: "the guarded call said that nothing was spent" };
+
 /** The settlement of a body that ended well. @throws SpendUnknownError with the value when nothing says what it cost. */
 export async function settleReturn<Item>(
   handle: ReservationHandle,
@@ -45,13 +48,16 @@ export async function settleReturn<Item>(
 ): Promise<Settlement> {
   if (handle.ended) return handle.settlement;
   try {
-    const spent = spend?.(value);
+    const spent = await spend?.(value);
     if (spent) handle.spend(spent);
   } catch (cause) {
     throw await handle.abandon(value, cause);
   }
+  if (handle.ended) return handle.settlement;
   try {
-    if (handle.tracker.status !== "known" && settle === "estimate") return await handle.commitStandIn(handle.reserved);
+    const { status, estimateLeft } = handle.tracker;
+    if (status === "none") return await handle.finish({ kind: "release", reason: unused });
+    if (status === "possible" && settle === "estimate") return await handle.commitStandIn(estimateLeft);
     return await handle.commitKnown(value);
   } catch (error) {
     throw SettlementError.isInstance(error) ? withValue(error, value) : error;
@@ -61,38 +67,52 @@ export async function settleReturn<Item>(
 /**
  * Settles a body that threw, was aborted or was left early. Never throws: the caller's own error goes first. A release
  * is not waited for; a commit is, up to its first attempt, because it is money.
- * @param figure what a known spend is: all there is, or, of a stream that did not end, what had been said so far.
+ * @param figure what a stated spend is: all there is, or, of a stream that did not end, what had been said so far.
  */
 export async function settleFailure<Item>(
   handle: ReservationHandle,
-  partial: BodyOptions<Item>["partial"],
+  { unspent, partial }: Pick<BodyOptions<Item>, "unspent" | "partial">,
   seen: readonly Item[],
+  error: unknown,
   figure: "total" | "lower-bound" = "total",
 ): Promise<void> {
   if (handle.ended) return;
-  const { status, total } = handle.tracker;
-  if (status === "none") {
-    handle.finish({ kind: "release", reason: "the guarded call failed before it spent" }).catch(() => {});
-    return;
-  }
+  const { tracker } = handle;
   try {
-    if (status === "known" && figure === "total") return void (await handle.commitKnown());
-    const standIn = priceOf(handle, partial, seen) ?? (status === "known" ? total : undefined);
-    if (standIn) await handle.commitStandIn(standIn);
-    else await handle.abandon();
+    if (unspent?.(error) === true) tracker.unspent();
+    const { status, total } = tracker;
+    if (status === "none") {
+      handle.finish({ kind: "release", reason: failure(error) }).catch(() => {});
+    } else if (status === "known" && figure === "total" && tracker.own !== undefined) {
+      await handle.commitKnown();
+    } else {
+      const standIn = priceOf(handle, partial, seen, error) ?? (status === "known" ? total : undefined);
+      if (standIn) await handle.commitStandIn(standIn);
+      else await handle.abandon(undefined, error);
+    }
   } catch (cause) {
-    // Already told to the observer and kept as a dead letter; a broken `partial` leaves the spend unknown.
+    // Emitted and kept as a dead letter already; an `unspent` or a `partial` that breaks leaves the spend unknown.
     if (!handle.ended) await handle.abandon(undefined, cause);
   }
+}
+
+/** Why a body that failed is released: it said that nothing was spent. */
+function failure(error: unknown): ReleaseReason {
+  const name = error instanceof Error ? error.name : "";
+  if (name === "AbortError" || name === "AbortedError")
+    return { code: "aborted", text: "the guarded call was aborted" };
+  if (name === "TimeoutError") return { code: "timed_out", text: "the guarded call ran out of time" };
+  return { code: "failed", text: "the guarded call failed and nothing was spent" };
 }
 
 function priceOf<Item>(
   handle: ReservationHandle,
   partial: BodyOptions<Item>["partial"],
   seen: readonly Item[],
+  error: unknown,
 ): Amount | undefined {
-  if (partial === "estimate") return handle.reserved;
-  const seenCost = partial?.(seen);
+  if (partial === "estimate") return handle.tracker.estimateLeft;
+  const seenCost = partial?.(seen, error);
   // A price of what was seen knows nothing of what nested reservations spent.
   return seenCost && { unit: seenCost.unit, amount: seenCost.amount + handle.tracker.nested };
 }

@@ -12,6 +12,8 @@ export type DeadLetterKind =
   | "spend-unknown"
   /** `failOpen` let the call run without a reservation. */
   | "bypass"
+  /** A spend that was stated after its reservation had ended. */
+  | "late"
   /** Too old to be sent again without the risk of a second charge. */
   | "too-old"
   /** A record that cannot be read; kept as it was found. */

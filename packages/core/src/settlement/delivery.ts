@@ -1,4 +1,6 @@
+import { ProtocolError } from "../errors/protocol-error.ts";
 import { SettlementError } from "../errors/spend-errors.ts";
+import type { Logger } from "../observe/logger.ts";
 import type { Observer } from "../authority/observer.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Gate } from "./gate.ts";
@@ -17,11 +19,15 @@ export type OnOutcome = (settlement: Settlement, isLast: boolean) => void;
 /** A protocol switches once, from commit to its late path; more means two ends that do not agree. */
 const mostSwitches = 3;
 
+/** How long a settlement may wait before the logger hears of it. */
+const reportedAfterMs = 60_000;
+
 /** What a delivery needs of whoever keeps its record and its company; the outbox is one. */
 export interface DeliveryContext {
   readonly authority: Pick<SpendAuthority, "protocol" | "durable" | "dedupeHorizonMs" | "settle">;
   readonly clock: Clock;
   readonly observer: Observer | undefined;
+  readonly logger: Logger | undefined;
   /** Limits how many attempts that nobody waits for run at a time. */
   readonly background: Gate;
   /** Its signal aborts what is under way. */
@@ -56,6 +62,7 @@ export class Delivery implements RecordedInstruction {
   #running: Promise<Settlement> | undefined;
   #final: Settlement | undefined;
   #stopped = false;
+  #warned = false;
 
   constructor(key: string, instruction: SettlementInstruction, version: string | undefined, context: DeliveryContext) {
     this.key = key;
@@ -108,7 +115,7 @@ export class Delivery implements RecordedInstruction {
     for (let switches = 0; ; switches += 1) {
       if (this.#tooOld()) return this.#refuse(tooOld(this.instruction), "too-old");
       const attempt = await this.#send();
-      if ("settled" in attempt) return this.#finish(attempt.settled, false);
+      if ("settled" in attempt) return this.#finish(this.#examined(attempt.settled), false);
       if ("rejected" in attempt) return this.#refuse(attempt.rejected, "refused");
       if ("next" in attempt && switches < mostSwitches) {
         const { spent, traceparent } = this.instruction;
@@ -158,11 +165,39 @@ export class Delivery implements RecordedInstruction {
       });
       this.#wait(delayMs);
     }
+    this.#warnOfWaiting(error);
     const settlement: Settlement = { status: "pending", reservationId, idempotencyKey, error };
     const isNews = this.#pending === undefined;
     this.#pending = settlement;
     if (isNews || this.#stopped) this.#tell(settlement, this.#stopped);
     return settlement;
+  }
+
+  /** What an operator must know without asking: a key that is refused at once, anything else after a minute. */
+  #warnOfWaiting(error: Error): void {
+    const { reservationId, recordedAtMs, mode } = this.instruction;
+    const status = ProtocolError.isInstance(error) ? error.status : undefined;
+    const isRefusedKey = status === 401 || status === 403;
+    const waitedMs = this.#context.clock.now() - recordedAtMs;
+    if (this.#warned || (!isRefusedKey && waitedMs < reportedAfterMs)) return;
+    this.#warned = true;
+    const what = isRefusedKey
+      ? "a settlement waits because the key was refused"
+      : "a settlement has waited for a minute";
+    this.#context.logger?.warn(what, { reservationId, operation: mode, waitedMs, error: error.message });
+  }
+
+  /** The settlement, marked where the authority's answer cannot be right. */
+  #examined(settlement: Settlement): Settlement {
+    const { reservationId, spent } = this.instruction;
+    const committed = readAmount(spent);
+    const { charged } = settlement;
+    if (committed === undefined || charged === undefined) return settlement;
+    if (charged.unit === committed.unit && charged.amount <= committed.amount) return settlement;
+    const [said, meant] = [charged, committed].map(({ unit, amount }) => `${amount} ${unit}`);
+    const discrepancy = `charged ${said} for a commit of ${meant}`;
+    this.#context.logger?.error("an authority's charge is not what was committed", { reservationId, discrepancy });
+    return { ...settlement, discrepancy };
   }
 
   #wait(delayMs: number): void {

@@ -1,4 +1,5 @@
 import type { Observer } from "../authority/observer.ts";
+import type { Logger } from "../observe/logger.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import { memoryRecordStore } from "../records/memory-record-store.ts";
 import type { RecordStore } from "../records/record-store.ts";
@@ -38,6 +39,10 @@ export class Outbox {
   /** From then on one attempt is made of each settlement, and no more. */
   closed = false;
   readonly #environment: Environment;
+
+  get logger(): Logger | undefined {
+    return this.#environment.logger;
+  }
 
   constructor(authority: SpendAuthority) {
     const { environment = {} } = authority;
@@ -111,8 +116,10 @@ export class Outbox {
 
   /** Writes a dead letter and tells it. A store that fails is told too; money is never lost in silence. */
   async bury(letter: NewDeadLetter, error: Error): Promise<boolean> {
-    const { protocol, reservationId, instruction } = letter;
+    const { protocol, reservationId, instruction, kind } = letter;
     this.observer?.emit("dead-letter", { protocol, reservationId, error, instruction });
+    const fields = { protocol, reservationId, kind, reason: letter.reason };
+    this.logger?.error("a spend is not in the books of its authority and waits as a dead letter", fields);
     try {
       await writeDeadLetter(this.records, deadLetterKey(this.authority, letter), letter);
       return true;
@@ -154,11 +161,17 @@ export class Outbox {
   }
 }
 
-const all = new WeakMap<SpendAuthority, Outbox>();
+/** The same in every copy of this package, so that all of them find one outbox. */
+const member: unique symbol = Symbol.for("imprest.outbox");
 
-/** The settlements of an authority, the same for its whole life, built from `authority.environment`. */
-export function outboxOf(authority: SpendAuthority): Outbox {
-  let outbox = all.get(authority);
-  if (outbox === undefined) all.set(authority, (outbox = new Outbox(authority)));
+/**
+ * The settlements of an authority, the same for its whole life, built from `authority.environment`. The outbox is a
+ * member of the authority itself: two copies of core in one process agree on what is pending.
+ */
+export function outboxOf(authority: SpendAuthority & { readonly [member]?: Outbox }): Outbox {
+  // A copy of an authority (`{ ...authority }`) is another authority: only its own outbox counts.
+  if (Object.hasOwn(authority, member) && authority[member] !== undefined) return authority[member];
+  const outbox = new Outbox(authority);
+  Object.defineProperty(authority, member, { value: outbox });
   return outbox;
 }

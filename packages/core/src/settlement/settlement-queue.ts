@@ -170,14 +170,7 @@ export class SettlementQueue {
   }
 }
 
-const queues = new WeakMap<SpendAuthority, SettlementQueue>();
-
-/** The queue of an authority, one for its whole life, built from `authority.environment`. */
+/** The queue of an authority, built from `authority.environment`: every call of it sees the same settlements. */
 export function settlementQueue(authority: SpendAuthority): SettlementQueue {
-  let queue = queues.get(authority);
-  if (queue === undefined) {
-    queue = new SettlementQueue(authority);
-    queues.set(authority, queue);
-  }
-  return queue;
+  return new SettlementQueue(authority);
 }

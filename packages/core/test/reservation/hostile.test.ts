@@ -3,6 +3,7 @@ import {
   type Amount,
   ConnectionError,
   type Reservation,
+  SpendUnknownError,
   memoryRecordStore,
   openReservation,
   settlementQueue,
@@ -77,25 +78,23 @@ describe("nested spend that has not settled", () => {
   it("keeps the parent from being released", async () => {
     const authority = fakeAuthority();
     const parent = await openReservation(authority, part(5));
-    const child = await openReservation(authority, part(2), { parent, nest });
-    child.spending();
+    await openReservation(authority, part(2), { parent, nest });
     await expect(parent.release()).rejects.toMatchObject({ spendHappened: true });
   });
 
-  it("after its parent settled is a dead letter, never counted as recorded", async () => {
+  it("leaves its parent unknown, and is a dead letter of its own after that", async () => {
     const authority = fakeAuthority();
     const parent = await openReservation(authority, part(5));
     const child = await openReservation(authority, part(2), { parent, nest });
-    await parent.commit(cents(1));
+    await expect(parent.commit(cents(1))).rejects.toThrow(SpendUnknownError);
     await expect(child.commit(cents(2))).resolves.toMatchObject({ status: "rejected" });
-    expect(await letters(authority)).toMatchObject([{ spent: cents(2) }]);
+    expect(await letters(authority)).toMatchObject([{ kind: "spend-unknown", spent: cents(1) }, { spent: cents(2) }]);
   });
 
   it("is never lost to an amount that stands in: a partial price adds it, an estimate is at least what is known", async () => {
     const priced = fakeAuthority();
     const body = (authority: typeof priced) => async (parent: Awaited<ReturnType<typeof openReservation>>) => {
       await withReservation(authority, part(2), () => 1, { parent, nest, spend: () => cents(2) });
-      parent.spending();
       throw new Error("boom");
     };
     await withReservation(priced, part(5), body(priced), { partial: () => cents(1) }).catch(() => {});
@@ -106,7 +105,7 @@ describe("nested spend that has not settled", () => {
       estimated,
       part(2),
       async (parent) => {
-        await withReservation(estimated, part(1), (child) => child.spending(), { parent, nest }).catch(() => {});
+        await withReservation(estimated, part(1), () => {}, { parent, nest }).catch(() => {});
         parent.spend(cents(9));
       },
       { settle: "estimate" },

@@ -55,9 +55,7 @@ describe("nesting with an explicit parent", () => {
   it("within: a child whose spend is unknown makes the parent's unknown, never smaller", async () => {
     const authority = fakeAuthority();
     const run = withReservation(authority, part(5), async (parent) => {
-      await withReservation(authority, part(2), (child) => child.spending(), { parent, nest: "within" }).catch(
-        () => {},
-      );
+      await withReservation(authority, part(2), () => {}, { parent, nest: "within" }).catch(() => {});
       parent.spend(cents(1));
     });
     await expect(run).rejects.toThrow(SpendUnknownError);
@@ -68,7 +66,8 @@ describe("nesting with an explicit parent", () => {
     const authority = fakeAuthority();
     await withReservation(authority, part(3), async (parent) => {
       const nest = "within" as const;
-      const failing = withReservation(authority, part(3), () => Promise.reject(new Error("x")), { parent, nest });
+      const fail = () => Promise.reject(new Error("x"));
+      const failing = withReservation(authority, part(3), fail, { parent, nest, unspent: () => true });
       await expect(failing).rejects.toThrow("x");
       await withReservation(authority, part(3), () => 1, { parent, nest, spend: () => cents(3) });
     });

@@ -1,4 +1,12 @@
-import { SettlementError, SpendUnknownError, openReservation, usdMicrocents, withReservation } from "@imprest/core";
+import {
+  type Reservation,
+  SettlementError,
+  SpendUnknownError,
+  openReservation,
+  settlementQueue,
+  usdMicrocents,
+  withReservation,
+} from "@imprest/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fakeAuthority } from "@imprest/testing";
@@ -27,8 +35,7 @@ describe("a reservation settles once", () => {
 
   it("methods taken off the reservation work: a spend told through one is not lost", async () => {
     const authority = fakeAuthority();
-    const paid = withReservation(authority, request, ({ spending, spend }) => {
-      spending();
+    const paid = withReservation(authority, request, ({ spend }) => {
       spend(cents(1));
     });
     expect((await paid).settlement.status).toBe("committed");
@@ -39,13 +46,41 @@ describe("a reservation settles once", () => {
     await expect(release()).resolves.toMatchObject({ status: "released" });
   });
 
-  it.each(["spend", "spending"] as const)("a release after %s() throws", async (touch) => {
+  it("a release or unspent() after spend() throws", async () => {
     const authority = fakeAuthority();
     const reservation = await openReservation(authority, request);
-    if (touch === "spend") reservation.spend(cents(1));
-    else reservation.spending();
+    reservation.spend(cents(1));
     await expect(reservation.release()).rejects.toMatchObject({ name: "SettlementError", spendHappened: true });
+    expect(() => reservation.unspent()).toThrow(SettlementError);
     expect(authority.calls).toEqual(["reserve"]);
+  });
+
+  it.each<[string, (reservation: Reservation) => unknown]>([
+    ["spend()", (reservation) => reservation.spend(cents(3))],
+    ["commit()", (reservation) => reservation.commit(cents(3))],
+  ])("what %s states after the end is a dead letter of what the books lack", async (_name, state) => {
+    const authority = fakeAuthority();
+    const released = await openReservation(authority, request);
+    await released.release();
+    await expect((async () => state(released))()).rejects.toMatchObject({ spendHappened: true });
+    const committed = await openReservation(authority, request);
+    await committed.commit(cents(1));
+    await expect((async () => state(committed))()).rejects.toMatchObject({ spendHappened: true });
+    await settlementQueue(authority).flush({ timeoutMs: 1_000 });
+    const letters = [];
+    for await (const { kind, spent } of settlementQueue(authority).deadLetters.list()) letters.push({ kind, spent });
+    expect(letters).toEqual([
+      { kind: "late", spent: cents(3) },
+      { kind: "late", spent: cents(2) },
+    ]);
+  });
+
+  it("a commit by hand of a stand-in is marked as an estimate", async () => {
+    const authority = fakeAuthority();
+    const reservation = await openReservation(authority, request);
+    const settlement = await reservation.commit(cents(2), { basis: "estimate", outputTokens: 5 });
+    expect(settlement).toMatchObject({ status: "committed", basis: "estimate" });
+    expect(committedAmounts(authority)).toEqual(['{"amount":2000000,"basis":"estimate"}']);
   });
 
   it("a commit after a release throws; a second release is the first one's answer", async () => {
@@ -53,7 +88,7 @@ describe("a reservation settles once", () => {
     const reservation = await openReservation(authority, request);
     const first = await reservation.release("changed my mind");
     expect(await reservation.release()).toBe(first);
-    await expect(reservation.commit(cents(1))).rejects.toMatchObject({ name: "SettlementError", spendHappened: false });
+    await expect(reservation.commit(cents(1))).rejects.toMatchObject({ name: "SettlementError", spendHappened: true });
     expect(authority.settled[0]?.body).toBe('{"reason":"changed my mind"}');
   });
 
@@ -75,11 +110,11 @@ describe("a reservation settles once", () => {
 });
 
 describe("await using", () => {
-  it("releases what was never spent", async () => {
+  it("releases what was said to be unspent", async () => {
     const authority = fakeAuthority();
     {
       await using reservation = await openReservation(authority, request);
-      void reservation;
+      reservation.unspent();
     }
     expect(authority.calls).toEqual(["reserve", "release"]);
   });
@@ -99,7 +134,7 @@ describe("await using", () => {
     const authority = fakeAuthority();
     const scope = async (): Promise<void> => {
       await using reservation = await openReservation(authority, request);
-      reservation.spending();
+      void reservation;
     };
     await expect(scope()).rejects.toThrow(SpendUnknownError);
     expect(authority.calls).toEqual(["reserve"]);
@@ -108,10 +143,10 @@ describe("await using", () => {
 
 describe("law: whatever is called in whatever order", () => {
   interface Step {
-    readonly kind: "spend" | "commit" | "spending" | "release" | "bare";
+    readonly kind: "spend" | "commit" | "unspent" | "release" | "bare";
     readonly amount: bigint;
   }
-  const kind = fc.constantFrom<Step["kind"]>("spend", "commit", "spending", "release", "bare");
+  const kind = fc.constantFrom<Step["kind"]>("spend", "commit", "unspent", "release", "bare");
   const step: fc.Arbitrary<Step> = fc.record({ kind, amount: fc.bigInt(0n, 5n) });
 
   it("at most one settlement leaves, never less than was spent, and a release only when nothing was", async () => {
@@ -123,13 +158,13 @@ describe("law: whatever is called in whatever order", () => {
         let touched = false;
         for (const next of steps) {
           try {
-            if (next.kind === "spending") reservation.spending();
+            if (next.kind === "unspent") reservation.unspent();
             else if (next.kind === "release") await reservation.release();
             else if (next.kind === "bare") await reservation.commit();
             else if (next.kind === "spend") reservation.spend(usdMicrocents(next.amount));
             else await reservation.commit(usdMicrocents(next.amount));
             if (["spend", "commit"].includes(next.kind)) told = next.amount;
-            if (next.kind !== "release") touched = true;
+            if (["spend", "commit"].includes(next.kind) && next.amount > 0n) touched = true;
           } catch {
             // Refused, and nothing was sent: what counts is what left.
           }

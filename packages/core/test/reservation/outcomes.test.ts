@@ -82,7 +82,10 @@ describe("authority unreachable", () => {
   it("forgets a bypass that spent nothing, and keeps one that ended in the unknown", async () => {
     const authority = fakeAuthority({ reserve: [throwing(new ConnectionError("refused"))] });
     const failOpen = { reason: "test" };
-    const broken = withReservation(authority, request, throwing(new Error("before")), { failOpen });
+    const broken = withReservation(authority, request, throwing(new Error("before")), {
+      failOpen,
+      unspent: () => true,
+    });
     await expect(broken).rejects.toThrow("before");
     await vi.waitFor(async () => expect(await deadLetters(authority)).toEqual([]));
     await expect(withReservation(authority, request, () => 1, { failOpen })).rejects.toThrow(SpendUnknownError);
@@ -181,10 +184,9 @@ describe("the body returns", () => {
     expect(await recordKeys(authority.records, "")).toEqual([]);
   });
 
-  it("commits what reservation.spend() said last, spending() or not", async () => {
+  it("commits what reservation.spend() said last", async () => {
     const authority = fakeAuthority();
     await withReservation(authority, request, (reservation) => {
-      reservation.spending();
       reservation.spend(cents(1));
       reservation.spend(cents(3), { outputTokens: 12 });
     });
@@ -198,18 +200,28 @@ describe("the body returns", () => {
     expect(committedAmounts(authority)).toEqual(['{"amount":2000000,"basis":"estimate"}']);
   });
 
-  it.each([
-    ["none", () => {}],
-    ["possible", (reservation: { spending(): void }) => reservation.spending()],
-  ])("spend %s: nothing is sent, SpendUnknownError carries the value and the grant", async (_name, touch) => {
+  it("unspent: releases, and returns the value", async () => {
+    const authority = fakeAuthority();
+    const { value, settlement } = await withReservation(authority, request, ({ unspent }) => {
+      unspent();
+      return "cached";
+    });
+    expect([value, settlement.status]).toEqual(["cached", "released"]);
+    expect(authority.calls).toEqual(["reserve", "release"]);
+  });
+
+  it("awaits an asynchronous options.spend", async () => {
+    const authority = fakeAuthority();
+    await withReservation(authority, request, () => "done", { spend: async () => cents(1) });
+    expect(committedAmounts(authority)).toEqual(['{"amount":1000000,"basis":"actual"}']);
+  });
+
+  it("possible: nothing is sent, SpendUnknownError carries the value and the grant", async () => {
     const authority = fakeAuthority({
       lease: { ttlMs: 30_000, remainingMs: 30_000 },
       extend: [() => ({ ttlMs: 30_000 })],
     });
-    const run = withReservation(authority, request, (reservation) => {
-      touch(reservation);
-      return "precious";
-    });
+    const run = withReservation(authority, request, () => "precious");
     const error: unknown = await run.catch((caught: unknown) => caught);
     expect(SpendUnknownError.isInstance(error) && [error.value, error.grant.id]).toEqual(["precious", "rsv_1"]);
     expect(JSON.stringify(error)).not.toContain("precious");
@@ -232,40 +244,74 @@ describe("the body returns", () => {
 describe("the body throws", () => {
   const boom = new Error("boom");
 
-  it("none: rethrows at once while the release goes on in the background, retried", async () => {
+  const unspent = (error: unknown) => error === boom;
+
+  it("unspent: rethrows at once while the release goes on in the background, retried", async () => {
     const authority = fakeAuthority({ settle: [() => ({ retry: new ConnectionError("reset") }), committed] });
-    await expect(withReservation(authority, request, throwing(boom))).rejects.toBe(boom);
+    await expect(withReservation(authority, request, throwing(boom), { unspent })).rejects.toBe(boom);
     await authority.clock.advance(30_000);
     expect(authority.calls).toEqual(["reserve", "release", "release"]);
     expect(authority.settled[0]?.body).toBe(authority.settled[1]?.body);
   });
 
-  it("Cycles study D22, §9 #19: none: a release that hangs does not hold up the caller's error", async () => {
+  it("Cycles study D22, §9 #19: unspent: a release that hangs does not hold up the caller's error", async () => {
     const authority = fakeAuthority({ settle: [() => new Promise(() => {})] });
-    await expect(withReservation(authority, request, throwing(boom))).rejects.toBe(boom);
+    await expect(withReservation(authority, request, throwing(boom), { unspent })).rejects.toBe(boom);
   });
 
-  it("possible, partial: 'estimate': commits the estimate, then rethrows", async () => {
+  it("unspent() before the throw: released, as options.unspent would have it", async () => {
+    const authority = fakeAuthority();
+    const run = withReservation(authority, request, (reservation) => {
+      reservation.unspent();
+      throw boom;
+    });
+    await expect(run).rejects.toBe(boom);
+    await vi.waitFor(() => expect(authority.calls).toEqual(["reserve", "release"]));
+  });
+
+  it.each<[string, (error: unknown) => boolean]>([
+    ["says no", () => false],
+    ["throws", throwing(new Error("classifier"))],
+  ])("options.unspent that %s leaves the spend possible", async (_name, saysUnspent) => {
+    const authority = fakeAuthority();
+    const run = withReservation(authority, request, throwing(boom), { unspent: saysUnspent });
+    await expect(run).rejects.toBe(boom);
+    expect(authority.calls).toEqual(["reserve"]);
+    expect(await deadLetters(authority)).toMatchObject([{ kind: "spend-unknown" }]);
+  });
+
+  it("options.unspent never takes back a spend that was stated", async () => {
     const authority = fakeAuthority();
     const run = withReservation(
       authority,
       request,
       (reservation) => {
-        reservation.spending();
+        reservation.spend(cents(1));
         throw boom;
       },
-      { partial: "estimate" },
+      { unspent: () => true },
     );
+    await expect(run).rejects.toBe(boom);
+    expect(committedAmounts(authority)).toEqual(['{"amount":1000000,"basis":"actual"}']);
+  });
+
+  it("partial hears of the error", async () => {
+    const authority = fakeAuthority();
+    const partial = vi.fn(() => cents(1));
+    await withReservation(authority, request, throwing(boom), { partial }).catch(() => {});
+    expect(partial).toHaveBeenCalledWith([], boom);
+  });
+
+  it("possible, partial: 'estimate': commits the estimate, then rethrows", async () => {
+    const authority = fakeAuthority();
+    const run = withReservation(authority, request, throwing(boom), { partial: "estimate" });
     await expect(run).rejects.toBe(boom);
     expect(committedAmounts(authority)).toEqual(['{"amount":2000000,"basis":"estimate"}']);
   });
 
   it("possible, no partial: nothing is sent and the reservation is dead-lettered", async () => {
     const authority = fakeAuthority();
-    const run = withReservation(authority, request, (reservation) => {
-      reservation.spending();
-      throw boom;
-    });
+    const run = withReservation(authority, request, throwing(boom));
     await expect(run).rejects.toBe(boom);
     expect(authority.calls).toEqual(["reserve"]);
     expect(await deadLetters(authority)).toMatchObject([{ kind: "spend-unknown" }]);

@@ -183,9 +183,13 @@ describe("a stream that ends early", () => {
     });
   });
 
-  it("breaks off before its first chunk: released", async () => {
+  it("breaks off before its first chunk: possible, and released where it says so", async () => {
     const authority = fakeAuthority();
-    const stream = withReservationStream(authority, request, () => source([], new Error("reset")), { spend });
+    const broken = () => source([], new Error("reset"));
+    const silent = withReservationStream(authority, request, broken, { spend });
+    await expect(readAll(silent)).rejects.toThrow("reset");
+    await expect(silent.settlement).rejects.toThrow(SpendUnknownError);
+    const stream = withReservationStream(authority, request, broken, { spend, unspent: () => true });
     await expect(readAll(stream)).rejects.toThrow("reset");
     expect(await stream.settlement).toMatchObject({ status: "released" });
   });

@@ -69,7 +69,7 @@ describe("the in-process authority", () => {
     expect((await acme.reserve(request, { idempotencyKey: "k" })).evidence).toEqual(grant.evidence);
     const instruction = acme.prepare(
       grant,
-      { kind: "release", reason: "no" },
+      { kind: "release", reason: { code: "caller", text: "no" } },
       { idempotencyKey: "r", recordedAtMs: 0 },
     );
     const attempts = [await acme.settle(instruction), await acme.settle(instruction)];

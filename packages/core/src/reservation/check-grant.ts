@@ -1,0 +1,18 @@
+import type { Grant } from "../authority/grant.ts";
+import type { ReserveRequest } from "../authority/request.ts";
+
+/** An id that no path of a settlement can carry: a dot segment would address something else. */
+const unusableId = /^\.{0,2}$|[\u0000-\u001f\u007f]/;
+
+/** What makes a grant unusable: nothing may be spent under it. `undefined` for a sound one. */
+export function flawOf({ id, reserved }: Grant, { estimate }: ReserveRequest): string | undefined {
+  if (!isUsableId(id)) return "its id cannot be addressed";
+  if (reserved.unit !== estimate.unit) return `it is in ${reserved.unit}, and the request was in ${estimate.unit}`;
+  if (reserved.amount < 0n) return "it reserves a negative amount";
+  return undefined;
+}
+
+/** Whether a settlement can name the reservation. */
+export function isUsableId(id: string): boolean {
+  return typeof id === "string" && !unusableId.test(id);
+}
