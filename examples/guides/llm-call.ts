@@ -35,10 +35,13 @@ const deaf = withReservation(authority, request, () => assert.fail("it ran"), { 
 await assert.rejects(deaf, (error) => DeniedError.isInstance(error)); // caps that nobody honours
 
 // #region fails
-const failing = withReservation(authority, request, () => Promise.reject(new Error("the provider is away")), {
+const refused = Object.assign(new Error("the provider refused the key"), { status: 401 });
+const failing = withReservation(authority, request, () => Promise.reject(refused), {
   honours: ["max_tokens"],
+  unspent: (error) => error === refused, // nothing was billed: the reservation is released
+  partial: "estimate", // any other failure may have been billed
 });
-await assert.rejects(failing, { message: "the provider is away" }); // your error, as it was; the reservation is released
+await assert.rejects(failing, { message: "the provider refused the key" }); // your error, as it was
 // #endregion
 
 await new Promise((resolve) => setTimeout(resolve, 20));

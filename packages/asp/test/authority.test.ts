@@ -163,9 +163,8 @@ describe("AspAuthority", () => {
     const registry = createCapRegistry(builtInCaps);
     const body = (reservation: { readonly caps: Parameters<typeof registry.apply>[0] }): unknown =>
       registry.apply(reservation.caps, { model: "embedding" });
-    await expect(withReservation(authority, request, body, { honours: registry.honours })).rejects.toThrow(
-      "max_tokens",
-    );
+    const options = { honours: registry.honours, unspent: () => true };
+    await expect(withReservation(authority, request, body, options)).rejects.toThrow("max_tokens");
     await expect.poll(() => sent.map(({ method }) => method)).toEqual(["Reserve", "Release"]);
   });
 

@@ -60,10 +60,12 @@ describe.each<[string, (url: string) => CyclesSource]>([
     expect(pathsOf(stub)).toEqual(["", "/rsv_1/commit"]);
   });
 
-  it("withReservation releases when the body fails before it spent, and rethrows", async () => {
+  it("withReservation releases when the body fails and says that nothing was spent, and rethrows", async () => {
     const stub = await startStub(ledger);
     const source = sourceAt(stub.url);
-    const failing = withReservation(source, request, () => Promise.reject(new Error("model is down")));
+    const failing = withReservation(source, request, () => Promise.reject(new Error("model is down")), {
+      unspent: () => true,
+    });
     await expect(failing).rejects.toThrow("model is down");
     await settlementQueue(authorityOf(source)).flush({ timeoutMs: 2_000 });
     expect(pathsOf(stub)).toEqual(["", "/rsv_1/release"]);

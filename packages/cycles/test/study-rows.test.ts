@@ -128,7 +128,7 @@ describe("Cycles study §7, defects of the reference client", () => {
         expect(signal.aborted).toBe(true);
         throw signal.reason;
       },
-      { signal: controller.signal, ...spend },
+      { signal: controller.signal, unspent: () => true, ...spend },
     );
     await expect(aborted).rejects.toThrow("the user left");
     await settlementQueue(authorityOf(client)).flush({ timeoutMs: 2_000 });
@@ -216,7 +216,7 @@ describe("Cycles study §9, what the client has beyond it", () => {
     const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     await withReservation(clientAt(stub), request, () => "done", { traceparent, ...spend });
     const failing = async () => Promise.reject(new Error("no provider"));
-    await withReservation(clientAt(stub), request, failing, { traceparent }).catch(() => {});
+    await withReservation(clientAt(stub), request, failing, { traceparent, unspent: () => true }).catch(() => {});
     await vi.waitFor(() => expect(stub.received).toHaveLength(4));
     expect(stub.received.map(({ headers }) => headers["traceparent"])).toEqual(Array(4).fill(traceparent));
     const answer = await clientAt(stub).createReservation({ ...request, action: { kind: "k", name: "n" } });

@@ -97,10 +97,12 @@ describe("LeaseAuthority: the kernel over a job's lease", () => {
     expect(elsewhere.end).toMatchObject({ code: "BUDGET_EXHAUSTED", retryable: false });
   });
 
-  it("a throw before anything was spent releases; spend beyond the estimate is counted, and exhausts", async () => {
+  it("a throw that says that nothing was spent releases; spend beyond the estimate is counted, and exhausts", async () => {
     const { client, result } = await run(async (context) => {
       const authority = context.authority();
-      await withReservation(authority, call("0.9"), () => Promise.reject(new Error("no"))).catch(() => {});
+      await withReservation(authority, call("0.9"), () => Promise.reject(new Error("no")), {
+        unspent: () => true,
+      }).catch(() => {});
       await settle();
       const free = await reasonOf(authority.decide(call("1.00")).then(({ decision }) => decision));
       await withReservation(authority, call("0.9"), async (reservation) => reservation.spend(usd("1.2")));

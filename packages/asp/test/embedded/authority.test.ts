@@ -293,12 +293,15 @@ describe("the embedded authority speaks ASP", () => {
     expect(reports[2]?.event?.data).toMatchObject({ amount_atomic_observed: 40n, refund_amount_atomic: 460n });
   });
 
-  it("asp 6 1: a guarded call over ASP reserves, runs, commits; a failed one releases", async () => {
+  it("asp 6 1: a guarded call over ASP reserves, runs, commits; one that says that nothing was spent releases", async () => {
     const house = await openHouse();
     const authority = new AspAuthority(house.client(), { budget: { budgetId } });
     const request = { estimate: amount(unit, 1_000), action: { kind: "llm.completion" } };
     const call = guard(authority, request, (reservation, tokens: number) => {
-      if (tokens < 0) throw new Error("provider down");
+      if (tokens < 0) {
+        reservation.unspent();
+        throw new Error("provider down");
+      }
       reservation.spend(amount(unit, tokens));
       return tokens;
     });

@@ -33,9 +33,10 @@ describe("guarded calls against the embedded authority", () => {
     for await (const tokens of withReservationStream(authority, request(100), () => chunks(), { partial })) {
       if (tokens === 20) break;
     }
-    const broken = withReservationStream(authority, request(100), () => {
+    const noProvider = (): never => {
       throw new Error("no provider");
-    });
+    };
+    const broken = withReservationStream(authority, request(100), noProvider, { unspent: () => true });
     await expect(broken[Symbol.asyncIterator]().next()).rejects.toThrow("no provider");
     const ended = (): unknown => house.embedded.aspReservations("acme").map(({ state, observed }) => [state, observed]);
     await expect.poll(ended).toEqual([

@@ -43,7 +43,10 @@ beforeAll(async () => {
   const authority = new AspAuthority(house.client(), { budget: { budgetId } });
   const request = { estimate: amount(unit, 400), action: { kind: "llm.completion", name: "m" } };
   const call = guard(authority, request, async (reservation, run: number) => {
-    if (run % 5 === 4) throw new Error("the provider failed");
+    if (run % 5 === 4) {
+      reservation.unspent();
+      throw new Error("the provider failed");
+    }
     if (run % 7 === 6) await clock.advance(61_000);
     reservation.spend(amount(unit, run % 3 === 0 ? 400 : 100 + run));
   });

@@ -3,9 +3,9 @@ export { disconnectSignal } from "./disconnect-signal.ts";
 export { type FileRecordStoreOptions, fileRecordStore } from "./file-record-store.ts";
 export { type LogRecordStoreOptions, logRecordStore } from "./log-record-store.ts";
 export type { OnQuarantine, QuarantinedRecord } from "./quarantine.ts";
-/** @internal For the packages of this repository only: they may change or go in any release. */
+/** For the packages of this repository only: it may change or go in any release. */
 export { RecordDirectory } from "./record-directory.ts";
 export { sendStream } from "./send-stream.ts";
 export { type SqliteRecordStoreOptions, sqliteRecordStore } from "./sqlite-record-store.ts";
-/** @internal As `RecordDirectory`. */
+/** As `RecordDirectory`. */
 export { Turns } from "./turns.ts";
