@@ -84,6 +84,7 @@ describe("guarded calls against the embedded authority", () => {
     {
       await using reservation = await openReservation(authority, request(100));
       expect(reservation.reserved.amount).toBe(100n);
+      reservation.unspent();
     }
     expect(house.embedded.aspReservations("acme")).toMatchObject([{ state: "RELEASED" }]);
   });
