@@ -1,6 +1,6 @@
 import { AP2GuardError } from "../errors.ts";
 import { keyIn } from "../idempotency-key.ts";
-import { type Attempt, type PaymentRecord, readRecord, suffixOf, writeRecord } from "./attempt.ts";
+import { type Attempt, type PaymentRecord, pspSuffixOf, readRecord, suffixOf, writeRecord } from "./attempt.ts";
 import type { PaymentLedger } from "./ledger.ts";
 
 /** An attempt that this worker owns. Its writes happen one after the other, in the order they were asked for. */
@@ -31,6 +31,11 @@ export class ClaimedAttempt {
   key(phase: string, suffix?: string): string {
     const own = suffixOf(this.#attempt);
     return keyIn(this.scope, phase, [own, suffix].filter(Boolean).join("."));
+  }
+
+  /** The key that the PSP is given. */
+  get pspKey(): string {
+    return keyIn(this.scope, "psp", pspSuffixOf(this.#attempt));
   }
 
   /**

@@ -38,5 +38,6 @@ export async function releaseRejected(
     throw new AP2GuardError("ERR_AP2_LEDGER", "Nothing was tried under this mandate, so there is nothing to release.");
   }
   const claimed = new ClaimedAttempt(authority.ledger, found.key, found.record, attempt, found.version);
-  return resolveAttempt(authority, claimed, { lookupCharge: () => ({ status: "declined" }) });
+  const refused = { declined: true };
+  return (await resolveAttempt(authority, claimed, {}, refused)).resolution;
 }
