@@ -3,10 +3,11 @@ import { sqliteRecordStore } from "@imprest/core/node";
 import { CyclesAuthority, CyclesClient } from "@imprest/cycles";
 import {
   type AP2Mandate,
+  AP2PaymentDeclined,
   type ChargeLookup,
   type ChargeQuery,
   type PaymentResult,
-  classifyStripeError,
+  classifyPspError,
   withReservation,
 } from "@imprest/ap2";
 import { Stripe } from "stripe";
@@ -56,18 +57,39 @@ export function purchase(
         { idempotencyKey: payment.pspIdempotencyKey },
       );
       options.afterCharge?.();
+      const { status } = outcomeOf(intent);
+      if (status === "declined") throw new AP2PaymentDeclined(`Stripe did not charge: ${intent.status}.`);
+      // Money may still move, or be waiting for somebody: the payment is held, and lookupCharge finds out.
+      if (status !== "charged") throw new Error(`Stripe has not charged yet: ${intent.status}.`);
       await payment.charged({ reference: intent.id });
       return intent.id;
     },
-    { classify: classifyStripeError },
+    { classify: classifyPspError }, // a card error is a decline; a rate limit, a refused login, … says nothing
   );
 }
 
-/** Finds the charge of an attempt whose worker did not live to see it. */
-export async function lookupCharge(stripe: Stripe, { pspIdempotencyKey }: ChargeQuery): Promise<ChargeLookup> {
-  const { data } = await stripe.paymentIntents.list({ limit: 100 });
-  const found = data.find(({ metadata }) => metadata["imprest_key"] === pspIdempotencyKey);
-  if (found === undefined) return { status: "none" };
-  return { status: "charged", reference: found.id, amount: BigInt(found.amount) * 1_000_000n };
+/** Finds the charge of an attempt whose worker did not live to see it, on however many pages of the list. */
+export async function lookupCharge(
+  stripe: Stripe,
+  { pspIdempotencyKey, startedAtMs, signal }: ChargeQuery,
+): Promise<ChargeLookup> {
+  const created = { gte: Math.floor(startedAtMs / 1000) - 3_600 }; // Stripe's clock is not this one
+  let found: ChargeLookup = { status: "none" }; // believed only once the whole list was read
+  for await (const intent of stripe.paymentIntents.list({ created, limit: 100 })) {
+    if (signal.aborted) return { status: "unknown" };
+    if (intent.metadata["imprest_key"] !== pspIdempotencyKey) continue;
+    const outcome = outcomeOf(intent);
+    if (outcome.status === "charged") return outcome;
+    if (found.status !== "unknown") found = outcome;
+  }
+  return found;
+}
+
+/** What a PaymentIntent says about its charge. */
+function outcomeOf(intent: Stripe.PaymentIntent): ChargeLookup {
+  const { id: reference, status, amount, last_payment_error: refusal } = intent;
+  if (status === "succeeded") return { status: "charged", reference, amount: BigInt(amount) * 1_000_000n };
+  const isRefused = status === "requires_payment_method" && refusal?.type === "card_error";
+  return { status: status === "canceled" || isRefused ? "declined" : "unknown" };
 }
 // #endregion

@@ -13,6 +13,7 @@ export interface StripeServer {
 interface Intent {
   readonly id: string;
   readonly amount: number;
+  readonly status: "succeeded";
   readonly metadata: { readonly imprest_key: string };
 }
 
@@ -42,9 +43,10 @@ export async function startStripe(): Promise<StripeServer> {
 
 function charge(intents: Intent[], form: URLSearchParams): object {
   const metadata = { imprest_key: form.get("metadata[imprest_key]") ?? "" };
-  const intent: Intent = { id: `pi_${intents.length + 1}`, amount: Number(form.get("amount")), metadata };
+  const id = `pi_${intents.length + 1}`;
+  const intent: Intent = { id, amount: Number(form.get("amount")), status: "succeeded", metadata };
   intents.push(intent);
-  return { object: "payment_intent", status: "succeeded", currency: "usd", ...intent };
+  return { object: "payment_intent", currency: "usd", ...intent };
 }
 
 async function readForm(request: IncomingMessage): Promise<URLSearchParams> {

@@ -13,6 +13,7 @@ import { fromMinorUnits } from "./currency.ts";
 import { AP2MandateError } from "./errors.ts";
 import { inCamelCase, inSnakeCase } from "./letter-case.ts";
 import { type AP2Mandate, checkMandate } from "./mandate.ts";
+import { checkPresets } from "./presets.ts";
 import { type SdJwt, hashText, mandateId, parseChain } from "./sd-jwt.ts";
 
 /** AP2's objects, as they came: an encoded token or chain, or an object in snake or camel case. */
@@ -39,7 +40,10 @@ export interface AP2Documents {
 export interface FromAP2Options {
   /** `"hnp"` (human not present) makes a missing open mandate an error; so does a token that was signed under one. */
   readonly mode?: "hnp" | "hp" | undefined;
-  /** False leaves the open mandate's constraints to somebody else; `limits` are counted all the same. */
+  /**
+   * False leaves the open mandates' constraints to somebody else. `limits` are counted all the same, and what an open
+   * mandate fixed (payee, amount, instrument, …) must be unchanged all the same.
+   */
   readonly checkConstraints?: boolean | undefined;
 }
 
@@ -72,7 +76,7 @@ function documentsOf(input: AP2Document | AP2Documents): AP2Documents {
 function fromDocuments(documents: AP2Documents, { mode, checkConstraints: check = true }: FromAP2Options): AP2Mandate {
   const payment = readPayment(documents);
   const checkout = readCheckout(documents);
-  const { closed, open } = payment;
+  const { closed, opens } = payment;
   if (checkout.hash !== undefined && closed !== undefined && checkout.hash !== closed.transaction_id) {
     throw new AP2MandateError("The checkout mandate is of another transaction than the payment mandate.");
   }
@@ -83,7 +87,7 @@ function fromDocuments(documents: AP2Documents, { mode, checkConstraints: check 
   ) {
     throw new AP2MandateError("The open payment mandate refers to another open checkout mandate.");
   }
-  if (check && open && closed) assertConstraints(open, closed);
+  if (closed) payment.opens.forEach((open) => assertAllowed(open, closed, check));
   const links = [payment.reference ?? checkout.presentationHash, payment.openId && checkout.openId];
   const linkedHashes = links.filter((link) => link !== undefined);
   const openMandateHash = payment.openId ?? checkout.openId ?? documents.openMandateHash;
@@ -92,7 +96,7 @@ function fromDocuments(documents: AP2Documents, { mode, checkConstraints: check 
       "The user was not present, so the open mandate is what is used up, and it is missing. Pass the chain or its token.",
     );
   }
-  const limits = open && limitsOf(open.constraints);
+  const limits = opens[0] && limitsOf(opens[0].constraints);
   const expiries = [...payment.expiries, ...checkout.expiries];
   return checkMandate({
     ...payment.core,
@@ -109,7 +113,8 @@ type Core = Pick<AP2Mandate, "transactionId" | "amountValue" | "currency" | "pay
 interface ReadPayment {
   readonly core: Core;
   readonly closed?: PaymentMandate | undefined;
-  readonly open?: OpenPaymentMandate | undefined;
+  /** The user's first; then those by which an agent delegated further. */
+  readonly opens: readonly OpenPaymentMandate[];
   readonly openId?: string | undefined;
   /** What the open mandate says the open checkout mandate's presentation hashes to. */
   readonly reference?: string | undefined;
@@ -121,17 +126,19 @@ interface ReadPayment {
 
 function readPayment({ paymentMandate, openPaymentMandate }: AP2Documents): ReadPayment {
   if (typeof paymentMandate !== "string")
-    return { ...readPaymentObject(paymentMandate), isDelegated: false, expiries: [] };
+    return { ...readPaymentObject(paymentMandate), opens: [], isDelegated: false, expiries: [] };
   const hops = hopsOf(paymentMandate, openPaymentMandate);
   const { leaf, root } = endsOf(hops);
   const closed = parseWire(paymentMandateShape, leaf.mandate, "closed payment mandate");
-  const open = root && parseWire(openPaymentMandateShape, root.mandate, "open payment mandate");
+  const opens = hops
+    .slice(0, -1)
+    .map(({ mandate }) => parseWire(openPaymentMandateShape, mandate, "open payment mandate"));
   return {
     core: coreOf(closed),
     closed,
-    open,
+    opens,
     openId: root && mandateId(root),
-    reference: open && referenceOf(open),
+    reference: opens[0] && referenceOf(opens[0]),
     isDelegated: isDelegated(leaf),
     expiries: expiriesOf(hops),
   };
@@ -158,7 +165,8 @@ function readPaymentObject(document: object): Pick<ReadPayment, "core" | "closed
 /** Nothing in a payment depends on the instrument of an object that was not signed. */
 const absent = { id: "", type: "" };
 
-function coreOf({ transaction_id: transactionId, payee, payment_amount: paid }: PaymentMandate): Core {
+/** What the guard knows a closed mandate by. */
+export function coreOf({ transaction_id: transactionId, payee, payment_amount: paid }: PaymentMandate): Core {
   const amountValue = fromMinorUnits(paid.amount, paid.currency);
   return { transactionId, amountValue, currency: paid.currency, payeeWebsite: hostOf(payee.website) ?? payee.id };
 }
@@ -268,8 +276,9 @@ function referenceOf({ constraints }: OpenPaymentMandate): string | undefined {
   return typeof reference === "string" ? reference : undefined;
 }
 
-function assertConstraints(open: OpenPaymentMandate, closed: PaymentMandate): void {
-  const [problem] = checkConstraints(open.constraints, closed);
+/** AP2 v0.2 §Agent Authorization, verification rules 2 and 3: every open mandate of the chain has a say. */
+function assertAllowed(open: OpenPaymentMandate, closed: PaymentMandate, check: boolean): void {
+  const [problem] = [...checkPresets(open, closed), ...(check ? checkConstraints(open.constraints, closed) : [])];
   if (problem === undefined) return;
   throw new AP2MandateError(`The open mandate does not allow this payment: ${problem.type} ${problem.message}.`);
 }

@@ -45,7 +45,7 @@ export {
 } from "./psp-outcome.ts";
 export type { Quote, QuoteSource } from "./quote.ts";
 export { type PaymentReceipt, type ReceiptEvidence, type ReceiptInput, buildReceipt } from "./receipt.ts";
-export { type PaymentRecovery, type RecoverOptions, reconcile, recover } from "./recover.ts";
+export { type PaymentRecovery, type RecoverOptions, type RecoveryProblem, reconcile, recover } from "./recover.ts";
 export type { Resolution, ResolveOptions } from "./resolve-attempt.ts";
 export {
   type GuardOptions,

@@ -5,6 +5,7 @@ import type { PaymentAuthority } from "./authority.ts";
 import { chargeKind } from "./bodies.ts";
 import { commitError } from "./commit-error.ts";
 import { AP2GuardCommitUncertain, AP2GuardError } from "./errors.ts";
+import { type Attempt, signOfLifeMs } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
 import { checkMicrocents } from "./microcents.ts";
 import type { AP2Mandate } from "./mandate.ts";
@@ -23,9 +24,6 @@ export interface PaymentContext {
   readonly microcents: bigint;
   readonly grant: Pick<Grant, "decision" | "caps">;
 }
-
-/** How often a running payment shows that its worker lives, in milliseconds. */
-export const signOfLifeMs = 15_000;
 
 /** The one implementation of `Payment`: decides, once, how a payment ends, and records each phase. */
 export class PaymentHandle implements Payment {
@@ -65,7 +63,7 @@ export class PaymentHandle implements Payment {
   }
 
   get pspIdempotencyKey(): string {
-    return this.#context.claimed.key("psp");
+    return this.#context.claimed.pspKey;
   }
 
   get signal(): AbortSignal {
@@ -117,8 +115,11 @@ export class PaymentHandle implements Payment {
   async fail(error: unknown): Promise<unknown> {
     const outcome = this.#outcomeOf(error);
     const releasesAnyway = outcome === "unknown" && this.#context.terms.compat === "python";
-    if (outcome === "declined" || releasesAnyway) {
-      await this.#release(failedReason(error), !releasesAnyway);
+    if (outcome === "declined" || outcome === "unreached" || releasesAnyway) {
+      const declined = { phase: "released", declined: true } as const;
+      // A release is no proof: only what is known not to have been charged leaves the mandate free for another attempt.
+      const end = releasesAnyway ? { held: true } : outcome === "declined" ? declined : undefined;
+      await this.#release(failedReason(error), end);
       return error;
     }
     if (outcome === "unknown") return this.#hold(error);
@@ -138,11 +139,16 @@ export class PaymentHandle implements Payment {
     await this.#release(abortedReason(this.#abortReason ?? "the scope ended"));
   }
 
-  #outcomeOf(error: unknown): PspOutcome {
+  #outcomeOf(error: unknown): PspOutcome | "unreached" {
     if (this.#charge) return "charged";
-    if (!this.#isCharging) return "declined";
+    const judged = this.#judge(error);
+    return judged === "declined" || this.#isCharging ? judged : "unreached";
+  }
+
+  #judge(error: unknown): PspOutcome {
     try {
-      return (this.#context.options.classify ?? classifyPspError)(error);
+      const judged: unknown = (this.#context.options.classify ?? classifyPspError)(error);
+      return judged === "declined" || judged === "charged" ? judged : "unknown";
     } catch {
       return "unknown";
     }
@@ -171,11 +177,10 @@ export class PaymentHandle implements Payment {
     throw commitError(settlement, { reservationId: this.reservationId, attempt, value }, cause);
   }
 
-  /** Gives the budget back. Only where it is proven that nothing was charged is the mandate free for another attempt. */
-  async #release(reason: string, isProven = true): Promise<Settlement> {
+  /** Gives the budget back, and leaves the mandate as `end` says: free for another attempt, unless it says otherwise. */
+  async #release(reason: string, end: Partial<Attempt> = { phase: "released" }): Promise<Settlement> {
     this.#end();
     const settlement = await this.#reservation.release(reason);
-    const end = isProven ? { phase: "released" as const } : { held: true };
     await this.#record({ ...end, reservationId: this.reservationId });
     return settlement;
   }

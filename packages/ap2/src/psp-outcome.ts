@@ -1,37 +1,31 @@
 import { AP2PaymentDeclined } from "./errors.ts";
 
 /**
- * What an error of a payment provider says about the charge: `declined`, definitely not charged; `charged`, definitely
- * charged; `unknown`, anything else, a lost answer above all.
+ * What an error of a payment provider says about the charge: `declined`, the provider refused this very charge;
+ * `charged`, it was made; `unknown`, anything else. An answer may be the answer to a repeat of a request whose own answer
+ * was lost, so a rate limit, a refused login or an invalid request does not say that nothing was charged.
  */
 export type PspOutcome = "declined" | "charged" | "unknown";
 
-/** Judges what a body threw. Whatever it cannot tell is `unknown`. */
+/** Judges what a body threw. Whatever it cannot tell, and whatever else it returns, is `unknown`. */
 export type PspClassifier = (error: unknown) => PspOutcome;
 
-/** Stripe's error types that mean the request was refused before money could move. */
-const stripeRefusals: ReadonlySet<string> = new Set([
-  "StripeCardError",
-  "StripeInvalidRequestError",
-  "StripeAuthenticationError",
-  "StripePermissionError",
-  "StripeRateLimitError",
-]);
-
-/** Errors of the `stripe` package: connection, API and idempotency errors leave open what happened. */
+/**
+ * Errors of the `stripe` package. Only a `StripeCardError` is a decline: under one idempotency key Stripe answers with it
+ * only if this charge was declined. Every other type may answer the repeat of a request that charged.
+ */
 export const classifyStripeError: PspClassifier = (error) => {
   const { type } = (error ?? {}) as { readonly type?: unknown };
-  return typeof type === "string" && stripeRefusals.has(type) ? "declined" : "unknown";
+  return type === "StripeCardError" ? "declined" : "unknown";
 };
 
-/** Statuses that a provider answers without having tried the charge, or having had it declined. */
-const refusals: ReadonlySet<number> = new Set([
-  400, 401, 402, 403, 404, 405, 406, 410, 411, 413, 414, 415, 422, 429, 451,
-]);
+/** The one status that says the payment itself failed (RFC 9110 §15.5.3); payment providers answer a decline with it. */
+const paymentRequired = 402;
 
 /**
- * Errors that carry the provider's HTTP status as `status`, `statusCode` or `response.status`. 408, 409 and 425 are not
- * refusals: another request under the same key may be the one that charges.
+ * Errors that carry the provider's HTTP status as `status`, `statusCode` or `response.status`. Only 402 is a decline: 400,
+ * 401, 403, 404, 409, 422 and 429 say nothing about an earlier request under the same key. For a provider that uses 402
+ * for anything else, such as an unpaid account, write a classifier of your own.
  */
 export const classifyHttpError: PspClassifier = (error) => {
   const { status, statusCode, response } = (error ?? {}) as {
@@ -40,19 +34,23 @@ export const classifyHttpError: PspClassifier = (error) => {
     readonly response?: { readonly status?: unknown } | undefined;
   };
   const found = status ?? statusCode ?? response?.status;
-  return typeof found === "number" && refusals.has(found) ? "declined" : "unknown";
+  return found === paymentRequired ? "declined" : "unknown";
 };
 
 /** What the guard uses unless told otherwise: `AP2PaymentDeclined`, then Stripe's errors; all else is unknown. */
 export const classifyPspError: PspClassifier = (error) =>
   AP2PaymentDeclined.isInstance(error) ? "declined" : classifyStripeError(error);
 
-/** What a provider says when it is asked whether a charge exists. */
+/** What a provider says when it is asked whether a charge exists. Anything else is no answer, and counts as `unknown`. */
 export type ChargeLookup =
   /** `amount` in microcents; without it the mandate's amount was charged. */
   | { readonly status: "charged"; readonly reference?: string | undefined; readonly amount?: bigint | undefined }
+  /** The provider refused this very charge: the next attempt has a PSP key of its own. */
   | { readonly status: "declined" }
-  /** The provider knows no such charge. Believed only some time after the attempt, since a request may still be on its way. */
+  /**
+   * The provider knows no such charge. Believed only some time after the attempt, since a request may still be on its way;
+   * it may be wrong even so, and the next attempt keeps the PSP key.
+   */
   | { readonly status: "none" }
   /** The provider cannot say now. */
   | { readonly status: "unknown" };
@@ -65,7 +63,9 @@ export interface ChargeQuery {
   readonly reference?: string | undefined;
   readonly microcents: bigint;
   readonly startedAtMs: number;
+  /** Aborts with the caller's signal, and when the answer has taken too long. */
+  readonly signal: AbortSignal;
 }
 
-/** Asks the provider whether a charge exists; a rejection counts as `unknown`. */
+/** Asks the provider whether a charge exists; a throw, and no answer in time, count as `unknown`. */
 export type LookupCharge = (query: ChargeQuery) => ChargeLookup | PromiseLike<ChargeLookup>;

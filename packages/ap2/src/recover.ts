@@ -1,12 +1,15 @@
-import type { RecordStore } from "@imprest/core";
+import { type RecordStore } from "@imprest/core";
+import { abortedError } from "@imprest/core/internal";
 import type { CyclesSource } from "@imprest/cycles";
 import { type PaymentAuthority, paymentAuthority } from "./authority.ts";
 import { type AP2GuardCommitFailed, type AP2GuardCommitUncertain, AP2GuardError } from "./errors.ts";
-import type { Attempt, PaymentRecord } from "./ledger/attempt.ts";
+import { type PaymentRecord, isLeft } from "./ledger/attempt.ts";
 import { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
-import { signOfLifeMs } from "./payment-handle.ts";
-import { type Resolution, type ResolveOptions, resolveAttempt } from "./resolve-attempt.ts";
+import { type Resolution, type ResolveOptions, type Resolved, resolveAttempt } from "./resolve-attempt.ts";
 
+const mostProblems = 100;
+
+/** How `recover` brings payments to their end, and which ones. */
 export interface RecoverOptions extends ResolveOptions {
   readonly records?: RecordStore | undefined;
   /**
@@ -16,34 +19,66 @@ export interface RecoverOptions extends ResolveOptions {
   readonly abandonedAfterMs?: number | undefined;
 }
 
+/** A payment that `recover` could not bring to its end because something failed. */
+export interface RecoveryProblem {
+  /** Key of its record in the store. */
+  readonly record: string;
+  /** The claim within it. */
+  readonly claim: string;
+  /** `ERR_AP2_LOOKUP` when `lookupCharge` gave no usable answer; otherwise what was thrown. */
+  readonly error: Error;
+}
+
 /** What `recover` did. */
 export interface PaymentRecovery {
   readonly settled: number;
   readonly released: number;
-  /** Still open: the PSP or the authority could not say. Call again later. */
+  /** Still open: the PSP or the authority could not say, or something failed. Call again later. */
   readonly unresolved: number;
+  /** What failed; the other payments went on. The first hundred: `unresolved` counts them all. */
+  readonly problems: readonly RecoveryProblem[];
   /** Keys of records that cannot be read; they block their mandates until somebody looks into them. */
   readonly malformed: readonly string[];
 }
 
 /**
  * Brings every payment that a dead worker left, or a live one gave up, to its end. Safe to call from any number of
- * processes at any time; call it on start and from time to time.
- * @throws what the store throws; AbortedError when `options.signal` aborts.
+ * processes at any time; call it on start and from time to time. A payment that fails stops no other.
+ * @throws what the store throws while it is listed; AbortedError when `options.signal` aborts.
  */
 export async function recover(source: CyclesSource, options: RecoverOptions = {}): Promise<PaymentRecovery> {
   const authority = paymentAuthority(source, options.records);
-  const { abandonedAfterMs = 8 * signOfLifeMs } = options;
+  const { clock } = authority.ledger;
+  const problems: RecoveryProblem[] = [];
   const counted = { settled: 0, released: 0, unresolved: 0 };
   const malformed: string[] = [];
   for await (const { key, record } of authority.ledger.scan((malformedKey) => malformed.push(malformedKey))) {
-    for (const { claim } of record.attempts.filter((attempt) => isLeft(attempt, authority, abandonedAfterMs))) {
-      options.signal?.throwIfAborted();
-      const resolution = await resolve(authority, key, claim, options);
-      if (resolution !== undefined) counted[resolution] += 1;
+    for (const { claim } of record.attempts.filter((one) => isLeft(one, clock.now(), options.abandonedAfterMs))) {
+      if (options.signal?.aborted) throw abortedError(options.signal, "The recovery");
+      const resolved = await resolveSafely(authority, key, claim, options);
+      if (resolved === undefined) continue;
+      const { resolution, problem } = resolved;
+      counted[resolution] += 1;
+      if (problem && problems.length < mostProblems) problems.push({ record: key, claim, error: problem });
     }
   }
-  return { ...counted, malformed };
+  return { ...counted, problems, malformed };
+}
+
+/** A failure of one payment as its problem, so that the next one is reached. */
+async function resolveSafely(
+  authority: PaymentAuthority,
+  key: string,
+  claim: string,
+  options: RecoverOptions,
+): Promise<Resolved | undefined> {
+  try {
+    return await resolve(authority, key, claim, options);
+  } catch (thrown) {
+    if (options.signal?.aborted) throw thrown;
+    const problem = thrown instanceof Error ? thrown : new Error("Something was thrown.", { cause: thrown });
+    return { resolution: "unresolved", problem };
+  }
 }
 
 /**
@@ -57,19 +92,9 @@ export async function reconcile(
 ): Promise<Resolution> {
   const authority = paymentAuthority(source, options.records);
   const { record, claim } = error.attempt;
-  const resolution = await resolve(authority, record, claim, options);
-  if (resolution !== undefined) return resolution;
+  const resolved = await resolve(authority, record, claim, options);
+  if (resolved !== undefined) return resolved.resolution;
   throw new AP2GuardError("ERR_AP2_LEDGER", "The record of this payment is gone, or another worker is resolving it.");
-}
-
-/** Given up by its worker, or left by one that died. */
-function isLeft(
-  { phase, held, suspended, touchedAtMs }: Attempt,
-  { ledger }: PaymentAuthority,
-  abandonedAfterMs: number,
-): boolean {
-  if (phase === "settled" || phase === "released") return false;
-  return held === true || suspended === true || ledger.clock.now() - touchedAtMs >= abandonedAfterMs;
 }
 
 /** `undefined` when the attempt is gone, or another worker got to it first. */
@@ -78,7 +103,7 @@ async function resolve(
   key: string,
   claim: string,
   options: ResolveOptions,
-): Promise<Resolution | undefined> {
+): Promise<Resolved | undefined> {
   const stored = await authority.ledger.records.read(key);
   if (stored === undefined) return undefined;
   const record: PaymentRecord = authority.ledger.read(stored);

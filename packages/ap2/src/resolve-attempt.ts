@@ -2,15 +2,19 @@ import { type CallOptions, type SettlementInstruction, settlementQueue } from "@
 import { parseJson } from "@imprest/core/internal";
 import type { ReservationDetail } from "@imprest/core/models/cycles";
 import { NotFoundError, ReservationExpiredError } from "@imprest/cycles";
+import { askProvider } from "./ask-provider.ts";
 import { type PaymentAuthority, claimName } from "./authority.ts";
+import type { Attempt } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
-import type { ChargeLookup, LookupCharge } from "./psp-outcome.ts";
+import type { LookupCharge } from "./psp-outcome.ts";
 import { baseOf, bookingOf, commitInstruction, releaseInstruction } from "./settlement-bodies.ts";
 
 /** How an attempt is brought to its end. */
 export interface ResolveOptions extends Pick<CallOptions, "signal"> {
   /** Asks the PSP; without it a payment that may have been charged stays as it is. */
   readonly lookupCharge?: LookupCharge | undefined;
+  /** How long the PSP may take to answer one look-up, in milliseconds; four seconds by default. */
+  readonly lookupTimeoutMs?: number | undefined;
   /**
    * How long after the last sign of life a PSP that knows no charge is believed, in milliseconds; ten minutes unless told.
    * Before that the request may still be on its way to it.
@@ -20,6 +24,15 @@ export interface ResolveOptions extends Pick<CallOptions, "signal"> {
 
 /** What became of an attempt: `unresolved` when the PSP or the authority cannot say yet. */
 export type Resolution = "settled" | "released" | "unresolved";
+
+/** What became of an attempt, and why the PSP's answer was not believed if it was not. */
+export interface Resolved {
+  readonly resolution: Resolution;
+  readonly problem?: Error | undefined;
+}
+
+/** What the record keeps of an attempt that was refused, besides its phase. */
+export type Refusal = Pick<Attempt, "declined" | "rejectedBy">;
 
 const tenMinutesMs = 600_000;
 
@@ -32,17 +45,20 @@ type Standing =
 /**
  * Brings one claimed attempt to its end. Money that moved is committed, or recorded as an event when the reservation is
  * gone; a charge that surely was not made is released; anything else is left alone.
+ * @param refused what somebody else proved: the PSP is not asked then.
  * @throws AP2GuardError when another worker resolves it first; what the store throws; AbortedError.
  */
 export async function resolveAttempt(
   authority: PaymentAuthority,
   claimed: ClaimedAttempt,
   options: ResolveOptions,
-): Promise<Resolution> {
-  const resolution = await resolve(authority, claimed, options);
+  refused?: Refusal,
+): Promise<Resolved> {
+  const resolved = await resolve(authority, claimed, options, refused);
   const { reservationId } = claimed.attempt;
-  if (resolution !== "unresolved" && reservationId !== undefined) await forgetLetters(authority, reservationId);
-  return resolution;
+  if (resolved.resolution !== "unresolved" && reservationId !== undefined)
+    await forgetLetters(authority, reservationId);
+  return resolved;
 }
 
 /** What is in the books now must not stand among the dead letters too: the two together are what was paid. */
@@ -57,29 +73,38 @@ async function resolve(
   authority: PaymentAuthority,
   claimed: ClaimedAttempt,
   options: ResolveOptions,
-): Promise<Resolution> {
+  refused: Refusal | undefined,
+): Promise<Resolved> {
   const { phase, touchedAtMs } = claimed.attempt;
-  if (phase === "settled" || phase === "released") return phase;
+  if (phase === "settled" || phase === "released") return { resolution: phase };
   // From here on a worker that was only slow finds its claim lost before it charges.
   await claimed.write({ held: true, touchedAtMs });
   const standing = await standingOf(authority, claimed, options);
-  if (standing === undefined) return "unresolved";
+  if (standing === undefined) return { resolution: "unresolved" };
   if (standing.status === "committed") {
     await claimed.write({ phase: "settled", outcome: "committed", reservationId: standing.reservationId });
-    return "settled";
+    return { resolution: "settled" };
   }
-  if (phase === "reserving") return giveBack(authority, claimed, standing, "the worker died before it charged");
+  if (phase === "reserving") {
+    return giveBack(authority, claimed, standing, "the worker died before it charged", refused);
+  }
   if (phase === "charging") {
-    const found = await lookup(claimed, options);
-    const isOldEnough = authority.ledger.clock.now() - touchedAtMs >= (options.absentAfterMs ?? tenMinutesMs);
-    if (found.status === "declined" || (found.status === "none" && isOldEnough)) {
+    const clock = authority.ledger.clock;
+    const { found, problem } = refused
+      ? { found: { status: "declined" } as const, problem: undefined }
+      : await askProvider(claimed, clock, options);
+    if (found.status === "declined") {
+      return giveBack(authority, claimed, standing, "the PSP did not charge", refused ?? { declined: true });
+    }
+    const isOldEnough = clock.now() - touchedAtMs >= (options.absentAfterMs ?? tenMinutesMs);
+    if (found.status === "none" && isOldEnough) {
       return giveBack(authority, claimed, standing, "the PSP did not charge");
     }
-    if (found.status !== "charged") return "unresolved";
+    if (found.status !== "charged") return { resolution: "unresolved", problem };
     const amount = (found.amount ?? BigInt(claimed.attempt.microcents)).toString();
     await claimed.write({ phase: "charged", charged: { amount, reference: found.reference }, touchedAtMs });
   }
-  return commit(authority, claimed, standing);
+  return { resolution: await commit(authority, claimed, standing) };
 }
 
 async function standingOf(
@@ -121,34 +146,19 @@ async function findReservation(
   return undefined;
 }
 
-async function lookup(claimed: ClaimedAttempt, { lookupCharge }: ResolveOptions): Promise<ChargeLookup> {
-  const { transactionId, microcents, startedAtMs, charged } = claimed.attempt;
-  if (lookupCharge === undefined) return { status: "unknown" };
-  try {
-    return await lookupCharge({
-      pspIdempotencyKey: claimed.key("psp"),
-      transactionId,
-      reference: charged?.reference,
-      microcents: BigInt(microcents),
-      startedAtMs,
-    });
-  } catch {
-    return { status: "unknown" };
-  }
-}
-
 async function giveBack(
   authority: PaymentAuthority,
   claimed: ClaimedAttempt,
   { status, reservationId }: Standing,
   reason: string,
-): Promise<Resolution> {
+  refused: Refusal = {},
+): Promise<Resolved> {
   if (status === "open") {
     const base = baseOf(authority.target, claimed.scope, claimed.attempt, reservationId, authority.ledger.clock.now());
     await settlementQueue(authority).submit(releaseInstruction(base, reason));
   }
-  await claimed.write({ phase: "released" });
-  return "released";
+  await claimed.write({ phase: "released", ...refused });
+  return { resolution: "released" };
 }
 
 async function commit(authority: PaymentAuthority, claimed: ClaimedAttempt, standing: Standing): Promise<Resolution> {

@@ -142,9 +142,9 @@ describe("ap2 6.13: what a PSP's error says", () => {
   const { errors } = Stripe;
   it.each([
     ["card", new errors.StripeCardError({ type: "card_error" }), "declined"],
-    ["invalid request", new errors.StripeInvalidRequestError({ type: "invalid_request_error" }), "declined"],
-    ["authentication", new errors.StripeAuthenticationError({ type: "authentication_error" }), "declined"],
-    ["rate limit", new errors.StripeRateLimitError({ type: "rate_limit_error" }), "declined"],
+    ["invalid request", new errors.StripeInvalidRequestError({ type: "invalid_request_error" }), "unknown"],
+    ["authentication", new errors.StripeAuthenticationError({ type: "authentication_error" }), "unknown"],
+    ["rate limit", new errors.StripeRateLimitError({ type: "rate_limit_error" }), "unknown"],
     ["connection", new errors.StripeConnectionError({ type: "api_error" }), "unknown"],
     ["API", new errors.StripeAPIError({ type: "api_error" }), "unknown"],
     ["idempotency", new errors.StripeIdempotencyError({ type: "idempotency_error" }), "unknown"],
@@ -154,8 +154,12 @@ describe("ap2 6.13: what a PSP's error says", () => {
   });
   it.each([
     [402, "declined"],
-    [400, "declined"],
-    [422, "declined"],
+    [400, "unknown"],
+    [401, "unknown"],
+    [403, "unknown"],
+    [404, "unknown"],
+    [422, "unknown"],
+    [429, "unknown"],
     [408, "unknown"],
     [409, "unknown"],
     [425, "unknown"],

@@ -176,6 +176,7 @@ describe("ap2 4 G16, 6.15, 6.16: recover", () => {
       settled: 0,
       released: 0,
       unresolved: 0,
+      problems: [],
       malformed: [],
     });
     const results = await Promise.all(Array.from({ length: 5 }, () => recover(harness.authority, soon)));

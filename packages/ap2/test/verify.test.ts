@@ -1,10 +1,10 @@
 import { base64url, hex, utf8 } from "@imprest/core/internal";
-import { recover, withReservation } from "@imprest/ap2";
+import { mandateFromAP2, recover, withReservation } from "@imprest/ap2";
 import { releaseRejected, verifyMandate, verifyMandateReceipt } from "@imprest/ap2/verify";
 import { beforeAll, describe, expect, it } from "vitest";
 import { hashText } from "../src/sd-jwt.ts";
 import { conformance, isMissing } from "./support/conformance.ts";
-import { createHarness, makeMandate, makeTerms } from "./support/harness.ts";
+import { createHarness, makeTerms } from "./support/harness.ts";
 
 const { tokens } = (isMissing ? { tokens: {} } : conformance("ap2-signed-tokens.json")) as {
   readonly tokens: Readonly<Record<string, string>>;
@@ -177,26 +177,31 @@ describe("chains of our own", () => {
 
   it("ap2 4 D4: a verified rejection opens the open mandate for the next checkout; nothing less does", async () => {
     const { cycles, authority } = createHarness();
-    const presented = await chain();
-    const leaf = presented.split("~~")[1] ?? "";
-    const first = makeMandate({ transactionId: "A", openMandateHash: "omh" });
-    const second = makeTerms({ mandate: makeMandate({ transactionId: "B", openMandateHash: "omh" }) });
+    const rejected = await chain({ closed: { transaction_id: "A" } });
+    const next = await chain({ closed: { transaction_id: "B" } });
+    const leafOf = (text: string): string => text.split("~~")[1] ?? "";
+    const iat = Math.floor(Date.now() / 1000);
+    const first = mandateFromAP2(rejected);
+    const second = makeTerms({ mandate: mandateFromAP2(next) });
+    expect(first.openMandateHash).toBe(second.mandate.openMandateHash);
     await expect(
       withReservation(authority, makeTerms({ mandate: first }), () => Promise.reject(new Error("merchant said no"))),
     ).rejects.toThrow();
     await expect(withReservation(authority, second, () => {})).rejects.toMatchObject({ name: "AP2AlreadyConsumed" });
-    const forged = await sign(agent, { alg: "ES256" }, { status: "Error", iss: "cp", reference: hashText(leaf) });
-    const options = { key: issuerJwk, mandate: presented };
+    const reference = hashText(leafOf(rejected));
+    const forged = await sign(agent, { alg: "ES256" }, { status: "Error", iss: "cp", iat, reference, error: "x" });
+    const options = { key: issuerJwk, mandate: rejected };
     await expect(releaseRejected(authority, first, forged, options)).rejects.toThrow(/no verified rejection/);
-    const success = await receiptFor(hashText(leaf), { status: "Success" });
+    const success = await receiptFor(reference, { iat, status: "Success" });
     await expect(releaseRejected(authority, first, success, options)).rejects.toThrow(/reports a success/);
-    await expect(releaseRejected(authority, first, await receiptFor(hashText(leaf)), options)).resolves.toBe(
+    await expect(releaseRejected(authority, first, await receiptFor(reference, { iat }), options)).resolves.toBe(
       "released",
     );
     expect(cycles.reservations.get("rsv_1")?.status).toBe("RELEASED");
     await expect(withReservation(authority, second, () => 1)).resolves.toMatchObject({ committed: true });
     expect(cycles.requests("reserve").at(-1)?.body["idempotency_key"]).toMatch(/:reserve:e1$/);
-    await expect(releaseRejected(authority, second.mandate, await receiptFor(hashText(leaf)), options)).resolves.toBe(
+    const late = await receiptFor(hashText(leafOf(next)), { iat: iat + 1 });
+    await expect(releaseRejected(authority, second.mandate, late, { key: issuerJwk, mandate: next })).resolves.toBe(
       "settled",
     );
     expect(await recover(authority)).toMatchObject({ settled: 0, released: 0, unresolved: 0 });

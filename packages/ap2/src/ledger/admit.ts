@@ -1,6 +1,6 @@
 import type { MandateLimits } from "../mandate.ts";
 import { toScaled } from "../microcents.ts";
-import { type Attempt, type AttemptPhase, counts } from "./attempt.ts";
+import { type Attempt, type AttemptPhase, counts, pspEpochOf } from "./attempt.ts";
 
 /** What a new attempt wants. */
 export interface Wish {
@@ -15,9 +15,12 @@ export interface Wish {
   readonly nowMs: number;
 }
 
+/** Where an attempt stands among those of its mandate. */
+export type AttemptPlace = Pick<Attempt, "occurrence" | "epoch" | "leg"> & { readonly pspEpoch: number };
+
 /** What a wish gets: a place of its own, an attempt to go on with, or No. */
 export type Admission =
-  | { readonly place: Pick<Attempt, "occurrence" | "epoch" | "leg"> }
+  | { readonly place: AttemptPlace }
   | { readonly resume: Attempt }
   | {
       readonly refused: string;
@@ -27,7 +30,8 @@ export type Admission =
 
 /**
  * Whether a mandate may be used once more after what was tried under it. Pure. A mandate without limits has one use; each
- * use, and each leg of one, has one attempt at a time, and another only after the last is proven not to have charged.
+ * use, and each leg of one, has one attempt at a time, and another only after the last is released. The next has a PSP
+ * key of its own only if the last was declined.
  */
 export function admit(attempts: readonly Attempt[], wish: Wish): Admission {
   const { transactionId, leg, limits } = wish;
@@ -45,7 +49,8 @@ export function admit(attempts: readonly Attempt[], wish: Wish): Admission {
   const limited = overdrawn ?? (limits && withinLimits(attempts, wish, limits));
   if (limited !== undefined) return { refused: limited };
   const occurrence = same.at(-1)?.occurrence ?? 1 + Math.max(-1, ...attempts.map((attempt) => attempt.occurrence));
-  return { place: { occurrence, epoch: last ? last.epoch + 1 : 0, leg } };
+  const pspEpoch = last ? pspEpochOf(last) + (last.declined ? 1 : 0) : 0;
+  return { place: { occurrence, epoch: last ? last.epoch + 1 : 0, pspEpoch, leg } };
 }
 
 function refuse(refused: string, { phase, reservationId }: Attempt): Admission {

@@ -14,8 +14,13 @@ export interface Attempt {
   readonly transactionId: string;
   /** Counts the uses of a mandate that may be used more than once, from 0. */
   readonly occurrence: number;
-  /** Counts the attempts at one use, from 0; the next is open only once this one is proven not to have charged. */
+  /** Counts the attempts at one use, from 0; the next is open only once this one is released. */
   readonly epoch: number;
+  /**
+   * Counts the declines before this attempt, from 0, for the PSP's key. An attempt after anything less than a decline
+   * keeps the key: should the charge exist after all, the PSP answers with it. Records of earlier versions lack it.
+   */
+  readonly pspEpoch?: number | undefined;
   /** A partial capture or shipment, from 1; absent when the whole amount is paid at once. */
   readonly leg?: number | undefined;
   /** What the mandate's currency is charged with. */
@@ -34,6 +39,10 @@ export interface Attempt {
   readonly suspended?: boolean | undefined;
   /** Its worker gave up while the PSP's outcome was unknown. */
   readonly held?: boolean | undefined;
+  /** Released because the PSP, or whoever verified the mandate, refused this very charge. */
+  readonly declined?: boolean | undefined;
+  /** SHA-256 of the rejection receipt that was believed for it. */
+  readonly rejectedBy?: string | undefined;
   readonly reservationId?: string | undefined;
   /** What the PSP charged, in microcents, and its reference. */
   readonly charged?: { readonly amount: string; readonly reference?: string | undefined } | undefined;
@@ -67,6 +76,32 @@ export function counts({ phase }: Attempt): boolean {
   return phase !== "released";
 }
 
+/** The part of the PSP's key that tells charges of one scope apart. */
+export function pspSuffixOf(attempt: Pick<Attempt, "occurrence" | "epoch" | "pspEpoch" | "leg">): string {
+  return suffixOf({ ...attempt, epoch: pspEpochOf(attempt) });
+}
+
+/** Versions before this member drew a new PSP key for each attempt. */
+export function pspEpochOf({ epoch, pspEpoch }: Pick<Attempt, "epoch" | "pspEpoch">): number {
+  return pspEpoch ?? epoch;
+}
+
+/** How often a running payment shows that its worker lives, in milliseconds. */
+export const signOfLifeMs = 15_000;
+
+/** How long a worker must have been silent to count as dead, unless the caller gives another time, in milliseconds. */
+export const abandonedAfterMs: number = 8 * signOfLifeMs;
+
+/** Still open, and given up by its worker or left by one that died. */
+export function isLeft(
+  { phase, held, suspended, touchedAtMs }: Attempt,
+  nowMs: number,
+  silenceMs: number = abandonedAfterMs,
+): boolean {
+  if (phase === "settled" || phase === "released") return false;
+  return held === true || suspended === true || nowMs - touchedAtMs >= silenceMs;
+}
+
 /** A record as the store holds it. */
 export function writeRecord(record: PaymentRecord): RecordValue {
   // Members that are `undefined` are no JSON.
@@ -89,7 +124,8 @@ function isAttempt(value: unknown): boolean {
   if (typeof attempt !== "object" || attempt === null || !phases.has(attempt.phase)) return false;
   const { claim, transactionId, amount, microcents, reserveBody, occurrence, epoch, startedAtMs, touchedAtMs } =
     attempt;
+  const { pspEpoch = 0 } = attempt;
   const texts = [claim, transactionId, amount, microcents, reserveBody];
-  const numbers = [occurrence, epoch, startedAtMs, touchedAtMs];
+  const numbers = [occurrence, epoch, pspEpoch, startedAtMs, touchedAtMs];
   return texts.every((text) => typeof text === "string") && numbers.every((number) => Number.isSafeInteger(number));
 }

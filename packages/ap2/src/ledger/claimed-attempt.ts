@@ -1,7 +1,7 @@
 import type { Clock, RecordStore } from "@imprest/core";
 import { AP2GuardError } from "../errors.ts";
 import { keyIn } from "../idempotency-key.ts";
-import { type Attempt, type PaymentRecord, readRecord, suffixOf, writeRecord } from "./attempt.ts";
+import { type Attempt, type PaymentRecord, pspSuffixOf, readRecord, suffixOf, writeRecord } from "./attempt.ts";
 
 /** What an attempt writes to; the ledger is one. */
 export interface AttemptBooks {
@@ -37,6 +37,11 @@ export class ClaimedAttempt {
   key(phase: string, suffix?: string): string {
     const own = suffixOf(this.#attempt);
     return keyIn(this.scope, phase, [own, suffix].filter(Boolean).join("."));
+  }
+
+  /** The key that the PSP is given. */
+  get pspKey(): string {
+    return keyIn(this.scope, "psp", pspSuffixOf(this.#attempt));
   }
 
   /**

@@ -2,7 +2,7 @@ import { type Clock, type RandomBytes, type RecordStore, type StoredRecord } fro
 import { randomHex } from "@imprest/core/internal";
 import { AP2AlreadyConsumed, AP2GuardError } from "../errors.ts";
 import { hashOf } from "../idempotency-key.ts";
-import { type Wish, admit } from "./admit.ts";
+import { type AttemptPlace, type Wish, admit } from "./admit.ts";
 import { type Attempt, type PaymentRecord, readRecord, writeRecord } from "./attempt.ts";
 import { ClaimedAttempt } from "./claimed-attempt.ts";
 
@@ -50,7 +50,7 @@ export class PaymentLedger {
   async claim(request: ClaimRequest): Promise<ClaimedAttempt> {
     const scope = await this.#scopeOf(request);
     const key = this.recordKey(scope);
-    const fresh = this.#attempt(request, scope, { occurrence: 0, epoch: 0, leg: request.wish.leg });
+    const fresh = this.#attempt(request, scope, { occurrence: 0, epoch: 0, pspEpoch: 0, leg: request.wish.leg });
     const record: PaymentRecord = { version: 1, scope, target: this.target, attempts: [fresh] };
     // A mandate is new far more often than not: one write, and no read before it. It still has to be admitted.
     const first = admit([], { ...request.wish, nowMs: this.clock.now() });
@@ -131,7 +131,7 @@ export class PaymentLedger {
     return typeof stored?.value === "string" ? stored.value : undefined;
   }
 
-  #attempt(request: ClaimRequest, scope: string, place: Pick<Attempt, "occurrence" | "epoch" | "leg">): Attempt {
+  #attempt(request: ClaimRequest, scope: string, place: AttemptPlace): Attempt {
     const { wish, microcents, phase, isRefund } = request;
     const claim = randomHex(16, this.#random);
     const nowMs = this.clock.now();

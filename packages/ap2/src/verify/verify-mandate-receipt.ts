@@ -53,9 +53,12 @@ export async function verifyMandateReceipt(
   if (issuer !== undefined && found.iss !== issuer) {
     return failed("authentic", "expectation", "other_issuer", "The receipt is from another issuer.");
   }
-  const word = (found.status ?? found.result ?? "").toLowerCase();
-  if (word !== "success" && word !== "error") {
-    return failed("authentic", "schema", "unknown_status", "The receipt says neither success nor error.");
+  const [word, ...others] = new Set([found.status, found.result].flatMap((said) => said?.toLowerCase() ?? []));
+  if ((word !== "success" && word !== "error") || others.length > 0) {
+    return failed("authentic", "schema", "unknown_status", "The receipt says neither success nor error, or says both.");
+  }
+  if (word === "error" && !found.error) {
+    return failed("authentic", "schema", "no_error", "The receipt reports an error and does not name it.");
   }
   return { disposition: "authentic", findings: [], receipt: found, outcome: word };
 }
