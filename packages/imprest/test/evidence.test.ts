@@ -47,6 +47,26 @@ describe("imprest evidence", () => {
     expect(ran.err).toContain("4 envelopes: 2 authentic, 2 signature_invalid; 2 not accepted.");
   });
 
+  it("takes the keys of one server out of several files, and refuses two that differ about a kid", async () => {
+    const { lines, jwks } = await signedLines(2);
+    const other = await signedLines(1);
+    const [key] = (JSON.parse(other.jwks) as { readonly keys: readonly object[] }).keys;
+    const files = {
+      in: lines.join("\n"),
+      keys: jwks,
+      archived: JSON.stringify({ keys: [{ ...key, kid: "2025-11" }] }),
+      wrong: other.jwks,
+    };
+    const run = (...paths: string[]) =>
+      imprest(["evidence", "in", ...paths.flatMap((path) => ["--jwks", `${serverId}=${path}`])], { files });
+    expect(await run("keys", "archived")).toMatchObject({ code: 0, out: "" });
+    expect(await run("archived", "keys")).toMatchObject({ code: 0, out: "" });
+    expect(await run("keys", "wrong")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("keys and wrong differ"),
+    });
+  });
+
   it("--format json: one report a line, the good ones included", async () => {
     const { lines, jwks } = await signedLines(2);
     const files = { "-": lines.join("\n"), "keys.json": jwks };

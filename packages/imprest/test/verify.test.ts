@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AspAuthority, AspClient, type PromisedEvent, guard } from "@imprest/asp";
+import { signAuditEvent } from "@imprest/asp/audit";
 import { usd } from "@imprest/core";
+import { type PublicJwk, keyPairFromSeed, publicKeyToJwk } from "@imprest/core/audit";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { freePort, serving } from "./serving.ts";
 import { imprest } from "./support.ts";
@@ -155,6 +157,95 @@ describe("imprest verify", () => {
       code: 2,
       err: expect.stringContaining(message),
     });
+  });
+});
+
+describe("imprest verify with the keys of several issuers", () => {
+  const [here, there] = ["https://a.example", "https://b.example"];
+  const seeds = { a: new Uint8Array(32).fill(1), b: new Uint8Array(32).fill(2), old: new Uint8Array(32).fill(3) };
+  const sets: Record<string, string> = {};
+
+  async function jwkOf(seed: Uint8Array, kid: string): Promise<PublicJwk> {
+    return publicKeyToJwk((await keyPairFromSeed(seed)).publicKey, kid);
+  }
+
+  /** A denied reserve of issuer A: clean by itself, once its signature is A's. */
+  function eventOf(privateKey: Uint8Array, kid: string): Promise<string> {
+    const data = { budget_id: "team", unit: "output_token", amount_atomic_reserved: "1", decision: "DENY" };
+    const signer = { source: `${here}/asp`, typePrefix: "org.agentspend", kid, privateKey };
+    return signAuditEvent("reserve", { decision_id: crypto.randomUUID(), ...data }, signer, Date.now());
+  }
+
+  async function run(line: Promise<string>, ...args: string[]) {
+    return imprest(["verify", "feed", ...args], { files: { feed: await line, ...sets } });
+  }
+
+  beforeAll(async () => {
+    const [a, b, old] = [await jwkOf(seeds.a, "ka"), await jwkOf(seeds.b, "kb"), await jwkOf(seeds.old, "k0")];
+    const write = (...keys: object[]): string => JSON.stringify({ keys });
+    sets["a"] = write(a);
+    sets["b"] = write(b);
+    sets["both"] = write(a, b);
+    sets["archived"] = write(old, { ...a, use: "sig" });
+    sets["other=ka"] = write({ ...b, kid: "ka" });
+  });
+
+  it("finds an event of A that B's key signed, and takes A's own", async () => {
+    const trust = ["--trust", here, "--trust", there, "--jwks", `${here}=a`, "--jwks", `${there}=b`];
+    expect(await run(eventOf(seeds.b, "kb"), ...trust)).toMatchObject({
+      code: 1,
+      out: expect.stringContaining("unknown_key"),
+    });
+    expect(await run(eventOf(seeds.a, "ka"), ...trust)).toMatchObject({ code: 0, out: "" });
+  });
+
+  it("refuses a key file that names no issuer as soon as two are trusted, and says how to name one", async () => {
+    const two = ["--trust", here, "--trust", there];
+    for (const more of [[], ["--jwks", `${there}=b`], ["--fetch-keys"]]) {
+      const ran = await run(eventOf(seeds.b, "kb"), ...two, "--jwks", "both", ...more);
+      expect(ran).toMatchObject({ code: 2, out: "", err: expect.stringContaining(`--jwks ${here}=both`) });
+    }
+    const once = ["--trust", here, "--trust", "HTTPS://A.example:443", "--jwks", "a"];
+    expect(await run(eventOf(seeds.a, "ka"), ...once)).toMatchObject({ code: 0 });
+  });
+
+  it("refuses a key file of an issuer that is not trusted", async () => {
+    for (const stranger of [there, `${here}/asp`]) {
+      const ran = await run(eventOf(seeds.a, "ka"), "--trust", here, "--jwks", `${stranger}=b`, "--jwks", "a");
+      expect(ran).toMatchObject({ code: 2, err: expect.stringContaining(`--jwks ${stranger}=b: no --trust`) });
+    }
+  });
+
+  it.each([
+    ["named", [here, "=a"], [here, "=archived"]],
+    ["not named, with one issuer trusted", ["", "a"], ["", "archived"]],
+  ])("takes current and archived keys of one issuer out of two files, %s", async (_how, current, archived) => {
+    for (const files of [
+      [current, archived],
+      [archived, current],
+    ]) {
+      const keys = files.flatMap((parts) => ["--jwks", parts.join("")]);
+      expect(await run(eventOf(seeds.a, "ka"), "--trust", here, ...keys)).toMatchObject({ code: 0, out: "" });
+      expect(await run(eventOf(seeds.old, "k0"), "--trust", here, ...keys)).toMatchObject({ code: 0, out: "" });
+    }
+  });
+
+  it("refuses two files that give one kid to different keys, and names both", async () => {
+    const trust = ["--trust", here, "--trust", there, "--jwks", `${there}=b`];
+    for (const [first, second] of [
+      ["a", "other=ka"],
+      ["other=ka", "a"],
+    ]) {
+      const ran = await run(
+        eventOf(seeds.a, "ka"),
+        ...trust,
+        "--jwks",
+        `${here}=${first}`,
+        "--jwks",
+        `${here}=${second}`,
+      );
+      expect(ran).toMatchObject({ code: 2, err: expect.stringContaining(`${first} and ${second} differ`) });
+    }
   });
 });
 

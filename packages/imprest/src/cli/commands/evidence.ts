@@ -4,15 +4,16 @@ import { type EvidenceReport, evidenceJwksUrl, verifyEvidence } from "@imprest/c
 import { type Command, UsageError, type Values, formatOf, readArguments, textOf, textsOf } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
 import { findingLine } from "../finding-line.ts";
+import { KeyFiles } from "../key-files.ts";
 import { createProgress } from "../progress.ts";
-import { readJson } from "../read-json.ts";
 import type { Terminal } from "../terminal.ts";
 
 const help = `Usage: imprest evidence FILE|- [options]
 
 Verifies Cycles evidence, one envelope a line. Prints what is wrong, then a summary.
 
-  --jwks SERVER_ID=FILE  the server's published keys, from a file; may be repeated
+  --jwks SERVER_ID=FILE  the server's published keys, from a file; may be repeated, also for one
+                         server, as for its current and archived keys
   --trust ORIGIN         fetch the keys of servers at this https origin; may be repeated
   --signer DID           the only signer that is accepted
   --bindings             accept a valid signature whose signer is not established
@@ -80,12 +81,12 @@ async function readKeys(values: Values, terminal: Terminal): Promise<RemoteKeySe
   const files = textsOf(values, "jwks");
   const trustedOrigins = textsOf(values, "trust");
   if (files.length === 0 && trustedOrigins.length === 0) return undefined;
-  const bundle: Record<string, unknown> = {};
+  const keys = new KeyFiles(terminal);
   for (const given of files) {
     const at = given.lastIndexOf("=");
     if (at < 1)
       throw new UsageError(`--jwks takes SERVER_ID=FILE, such as https://authority.example.com/v1=keys.json.`);
-    bundle[evidenceJwksUrl(given.slice(0, at))] = await readJson(given.slice(at + 1), terminal);
+    await keys.read(evidenceJwksUrl(given.slice(0, at)), given.slice(at + 1));
   }
-  return createRemoteKeySet({ trustedOrigins, bundle });
+  return createRemoteKeySet({ trustedOrigins, bundle: keys.sets() });
 }

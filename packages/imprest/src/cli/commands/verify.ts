@@ -3,21 +3,20 @@ import {
   type AuditConclusion,
   type AuditFinding,
   type AuditLineReport,
-  type AuditTrustOptions,
   createFocusExporter,
   focusCsvHeader,
   focusCsvLine,
   focusJsonLine,
 } from "@imprest/asp/audit";
 import { hasErrors } from "@imprest/core/audit";
-import { type Command, UsageError, type Values, formatOf, readArguments, textOf, textsOf } from "../command.ts";
+import { type Command, UsageError, type Values, formatOf, readArguments, textOf } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
 import { findingLine } from "../finding-line.ts";
 import { createProgress } from "../progress.ts";
-import { readJson } from "../read-json.ts";
 import { readText } from "../read-text.ts";
 import type { Output, Terminal } from "../terminal.ts";
 import { verifyFeed } from "../verify-feed.ts";
+import { readTrust } from "../verify-trust.ts";
 
 const help = `Usage: imprest verify FILE|- --trust ORIGIN --jwks FILE [options]
 
@@ -25,7 +24,9 @@ Verifies a feed of ASP audit events, one a line, and audits it as a whole: lifec
 that do not conserve, duplicates, gaps. Says what it cannot prove.
 
   --trust ORIGIN         whose events are believed; may be repeated
-  --jwks [ORIGIN=]FILE   the issuers' published keys; may be repeated
+  --jwks [ORIGIN=]FILE   an issuer's published keys; may be repeated, also for one issuer, as
+                         for its current and archived keys. With two issuers trusted, each
+                         file needs its ORIGIN=: nobody signs with the key of another
   --fetch-keys           also fetch the keys of the trusted origins
   --promised FILE        NDJSON of what answers promised (AspClient's onPromisedEvent):
                          each must be in the feed
@@ -115,22 +116,6 @@ function summarise({ lineNumber, report, lifecycle }: AuditLineReport, accepted:
 
 function describe({ lineNumber, report, lifecycle }: AuditLineReport): string {
   return `line ${lineNumber}: ${report.disposition}\n${[...report.findings, ...lifecycle].map(findingLine).join("")}`;
-}
-
-async function readTrust(values: Values, terminal: Terminal): Promise<AuditTrustOptions> {
-  const origins = textsOf(values, "trust");
-  if (origins.length === 0)
-    throw new UsageError("Name whose events are believed: --trust https://authority.example.com.");
-  const jwks: Record<string, unknown> = {};
-  for (const given of textsOf(values, "jwks")) {
-    const at = given.startsWith("http") ? given.lastIndexOf("=") : -1;
-    const keys = await readJson(given.slice(at + 1), terminal);
-    for (const origin of at === -1 ? origins : [given.slice(0, at)]) jwks[origin] = keys;
-  }
-  const fetchKeys = values["fetch-keys"] === true;
-  if (Object.keys(jwks).length === 0 && !fetchKeys)
-    throw new UsageError("Give the keys with --jwks FILE, or --fetch-keys.");
-  return { origins, jwks, fetchKeys, allowLoopbackHttp: values["allow-loopback"] === true };
 }
 
 async function readPromised(values: Values, terminal: Terminal): Promise<readonly PromisedEvent[] | undefined> {
