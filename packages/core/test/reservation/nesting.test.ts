@@ -114,3 +114,26 @@ describe("nesting by itself on Node", () => {
     await expect(run).rejects.toThrow("pass options.parent");
   });
 });
+
+describe("an outer reservation that is settled by its estimate", () => {
+  it.each<[string, { readonly settle?: "estimate"; readonly partial?: "estimate" }, boolean]>([
+    ["settle", { settle: "estimate" }, false],
+    ["partial", { partial: "estimate" }, true],
+  ])("%s: is charged less by what nested reservations of their own were charged", async (_how, options, throws) => {
+    const authority = fakeAuthority();
+    const run = withReservation(
+      authority,
+      part(5),
+      async (parent) => {
+        await withReservation(authority, part(2), () => 1, { parent, spend: () => cents(2) });
+        if (throws) throw new Error("step 3");
+      },
+      options,
+    );
+    await run.catch(() => {});
+    expect(committedAmounts(authority)).toEqual([
+      '{"amount":2000000,"basis":"actual"}',
+      '{"amount":3000000,"basis":"estimate"}',
+    ]);
+  });
+});
