@@ -32,6 +32,7 @@ export {
   Observer,
   type Reservation,
   type ReservationContext,
+  type RetryOptions,
   type ReserveRequest,
   type Settlement,
   type SettlementInstruction,

@@ -82,7 +82,7 @@ export class CyclesAuthority implements SpendAuthority {
 
   /** @throws ConfigurationError or ValidationError naming the option that cannot be used. */
   constructor(client: CyclesClient | CyclesClientOptions, options: CyclesAuthorityOptions = {}) {
-    const { terms = {}, ttlMs = 30_000, dedupeHorizonMs, ...environment } = options;
+    const { terms = {}, ttlMs = 60_000, dedupeHorizonMs, ...environment } = options;
     this.client = "connection" in client ? client : new CyclesClient(client);
     const { baseUrl, subject, clock } = this.client.connection.options;
     this.environment = { ...environment, clock: environment.clock ?? clock };

@@ -49,7 +49,7 @@ describe("reserve", () => {
       subject: { tenant: "acme" },
       action: { kind: "llm.completion", name: "llm.completion" },
       estimate: { unit: "USD_MICROCENTS", amount: 500_000 },
-      ttl_ms: 30_000,
+      ttl_ms: 60_000,
       grace_period_ms: 1_000,
       overage_policy: "REJECT",
       metadata: { job: 7 },
@@ -59,7 +59,7 @@ describe("reserve", () => {
       decision: "ALLOW",
       reserved: usd("0.005"),
       caps: [],
-      lease: { ttlMs: 30_000, remainingMs: 30_000, expiresAt: 1_900_000_000_000 },
+      lease: { ttlMs: 60_000, remainingMs: 30_000, expiresAt: 1_900_000_000_000 },
       evidence: { id: evidence.evidence_id, url: evidence.cycles_evidence_url },
       requestId: "req_1",
       traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
@@ -200,7 +200,7 @@ it("extend asks under its own key and hands out the new lease", async () => {
   const extending = await startStub(() => ({ body: { status: "ACTIVE", expires_at_ms: 9, remaining_ttl_ms: 8 } }));
   const other = new CyclesAuthority({ baseUrl: extending.url, apiKey: "test-key" });
   const lease = await other.extend(grant, { ms: 30_000, idempotencyKey: "key-2" });
-  expect(lease).toEqual({ ttlMs: 30_000, remainingMs: 8, expiresAt: 9 });
+  expect(lease).toEqual({ ttlMs: 60_000, remainingMs: 8, expiresAt: 9 });
   expect(extending.received[0]).toMatchObject({
     path: "/v1/reservations/rsv_1/extend",
     json: { extend_by_ms: 30_000, idempotency_key: "key-2" },

@@ -12,10 +12,23 @@ export interface Environment {
   readonly records?: RecordStore | undefined;
   readonly observer?: Observer | undefined;
   readonly logger?: Logger | undefined;
+  readonly retries?: RetryOptions | undefined;
   /** Jitter of retries. */
   readonly random?: RandomBytes | undefined;
   /** Finds the reservation a call runs in, so that nesting needs no `parent`; see `@imprest/core/node`. */
   readonly context?: ReservationContext | undefined;
+}
+
+/** How settlements are sent again until the authority has a final answer. */
+export interface RetryOptions {
+  /** The ceiling of the first wait, in milliseconds; 500 by default. Each later one is twice as high, with full jitter. */
+  readonly firstDelayMs?: number | undefined;
+  /** The highest ceiling, in milliseconds; 30,000 by default. */
+  readonly longestDelayMs?: number | undefined;
+  /** How often this process sends one settlement; without end by default. What is unsettled then stays in its record. */
+  readonly attempts?: number | undefined;
+  /** How many retries and replays run at a time, so that a backlog does not flood an authority; 32 by default. */
+  readonly inBackground?: number | undefined;
 }
 
 /** Carries the current reservation through asynchronous calls, on platforms that can. */

@@ -1,3 +1,5 @@
+import { base64url, utf8 } from "./encoding.ts";
+
 const inspect = Symbol.for("nodejs.util.inspect.custom");
 const redacted = "[redacted]";
 
@@ -12,6 +14,13 @@ function cut(value: unknown, writings: readonly string[]): unknown {
   if (typeof value !== "object" || value === null) return value;
   // Entries are arrays of a text and a value, and come back as such.
   return Object.fromEntries(cut(Object.entries(value), writings) as [string, unknown][]);
+}
+
+function writingsOf(value: string): readonly string[] {
+  const bytes = utf8(value);
+  const url = base64url(bytes);
+  const base64 = url.replaceAll("-", "+").replaceAll("_", "/");
+  return [...new Set([value, encodeURIComponent(value), base64, url])];
 }
 
 /** Holds a credential so that printing, logging or serialising its owner shows `[redacted]`. */
@@ -30,7 +39,7 @@ export class Secret {
 
   /**
    * A copy of what someone else wrote, without the credential: every text in it, to any depth, has it cut out, be it
-   * written as it is or percent-encoded. JSON's escapes are to be decoded before.
+   * written as it is, percent-encoded or in base64. JSON's escapes are to be decoded before.
    */
   redact<Value>(value: Value): Value {
     // Texts stay texts, and arrays and objects keep their shape.
@@ -44,7 +53,7 @@ export class Secret {
 
   /** Every way in which it may be written; found once, because every answer is looked through. */
   #writings(): readonly string[] {
-    this.#written ??= [this.#value, encodeURIComponent(this.#value)];
+    this.#written ??= writingsOf(this.#value);
     return this.#written;
   }
 

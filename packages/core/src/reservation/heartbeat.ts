@@ -10,6 +10,12 @@ import type { Outbox } from "../settlement/outbox.ts";
 const leastBudgetMs = 1_000;
 const longestTimeoutMs = 5_000;
 const longestDelayMs = 30_000;
+/**
+ * The reference server allows ten extensions. From the fifth on each asks for twice the last, up to fifteen minutes, so
+ * that a long call keeps its hold: a noted deviation from Cycles §extend, whose schedule still decides when to ask.
+ */
+const evenExtensions = 4;
+const longestExtensionMs = 900_000;
 
 /**
  * Keeps one lease alive. Where the authority says what remains of it, by the normative schedule of Cycles §extend,
@@ -21,6 +27,9 @@ export class Heartbeat {
   readonly #onLost: (error: Error) => void;
   readonly #grant: Grant;
   readonly #ttlMs: number;
+  /** Extensions that the authority has granted. */
+  #extensions = 0;
+  #warnedOfLead = false;
   readonly #timeoutMs: number;
   /** When the lease runs out at the earliest, on the monotonic clock; `undefined` where nothing tells. */
   #endsAt: number | undefined;
@@ -121,15 +130,32 @@ export class Heartbeat {
     const started = clock.monotonic();
     this.#request = new AbortController();
     try {
-      const by = { ms: this.#ttlMs, idempotencyKey };
+      const by = { ms: this.#extensionMs, idempotencyKey };
       const call = { signal: this.#request.signal, timeoutMs: this.#timeoutMs };
       const lease = await this.#within(authority.extend?.(this.#grant, by, call));
       if (this.#stopped || lease === undefined) return;
       observer?.emit("extend", { protocol: authority.protocol, reservationId: this.#grant.id, lease });
+      this.#extensions += 1;
+      this.#examineLead(lease);
       this.#renew(lease, clock.monotonic() - started);
     } catch (error) {
       if (!this.#stopped) this.#failed(error instanceof Error ? error : new Error("extend failed"), idempotencyKey);
     }
+  }
+
+  /** How far the next extension asks to reach beyond the present end. */
+  get #extensionMs(): number {
+    const doublings = Math.max(0, this.#extensions - evenExtensions + 1);
+    return Math.min(this.#ttlMs * 2 ** Math.min(doublings, 32), Math.max(longestExtensionMs, this.#ttlMs));
+  }
+
+  /** An authority that holds the lead where it is will run out of extensions before a long call ends. */
+  #examineLead({ remainingMs }: Lease): void {
+    if (remainingMs === undefined || this.#warnedOfLead || this.#extensions <= evenExtensions) return;
+    if (remainingMs > 1.5 * this.#ttlMs) return;
+    this.#warnedOfLead = true;
+    const fields = { reservationId: this.#grant.id, extensions: this.#extensions, remainingMs };
+    this.#context.logger?.warn("the lead of a lease no longer grows; a long call may lose it", fields);
   }
 
   /** The schedule counts on the bound of an attempt, so it is kept even by an authority that ignores `timeoutMs`. */

@@ -34,6 +34,8 @@ export interface DeliveryContext {
   readonly closing: AbortController;
   /** From then on one attempt is made, and no more. */
   readonly closed: boolean;
+  /** How often one settlement is sent by this process. */
+  readonly mostAttempts: number;
   retryDelayMs(attempt: number): number;
   /** Makes the delivery's instruction durable before the request that it describes. Never rejects. */
   rewrite(delivery: Delivery): Promise<void>;
@@ -153,6 +155,7 @@ export class Delivery implements RecordedInstruction {
     if (!authority.durable) return this.#refuse(error, "refused");
     const delayMs = Math.max(leastDelayMs, this.#context.retryDelayMs(this.#attempts));
     this.#attempts += 1;
+    if (this.#attempts >= this.#context.mostAttempts) this.#stopped = true;
     if (!this.#stopped) {
       const { protocol } = authority;
       observer?.emit("retry", {

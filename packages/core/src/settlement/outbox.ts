@@ -13,9 +13,6 @@ import { SettlementRecords } from "./settlement-records.ts";
 import { type OnOutcome, Delivery } from "./delivery.ts";
 import { instructionKey } from "./instruction.ts";
 
-/** How many replays and retries run at a time: a backlog must not flood an authority that has just come back. */
-const mostInBackground = 32;
-
 /**
  * The settlements of one authority that have no final answer yet: recorded, sent, forgotten. It holds what a guarded
  * call needs; what operators ask (recovery, flushing, dead letters) stands over it in `SettlementQueue`.
@@ -26,7 +23,9 @@ export class Outbox {
   readonly records: RecordStore;
   readonly stored: SettlementRecords;
   readonly deliveries: Map<string, Delivery> = new Map();
-  readonly background: Gate = new Gate(mostInBackground);
+  readonly background: Gate;
+  /** How often this process sends one settlement. */
+  readonly mostAttempts: number;
   /** What nobody waits for but `flush` and `close`. */
   readonly housekeeping: Set<Promise<void>> = new Set();
   /** Called whenever there may be nothing left to wait for. */
@@ -51,6 +50,9 @@ export class Outbox {
     this.clock = environment.clock ?? systemClock;
     this.records = environment.records ?? memoryRecordStore();
     this.observer = environment.observer;
+    const { inBackground = 32, attempts = Infinity } = environment.retries ?? {};
+    this.background = new Gate(inBackground);
+    this.mostAttempts = attempts;
     this.stored = new SettlementRecords(this.records, this.clock);
     this.stopListening = authority.onNewCredentials?.(() => this.wake());
   }
@@ -85,7 +87,7 @@ export class Outbox {
   }
 
   retryDelayMs(attempt: number): number {
-    return retryDelayMs(attempt, this.#environment.random);
+    return retryDelayMs(attempt, this.#environment.random, this.#environment.retries);
   }
 
   /** Makes `delivery.instruction` durable before the request that it describes. */

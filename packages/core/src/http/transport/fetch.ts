@@ -1,4 +1,5 @@
 import { ConnectionError, ResponseFormatError } from "../../errors/transport-errors.ts";
+import { plainCause } from "../plain-cause.ts";
 import { type HttpRequest, type Transport, refuseRedirect } from "../transport.ts";
 
 /** A transport over a web-standard `fetch`, by default the platform's own. */
@@ -16,7 +17,9 @@ export function createFetchTransport(fetchLike: typeof fetch = (...args) => glob
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (ResponseFormatError.isInstance(error)) throw error;
-      throw new ConnectionError(`No answer from ${hostOf(request)}: the connection failed.`, { cause: error });
+      throw new ConnectionError(`No answer from ${hostOf(request)}: the connection failed.`, {
+        cause: plainCause(error),
+      });
     }
   };
 }

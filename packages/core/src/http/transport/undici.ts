@@ -1,4 +1,5 @@
 import type { Agent, Dispatcher } from "undici";
+import { plainCause } from "../plain-cause.ts";
 import { ConnectionError, ResponseFormatError } from "../../errors/transport-errors.ts";
 import {
   type HttpRequest,
@@ -77,7 +78,7 @@ function exchange(
       if (aborted) return reject(aborted.reason);
       if (ResponseFormatError.isInstance(error)) return reject(error);
       const { host } = new URL(origin);
-      reject(new ConnectionError(`No answer from ${host}: the connection failed.`, { cause: error }));
+      reject(new ConnectionError(`No answer from ${host}: the connection failed.`, { cause: plainCause(error) }));
     },
   };
   const { method, body = null } = request;
