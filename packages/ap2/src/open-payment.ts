@@ -176,7 +176,9 @@ async function refused(
     const estimate = { unit: Unit.usdMicrocents, amount: draft.estimate };
     const { reasonCode } = error;
     const { observer } = settlementQueue(authority);
-    observer.emit("decision", { protocol: "ap2", idempotencyKey, decision: "DENY", estimate, caps: [], reasonCode });
+    const action = { kind: draft.terms.actionKind ?? chargeKind };
+    const decided = { protocol: "ap2", idempotencyKey, decision: "DENY", estimate, action, caps: [], reasonCode };
+    observer.emit("decision", decided);
   }
   return error;
 }

@@ -29,6 +29,7 @@ export {
   type Metrics,
   type ReleaseCode,
   type ReleaseReason,
+  type GuardedCall,
   Observer,
   type Reservation,
   type ReservationContext,

@@ -1,7 +1,7 @@
 export type { SpendAuthority } from "./authority.ts";
 export type { Environment, ReservationContext, RetryOptions } from "./environment.ts";
 export type { Cap, Decision, EvidenceReference, Grant, Lease } from "./grant.ts";
-export { Observer, type SpendEvents } from "./observer.ts";
+export { type GuardedCall, Observer, type SpendEvents } from "./observer.ts";
 export type { Action, CallOptions, CallTerms, Metadata, ReserveRequest, Subject } from "./request.ts";
 export type { CommitDetails, Reservation, SpendExtras } from "./reservation.ts";
 export type {

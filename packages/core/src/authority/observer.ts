@@ -1,7 +1,21 @@
 import type { Amount } from "../amount/amount.ts";
 import { Emitter } from "../observe/emitter.ts";
 import type { Cap, Lease } from "./grant.ts";
-import type { Settlement, SettlementInstruction } from "./settlement.ts";
+import type { Action, Subject } from "./request.ts";
+import type { Metrics, Settlement, SettlementInstruction } from "./settlement.ts";
+
+/** The guarded call that a settlement ends: enough to draw a span and to name a model. */
+export interface GuardedCall {
+  readonly action: Action;
+  readonly subject?: Subject | undefined;
+  readonly metrics?: Metrics | undefined;
+  /** When the reservation was granted, epoch milliseconds. */
+  readonly startedAtMs: number;
+  /** From the grant to the end of the body, in milliseconds. */
+  readonly durationMs: number;
+  /** The reservation that this one is nested in. */
+  readonly parentReservationId?: string | undefined;
+}
 
 /** What the kernel emits, by event name. */
 export interface SpendEvents {
@@ -11,6 +25,8 @@ export interface SpendEvents {
     readonly idempotencyKey: string;
     readonly decision: string;
     readonly estimate: Amount;
+    readonly action: Action;
+    readonly subject?: Subject | undefined;
     readonly caps: readonly Cap[];
     readonly reservationId?: string | undefined;
     readonly reasonCode?: string | undefined;
@@ -32,8 +48,8 @@ export interface SpendEvents {
     readonly error: Error;
     readonly delayMs: number;
   };
-  /** A reservation was settled, refused, or left pending. */
-  settlement: { readonly protocol: string; readonly settlement: Settlement };
+  /** A reservation was settled, refused, or left pending. `call` is absent where an earlier process made the call. */
+  settlement: { readonly protocol: string; readonly settlement: Settlement; readonly call?: GuardedCall | undefined };
   /** A spend that the books do not show waits for an operator. `instruction` is absent when the amount is unknown. */
   "dead-letter": {
     readonly protocol: string;

@@ -2,6 +2,7 @@ import type { Amount } from "../amount/amount.ts";
 import { SettlementError, type SpendUnknownError } from "../errors/spend-errors.ts";
 import type { NewDeadLetter } from "../settlement/dead-letters.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
+import type { GuardedCall } from "../authority/observer.ts";
 import type { Grant } from "../authority/grant.ts";
 import type { Intent, Settlement, SettlementInstruction } from "../authority/settlement.ts";
 import type { ReservationHandle, Destination } from "./reservation-handle.ts";
@@ -16,8 +17,9 @@ export function authorityDestination(
   grant: Grant,
   idempotencyKey: string,
   traceparent: string | undefined,
+  parentReservationId?: string,
 ): Destination {
-  const books = new Books(authority, grant, idempotencyKey);
+  const books = new Books(authority, grant, idempotencyKey, parentReservationId);
   const { outbox } = books;
   return {
     logger: authority.environment?.logger,
@@ -30,9 +32,9 @@ export function authorityDestination(
         const why = cause instanceof Error ? cause.message : "prepare failed";
         const message = `The ${intent.kind} of reservation ${grant.id} could not be written: ${why}`;
         const spent = intent.kind === "commit" ? intent.spend.amount : undefined;
-        return books.tell(await books.refuse(message, spent, cause), onOutcome);
+        return books.tell(await books.refuse(message, spent, cause), onOutcome, intent);
       }
-      return outbox.submit(instruction, onOutcome);
+      return outbox.submit(instruction, onOutcome, books.callOf(intent));
     },
     abandon: (error, spent) => books.abandon(error, spent),
     late: (spent) => books.late(spent),
@@ -120,7 +122,7 @@ export async function bypassDestination(
     async settle(intent, onOutcome) {
       if (intent.kind === "commit") await outbox.bury({ ...letter, spent: intent.spend.amount }, error);
       else await outbox.forget(letter);
-      return books.tell(books.outcome("bypassed"), onOutcome);
+      return books.tell(books.outcome("bypassed"), onOutcome, intent);
     },
     async abandon(unknown, spent) {
       await outbox.bury({ ...letter, spent }, unknown);
@@ -136,14 +138,37 @@ class Books {
   readonly #grant: Grant;
   readonly #idempotencyKey: string;
 
-  constructor(authority: SpendAuthority, grant: Grant, idempotencyKey: string) {
+  readonly #parentReservationId: string | undefined;
+  readonly #startedAtMs: number;
+  readonly #started: number;
+
+  constructor(authority: SpendAuthority, grant: Grant, idempotencyKey: string, parentReservationId?: string) {
     this.outbox = outboxOf(authority);
+    this.#parentReservationId = parentReservationId;
+    const { clock } = this.outbox;
+    this.#startedAtMs = clock.now();
+    this.#started = clock.monotonic();
     this.#grant = grant;
     this.#idempotencyKey = idempotencyKey;
   }
 
   outcome(status: Settlement["status"]): Settlement {
     return { status, reservationId: this.#grant.id, idempotencyKey: this.#idempotencyKey };
+  }
+
+  /** The guarded call as an observer sees it, at its end; nothing is made for nobody. */
+  callOf(intent: Intent): GuardedCall | undefined {
+    const { observer, clock } = this.outbox;
+    if (observer === undefined) return undefined;
+    const { action, subject } = this.#grant.request;
+    return {
+      action,
+      subject,
+      metrics: intent.kind === "commit" ? intent.spend.metrics : undefined,
+      startedAtMs: this.#startedAtMs,
+      durationMs: clock.monotonic() - this.#started,
+      parentReservationId: this.#parentReservationId,
+    };
   }
 
   letter(kind: NewDeadLetter["kind"], reason: string): NewDeadLetter {
@@ -160,9 +185,9 @@ class Books {
   }
 
   /** Tells an end that no delivery tells of. */
-  tell(settlement: Settlement, onOutcome: OnOutcome): Settlement {
+  tell(settlement: Settlement, onOutcome: OnOutcome, intent: Intent): Settlement {
     const { authority, observer } = this.outbox;
-    observer?.emit("settlement", { protocol: authority.protocol, settlement });
+    observer?.emit("settlement", { protocol: authority.protocol, settlement, call: this.callOf(intent) });
     onOutcome(settlement, true);
     return settlement;
   }

@@ -125,7 +125,7 @@ async function openOwn(
   const handle = new ReservationHandle(
     grant,
     idempotencyKey,
-    authorityDestination(authority, grant, idempotencyKey, options.traceparent),
+    authorityDestination(authority, grant, idempotencyKey, options.traceparent, options.parent?.id),
     options,
   );
   if (grant.lease) keepAlive(authority, handle, grant.lease, rttMs);
@@ -153,7 +153,8 @@ async function reserve(
     const grant = await authority.reserve(request, { timeoutMs, traceparent, idempotencyKey });
     return { grant, rttMs: clock.monotonic() - started };
   };
-  const { estimate } = request;
+  const { estimate, action, subject } = request;
+  const asked = { protocol, idempotencyKey, estimate, action, subject };
   try {
     const granted = await attempt().catch((error: unknown) => {
       if (!ambiguous(error) || options.signal?.aborted) throw error;
@@ -167,12 +168,17 @@ async function reserve(
       return attempt();
     });
     const { id: reservationId, decision, caps } = granted.grant;
-    outbox.observer?.emit("decision", { protocol, idempotencyKey, decision, estimate, caps, reservationId });
+    outbox.observer?.emit("decision", {
+      ...asked,
+      decision,
+      caps,
+      reservationId,
+    });
     return granted;
   } catch (error) {
     if (DeniedError.isInstance(error)) {
       const { decision, caps, reasonCode } = error;
-      outbox.observer?.emit("decision", { protocol, idempotencyKey, decision, estimate, caps, reasonCode });
+      outbox.observer?.emit("decision", { ...asked, decision, caps, reasonCode });
     }
     if (!ambiguous(error)) throw error;
     const message = `The ${protocol} authority gave no usable answer, so the call did not start. Check that it runs and is reachable.`;

@@ -1,7 +1,7 @@
 import { ProtocolError } from "../errors/protocol-error.ts";
 import { SettlementError } from "../errors/spend-errors.ts";
 import type { Logger } from "../observe/logger.ts";
-import type { Observer } from "../authority/observer.ts";
+import type { GuardedCall, Observer } from "../authority/observer.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Gate } from "./gate.ts";
 import type { RecordedInstruction } from "./settlement-records.ts";
@@ -57,6 +57,7 @@ export class Delivery implements RecordedInstruction {
   /** Settles when the record is durable or could not be written; nothing is sent before. */
   recorded: Promise<void> | undefined;
   readonly #context: DeliveryContext;
+  readonly #call: GuardedCall | undefined;
   readonly #listeners = new Set<OnOutcome>();
   #pending: Settlement | undefined;
   #attempts = 0;
@@ -66,7 +67,14 @@ export class Delivery implements RecordedInstruction {
   #stopped = false;
   #warned = false;
 
-  constructor(key: string, instruction: SettlementInstruction, version: string | undefined, context: DeliveryContext) {
+  constructor(
+    key: string,
+    instruction: SettlementInstruction,
+    version: string | undefined,
+    context: DeliveryContext,
+    call?: GuardedCall,
+  ) {
+    this.#call = call;
     this.key = key;
     this.instruction = instruction;
     this.version = version;
@@ -231,7 +239,8 @@ export class Delivery implements RecordedInstruction {
   }
 
   #tell(settlement: Settlement, isLast: boolean): void {
-    this.#context.observer?.emit("settlement", { protocol: this.#context.authority.protocol, settlement });
+    const { protocol } = this.#context.authority;
+    this.#context.observer?.emit("settlement", { protocol, settlement, call: this.#call });
     for (const listener of this.#listeners) listener(settlement, isLast);
   }
 

@@ -1,4 +1,4 @@
-import type { Observer } from "../authority/observer.ts";
+import type { GuardedCall, Observer } from "../authority/observer.ts";
 import type { Logger } from "../observe/logger.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import { memoryRecordStore } from "../records/memory-record-store.ts";
@@ -62,12 +62,12 @@ export class Outbox {
    * @returns the final outcome, or `pending` as soon as the first attempt has failed; it then goes on by itself and tells
    * `onOutcome`. Never rejects.
    */
-  async submit(instruction: SettlementInstruction, onOutcome?: OnOutcome): Promise<Settlement> {
+  async submit(instruction: SettlementInstruction, onOutcome?: OnOutcome, call?: GuardedCall): Promise<Settlement> {
     const key = instructionKey(instruction);
     const { durable } = this.authority;
     const running = durable ? this.deliveries.get(key) : undefined;
     if (running) return running.join(onOutcome);
-    const delivery = this.start(key, instruction);
+    const delivery = this.start(key, instruction, undefined, call);
     if (onOutcome) delivery.listen(onOutcome);
     // A second caller joins the delivery meanwhile, and must not send before the record is durable either.
     if (durable) delivery.recorded = this.#recordWith(delivery, () => this.stored.record(delivery));
@@ -75,8 +75,8 @@ export class Outbox {
   }
 
   /** A delivery for a settlement, which its caller sends. `version` is that of a record there is already. */
-  start(key: string, instruction: SettlementInstruction, version?: string): Delivery {
-    const delivery = new Delivery(key, instruction, version, this);
+  start(key: string, instruction: SettlementInstruction, version?: string, call?: GuardedCall): Delivery {
+    const delivery = new Delivery(key, instruction, version, this, call);
     this.deliveries.set(key, delivery);
     return delivery;
   }

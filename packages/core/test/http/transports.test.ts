@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { getEventListeners, once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, createServer as createSocketServer, type Socket } from "node:net";
@@ -114,6 +115,14 @@ describe.each(transports)("%s, over real sockets", (_name, create) => {
   it("bytes that are no HTTP are a ConnectionError", async () => {
     const url = await serveBytes((socket) => socket.end("SSH-2.0-OpenSSH_9.6\r\n"));
     expect(await failure(send(create(), post(url), options))).toBeInstanceOf(ConnectionError);
+  });
+
+  it("what a peer that speaks no HTTP sends back is in no error: it may repeat the key", async () => {
+    const url = await serveBytes((socket) => socket.end("HTTP/1.1 200 OK\r\nx-echo secret-key-1\r\n\r\n"));
+    const error = await failure(send(create(), post(url), options));
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain("secret-key-1");
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(Buffer.from("secret-key-1").join(" "));
+    expect(Buffer.isBuffer((error as { cause?: { data?: unknown } }).cause?.data)).toBe(false);
   });
 
   it.each(["before the head", "after the head"])("a peer silent %s is a TimeoutError at the deadline", async (when) => {

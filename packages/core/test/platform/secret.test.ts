@@ -19,3 +19,8 @@ it("may stand in a JSON text that holds it or any escape", () => {
   expect(secret.mayStandIn('{"k":"cyc\\/live"}')).toBe(true);
   expect(secret.mayStandIn('{"k":"v"}')).toBe(false);
 });
+
+it.each(["base64", "base64url"] as const)("a credential written in %s is cut out too", (encoding) => {
+  const written = Buffer.from("s3cret?>key~~").toString(encoding).replace(/=+$/, "");
+  expect(new Secret("s3cret?>key~~").redact({ echo: [`Basic ${written}`] })).toEqual({ echo: ["Basic [redacted]"] });
+});

@@ -4,9 +4,10 @@ import {
   ProtocolError,
   ResponseFormatError,
   openReservation,
+  silentLogger,
   withReservation,
 } from "@imprest/core";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { fakeAuthority } from "@imprest/testing";
 import { cents, request } from "./fixtures.ts";
 
@@ -187,5 +188,47 @@ describe("the lease outlives the body while its commit is unresolved (Cycles stu
     await withReservation(authority, request, () => 1).catch(() => {});
     await authority.clock.advance(120_000);
     expect(extends_(authority.calls)).toBe(0);
+  });
+});
+
+describe("an authority that allows ten extensions", () => {
+  /** Extends the lease from its end, as Cycles does, ten times. */
+  function tenExtensions(leadIsHeld: boolean) {
+    const asked: number[] = [];
+    const warn = vi.fn();
+    const base = fakeAuthority({
+      lease: lease(60_000, 60_000),
+      environment: { logger: { ...silentLogger, warn } },
+      extend: [() => lease(60_000, 60_000)],
+    });
+    let endsAt = base.clock.monotonic() + 60_000;
+    const authority: typeof base = {
+      ...base,
+      async extend(_grant, { ms }) {
+        if (asked.push(ms) > 10) throw refused(409);
+        endsAt = leadIsHeld ? base.clock.monotonic() + 60_000 : endsAt + ms;
+        return { ttlMs: 60_000, remainingMs: endsAt - base.clock.monotonic() };
+      },
+    };
+    return { authority, asked, warn };
+  }
+
+  it("keeps a call of twenty minutes alive: from the fifth extension on each asks for twice the last", async () => {
+    const { authority, asked } = tenExtensions(false);
+    const reservation = await openReservation(authority, request);
+    for (let minute = 0; minute < 20; minute += 1) await authority.clock.advance(60_000);
+    expect(asked.slice(0, 7)).toEqual([60_000, 60_000, 60_000, 60_000, 120_000, 240_000, 480_000]);
+    expect(authority.named("lease-lost")).toEqual([]);
+    await reservation.commit(cents(1));
+    expect(authority.clock.timers).toBe(0);
+  });
+
+  it("is reported once where the lead stops growing, before the extensions are used up", async () => {
+    const { authority, asked, warn } = tenExtensions(true);
+    const reservation = await openReservation(authority, request);
+    for (let minute = 0; minute < 5; minute += 1) await authority.clock.advance(60_000);
+    expect(asked.length).toBeLessThan(10);
+    expect(warn).toHaveBeenCalledTimes(1);
+    await reservation.commit(cents(1));
   });
 });

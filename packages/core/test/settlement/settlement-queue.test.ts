@@ -230,3 +230,16 @@ describe("law: the ledger plus the dead letters is what was paid", () => {
     );
   }, 60_000);
 });
+
+it("back-off, attempts and width are the environment's to say", async () => {
+  const lost = () => ({ retry: new ConnectionError("reset") });
+  const authority = fakeAuthority({
+    settle: [lost],
+    environment: { retries: { firstDelayMs: 10, longestDelayMs: 20, attempts: 3 } },
+  });
+  await withReservation(authority, request, () => 1, { spend: () => cents(1) });
+  await authority.clock.advance(60_000);
+  expect(authority.calls).toEqual(["reserve", "commit", "commit", "commit"]);
+  expect(await recordKeys(authority.records, "settlement:")).toHaveLength(1);
+  expect(authority.clock.timers).toBe(0);
+});
