@@ -28,7 +28,7 @@ export interface ProviderAnswer {
  * `unknown`, each with its problem. @throws AbortedError when the caller's signal aborts.
  */
 export async function askProvider(
-  { attempt, pspKey }: ClaimedAttempt,
+  { attempt, pspKey, pspKeySinceMs }: ClaimedAttempt,
   clock: Clock,
   { lookupCharge, lookupTimeoutMs = defaultTimeoutMs, signal }: AskOptions,
 ): Promise<ProviderAnswer> {
@@ -46,7 +46,7 @@ export async function askProvider(
       transactionId: attempt.transactionId,
       reference: attempt.charged?.reference,
       microcents: BigInt(attempt.microcents),
-      startedAtMs: attempt.startedAtMs,
+      startedAtMs: pspKeySinceMs,
       signal: end.signal,
     };
     const asked = (async (): Promise<unknown> => lookupCharge(query))();

@@ -142,7 +142,8 @@ export class PaymentHandle implements Payment {
   #outcomeOf(error: unknown): PspOutcome | "unreached" {
     if (this.#charge) return "charged";
     const judged = this.#judge(error);
-    return judged === "declined" || this.#isCharging ? judged : "unreached";
+    // Whoever has not called charging() has not asked the PSP: its decline is somebody else's, and keeps the PSP's key.
+    return this.#isCharging ? judged : "unreached";
   }
 
   #judge(error: unknown): PspOutcome {

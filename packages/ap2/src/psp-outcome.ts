@@ -62,6 +62,7 @@ export interface ChargeQuery {
   readonly transactionId: string;
   readonly reference?: string | undefined;
   readonly microcents: bigint;
+  /** When the PSP may have seen that key first, epoch milliseconds: list charges from here on, less the clocks' difference. */
   readonly startedAtMs: number;
   /** Aborts with the caller's signal, and when the answer has taken too long. */
   readonly signal: AbortSignal;

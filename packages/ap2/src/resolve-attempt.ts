@@ -32,7 +32,7 @@ export interface Resolved {
 }
 
 /** What the record keeps of an attempt that was refused, besides its phase. */
-export type Refusal = Pick<Attempt, "declined" | "rejectedBy">;
+export type Refusal = Pick<Attempt, "declined" | "unproven" | "rejectedBy">;
 
 const tenMinutesMs = 600_000;
 
@@ -98,7 +98,7 @@ async function resolve(
     }
     const isOldEnough = clock.now() - touchedAtMs >= (options.absentAfterMs ?? tenMinutesMs);
     if (found.status === "none" && isOldEnough) {
-      return giveBack(authority, claimed, standing, "the PSP did not charge");
+      return giveBack(authority, claimed, standing, "the PSP did not charge", { unproven: true });
     }
     if (found.status !== "charged") return { resolution: "unresolved", problem };
     const amount = (found.amount ?? BigInt(claimed.attempt.microcents)).toString();

@@ -37,7 +37,9 @@ export function admit(attempts: readonly Attempt[], wish: Wish): Admission {
   const { transactionId, leg, limits } = wish;
   // Under a mandate of one use, every transaction is the same use: that is what consume-once means.
   const same = limits === undefined ? attempts : attempts.filter((attempt) => attempt.transactionId === transactionId);
-  const mixed = same.find((attempt) => counts(attempt) && (attempt.leg === undefined) !== (leg === undefined));
+  // Legs have PSP keys of their own, so a whole payment that may have been made after all admits none, nor the reverse.
+  const mayStand = same.filter((attempt) => counts(attempt) || attempt.unproven);
+  const mixed = mayStand.find((attempt) => (attempt.leg === undefined) !== (leg === undefined));
   if (mixed) return refuse("The mandate is used with and without legs.", mixed);
   const other = same.find((attempt) => counts(attempt) && attempt.transactionId !== transactionId);
   if (other) return refuse("The mandate was used for another transaction.", other);

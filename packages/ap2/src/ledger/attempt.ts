@@ -41,6 +41,8 @@ export interface Attempt {
   readonly held?: boolean | undefined;
   /** Released because the PSP, or whoever verified the mandate, refused this very charge. */
   readonly declined?: boolean | undefined;
+  /** Released because the PSP knew of no charge, which may be wrong: a later attempt must find the same PSP key. */
+  readonly unproven?: boolean | undefined;
   /** SHA-256 of the rejection receipt that was believed for it. */
   readonly rejectedBy?: string | undefined;
   readonly reservationId?: string | undefined;

@@ -44,6 +44,13 @@ export class ClaimedAttempt {
     return keyIn(this.scope, "psp", pspSuffixOf(this.#attempt));
   }
 
+  /** When the PSP may have seen that key first, epoch milliseconds: attempts that follow no decline share one. */
+  get pspKeySinceMs(): number {
+    const own = pspSuffixOf(this.#attempt);
+    const sharing = this.#stored.attempts.filter((attempt) => pspSuffixOf(attempt) === own);
+    return Math.min(this.#attempt.startedAtMs, ...sharing.map(({ startedAtMs }) => startedAtMs));
+  }
+
   /**
    * Records a change. @throws AP2GuardError when the attempt is no longer this worker's (`recover` gave it up for dead);
    * what the store throws.
