@@ -6,8 +6,8 @@ import { AspPlane, type VerifiedLine } from "./asp/asp-plane.ts";
 import type { AspSigningKey } from "./asp/options.ts";
 import type { AspReservationInfo } from "./asp/reservation.ts";
 import { CyclesWire } from "./cycles/cycles-wire.ts";
-import { fetchHandler } from "./cycles/fetch-handler.ts";
-import type { WireRequest, WireResponse } from "./cycles/wire.ts";
+import { fetchHandler } from "./http/fetch-handler.ts";
+import type { WireRequest, WireResponse } from "./http/wire.ts";
 import { type EmbeddedAuthorityOptions, checkOptions } from "./embedded-options.ts";
 import { Attestor } from "./evidence/attestor.ts";
 import { GovernancePlane } from "./governance/plane.ts";
@@ -17,7 +17,7 @@ import type { BudgetBalance } from "./ledger/budget.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import type { BudgetAddress, BudgetScope, CreateBudget, FundBudget } from "./ledger/operator.ts";
 import { assertName } from "./ledger/scopes.ts";
-import { LedgerSpendAuthority, type SpendAuthorityOptions } from "./spend-authority.ts";
+import { LedgerSpendAuthority, type SpendAuthorityOptions } from "./authority/spend-authority.ts";
 
 /** How long a finished reservation of ASP is remembered unless `retention.forMs` says: one day. */
 const aspRememberedMs = 86_400_000;

@@ -3,7 +3,7 @@ export type { RateLimit } from "./access/rate-limit.ts";
 export type { VerifiedLine } from "./asp/asp-plane.ts";
 export type { AspOptions, AspOveragePolicy, AspSigningKey } from "./asp/options.ts";
 export type { AspReservationInfo, AspState } from "./asp/reservation.ts";
-export type { WireRequest, WireResponse } from "./cycles/wire.ts";
+export type { WireRequest, WireResponse } from "./http/wire.ts";
 export { EmbeddedAuthority, createEmbeddedAuthority } from "./embedded-authority.ts";
 export type { EmbeddedAuthorityOptions } from "./embedded-options.ts";
 export type { EvidenceOptions, EvidenceRetention } from "./evidence/options.ts";
@@ -22,5 +22,5 @@ export type { Policy, PolicyAnswer, PolicyQuestion, PolicyRule } from "./ledger/
 export { LedgerRefusal, type RefusalReason } from "./ledger/refusal.ts";
 export type { Retention } from "./ledger/retention.ts";
 export type { LedgerStore, StoreChange } from "./ledger/store.ts";
-export type { LedgerSpendAuthority, SpendAuthorityOptions } from "./spend-authority.ts";
-export type { Terms } from "./spend-request.ts";
+export type { LedgerSpendAuthority, SpendAuthorityOptions } from "./authority/spend-authority.ts";
+export type { Terms } from "./authority/spend-request.ts";

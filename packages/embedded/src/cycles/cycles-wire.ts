@@ -7,12 +7,12 @@ import type { Attestor } from "../evidence/attestor.ts";
 import type { GovernancePlane } from "../governance/plane.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type Correlation, correlate } from "./correlation.ts";
-import { type Caller, adminCaller, tenantCaller } from "./governance/caller.ts";
-import { type GovernedRoute, governedRouteOf } from "./governance/routes.ts";
+import { type Caller, adminCaller, tenantCaller } from "../governance/wire/caller.ts";
+import { type GovernedRoute, governedRouteOf } from "../governance/wire/routes.ts";
 import { isPublic, publishedDocument } from "./published.ts";
 import { Refused, errorBody, refusedBy } from "./refused.ts";
 import { routeOf } from "./routes.ts";
-import type { Success, WireRequest, WireResponse } from "./wire.ts";
+import type { Success, WireRequest, WireResponse } from "../http/wire.ts";
 
 /** What the wire stands on. */
 export interface CyclesWireParts {

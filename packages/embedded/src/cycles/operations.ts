@@ -15,7 +15,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import type { LedgerReserveRequest } from "../ledger/requests.ts";
 import { readBalanceQuery, readBody, readListQuery, readMetrics, windowOf } from "./read.ts";
 import { Refused, refusedAttempt } from "./refused.ts";
-import type { Success, WireRequest } from "./wire.ts";
+import type { Success, WireRequest } from "../http/wire.ts";
 import {
   attestedDecision,
   attestedReserve,

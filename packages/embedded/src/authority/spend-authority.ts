@@ -21,12 +21,12 @@ import {
 import { randomHex } from "@imprest/core/internal";
 import type { EvidencePayload } from "@imprest/core/models/cycles";
 import { acknowledged, assertCallable } from "./acknowledged.ts";
-import { codeOf, statusOf } from "./cycles/refused.ts";
-import type { Attestor } from "./evidence/attestor.ts";
-import { LedgerUnavailableError } from "./ledger/unavailable.ts";
-import type { Ledger } from "./ledger/ledger.ts";
-import type { Evaluation, ReserveOutcome } from "./ledger/outcomes.ts";
-import { LedgerRefusal } from "./ledger/refusal.ts";
+import { codeOf, statusOf } from "../cycles/refused.ts";
+import type { Attestor } from "../evidence/attestor.ts";
+import { LedgerUnavailableError } from "../ledger/unavailable.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Evaluation, ReserveOutcome } from "../ledger/outcomes.ts";
+import { LedgerRefusal } from "../ledger/refusal.ts";
 import { decidePayload, reservePayload, settlementPayload } from "./spend-evidence.ts";
 import { type Complete, type Terms, type TenantDefaults, capsOf, complete } from "./spend-request.ts";
 import { performInstruction, prepareInstruction } from "./spend-settlement.ts";

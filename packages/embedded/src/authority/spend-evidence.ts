@@ -1,10 +1,10 @@
 import { type Action, type Settlement, type SettlementInstruction } from "@imprest/core";
 import { parseJson } from "@imprest/core/internal";
 import type { DecisionRequest, EvidencePayload } from "@imprest/core/models/cycles";
-import { attestedDecision, attestedReserve, writeDecision, writeMetrics, writeReserve } from "./cycles/write.ts";
-import type { OveragePolicy } from "./ledger/charge.ts";
-import type { Evaluation, ReserveOutcome } from "./ledger/outcomes.ts";
-import type { DecideRequest, LedgerReserveRequest } from "./ledger/requests.ts";
+import { attestedDecision, attestedReserve, writeDecision, writeMetrics, writeReserve } from "../cycles/write.ts";
+import type { OveragePolicy } from "../ledger/charge.ts";
+import type { Evaluation, ReserveOutcome } from "../ledger/outcomes.ts";
+import type { DecideRequest, LedgerReserveRequest } from "../ledger/requests.ts";
 import { readSpend } from "./spend-settlement.ts";
 
 // What was asked in process and what came of it, in the words of the wire: evidence has no others.

@@ -1,5 +1,5 @@
 import type { ActionQuotaState, BudgetLedger, WebhookDelivery } from "@imprest/core/models/cycles";
-import type { Delivery } from "../../governance/deliveries.ts";
+import type { Delivery } from "../deliveries.ts";
 import { type Budget, balanceOf, ledgerIdOf } from "../../ledger/budget.ts";
 import type { QuotaCounter } from "../../ledger/quota-counters.ts";
 

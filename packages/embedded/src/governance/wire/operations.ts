@@ -9,12 +9,12 @@ import {
   tenantEventListQueryShape,
   webhookDeliveryListQueryShape,
 } from "@imprest/core/models/cycles/governance-shapes";
-import type { GovernancePlane } from "../../governance/plane.ts";
+import type { GovernancePlane } from "../plane.ts";
 import { LedgerRefusal } from "../../ledger/refusal.ts";
-import { flagOf, readQuery, readUnkeyedBody } from "../read.ts";
-import { Refused } from "../refused.ts";
-import type { Success, WireRequest } from "../wire.ts";
-import { continuation } from "../write.ts";
+import { flagOf, readQuery, readUnkeyedBody } from "../../cycles/read.ts";
+import { Refused } from "../../cycles/refused.ts";
+import type { Success, WireRequest } from "../../http/wire.ts";
+import { continuation } from "../../cycles/write.ts";
 import type { Caller } from "./caller.ts";
 import { introspection } from "./introspect.ts";
 import { writeBudgetLedger, writeDelivery, writeQuotaCounter } from "./write.ts";

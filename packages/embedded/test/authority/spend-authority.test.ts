@@ -13,8 +13,8 @@ import {
 } from "@imprest/core";
 import { instructionKey, writeInstruction } from "@imprest/core/internal";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { type EmbeddedAuthority, type LedgerSpendAuthority, createEmbeddedAuthority } from "../src/index.ts";
-import { FakeClock, MapStore } from "./support.ts";
+import { type EmbeddedAuthority, type LedgerSpendAuthority, createEmbeddedAuthority } from "../../src/index.ts";
+import { FakeClock, MapStore } from "../support.ts";
 
 const scope = { tenant: "acme" };
 const request = { estimate: tokens(100), action: { kind: "llm.completion", name: "gpt-5" } };

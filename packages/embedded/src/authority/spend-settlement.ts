@@ -14,10 +14,10 @@ import {
 } from "@imprest/core";
 import { parseJson, parseWire, stringifyJson } from "@imprest/core/internal";
 import { commitRequestShape } from "@imprest/core/models/cycles/shapes";
-import { writeMetrics } from "./cycles/write.ts";
-import type { OveragePolicy } from "./ledger/charge.ts";
-import type { Ledger } from "./ledger/ledger.ts";
-import { LedgerRefusal } from "./ledger/refusal.ts";
+import { writeMetrics } from "../cycles/write.ts";
+import type { OveragePolicy } from "../ledger/charge.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { LedgerRefusal } from "../ledger/refusal.ts";
 import { type TenantDefaults, complete } from "./spend-request.ts";
 
 /** The mark in `metadata` of an amount that stands in for a measured one; the Cycles client writes the same. */
