@@ -114,6 +114,25 @@ describe("the rooms of core", () => {
   });
 });
 
+describe("the rooms of embedded", () => {
+  const source = join(root, "packages/embedded/src");
+
+  it("the ledger knows no wire and no other room, not even as types", () => {
+    const ledger = join(source, "ledger");
+    const files = sources(ledger);
+    expect(files).not.toEqual([]);
+    const wrong = files
+      .flatMap(importsOf)
+      .filter(
+        ({ from, specifier }) =>
+          specifier.includes("/models/") ||
+          specifier.startsWith("@imprest/cycles") ||
+          (specifier.startsWith(".") && !resolve(dirname(from), specifier).startsWith(`${ledger}/`)),
+      );
+    expect(wrong.map(show)).toEqual([]);
+  });
+});
+
 it.each(["cycles", "asp", "arcp", "ap2"])("the root of @imprest/%s exports nothing of its connection", (name) => {
   const wrong = importsOf(join(root, `packages/${name}/src/index.ts`)).filter(({ specifier }) =>
     specifier.endsWith("/connection.ts"),

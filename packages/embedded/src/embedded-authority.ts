@@ -10,6 +10,8 @@ import { fetchHandler } from "./http/fetch-handler.ts";
 import type { WireRequest, WireResponse } from "./http/wire.ts";
 import { type EmbeddedAuthorityOptions, checkOptions } from "./embedded-options.ts";
 import { Attestor } from "./evidence/attestor.ts";
+import { closeCorrelation } from "./governance/correlation-ids.ts";
+import { EventStream } from "./governance/event-stream.ts";
 import { GovernancePlane } from "./governance/plane.ts";
 import type { Webhook } from "./governance/webhook.ts";
 import type { WebhookInfo, Webhooks } from "./governance/webhooks.ts";
@@ -35,12 +37,22 @@ export class EmbeddedAuthority {
   readonly #asp: AspPlane | undefined;
   readonly #handler: (request: Request) => Promise<Response>;
   readonly #attestor: Attestor | undefined;
+  readonly #events: EventStream;
   readonly #governance: GovernancePlane | undefined;
   readonly #clock: Clock;
 
   /** @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read. */
   constructor(options: EmbeddedAuthorityOptions = {}) {
-    const { logger = silentLogger, rateLimit, maxBodyBytes = 262_144, evidence, asp, governance, ...rest } = options;
+    const {
+      logger = silentLogger,
+      rateLimit,
+      maxBodyBytes = 262_144,
+      evidence,
+      asp,
+      governance,
+      onEvent,
+      ...rest
+    } = options;
     checkOptions(options);
     this.#clock = options.clock ?? systemClock;
     this.#ledger = new Ledger(rest);
@@ -55,8 +67,10 @@ export class EmbeddedAuthority {
         storedKeys: this.#ledger.claim("evidence-key"),
         storedEvidence: this.#ledger.claim("evidence"),
       });
+    this.#events = new EventStream(this.#ledger, onEvent);
     this.#governance =
-      governance && new GovernancePlane(governance, { ledger: this.#ledger, clock: this.#clock, logger });
+      governance &&
+      new GovernancePlane(governance, { ledger: this.#ledger, events: this.#events, clock: this.#clock, logger });
     this.maxBodyBytes = maxBodyBytes;
     this.#wire = new CyclesWire({
       ledger: this.#ledger,
@@ -126,12 +140,12 @@ export class EmbeddedAuthority {
    */
   closeTenant(name: string, { keepApiKeys = false }: { readonly keepApiKeys?: boolean } = {}): Promise<void> {
     return this.#perform(() => {
-      const correlationId = this.#ledger.closeTenant(name);
+      const correlationId = closeCorrelation(name, this.#ledger.closeTenant(name));
       this.#governance?.webhooks.disableAllOf(name, correlationId);
       if (keepApiKeys) return;
       for (const { id } of this.#apiKeys.revokeAllOf(name)) {
         const data = { key_id: id, prior_status: "ACTIVE", new_status: "REVOKED", cascade_reason: "tenant_closed" };
-        this.#ledger.tell({ type: "api_key.revoked_via_tenant_cascade", tenant: name, data, correlationId });
+        this.#events.emit({ type: "api_key.revoked_via_tenant_cascade", tenant: name, data, correlationId });
       }
     });
   }
@@ -194,7 +208,7 @@ export class EmbeddedAuthority {
       this.#ledger.createTenant(request.tenant);
       const created = this.#apiKeys.create(request.tenant, request.key);
       const data = { key_id: created.id, new_status: "ACTIVE" };
-      this.#ledger.tell({ type: "api_key.created", tenant: request.tenant, data });
+      this.#events.emit({ type: "api_key.created", tenant: request.tenant, data });
       return created;
     });
   }
@@ -205,7 +219,7 @@ export class EmbeddedAuthority {
       const { tenant, status } = this.#apiKeys.revoke(id);
       if (status === "REVOKED") return;
       const data = { key_id: id, previous_status: status, new_status: "REVOKED" };
-      this.#ledger.tell({ type: "api_key.revoked", tenant, data });
+      this.#events.emit({ type: "api_key.revoked", tenant, data });
     });
   }
 

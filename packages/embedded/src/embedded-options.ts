@@ -2,6 +2,7 @@ import { ConfigurationError, type Logger } from "@imprest/core";
 import type { RateLimit } from "./access/rate-limit.ts";
 import type { AspOptions } from "./asp/options.ts";
 import type { EvidenceOptions } from "./evidence/options.ts";
+import type { LedgerEventListener } from "./governance/event-stream.ts";
 import type { GovernanceOptions } from "./governance/options.ts";
 import type { LedgerOptions } from "./ledger/ledger.ts";
 
@@ -16,7 +17,9 @@ export interface EmbeddedAuthorityOptions extends LedgerOptions {
   readonly asp?: AspOptions | undefined;
   /** Sign what is decided, and serve the envelopes and the keys; nothing is signed without it. */
   readonly evidence?: EvidenceOptions | undefined;
-  /** Keep events, serve the governance plane, deliver webhooks. Without it, `onEvent` alone is told of events. */
+  /** Called with every event (Cycles governance §EventType), once what it tells of is durable. */
+  readonly onEvent?: LedgerEventListener | undefined;
+  /** Keep events, serve the governance plane, deliver webhooks. Without it, events go to `onEvent` alone. */
   readonly governance?: GovernanceOptions | undefined;
 }
 

@@ -21,6 +21,7 @@ import {
 import { randomHex } from "@imprest/core/internal";
 import type { EvidencePayload } from "@imprest/core/models/cycles";
 import { acknowledged, assertCallable } from "./acknowledged.ts";
+import { writeHints } from "../cycles/denial.ts";
 import { codeOf, statusOf } from "../cycles/refused.ts";
 import type { Attestor } from "../evidence/attestor.ts";
 import { LedgerUnavailableError } from "../ledger/unavailable.ts";
@@ -230,6 +231,6 @@ function translate(error: unknown): Error {
     return new ValidationError("request", [{ pointer: "", message: error.message }], { cause: error });
   }
   const errorCode = codeOf(error.reason);
-  const fields = { protocol: "embedded", errorCode, status: statusOf(errorCode), details: error.hints };
+  const fields = { protocol: "embedded", errorCode, status: statusOf(errorCode), details: writeHints(error.hints) };
   return new ProtocolError(error.message, fields, { cause: error });
 }

@@ -126,7 +126,7 @@ export class CyclesWire {
 
   /** What happens on behalf of a request is told with its ids (Cycles governance §Event, request_id). */
   #onBehalf(caller: Caller, { correlation }: Exchange, operation: () => Success): Success {
-    const actor = caller.role === "admin" ? { type: "admin" } : { type: "api_key", key_id: caller.keyId };
+    const actor = caller.role === "admin" ? caller : ({ role: "apiKey", keyId: caller.keyId } as const);
     return this.#parts.ledger.causedBy({ ...correlation, actor }, operation);
   }
 

@@ -2,6 +2,7 @@ import { ImprestError, ResponseFormatError, ValidationError } from "@imprest/cor
 import type { ErrorCode, ErrorPayload, ErrorResponse } from "@imprest/core/models/cycles";
 import { LedgerRefusal, type RefusalReason } from "../ledger/refusal.ts";
 import type { Correlation } from "./correlation.ts";
+import { writeHints } from "./denial.ts";
 
 /** What was asked, where evidence can state that it was refused (Cycles evidence §ErrorPayload). */
 export type Attempt = Pick<ErrorPayload, "endpoint" | "reservation_id" | "request">;
@@ -73,14 +74,14 @@ const unattestable: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
 /** The refusal of an attempt, so that evidence can state it; any other error as it is. */
 export function refusedAttempt(error: unknown, attempt: Attempt): unknown {
   if (!(error instanceof LedgerRefusal) || undecided.has(error.reason) || unattestable.has(error.reason)) return error;
-  return new Refused(codeOf(error.reason), error.message, { details: error.hints, attempt });
+  return new Refused(codeOf(error.reason), error.message, { details: writeHints(error.hints), attempt });
 }
 
 /** What the wire is told of an error. Whatever is not the caller's doing becomes a bare 500: no message, no trace. */
 export function refusedBy(error: unknown): Refused {
   if (error instanceof Refused) return error;
   if (error instanceof LedgerRefusal) {
-    return new Refused(codeOf(error.reason), error.message, { details: error.hints });
+    return new Refused(codeOf(error.reason), error.message, { details: writeHints(error.hints) });
   }
   if (error instanceof ValidationError) {
     return new Refused("INVALID_REQUEST", error.message, { details: { issues: error.issues } });

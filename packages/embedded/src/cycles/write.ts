@@ -10,6 +10,8 @@ import type {
   ReservationEvidence,
   StandardMetrics,
 } from "@imprest/core/models/cycles";
+import { writeAction } from "./action.ts";
+import { writeDenial } from "./denial.ts";
 import type { BudgetBalance } from "../ledger/budget.ts";
 import type { CommitOutcome, Evaluation, ReleaseOutcome, ReserveOutcome } from "../ledger/outcomes.ts";
 import type { Reservation } from "../ledger/reservation.ts";
@@ -30,7 +32,7 @@ export function writeDecision({
     reason_code: reasonCode,
     retry_after_ms: retryAfterMs,
     affected_scopes: affectedScopes,
-    deny_detail: denyDetail,
+    deny_detail: denyDetail && writeDenial(denyDetail),
   };
 }
 
@@ -105,7 +107,7 @@ export function writeReservation(
     status: reservation.status,
     idempotency_key: reservation.idempotencyKey,
     subject: reservation.subject,
-    action: { ...action, name: action.name ?? action.kind },
+    action: writeAction(action),
     reserved: { unit, amount: reservation.reserved },
     committed: reservation.status === "COMMITTED" && settlement ? { unit, amount: settlement.charged } : undefined,
     created_at_ms: reservation.createdAtMs,

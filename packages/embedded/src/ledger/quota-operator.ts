@@ -1,4 +1,3 @@
-import { counterCorrelation } from "./correlation-ids.ts";
 import { type Page, type PageRequest, pageOf } from "./page.ts";
 import type { QuotaCounter } from "./quota-counters.ts";
 import { LedgerRefusal } from "./refusal.ts";
@@ -20,7 +19,7 @@ export interface ListQuotaCountersRequest extends PageRequest {
 export interface ResetQuotaCounterRequest {
   readonly tenant: string;
   readonly counter: {
-    readonly [Name in "scope" | "action_kind" | "risk_class" | "window" | "window_key"]: string | undefined;
+    readonly [Name in "scope" | "actionKind" | "riskClass" | "window" | "windowKey"]: string | undefined;
   };
   readonly reason?: string | undefined;
   /** Who resets it. */
@@ -33,11 +32,11 @@ export function listQuotaCounters(state: LedgerState, request: ListQuotaCounters
   const { tenant, scopePrefix = "", actionKind, window, runId, includeZero = false } = request;
   const found = [...state.counters.live(nowMs)].filter(
     ({ used, about }) =>
-      about.tenant_id === tenant &&
+      about.tenant === tenant &&
       about.scope.startsWith(scopePrefix) &&
-      (actionKind === undefined || about.action_kind === actionKind) &&
+      (actionKind === undefined || about.actionKind === actionKind) &&
       (window === undefined || about.window === window) &&
-      (runId === undefined || (about.window === "per_run" && about.window_key === runId)) &&
+      (runId === undefined || (about.window === "per_run" && about.windowKey === runId)) &&
       (includeZero || used > 0),
   );
   const order = { descending: false, filter: [tenant, scopePrefix, actionKind, window, runId, includeZero] };
@@ -45,7 +44,7 @@ export function listQuotaCounters(state: LedgerState, request: ListQuotaCounters
 }
 
 /**
- * Begins one counter anew, and tells so. What is reserved stays reserved (Cycles action kinds §RESET SEMANTICS).
+ * Begins one counter anew, and emits the fact. What is reserved stays reserved (Cycles action kinds §RESET SEMANTICS).
  * @throws LedgerRefusal NOT_FOUND.
  */
 export function resetQuotaCounter(
@@ -55,18 +54,15 @@ export function resetQuotaCounter(
   const nowMs = state.begin();
   const found = [...state.counters.live(nowMs)].find(
     ({ about }) =>
-      about.tenant_id === tenant &&
+      about.tenant === tenant &&
       about.scope === wanted.scope &&
-      about.action_kind === wanted.action_kind &&
-      about.risk_class === wanted.risk_class &&
+      about.actionKind === wanted.actionKind &&
+      about.riskClass === wanted.riskClass &&
       about.window === wanted.window &&
-      about.window_key === wanted.window_key,
+      about.windowKey === wanted.windowKey,
   );
   if (found === undefined) throw new LedgerRefusal("NOT_FOUND", "There is no such counter, or it has lapsed.");
   const counter = state.counters.reset(found, nowMs);
-  const { scope, limit } = found.about;
-  const numbers = { previous_used: BigInt(found.used), limit: BigInt(limit) };
-  const data = { ...found.about, ...numbers, actor_id: actorId, ...(reason !== undefined && { reason }) };
-  state.tell({ type: "quota.counter_reset", tenant, scope, data, correlationId: counterCorrelation(found.about) });
+  state.emit({ kind: "quotaReset", ...found.about, previousUsed: found.used, actorId, reason });
   return { counter, previous: found.used };
 }

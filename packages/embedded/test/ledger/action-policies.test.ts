@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import {
   type ActionPolicy,
   type EmbeddedAuthority,
-  type LedgerOptions,
+  type EmbeddedAuthorityOptions,
   createEmbeddedAuthority,
 } from "../../src/index.ts";
 import { type Answer, FakeClock, MapStore, WireCaller } from "../support.ts";
@@ -18,7 +18,7 @@ const policy = (more: Partial<ActionPolicy>): ActionPolicy => ({ id: "pol", scop
 const opened: EmbeddedAuthority[] = [];
 let keys = 0;
 
-async function start(options: LedgerOptions): Promise<{
+async function start(options: EmbeddedAuthorityOptions): Promise<{
   authority: EmbeddedAuthority;
   send: (kind: string, more?: object) => Promise<Answer>;
   caller: WireCaller;
@@ -201,7 +201,7 @@ describe("action policies", () => {
     await expect(denied).rejects.toMatchObject({ reasonCode: "ACTION_KIND_DENIED" });
   });
 
-  it.each<[string, LedgerOptions]>([
+  it.each<[string, EmbeddedAuthorityOptions]>([
     ["two of one id", { actionPolicies: [policy({}), policy({})] }],
     ["a pattern that is none", { actionPolicies: [policy({ scopePattern: "acme" })] }],
     ["a priority below zero", { actionPolicies: [policy({ priority: -1 })] }],

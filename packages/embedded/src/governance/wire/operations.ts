@@ -114,8 +114,8 @@ export function listActionQuotaCounters({ plane, query, caller }: GovernedCall):
 export function resetActionQuotaCounter({ plane, request }: GovernedCall): Success {
   const body = readReset(request);
   const { tenant_id: tenant, reason, ...wanted } = body;
-  const { scope, action_kind, risk_class, window, window_key } = wanted;
-  const counter = { scope, action_kind, risk_class, window, window_key };
+  const { scope, action_kind: actionKind, risk_class: riskClass, window, window_key: windowKey } = wanted;
+  const counter = { scope, actionKind, riskClass, window, windowKey };
   const reset = plane.ledger.resetQuotaCounter({ tenant, counter, reason, actorId: "admin" });
   return { status: 200, body: { counter: writeQuotaCounter(reset.counter), previous_used: reset.previous } };
 }
