@@ -10,6 +10,7 @@ import { fetchHandler } from "./http/fetch-handler.ts";
 import type { WireRequest, WireResponse } from "./http/wire.ts";
 import { type EmbeddedAuthorityOptions, checkOptions } from "./embedded-options.ts";
 import { Attestor } from "./evidence/attestor.ts";
+import { InProcessSigner } from "./evidence/in-process-signer.ts";
 import { closeCorrelation } from "./governance/correlation-ids.ts";
 import { EventStream } from "./governance/event-stream.ts";
 import { GovernancePlane } from "./governance/plane.ts";
@@ -111,7 +112,8 @@ export class EmbeddedAuthority {
   authority(options: SpendAuthorityOptions): LedgerSpendAuthority {
     assertName(options.tenant, "The tenant");
     this.#attestor?.assertAddressed();
-    const parts = { ledger: this.#ledger, evidence: this.#attestor };
+    const signer = this.#attestor && new InProcessSigner(this.#attestor);
+    const parts = { ledger: this.#ledger, signer };
     return new LedgerSpendAuthority(parts, { clock: this.#clock, ...options });
   }
 

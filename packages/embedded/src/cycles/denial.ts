@@ -1,4 +1,5 @@
 import type { DenyDetail } from "@imprest/core/models/cycles";
+import { detailsOf } from "../http/refusal.ts";
 import type { DenialDetail, QuotaViolation } from "../ledger/denial-detail.ts";
 import type { RefusalHints } from "../ledger/refusal.ts";
 
@@ -18,13 +19,7 @@ export function writeDenial(detail: DenialDetail): DenyDetail {
 /** What helps the caller correct a request, as `details` of the answer (Cycles §ErrorResponse). */
 export function writeHints(hints: RefusalHints | undefined): Readonly<Record<string, unknown>> | undefined {
   if (hints === undefined) return undefined;
-  const { scope, requestedUnit, expectedUnits, denial } = hints;
-  return {
-    ...(scope !== undefined && { scope }),
-    ...(requestedUnit !== undefined && { requested_unit: requestedUnit }),
-    ...(expectedUnits !== undefined && { expected_units: expectedUnits }),
-    ...(denial !== undefined && { deny_detail: writeDenial(denial) }),
-  };
+  return { ...detailsOf(hints), ...(hints.denial !== undefined && { deny_detail: writeDenial(hints.denial) }) };
 }
 
 function writeViolation(violation: QuotaViolation): NonNullable<DenyDetail["quota_violation"]> {

@@ -1,5 +1,6 @@
 import { ImprestError, ResponseFormatError, ValidationError } from "@imprest/core";
 import type { ErrorCode, ErrorPayload, ErrorResponse } from "@imprest/core/models/cycles";
+import { statusOf } from "../http/refusal.ts";
 import { LedgerRefusal, type RefusalReason } from "../ledger/refusal.ts";
 import type { Correlation } from "./correlation.ts";
 import { writeHints } from "./denial.ts";
@@ -36,24 +37,6 @@ export class Refused extends ImprestError {
     this.headers = more.headers ?? {};
     this.attempt = more.attempt;
   }
-}
-
-const statuses: Readonly<Partial<Record<ErrorCode | GovernanceCode, number>>> = {
-  INVALID_REQUEST: 400,
-  UNIT_MISMATCH: 400,
-  UNAUTHORIZED: 401,
-  FORBIDDEN: 403,
-  NOT_FOUND: 404,
-  WEBHOOK_NOT_FOUND: 404,
-  EVENT_NOT_FOUND: 404,
-  RESERVATION_EXPIRED: 410,
-  LIMIT_EXCEEDED: 429,
-  INTERNAL_ERROR: 500,
-};
-
-/** The HTTP status of an error code (Cycles §ERROR SEMANTICS): denials and conflicts are 409. */
-export function statusOf(code: ErrorCode | GovernanceCode): number {
-  return statuses[code] ?? 409;
 }
 
 /** The error code of a refusal; the runtime plane knows no word for a duplicate. */

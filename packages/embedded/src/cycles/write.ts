@@ -1,4 +1,3 @@
-import type { Metrics } from "@imprest/core";
 import type {
   Attested,
   Balance,
@@ -8,7 +7,6 @@ import type {
   ReservationCreateResponse,
   ReservationDetail,
   ReservationEvidence,
-  StandardMetrics,
 } from "@imprest/core/models/cycles";
 import { writeAction } from "./action.ts";
 import { writeDenial } from "./denial.ts";
@@ -82,19 +80,6 @@ export function writeCommit({ unit, charged, released }: CommitOutcome): CommitR
 
 export function writeRelease({ unit, released }: ReleaseOutcome): ReleaseResponse {
   return { status: "RELEASED", released: { unit, amount: released } };
-}
-
-/** The wire's words for the neutral metrics. */
-export function writeMetrics(metrics: Metrics | undefined): StandardMetrics | undefined {
-  if (metrics === undefined) return undefined;
-  const { inputTokens, outputTokens, latencyMs, modelVersion, custom } = metrics;
-  return {
-    tokens_input: inputTokens,
-    tokens_output: outputTokens,
-    latency_ms: latencyMs,
-    model_version: modelVersion,
-    custom,
-  };
 }
 
 export function writeReservation(
