@@ -235,6 +235,13 @@ export class Ledger {
     await this.journal?.durable();
   }
 
+  /** Does something at once, and resolves once it is durable. */
+  async durably<Outcome>(operation: () => Outcome): Promise<Outcome> {
+    const outcome = operation();
+    await this.journal?.durable();
+    return outcome;
+  }
+
   /** Stops the timer, waits for what is unwritten, and closes the store. */
   async close(): Promise<void> {
     this.#state.stop();

@@ -26,9 +26,9 @@ async function start(options: EmbeddedAuthorityOptions): Promise<{
   const authority = createEmbeddedAuthority({ clock: new FakeClock(), ...options });
   opened.push(authority);
   for (const scope of [{ tenant: "acme" }, { tenant: "acme", agent: "bot" }]) {
-    await authority.createBudget({ scope, allocated: tokens(1_000) }).catch(() => {});
+    await authority.budgets.create({ scope, allocated: tokens(1_000) }).catch(() => {});
   }
-  const caller = new WireCaller(authority, (await authority.createApiKey({ tenant: "acme" })).key);
+  const caller = new WireCaller(authority, (await authority.apiKeys.create({ tenant: "acme" })).key);
   const send = (kind: string, more: object = {}): Promise<Answer> => {
     const action = { kind, name: "n" };
     const estimate = { unit: "TOKENS", amount: 1 };
@@ -229,13 +229,13 @@ describe("observation", () => {
       decision: "DENY",
       deny_detail: { reason_code: "BUDGET_EXCEEDED", budget_remaining: 1_000, blocked_by_scope: "tenant:acme" },
     });
-    await authority.getBudget({ scope: { tenant: "acme" }, unit: "TOKENS" });
+    await authority.budgets.get({ scope: { tenant: "acme" }, unit: "TOKENS" });
     expect(events.map(({ event_type: type }) => type)).toEqual([
       "reservation.observed_allowed",
       "reservation.observed_denied",
     ]);
     expect("reservation_id" in (await send(email, { observe_mode: "ENFORCE" })).body).toBe(true);
-    await authority.getBudget({ scope: { tenant: "acme" }, unit: "TOKENS" });
+    await authority.budgets.get({ scope: { tenant: "acme" }, unit: "TOKENS" });
     expect(events).toHaveLength(2);
   });
 
