@@ -17,10 +17,10 @@ const tenant = "acme";
 
 export async function startAuthority(): Promise<AuthorityServer> {
   const embedded = createEmbeddedAuthority({ evidence: {} });
-  await embedded.createBudget({ scope: { tenant }, allocated: usd("1000") });
-  const { key } = await embedded.createApiKey({ tenant });
+  await embedded.budgets.create({ scope: { tenant }, allocated: usd("1000") });
+  const { key } = await embedded.apiKeys.create({ tenant });
   const server = await serve(embedded, { port: 0 });
-  const budget = () => embedded.getBudget({ scope: { tenant }, unit: "USD_MICROCENTS" });
+  const budget = () => embedded.budgets.get({ scope: { tenant }, unit: "USD_MICROCENTS" });
   return {
     url: server.url,
     apiKey: key,

@@ -15,8 +15,8 @@ const tenant = "acme";
 async function main(): Promise<boolean> {
   // The budget authority: in this process here, but spoken to over HTTP as a Cycles server elsewhere would be.
   const embedded = createEmbeddedAuthority({ policy: [{ belowPercent: 40, caps: { max_tokens: 400 } }] });
-  await embedded.createBudget({ scope: { tenant }, allocated: budget });
-  const { key } = await embedded.createApiKey({ tenant });
+  await embedded.budgets.create({ scope: { tenant }, allocated: budget });
+  const { key } = await embedded.apiKeys.create({ tenant });
   const server = await serve(embedded, { port: 0 });
   const authority = new CyclesAuthority({ baseUrl: server.url, apiKey: key, subject: { tenant } });
 
@@ -31,7 +31,7 @@ async function main(): Promise<boolean> {
     : { large: "demo-large", small: "demo-small" };
 
   showHeading(budget);
-  const balance = () => embedded.getBudget({ scope: { tenant }, unit: budget.unit });
+  const balance = () => embedded.budgets.get({ scope: { tenant }, unit: budget.unit });
   let charged: Amount = usd(0);
   let calls = 0;
   const denial = await runAgent({

@@ -8,8 +8,8 @@ const issuer = "https://authority.example";
 const embedded = createEmbeddedAuthority({
   asp: { issuer, signingKey: { kid: "k1", privateKey: new Uint8Array(32).fill(7) } },
 });
-await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("1.00") });
-const { key: apiKey } = await embedded.createApiKey({ tenant: "acme" });
+await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("1.00") });
+const { key: apiKey } = await embedded.apiKeys.create({ tenant: "acme" });
 const fetchFrom = async (path: string): Promise<string> =>
   (await embedded.handler(new Request(issuer + path, { headers: { authorization: `Bearer ${apiKey}` } }))).text();
 const transport = async ({

@@ -13,9 +13,9 @@ import { serve } from "@imprest/embedded/node";
 
 const scope = { tenant: "acme" };
 const embedded = createEmbeddedAuthority();
-await embedded.createBudget({ scope, allocated: usd("0.10"), overdraftLimit: usd("0.01") });
-const { key: apiKey } = await embedded.createApiKey(scope);
-const spent = async (): Promise<bigint> => (await embedded.getBudget({ scope, unit: "USD_MICROCENTS" })).spent;
+await embedded.budgets.create({ scope, allocated: usd("0.10"), overdraftLimit: usd("0.01") });
+const { key: apiKey } = await embedded.apiKeys.create(scope);
+const spent = async (): Promise<bigint> => (await embedded.budgets.get({ scope, unit: "USD_MICROCENTS" })).spent;
 let server = await serve(embedded, { port: 0 });
 const { url: baseUrl } = server;
 
@@ -58,7 +58,7 @@ const dear = await withReservation(authority, { estimate: usd("0.05"), action },
   spend: () => usd("0.30"), // beyond the budget and its overdraft: refused, and nobody pretends that it was not spent
 });
 assert.equal(dear.settlement.status, "rejected");
-await embedded.fundBudget({ scope, amount: usd("1.00") });
+await embedded.budgets.fund({ scope, amount: usd("1.00") });
 
 // #region operator
 for await (const letter of queue.deadLetters.list()) {

@@ -6,8 +6,8 @@ import { serve } from "@imprest/embedded/node";
 
 const adminApiKey = "the-administrators-key-0123456789";
 const embedded = createEmbeddedAuthority({ governance: { adminKeys: [adminApiKey] } });
-await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("0.05") });
-const { key: apiKey } = await embedded.createApiKey({ tenant: "acme" });
+await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("0.05") });
+const { key: apiKey } = await embedded.apiKeys.create({ tenant: "acme" });
 const server = await serve(embedded, { port: 0 });
 const { url: baseUrl } = server;
 const request = { estimate: usd("0.05"), action: { kind: "llm.completion" } };

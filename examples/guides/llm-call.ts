@@ -6,7 +6,7 @@ import { createEmbeddedAuthority } from "@imprest/embedded";
 import { model } from "./model.ts";
 
 const embedded = createEmbeddedAuthority({ policy: [{ belowPercent: 50, caps: { max_tokens: 256 } }] });
-await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("0.10") });
+await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("0.10") });
 const authority = embedded.authority({ tenant: "acme" });
 const prices = createPriceTable({ "demo-large": { input: "5.00", output: "15.00" } });
 const limits: number[] = [];
@@ -45,6 +45,6 @@ await assert.rejects(failing, { message: "the provider refused the key" }); // y
 // #endregion
 
 await new Promise((resolve) => setTimeout(resolve, 20));
-const { reserved } = await embedded.getBudget({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
+const { reserved } = await embedded.budgets.get({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
 assert.equal(reserved, 0n);
 await embedded.close();

@@ -8,8 +8,8 @@ import { serve } from "@imprest/embedded/node";
 
 const asp = { issuer: "https://authority.example", signingKey: { kid: "k1", privateKey: new Uint8Array(32).fill(7) } };
 const embedded = createEmbeddedAuthority({ asp });
-await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("1.00") });
-const { key: apiKey } = await embedded.createApiKey({ tenant: "acme" });
+await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("1.00") });
+const { key: apiKey } = await embedded.apiKeys.create({ tenant: "acme" });
 // The server stands in for yours: `imprest serve`, a Cycles server on Redis, or an ASP authority.
 const server = await serve(embedded, { port: 0 });
 const baseUrl = server.url;
@@ -31,7 +31,7 @@ const authorities: SpendAuthority[] = [
 for (const authority of authorities) console.log(authority.protocol, await agent(authority));
 // #endregion
 
-const { spent } = await embedded.getBudget({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
+const { spent } = await embedded.budgets.get({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
 assert.equal(spent, 3n * usd("0.01").amount);
 await server.close();
 await embedded.close();

@@ -7,8 +7,8 @@ import { createEmbeddedAuthority } from "@imprest/embedded";
 import { serve } from "@imprest/embedded/node";
 
 const embedded = createEmbeddedAuthority();
-await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("500") });
-const { key: apiKey } = await embedded.createApiKey({ tenant: "acme" });
+await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("500") });
+const { key: apiKey } = await embedded.apiKeys.create({ tenant: "acme" });
 const server = await serve(embedded, { port: 0 }); // stands in for your Cycles server
 const { url: baseUrl } = server;
 const file = ":memory:"; // yours is a file, or a store that several machines share
@@ -60,7 +60,7 @@ console.log(AP2GuardCommitUncertain.isInstance(unclear) && unclear.errorCode); /
 
 assert.ok(AP2GuardCommitUncertain.isInstance(unclear) && unclear.errorCode === "PSP_OUTCOME_UNKNOWN");
 
-const { reserved } = await embedded.getBudget({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
+const { reserved } = await embedded.budgets.get({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
 assert.equal(reserved, usd("199").amount);
 const abandonedAfterMs = 0;
 
@@ -76,7 +76,7 @@ console.log({ settled, released, unresolved }); // { settled: 1, released: 0, un
 // #endregion
 
 assert.deepEqual({ settled, released, unresolved }, { settled: 1, released: 0, unresolved: 0 });
-const { spent, reserved: held } = await embedded.getBudget({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
+const { spent, reserved: held } = await embedded.budgets.get({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
 assert.equal(spent, usdMicrocents([...psp.charges.values()].reduce((sum, one) => sum + one, 0n)).amount);
 assert.equal(held, 0n);
 await paymentAuthority(authority).idle();

@@ -5,9 +5,9 @@ import { createEmbeddedAuthority } from "@imprest/embedded";
 
 // #region budgets
 const embedded = createEmbeddedAuthority();
-await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("0.50") }); // all together
+await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("0.50") }); // all together
 for (const agent of ["writer", "critic"]) {
-  await embedded.createBudget({ scope: { tenant: "acme", agent }, allocated: usd("0.40") }); // each alone
+  await embedded.budgets.create({ scope: { tenant: "acme", agent }, allocated: usd("0.40") }); // each alone
 }
 // #endregion
 
@@ -29,6 +29,6 @@ console.log(calls, "calls, ten together: neither the common budget nor an agent'
 
 assert.equal(calls[0] + calls[1], 10);
 assert.ok(calls.every((count) => count <= 8));
-const { remaining } = await embedded.getBudget({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
+const { remaining } = await embedded.budgets.get({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
 assert.equal(remaining, 0n);
 await embedded.close();

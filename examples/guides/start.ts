@@ -7,7 +7,7 @@ import { createEmbeddedAuthority } from "@imprest/embedded";
 import { model } from "./model.ts";
 
 const embedded = createEmbeddedAuthority();
-await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("0.03") });
+await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("0.03") });
 const authority = embedded.authority({ tenant: "acme" });
 // #endregion
 
@@ -33,7 +33,7 @@ try {
   if (!DeniedError.isInstance(error)) throw error;
   console.log(`${answers} answers, then: ${error.reasonCode}`);
 }
-const { spent, remaining, unit } = await embedded.getBudget({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
+const { spent, remaining, unit } = await embedded.budgets.get({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
 console.log(`spent ${formatAmount({ unit, amount: spent })}, left ${formatAmount({ unit, amount: remaining })}`);
 // #endregion
 

@@ -7,7 +7,7 @@ import { usd, withReservationStream } from "@imprest/core";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 
 const embedded = createEmbeddedAuthority();
-await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("1.00") });
+await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("1.00") });
 const authority = embedded.authority({ tenant: "acme" });
 const request = { estimate: usd("0.02"), action: { kind: "llm.completion" } };
 let settled: Promise<unknown> = Promise.resolve();
@@ -40,7 +40,7 @@ const { body } = await fetch(`http://127.0.0.1:${(server.address() as AddressInf
 await body?.getReader().read();
 reading.abort();
 await settled;
-const { spent, reserved } = await embedded.getBudget({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
+const { spent, reserved } = await embedded.budgets.get({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
 assert.ok(spent > 0n);
 assert.equal(reserved, 0n);
 server.close();

@@ -6,7 +6,7 @@ import { createEmbeddedAuthority } from "@imprest/embedded";
 import { model } from "./model.ts";
 
 const embedded = createEmbeddedAuthority();
-await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("1.00") });
+await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("1.00") });
 const authority = embedded.authority({ tenant: "acme" });
 const prices = createPriceTable({ "demo-large": { input: "5.00", output: "15.00" } });
 const request = { estimate: usd("0.02"), action: { kind: "llm.completion", name: "demo-large" } };

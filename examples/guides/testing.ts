@@ -7,7 +7,7 @@ import { createEmbeddedAuthority } from "@imprest/embedded";
 
 const clock = createManualClock();
 const embedded = createEmbeddedAuthority({ clock });
-await embedded.createBudget({ scope: { tenant: "test" }, allocated: usd("1.00") });
+await embedded.budgets.create({ scope: { tenant: "test" }, allocated: usd("1.00") });
 const authority = embedded.authority({ tenant: "test", clock });
 // #endregion
 
@@ -24,13 +24,13 @@ assert.equal(settlement.status, "committed");
 // #endregion
 
 // #region denied
-await embedded.freezeBudget({ scope: { tenant: "test" }, unit: "USD_MICROCENTS" });
+await embedded.budgets.freeze({ scope: { tenant: "test" }, unit: "USD_MICROCENTS" });
 const refused = openReservation(authority, { estimate: usd("0.10"), action: { kind: "llm.completion" } });
 await assert.rejects(refused, { reasonCode: "BUDGET_FROZEN" });
 // #endregion
 
 // #region books
-const { spent, reserved } = await embedded.getBudget({ scope: { tenant: "test" }, unit: "USD_MICROCENTS" });
+const { spent, reserved } = await embedded.budgets.get({ scope: { tenant: "test" }, unit: "USD_MICROCENTS" });
 assert.deepEqual({ spent, reserved }, { spent: usd("0.07").amount, reserved: 0n });
 // #endregion
 await embedded.close();

@@ -29,8 +29,8 @@ const worker = {
 // #endregion
 
 const embedded = createEmbeddedAuthority();
-await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("1.00") });
-const { key } = await embedded.createApiKey({ tenant: "acme" });
+await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("1.00") });
+const { key } = await embedded.apiKeys.create({ tenant: "acme" });
 const server = await serve(embedded, { port: 0 });
 const later: Promise<unknown>[] = [];
 const env = { CYCLES_BASE_URL: server.url, CYCLES_API_KEY: key, CYCLES_TENANT: "acme" };
@@ -39,7 +39,7 @@ const response = await worker.fetch(incoming, env, { waitUntil: (promise) => voi
 assert.equal(await response.text(), "About streams: it depends.");
 assert.equal(later.length, 1);
 await Promise.all(later);
-const { spent, reserved } = await embedded.getBudget({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
+const { spent, reserved } = await embedded.budgets.get({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
 assert.equal(spent, prices.price("demo-large", { prompt_tokens: 7, completion_tokens: 400 })?.amount);
 assert.equal(reserved, 0n);
 await server.close();

@@ -7,8 +7,8 @@ const issuer = "https://authority.example";
 const embedded = createEmbeddedAuthority({
   asp: { issuer, signingKey: { kid: "k1", privateKey: new Uint8Array(32).fill(7) } },
 });
-await embedded.createBudget({ scope: { tenant: "acme" }, allocated: amount("output_token", 100_000) });
-const { key: apiKey } = await embedded.createApiKey({ tenant: "acme" });
+await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: amount("output_token", 100_000) });
+const { key: apiKey } = await embedded.apiKeys.create({ tenant: "acme" });
 const server = await serve(embedded, { port: 0 }); // stands in for an authority of yours
 const { url: baseUrl } = server;
 const promised: PromisedEvent[] = [];

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 
 const embedded = createEmbeddedAuthority();
-await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("1.00") });
+await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("1.00") });
 const authority = embedded.authority({ tenant: "acme" });
 const model = {
   async complete(text: string, { signal }: { readonly signal: AbortSignal }) {
@@ -27,6 +27,6 @@ const summarise = guard(
 // #endregion
 
 assert.equal((await summarise("a long text")).text, "a long t");
-const { spent } = await embedded.getBudget({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
+const { spent } = await embedded.budgets.get({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
 assert.equal(spent, prices.price("model", { prompt_tokens: 11, completion_tokens: 100 })?.amount);
 await embedded.close();

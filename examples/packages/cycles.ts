@@ -4,8 +4,8 @@ import { createEmbeddedAuthority } from "@imprest/embedded";
 import { serve } from "@imprest/embedded/node";
 
 const embedded = createEmbeddedAuthority();
-await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("1.00") });
-const { key } = await embedded.createApiKey({ tenant: "acme" });
+await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("1.00") });
+const { key } = await embedded.apiKeys.create({ tenant: "acme" });
 const server = await serve(embedded, { port: 0 });
 Object.assign(process.env, { CYCLES_BASE_URL: server.url, CYCLES_API_KEY: key, CYCLES_TENANT: "acme" });
 

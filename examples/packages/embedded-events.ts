@@ -23,7 +23,7 @@ const embedded = createEmbeddedAuthority({
 });
 // #endregion
 
-await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("1.00") });
+await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("1.00") });
 const authority = embedded.authority({
   tenant: "acme",
   subject: { agent: "support", dimensions: { run_id: "run-1" } },
@@ -45,7 +45,7 @@ await embedded.close();
 
 // #region webhooks
 const telling = createEmbeddedAuthority({ governance: { adminKeys: [ADMIN_KEY] } });
-await telling.addWebhook({
+await telling.webhooks.add({
   id: "ops",
   url: "https://ops.example.com/hook",
   secret: WEBHOOK_SECRET, // verifyWebhook of @imprest/cycles checks it
@@ -54,7 +54,7 @@ await telling.addWebhook({
 });
 // #endregion
 
-const [webhook] = await telling.listWebhooks();
+const [webhook] = await telling.webhooks.list();
 assert.equal(webhook?.id, "ops");
 assert.ok(!JSON.stringify(webhook).includes(WEBHOOK_SECRET));
 await telling.close();

@@ -15,11 +15,11 @@ import { createEmbeddedAuthority } from "@imprest/embedded";
 import { serve, sqliteStore } from "@imprest/embedded/node";
 
 const embedded = createEmbeddedAuthority({ store: sqliteStore({ file }) });
-const { key } = await embedded.createApiKey({ tenant: "acme" }); // told once; only its SHA-256 is kept
+const { key } = await embedded.apiKeys.create({ tenant: "acme" }); // told once; only its SHA-256 is kept
 const server = await serve(embedded, { port }); // 127.0.0.1
 // #endregion
 
-await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("1.00") });
+await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("1.00") });
 const client = new CyclesClient({ baseUrl: server.url, apiKey: key, subject: { tenant: "acme" } });
 const request = { estimate: usd("0.02"), action: { kind: "llm.completion" } };
 const pay = { spend: () => usd("0.01") };
@@ -38,13 +38,13 @@ const signing = createEmbeddedAuthority({
   store: sqliteStore({ file }),
   evidence: { serverId: "https://budget.example.com/v1" }, // where clients reach it
 });
-await signing.rotateEvidenceKey(); // whenever you like: what the old key signed stays verifiable
+await signing.evidence.rotateKey(); // whenever you like: what the old key signed stays verifiable
 // #endregion
 
 const { settlement } = await withReservation(signing.authority({ tenant: "acme" }), request, () => "done", pay);
 assert.match(settlement.evidence?.url ?? "", /^https:\/\/budget\.example\.com\/v1\/evidence\//);
-assert.equal((await signing.listEvidenceKeys()).length, 2);
-const { spent } = await signing.getBudget({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
+assert.equal((await signing.evidence.listKeys()).length, 2);
+const { spent } = await signing.budgets.get({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
 assert.equal(spent, usd("0.02").amount); // the file remembers the first
 await signing.close();
 await rm(folder, { recursive: true });

@@ -8,8 +8,8 @@ import { createEmbeddedAuthority } from "@imprest/embedded";
 const embedded = createEmbeddedAuthority({
   policy: [{ belowPercent: 20, caps: { max_tokens: 256 } }],
 });
-await embedded.createBudget({ scope: { tenant: "acme" }, allocated: tokens(100_000) });
-await embedded.createBudget({ scope: { tenant: "acme", agent: "researcher" }, allocated: tokens(20_000) });
+await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: tokens(100_000) });
+await embedded.budgets.create({ scope: { tenant: "acme", agent: "researcher" }, allocated: tokens(20_000) });
 
 const authority = embedded.authority({ tenant: "acme", subject: { agent: "researcher" } });
 const { settlement } = await withReservation(
@@ -23,6 +23,6 @@ console.log(settlement.status, settlement.charged); // committed { unit: "TOKENS
 
 assert.equal(settlement.status, "committed");
 assert.deepEqual(settlement.charged, tokens(1_120));
-const agent = await embedded.getBudget({ scope: { tenant: "acme", agent: "researcher" }, unit: "TOKENS" });
+const agent = await embedded.budgets.get({ scope: { tenant: "acme", agent: "researcher" }, unit: "TOKENS" });
 assert.equal(agent.remaining, 18_880n);
 await embedded.close();

@@ -13,7 +13,7 @@ const prices = createPriceTable({ "demo-large": { input: "5.00", output: "15.00"
 const price = (usage: unknown) => prices.price(model, usage);
 
 const embedded = createEmbeddedAuthority();
-await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("0.05") });
+await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("0.05") });
 const authority = embedded.authority({ tenant: "acme" });
 
 // #region stream

@@ -7,7 +7,7 @@ import { answerUsage } from "./usage.ts";
 
 const [, , file] = process.argv;
 const embedded = createEmbeddedAuthority(file === undefined ? {} : { store: sqliteStore({ file }) });
-await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usdMicrocents(10n ** 15n) });
-const { key } = await embedded.createApiKey({ tenant: "acme" });
+await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usdMicrocents(10n ** 15n) });
+const { key } = await embedded.apiKeys.create({ tenant: "acme" });
 const { url } = await serve(embedded, { port: 0 });
 bePeer({ url, key }, answerUsage());

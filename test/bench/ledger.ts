@@ -77,7 +77,7 @@ export async function guardedCall(): Promise<() => Promise<unknown>> {
   const embedded = createEmbeddedAuthority();
   const subject = { tenant, workspace: "prod", agent: "bot" };
   for (const scope of [{ tenant }, { tenant, workspace: "prod" }, subject])
-    await embedded.createBudget({ scope, allocated: plenty });
+    await embedded.budgets.create({ scope, allocated: plenty });
   const authority = embedded.authority({ tenant, subject });
   const request = { estimate: tokens(1_000), action };
   return () => withReservation(authority, request, (reservation) => reservation.spend(tokens(900)));

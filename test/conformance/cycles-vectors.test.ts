@@ -93,7 +93,7 @@ function normalised(body: Json): Json {
 }
 
 async function remaining(authority: EmbeddedAuthority, agent: string): Promise<bigint> {
-  return (await authority.getBudget({ scope: { tenant: "acme", agent }, unit: "USD_MICROCENTS" })).remaining;
+  return (await authority.budgets.get({ scope: { tenant: "acme", agent }, unit: "USD_MICROCENTS" })).remaining;
 }
 
 describe.skipIf(isMissing)("the vectors of Cycles v0.1.26 against the embedded authority", () => {
@@ -116,12 +116,12 @@ describe.skipIf(isMissing)("the vectors of Cycles v0.1.26 against the embedded a
       onEvent: (event) => events.push(event),
     });
     const isFirst = vector.id === "allow_happy_path";
-    await authority.createBudget({ scope: { tenant: "acme" }, allocated: usdMicrocents(1_000_000n) });
-    await authority.createBudget({
+    await authority.budgets.create({ scope: { tenant: "acme" }, allocated: usdMicrocents(1_000_000n) });
+    await authority.budgets.create({
       scope: { tenant: "acme", agent },
       allocated: usdMicrocents(isFirst ? 50_000n : 45_000n),
     });
-    const caller = new WireCaller(authority, (await authority.createApiKey({ tenant: "acme" })).key);
+    const caller = new WireCaller(authority, (await authority.apiKeys.create({ tenant: "acme" })).key);
 
     for (let minute = 0; minute < earlier; minute += 1) {
       await count(caller, vector, 1, `minute-${minute}`);
@@ -142,7 +142,7 @@ describe.skipIf(isMissing)("the vectors of Cycles v0.1.26 against the embedded a
       expect(answer.body["affected_scopes"]).toEqual(expect.arrayContaining(wanted.map(({ scope }) => scope)));
       for (const { scope, remaining: left } of wanted) {
         const name = scope.split("agent:")[1];
-        const balance = await authority.getBudget({ scope: { tenant: "acme", agent: name }, unit: "USD_MICROCENTS" });
+        const balance = await authority.budgets.get({ scope: { tenant: "acme", agent: name }, unit: "USD_MICROCENTS" });
         if (left !== undefined) expect(balance.remaining).toBe(BigInt(left.amount));
       }
     } else {
@@ -158,7 +158,7 @@ describe.skipIf(isMissing)("the vectors of Cycles v0.1.26 against the embedded a
     expect("reservation_id" in answer.body).toBe(isLive);
     expect("expires_at_ms" in answer.body).toBe(isLive);
 
-    await authority.listBudgets({ scope: { tenant: "acme" } });
+    await authority.budgets.list({ scope: { tenant: "acme" } });
     await new Promise((resolve) => setTimeout(resolve, 5));
     // What v0.1.26 adds, besides the denial that v0.1.25 tells of already.
     const told = [...(response.status === 409 ? ["reservation.denied"] : []), ...(expected ? [expected.type] : [])];

@@ -61,8 +61,8 @@ const policy: Policy = [
 async function stage(way: "in process" | "over the wire"): Promise<Stage> {
   const clock = new StoryClock();
   const operator = createEmbeddedAuthority({ clock, policy, maxExtensions: 1 });
-  await operator.createBudget({ scope: subject, allocated: tokens(1_000), overdraftLimit: tokens(50) });
-  const apiKey = (await operator.createApiKey({ tenant })).key;
+  await operator.budgets.create({ scope: subject, allocated: tokens(1_000), overdraftLimit: tokens(50) });
+  const apiKey = (await operator.apiKeys.create({ tenant })).key;
   if (way === "in process") return { operator, clock, authority: operator.authority({ tenant, subject }) };
   const transport = createFetchTransport((input, init) => operator.handler(new Request(input, init)));
   const client = { baseUrl: "https://authority.test", apiKey, subject, transport, clock };
@@ -194,15 +194,15 @@ const stories: Readonly<Record<string, Story>> = {
   },
   "a budget that is too small": ({ authority }) => authority.reserve({ ...request, estimate: tokens(1_001) }, key),
   "a frozen budget": async ({ operator, authority }) => {
-    await operator.freezeBudget({ scope: subject, unit: "TOKENS" });
+    await operator.budgets.freeze({ scope: subject, unit: "TOKENS" });
     return authority.reserve(request, key);
   },
   "a closed budget": async ({ operator, authority }) => {
-    await operator.closeBudget({ scope: subject, unit: "TOKENS" });
+    await operator.budgets.close({ scope: subject, unit: "TOKENS" });
     return authority.reserve(request, key);
   },
   "a closed tenant": async ({ operator, authority }) => {
-    await operator.closeTenant(tenant, { keepApiKeys: true });
+    await operator.tenants.close(tenant, { keepApiKeys: true });
     return authority.reserve(request, key);
   },
   "outstanding debt": async (on) => {
@@ -234,7 +234,7 @@ describe("the in-process authority and the Cycles client over the handler agree"
         const outcome = await story(on).catch(seen);
         // A release runs in the background.
         await new Promise((resolve) => setTimeout(resolve, 20));
-        const balance = await on.operator.getBudget({ scope: subject, unit: "TOKENS" });
+        const balance = await on.operator.budgets.get({ scope: subject, unit: "TOKENS" });
         return neutral({ outcome, balance });
       }),
     );
@@ -256,5 +256,5 @@ it("a late spend whose answer was lost is charged once for as long as the client
     clock.advance(afterMs);
     expect(await authority.settle(attempt.next)).toMatchObject({ settled: { status: "recorded" } });
   }
-  expect((await operator.getBudget({ scope: subject, unit: "TOKENS" })).spent).toBe(60n);
+  expect((await operator.budgets.get({ scope: subject, unit: "TOKENS" })).spent).toBe(60n);
 });

@@ -44,9 +44,9 @@ async function open() {
   for (const { scope, unit, allocated, overdraft_limit = 0 } of budgets) {
     const amount = (value: number) => ({ unit, amount: BigInt(value) });
     const limit = amount(overdraft_limit);
-    await authority.createBudget({ scope: levelsOf(scope), allocated: amount(allocated), overdraftLimit: limit });
+    await authority.budgets.create({ scope: levelsOf(scope), allocated: amount(allocated), overdraftLimit: limit });
   }
-  const caller = new WireCaller(authority, (await authority.createApiKey({ tenant: "acme" })).key);
+  const caller = new WireCaller(authority, (await authority.apiKeys.create({ tenant: "acme" })).key);
   const ids = new Map<string, string>();
   const send = async ({ request: { method, path, body, save } }: Exchange): Promise<Answer> => {
     const target = path.replace(/\{(.+)\}/, (_, name: string) => ids.get(name) ?? "unknown");
@@ -86,7 +86,7 @@ describe.skipIf(isMissing)("the embedded authority beside the reference server",
     const answer = parseJson(wanted.text) as Answer["body"];
     expect(told(status, body)).toEqual(told(wanted.status, answer));
     for (const { scope_path, remaining, reserved, spent } of (answer["balances"] ?? []) as Balance[]) {
-      const books = await world.authority.getBudget({ scope: levelsOf(scope_path), unit: remaining.unit });
+      const books = await world.authority.budgets.get({ scope: levelsOf(scope_path), unit: remaining.unit });
       const amounts = [books.remaining, books.reserved, books.spent].map(Number);
       expect([scope_path, ...amounts]).toEqual([scope_path, remaining.amount, reserved?.amount, spent?.amount]);
     }

@@ -13,9 +13,9 @@ const authority = createEmbeddedAuthority({
   evidence: serverId === undefined ? undefined : { serverId },
 });
 try {
-  await authority.createBudget({ scope: { tenant: "acme" }, allocated: tokens(10n ** 15n) });
-  await authority.createBudget({ scope: { tenant: "acme", agent: "bot" }, allocated: tokens(10n ** 15n) });
-  await authority.createApiKey({ tenant: "acme", key });
+  await authority.budgets.create({ scope: { tenant: "acme" }, allocated: tokens(10n ** 15n) });
+  await authority.budgets.create({ scope: { tenant: "acme", agent: "bot" }, allocated: tokens(10n ** 15n) });
+  await authority.apiKeys.create({ tenant: "acme", key });
 } catch (error) {
   // Every run but the first finds them.
   if (!(error instanceof LedgerRefusal) || error.reason !== "DUPLICATE_RESOURCE") throw error;

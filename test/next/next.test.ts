@@ -24,7 +24,7 @@ const files: Readonly<Record<string, string>> = {
     export const dynamic = "force-dynamic";
     export default async function Page() {
       const embedded = createEmbeddedAuthority();
-      await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("0.05") });
+      await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("0.05") });
       const request = { estimate: usd("0.02"), action: { kind: "llm.completion" } };
       const authority = embedded.authority({ tenant: "acme" });
       const { value, settlement } = await withReservation(authority, request, async () => "ran", { spend: () => usd("0.01") });

@@ -194,12 +194,12 @@ import { CyclesAuthority, withReservation } from "@imprest/cycles";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 const tenant = "acme";
 const embedded = createEmbeddedAuthority();
-await embedded.createBudget({ scope: { tenant }, allocated: usd("0.05") });
+await embedded.budgets.create({ scope: { tenant }, allocated: usd("0.05") });
 const request = { estimate: usd("0.02"), action: { kind: "llm.completion" } };
 const spend = () => usd("0.01");
 
 // In this process, over the handler with an injected fetch, and over a real socket with the runtime's own transport.
-const { key } = await embedded.createApiKey({ tenant });
+const { key } = await embedded.apiKeys.create({ tenant });
 const overHandler = { baseUrl: "http://127.0.0.1:1", apiKey: key, subject: { tenant }, transport: createFetchTransport((url, init) => embedded.handler(new Request(url, init))) };
 const overSocket = { baseUrl: process.argv.at(-2), apiKey: process.argv.at(-1), subject: { tenant } };
 const results = [];
@@ -224,8 +224,8 @@ describe("a guarded call with the built packages", () => {
        import { createEmbeddedAuthority } from "@imprest/embedded";
        import { serve } from "@imprest/embedded/node";
        const embedded = createEmbeddedAuthority();
-       await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("1") });
-       const { key } = await embedded.createApiKey({ tenant: "acme" });
+       await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("1") });
+       const { key } = await embedded.apiKeys.create({ tenant: "acme" });
        const { url } = await serve(embedded, { port: 0 });
        console.log(url + " " + key);`,
     );

@@ -13,8 +13,8 @@ export interface CyclesServer extends AsyncDisposable {
 
 export async function serveCycles(): Promise<CyclesServer> {
   const embedded = createEmbeddedAuthority();
-  await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("1000") });
-  const { key } = await embedded.createApiKey({ tenant: "acme" });
+  await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("1000") });
+  const { key } = await embedded.apiKeys.create({ tenant: "acme" });
   const server = await serve(embedded, { port: 0 });
   return { cycles: { url: server.url, key }, [Symbol.asyncDispose]: () => server.close() };
 }

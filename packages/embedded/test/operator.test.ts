@@ -1,7 +1,7 @@
 import { tokens, usd } from "@imprest/core";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ConfigurationError } from "@imprest/core";
-import { type EmbeddedAuthority, createEmbeddedAuthority } from "../src/index.ts";
+import { type EmbeddedAuthority, type EmbeddedAuthorityOptions, createEmbeddedAuthority } from "../src/index.ts";
 import { FakeClock, WireCaller } from "./support.ts";
 
 const scope = { tenant: "acme" };
@@ -10,25 +10,27 @@ let authority: EmbeddedAuthority;
 
 beforeEach(async () => {
   authority = createEmbeddedAuthority({ clock: new FakeClock() });
-  await authority.createBudget({ scope, allocated: tokens(100) });
+  await authority.budgets.create({ scope, allocated: tokens(100) });
 });
 
 const refusal = (reason: string): unknown => expect.objectContaining({ code: "ERR_LEDGER_REFUSAL", reason }) as unknown;
 
 describe("the operator's methods", () => {
   it("keep one budget a scope and unit, and several units a scope", async () => {
-    await expect(authority.createBudget({ scope, allocated: tokens(1) })).rejects.toEqual(
+    await expect(authority.budgets.create({ scope, allocated: tokens(1) })).rejects.toEqual(
       refusal("DUPLICATE_RESOURCE"),
     );
-    await authority.createBudget({ scope, allocated: usd("0.05") });
-    expect(await authority.listBudgets({ scope })).toHaveLength(2);
-    await expect(authority.getBudget({ scope, unit: "CREDITS" })).rejects.toEqual(refusal("UNIT_MISMATCH"));
-    await expect(authority.getBudget({ scope: { tenant: "x" }, unit: "TOKENS" })).rejects.toEqual(refusal("NOT_FOUND"));
+    await authority.budgets.create({ scope, allocated: usd("0.05") });
+    expect(await authority.budgets.list({ scope })).toHaveLength(2);
+    await expect(authority.budgets.get({ scope, unit: "CREDITS" })).rejects.toEqual(refusal("UNIT_MISMATCH"));
+    await expect(authority.budgets.get({ scope: { tenant: "x" }, unit: "TOKENS" })).rejects.toEqual(
+      refusal("NOT_FOUND"),
+    );
   });
 
   it("refuse amounts and scopes that are none", async () => {
     const create = (more: object): Promise<unknown> =>
-      authority.createBudget({ scope: { tenant: "other" }, allocated: tokens(1), ...more });
+      authority.budgets.create({ scope: { tenant: "other" }, allocated: tokens(1), ...more });
     for (const wrong of [
       { allocated: tokens(-1) },
       { allocated: tokens(2n ** 63n) },
@@ -43,9 +45,9 @@ describe("the operator's methods", () => {
 
   it("let a scope without the tenant level belong to a tenant, seen by no other", async () => {
     for (const tenant of ["acme", "rival"])
-      await authority.createBudget({ scope: { app: "x" }, tenant, allocated: tokens(5) });
+      await authority.budgets.create({ scope: { app: "x" }, tenant, allocated: tokens(5) });
     for (const tenant of ["acme", "rival"]) {
-      const caller = new WireCaller(authority, (await authority.createApiKey({ tenant })).key);
+      const caller = new WireCaller(authority, (await authority.apiKeys.create({ tenant })).key);
       const request = { idempotency_key: "k", subject: { app: "x" }, action: { kind: "k", name: "n" } };
       const event = await caller.post("/v1/events", { ...request, actual: { unit: "TOKENS", amount: 5 } });
       expect(event.status).toBe(201);
@@ -54,59 +56,64 @@ describe("the operator's methods", () => {
 
   it("fund once under a key, and never beyond int64", async () => {
     const funding = { scope, amount: tokens(10), idempotencyKey: "f" };
-    const first = await authority.fundBudget(funding);
-    expect(await authority.fundBudget(funding)).toEqual(first);
-    expect((await authority.getBudget(address)).allocated).toBe(110n);
-    await expect(authority.fundBudget({ ...funding, amount: tokens(11) })).rejects.toEqual(
+    const first = await authority.budgets.fund(funding);
+    expect(await authority.budgets.fund(funding)).toEqual(first);
+    expect((await authority.budgets.get(address)).allocated).toBe(110n);
+    await expect(authority.budgets.fund({ ...funding, amount: tokens(11) })).rejects.toEqual(
       refusal("IDEMPOTENCY_MISMATCH"),
     );
-    const most = authority.fundBudget({ scope, amount: tokens(2n ** 63n - 1n) });
+    const most = authority.budgets.fund({ scope, amount: tokens(2n ** 63n - 1n) });
     await expect(most).rejects.toEqual(refusal("INVALID_REQUEST"));
-    await expect(authority.repayDebt({ scope, amount: tokens(1) })).rejects.toEqual(refusal("INVALID_REQUEST"));
+    await expect(authority.budgets.repayDebt({ scope, amount: tokens(1) })).rejects.toEqual(refusal("INVALID_REQUEST"));
   });
 
   it("freeze, unfreeze and close a budget; closing is for good", async () => {
-    expect((await authority.freezeBudget(address)).status).toBe("FROZEN");
-    await expect(authority.freezeBudget(address)).rejects.toEqual(refusal("BUDGET_FROZEN"));
-    await expect(authority.fundBudget({ scope, amount: tokens(1) })).rejects.toEqual(refusal("BUDGET_FROZEN"));
-    expect((await authority.unfreezeBudget(address)).status).toBe("ACTIVE");
-    await expect(authority.unfreezeBudget(address)).rejects.toEqual(refusal("INVALID_REQUEST"));
-    expect((await authority.closeBudget(address)).status).toBe("CLOSED");
-    for (const change of [authority.freezeBudget(address), authority.unfreezeBudget(address)]) {
+    expect((await authority.budgets.freeze(address)).status).toBe("FROZEN");
+    await expect(authority.budgets.freeze(address)).rejects.toEqual(refusal("BUDGET_FROZEN"));
+    await expect(authority.budgets.fund({ scope, amount: tokens(1) })).rejects.toEqual(refusal("BUDGET_FROZEN"));
+    expect((await authority.budgets.unfreeze(address)).status).toBe("ACTIVE");
+    await expect(authority.budgets.unfreeze(address)).rejects.toEqual(refusal("INVALID_REQUEST"));
+    expect((await authority.budgets.close(address)).status).toBe("CLOSED");
+    for (const change of [authority.budgets.freeze(address), authority.budgets.unfreeze(address)]) {
       await expect(change).rejects.toEqual(refusal("BUDGET_CLOSED"));
     }
   });
 
   it("close a tenant with all it owns, once and for good", async () => {
-    const { key } = await authority.createApiKey({ tenant: "acme" });
+    const { key } = await authority.apiKeys.create({ tenant: "acme" });
     const spend = authority.authority({ tenant: "acme" });
     await spend.reserve({ estimate: tokens(40), action: { kind: "k" } }, { idempotencyKey: "k" });
-    await authority.closeTenant("acme");
-    await authority.closeTenant("acme");
-    expect(await authority.getBudget(address)).toMatchObject({ status: "CLOSED", reserved: 0n, remaining: 100n });
+    await authority.tenants.close("acme");
+    await authority.tenants.close("acme");
+    expect(await authority.budgets.get(address)).toMatchObject({ status: "CLOSED", reserved: 0n, remaining: 100n });
     expect((await new WireCaller(authority, key).get("/v1/balances?tenant=acme")).status).toBe(401);
-    expect(await authority.listApiKeys("acme")).toMatchObject([{ status: "REVOKED" }]);
+    expect(await authority.apiKeys.list("acme")).toMatchObject([{ status: "REVOKED" }]);
     for (const change of [
-      authority.createTenant("acme"),
-      authority.createBudget({ scope, allocated: usd(1) }),
-      authority.createApiKey({ tenant: "acme" }),
+      authority.tenants.create("acme"),
+      authority.budgets.create({ scope, allocated: usd(1) }),
+      authority.apiKeys.create({ tenant: "acme" }),
     ]) {
       await expect(change).rejects.toEqual(refusal("TENANT_CLOSED"));
     }
-    await expect(authority.closeTenant("nobody")).rejects.toEqual(refusal("NOT_FOUND"));
+    await expect(authority.tenants.close("nobody")).rejects.toEqual(refusal("NOT_FOUND"));
   });
 
   it("take an operator's own key, but no weak, no second one", async () => {
     const key = "an-operators-own-key";
-    await authority.createApiKey({ tenant: "acme", key });
+    await authority.apiKeys.create({ tenant: "acme", key });
     expect((await new WireCaller(authority, key).get("/v1/balances?tenant=acme")).status).toBe(200);
-    await expect(authority.createApiKey({ tenant: "x", key })).rejects.toEqual(refusal("DUPLICATE_RESOURCE"));
-    await expect(authority.createApiKey({ tenant: "x", key: "short" })).rejects.toEqual(refusal("INVALID_REQUEST"));
-    await expect(authority.revokeApiKey("key_nobody")).rejects.toEqual(refusal("NOT_FOUND"));
+    await expect(authority.apiKeys.create({ tenant: "x", key })).rejects.toEqual(refusal("DUPLICATE_RESOURCE"));
+    await expect(authority.apiKeys.create({ tenant: "x", key: "short" })).rejects.toEqual(refusal("INVALID_REQUEST"));
+    await expect(authority.apiKeys.revoke("key_nobody")).rejects.toEqual(refusal("NOT_FOUND"));
   });
 
   it("refuse options that cannot be meant", () => {
-    for (const options of [{ maxBodyBytes: -1 }, { maxExtensions: 0.5 }, { rateLimit: { perSecond: 0, burst: 1 } }]) {
+    const wrong: EmbeddedAuthorityOptions[] = [
+      { maxBodyBytes: -1 },
+      { maxExtensions: 0.5 },
+      { rateLimit: { perSecond: 0, burst: 1 } },
+    ];
+    for (const options of wrong) {
       expect(() => createEmbeddedAuthority(options)).toThrow(ConfigurationError);
     }
   });

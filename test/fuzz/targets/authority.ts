@@ -44,14 +44,14 @@ export async function createFuzzedAuthority(): Promise<EmbeddedAuthority> {
     governance: { adminKeys: [adminKey], retention: { events: 500, deliveries: 100 } },
     asp: { issuer: "https://fuzz.example", signingKey: { kid: "k1", privateKey: new Uint8Array(32).fill(1) } },
   });
-  await authority.createBudget({ scope: { tenant: "acme" }, allocated: { unit, amount: 1_000_000_000n } });
-  await authority.createApiKey({ tenant: "acme", key });
+  await authority.budgets.create({ scope: { tenant: "acme" }, allocated: { unit, amount: 1_000_000_000n } });
+  await authority.apiKeys.create({ tenant: "acme", key });
   return authority;
 }
 
 /** @throws Error when the books do not add up. */
 export async function assertBalanced(authority: EmbeddedAuthority): Promise<void> {
-  for (const budget of await authority.listBudgets({ scope: { tenant: "acme" } })) {
+  for (const budget of await authority.budgets.list({ scope: { tenant: "acme" } })) {
     const { allocated, spent, reserved, debt, remaining } = budget;
     if (remaining !== allocated - spent - reserved - debt || reserved < 0n || spent < 0n || debt < 0n) {
       throw new Error(`the books do not balance: ${allocated} ${spent} ${reserved} ${debt} ${remaining}`);

@@ -45,10 +45,10 @@ export const guard: Checks = {
   async "carries int64 whole, both ways"() {
     const embedded = createEmbeddedAuthority();
     const all = { amount: 9_223_372_036_854_775_807n, unit: "USD_MICROCENTS" };
-    await embedded.createBudget({ scope: subject, allocated: all });
+    await embedded.budgets.create({ scope: subject, allocated: all });
     const authority = await overHandler(embedded);
     await withReservation(authority, { ...request, estimate: all }, async () => {}, { spend: () => all });
-    const { spent, remaining } = await embedded.getBudget({ scope: subject, unit: all.unit });
+    const { spent, remaining } = await embedded.budgets.get({ scope: subject, unit: all.unit });
     expectEqual(`${spent} ${remaining}`, "9223372036854775807 0");
   },
 };
@@ -61,9 +61,9 @@ interface Way {
 
 async function authorities(cycles: World["cycles"]): Promise<readonly Way[]> {
   const embedded = createEmbeddedAuthority();
-  await embedded.createBudget({ scope: subject, allocated: usd("1") });
+  await embedded.budgets.create({ scope: subject, allocated: usd("1") });
   const remaining = async (): Promise<bigint> =>
-    (await embedded.getBudget({ scope: subject, unit: request.estimate.unit })).remaining;
+    (await embedded.budgets.get({ scope: subject, unit: request.estimate.unit })).remaining;
   const remote = { baseUrl: cycles.url, apiKey: cycles.key, subject, allowBrowserCredentials: true };
   const client = new CyclesClient(remote);
   const remoteRemaining = async (): Promise<bigint> => {
@@ -91,7 +91,7 @@ function settled(read: () => Promise<bigint>): () => Promise<bigint> {
 
 /** Over the authority's HTTP handler, with this runtime's own Request and Response and no socket. */
 async function overHandler(embedded: EmbeddedAuthority): Promise<SpendAuthority> {
-  const { key: apiKey } = await embedded.createApiKey({ tenant });
+  const { key: apiKey } = await embedded.apiKeys.create({ tenant });
   const transport = createFetchTransport((url, init) => embedded.handler(new Request(url, init)));
   return new CyclesAuthority({
     baseUrl: "http://127.0.0.1:1",

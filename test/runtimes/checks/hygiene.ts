@@ -13,7 +13,7 @@ export const hygiene: Checks = {
   // Before any socket is opened: Node's HTTP client keeps timers of its own for the sockets it holds open.
   async "leaves no timer behind"() {
     const embedded = createEmbeddedAuthority();
-    await embedded.createBudget({ scope: subject, allocated: usd("1") });
+    await embedded.budgets.create({ scope: subject, allocated: usd("1") });
     const authority = embedded.authority(subject);
     const { pending, restore } = countTimers();
     try {
@@ -31,7 +31,7 @@ export const hygiene: Checks = {
 
   async "leaves no listener on a caller's signal, however the call ends"({ cycles }) {
     const embedded = createEmbeddedAuthority();
-    await embedded.createBudget({ scope: subject, allocated: usd("1") });
+    await embedded.budgets.create({ scope: subject, allocated: usd("1") });
     const remote = { baseUrl: cycles.url, apiKey: cycles.key, subject, allowBrowserCredentials: true };
     const client = new CyclesClient(remote);
     const { signal, left, everAdded } = countingSignal();

@@ -149,7 +149,7 @@ describe("the embedded authority speaks ASP", () => {
     ).toMatchObject({
       errorCode: "RESERVATION_QUARANTINED",
     });
-    expect(strict.embedded.aspReservations("acme")).toMatchObject([{ state: "QUARANTINED", observed: 0n }]);
+    expect(strict.embedded.audit.reservations("acme")).toMatchObject([{ state: "QUARANTINED", observed: 0n }]);
     expect(await strict.client().queryBudget({ budgetId, unit })).toMatchObject({ availableAtomic: 10_000n });
     expect(await feedOf(strict)).toHaveLength(2);
 
@@ -202,7 +202,7 @@ describe("the embedded authority speaks ASP", () => {
     await clock.advance(10_001);
     const suffixes = (await verifyAll(await feedOf(house), await trustIn(house))).map(({ event }) => event?.suffix);
     expect(suffixes).toEqual(["reserve", "reserve", "ttl_expired", "ttl_expired"]);
-    expect(house.embedded.aspReservations("acme").map(({ state }) => state)).toEqual([
+    expect(house.embedded.audit.reservations("acme").map(({ state }) => state)).toEqual([
       "EXPIRED_IN_GRACE",
       "EXPIRED_IN_GRACE",
     ]);
@@ -240,7 +240,7 @@ describe("the embedded authority speaks ASP", () => {
       jwks_url: `${issuer}/.well-known/asp-jwks.json`,
     });
     await house.client().reserve({ claim: claim(1n) });
-    await house.embedded.rotateAspKey({ kid: "k2", privateKey: Uint8Array.from({ length: 32 }, () => 9) });
+    await house.embedded.audit.rotateKey({ kid: "k2", privateKey: Uint8Array.from({ length: 32 }, () => 9) });
     await house.client().reserve({ claim: claim(1n) });
     const lines = await feedOf(house);
     const reports = await verifyAll(lines, await trustIn(house));
@@ -248,7 +248,9 @@ describe("the embedded authority speaks ASP", () => {
       ["authentic", "k1"],
       ["authentic", "k2"],
     ]);
-    await expect(house.embedded.rotateAspKey({ kid: "k1", privateKey: new Uint8Array(32) })).rejects.toThrow("kid k1");
+    await expect(house.embedded.audit.rotateKey({ kid: "k1", privateKey: new Uint8Array(32) })).rejects.toThrow(
+      "kid k1",
+    );
     await clock.advance(86_400_001);
     const [first, second] = await verifyAll(lines, await trustIn(house));
     expect([first?.disposition, second?.disposition]).toEqual(["signer_authority_failed", "authentic"]);
@@ -308,7 +310,7 @@ describe("the embedded authority speaks ASP", () => {
     expect(await call(40)).toBe(40);
     await expect(call(-1)).rejects.toThrow("provider down");
     await expect
-      .poll(() => house.embedded.aspReservations("acme").map(({ state }) => state))
+      .poll(() => house.embedded.audit.reservations("acme").map(({ state }) => state))
       .toEqual(["COMMITTED", "RELEASED"]);
   });
 });

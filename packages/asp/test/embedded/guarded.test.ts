@@ -38,7 +38,8 @@ describe("guarded calls against the embedded authority", () => {
     };
     const broken = withReservationStream(authority, request(100), noProvider, { unspent: () => true });
     await expect(broken[Symbol.asyncIterator]().next()).rejects.toThrow("no provider");
-    const ended = (): unknown => house.embedded.aspReservations("acme").map(({ state, observed }) => [state, observed]);
+    const ended = (): unknown =>
+      house.embedded.audit.reservations("acme").map(({ state, observed }) => [state, observed]);
     await expect.poll(ended).toEqual([
       ["COMMITTED", 60n],
       ["COMMITTED", 30n],
@@ -86,7 +87,7 @@ describe("guarded calls against the embedded authority", () => {
       expect(reservation.reserved.amount).toBe(100n);
       reservation.unspent();
     }
-    expect(house.embedded.aspReservations("acme")).toMatchObject([{ state: "RELEASED" }]);
+    expect(house.embedded.audit.reservations("acme")).toMatchObject([{ state: "RELEASED" }]);
   });
 
   it("asp 6 24: keys are fetched from trusted origins only, at their root, once", async () => {
@@ -140,8 +141,8 @@ describe("guarded calls against the embedded authority", () => {
 
   it("another tenant's reservation is as unknown as none, and its events are not in the feed", async () => {
     const house = await openHouse();
-    await house.embedded.createBudget({ scope: { tenant: "globex" }, allocated: amount(unit, 10) });
-    const { key } = await house.embedded.createApiKey({ tenant: "globex" });
+    await house.embedded.budgets.create({ scope: { tenant: "globex" }, allocated: amount(unit, 10) });
+    const { key } = await house.embedded.apiKeys.create({ tenant: "globex" });
     const mine = await house.client().reserve({ claim: { budgetId, unit, amountAtomic: 1n } });
     const stranger = house.client({ apiKey: key });
     const steal = stranger.commit({ reservationId: mine.reservationId ?? "", amountAtomicObserved: 1n });

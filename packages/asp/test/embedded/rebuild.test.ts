@@ -71,7 +71,7 @@ describe("rebuild(feed)", () => {
           const options = { clock, asp: { ttlMs: 10_000, graceWindowMs: 5_000, overagePolicy } };
           const live = await openHouse(options);
           await perform(live, script, (ms) => clock.advance(ms));
-          live.embedded.aspReservations("acme");
+          live.embedded.audit.reservations("acme");
           const lines = await feedOf(live);
           const reports = await verifyAll(lines, await trustIn(live));
           const feed = reports.map(({ event }, at) => {
@@ -79,8 +79,8 @@ describe("rebuild(feed)", () => {
             return { line: lines[at] ?? "", event };
           });
           const rebuilt = await openHouse(options);
-          await rebuilt.embedded.rebuild(feed);
-          expect(rebuilt.embedded.aspReservations("acme")).toEqual(live.embedded.aspReservations("acme"));
+          await rebuilt.embedded.audit.rebuild(feed);
+          expect(rebuilt.embedded.audit.reservations("acme")).toEqual(live.embedded.audit.reservations("acme"));
           const query = { budgetId, unit };
           expect(await rebuilt.client().queryBudget(query)).toEqual(await live.client().queryBudget(query));
           // Answers too: the same requests, repeated on both, are answered alike, and the feed goes on where it was.
@@ -110,7 +110,7 @@ describe("rebuild(feed)", () => {
     const reports = await verifyAll(lines, await trustIn(live));
     await clock.advance(afterMs);
     const rebuilt = await openHouse(options);
-    await rebuilt.embedded.rebuild(
+    await rebuilt.embedded.audit.rebuild(
       reports.flatMap(({ event }, at) => (event ? [{ line: lines[at] ?? "", event }] : [])),
     );
     for (const house of [live, rebuilt]) {
@@ -129,7 +129,7 @@ describe("rebuild(feed)", () => {
     const lines = await feedOf(live);
     const reports = await verifyAll(lines, await trustIn(live));
     const rebuilt = await openHouse(options);
-    await rebuilt.embedded.rebuild(
+    await rebuilt.embedded.audit.rebuild(
       reports.flatMap(({ event }, at) => (event ? [{ line: lines[at] ?? "", event }] : [])),
     );
     const budget = await rebuilt.client().queryBudget({ budgetId, unit });
@@ -228,16 +228,18 @@ describe("rebuild(feed)", () => {
       return reports.flatMap(({ event }, at) => (event ? [{ line: lines[at] ?? "", event }] : []));
     };
     const rebuilt = await openHouse({}, { fresh: false });
-    await expect(rebuilt.embedded.rebuild(await verified(whole))).rejects.toThrow("Budget not found");
-    await rebuilt.embedded.createBudget({
+    await expect(rebuilt.embedded.audit.rebuild(await verified(whole))).rejects.toThrow("Budget not found");
+    await rebuilt.embedded.budgets.create({
       scope: { tenant: "acme", agent: "bot" },
       allocated: { unit, amount: 10_000n },
     });
-    await expect(rebuilt.embedded.rebuild(await verified(change(whole)))).rejects.toThrow(/goes on with event \d/);
+    await expect(rebuilt.embedded.audit.rebuild(await verified(change(whole)))).rejects.toThrow(
+      /goes on with event \d/,
+    );
     expect(await feedOf(rebuilt)).toEqual([]);
-    await rebuilt.embedded.rebuild(await verified(whole));
+    await rebuilt.embedded.audit.rebuild(await verified(whole));
     expect(await feedOf(rebuilt)).toEqual(whole);
-    await expect(rebuilt.embedded.rebuild(await verified(whole))).rejects.toThrow("told no events");
+    await expect(rebuilt.embedded.audit.rebuild(await verified(whole))).rejects.toThrow("told no events");
   });
 
   it("what was rebuilt and then restarted still settles what it holds", async () => {
@@ -258,7 +260,7 @@ describe("rebuild(feed)", () => {
     const lines = await feedOf(live);
     const reports = await verifyAll(lines, await trustIn(live));
     const rebuilt = await openHouse({ clock, store });
-    await rebuilt.embedded.rebuild(
+    await rebuilt.embedded.audit.rebuild(
       reports.flatMap(({ event }, at) => (event ? [{ line: lines[at] ?? "", event }] : [])),
     );
     await rebuilt.embedded.close();

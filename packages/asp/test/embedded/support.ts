@@ -1,6 +1,11 @@
 import { type Transport } from "@imprest/core";
 import { createManualClock } from "@imprest/testing";
-import { type EmbeddedAuthority, type EmbeddedAuthorityOptions, createEmbeddedAuthority } from "@imprest/embedded";
+import {
+  type AspOptions,
+  type EmbeddedAuthority,
+  type EmbeddedAuthorityOptions,
+  createEmbeddedAuthority,
+} from "@imprest/embedded";
 import { onTestFinished } from "vitest";
 import { type AuditEventReport, type AuditTrust, createAuditTrust, verifyAuditEvent } from "../../src/audit/index.ts";
 import { AspClient, type AspClientOptions, type PromisedEvent } from "../../src/index.ts";
@@ -11,7 +16,7 @@ export const budgetId = "tenant:acme/agent:bot";
 export const unit = "TOKENS";
 
 export interface House {
-  readonly embedded: EmbeddedAuthority;
+  readonly embedded: EmbeddedAuthority<{ readonly asp: AspOptions }>;
   readonly apiKey: string;
   /** A transport straight into the authority's handler: its bytes, without a socket. */
   readonly transport: Transport;
@@ -29,8 +34,8 @@ export async function openHouse(
   const embedded = createEmbeddedAuthority({ ...others, asp: { issuer, signingKey, ...asp } });
   if (closes) onTestFinished(() => embedded.close());
   if (fresh)
-    await embedded.createBudget({ scope: { tenant: "acme", agent: "bot" }, allocated: { unit, amount: 10_000n } });
-  const { key: apiKey } = await embedded.createApiKey({ tenant: "acme" });
+    await embedded.budgets.create({ scope: { tenant: "acme", agent: "bot" }, allocated: { unit, amount: 10_000n } });
+  const { key: apiKey } = await embedded.apiKeys.create({ tenant: "acme" });
   const promised: PromisedEvent[] = [];
   const transport: Transport = async ({ method, url, headers, body }) => {
     const response = await embedded.handler(new Request(url, { method, headers, ...(body !== undefined && { body }) }));

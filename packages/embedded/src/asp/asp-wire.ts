@@ -19,7 +19,7 @@ import {
 } from "@imprest/core/models/asp";
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { ApiKeys } from "../access/api-keys.ts";
-import type { WireRequest, WireResponse } from "../cycles/wire.ts";
+import type { WireRequest, WireResponse } from "../http/wire.ts";
 import type { AspBooks } from "./books.ts";
 import { commit } from "./commit.ts";
 import { queryBudget } from "./query-budget.ts";

@@ -1,6 +1,6 @@
 import type { JsonObject } from "@imprest/core/audit";
 import { type ReserveRequest, type ReserveResponse, aspRuntimeMetadataKeys } from "@imprest/core/models/asp";
-import type { Caps } from "@imprest/core/models/cycles";
+import type { Caps } from "../ledger/caps.ts";
 import type { ReserveOutcome } from "../ledger/outcomes.ts";
 import { type AspBooks, ledgerKey } from "./books.ts";
 import { scopeOf } from "./budget-scope.ts";

@@ -1,6 +1,6 @@
 import { parseTraceparent } from "@imprest/core";
 import { randomHex } from "@imprest/core/internal";
-import type { WireRequest } from "./wire.ts";
+import type { WireRequest } from "../http/wire.ts";
 
 /** What ties an answer, its log lines and its events to one request (Cycles §CORRELATION AND TRACING). */
 export interface Correlation {

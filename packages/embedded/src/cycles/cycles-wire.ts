@@ -7,12 +7,12 @@ import type { Attestor } from "../evidence/attestor.ts";
 import type { GovernancePlane } from "../governance/plane.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type Correlation, correlate } from "./correlation.ts";
-import { type Caller, adminCaller, tenantCaller } from "./governance/caller.ts";
-import { type GovernedRoute, governedRouteOf } from "./governance/routes.ts";
+import { type Caller, adminCaller, tenantCaller } from "../governance/wire/caller.ts";
+import { type GovernedRoute, governedRouteOf } from "../governance/wire/routes.ts";
 import { isPublic, publishedDocument } from "./published.ts";
 import { Refused, errorBody, refusedBy } from "./refused.ts";
 import { routeOf } from "./routes.ts";
-import type { Success, WireRequest, WireResponse } from "./wire.ts";
+import type { Success, WireRequest, WireResponse } from "../http/wire.ts";
 
 /** What the wire stands on. */
 export interface CyclesWireParts {
@@ -126,7 +126,7 @@ export class CyclesWire {
 
   /** What happens on behalf of a request is told with its ids (Cycles governance §Event, request_id). */
   #onBehalf(caller: Caller, { correlation }: Exchange, operation: () => Success): Success {
-    const actor = caller.role === "admin" ? { type: "admin" } : { type: "api_key", key_id: caller.keyId };
+    const actor = caller.role === "admin" ? caller : ({ role: "apiKey", keyId: caller.keyId } as const);
     return this.#parts.ledger.causedBy({ ...correlation, actor }, operation);
   }
 

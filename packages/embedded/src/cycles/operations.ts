@@ -3,6 +3,7 @@ import {
   type ErrorPayload,
   type EvidenceEndpoint,
   type ReservationCreateRequest,
+  type ReservationSortKey as WireSortKey,
   commitRequestSchema,
   decisionRequestSchema,
   eventCreateRequestSchema,
@@ -12,10 +13,12 @@ import {
 } from "@imprest/core/models/cycles";
 import type { Attestor } from "../evidence/attestor.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import type { ReservationSortKey } from "../ledger/list-reservations.ts";
 import type { LedgerReserveRequest } from "../ledger/requests.ts";
+import { readAction } from "./action.ts";
 import { readBalanceQuery, readBody, readListQuery, readMetrics, windowOf } from "./read.ts";
 import { Refused, refusedAttempt } from "./refused.ts";
-import type { Success, WireRequest } from "./wire.ts";
+import type { Success, WireRequest } from "../http/wire.ts";
 import {
   attestedDecision,
   attestedReserve,
@@ -62,8 +65,8 @@ function attestable<Request extends NonNullable<ErrorPayload["request"]>>(
 }
 
 export const decide: Operation = attestable("POST /v1/decide", decisionRequestSchema, ({ ledger, tenant }, request) => {
-  const { idempotency_key: idempotencyKey, ...rest } = request;
-  const body = writeDecision(ledger.decide({ tenant, idempotencyKey, ...rest }));
+  const { idempotency_key: idempotencyKey, action, ...rest } = request;
+  const body = writeDecision(ledger.decide({ tenant, idempotencyKey, action: readAction(action), ...rest }));
   return { status: 200, body, payload: { decide: { request, response: attestedDecision(body) } } };
 });
 
@@ -92,7 +95,7 @@ function reserveRequest(tenant: string, body: ReservationCreateRequest): LedgerR
     tenant,
     idempotencyKey: body.idempotency_key,
     subject: body.subject,
-    action: body.action,
+    action: readAction(body.action),
     estimate: body.estimate,
     ttlMs: body.ttl_ms,
     graceMs: body.grace_period_ms,
@@ -139,6 +142,16 @@ export function getReservation({ ledger, tenant, reservationId, evidence }: Call
   return { status: 200, body: writeReservation(reservation, evidence?.evidenceOf(reservationId)) };
 }
 
+const sortKeys: Readonly<Record<WireSortKey, ReservationSortKey>> = {
+  reservation_id: "id",
+  tenant: "tenant",
+  scope_path: "scopePath",
+  status: "status",
+  reserved: "reserved",
+  created_at_ms: "createdAtMs",
+  expires_at_ms: "expiresAtMs",
+};
+
 /** GET /v1/reservations */
 export function listReservations({ ledger, tenant, query, evidence }: Call): Success {
   const asked = readListQuery(query);
@@ -152,7 +165,7 @@ export function listReservations({ ledger, tenant, query, evidence }: Call): Suc
     created: windowOf(asked.from, asked.to),
     expires: windowOf(asked.expires_from, asked.expires_to),
     finalized: windowOf(asked.finalized_from, asked.finalized_to),
-    sortBy: asked.sort_by,
+    sortBy: asked.sort_by && sortKeys[asked.sort_by],
     sortDirection: asked.sort_dir,
     limit: asked.limit,
     cursor: asked.cursor,

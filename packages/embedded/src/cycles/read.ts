@@ -9,7 +9,7 @@ import {
 } from "@imprest/core/models/cycles";
 import type { TimeWindow } from "../ledger/list-reservations.ts";
 import { Refused } from "./refused.ts";
-import type { WireRequest } from "./wire.ts";
+import type { WireRequest } from "../http/wire.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 

@@ -1,7 +1,9 @@
 import { ImprestError, ResponseFormatError, ValidationError } from "@imprest/core";
 import type { ErrorCode, ErrorPayload, ErrorResponse } from "@imprest/core/models/cycles";
+import { statusOf } from "../http/refusal.ts";
 import { LedgerRefusal, type RefusalReason } from "../ledger/refusal.ts";
 import type { Correlation } from "./correlation.ts";
+import { writeHints } from "./denial.ts";
 
 /** What was asked, where evidence can state that it was refused (Cycles evidence §ErrorPayload). */
 export type Attempt = Pick<ErrorPayload, "endpoint" | "reservation_id" | "request">;
@@ -37,24 +39,6 @@ export class Refused extends ImprestError {
   }
 }
 
-const statuses: Readonly<Partial<Record<ErrorCode | GovernanceCode, number>>> = {
-  INVALID_REQUEST: 400,
-  UNIT_MISMATCH: 400,
-  UNAUTHORIZED: 401,
-  FORBIDDEN: 403,
-  NOT_FOUND: 404,
-  WEBHOOK_NOT_FOUND: 404,
-  EVENT_NOT_FOUND: 404,
-  RESERVATION_EXPIRED: 410,
-  LIMIT_EXCEEDED: 429,
-  INTERNAL_ERROR: 500,
-};
-
-/** The HTTP status of an error code (Cycles §ERROR SEMANTICS): denials and conflicts are 409. */
-export function statusOf(code: ErrorCode | GovernanceCode): number {
-  return statuses[code] ?? 409;
-}
-
 /** The error code of a refusal; the runtime plane knows no word for a duplicate. */
 export function codeOf(reason: RefusalReason): ErrorCode {
   return reason === "DUPLICATE_RESOURCE" ? "INVALID_REQUEST" : reason;
@@ -73,14 +57,14 @@ const unattestable: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
 /** The refusal of an attempt, so that evidence can state it; any other error as it is. */
 export function refusedAttempt(error: unknown, attempt: Attempt): unknown {
   if (!(error instanceof LedgerRefusal) || undecided.has(error.reason) || unattestable.has(error.reason)) return error;
-  return new Refused(codeOf(error.reason), error.message, { details: error.hints, attempt });
+  return new Refused(codeOf(error.reason), error.message, { details: writeHints(error.hints), attempt });
 }
 
 /** What the wire is told of an error. Whatever is not the caller's doing becomes a bare 500: no message, no trace. */
 export function refusedBy(error: unknown): Refused {
   if (error instanceof Refused) return error;
   if (error instanceof LedgerRefusal) {
-    return new Refused(codeOf(error.reason), error.message, { details: error.hints });
+    return new Refused(codeOf(error.reason), error.message, { details: writeHints(error.hints) });
   }
   if (error instanceof ValidationError) {
     return new Refused("INVALID_REQUEST", error.message, { details: { issues: error.issues } });

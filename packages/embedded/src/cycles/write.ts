@@ -1,4 +1,3 @@
-import type { Metrics } from "@imprest/core";
 import type {
   Attested,
   Balance,
@@ -8,8 +7,9 @@ import type {
   ReservationCreateResponse,
   ReservationDetail,
   ReservationEvidence,
-  StandardMetrics,
 } from "@imprest/core/models/cycles";
+import { writeAction } from "./action.ts";
+import { writeDenial } from "./denial.ts";
 import type { BudgetBalance } from "../ledger/budget.ts";
 import type { CommitOutcome, Evaluation, ReleaseOutcome, ReserveOutcome } from "../ledger/outcomes.ts";
 import type { Reservation } from "../ledger/reservation.ts";
@@ -30,7 +30,7 @@ export function writeDecision({
     reason_code: reasonCode,
     retry_after_ms: retryAfterMs,
     affected_scopes: affectedScopes,
-    deny_detail: denyDetail,
+    deny_detail: denyDetail && writeDenial(denyDetail),
   };
 }
 
@@ -82,19 +82,6 @@ export function writeRelease({ unit, released }: ReleaseOutcome): ReleaseRespons
   return { status: "RELEASED", released: { unit, amount: released } };
 }
 
-/** The wire's words for the neutral metrics. */
-export function writeMetrics(metrics: Metrics | undefined): StandardMetrics | undefined {
-  if (metrics === undefined) return undefined;
-  const { inputTokens, outputTokens, latencyMs, modelVersion, custom } = metrics;
-  return {
-    tokens_input: inputTokens,
-    tokens_output: outputTokens,
-    latency_ms: latencyMs,
-    model_version: modelVersion,
-    custom,
-  };
-}
-
 export function writeReservation(
   reservation: Readonly<Reservation>,
   evidence: ReservationEvidence | undefined,
@@ -105,7 +92,7 @@ export function writeReservation(
     status: reservation.status,
     idempotency_key: reservation.idempotencyKey,
     subject: reservation.subject,
-    action: { ...action, name: action.name ?? action.kind },
+    action: writeAction(action),
     reserved: { unit, amount: reservation.reserved },
     committed: reservation.status === "COMMITTED" && settlement ? { unit, amount: settlement.charged } : undefined,
     created_at_ms: reservation.createdAtMs,

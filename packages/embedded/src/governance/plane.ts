@@ -7,17 +7,18 @@ import type {
 } from "@imprest/core/models/cycles";
 import { AdminKeys } from "../access/admin-keys.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { EventSink } from "../ledger/ledger-events.ts";
 import { type Page, pageOf } from "../ledger/page.ts";
 import { LedgerRefusal } from "../ledger/refusal.ts";
 import { Deliveries, type Delivery } from "./deliveries.ts";
 import { EventLog } from "./event-log.ts";
+import type { EventSink, EventStream } from "./event-stream.ts";
 import { listEvents, listTenantEvents } from "./list-events.ts";
 import { type GovernanceOptions, resolveGovernance } from "./options.ts";
 import { Webhooks } from "./webhooks.ts";
 
 export interface GovernanceParts {
   readonly ledger: Ledger;
+  readonly events: EventStream;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -31,7 +32,7 @@ export class GovernancePlane implements EventSink {
   readonly #deliveries: Deliveries;
 
   /** @throws ConfigurationError naming the option. */
-  constructor(options: GovernanceOptions, { ledger, clock, logger }: GovernanceParts) {
+  constructor(options: GovernanceOptions, { ledger, events, clock, logger }: GovernanceParts) {
     const resolved = resolveGovernance(options);
     const { journal } = ledger;
     this.ledger = ledger;
@@ -47,10 +48,10 @@ export class GovernancePlane implements EventSink {
       options: resolved,
       clock,
       logger,
-      tell: (telling) => ledger.tell(telling),
+      emit: (content) => events.emit(content),
       causedBy: (cause, operation) => ledger.causedBy(cause, operation),
     });
-    ledger.keepEventsIn(this);
+    events.keepIn(this);
   }
 
   keep(event: EmittedEvent, traceFlags: string | undefined): void {

@@ -1,9 +1,9 @@
 import { parseJson, randomHex, stringifyJson } from "@imprest/core/internal";
-import type { EventDataByType } from "@imprest/core/models/cycles";
-import { type Cause, type EventTelling, systemTenant } from "../ledger/ledger-events.ts";
+import type { Cause } from "../ledger/facts.ts";
 import { LedgerRefusal } from "../ledger/refusal.ts";
 import type { Delivery } from "./deliveries.ts";
 import { DeliveryLoop, type DeliveryParts } from "./delivery-loop.ts";
+import { type AnyEventContent, systemTenant } from "./event.ts";
 import type { KeptEvent } from "./event-log.ts";
 import { type CheckedWebhook, type Webhook, checkWebhook } from "./webhook.ts";
 
@@ -25,7 +25,7 @@ export interface WebhookInfo extends Standing {
 export interface WebhookParts extends DeliveryParts {
   /** What an earlier run journaled, by store key. */
   readonly stored: ReadonlyMap<string, string>;
-  tell<Type extends keyof EventDataByType>(telling: EventTelling<Type>): void;
+  emit(content: AnyEventContent): void;
   causedBy<Outcome>(cause: Cause, operation: () => Outcome): Outcome;
 }
 
@@ -72,7 +72,7 @@ export class Webhooks {
     this.#running.set(checked.id, running);
     if (known === undefined) {
       this.#stand(running, fresh);
-      this.#tellLifecycle(running, "webhook.created", undefined, { correlationId: `webhook_create:${checked.id}` });
+      this.#emitLifecycle(running, "webhook.created", undefined, { correlationId: `webhook_create:${checked.id}` });
     }
     loop.wake();
   }
@@ -84,7 +84,7 @@ export class Webhooks {
     this.#parts.deliveries.forget(id);
     this.#running.delete(id);
     this.#parts.journal?.removed(entryKeyOf(id));
-    this.#tellLifecycle(running, "webhook.deleted", running.standing.status, { correlationId: `webhook_delete:${id}` });
+    this.#emitLifecycle(running, "webhook.deleted", running.standing.status, { correlationId: `webhook_delete:${id}` });
   }
 
   /** Stops deliveries for a while: what comes meanwhile is not queued. @throws LedgerRefusal NOT_FOUND. */
@@ -148,8 +148,8 @@ export class Webhooks {
       this.#stand(running, { ...standing, status: "DISABLED" });
       this.#drop(webhook.id, "The tenant was closed.");
       const data = { subscription_id: webhook.id, prior_status: standing.status, new_status: "DISABLED" };
-      const telling = { type: "webhook.disabled_via_tenant_cascade", tenant, correlationId } as const;
-      this.#parts.tell({ ...telling, data: { ...data, cascade_reason: "tenant_closed" } });
+      const about = { type: "webhook.disabled_via_tenant_cascade", tenant, correlationId } as const;
+      this.#parts.emit({ ...about, data: { ...data, cascade_reason: "tenant_closed" } });
     }
   }
 
@@ -175,7 +175,7 @@ export class Webhooks {
   #onBehalf({ eventId, traceFlags }: Delivery, operation: () => void): void {
     const { request_id: requestId, trace_id: traceId } = this.#parts.log.get(eventId) ?? {};
     if (requestId === undefined || traceId === undefined) return operation();
-    this.#parts.causedBy({ requestId, traceId, traceFlags, actor: { type: "system" } }, operation);
+    this.#parts.causedBy({ requestId, traceId, traceFlags, actor: { role: "system" } }, operation);
   }
 
   /** A delivery has failed for good. */
@@ -194,7 +194,7 @@ export class Webhooks {
       };
       const message = `A webhook delivery failed after ${attempts} attempts: ${error ?? "unknown"}`;
       const data = { component: "webhooks", message, severity: "warning", details };
-      this.#parts.tell({ type: "system.webhook_delivery_failed", tenant: systemTenant, data });
+      this.#parts.emit({ type: "system.webhook_delivery_failed", tenant: systemTenant, data });
     }
     if (consecutiveFailures < webhook.disableAfterFailures || standing.status === "DISABLED") return;
     const reason = "consecutive_failures_exceeded_threshold";
@@ -211,7 +211,7 @@ export class Webhooks {
   ): void {
     const { status: previous, consecutiveFailures } = running.standing;
     this.#stand(running, { status, consecutiveFailures: status === "ACTIVE" ? 0 : consecutiveFailures });
-    this.#tellLifecycle(running, type, previous, more);
+    this.#emitLifecycle(running, type, previous, more);
   }
 
   #stand(running: Running, standing: Standing): void {
@@ -226,7 +226,7 @@ export class Webhooks {
     }
   }
 
-  #tellLifecycle(
+  #emitLifecycle(
     { webhook: { id, tenant = systemTenant }, standing }: Running,
     type: Lifecycle,
     previous: Standing["status"] | undefined,
@@ -239,7 +239,7 @@ export class Webhooks {
       ...(type !== "webhook.deleted" && { new_status: standing.status }),
       ...(reason !== undefined && { disable_reason: reason }),
     };
-    this.#parts.tell({ type, tenant, data, correlationId });
+    this.#parts.emit({ type, tenant, data, correlationId });
   }
 
   #find(id: string): Running {

@@ -1,22 +1,7 @@
 import { ConfigurationError } from "@imprest/core";
 import { type RiskClass, riskClasses } from "./action-kinds.ts";
+import { type QuotaWindow, quotaWindows } from "./quota-window.ts";
 import { type Scopes, canonicalScope } from "./scopes.ts";
-
-/** When a counter begins anew: with a run, with a UTC minute, hour or day, or with a day of the whole tenant. */
-export type QuotaWindow =
-  | "per_run"
-  | "per_minute_tumbling"
-  | "per_hour_tumbling"
-  | "per_day_tumbling"
-  | "per_tenant_per_day";
-
-const windows: readonly QuotaWindow[] = [
-  "per_run",
-  "per_minute_tumbling",
-  "per_hour_tumbling",
-  "per_day_tumbling",
-  "per_tenant_per_day",
-];
 
 interface Quota {
   readonly maxCalls: number;
@@ -75,7 +60,7 @@ export function orderPolicies(policies: readonly ActionPolicy[]): readonly Actio
 
 function checkQuota(id: string, { maxCalls, window, threshold = 0.8, runCounterTtlMs = 60_000 }: Quota): void {
   if (!Number.isSafeInteger(maxCalls) || maxCalls < 0) throw wrong(id, "needs whole maxCalls, zero or more");
-  if (!windows.includes(window)) throw wrong(id, `needs a window out of ${windows.join(", ")}`);
+  if (!quotaWindows.includes(window)) throw wrong(id, `needs a window out of ${quotaWindows.join(", ")}`);
   if (!(threshold >= 0.01 && threshold <= 0.99)) throw wrong(id, "needs a threshold from 0.01 to 0.99");
   if (!Number.isSafeInteger(runCounterTtlMs) || runCounterTtlMs < 60_000 || runCounterTtlMs > 604_800_000) {
     throw wrong(id, "needs runCounterTtlMs from 60000 to 604800000");

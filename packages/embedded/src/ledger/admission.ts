@@ -1,13 +1,8 @@
-import type { DenyDetail } from "@imprest/core/models/cycles";
 import type { RoutingKey } from "./action-kinds.ts";
-import {
-  type ActionPolicy,
-  type ActionQuota,
-  type QuotaWindow,
-  type RiskClassQuota,
-  policyFor,
-} from "./action-policy.ts";
+import { type ActionPolicy, type ActionQuota, type RiskClassQuota, policyFor } from "./action-policy.ts";
+import type { DenialDetail } from "./denial-detail.ts";
 import type { Counted } from "./quota-counters.ts";
+import type { QuotaWindow } from "./quota-window.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import type { DecideRequest } from "./requests.ts";
 import { type Scopes, canonicalScope } from "./scopes.ts";
@@ -17,7 +12,7 @@ import type { LedgerState } from "./state.ts";
 export interface ActionDenial {
   readonly reason: "ACTION_KIND_DENIED" | "ACTION_KIND_NOT_ALLOWED" | "ACTION_QUOTA_EXCEEDED";
   readonly message: string;
-  readonly detail: DenyDetail;
+  readonly detail: DenialDetail;
 }
 
 /** A counter that a reserve raises. */
@@ -28,7 +23,7 @@ export interface Count {
   readonly isPerRun: boolean;
   readonly used: number;
   readonly threshold: number;
-  /** As `quota.threshold_approaching` tells it. */
+  /** What the counter counts. */
   readonly about: Counted;
 }
 
@@ -105,46 +100,46 @@ function kindDenial(
 }
 
 function kindRefused(reason: ActionDenial["reason"], message: string, policyId: string, fix: string): ActionDenial {
-  return { reason, message, detail: { reason_code: reason, blocked_by_policy: policyId, suggested_fix: fix } };
+  return { reason, message, detail: { reasonCode: reason, blockedByPolicy: policyId, suggestedFix: fix } };
 }
 
 function quotaDenial({ used, about }: Count, kind: string): ActionDenial {
-  const { tenant_id: _tenant, policy_id, scope, window, window_key, limit, risk_class } = about;
-  const what = risk_class === undefined ? "Action" : "Risk-class";
-  const whose = risk_class ?? kind;
+  const { policyId, scope, window, windowKey, limit, riskClass } = about;
+  const what = riskClass === undefined ? "Action" : "Risk-class";
+  const whose = riskClass ?? kind;
   return {
     reason: "ACTION_QUOTA_EXCEEDED",
     message: `${what} quota exceeded: ${whose} ${window} limit ${limit} reached`,
     detail: {
-      reason_code: "ACTION_QUOTA_EXCEEDED",
-      quota_violation: {
-        action_kind: kind,
-        ...(risk_class !== undefined && { risk_class }),
+      reasonCode: "ACTION_QUOTA_EXCEEDED",
+      quotaViolation: {
+        actionKind: kind,
+        ...(riskClass !== undefined && { riskClass }),
         window,
-        window_key,
+        windowKey,
         used: BigInt(used),
         limit: BigInt(limit),
         scope,
-        policy_id,
+        policyId,
       },
-      blocked_by_scope: scope,
-      blocked_by_policy: policy_id,
-      suggested_fix: `Increase ${whose} ${window} limit from ${limit} in policy '${policy_id}', or wait for its next window`,
+      blockedByScope: scope,
+      blockedByPolicy: policyId,
+      suggestedFix: `Increase ${whose} ${window} limit from ${limit} in policy '${policyId}', or wait for its next window`,
     },
   };
 }
 
 /** An allowlist counts only what it names; a dimension that the kind does not declare is ignored (§POLICY KEYS). */
 function isRouted({ settings: { kinds } }: LedgerState, quota: ActionQuota, { action }: DecideRequest): boolean {
-  const lists: readonly (readonly [RoutingKey, readonly string[] | undefined])[] = [
-    ["host", quota.hosts],
-    ["recipient_domain", quota.recipientDomains],
-    ["resource_type", quota.resourceTypes],
+  const { host, recipientDomain, resourceType } = action.policyKeys ?? {};
+  const lists: readonly (readonly [RoutingKey, string | undefined, readonly string[] | undefined])[] = [
+    ["host", host, quota.hosts],
+    ["recipient_domain", recipientDomain, quota.recipientDomains],
+    ["resource_type", resourceType, quota.resourceTypes],
   ];
-  return lists.every(([name, allowed = []]) => {
+  return lists.every(([name, value, allowed = []]) => {
     if (allowed.length === 0) return true;
-    const value = kinds.isRouted(action.kind, name) ? action.policy_keys?.[name] : undefined;
-    return value !== undefined && allowed.includes(value);
+    return value !== undefined && kinds.isRouted(action.kind, name) && allowed.includes(value);
   });
 }
 
@@ -174,14 +169,14 @@ function countOf(
     expiresAtMs: nowMs + (isPerRun ? runCounterTtlMs : keptMs[window]),
     used: state.counters.used(key, nowMs),
     about: {
+      tenant,
       scope,
-      action_kind: risk === undefined ? action.kind : "__risk__",
-      ...(risk !== undefined && { risk_class: risk }),
+      actionKind: risk === undefined ? action.kind : "__risk__",
+      ...(risk !== undefined && { riskClass: risk }),
       window,
-      window_key: bucket,
+      windowKey: bucket,
       limit: maxCalls,
-      policy_id: id,
-      tenant_id: tenant,
+      policyId: id,
     },
   };
 }

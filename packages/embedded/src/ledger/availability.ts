@@ -1,6 +1,6 @@
 import type { Amount } from "@imprest/core";
-import type { DenyDetail } from "@imprest/core/models/cycles";
 import { type Budget, isOverLimit, remainingOf } from "./budget.ts";
+import type { DenialDetail } from "./denial-detail.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import type { Scopes } from "./scopes.ts";
 import type { Tenant } from "./tenant.ts";
@@ -41,8 +41,8 @@ export function budgetsAt(tenant: Tenant | undefined, scopes: Scopes, unit: stri
 export function unitMismatch(scope: string, requested: string, expected: readonly string[]): LedgerRefusal {
   return new LedgerRefusal("UNIT_MISMATCH", `${scope} is kept in ${expected.join(", ")}, not in ${requested}.`, {
     scope,
-    requested_unit: requested,
-    expected_units: expected,
+    requestedUnit: requested,
+    expectedUnits: expected,
   });
 }
 
@@ -76,8 +76,8 @@ const explanations: Readonly<Record<Denial["reason"], string>> = {
 };
 
 /** @param detail what would change the answer (Cycles v0.1.26 §ErrorResponseExtension). */
-export function refusalOf({ reason, scope }: Denial, detail?: DenyDetail): LedgerRefusal {
-  const hints = detail === undefined ? { scope } : { scope, deny_detail: detail };
+export function refusalOf({ reason, scope }: Denial, detail?: DenialDetail): LedgerRefusal {
+  const hints = detail === undefined ? { scope } : { scope, denial: detail };
   return new LedgerRefusal(reason, `The budget of ${scope} ${explanations[reason]}.`, hints);
 }
 
@@ -89,15 +89,19 @@ const fixes: Readonly<Record<Exclude<Denial["reason"], "BUDGET_EXCEEDED">, strin
 };
 
 /** Which budget denied, what it has left, and what would change the answer (Cycles v0.1.26 §DenyDetail). */
-export function detailOf({ reason, scope }: Denial, budgets: readonly Budget[], { unit, amount }: Amount): DenyDetail {
+export function detailOf(
+  { reason, scope }: Denial,
+  budgets: readonly Budget[],
+  { unit, amount }: Amount,
+): DenialDetail {
   const budget = budgets.find(({ scopePath }) => scopePath === scope);
   const remaining = budget && remainingOf(budget);
   const isShort = reason === "BUDGET_EXCEEDED" && remaining !== undefined;
   return {
-    reason_code: reason,
-    blocked_by_scope: scope,
-    ...(isShort && { budget_remaining: remaining }),
-    suggested_fix: isShort
+    reasonCode: reason,
+    blockedByScope: scope,
+    ...(isShort && { budgetRemaining: remaining }),
+    suggestedFix: isShort
       ? `Fund ${scope} budget by at least ${amount - remaining} ${unit}`
       : `${reason === "BUDGET_EXCEEDED" ? "Fund the budget" : fixes[reason]} of ${scope}`,
   };

@@ -44,9 +44,19 @@ export function isOverLimit(budget: Budget): boolean {
   return budget.capped || budget.debt > budget.overdraftLimit;
 }
 
-/** What names a budget across planes (Cycles governance §BudgetLedger). */
-export function ledgerIdOf({ tenant, scopePath, unit }: Budget): string {
-  return `${tenant}|${scopePath}|${unit}`;
+/** The books of a budget at one moment. */
+export interface Books {
+  readonly allocated: bigint;
+  readonly remaining: bigint;
+  readonly debt: bigint;
+  readonly spent: bigint;
+  readonly reserved: bigint;
+  readonly status: BudgetStatus;
+}
+
+export function booksOf(budget: Budget): Books {
+  const { allocated, spent, reserved, debt, status } = budget;
+  return { allocated, remaining: remainingOf(budget), debt, spent, reserved, status };
 }
 
 export function balanceOf(budget: Budget): BudgetBalance {

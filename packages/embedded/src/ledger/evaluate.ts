@@ -1,15 +1,14 @@
-import type { DenyDetail } from "@imprest/core/models/cycles";
 import { admit } from "./admission.ts";
 import { budgetsAt, denialOf, detailOf } from "./availability.ts";
 import { type Budget, balanceOf } from "./budget.ts";
-import { denialCorrelation, runCorrelation } from "./correlation-ids.ts";
+import type { DenialDetail } from "./denial-detail.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { flatCopy } from "./flat-text.ts";
 import type { Evaluation } from "./outcomes.ts";
 import { evaluatePolicy } from "./policy.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import { type DecideRequest, type LedgerReserveRequest, checkAmount, checkSpend } from "./requests.ts";
-import { checkReserve, reserveFingerprint, tellDenied } from "./reserve.ts";
+import { checkReserve, reserveFingerprint, emitDenied } from "./reserve.ts";
 import type { Scopes } from "./scopes.ts";
 import type { LedgerState } from "./state.ts";
 
@@ -26,8 +25,8 @@ export function decide(state: LedgerState, request: DecideRequest): Evaluation {
   const outcome = evaluate(state, request, scopes, atMs);
   const kept = { idempotencyKey: flatCopy(idempotencyKey), fingerprint: print, outcome, atMs };
   state.remember({ tenant, operation: "decide", ...kept });
-  const { decision, reasonCode = "UNKNOWN", denyDetail = { reason_code: reasonCode } } = outcome;
-  if (decision === "DENY") tellDenied(state, request, scopes, denyDetail);
+  const { decision, reasonCode = "UNKNOWN", denyDetail = { reasonCode } } = outcome;
+  if (decision === "DENY") emitDenied(state, request, scopes, denyDetail);
   return outcome;
 }
 
@@ -36,7 +35,7 @@ export function dryRun(state: LedgerState, request: LedgerReserveRequest): Evalu
   return evaluateOnly(state, request, "dry run");
 }
 
-/** As `dryRun`, and tells what would have become of the request (Cycles v0.1.26 §OBSERVE MODE, rule 1). */
+/** As `dryRun`, and emits what would have become of the request (Cycles v0.1.26 §OBSERVE MODE, rule 1). */
 export function observe(state: LedgerState, request: LedgerReserveRequest): Evaluation {
   return evaluateOnly(state, request, "observe");
 }
@@ -53,28 +52,16 @@ function evaluateOnly(state: LedgerState, request: LedgerReserveRequest, mode: "
   const balances = existing(state, tenant, scopes, estimate.unit).map(balanceOf);
   const outcome = { ...evaluation, balances };
   state.remember({ tenant, operation: "reserve", idempotencyKey, fingerprint: print, outcome, atMs });
-  if (mode === "observe") tellObserved(state, request, outcome);
+  if (mode === "observe") emitObserved(state, request, outcome);
   return outcome;
 }
 
-function tellObserved(state: LedgerState, request: LedgerReserveRequest, evaluation: Evaluation): void {
-  if (!state.isHeard) return;
+function emitObserved(state: LedgerState, request: LedgerReserveRequest, evaluation: Evaluation): void {
   const { tenant, estimate, action, subject } = request;
-  const { decision, caps, denyDetail, reasonCode = "UNKNOWN", scopePath: scope } = evaluation;
-  const { unit, amount: estimated_amount } = estimate;
-  const { kind, name = kind, policy_keys } = action;
-  const about = { scope, unit, subject: { ...subject }, estimated_amount, observe_mode: "OBSERVE" };
-  const acted = { kind, name, ...(policy_keys !== undefined && { policy_keys }) };
-  if (decision !== "DENY") {
-    const data = { ...about, action: acted, decision, ...(caps !== undefined && { caps_applied: { ...caps } }) };
-    const correlationId = runCorrelation(tenant, scope, subject.dimensions?.["run_id"]);
-    return state.tell({ type: "reservation.observed_allowed", tenant, scope, data, correlationId });
-  }
-  const deny_detail = denyDetail ?? { reason_code: reasonCode };
-  const would_have_blocked_at = deny_detail.blocked_by_scope ?? scope;
-  const data = { ...about, action: acted, deny_detail, would_have_blocked_at };
-  const correlationId = denialCorrelation(tenant, scope, kind, deny_detail);
-  state.tell({ type: "reservation.observed_denied", tenant, scope, data, correlationId });
+  const { decision, caps, reasonCode = "UNKNOWN", scopePath: scope } = evaluation;
+  const asked = { tenant, scope, estimate, action, subject };
+  if (decision !== "DENY") return state.emit({ kind: "observedAllowed", ...asked, decision, caps });
+  state.emit({ kind: "observedDenied", ...asked, detail: evaluation.denyDetail ?? { reasonCode } });
 }
 
 function evaluate(state: LedgerState, request: DecideRequest, scopes: Scopes, nowMs: number): Evaluation {
@@ -101,7 +88,7 @@ function evaluate(state: LedgerState, request: DecideRequest, scopes: Scopes, no
 function denied(
   reasonCode: string,
   where: Pick<Evaluation, "scopePath" | "affectedScopes">,
-  denyDetail: DenyDetail = { reason_code: reasonCode },
+  denyDetail: DenialDetail = { reasonCode },
 ): Evaluation {
   return { decision: "DENY", reasonCode, denyDetail, ...where };
 }

@@ -1,13 +1,12 @@
 import { type Clock, systemClock } from "@imprest/core";
-import type { EventDataByType } from "@imprest/core/models/cycles";
 import { ActionKinds, type CustomActionKind } from "./action-kinds.ts";
 import { type ActionPolicy, orderPolicies } from "./action-policy.ts";
 import type { Budget, BudgetBalance } from "./budget.ts";
 import { decide, dryRun, observe } from "./evaluate.ts";
 import { recordEvent } from "./event.ts";
 import { extend } from "./extend.ts";
+import type { Cause, FactListener, Moment } from "./facts.ts";
 import { Journal } from "./journal.ts";
-import type { Cause, EventSink, EventTelling, LedgerEventListener } from "./ledger-events.ts";
 import { type ListBalancesRequest, listBalances } from "./list-balances.ts";
 import { type ListBudgetsRequest, listBudgets } from "./list-budgets.ts";
 import { type ListReservationsRequest, listReservations } from "./list-reservations.ts";
@@ -61,8 +60,6 @@ export interface LedgerOptions {
   readonly customKinds?: readonly CustomActionKind[] | undefined;
   /** Tenants whose reserves over the wire are evaluated and told, never enforced (Cycles v0.1.26 §OBSERVE MODE). */
   readonly observedTenants?: readonly string[] | undefined;
-  /** Told of every event (Cycles governance §EventType), once what it tells of is durable. */
-  readonly onEvent?: LedgerEventListener | undefined;
 }
 
 /**
@@ -79,7 +76,7 @@ export class Ledger {
 
   /** @throws ConfigurationError for a policy that cannot be used, LedgerUnavailableError for an unreadable store. */
   constructor(options: LedgerOptions = {}) {
-    const { clock = systemClock, store, policy, maxExtensions = 1_000, retention = {}, onEvent } = options;
+    const { clock = systemClock, store, policy, maxExtensions = 1_000, retention = {} } = options;
     checkPolicyRules(policy);
     const actionPolicies = orderPolicies(options.actionPolicies ?? []);
     const kinds = new ActionKinds(options.customKinds);
@@ -87,7 +84,7 @@ export class Ledger {
     this.#store = store;
     this.journal = store && new Journal(store);
     const rules = { policy, actionPolicies, kinds, maxExtensions };
-    this.#state = new LedgerState({ clock, journal: this.journal, retention, onEvent, ...rules });
+    this.#state = new LedgerState({ clock, journal: this.journal, retention, ...rules });
     this.#foreign = store === undefined ? new Map() : recover(this.#state, store);
   }
 
@@ -107,7 +104,7 @@ export class Ledger {
     return dryRun(this.#state, request);
   }
 
-  /** As `dryRun`, and told to `onEvent`. */
+  /** As `dryRun`, and emits what came of it. */
   observe(request: LedgerReserveRequest): Evaluation {
     return observe(this.#state, request);
   }
@@ -162,21 +159,22 @@ export class Ledger {
     operator.createTenant(this.#state, name);
   }
 
+  /** @returns the id that ties together the facts of all that closed. */
   closeTenant(name: string): string {
     return operator.closeTenant(this.#state, name);
   }
 
-  /** Keeps every event from now on. */
-  keepEventsIn(sink: EventSink): void {
-    this.#state.keepEventsIn(sink);
+  /** Hands every fact to the listener from now on; without one, none is made. */
+  listen(listener: FactListener): void {
+    this.#state.listen(listener);
   }
 
-  /** Tells an event of whoever stands on the ledger. */
-  tell<Type extends keyof EventDataByType>(telling: EventTelling<Type>): void {
-    this.#state.tell(telling);
+  /** Now, and the request that is being dealt with. */
+  moment(): Moment {
+    return this.#state.moment();
   }
 
-  /** Does something on behalf of a request: every event of it names that request. */
+  /** Does something on behalf of a request: every fact of it names that request. */
   causedBy<Outcome>(cause: Cause, operation: () => Outcome): Outcome {
     return this.#state.causedBy(cause, operation);
   }
@@ -235,6 +233,13 @@ export class Ledger {
   /** Resolves once everything done so far is durable. @throws LedgerUnavailableError when it will not be. */
   async durable(): Promise<undefined> {
     await this.journal?.durable();
+  }
+
+  /** Does something at once, and resolves once it is durable. */
+  async durably<Outcome>(operation: () => Outcome): Promise<Outcome> {
+    const outcome = operation();
+    await this.journal?.durable();
+    return outcome;
   }
 
   /** Stops the timer, waits for what is unwritten, and closes the store. */

@@ -1,5 +1,4 @@
 import type { Subject } from "@imprest/core";
-import type { ReservationSortKey } from "@imprest/core/models/cycles";
 import { type Page, type PageRequest, type Position, pageOf } from "./page.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import type { Reservation, ReservationStatus } from "./reservation.ts";
@@ -12,6 +11,9 @@ export interface TimeWindow {
   readonly to?: number | undefined;
 }
 
+/** What a list of reservations may be ordered by. */
+export type ReservationSortKey = "id" | "tenant" | "scopePath" | "status" | "reserved" | "createdAtMs" | "expiresAtMs";
+
 export interface ListReservationsRequest extends PageRequest {
   readonly tenant: string;
   /** Levels that a reservation's subject must name with these values; `dimensions` are not looked at. */
@@ -21,7 +23,7 @@ export interface ListReservationsRequest extends PageRequest {
   readonly status?: ReservationStatus | (string & {}) | undefined;
   readonly created?: TimeWindow | undefined;
   readonly expires?: TimeWindow | undefined;
-  /** Leaves out what has no finalized_at_ms: active and expired reservations. */
+  /** Leaves out what was not settled: active and expired reservations. */
   readonly finalized?: TimeWindow | undefined;
   readonly sortBy?: ReservationSortKey | undefined;
   readonly sortDirection?: "asc" | "desc" | undefined;
@@ -32,7 +34,7 @@ export function listReservations(state: LedgerState, request: ListReservationsRe
   state.begin();
   const { tenant, subject = {}, idempotencyKey, status, created, expires, finalized } = request;
   for (const window of [created, expires, finalized]) assertForward(window);
-  const { sortBy = "created_at_ms", sortDirection = "desc" } = request;
+  const { sortBy = "createdAtMs", sortDirection = "desc" } = request;
   const wanted = namedLevels(subject);
   const rows = candidates(state, tenant, idempotencyKey).filter(
     (reservation) =>
@@ -59,13 +61,13 @@ function candidates(
 }
 
 const sortedValue: Readonly<Record<ReservationSortKey, (reservation: Reservation) => Position[0]>> = {
-  reservation_id: ({ id }) => id,
+  id: ({ id }) => id,
   tenant: ({ subject }) => subject.tenant ?? "",
-  scope_path: ({ scopes }) => scopes.path,
+  scopePath: ({ scopes }) => scopes.path,
   status: ({ status }) => status,
   reserved: ({ reserved }) => reserved,
-  created_at_ms: ({ createdAtMs }) => createdAtMs,
-  expires_at_ms: ({ expiresAtMs }) => expiresAtMs,
+  createdAtMs: ({ createdAtMs }) => createdAtMs,
+  expiresAtMs: ({ expiresAtMs }) => expiresAtMs,
 };
 
 function within(value: number | undefined, window: TimeWindow | undefined): boolean {

@@ -1,8 +1,8 @@
 import { type Amount, type Subject } from "@imprest/core";
 import { int64Max } from "@imprest/core/internal";
-import type { EventDataByType } from "@imprest/core/models/cycles";
 import { unitMismatch } from "./availability.ts";
-import { type Budget, type BudgetBalance, balanceOf, ledgerIdOf, remainingOf } from "./budget.ts";
+import { type Books, type Budget, type BudgetBalance, balanceOf, booksOf } from "./budget.ts";
+import type { BudgetChange } from "./facts.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import { checkAmount, checkIdempotencyKey } from "./requests.ts";
@@ -76,7 +76,7 @@ export function createBudget(state: LedgerState, request: CreateBudget): BudgetB
   };
   state.restoreBudget(tenant, budget);
   state.budgetChanged(budget);
-  tellBudget(state, "budget.created", "CREATE", budget);
+  emitChange(state, "created", budget);
   return balanceOf(budget);
 }
 
@@ -100,7 +100,7 @@ export function fundBudget(state: LedgerState, request: FundBudget): BudgetBalan
   const repaid = amount.amount < budget.debt ? amount.amount : budget.debt;
   const before = booksOf(budget);
   credit(state, budget, amount.amount, repaid);
-  tellBudget(state, "budget.funded", "CREDIT", budget, before);
+  emitChange(state, "funded", budget, before);
   const outcome = balanceOf(budget);
   if (idempotencyKey !== undefined) {
     state.remember({ tenant, operation: "fund", idempotencyKey, fingerprint: print, outcome, atMs });
@@ -119,14 +119,14 @@ export function repayDebt(state: LedgerState, request: BudgetScope & { readonly 
   }
   const before = booksOf(budget);
   credit(state, budget, amount.amount, amount.amount);
-  tellBudget(state, "budget.debt_repaid", "REPAY_DEBT", budget, before);
+  emitChange(state, "debtRepaid", budget, before);
   return balanceOf(budget);
 }
 
 /** @throws LedgerRefusal NOT_FOUND, BUDGET_CLOSED, BUDGET_FROZEN when it is frozen already. */
 export function freezeBudget(state: LedgerState, address: BudgetAddress): BudgetBalance {
   state.begin();
-  return setStatus(state, openBudget(state, address), "FROZEN", "budget.frozen");
+  return setStatus(state, openBudget(state, address), "FROZEN", "frozen");
 }
 
 /** @throws LedgerRefusal NOT_FOUND, BUDGET_CLOSED; INVALID_REQUEST when it is not frozen. */
@@ -135,13 +135,13 @@ export function unfreezeBudget(state: LedgerState, address: BudgetAddress): Budg
   const budget = findBudget(state, address);
   if (budget.status === "CLOSED") throw inactive(budget);
   if (budget.status === "ACTIVE") throw new LedgerRefusal("INVALID_REQUEST", "The budget is not frozen.");
-  return setStatus(state, budget, "ACTIVE", "budget.unfrozen");
+  return setStatus(state, budget, "ACTIVE", "unfrozen");
 }
 
 /** Closes a budget for good; its active reservations can still be settled. @throws LedgerRefusal NOT_FOUND. */
 export function closeBudget(state: LedgerState, address: BudgetAddress): BudgetBalance {
   state.begin();
-  return setStatus(state, findBudget(state, address), "CLOSED", "budget.closed");
+  return setStatus(state, findBudget(state, address), "CLOSED", "closed");
 }
 
 /** A budget as it stands. @throws LedgerRefusal NOT_FOUND. */
@@ -153,42 +153,37 @@ export function getBudget(state: LedgerState, address: BudgetAddress): BudgetBal
 /**
  * Closes a tenant for good, with everything it owns, in one step: its reservations are released, its budgets closed
  * (Cycles governance §CASCADE SEMANTICS, mode A). Closing it again changes nothing.
- * @returns what ties together the events of all that closed with it.
+ * @returns the id that ties together the facts of all that closed with it.
  * @throws LedgerRefusal NOT_FOUND.
  */
 export function closeTenant(state: LedgerState, name: string): string {
   const nowMs = state.begin();
   const tenant = state.tenants.get(name);
   if (tenant === undefined) throw new LedgerRefusal("NOT_FOUND", `There is no tenant ${name}.`);
-  const correlationId = `tenant_close_cascade:${name}:${crypto.randomUUID()}`;
-  if (tenant.status === "CLOSED") return correlationId;
+  const closeId = crypto.randomUUID();
+  if (tenant.status === "CLOSED") return closeId;
   const held = new Map(Array.from(budgetsOf(tenant), (budget) => [budget, budget.reserved] as const));
   for (const reservation of state.reservations.values()) {
     if (reservation.tenant !== name || reservation.status !== "ACTIVE") continue;
     // No request released it, so no key can replay it.
     giveBack(state, reservation, { idempotencyKey: "", fingerprint: "", reason: "tenant_closed" }, nowMs);
   }
-  for (const [budget, reserved] of held) closeWithTenant(state, budget, reserved, correlationId);
+  for (const [budget, reserved] of held) closeWithTenant(state, budget, reserved, closeId);
   tenant.status = "CLOSED";
   tenant.closedAtMs = nowMs;
   state.tenantChanged(tenant);
-  const data = { tenant_id: name, previous_status: "ACTIVE", new_status: "CLOSED" };
-  state.tell({ type: "tenant.closed", tenant: name, data, correlationId });
-  return correlationId;
+  state.emit({ kind: "tenantClosed", tenant: name, closeId });
+  return closeId;
 }
 
-function closeWithTenant(state: LedgerState, budget: Budget, reserved: bigint, correlationId: string): void {
-  const { tenant, scopePath: scope, unit, status } = budget;
-  const about = { ledger_id: ledgerIdOf(budget), scope, unit, cascade_reason: "tenant_closed" };
-  if (reserved > 0n) {
-    const data = { ...about, released_amount: reserved };
-    state.tell({ type: "reservation.released_via_tenant_cascade", tenant, scope, data, correlationId });
-  }
-  if (status === "CLOSED") return;
+function closeWithTenant(state: LedgerState, budget: Budget, reserved: bigint, closeId: string): void {
+  const { tenant, scopePath: scope, unit, status: previous } = budget;
+  const about = { tenant, scope, unit, closeId };
+  if (reserved > 0n) state.emit({ kind: "releasedWithTenant", ...about, released: reserved });
+  if (previous === "CLOSED") return;
   budget.status = "CLOSED";
   state.budgetChanged(budget);
-  const data = { ...about, prior_status: status, new_status: "CLOSED" };
-  state.tell({ type: "budget.closed_via_tenant_cascade", tenant, scope, data, correlationId });
+  state.emit({ kind: "closedWithTenant", ...about, previous });
 }
 
 function resolve({ scope, tenant: owner }: BudgetScope): { readonly tenant: string; readonly scopePath: string } {
@@ -237,37 +232,17 @@ function setStatus(
   state: LedgerState,
   budget: Budget,
   status: Budget["status"],
-  type: "budget.frozen" | "budget.unfrozen" | "budget.closed",
+  change: "frozen" | "unfrozen" | "closed",
 ): BudgetBalance {
   if (budget.status === status) return balanceOf(budget);
   const before = booksOf(budget);
   budget.status = status;
   state.budgetChanged(budget);
-  tellBudget(state, type, "STATUS_CHANGE", budget, before);
+  emitChange(state, change, budget, before);
   return balanceOf(budget);
 }
 
-type Lifecycle = EventDataByType["budget.created"];
-
-function tellBudget(
-  state: LedgerState,
-  type:
-    | "budget.created"
-    | "budget.funded"
-    | "budget.debt_repaid"
-    | "budget.frozen"
-    | "budget.unfrozen"
-    | "budget.closed",
-  operation: string,
-  budget: Budget,
-  before?: Lifecycle["previous_state"],
-): void {
+function emitChange(state: LedgerState, change: BudgetChange, budget: Budget, before?: Books): void {
   const { tenant, scopePath: scope, unit } = budget;
-  const states = { ...(before !== undefined && { previous_state: before }), new_state: booksOf(budget) };
-  state.tell({ type, tenant, scope, data: { ledger_id: ledgerIdOf(budget), scope, unit, operation, ...states } });
-}
-
-function booksOf(budget: Budget): NonNullable<Lifecycle["previous_state"]> {
-  const { allocated, spent, reserved, debt, status } = budget;
-  return { allocated, remaining: remainingOf(budget), debt, spent, reserved, status };
+  state.emit({ kind: "budgetChanged", tenant, scope, unit, change, before, after: booksOf(budget) });
 }

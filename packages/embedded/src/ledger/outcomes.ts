@@ -1,5 +1,6 @@
-import type { Caps, DenyDetail } from "@imprest/core/models/cycles";
 import type { BudgetBalance } from "./budget.ts";
+import type { Caps } from "./caps.ts";
+import type { DenialDetail } from "./denial-detail.ts";
 import type { Reservation } from "./reservation.ts";
 
 /** What the ledger would do, or a policy's denial; nothing was reserved. */
@@ -12,7 +13,7 @@ export interface Evaluation {
   readonly reasonCode?: string | undefined;
   readonly retryAfterMs?: number | undefined;
   /** Which rule denied, and what would change the answer (Cycles v0.1.26 §DenyDetail). */
-  readonly denyDetail?: DenyDetail | undefined;
+  readonly denyDetail?: DenialDetail | undefined;
   /** Told by a dry run: the budgets as they stand. */
   readonly balances?: readonly BudgetBalance[] | undefined;
 }

@@ -1,6 +1,6 @@
 import { type Action, type Amount, ConfigurationError, type Subject } from "@imprest/core";
-import type { Caps } from "@imprest/core/models/cycles";
 import { type Budget, type BudgetBalance, balanceOf, remainingOf } from "./budget.ts";
+import type { Caps } from "./caps.ts";
 import type { Evaluation } from "./outcomes.ts";
 import { type Scopes, canonicalScope, subjectOf } from "./scopes.ts";
 
@@ -53,7 +53,7 @@ export function evaluatePolicy(
   const { deny, caps } = askPolicy(policy, request, scopes, budgets);
   if (deny !== undefined) {
     const { reasonCode, retryAfterMs } = deny;
-    return { decision: "DENY", reasonCode, retryAfterMs, denyDetail: { reason_code: reasonCode }, ...where };
+    return { decision: "DENY", reasonCode, retryAfterMs, denyDetail: { reasonCode }, ...where };
   }
   return caps === undefined ? { decision: "ALLOW", ...where } : { decision: "ALLOW_WITH_CAPS", caps, ...where };
 }
@@ -89,7 +89,7 @@ export function checkPolicyRules(policy: Policy | undefined): void {
   });
 }
 
-/** What is granted is written to the store and to the wire, so it must be what the wire can carry (Cycles §Caps). */
+/** What is granted is written to the store and to the wire, so it must be what a wire can carry (Cycles §Caps). */
 function checkAnswer({ caps = {}, deny }: PolicyAnswer, what: string): void {
   const { max_tokens, max_steps_remaining, cooldown_ms, tool_allowlist = [], tool_denylist = [] } = caps;
   for (const count of [max_tokens, max_steps_remaining, cooldown_ms, deny?.retryAfterMs]) {

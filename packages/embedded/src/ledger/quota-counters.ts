@@ -1,18 +1,19 @@
 import { parseJson, stringifyJson } from "@imprest/core/internal";
 import type { RiskClass } from "./action-kinds.ts";
-import type { QuotaWindow } from "./action-policy.ts";
+import type { QuotaWindow } from "./quota-window.ts";
 import type { Journal } from "./journal.ts";
 
-/** What a counter counts, in the wire's words (Cycles action kinds §ActionQuotaState). */
+/** What a counter counts (Cycles action kinds §ActionQuotaState). */
 export interface Counted {
+  readonly tenant: string;
   readonly scope: string;
-  readonly action_kind: string;
-  readonly risk_class?: RiskClass | undefined;
+  /** `__risk__` for a counter of a whole risk class. */
+  readonly actionKind: string;
+  readonly riskClass?: RiskClass | undefined;
   readonly window: QuotaWindow;
-  readonly window_key: string;
+  readonly windowKey: string;
   readonly limit: number;
-  readonly policy_id: string;
-  readonly tenant_id: string;
+  readonly policyId: string;
 }
 
 /** One counter (Cycles action kinds §WINDOW MODEL): its key names tenant, scope, kind or risk class, window and bucket. */

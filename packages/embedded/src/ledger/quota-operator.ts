@@ -1,4 +1,3 @@
-import { counterCorrelation } from "./correlation-ids.ts";
 import { type Page, type PageRequest, pageOf } from "./page.ts";
 import type { QuotaCounter } from "./quota-counters.ts";
 import { LedgerRefusal } from "./refusal.ts";
@@ -21,7 +20,7 @@ export interface ListQuotaCountersRequest extends PageRequest {
 export interface ResetQuotaCounterRequest {
   readonly tenant: string;
   readonly counter: {
-    readonly [Name in "scope" | "action_kind" | "risk_class" | "window" | "window_key"]: string | undefined;
+    readonly [Name in "scope" | "actionKind" | "riskClass" | "window" | "windowKey"]: string | undefined;
   };
   readonly reason?: string | undefined;
   /** Who resets it. */
@@ -35,11 +34,11 @@ export function listQuotaCounters(state: LedgerState, request: ListQuotaCounters
   const { tenant, actionKind, window, runId, includeZero = false } = request;
   const found = [...state.counters.live(nowMs)].filter(
     ({ used, about }) =>
-      about.tenant_id === tenant &&
+      about.tenant === tenant &&
       about.scope.startsWith(scopePrefix) &&
-      (actionKind === undefined || about.action_kind === actionKind) &&
+      (actionKind === undefined || about.actionKind === actionKind) &&
       (window === undefined || about.window === window) &&
-      (runId === undefined || (about.window === "per_run" && about.window_key === runId)) &&
+      (runId === undefined || (about.window === "per_run" && about.windowKey === runId)) &&
       (includeZero || used > 0),
   );
   const order = { descending: false, filter: [tenant, scopePrefix, actionKind, window, runId, includeZero] };
@@ -47,7 +46,7 @@ export function listQuotaCounters(state: LedgerState, request: ListQuotaCounters
 }
 
 /**
- * Begins one counter anew, and tells so. What is reserved stays reserved (Cycles action kinds §RESET SEMANTICS).
+ * Begins one counter anew, and emits the fact. What is reserved stays reserved (Cycles action kinds §RESET SEMANTICS).
  * @throws LedgerRefusal NOT_FOUND.
  */
 export function resetQuotaCounter(
@@ -58,18 +57,15 @@ export function resetQuotaCounter(
   const scope = wanted.scope && canonicalScope(wanted.scope);
   const found = [...state.counters.live(nowMs)].find(
     ({ about }) =>
-      about.tenant_id === tenant &&
+      about.tenant === tenant &&
       about.scope === scope &&
-      about.action_kind === wanted.action_kind &&
-      about.risk_class === wanted.risk_class &&
+      about.actionKind === wanted.actionKind &&
+      about.riskClass === wanted.riskClass &&
       about.window === wanted.window &&
-      about.window_key === wanted.window_key,
+      about.windowKey === wanted.windowKey,
   );
   if (found === undefined) throw new LedgerRefusal("NOT_FOUND", "There is no such counter, or it has lapsed.");
   const counter = state.counters.reset(found, nowMs);
-  const { limit } = found.about;
-  const numbers = { previous_used: BigInt(found.used), limit: BigInt(limit) };
-  const data = { ...found.about, ...numbers, actor_id: actorId, ...(reason !== undefined && { reason }) };
-  state.tell({ type: "quota.counter_reset", tenant, scope, data, correlationId: counterCorrelation(found.about) });
+  state.emit({ kind: "quotaReset", ...found.about, previousUsed: found.used, actorId, reason });
   return { counter, previous: found.used };
 }

@@ -1,4 +1,5 @@
 import { ImprestError } from "@imprest/core";
+import type { DenialDetail } from "./denial-detail.ts";
 
 /**
  * Why the ledger refuses, in the words of the Cycles error codes (Cycles §ErrorCode), and `DUPLICATE_RESOURCE` of its
@@ -24,14 +25,22 @@ export type RefusalReason =
   | "ACTION_KIND_NOT_ALLOWED"
   | "DUPLICATE_RESOURCE";
 
+/** What helps the caller correct the request. */
+export interface RefusalHints {
+  /** The scope whose budget is meant. */
+  readonly scope?: string | undefined;
+  readonly requestedUnit?: string | undefined;
+  readonly expectedUnits?: readonly string[] | undefined;
+  readonly denial?: DenialDetail | undefined;
+}
+
 /** The ledger understood the request and refused it; nothing changed. */
 export class LedgerRefusal extends ImprestError {
   static override readonly brand: string = "LedgerRefusal";
   readonly reason: RefusalReason;
-  /** What helps the caller correct the request; goes to the wire's `details`. */
-  readonly hints: Readonly<Record<string, unknown>> | undefined;
+  readonly hints: RefusalHints | undefined;
 
-  constructor(reason: RefusalReason, message: string, hints?: Readonly<Record<string, unknown>>) {
+  constructor(reason: RefusalReason, message: string, hints?: RefusalHints) {
     super("ERR_LEDGER_REFUSAL", message);
     this.reason = reason;
     this.hints = hints;

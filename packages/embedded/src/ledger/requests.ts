@@ -1,6 +1,5 @@
 import { type Action, type Amount, type Metadata, type Metrics, type Subject } from "@imprest/core";
 import { int64Max } from "@imprest/core/internal";
-import type { ActionPolicyKeys } from "@imprest/core/models/cycles";
 import { type ChargePolicy, chargePolicies } from "./charge.ts";
 import { LedgerRefusal } from "./refusal.ts";
 
@@ -13,9 +12,18 @@ export interface SpendRequest {
   readonly metadata?: Metadata | undefined;
 }
 
+/** What a policy may go by besides the kind of an action (Cycles action kinds §ActionPolicyKeys). */
+export interface PolicyKeys {
+  /** A host name without scheme and port: `api.sendgrid.com`. */
+  readonly host?: string | undefined;
+  readonly recipientDomain?: string | undefined;
+  readonly resourceType?: string | undefined;
+  readonly pathPrefix?: string | undefined;
+  readonly custom?: Readonly<Record<string, string>> | undefined;
+}
+
 export interface DecideRequest extends SpendRequest {
-  /** With what a policy may go by besides the kind (Cycles action kinds §ActionPolicyKeys). */
-  readonly action: Action & { readonly policy_keys?: ActionPolicyKeys | undefined };
+  readonly action: Action & { readonly policyKeys?: PolicyKeys | undefined };
   readonly estimate: Amount;
 }
 

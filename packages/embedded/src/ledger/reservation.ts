@@ -1,6 +1,6 @@
 import type { Action, Metadata, Metrics, Subject } from "@imprest/core";
-import type { Caps } from "@imprest/core/models/cycles";
 import type { Budget } from "./budget.ts";
+import type { Caps } from "./caps.ts";
 import type { ChargePolicy } from "./charge.ts";
 import type { Expiring } from "./expiry-queue.ts";
 import type { Scopes } from "./scopes.ts";

@@ -1,7 +1,6 @@
-import type { DenyDetail } from "@imprest/core/models/cycles";
 import { type Count, admit } from "./admission.ts";
 import { budgetsAt, denialOf, detailOf, refusalOf } from "./availability.ts";
-import { counterCorrelation, denialCorrelation } from "./correlation-ids.ts";
+import type { DenialDetail } from "./denial-detail.ts";
 import { flatCopy, flatText } from "./flat-text.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { Evaluation, ReserveOutcome } from "./outcomes.ts";
@@ -43,19 +42,19 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
   const admission = admit(state, request, scopes, nowMs);
   if (admission.denial !== undefined) {
     const { reason, message, detail } = admission.denial;
-    tellDenied(state, request, scopes, detail);
-    throw new LedgerRefusal(reason, message, { deny_detail: detail });
+    emitDenied(state, request, scopes, detail);
+    throw new LedgerRefusal(reason, message, { denial: detail });
   }
   const budgets = budgetsAt(state.tenants.get(tenant), scopes, estimate.unit);
   const denial = denialOf(budgets, estimate.amount);
   if (denial !== undefined) {
     const detail = detailOf(denial, budgets, estimate);
-    tellDenied(state, request, scopes, detail);
+    emitDenied(state, request, scopes, detail);
     throw refusalOf(denial, detail);
   }
   const evaluation = evaluatePolicy(state.settings.policy, request, scopes, budgets);
   if (evaluation.decision === "DENY") {
-    tellDenied(state, request, scopes, evaluation.denyDetail ?? { reason_code: evaluation.reasonCode ?? "UNKNOWN" });
+    emitDenied(state, request, scopes, evaluation.denyDetail ?? { reasonCode: evaluation.reasonCode ?? "UNKNOWN" });
     const atMs = nowMs;
     state.remember({
       tenant,
@@ -103,28 +102,14 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
   return { reservation, remainingTtlMs: ttlMs };
 }
 
-/** Tells of a reserve or a decide that was denied (Cycles §Event types; Cycles governance §EventDataReservationDenied). */
-export function tellDenied(
+/** A reserve or a decide was denied. */
+export function emitDenied(
   state: LedgerState,
   { tenant, estimate, action, subject }: DecideRequest,
   { path: scope }: Scopes,
-  detail: DenyDetail,
+  detail: DenialDetail,
 ): void {
-  if (!state.isHeard) return;
-  const { kind, name = kind, tags, policy_keys } = action;
-  const data = {
-    scope,
-    unit: estimate.unit,
-    reason_code: detail.reason_code,
-    requested_amount: estimate.amount,
-    remaining: detail.budget_remaining,
-    action: { kind, name, ...(tags !== undefined && { tags }), ...(policy_keys !== undefined && { policy_keys }) },
-    subject: { ...subject },
-    policy_id: detail.blocked_by_policy,
-    deny_detail: { ...detail },
-  };
-  const correlationId = denialCorrelation(tenant, scope, kind, detail);
-  state.tell({ type: "reservation.denied", tenant, scope, data, correlationId });
+  state.emit({ kind: "denied", tenant, scope, estimate, action, subject, detail });
 }
 
 function runCountersOf(counts: readonly Count[]): readonly string[] | undefined {
@@ -132,20 +117,12 @@ function runCountersOf(counts: readonly Count[]): readonly string[] | undefined 
   return keys.length === 0 ? undefined : keys;
 }
 
-/** Counts the call, and tells once a window that a threshold is crossed (Cycles v0.1.26 §EventDataQuotaThresholdApproaching). */
+/** Counts the call, and emits once a window that a threshold is crossed (Cycles v0.1.26 §EventDataQuotaThresholdApproaching). */
 function raise(state: LedgerState, { key, expiresAtMs, used, threshold, about }: Count, nowMs: number): void {
   state.counters.add({ key, expiresAtMs, about }, nowMs);
   const at = threshold * about.limit;
   if (used >= at || used + 1 < at || !state.counters.announce(key)) return;
-  const numbers = { used: BigInt(used + 1), limit: BigInt(about.limit), threshold_pct: threshold };
-  const { tenant_id: tenant, scope } = about;
-  state.tell({
-    type: "quota.threshold_approaching",
-    tenant,
-    scope,
-    data: { ...about, ...numbers },
-    correlationId: counterCorrelation(about),
-  });
+  state.emit({ kind: "quotaApproaching", ...about, used: used + 1, threshold });
 }
 
 /** @throws LedgerRefusal INVALID_REQUEST or FORBIDDEN. */
@@ -173,7 +150,7 @@ export function reserveFingerprint(
     action.kind,
     action.name,
     action.tags,
-    action.policy_keys,
+    action.policyKeys,
     ttlMs,
     graceMs,
     overagePolicy,

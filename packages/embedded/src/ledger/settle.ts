@@ -48,7 +48,7 @@ export function commit(state: LedgerState, request: CommitRequest): CommitOutcom
     metrics,
   };
   state.finish(reservation, "COMMITTED", nowMs);
-  if (actual.amount > reserved) tellOverage(state, reservation, actual.amount, debts);
+  if (actual.amount > reserved) emitOverage(state, reservation, actual.amount, debts);
   return { unit, charged, released };
 }
 
@@ -58,26 +58,21 @@ function beyondReserve(actual: bigint, reserved: bigint): LedgerRefusal {
   return new LedgerRefusal("BUDGET_EXCEEDED", message);
 }
 
-/** A commit beyond what was reserved, and the debts that it made (Cycles governance §EventDataCommitOverage). */
-function tellOverage(
+/** A commit beyond what was reserved, and the debts that it made. */
+function emitOverage(
   state: LedgerState,
-  { id, tenant, scopes, unit, reserved, overagePolicy, budgets }: Reservation,
+  { id: reservationId, tenant, scopes, unit, reserved, overagePolicy, budgets }: Reservation,
   actual: bigint,
   debtsBefore: readonly bigint[],
 ): void {
   const incurred = budgets.map(({ debt }, at) => debt - (debtsBefore[at] ?? debt));
-  const correlationId = `commit:${id}`;
-  const { path: scope } = scopes;
-  const about = { reservation_id: id, unit, overage_policy: overagePolicy };
-  const data = { ...about, scope, estimated_amount: reserved, actual_amount: actual, overage: actual - reserved };
-  const debt_incurred = incurred.reduce((most, debt) => (debt > most ? debt : most), 0n);
-  const telling = { type: "reservation.commit_overage", tenant, scope, correlationId } as const;
-  state.tell({ ...telling, data: { ...data, debt_incurred } });
-  budgets.forEach(({ scopePath, debt: total_debt, overdraftLimit: overdraft_limit }, at) => {
-    const debt = incurred[at] ?? 0n;
-    if (debt === 0n) return;
-    const owed = { ...about, scope: scopePath, debt_incurred: debt, total_debt, overdraft_limit };
-    state.tell({ type: "budget.debt_incurred", tenant, scope: scopePath, correlationId, data: owed });
+  const most = incurred.reduce((one, other) => (other > one ? other : one), 0n);
+  const about = { tenant, reservationId, unit, overagePolicy };
+  state.emit({ kind: "overcommitted", ...about, scope: scopes.path, reserved, actual, debtIncurred: most });
+  budgets.forEach(({ scopePath: scope, debt, overdraftLimit }, at) => {
+    const debtIncurred = incurred[at] ?? 0n;
+    if (debtIncurred === 0n) return;
+    state.emit({ kind: "debtIncurred", ...about, scope, debtIncurred, debt, overdraftLimit });
   });
 }
 

@@ -1,13 +1,12 @@
 import type { Clock, Timer } from "@imprest/core";
-import type { EventDataByType } from "@imprest/core/models/cycles";
 import type { ActionKinds } from "./action-kinds.ts";
 import type { ActionPolicy } from "./action-policy.ts";
 import type { Budget } from "./budget.ts";
 import { BudgetWatch } from "./budget-watch.ts";
 import { ExpiryQueue } from "./expiry-queue.ts";
+import type { Cause, Fact, FactListener, Moment } from "./facts.ts";
 import { IdempotencyMemory, type Operation, type Outcomes, type Remembered, keyOf } from "./idempotency-memory.ts";
 import type { Journal } from "./journal.ts";
-import { type Cause, type EventSink, type EventTelling, type LedgerEventListener, eventOf } from "./ledger-events.ts";
 import type { Policy } from "./policy.ts";
 import { QuotaCounters } from "./quota-counters.ts";
 import { LedgerRefusal } from "./refusal.ts";
@@ -29,7 +28,6 @@ export interface LedgerSettings {
   /** In the order in which they are asked. */
   readonly actionPolicies: readonly ActionPolicy[];
   readonly kinds: ActionKinds;
-  readonly onEvent: LedgerEventListener | undefined;
 }
 
 const dayMs = 86_400_000;
@@ -49,8 +47,8 @@ export class LedgerState {
   readonly #booked: TenantRetention<Remembered>;
   /** Decisions, dry runs and denials: they come in any number, and change nothing. */
   readonly #evaluated: TenantRetention<Remembered>;
-  readonly #watch = new BudgetWatch((telling) => this.tell(telling));
-  #sink: EventSink | undefined;
+  readonly #watch = new BudgetWatch((fact) => this.emit(fact));
+  #listener: FactListener | undefined;
   #cause: Cause | undefined;
   #timer: Timer | undefined;
   #timerDueAtMs = Infinity;
@@ -91,7 +89,7 @@ export class LedgerState {
       tenant = newTenant(name);
       this.tenants.set(name, tenant);
       this.tenantChanged(tenant);
-      this.tell({ type: "tenant.created", tenant: name, data: { tenant_id: name, new_status: "ACTIVE" } });
+      this.emit({ kind: "tenantCreated", tenant: name });
     }
     return tenant;
   }
@@ -134,17 +132,17 @@ export class LedgerState {
     for (const key of runCounters ?? []) this.counters.takeBack(key);
   }
 
-  /** Whether anybody is told of events: nothing is made of them otherwise. */
-  get isHeard(): boolean {
-    return this.#sink !== undefined || this.settings.onEvent !== undefined;
+  /** Hands every fact to the listener from now on. */
+  listen(listener: FactListener): void {
+    this.#listener = listener;
   }
 
-  /** Keeps every event from now on. */
-  keepEventsIn(sink: EventSink): void {
-    this.#sink = sink;
+  /** Now, and the request that is being dealt with. */
+  moment(): Moment {
+    return { atMs: this.#now(), cause: this.#cause };
   }
 
-  /** Does something on behalf of a request: every event of it names that request. */
+  /** Does something on behalf of a request: every fact of it names that request. */
   causedBy<Outcome>(cause: Cause | undefined, operation: () => Outcome): Outcome {
     const before = this.#cause;
     this.#cause = cause;
@@ -155,19 +153,8 @@ export class LedgerState {
     }
   }
 
-  /** Tells an event: keeps it at once, and passes it on when everything done so far is durable. */
-  tell<Type extends keyof EventDataByType>(telling: EventTelling<Type>): void {
-    if (!this.isHeard) return;
-    const { onEvent, journal } = this.settings;
-    const event = eventOf(telling, this.#now(), this.#cause);
-    this.#sink?.keep(event, this.#cause?.traceFlags);
-    const durable = journal === undefined ? Promise.resolve() : journal.durable();
-    const passOn = (): void => {
-      this.#sink?.kept();
-      onEvent?.(event);
-    };
-    // A store that failed is told by every call; a listener's own failure must not break the ledger.
-    durable.then(passOn).catch(() => {});
+  emit(fact: Fact): void {
+    this.#listener?.(fact, this.moment());
   }
 
   /** Moves the expiry of an active reservation outward. */
@@ -203,7 +190,7 @@ export class LedgerState {
   }
 
   budgetChanged(budget: Budget): void {
-    if (this.isHeard) this.#watch.look(budget);
+    if (this.#listener !== undefined) this.#watch.look(budget);
     this.settings.journal?.changed(entryKey.budget(budget), () => entryText.budget(budget));
   }
 
@@ -241,7 +228,10 @@ export class LedgerState {
     for (const budget of reservation.budgets) budget.reserved -= reservation.reserved;
     this.uncount(reservation);
     this.finish(reservation, "EXPIRED", nowMs);
-    tellExpired(this, reservation);
+    const { id, tenant, scopes, unit, reserved, createdAtMs, expiresAtMs } = reservation;
+    const extensions = reservation.extensions?.size ?? 0;
+    const lease = { reserved, createdAtMs, expiresAtMs, extensions };
+    this.emit({ kind: "expired", tenant, scope: scopes.path, reservationId: id, unit, ...lease });
   }
 
   /** One timer for all: set for the reservation that falls due first, and moved only when an earlier one comes. */
@@ -275,21 +265,6 @@ export class LedgerState {
     this.memory.forget(entry.tenant, entry.operation, entry.idempotencyKey);
     this.settings.journal?.removed(rememberedKey(entry));
   }
-}
-
-function tellExpired(state: LedgerState, reservation: Reservation): void {
-  const { id, tenant, scopes, unit, reserved, createdAtMs, expiresAtMs, extensions } = reservation;
-  const data = {
-    reservation_id: id,
-    scope: scopes.path,
-    unit,
-    estimated_amount: reserved,
-    created_at: new Date(createdAtMs).toISOString(),
-    expired_at: new Date(expiresAtMs).toISOString(),
-    ttl_ms: expiresAtMs - createdAtMs,
-    extensions_used: extensions?.size ?? 0,
-  };
-  state.tell({ type: "reservation.expired", tenant, scope: scopes.path, data });
 }
 
 /** An expired reservation has no finalized_at_ms (Cycles §ReservationDetail); it was over when its grace was. */

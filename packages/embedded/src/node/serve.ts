@@ -1,8 +1,8 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ConfigurationError } from "@imprest/core";
-import type { WireRequest, WireResponse } from "../cycles/wire.ts";
-import type { EmbeddedAuthority } from "../embedded-authority.ts";
+import type { WireRequest, WireResponse } from "../http/wire.ts";
+import type { EmbeddedAuthority } from "../facade/embedded-authority.ts";
 
 /** Where to listen, and how long to wait for slow senders. */
 export interface ServeOptions {

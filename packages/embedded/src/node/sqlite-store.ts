@@ -16,7 +16,7 @@ export interface SqliteStoreOptions {
 
 /** Marks the file as this library's: "IMPR" in ASCII. */
 const applicationId = 0x49_4d_50_52;
-const schemaVersion = 1;
+const schemaVersion = 2;
 
 /**
  * Keeps a ledger in one SQLite file: a table of entries, each replaced in the transaction that changed it, so that

@@ -44,8 +44,8 @@ beforeEach(async () => {
   clock = new FakeClock();
   store = new MapStore();
   authority = createEmbeddedAuthority({ clock, store, maxExtensions: 2, rateLimit: { perSecond: 1, burst: 40 } });
-  await authority.createBudget({ scope: subject, allocated: tokens(1_000), overdraftLimit: tokens(100) });
-  acme = new WireCaller(authority, (await authority.createApiKey({ tenant: "acme" })).key);
+  await authority.budgets.create({ scope: subject, allocated: tokens(1_000), overdraftLimit: tokens(100) });
+  acme = new WireCaller(authority, (await authority.apiKeys.create({ tenant: "acme" })).key);
 });
 
 afterEach(() => authority.close().catch(() => {}));
@@ -73,13 +73,13 @@ describe("every error code over HTTP", () => {
   it("401 UNAUTHORIZED: no key, an unknown key, a revoked key", async () => {
     expectError(await new WireCaller(authority, "").get("/v1/balances?agent=bot"), 401, "UNAUTHORIZED");
     expectError(await new WireCaller(authority, "imp_unknown").get("/v1/balances?agent=bot"), 401, "UNAUTHORIZED");
-    const { id, key } = await authority.createApiKey({ tenant: "acme" });
-    await authority.revokeApiKey(id);
+    const { id, key } = await authority.apiKeys.create({ tenant: "acme" });
+    await authority.apiKeys.revoke(id);
     expectError(await new WireCaller(authority, key).get("/v1/balances?agent=bot"), 401, "UNAUTHORIZED");
   });
 
   it("403 FORBIDDEN: another tenant's subject, reservation, list and balances", async () => {
-    const rival = new WireCaller(authority, (await authority.createApiKey({ tenant: "rival" })).key);
+    const rival = new WireCaller(authority, (await authority.apiKeys.create({ tenant: "rival" })).key);
     const { body } = await create();
     const path = `/v1/reservations/${String(body["reservation_id"])}`;
     const request = { idempotency_key: fresh(), subject, action, estimate: estimate(1) };
@@ -120,7 +120,7 @@ describe("every error code over HTTP", () => {
     const { body } = await create({ overage_policy: "REJECT", estimate: estimate(100) });
     const id = body["reservation_id"];
     expectError(await commit(id, estimate(101)), 409, "BUDGET_EXCEEDED");
-    const { reserved, spent } = await authority.getBudget({ scope: subject, unit: "TOKENS" });
+    const { reserved, spent } = await authority.budgets.get({ scope: subject, unit: "TOKENS" });
     expect([reserved, spent]).toEqual([100n, 0n]);
     expect((await commit(id, estimate(100))).body["charged"]).toEqual(estimate(100));
     const empty = await create({ overage_policy: "REJECT", estimate: estimate(0) });
@@ -132,11 +132,11 @@ describe("every error code over HTTP", () => {
   it("409 BUDGET_FROZEN and BUDGET_CLOSED: reserve and event; what is active can be settled", async () => {
     const first = (await create()).body["reservation_id"];
     const second = (await create()).body["reservation_id"];
-    await authority.freezeBudget({ scope: subject, unit: "TOKENS" });
+    await authority.budgets.freeze({ scope: subject, unit: "TOKENS" });
     expectError(await create(), 409, "BUDGET_FROZEN");
     expectError(await event(), 409, "BUDGET_FROZEN");
     expect((await commit(first)).status).toBe(200);
-    await authority.closeBudget({ scope: subject, unit: "TOKENS" });
+    await authority.budgets.close({ scope: subject, unit: "TOKENS" });
     expectError(await create(), 409, "BUDGET_CLOSED");
     expectError(await event(), 409, "BUDGET_CLOSED");
     expect((await release(second)).status).toBe(200);
@@ -194,7 +194,7 @@ describe("every error code over HTTP", () => {
     expectError(await create({ estimate: estimate(0) }), 409, "DEBT_OUTSTANDING");
     await event({ actual: estimate(5_000) });
     expectError(await create({ estimate: estimate(0) }), 409, "OVERDRAFT_LIMIT_EXCEEDED");
-    await authority.repayDebt({ scope: subject, amount: tokens(50) });
+    await authority.budgets.repayDebt({ scope: subject, amount: tokens(50) });
     expectError(await create({ estimate: estimate(11) }), 409, "BUDGET_EXCEEDED");
   });
 
@@ -223,7 +223,7 @@ describe("every error code over HTTP", () => {
     const settled = (await create()).body["reservation_id"];
     const committed = await commit(settled, estimate(4), before);
     const booked = await event(before);
-    await authority.closeTenant("acme", { keepApiKeys: true });
+    await authority.tenants.close("acme", { keepApiKeys: true });
     expectError(await create(), 409, "TENANT_CLOSED");
     expectError(await event(), 409, "TENANT_CLOSED");
     for (const reservation of [id, settled]) {
@@ -238,7 +238,7 @@ describe("every error code over HTTP", () => {
     expect((await create({ dry_run: true })).body).toMatchObject({ decision: "DENY", reason_code: "TENANT_CLOSED" });
     expect((await acme.get(`/v1/reservations/${String(id)}`)).body["status"]).toBe("RELEASED");
     expect((await acme.get("/v1/reservations")).status).toBe(200);
-    await authority.createBudget({ scope: { tenant: "open" }, allocated: usd(1) });
+    await authority.budgets.create({ scope: { tenant: "open" }, allocated: usd(1) });
   });
 
   it("500 INTERNAL_ERROR: when the store fails, nothing is acknowledged and nothing is told of why", async () => {

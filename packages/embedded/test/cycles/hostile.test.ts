@@ -14,8 +14,8 @@ let acme: WireCaller;
 
 beforeEach(async () => {
   authority = createEmbeddedAuthority({ clock: new FakeClock(), maxBodyBytes: 10_000 });
-  await authority.createBudget({ scope: { tenant: "acme" }, allocated: tokens(100) });
-  acme = new WireCaller(authority, (await authority.createApiKey({ tenant: "acme" })).key);
+  await authority.budgets.create({ scope: { tenant: "acme" }, allocated: tokens(100) });
+  acme = new WireCaller(authority, (await authority.apiKeys.create({ tenant: "acme" })).key);
 });
 
 async function expectRefused(body: BodyInit | undefined, headers: Record<string, string> = {}): Promise<void> {
@@ -23,7 +23,7 @@ async function expectRefused(body: BodyInit | undefined, headers: Record<string,
   expect({ status: answer.status, error: answer.body["error"] }).toEqual({ status: 400, error: "INVALID_REQUEST" });
   expect(answer.body["request_id"]).toMatch(/^req_/);
   expect(JSON.stringify(answer.body)).not.toMatch(/SyntaxError|RangeError|\.ts:|\\n\s+at /);
-  const { reserved, spent } = await authority.getBudget({ scope: { tenant: "acme" }, unit: "TOKENS" });
+  const { reserved, spent } = await authority.budgets.get({ scope: { tenant: "acme" }, unit: "TOKENS" });
   expect([reserved, spent]).toEqual([0n, 0n]);
 }
 

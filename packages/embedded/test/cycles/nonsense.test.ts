@@ -19,8 +19,8 @@ it.each<[string, object]>([
   ["one long unit", { ...whole, estimate: { unit: "U".repeat(240_000), amount: 1 } }],
 ])("a quarter of a megabyte of nonsense (%s) is refused in at most 8 kB", async (_what, body) => {
   const embedded = createEmbeddedAuthority();
-  await embedded.createBudget({ scope: { tenant: "acme" }, allocated: usd("1") });
-  const { key } = await embedded.createApiKey({ tenant: "acme" });
+  await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("1") });
+  const { key } = await embedded.apiKeys.create({ tenant: "acme" });
   for (const path of ["/v1/reservations", "/v1/decide"]) {
     const answer = await embedded.handler(
       new Request(`http://localhost${path}`, {

@@ -29,9 +29,9 @@ const create = (more: object = {}): Promise<Answer> =>
 beforeEach(async () => {
   clock = new FakeClock();
   authority = createEmbeddedAuthority({ clock });
-  await authority.createBudget({ scope: { tenant: "acme" }, allocated: tokens(10_000) });
-  await authority.createBudget({ scope: subject, allocated: tokens(1_000), overdraftLimit: tokens(50) });
-  acme = new WireCaller(authority, (await authority.createApiKey({ tenant: "acme" })).key);
+  await authority.budgets.create({ scope: { tenant: "acme" }, allocated: tokens(10_000) });
+  await authority.budgets.create({ scope: subject, allocated: tokens(1_000), overdraftLimit: tokens(50) });
+  acme = new WireCaller(authority, (await authority.apiKeys.create({ tenant: "acme" })).key);
 });
 
 describe("reserve, extend, commit, release", () => {
@@ -127,10 +127,10 @@ describe("reserve, extend, commit, release", () => {
     const actual = { unit: "TOKENS", amount: 1_500 };
     const committed = await acme.post(`/v1/reservations/${String(id)}/commit`, { idempotency_key: "c", actual });
     expect(committed.body).toMatchObject({ charged: { amount: 1_000 }, released: { amount: 0 } });
-    const [tenant, agent] = await authority.listBudgets({ scope: { tenant: "acme" } });
+    const [tenant, agent] = await authority.budgets.list({ scope: { tenant: "acme" } });
     expect([tenant?.isOverLimit, agent?.isOverLimit]).toEqual([false, true]);
     expect([tenant?.spent, agent?.spent]).toEqual([1_000n, 1_000n]);
-    const funded = await authority.fundBudget({ scope: subject, amount: tokens(500) });
+    const funded = await authority.budgets.fund({ scope: subject, amount: tokens(500) });
     expect(funded).toMatchObject({ isOverLimit: false, remaining: 500n });
   });
 
@@ -140,18 +140,18 @@ describe("reserve, extend, commit, release", () => {
     const actual = { unit: "TOKENS", amount: 1_010 };
     const committed = await acme.post(`/v1/reservations/${String(id)}/commit`, { idempotency_key: "c", actual });
     expect(committed.body).toMatchObject({ charged: { amount: 1_010 } });
-    const agent = await authority.getBudget({ scope: subject, unit: "TOKENS" });
+    const agent = await authority.budgets.get({ scope: subject, unit: "TOKENS" });
     expect(agent).toMatchObject({ spent: 980n, debt: 30n, remaining: -10n, isOverLimit: false });
-    const tenant = await authority.getBudget({ scope: { tenant: "acme" }, unit: "TOKENS" });
+    const tenant = await authority.budgets.get({ scope: { tenant: "acme" }, unit: "TOKENS" });
     expect(tenant).toMatchObject({ spent: 1_010n, debt: 0n });
-    const funded = await authority.fundBudget({ scope: subject, amount: tokens(100) });
+    const funded = await authority.budgets.fund({ scope: subject, amount: tokens(100) });
     expect(funded).toMatchObject({ allocated: 1_100n, spent: 1_010n, debt: 0n, remaining: 90n });
   });
 });
 
 describe("decide and dry run", () => {
   it("evaluate without touching a balance; a dry run has no id and no expiry", async () => {
-    const before = await authority.listBudgets({ scope: { tenant: "acme" } });
+    const before = await authority.budgets.list({ scope: { tenant: "acme" } });
     const decided = await acme.post("/v1/decide", { idempotency_key: "d", subject, action, estimate });
     expect(decisionResponseSchema.safeParse(decided.body).success).toBe(true);
     expect(decided.body).toMatchObject({ decision: "ALLOW" });
@@ -160,7 +160,7 @@ describe("decide and dry run", () => {
     expect(Object.keys(dry.body)).not.toEqual(expect.arrayContaining(["reservation_id"]));
     expect(dry.body).not.toHaveProperty("expires_at_ms");
     expect(dry.body).not.toHaveProperty("remaining_ttl_ms");
-    expect(await authority.listBudgets({ scope: { tenant: "acme" } })).toEqual(before);
+    expect(await authority.budgets.list({ scope: { tenant: "acme" } })).toEqual(before);
   });
 
   it.each([
@@ -168,9 +168,9 @@ describe("decide and dry run", () => {
     ["BUDGET_NOT_FOUND", { subject: { tenant: "acme2" } }],
   ])("say DENY with %s and 200", async (reason, more) => {
     const other = createEmbeddedAuthority({ clock });
-    await other.createBudget({ scope: subject, allocated: tokens(1_000) });
+    await other.budgets.create({ scope: subject, allocated: tokens(1_000) });
     const named = "subject" in more ? { subject: { agent: "nobody" } } : more;
-    const caller = new WireCaller(other, (await other.createApiKey({ tenant: "acme" })).key);
+    const caller = new WireCaller(other, (await other.apiKeys.create({ tenant: "acme" })).key);
     const request = { idempotency_key: "d", subject, action, estimate, ...named };
     const decided = await caller.post("/v1/decide", request);
     expect({ status: decided.status, ...decided.body }).toMatchObject({
@@ -186,7 +186,7 @@ describe("decide and dry run", () => {
   it("repeat a decision under its key, whatever has happened since", async () => {
     const request = { idempotency_key: "d", subject, action, estimate };
     const first = await acme.post("/v1/decide", request);
-    await authority.closeBudget({ scope: subject, unit: "TOKENS" });
+    await authority.budgets.close({ scope: subject, unit: "TOKENS" });
     expect((await acme.post("/v1/decide", request)).body).toEqual(first.body);
     const later = await acme.post("/v1/decide", { ...request, idempotency_key: "d2" });
     expect(later.body).toMatchObject({ decision: "DENY", reason_code: "BUDGET_CLOSED" });
@@ -210,13 +210,13 @@ describe("events", () => {
 describe("int64", () => {
   it("is exact both ways beyond 2^53 (study D04, D05)", async () => {
     const scope = { tenant: "acme", app: "big" };
-    await authority.createBudget({ scope, allocated: tokens(9_223_372_036_854_775_807n) });
+    await authority.budgets.create({ scope, allocated: tokens(9_223_372_036_854_775_807n) });
     const exact = 9_007_199_254_740_993n;
     const reserved = await create({ subject: scope, estimate: { unit: "TOKENS", amount: exact } });
     // The tenant's own budget is far smaller, so it denies; the bigger scope alone answers exactly.
     expect(reserved.status).toBe(409);
-    const rival = new WireCaller(authority, (await authority.createApiKey({ tenant: "big" })).key);
-    await authority.createBudget({ scope: { tenant: "big" }, allocated: tokens(9_223_372_036_854_775_807n) });
+    const rival = new WireCaller(authority, (await authority.apiKeys.create({ tenant: "big" })).key);
+    await authority.budgets.create({ scope: { tenant: "big" }, allocated: tokens(9_223_372_036_854_775_807n) });
     const request = { idempotency_key: "k", subject: { tenant: "big" }, action };
     const answer = await rival.post("/v1/reservations", { ...request, estimate: { unit: "TOKENS", amount: exact } });
     expect(answer.body["reserved"]).toEqual({ unit: "TOKENS", amount: exact });

@@ -94,7 +94,7 @@ describe("the in-process authority", () => {
     expect(recorded).toMatchObject({ settled: { status: "recorded" } });
     expect(recorded).not.toHaveProperty("settled.evidence");
     const most = 2n ** 60n + 1n;
-    await world.authority.createBudget({ scope: { tenant: "acme" }, allocated: usdMicrocents(most) });
+    await world.authority.budgets.create({ scope: { tenant: "acme" }, allocated: usdMicrocents(most) });
     const large = await acme.reserve({ estimate: usdMicrocents(most), action }, { idempotencyKey: "l" });
     expect(large.reserved.amount).toBe(most);
     expect(large.evidence).toBeUndefined();

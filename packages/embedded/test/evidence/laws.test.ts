@@ -49,7 +49,7 @@ async function perform(world: SigningWorld, step: Step, ids: string[]): Promise<
       return world.acme.post(`/v1/reservations/${id}/${step.do}`, { idempotency_key: `k${step.key}`, ...body });
     }
     case "rotate":
-      await world.authority.rotateEvidenceKey();
+      await world.evidence.rotateKey();
       return undefined;
     case "advance":
       world.clock.advance(step.ms);
@@ -65,7 +65,7 @@ describe("the law of evidence", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30 }), async (steps) => {
         const world = await new SigningWorld().open();
-        await world.authority.createBudget({ scope: { tenant: "acme" }, allocated: usdMicrocents(5n) });
+        await world.authority.budgets.create({ scope: { tenant: "acme" }, allocated: usdMicrocents(5n) });
         const ids: string[] = [];
         const answers: Answer[] = [];
         for (const one of steps) {

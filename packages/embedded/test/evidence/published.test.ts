@@ -102,7 +102,7 @@ describe("Cycles §getEvidenceJwks", () => {
     ]);
     expect(evidenceKeyWindow(jwks.keys[0] ?? {})).toEqual({ notBeforeMs: world.clock.now(), notAfterMs: undefined });
     expect(() => createKeySet(jwks)).not.toThrow();
-    expect(await world.authority.listEvidenceKeys()).toEqual(jwks.keys);
+    expect(await world.evidence.listKeys()).toEqual(jwks.keys);
   });
 });
 
@@ -125,7 +125,7 @@ describe("in whose name it signs", () => {
     expect(() => authority.authority({ tenant: "acme" })).toThrow("evidence.serverId");
     await using server = await serve(authority, { port: 0 });
     expect(() => authority.authority({ tenant: "acme" })).not.toThrow();
-    await authority.createBudget({ scope: { tenant: "acme" }, allocated: tokens(10) });
+    await authority.budgets.create({ scope: { tenant: "acme" }, allocated: tokens(10) });
     const granted = await authority
       .authority({ tenant: "acme" })
       .reserve({ estimate: tokens(1), action: { kind: "k" } }, { idempotencyKey: "k" });

@@ -45,12 +45,12 @@ describe("rotating the key", () => {
     const world = await new SigningWorld().open();
     const references = [referenceOf(await world.reserve())];
     for (let turn = 0; turn < 3; turn += 1) {
-      await world.authority.rotateEvidenceKey();
+      await world.evidence.rotateKey();
       references.push(referenceOf(await world.reserve()));
     }
     const reports = await Promise.all(references.map((reference) => world.verify(reference)));
     for (const report of reports) expect(report).toMatchObject(authentic);
-    const keys = await world.authority.listEvidenceKeys();
+    const keys = await world.evidence.listKeys();
     assertLawfulWindows(keys);
     expect(reports.map(({ envelope }) => envelope?.signer_did.split("#")[1])).toEqual(keys.map(({ kid }) => kid));
   });
@@ -59,12 +59,12 @@ describe("rotating the key", () => {
     const world = await new SigningWorld().open();
     const answers = await Promise.all(
       Array.from({ length: 9 }, async (_, at) => {
-        if (at % 3 === 2) await world.authority.rotateEvidenceKey();
+        if (at % 3 === 2) await world.evidence.rotateKey();
         return world.reserve({ estimate: { unit: "TOKENS", amount: 1 } });
       }),
     );
-    assertLawfulWindows(await world.authority.listEvidenceKeys());
-    expect(await world.authority.listEvidenceKeys()).toHaveLength(4);
+    assertLawfulWindows(await world.evidence.listKeys());
+    expect(await world.evidence.listKeys()).toHaveLength(4);
     for (const answer of answers) expect(await world.verify(referenceOf(answer))).toMatchObject(authentic);
   });
 
@@ -76,18 +76,18 @@ describe("rotating the key", () => {
       const { evidence_id: id } = referenceOf(await world.reserve());
       const text = (await world.acme.send("GET", `/v1/evidence/${id}`, undefined)).body;
       expect(await verifyEvidence(JSON.stringify(text), { keys })).toMatchObject(authentic);
-      await world.authority.rotateEvidenceKey();
+      await world.evidence.rotateKey();
     }
   });
 
   it("an operator's own key signs, is refused once it is over, and must be one pair", async () => {
     const [first, second] = [await generateKeyPair(), await generateKeyPair()];
     const world = await new SigningWorld({ evidence: { serverId, keyPair: first } }).open();
-    expect(await world.authority.listEvidenceKeys()).toMatchObject([{ kid: kidOf(first) }]);
-    expect(await world.authority.rotateEvidenceKey({ keyPair: second })).toMatchObject({ kid: kidOf(second) });
-    await expect(world.authority.rotateEvidenceKey({ keyPair: first })).rejects.toThrow("signed before");
+    expect(await world.evidence.listKeys()).toMatchObject([{ kid: kidOf(first) }]);
+    expect(await world.evidence.rotateKey({ keyPair: second })).toMatchObject({ kid: kidOf(second) });
+    await expect(world.evidence.rotateKey({ keyPair: first })).rejects.toThrow("signed before");
     const halves = { publicKey: first.publicKey, privateKey: second.privateKey };
-    await expect(world.authority.rotateEvidenceKey({ keyPair: halves })).rejects.toThrow("do not belong together");
+    await expect(world.evidence.rotateKey({ keyPair: halves })).rejects.toThrow("do not belong together");
     expect(await world.verify(referenceOf(await world.reserve()))).toMatchObject(authentic);
   });
 });
@@ -97,14 +97,14 @@ describe("a restart", () => {
     const file = join(folder, "ledger.sqlite");
     const first = await new SigningWorld({ store: sqliteStore({ file }) }).open();
     const old = referenceOf(await first.reserve({ idempotency_key: "old" }));
-    await first.authority.rotateEvidenceKey();
+    await first.evidence.rotateKey();
     const reserved = await first.reserve({ idempotency_key: "k" });
-    const keys = await first.authority.listEvidenceKeys();
+    const keys = await first.evidence.listKeys();
     await first.authority.close();
 
     const second = new SigningWorld({ store: sqliteStore({ file }), clock: first.clock });
     second.acme = new WireCaller(second.authority, first.acme.key);
-    expect(await second.authority.listEvidenceKeys()).toEqual(keys);
+    expect(await second.evidence.listKeys()).toEqual(keys);
     expect(referenceOf(await second.reserve({ idempotency_key: "k" }))).toEqual(referenceOf(reserved));
     for (const reference of [old, referenceOf(reserved), referenceOf(await second.settle(reserved, "release"))]) {
       expect(await second.verify(reference)).toMatchObject(authentic);
@@ -126,22 +126,22 @@ describe("a restart", () => {
     const second = new SigningWorld({ store: new MapStore(store.disk), clock });
     second.acme = new WireCaller(second.authority, first.acme.key);
     const [one] = [referenceOf(await second.reserve())];
-    await second.authority.rotateEvidenceKey();
+    await second.evidence.rotateKey();
     const two = referenceOf(await second.reserve());
-    assertLawfulWindows(await second.authority.listEvidenceKeys());
+    assertLawfulWindows(await second.evidence.listKeys());
     for (const reference of [before, one, two]) expect(await second.verify(reference)).toMatchObject(authentic);
   });
 
   it("and a rotation before anything is signed leave no window empty, whatever the clock says", async () => {
     const store = new MapStore();
     const first = new SigningWorld({ store });
-    await first.authority.rotateEvidenceKey();
+    await first.evidence.rotateKey();
     await first.authority.close();
     const clock = new FakeClock();
     clock.jump(-3_600_000);
     const second = await new SigningWorld({ store: new MapStore(store.disk), clock }).open();
-    await second.authority.rotateEvidenceKey();
-    const keys = await second.authority.listEvidenceKeys();
+    await second.evidence.rotateKey();
+    const keys = await second.evidence.listKeys();
     assertLawfulWindows(keys);
     expect(keys).toHaveLength(3);
     expect(await second.verify(referenceOf(await second.reserve()))).toMatchObject(authentic);
@@ -176,11 +176,11 @@ describe("a restart", () => {
   it("with the operator's own key that the store made: its private half leaves the store", async () => {
     const store = new MapStore();
     const first = new SigningWorld({ store });
-    const [made] = await first.authority.listEvidenceKeys();
+    const [made] = await first.evidence.listKeys();
     await first.authority.close();
     const keyPair = await keyPairFromJwk(JSON.parse(store.disk.get(`evidence-key/${made?.kid}`) ?? "") as Jwk);
     const second = new SigningWorld({ store: new MapStore(store.disk), evidence: { serverId, keyPair } });
-    expect(await second.authority.listEvidenceKeys()).toEqual([made]);
+    expect(await second.evidence.listKeys()).toEqual([made]);
     await second.authority.close();
     expect(store.disk.get(`evidence-key/${made?.kid}`)).not.toContain('"d":');
   });
@@ -203,8 +203,8 @@ describe("a restart", () => {
     expect(stored.some(([, text]) => text.includes('"d":'))).toBe(false);
     // Without the operator's key, whose private half nobody kept, a fresh one takes over.
     const world = new SigningWorld({ store: new MapStore(store.disk) });
-    assertLawfulWindows(await world.authority.listEvidenceKeys());
-    expect(await world.authority.listEvidenceKeys()).toHaveLength(3);
+    assertLawfulWindows(await world.evidence.listKeys());
+    expect(await world.evidence.listKeys()).toHaveLength(3);
   });
 });
 
@@ -246,8 +246,8 @@ describe("a store that was tampered with", () => {
     ["no key", () => "{}"],
   ])("a key with %s: nothing is signed or published, and the operator is told", async (_, edit) => {
     const { world } = await reopened((disk) => change(disk, "evidence-key/", edit));
-    await expect(world.authority.listEvidenceKeys()).rejects.toThrow("cannot be read");
-    await expect(world.authority.rotateEvidenceKey()).rejects.toThrow("cannot be read");
+    await expect(world.evidence.listKeys()).rejects.toThrow("cannot be read");
+    await expect(world.evidence.rotateKey()).rejects.toThrow("cannot be read");
     expect((await world.acme.get("/v1/.well-known/cycles-jwks.json")).status).toBe(500);
     const answer = await world.reserve();
     expect(answer.status).toBe(200);

@@ -2,7 +2,12 @@ import { type Transport, tokens } from "@imprest/core";
 import { createRemoteKeySet } from "@imprest/core/audit";
 import type { CyclesEvidenceRef } from "@imprest/core/models/cycles";
 import { type EvidenceReport, fetchEvidence, verifyEvidence } from "@imprest/cycles/evidence";
-import { type EmbeddedAuthority, type EmbeddedAuthorityOptions, createEmbeddedAuthority } from "../../src/index.ts";
+import {
+  type EmbeddedAuthority,
+  type EmbeddedAuthorityOptions,
+  type EvidenceGroup,
+  createEmbeddedAuthority,
+} from "../../src/index.ts";
 import { type Answer, FakeClock, WireCaller } from "../support.ts";
 
 export const serverId = "https://authority.test/v1";
@@ -31,11 +36,18 @@ export class SigningWorld {
     this.acme = new WireCaller(this.authority, "");
   }
 
+  /** What an operator does to the keys of an authority that signs. */
+  get evidence(): EvidenceGroup {
+    const { evidence } = this.authority;
+    if (evidence === undefined) throw new Error("The authority does not sign.");
+    return evidence;
+  }
+
   /** Two budgets of acme, and a key. */
   async open(): Promise<this> {
-    await this.authority.createBudget({ scope: { tenant: "acme" }, allocated: tokens(10_000) });
-    await this.authority.createBudget({ scope: subject, allocated: tokens(1_000) });
-    this.acme = new WireCaller(this.authority, (await this.authority.createApiKey({ tenant: "acme" })).key);
+    await this.authority.budgets.create({ scope: { tenant: "acme" }, allocated: tokens(10_000) });
+    await this.authority.budgets.create({ scope: subject, allocated: tokens(1_000) });
+    this.acme = new WireCaller(this.authority, (await this.authority.apiKeys.create({ tenant: "acme" })).key);
     return this;
   }
 

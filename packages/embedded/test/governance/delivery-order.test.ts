@@ -1,13 +1,22 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { EmbeddedAuthority, StoreChange, Webhook } from "../../src/index.ts";
+import type { StoreChange, Webhook } from "../../src/index.ts";
 import { type FakeClock, MapStore, WireCaller } from "../support.ts";
-import { Receiver, adminKey, eventually, governed, governedAgain, secret, usd } from "./support.ts";
+import {
+  type GovernedAuthority,
+  Receiver,
+  adminKey,
+  eventually,
+  governed,
+  governedAgain,
+  secret,
+  usd,
+} from "./support.ts";
 
 // Cycles §Webhook delivery protocol: what is sent when, under which trace, and for how long it is remembered.
 
 let receiver: Receiver;
-let authority: EmbeddedAuthority;
+let authority: GovernedAuthority;
 let clock: FakeClock;
 let key: string;
 
@@ -30,7 +39,7 @@ const hook = (more: Partial<Webhook> = {}): Webhook => ({
 });
 
 /** Makes one event: `budget.funded`. */
-const fund = (): Promise<unknown> => authority.fundBudget({ scope: { tenant: "acme" }, amount: usd(1n) });
+const fund = (): Promise<unknown> => authority.budgets.fund({ scope: { tenant: "acme" }, amount: usd(1n) });
 
 async function deliveries(query = ""): Promise<Readonly<Record<string, unknown>>[]> {
   const target = `/v1/admin/webhooks/hook/deliveries${query}`;
@@ -64,7 +73,7 @@ it("nothing is told outside before it is durable, whatever else is being sent", 
   ({ authority } = await governed({ store }));
   const answers: (() => void)[] = [];
   receiver.answer = (response) => void answers.push(() => response.writeHead(204).end());
-  await authority.addWebhook(hook());
+  await authority.webhooks.add(hook());
   await fund();
   await receiver.until(1);
   store.isSlow = true;
@@ -111,7 +120,7 @@ it("first attempts stay in the order of the events when the wall clock is set ba
     receiver.answer = (later) => void later.writeHead(204).end();
     answer = () => response.writeHead(204).end();
   };
-  await authority.addWebhook(hook());
+  await authority.webhooks.add(hook());
   await fund();
   await receiver.until(1);
   await fund();
@@ -142,7 +151,7 @@ describe("the trace of a delivery", () => {
     ["a sampled traceparent", { traceparent: `00-${traceId}-b7ad6b7169203331-01` }, "01", true],
     ["X-Cycles-Trace-Id alone", { "X-Cycles-Trace-Id": traceId }, "01", false],
   ])("keeps the sampling that came with %s, in a span of its own", async (_what, headers, flags, inbound) => {
-    await authority.addWebhook(hook());
+    await authority.webhooks.add(hook());
     await reserve(headers);
     const sent = String(receiver.received[0]?.headers["traceparent"]);
     expect(sent).toMatch(new RegExp(`^00-${traceId}-[0-9a-f]{16}-${flags}$`));
@@ -158,7 +167,7 @@ describe("the trace of a delivery", () => {
 
   it("is one for all attempts of an operator's event, and stands in the list", async () => {
     receiver.answer = (response) => void response.writeHead(500).end();
-    await authority.addWebhook(hook({ retry: { maxRetries: 1, initialDelayMs: 100 } }));
+    await authority.webhooks.add(hook({ retry: { maxRetries: 1, initialDelayMs: 100 } }));
     await fund();
     await eventually(async () => (await deliveries("?status=RETRYING")).length === 1);
     clock.advance(100);
@@ -169,7 +178,7 @@ describe("the trace of a delivery", () => {
 
   it("goes on into what is told of its failure", async () => {
     receiver.answer = (response) => void response.writeHead(500).end();
-    await authority.addWebhook(hook({ retry: { maxRetries: 0 } }));
+    await authority.webhooks.add(hook({ retry: { maxRetries: 0 } }));
     await reserve({ "X-Cycles-Trace-Id": traceId });
     const admin = new WireCaller(authority, "");
     const find = async (type: string): Promise<Readonly<Record<string, unknown>> | undefined> => {
@@ -190,32 +199,32 @@ describe("an old delivery", () => {
     const disk = new Map<string, string>();
     ({ authority, clock } = await governed({ store: new MapStore(disk) }));
     receiver.answer = (response) => void response.writeHead(500).end();
-    await authority.addWebhook(hook());
+    await authority.webhooks.add(hook());
     await fund();
     await eventually(() => [...disk.values()].some((text) => text.includes("RETRYING")));
     await authority.close();
     clock.stall(86_400_001);
     receiver.answer = (response) => void response.writeHead(204).end();
     authority = governedAgain(disk, clock);
-    await authority.addWebhook(hook());
+    await authority.webhooks.add(hook());
     await eventually(async () => (await deliveries("?status=FAILED")).length === 1);
     await fund();
     await receiver.until(2);
     expect(allocated()).toEqual([1_001, 1_002]);
-    expect(await authority.listWebhooks()).toMatchObject([{ status: "ACTIVE", consecutiveFailures: 0 }]);
+    expect(await authority.webhooks.list()).toMatchObject([{ status: "ACTIVE", consecutiveFailures: 0 }]);
   });
 
   it("is forgotten after 14 days, on the disk too", async () => {
     await authority.close();
     const disk = new Map<string, string>();
     ({ authority, clock } = await governed({ store: new MapStore(disk) }));
-    await authority.addWebhook(hook());
+    await authority.webhooks.add(hook());
     await fund();
     await eventually(async () => (await deliveries("?status=SUCCESS")).length === 1);
     await authority.close();
     clock.stall(14 * 86_400_000 + 1);
     authority = governedAgain(disk, clock);
-    await authority.addWebhook(hook());
+    await authority.webhooks.add(hook());
     expect(await deliveries()).toEqual([]);
     expect([...disk.keys()].filter((entry) => entry.startsWith("delivery/"))).toEqual([]);
   });
@@ -224,10 +233,10 @@ describe("an old delivery", () => {
     await authority.close();
     const disk = new Map<string, string>();
     ({ authority, clock } = await governed({ store: new MapStore(disk) }));
-    await authority.addWebhook(hook());
+    await authority.webhooks.add(hook());
     await fund();
     await eventually(async () => (await deliveries("?status=SUCCESS")).length === 1);
-    await authority.removeWebhook("hook");
+    await authority.webhooks.remove("hook");
     expect([...disk.keys()].filter((entry) => entry.startsWith("delivery/"))).toEqual([]);
   });
 });

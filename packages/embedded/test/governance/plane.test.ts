@@ -1,14 +1,13 @@
 import { NotFoundError, UnauthorizedError } from "@imprest/cycles";
 import { CyclesGovernanceClient } from "@imprest/cycles/governance";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { EmbeddedAuthority } from "../../src/index.ts";
 import { type EmbeddedServer, serve } from "../../src/node/index.ts";
 import { type FakeClock, MapStore, WireCaller } from "../support.ts";
-import { adminKey, governed, usd } from "./support.ts";
+import { type GovernedAuthority, adminKey, governed, usd } from "./support.ts";
 
 // Cycles governance, the operations that every server has (study section 1c), asked by our own client over a socket.
 
-let authority: EmbeddedAuthority;
+let authority: GovernedAuthority;
 let server: EmbeddedServer;
 let caller: WireCaller;
 let clock: FakeClock;
@@ -123,7 +122,7 @@ describe("events", () => {
     await caller.post(`/v1/reservations/${first}/release`, { idempotency_key: "back" });
     const second = await reserve(1_000n, "llm.completion", { overage_policy: "ALLOW_WITH_OVERDRAFT" });
     await caller.post(`/v1/reservations/${second}/commit`, { idempotency_key: "over", actual: usd(1_050n) });
-    await authority.repayDebt({ scope: { tenant: "acme" }, amount: usd(50n) });
+    await authority.budgets.repayDebt({ scope: { tenant: "acme" }, amount: usd(50n) });
     const events = await all(client.listEvents({ tenant_id: "acme", sort_dir: "asc" }));
     const told = events.map(({ event_type: type, data }) =>
       [type, data?.["threshold"], data?.["direction"]].join(" ").trim(),
@@ -150,7 +149,7 @@ describe("events", () => {
   });
 
   it("an expiry that another tenant's request finds is nobody's doing, and tells nothing of that request", async () => {
-    const { key } = await authority.createApiKey({ tenant: "stranger" });
+    const { key } = await authority.apiKeys.create({ tenant: "stranger" });
     await reserve(900n, "llm.completion", { ttl_ms: 1_000, grace_period_ms: 0 });
     clock.stall(2_000);
     expect((await new WireCaller(authority, key).get("/v1/reservations")).status).toBe(200);
@@ -166,7 +165,7 @@ describe("events", () => {
 
   it("filters, searches, sorts and pages: every page whole, nothing twice", async () => {
     for (let at = 0; at < 7; at += 1)
-      await authority.createBudget({ scope: { tenant: "acme", agent: `bot-${at}` }, allocated: usd(1n) });
+      await authority.budgets.create({ scope: { tenant: "acme", agent: `bot-${at}` }, allocated: usd(1n) });
     const pages = [];
     for await (const page of client.listEvents({ category: "budget", limit: 3 }).pages())
       pages.push(page.events.length);
@@ -182,7 +181,7 @@ describe("events", () => {
   });
 
   it("shows a tenant only its own, and only what is a tenant's to see", async () => {
-    await authority.createBudget({ scope: { tenant: "other" }, allocated: usd(1n) });
+    await authority.budgets.create({ scope: { tenant: "other" }, allocated: usd(1n) });
     const own = await all(client.listTenantEvents());
     expect(new Set(own.map(({ tenant_id: tenant }) => tenant))).toEqual(new Set(["acme"]));
     expect(own.map(({ category }) => category)).not.toContain("api_key");
@@ -197,7 +196,7 @@ describe("events", () => {
 
   it("a closed tenant tells of all that closed with it under one correlation id", async () => {
     await reserve(10n);
-    await authority.closeTenant("acme");
+    await authority.tenants.close("acme");
     const [closed] = await all(client.listEvents({ event_type: "tenant.closed" }));
     const cascade = await all(client.listEvents({ correlation_id: closed?.correlation_id ?? "" }));
     expect(cascade.map(({ event_type: type }) => type).toSorted()).toEqual([
@@ -286,7 +285,7 @@ describe("hostile calls", () => {
     await plain.close();
     const { createEmbeddedAuthority } = await import("../../src/index.ts");
     const bare = createEmbeddedAuthority();
-    await bare.createApiKey({ tenant: "acme", key });
+    await bare.apiKeys.create({ tenant: "acme", key });
     const asked = new WireCaller(bare, key);
     expect((await asked.get("/v1/admin/events", { "X-Admin-API-Key": adminKey })).status).toBe(404);
     expect((await asked.get("/v1/events")).status).toBe(405);
@@ -297,7 +296,7 @@ describe("hostile calls", () => {
 it("events outlive the process with the ledger, the same ones in the same order", async () => {
   const disk = new Map<string, string>();
   const first = await governed({ store: new MapStore(disk) });
-  await first.authority.fundBudget({ scope: { tenant: "acme" }, amount: usd(5n) });
+  await first.authority.budgets.fund({ scope: { tenant: "acme" }, amount: usd(5n) });
   await first.authority.close();
   const { createEmbeddedAuthority } = await import("../../src/index.ts");
   const second = createEmbeddedAuthority({

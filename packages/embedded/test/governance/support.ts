@@ -1,6 +1,11 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type EmbeddedAuthority, type EmbeddedAuthorityOptions, createEmbeddedAuthority } from "../../src/index.ts";
+import {
+  type EmbeddedAuthority,
+  type EmbeddedAuthorityOptions,
+  type GovernanceOptions,
+  createEmbeddedAuthority,
+} from "../../src/index.ts";
 import { FakeClock, MapStore } from "../support.ts";
 
 export const adminKey = "admin-key-for-tests-0123456789";
@@ -11,23 +16,25 @@ export const usd = (amount: bigint): { readonly unit: string; readonly amount: b
   amount,
 });
 
+export type GovernedAuthority = EmbeddedAuthority<{ readonly governance: GovernanceOptions }>;
+
 /** An authority with the governance plane, a budget of 1,000 and a key of the tenant acme. */
 export async function governed(
   options: EmbeddedAuthorityOptions = {},
-): Promise<{ readonly authority: EmbeddedAuthority; readonly key: string; readonly clock: FakeClock }> {
+): Promise<{ readonly authority: GovernedAuthority; readonly key: string; readonly clock: FakeClock }> {
   const clock = new FakeClock();
   const authority = createEmbeddedAuthority({
     clock,
     ...options,
     governance: { adminKeys: [adminKey], ...options.governance },
   });
-  await authority.createBudget({ scope: { tenant: "acme" }, allocated: usd(1_000n), overdraftLimit: usd(100n) });
-  const { key } = await authority.createApiKey({ tenant: "acme" });
+  await authority.budgets.create({ scope: { tenant: "acme" }, allocated: usd(1_000n), overdraftLimit: usd(100n) });
+  const { key } = await authority.apiKeys.create({ tenant: "acme" });
   return { authority, key, clock };
 }
 
 /** The authority of another process on the same disk. */
-export function governedAgain(disk: Map<string, string>, clock: FakeClock): EmbeddedAuthority {
+export function governedAgain(disk: Map<string, string>, clock: FakeClock): GovernedAuthority {
   return createEmbeddedAuthority({ clock, store: new MapStore(disk), governance: { adminKeys: [adminKey] } });
 }
 

@@ -2,13 +2,13 @@ import { ConfigurationError } from "@imprest/core";
 import { createWebhookHandler, verifyWebhook } from "@imprest/cycles";
 import { CyclesGovernanceClient } from "@imprest/cycles/governance";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type EmbeddedAuthority, LedgerRefusal, type Webhook, createEmbeddedAuthority } from "../../src/index.ts";
+import { LedgerRefusal, type Webhook, createEmbeddedAuthority } from "../../src/index.ts";
 import { serve } from "../../src/node/index.ts";
 import { type FakeClock, MapStore, WireCaller } from "../support.ts";
-import { Receiver, adminKey, eventually, governed, secret, usd } from "./support.ts";
+import { type GovernedAuthority, Receiver, adminKey, eventually, governed, secret, usd } from "./support.ts";
 
 let receiver: Receiver;
-let authority: EmbeddedAuthority;
+let authority: GovernedAuthority;
 let clock: FakeClock;
 
 beforeEach(async () => {
@@ -27,7 +27,7 @@ function hook(more: Partial<Webhook> = {}): Webhook {
 
 /** Makes one event: `budget.funded`. */
 function fund(): Promise<unknown> {
-  return authority.fundBudget({ scope: { tenant: "acme" }, amount: usd(1n) });
+  return authority.budgets.fund({ scope: { tenant: "acme" }, amount: usd(1n) });
 }
 
 /** A webhook's latest delivery. */
@@ -38,12 +38,12 @@ async function latest(id: string): Promise<{ readonly status?: string; readonly 
 }
 
 async function consecutiveFailures(): Promise<number | undefined> {
-  return (await authority.listWebhooks())[0]?.consecutiveFailures;
+  return (await authority.webhooks.list())[0]?.consecutiveFailures;
 }
 
 describe("a delivery", () => {
   it("is what verifyWebhook and the handler of @imprest/cycles accept, with the headers of the specification", async () => {
-    await authority.addWebhook(hook());
+    await authority.webhooks.add(hook());
     await fund();
     await receiver.until(1);
     const [{ headers, body, event } = { headers: {}, body: "", event: { event_id: "", event_type: "" } }] =
@@ -65,13 +65,13 @@ describe("a delivery", () => {
   });
 
   it("goes to whom it is for: by type, category, tenant and scope", async () => {
-    await authority.addWebhook(hook({ id: "types", eventCategories: [], eventTypes: ["budget.frozen"] }));
-    await authority.addWebhook(hook({ id: "scoped", scopeFilter: "tenant:acme/*" }));
-    await authority.addWebhook(hook({ id: "other", tenant: "other" }));
+    await authority.webhooks.add(hook({ id: "types", eventCategories: [], eventTypes: ["budget.frozen"] }));
+    await authority.webhooks.add(hook({ id: "scoped", scopeFilter: "tenant:acme/*" }));
+    await authority.webhooks.add(hook({ id: "other", tenant: "other" }));
     await fund();
-    await authority.createBudget({ scope: { tenant: "acme", agent: "bot" }, allocated: usd(1n) });
-    await authority.createBudget({ scope: { tenant: "other" }, allocated: usd(1n) });
-    await authority.freezeBudget({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
+    await authority.budgets.create({ scope: { tenant: "acme", agent: "bot" }, allocated: usd(1n) });
+    await authority.budgets.create({ scope: { tenant: "other" }, allocated: usd(1n) });
+    await authority.budgets.freeze({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
     await receiver.until(3);
     expect(receiver.received.map(({ event }) => `${event.event_type} ${String(event["scope"])}`).toSorted()).toEqual([
       "budget.created tenant:acme/agent:bot",
@@ -91,7 +91,7 @@ describe("a delivery", () => {
         response.writeHead(200).end("ok");
       }, 5);
     };
-    await authority.addWebhook(hook());
+    await authority.webhooks.add(hook());
     for (let at = 0; at < 8; at += 1) await fund();
     await receiver.until(8);
     const allocated = receiver.received.map(
@@ -109,7 +109,7 @@ describe("a failed delivery", () => {
       failures -= 1;
       response.writeHead(failures >= 0 ? 500 : 200).end();
     };
-    await authority.addWebhook(hook({ retry: { initialDelayMs: 1_000, backoffMultiplier: 3, maxDelayMs: 5_000 } }));
+    await authority.webhooks.add(hook({ retry: { initialDelayMs: 1_000, backoffMultiplier: 3, maxDelayMs: 5_000 } }));
     await fund();
     for (const [attempts, waitMs] of [
       [1, 1_000],
@@ -138,7 +138,7 @@ describe("a failed delivery", () => {
     const elsewhere = await Receiver.start();
     const { status, headers } = answering(elsewhere.url);
     receiver.answer = (response) => void response.writeHead(status, headers).end();
-    await authority.addWebhook(hook({ retry: { maxRetries: 0 } }));
+    await authority.webhooks.add(hook({ retry: { maxRetries: 0 } }));
     await fund();
     await eventually(async () => (await consecutiveFailures()) === 1);
     expect(elsewhere.received).toEqual([]);
@@ -148,9 +148,9 @@ describe("a failed delivery", () => {
   it("a receiver that never answers is given up at the timeout, and one that never stops is not read to the end", async () => {
     await authority.close();
     authority = createEmbeddedAuthority({ governance: { adminKeys: [adminKey], deliveryTimeoutMs: 100 } });
-    await authority.createBudget({ scope: { tenant: "acme" }, allocated: usd(1n) });
+    await authority.budgets.create({ scope: { tenant: "acme" }, allocated: usd(1n) });
     receiver.answer = () => {};
-    await authority.addWebhook(hook({ retry: { maxRetries: 0 } }));
+    await authority.webhooks.add(hook({ retry: { maxRetries: 0 } }));
     await fund();
     await eventually(async () => (await consecutiveFailures()) === 1);
     receiver.answer = (response) => {
@@ -166,10 +166,10 @@ describe("a failed delivery", () => {
   it("too many in a row disable the webhook, say so, and drop what waits; resume begins anew", async () => {
     receiver.answer = (response) => void response.writeHead(503).end();
     const monitor = await Receiver.start();
-    await authority.addWebhook(
+    await authority.webhooks.add(
       hook({ id: "monitor", url: monitor.url, eventCategories: ["system", "webhook"], secret: "another-secret" }),
     );
-    await authority.addWebhook(hook({ retry: { maxRetries: 0 }, disableAfterFailures: 2 }));
+    await authority.webhooks.add(hook({ retry: { maxRetries: 0 }, disableAfterFailures: 2 }));
     await fund();
     await fund();
     await fund();
@@ -188,14 +188,14 @@ describe("a failed delivery", () => {
       data: { previous_status: "ACTIVE", disable_reason: expect.any(String) as string },
     });
     expect(receiver.received.length).toBeLessThanOrEqual(3);
-    expect(await authority.listWebhooks()).toMatchObject([{ id: "monitor" }, { id: "hook", status: "DISABLED" }]);
+    expect(await authority.webhooks.list()).toMatchObject([{ id: "monitor" }, { id: "hook", status: "DISABLED" }]);
     const before = receiver.received.length;
     await fund();
     receiver.answer = (response) => void response.writeHead(204).end();
-    await authority.resumeWebhook("hook");
+    await authority.webhooks.resume("hook");
     await fund();
     await receiver.until(before + 1);
-    await eventually(async () => (await authority.listWebhooks())[1]?.consecutiveFailures === 0);
+    await eventually(async () => (await authority.webhooks.list())[1]?.consecutiveFailures === 0);
     expect(receiver.received).toHaveLength(before + 1);
     await monitor.close();
   });
@@ -203,8 +203,8 @@ describe("a failed delivery", () => {
   it("two webhooks that are away do not tell each other of it for ever", async () => {
     receiver.answer = (response) => void response.writeHead(500).end();
     const watching = { eventCategories: ["system", "budget"], retry: { maxRetries: 0 } };
-    await authority.addWebhook(hook({ id: "one", ...watching }));
-    await authority.addWebhook(hook({ id: "two", ...watching }));
+    await authority.webhooks.add(hook({ id: "one", ...watching }));
+    await authority.webhooks.add(hook({ id: "two", ...watching }));
     await fund();
     // Both fail to deliver the funding, both failures are told to both, and there it ends.
     await receiver.until(6);
@@ -216,11 +216,11 @@ describe("a failed delivery", () => {
 describe("over the wire", () => {
   it("lists deliveries and replays a window, all of it or nothing", async () => {
     const server = await serve(authority, { port: 0 });
-    const { key } = await authority.createApiKey({ tenant: "acme" });
+    const { key } = await authority.apiKeys.create({ tenant: "acme" });
     const client = new CyclesGovernanceClient({ baseUrl: server.url, apiKey: key, adminApiKey: adminKey });
     receiver.answer = (response) => void response.writeHead(500).end();
-    await authority.addWebhook(hook({ tenant: "acme", retry: { maxRetries: 0 } }));
-    await authority.addWebhook(hook({ id: "system", eventCategories: [], eventTypes: ["budget.closed"] }));
+    await authority.webhooks.add(hook({ tenant: "acme", retry: { maxRetries: 0 } }));
+    await authority.webhooks.add(hook({ id: "system", eventCategories: [], eventTypes: ["budget.closed"] }));
     await fund();
     await fund();
     await eventually(
@@ -269,22 +269,22 @@ describe("what must not be", () => {
     ["retries without end", { retry: { maxRetries: 11 } }],
     ["an id that is a path", { id: "../other" }],
   ])("%s is refused", async (_what, more) => {
-    await expect(authority.addWebhook(hook(more))).rejects.toBeInstanceOf(ConfigurationError);
-    expect(await authority.listWebhooks()).toEqual([]);
+    await expect(authority.webhooks.add(hook(more))).rejects.toBeInstanceOf(ConfigurationError);
+    expect(await authority.webhooks.list()).toEqual([]);
   });
 
   it("the secret is nowhere to be read: not in the store, the list, an event or an error", async () => {
     const store = new MapStore();
     await authority.close();
     ({ authority } = await governed({ store }));
-    await authority.addWebhook(hook({ eventCategories: ["webhook", "budget"] }));
+    await authority.webhooks.add(hook({ eventCategories: ["webhook", "budget"] }));
     await fund();
     await receiver.until(1);
-    const twice = await authority.addWebhook(hook()).catch((error: unknown) => error);
+    const twice = await authority.webhooks.add(hook()).catch((error: unknown) => error);
     expect(twice).toBeInstanceOf(LedgerRefusal);
     const shown = JSON.stringify([
       [...store.disk],
-      await authority.listWebhooks(),
+      await authority.webhooks.list(),
       receiver.received,
       twice,
       String(twice),
@@ -293,20 +293,20 @@ describe("what must not be", () => {
   });
 
   it("a paused webhook queues nothing; a removed one gets nothing", async () => {
-    await authority.addWebhook(hook());
-    await authority.pauseWebhook("hook");
+    await authority.webhooks.add(hook());
+    await authority.webhooks.pause("hook");
     await fund();
-    await authority.resumeWebhook("hook");
-    await authority.createBudget({ scope: { tenant: "late" }, allocated: usd(1n) });
+    await authority.webhooks.resume("hook");
+    await authority.budgets.create({ scope: { tenant: "late" }, allocated: usd(1n) });
     await receiver.until(1);
-    await authority.removeWebhook("hook");
+    await authority.webhooks.remove("hook");
     await fund();
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(receiver.types).toEqual(["budget.created"]);
     const target = "/v1/admin/events?event_type=webhook.deleted";
     const { body } = await new WireCaller(authority, "").get(target, { "X-Admin-API-Key": adminKey });
     expect(body["events"]).toMatchObject([{ correlation_id: "webhook_delete:hook" }]);
-    await expect(authority.removeWebhook("hook")).rejects.toBeInstanceOf(LedgerRefusal);
+    await expect(authority.webhooks.remove("hook")).rejects.toBeInstanceOf(LedgerRefusal);
   });
 });
 
@@ -315,7 +315,7 @@ it("what was not delivered when the process ended is delivered by the next, once
   const disk = new Map<string, string>();
   ({ authority, clock } = await governed({ store: new MapStore(disk) }));
   receiver.answer = (response) => void response.writeHead(500).end();
-  await authority.addWebhook(hook());
+  await authority.webhooks.add(hook());
   await fund();
   await receiver.until(1);
   await eventually(() => [...disk.values()].some((text) => text.includes("RETRYING")));
@@ -326,8 +326,8 @@ it("what was not delivered when the process ended is delivered by the next, once
   clock.stall(60_000);
   const options = { clock, store: new MapStore(disk), governance: { adminKeys: [adminKey] } };
   authority = createEmbeddedAuthority(options);
-  await authority.addWebhook(hook());
+  await authority.webhooks.add(hook());
   await receiver.until(2);
   expect(receiver.received[1]?.event.event_id).toBe(first?.event.event_id);
-  expect(await authority.listWebhooks()).toMatchObject([{ id: "hook", status: "ACTIVE" }]);
+  expect(await authority.webhooks.list()).toMatchObject([{ id: "hook", status: "ACTIVE" }]);
 });

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import {
   type ActionPolicy,
   type EmbeddedAuthority,
-  type LedgerOptions,
+  type EmbeddedAuthorityOptions,
   createEmbeddedAuthority,
 } from "../../src/index.ts";
 import { type Answer, FakeClock, MapStore, WireCaller } from "../support.ts";
@@ -18,7 +18,7 @@ const policy = (more: Partial<ActionPolicy>): ActionPolicy => ({ id: "pol", scop
 const opened: EmbeddedAuthority[] = [];
 let keys = 0;
 
-async function start(options: LedgerOptions): Promise<{
+async function start(options: EmbeddedAuthorityOptions): Promise<{
   authority: EmbeddedAuthority;
   send: (kind: string, more?: object) => Promise<Answer>;
   caller: WireCaller;
@@ -26,9 +26,9 @@ async function start(options: LedgerOptions): Promise<{
   const authority = createEmbeddedAuthority({ clock: new FakeClock(), ...options });
   opened.push(authority);
   for (const scope of [{ tenant: "acme" }, { tenant: "acme", agent: "bot" }]) {
-    await authority.createBudget({ scope, allocated: tokens(1_000) }).catch(() => {});
+    await authority.budgets.create({ scope, allocated: tokens(1_000) }).catch(() => {});
   }
-  const caller = new WireCaller(authority, (await authority.createApiKey({ tenant: "acme" })).key);
+  const caller = new WireCaller(authority, (await authority.apiKeys.create({ tenant: "acme" })).key);
   const send = (kind: string, more: object = {}): Promise<Answer> => {
     const action = { kind, name: "n" };
     const estimate = { unit: "TOKENS", amount: 1 };
@@ -201,7 +201,7 @@ describe("action policies", () => {
     await expect(denied).rejects.toMatchObject({ reasonCode: "ACTION_KIND_DENIED" });
   });
 
-  it.each<[string, LedgerOptions]>([
+  it.each<[string, EmbeddedAuthorityOptions]>([
     ["two of one id", { actionPolicies: [policy({}), policy({})] }],
     ["a pattern that is none", { actionPolicies: [policy({ scopePattern: "acme" })] }],
     ["a priority below zero", { actionPolicies: [policy({ priority: -1 })] }],
@@ -229,13 +229,13 @@ describe("observation", () => {
       decision: "DENY",
       deny_detail: { reason_code: "BUDGET_EXCEEDED", budget_remaining: 1_000, blocked_by_scope: "tenant:acme" },
     });
-    await authority.getBudget({ scope: { tenant: "acme" }, unit: "TOKENS" });
+    await authority.budgets.get({ scope: { tenant: "acme" }, unit: "TOKENS" });
     expect(events.map(({ event_type: type }) => type)).toEqual([
       "reservation.observed_allowed",
       "reservation.observed_denied",
     ]);
     expect("reservation_id" in (await send(email, { observe_mode: "ENFORCE" })).body).toBe(true);
-    await authority.getBudget({ scope: { tenant: "acme" }, unit: "TOKENS" });
+    await authority.budgets.get({ scope: { tenant: "acme" }, unit: "TOKENS" });
     expect(events).toHaveLength(2);
   });
 

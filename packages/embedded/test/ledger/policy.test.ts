@@ -8,8 +8,8 @@ const action = { kind: "llm.completion", name: "gpt-5" };
 
 async function answer(policy: Policy, amount = 100, more: object = {}): Promise<Record<string, unknown>> {
   const authority = createEmbeddedAuthority({ clock: new FakeClock(), policy });
-  await authority.createBudget({ scope: subject, allocated: tokens(1_000) });
-  const caller = new WireCaller(authority, (await authority.createApiKey({ tenant: "acme" })).key);
+  await authority.budgets.create({ scope: subject, allocated: tokens(1_000) });
+  const caller = new WireCaller(authority, (await authority.apiKeys.create({ tenant: "acme" })).key);
   const request = { idempotency_key: "k", subject, action, estimate: { unit: "TOKENS", amount }, ...more };
   const decided = await caller.post("/v1/decide", request);
   const dry = await caller.post("/v1/reservations", { ...request, idempotency_key: "dry", dry_run: true });
@@ -20,7 +20,7 @@ async function answer(policy: Policy, amount = 100, more: object = {}): Promise<
     expect([decided.body[name], dry.body[name]]).toEqual([live.body[name], live.body[name]]);
   }
   expect((await caller.post("/v1/reservations", request)).body).toEqual(live.body);
-  const { reserved } = await authority.getBudget({ scope: subject, unit: "TOKENS" });
+  const { reserved } = await authority.budgets.get({ scope: subject, unit: "TOKENS" });
   expect(reserved).toBe(live.body["decision"] === "DENY" ? 0n : BigInt(amount));
   return live.body;
 }
@@ -86,17 +86,17 @@ describe("policies", () => {
     }
     const store = new MapStore();
     const authority = createEmbeddedAuthority({ store, policy: () => ({ caps: { max_tokens: 0.5 } }) });
-    await authority.createBudget({ scope: subject, allocated: tokens(10) });
-    const caller = new WireCaller(authority, (await authority.createApiKey({ tenant: "acme" })).key);
+    await authority.budgets.create({ scope: subject, allocated: tokens(10) });
+    const caller = new WireCaller(authority, (await authority.apiKeys.create({ tenant: "acme" })).key);
     const request = { idempotency_key: "k", subject, action, estimate: { unit: "TOKENS", amount: 2 } };
     expect((await caller.post("/v1/reservations", request)).status).toBe(500);
-    expect(await authority.getBudget({ scope: subject, unit: "TOKENS" })).toMatchObject({ reserved: 0n });
+    expect(await authority.budgets.get({ scope: subject, unit: "TOKENS" })).toMatchObject({ reserved: 0n });
   });
 
   it("comes after the budgets: what they do not cover is denied as that", async () => {
     const authority = createEmbeddedAuthority({ policy: [{ deny: { reasonCode: "NEVER" } }] });
-    await authority.createBudget({ scope: subject, allocated: tokens(1) });
-    const caller = new WireCaller(authority, (await authority.createApiKey({ tenant: "acme" })).key);
+    await authority.budgets.create({ scope: subject, allocated: tokens(1) });
+    const caller = new WireCaller(authority, (await authority.apiKeys.create({ tenant: "acme" })).key);
     const request = { idempotency_key: "k", subject, action, estimate: { unit: "TOKENS", amount: 2 } };
     expect((await caller.post("/v1/decide", request)).body).toMatchObject({ reason_code: "BUDGET_EXCEEDED" });
   });

@@ -53,8 +53,8 @@ describe("a ledger over a store", () => {
   it("acknowledges nothing before it is durable, and lets concurrent requests share a write", async () => {
     const store = new MapStore();
     const authority = createEmbeddedAuthority({ store });
-    await authority.createBudget({ scope, allocated: tokens(1_000) });
-    const { key } = await authority.createApiKey({ tenant: "acme" });
+    await authority.budgets.create({ scope, allocated: tokens(1_000) });
+    const { key } = await authority.apiKeys.create({ tenant: "acme" });
     const caller = new WireCaller(authority, key);
     const writes = store.writes;
     const answers = await Promise.all(
@@ -72,14 +72,14 @@ describe("a ledger over a store", () => {
   it("stores API keys as hashes only, and knows them again", async () => {
     const store = new MapStore();
     const authority = createEmbeddedAuthority({ store });
-    await authority.createBudget({ scope, allocated: tokens(1) });
-    const { key } = await authority.createApiKey({ tenant: "acme" });
+    await authority.budgets.create({ scope, allocated: tokens(1) });
+    const { key } = await authority.apiKeys.create({ tenant: "acme" });
     expect([...store.disk].flat().join()).not.toContain(key);
     await authority.close();
     const again = createEmbeddedAuthority({ store: new MapStore(store.disk) });
     expect((await new WireCaller(again, key).get("/v1/balances?agent=bot")).status).toBe(200);
-    const [listed] = await again.listApiKeys("acme");
-    await again.revokeApiKey(listed?.id ?? "");
+    const [listed] = await again.apiKeys.list("acme");
+    await again.apiKeys.revoke(listed?.id ?? "");
     const third = createEmbeddedAuthority({ store: new MapStore(store.disk) });
     expect((await new WireCaller(third, key).get("/v1/balances?agent=bot")).status).toBe(401);
   });
@@ -87,13 +87,13 @@ describe("a ledger over a store", () => {
   it("answers nothing any more once a write has failed: memory may be ahead of the disk", async () => {
     const store = new MapStore();
     const authority = createEmbeddedAuthority({ store });
-    await authority.createBudget({ scope, allocated: tokens(10) });
+    await authority.budgets.create({ scope, allocated: tokens(10) });
     store.failing = true;
-    await expect(authority.fundBudget({ scope, amount: tokens(1) })).rejects.toThrow(LedgerUnavailableError);
+    await expect(authority.budgets.fund({ scope, amount: tokens(1) })).rejects.toThrow(LedgerUnavailableError);
     store.failing = false;
-    await expect(authority.getBudget({ scope, unit: "TOKENS" })).rejects.toThrow(LedgerUnavailableError);
+    await expect(authority.budgets.get({ scope, unit: "TOKENS" })).rejects.toThrow(LedgerUnavailableError);
     const reopened = createEmbeddedAuthority({ store: new MapStore(store.disk) });
-    expect((await reopened.getBudget({ scope, unit: "TOKENS" })).allocated).toBe(10n);
+    expect((await reopened.budgets.get({ scope, unit: "TOKENS" })).allocated).toBe(10n);
   });
 
   it("refuses to open over an entry that it cannot read", () => {

@@ -21,9 +21,9 @@ async function start(options: LedgerOptions = {}) {
     ...options,
     governance: { adminKeys: [adminKey] },
   });
-  await authority.createBudget({ scope: { tenant }, allocated: tokens(1_000) });
-  await authority.createBudget({ scope: { tenant, agent: "Small" }, allocated: tokens(100) });
-  const { key } = await authority.createApiKey({ tenant });
+  await authority.budgets.create({ scope: { tenant }, allocated: tokens(1_000) });
+  await authority.budgets.create({ scope: { tenant, agent: "Small" }, allocated: tokens(100) });
+  const { key } = await authority.apiKeys.create({ tenant });
   const caller = new WireCaller(authority, key);
   let keys = 0;
   const ask = (path: string, agent: string, amount: number, more: object = {}): Promise<Answer> => {
@@ -54,7 +54,7 @@ describe("another spelling of a scope is no other scope", () => {
       scope_path: "tenant:acme/agent:small",
       affected_scopes: ["tenant:acme", "tenant:acme/agent:small"],
     });
-    expect((await authority.getBudget({ scope: small, unit: "TOKENS" })).reserved).toBe(60n);
+    expect((await authority.budgets.get({ scope: small, unit: "TOKENS" })).reserved).toBe(60n);
   });
 
   it("the in-process authority's requests find the same budget", async () => {
@@ -69,15 +69,15 @@ describe("another spelling of a scope is no other scope", () => {
   it("an operator finds a budget under every spelling, and makes no second one of it", async () => {
     const { authority } = await start();
     const scope = { tenant, agent: "SMALL" };
-    await expect(authority.createBudget({ scope, allocated: tokens(9) })).rejects.toMatchObject({
+    await expect(authority.budgets.create({ scope, allocated: tokens(9) })).rejects.toMatchObject({
       reason: "DUPLICATE_RESOURCE",
     });
-    await authority.fundBudget({ scope, amount: tokens(5) });
-    expect(await authority.getBudget({ scope: small, unit: "TOKENS" })).toMatchObject({
+    await authority.budgets.fund({ scope, amount: tokens(5) });
+    expect(await authority.budgets.get({ scope: small, unit: "TOKENS" })).toMatchObject({
       allocated: 105n,
       scopePath: "tenant:acme/agent:small",
     });
-    expect(await authority.listBudgets({ scope })).toHaveLength(1);
+    expect(await authority.budgets.list({ scope })).toHaveLength(1);
   });
 
   it("a repeated reserve in another spelling is a replay", async () => {
@@ -88,7 +88,7 @@ describe("another spelling of a scope is no other scope", () => {
 
   it("a character beyond ASCII whose lower case is a letter names no scope", async () => {
     const { authority, reserve } = await start();
-    await authority.createBudget({ scope: { tenant, agent: "k" }, allocated: tokens(1) });
+    await authority.budgets.create({ scope: { tenant, agent: "k" }, allocated: tokens(1) });
     expect((await reserve("k")).status).toBe(200);
     // U+212A, the Kelvin sign.
     expect((await reserve("\u212A")).status).toBe(400);
@@ -156,7 +156,7 @@ describe("a store that was written when case told scopes apart", () => {
   const disk = async (): Promise<Map<string, string>> => {
     const store = new MapStore();
     const ledger = new Ledger({ clock: new FakeClock(), store });
-    ledger.createBudget({ scope: small, allocated: tokens(100) });
+    ledger.budgets.create({ scope: small, allocated: tokens(100) });
     const subject = { tenant, agent: "Small" };
     ledger.reserve({ tenant, idempotencyKey: "k", subject, action, estimate: tokens(30), ttlMs: 60_000 });
     await ledger.close();
@@ -169,7 +169,7 @@ describe("a store that was written when case told scopes apart", () => {
     expect([...old.keys()].join()).toContain("agent:Small");
     for (let opened = 0; opened < 2; opened += 1) {
       const ledger = new Ledger({ clock: new FakeClock(), store: new MapStore(old) });
-      expect(ledger.getBudget({ scope: small, unit: "TOKENS" })).toMatchObject({ reserved: 30n, remaining: 70n });
+      expect(ledger.budgets.get({ scope: small, unit: "TOKENS" })).toMatchObject({ reserved: 30n, remaining: 70n });
       await ledger.close();
     }
     expect([...old.keys()].filter((key) => key.startsWith("budget/"))).toEqual([

@@ -13,8 +13,8 @@ let key: string;
 
 beforeEach(async () => {
   authority = createEmbeddedAuthority({ maxBodyBytes: 5_000 });
-  await authority.createBudget({ scope: { tenant: "acme" }, allocated: tokens(1_000) });
-  ({ key } = await authority.createApiKey({ tenant: "acme" }));
+  await authority.budgets.create({ scope: { tenant: "acme" }, allocated: tokens(1_000) });
+  ({ key } = await authority.apiKeys.create({ tenant: "acme" }));
   server = await serve(authority, { port: 0, requestTimeoutMs: 1_000, closeTimeoutMs: 300 });
 });
 
@@ -52,7 +52,7 @@ describe("serve", () => {
     );
     expect(new Set(ids).size).toBe(142);
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 409]));
-    const { reserved, remaining } = await authority.getBudget({ scope: { tenant: "acme" }, unit: "TOKENS" });
+    const { reserved, remaining } = await authority.budgets.get({ scope: { tenant: "acme" }, unit: "TOKENS" });
     expect([reserved, remaining]).toEqual([994n, 6n]);
   });
 
@@ -103,8 +103,8 @@ describe("serve", () => {
   it("answers what is under way when it closes, takes no more, and leaves the authority open", async () => {
     const store = new MapStore();
     const slow = createEmbeddedAuthority({ store });
-    await slow.createBudget({ scope: { tenant: "acme" }, allocated: tokens(1_000) });
-    await slow.createApiKey({ tenant: "acme", key });
+    await slow.budgets.create({ scope: { tenant: "acme" }, allocated: tokens(1_000) });
+    await slow.apiKeys.create({ tenant: "acme", key });
     await server.close();
     server = await serve(slow, { port: 0 });
     const write = store.write.bind(store);
@@ -122,7 +122,7 @@ describe("serve", () => {
     expect((await pending).status).toBe(200);
     await closed;
     await expect(reserve(2)).rejects.toThrow();
-    expect((await slow.getBudget({ scope: { tenant: "acme" }, unit: "TOKENS" })).reserved).toBe(7n);
+    expect((await slow.budgets.get({ scope: { tenant: "acme" }, unit: "TOKENS" })).reserved).toBe(7n);
     await server.close();
   });
 

@@ -24,13 +24,13 @@ describe("sqliteStore", () => {
   it.each(["power", "process"] as const)("keeps a ledger across a close (survives %s)", async (survives) => {
     const huge = 9_223_372_036_854_775_807n;
     const first = createEmbeddedAuthority({ store: sqliteStore({ file, survives }) });
-    await first.createBudget({ scope, allocated: tokens(huge) });
+    await first.budgets.create({ scope, allocated: tokens(huge) });
     const spend = first.authority({ tenant: "acme" });
     const request = { estimate: tokens(huge - 1n), action: { kind: "k" } };
     const grant = await spend.reserve(request, { idempotencyKey: "a \u0000 strange \ud800 key" });
     await first.close();
     const second = createEmbeddedAuthority({ store: sqliteStore({ file, survives }) });
-    expect(await second.getBudget(address)).toMatchObject({ allocated: huge, reserved: huge - 1n, remaining: 1n });
+    expect(await second.budgets.get(address)).toMatchObject({ allocated: huge, reserved: huge - 1n, remaining: 1n });
     const again = await second
       .authority({ tenant: "acme" })
       .reserve(request, { idempotencyKey: "a \u0000 strange \ud800 key" });
@@ -64,9 +64,9 @@ describe("sqliteStore", () => {
 
   it("fails closed once the authority is closed", async () => {
     const authority = createEmbeddedAuthority({ store: sqliteStore({ file }) });
-    await authority.createBudget({ scope, allocated: tokens(5) });
+    await authority.budgets.create({ scope, allocated: tokens(5) });
     await authority.close();
-    await expect(authority.fundBudget({ scope, amount: tokens(1) })).rejects.toThrow(LedgerUnavailableError);
-    await expect(authority.getBudget(address)).rejects.toThrow(LedgerUnavailableError);
+    await expect(authority.budgets.fund({ scope, amount: tokens(1) })).rejects.toThrow(LedgerUnavailableError);
+    await expect(authority.budgets.get(address)).rejects.toThrow(LedgerUnavailableError);
   });
 });

@@ -8,6 +8,7 @@ import {
   type EvidenceOptions,
   LedgerRefusal,
   type Webhook,
+  type WebhookGroup,
   createEmbeddedAuthority,
 } from "@imprest/embedded";
 import { serve as listen, sqliteStore } from "@imprest/embedded/node";
@@ -67,7 +68,10 @@ export const serve: Command = {
     try {
       for (const budget of config.budgets) await createBudget(authority, budget, terminal);
       for (const { tenant, key } of config.keys) await createKey(authority, tenant, key, terminal);
-      for (const webhook of config.webhooks ?? []) await addWebhook(authority, webhook, terminal);
+      const { webhooks } = authority;
+      if (webhooks !== undefined) {
+        for (const webhook of config.webhooks ?? []) await addWebhook(webhooks, webhook, terminal);
+      }
       if (adminKeys !== undefined) {
         const told = config.adminKeys === undefined ? adminKeys.join(", ") : "as given";
         await terminal.write(`Admin key of the governance plane: ${told}\n`);
@@ -116,9 +120,9 @@ function adminKeysOf({ adminKeys, webhooks }: ServeConfig, isAsked: boolean): re
   throw new UsageError("webhooks belong to the governance plane; add adminKeys, or --admin.");
 }
 
-async function addWebhook(authority: EmbeddedAuthority, webhook: Webhook, terminal: Terminal): Promise<void> {
+async function addWebhook(webhooks: WebhookGroup, webhook: Webhook, terminal: Terminal): Promise<void> {
   try {
-    await authority.addWebhook(webhook);
+    await webhooks.add(webhook);
   } catch (error) {
     if (ConfigurationError.isInstance(error)) throw new UsageError(error.message, { cause: error });
     throw error;
@@ -146,12 +150,12 @@ async function createBudget(
     .map(([level, name]) => `${level}:${name}`)
     .join("/");
   try {
-    await authority.createBudget({ scope, allocated, overdraftLimit });
+    await authority.budgets.create({ scope, allocated, overdraftLimit });
     await terminal.write(`Budget ${path}: ${writeAmount(allocated)}.\n`);
   } catch (error) {
     if (!(error instanceof LedgerRefusal)) throw error;
     if (error.reason !== "DUPLICATE_RESOURCE") throw new UsageError(`${path}: ${error.message}`, { cause: error });
-    const found = await authority.getBudget({ scope, unit: allocated.unit });
+    const found = await authority.budgets.get({ scope, unit: allocated.unit });
     await terminal.write(
       `Budget ${path}: there already, ${writeAmount({ unit: found.unit, amount: found.remaining })} left.\n`,
     );
@@ -165,7 +169,7 @@ async function createKey(
   terminal: Terminal,
 ): Promise<void> {
   try {
-    const created = await authority.createApiKey({ tenant, ...(key !== undefined && { key }) });
+    const created = await authority.apiKeys.create({ tenant, ...(key !== undefined && { key }) });
     // A key that the operator chose is not repeated where a log might keep it.
     await terminal.write(`Key of ${tenant}: ${key === undefined ? created.key : "as given"}\n`);
   } catch (error) {

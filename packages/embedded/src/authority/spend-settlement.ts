@@ -13,11 +13,11 @@ import {
   ValidationError,
 } from "@imprest/core";
 import { parseJson, parseWire, stringifyJson } from "@imprest/core/internal";
+import type { StandardMetrics } from "@imprest/core/models/cycles";
 import { commitRequestShape } from "@imprest/core/models/cycles/shapes";
-import { writeMetrics } from "./cycles/write.ts";
-import type { OveragePolicy } from "./ledger/charge.ts";
-import type { Ledger } from "./ledger/ledger.ts";
-import { LedgerRefusal } from "./ledger/refusal.ts";
+import type { OveragePolicy } from "../ledger/charge.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { LedgerRefusal } from "../ledger/refusal.ts";
 import { type TenantDefaults, complete } from "./spend-request.ts";
 
 /** The mark in `metadata` of an amount that stands in for a measured one; the Cycles client writes the same. */
@@ -124,6 +124,19 @@ function settled(instruction: SettlementInstruction, status: Settlement["status"
 export function readSpend(body: string): CommitBody {
   const { actual, metrics, metadata } = parseJson(body) as unknown as ReadBody;
   return { actual: { unit: actual.unit, amount: BigInt(actual.amount) }, metrics, metadata };
+}
+
+/** The wire's words for the neutral metrics. */
+export function writeMetrics(metrics: Metrics | undefined): StandardMetrics | undefined {
+  if (metrics === undefined) return undefined;
+  const { inputTokens, outputTokens, latencyMs, modelVersion, custom } = metrics;
+  return {
+    tokens_input: inputTokens,
+    tokens_output: outputTokens,
+    latency_ms: latencyMs,
+    model_version: modelVersion,
+    custom,
+  };
 }
 
 function metadataOf({ basis, metadata, facts }: Spend): Metadata | undefined {

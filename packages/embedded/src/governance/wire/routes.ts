@@ -1,6 +1,6 @@
 import { levels } from "../../ledger/scopes.ts";
-import { readPathId } from "../routes.ts";
-import { Refused } from "../refused.ts";
+import { readPathId } from "../../cycles/routes.ts";
+import { Refused } from "../../cycles/refused.ts";
 import * as operations from "./operations.ts";
 
 /** Whose key an operation takes. */

@@ -1,7 +1,8 @@
 import type { ActionQuotaState, BudgetLedger, WebhookDelivery } from "@imprest/core/models/cycles";
-import type { Delivery } from "../../governance/deliveries.ts";
-import { type Budget, balanceOf, ledgerIdOf } from "../../ledger/budget.ts";
+import type { Delivery } from "../deliveries.ts";
+import { type Budget, balanceOf } from "../../ledger/budget.ts";
 import type { QuotaCounter } from "../../ledger/quota-counters.ts";
+import { ledgerIdOf } from "../ledger-id.ts";
 
 export function writeDelivery(delivery: Delivery): WebhookDelivery {
   const { id, webhookId, eventId, eventType, status, attempts, completedAtMs, responseStatus, error } = delivery;
@@ -30,7 +31,7 @@ export function writeBudgetLedger(budget: Budget): BudgetLedger {
   const { allocated, remaining, reserved, spent, debt, overdraftLimit, status, isOverLimit } = balanceOf(budget);
   const amountOf = (amount: bigint): { readonly unit: string; readonly amount: bigint } => ({ unit, amount });
   return {
-    ledger_id: ledgerIdOf(budget),
+    ledger_id: ledgerIdOf(tenant, scopePath, unit),
     tenant_id: tenant,
     scope: scopePath,
     scope_path: scopePath,
@@ -48,18 +49,18 @@ export function writeBudgetLedger(budget: Budget): BudgetLedger {
 }
 
 export function writeQuotaCounter({ used, raisedAtMs, expiresAtMs, about }: QuotaCounter): ActionQuotaState {
-  const { action_kind, risk_class, scope, window, window_key, limit, policy_id } = about;
+  const { actionKind, riskClass, scope, window, windowKey, limit, policyId } = about;
   return {
-    action_kind,
-    risk_class,
+    action_kind: actionKind,
+    risk_class: riskClass,
     scope,
     scope_path: scope,
     window,
-    window_key,
+    window_key: windowKey,
     used,
     limit,
     remaining: Math.max(0, limit - used),
-    policy_id,
+    policy_id: policyId,
     // What a counter of a calendar window says of its end is its key.
     expires_at: window === "per_run" ? instantOf(expiresAtMs) : undefined,
     last_incremented_at: instantOf(raisedAtMs),

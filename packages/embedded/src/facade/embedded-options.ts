@@ -1,9 +1,11 @@
 import { ConfigurationError, type Logger } from "@imprest/core";
-import type { RateLimit } from "./access/rate-limit.ts";
-import type { AspOptions } from "./asp/options.ts";
-import type { EvidenceOptions } from "./evidence/options.ts";
-import type { GovernanceOptions } from "./governance/options.ts";
-import type { LedgerOptions } from "./ledger/ledger.ts";
+import type { RateLimit } from "../access/rate-limit.ts";
+import type { AspOptions } from "../asp/options.ts";
+import type { EvidenceOptions } from "../evidence/options.ts";
+import type { LedgerEventListener } from "../governance/event-stream.ts";
+import type { GovernanceOptions } from "../governance/options.ts";
+import { checkCount, checkLedgerOptions } from "../ledger/check-options.ts";
+import type { LedgerOptions } from "../ledger/ledger.ts";
 
 /** How an `EmbeddedAuthority` is made. */
 export interface EmbeddedAuthorityOptions extends LedgerOptions {
@@ -16,32 +18,21 @@ export interface EmbeddedAuthorityOptions extends LedgerOptions {
   readonly asp?: AspOptions | undefined;
   /** Sign what is decided, and serve the envelopes and the keys; nothing is signed without it. */
   readonly evidence?: EvidenceOptions | undefined;
-  /** Keep events, serve the governance plane, deliver webhooks. Without it, `onEvent` alone is told of events. */
+  /** Called with every event (Cycles governance §EventType), once what it tells of is durable. */
+  readonly onEvent?: LedgerEventListener | undefined;
+  /** Keep events, serve the governance plane, deliver webhooks. Without it, events go to `onEvent` alone. */
   readonly governance?: GovernanceOptions | undefined;
 }
 
 /** @throws ConfigurationError naming the option. */
-export function checkOptions({
-  rateLimit,
-  maxBodyBytes,
-  maxExtensions,
-  retention,
-  evidence,
-}: EmbeddedAuthorityOptions): void {
+export function checkOptions(options: EmbeddedAuthorityOptions): void {
+  const { rateLimit, maxBodyBytes, evidence } = options;
   checkCount("maxBodyBytes", maxBodyBytes);
-  checkCount("maxExtensions", maxExtensions);
-  checkCount("retention.forMs", retention?.forMs);
-  checkCount("retention.finishedReservations", retention?.finishedReservations);
-  checkCount("retention.idempotencyKeys", retention?.idempotencyKeys);
+  checkLedgerOptions(options);
   checkCount("evidence.retention.forMs", evidence?.retention?.forMs);
   checkCount("evidence.retention.envelopes", evidence?.retention?.envelopes);
   checkPositive("rateLimit.perSecond", rateLimit?.perSecond);
   checkPositive("rateLimit.burst", rateLimit?.burst);
-}
-
-function checkCount(name: string, value: number | undefined): void {
-  if (value === undefined || (Number.isSafeInteger(value) && value >= 0)) return;
-  throw new ConfigurationError(`${name} must be a whole number, zero or more.`);
 }
 
 function checkPositive(name: string, value: number | undefined): void {

@@ -19,15 +19,13 @@ import {
   systemClock,
 } from "@imprest/core";
 import { randomHex } from "@imprest/core/internal";
-import type { EvidencePayload } from "@imprest/core/models/cycles";
+import type { Answer, AnswerSigner } from "./answer-signer.ts";
 import { acknowledged, assertCallable } from "./acknowledged.ts";
-import { codeOf, statusOf } from "./cycles/refused.ts";
-import type { Attestor } from "./evidence/attestor.ts";
-import { LedgerUnavailableError } from "./ledger/unavailable.ts";
-import type { Ledger } from "./ledger/ledger.ts";
-import type { Evaluation, ReserveOutcome } from "./ledger/outcomes.ts";
-import { LedgerRefusal } from "./ledger/refusal.ts";
-import { decidePayload, reservePayload, settlementPayload } from "./spend-evidence.ts";
+import { detailsOf, statusOf } from "../http/refusal.ts";
+import { LedgerUnavailableError } from "../ledger/unavailable.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Evaluation, ReserveOutcome } from "../ledger/outcomes.ts";
+import { LedgerRefusal } from "../ledger/refusal.ts";
 import { type Complete, type Terms, type TenantDefaults, capsOf, complete } from "./spend-request.ts";
 import { performInstruction, prepareInstruction } from "./spend-settlement.ts";
 
@@ -47,7 +45,7 @@ export interface SpendAuthorityOptions extends Environment {
 export interface SpendAuthorityParts {
   readonly ledger: Ledger;
   /** Signs the answers, when they are to be signed. */
-  readonly evidence: Attestor | undefined;
+  readonly signer: AnswerSigner | undefined;
 }
 
 /** Refusals that are the authority's No to a reserve, rather than a fault of the request. */
@@ -70,14 +68,14 @@ export class LedgerSpendAuthority implements SpendAuthority {
   readonly target: string;
   readonly environment: Environment;
   readonly #ledger: Ledger;
-  readonly #attestor: Attestor | undefined;
+  readonly #signer: AnswerSigner | undefined;
   readonly #defaults: TenantDefaults;
   readonly #clock: Clock;
 
-  constructor({ ledger, evidence }: SpendAuthorityParts, options: SpendAuthorityOptions) {
+  constructor({ ledger, signer }: SpendAuthorityParts, options: SpendAuthorityOptions) {
     const { tenant, subject, ttlMs = 30_000, terms = {}, ...environment } = options;
     this.#ledger = ledger;
-    this.#attestor = evidence;
+    this.#signer = signer;
     this.#defaults = { tenant, subject: { ...subject, tenant }, ttlMs, terms };
     this.target = `embedded#tenant=${tenant}`;
     this.environment = environment;
@@ -98,7 +96,11 @@ export class LedgerSpendAuthority implements SpendAuthority {
     // No caller repeats a question under a key of its own, so each is asked once.
     const asked = { ...completed, idempotencyKey: crypto.randomUUID() };
     const operation = (): Evaluation => this.#ledger.decide(asked);
-    const { outcome, evidence } = await this.#perform(operation, options, (made) => decidePayload(asked, made));
+    const { outcome, evidence } = await this.#perform(operation, options, (made) => ({
+      kind: "decision",
+      asked,
+      outcome: made,
+    }));
     const { decision, caps, reasonCode, retryAfterMs } = outcome;
     return { decision, caps: capsOf(caps), reasonCode, retryAfterMs, ...evidence };
   }
@@ -107,7 +109,11 @@ export class LedgerSpendAuthority implements SpendAuthority {
     const completed = complete(request, this.#defaults);
     const asked = { ...completed, idempotencyKey: options.idempotencyKey };
     const operation = (): ReserveOutcome => this.#ledger.reserve(asked);
-    const { outcome, evidence } = await this.#perform(operation, options, (made) => reservePayload(asked, made));
+    const { outcome, evidence } = await this.#perform(operation, options, (made) => ({
+      kind: "reserve",
+      asked,
+      outcome: made,
+    }));
     if (outcome.reservation === undefined) {
       const { reasonCode, retryAfterMs } = outcome.denied;
       const message = `The authority answered DENY because of ${reasonCode}. Nothing was started.`;
@@ -155,9 +161,9 @@ export class LedgerSpendAuthority implements SpendAuthority {
     try {
       assertCallable(options, "A settlement");
       const attempt = performInstruction(this.#ledger, this.#defaults.tenant, instruction);
-      const payloadOf = (): EvidencePayload | undefined =>
-        "settled" in attempt ? settlementPayload(instruction, attempt.settled) : undefined;
-      const evidence = await acknowledged(this.#acknowledge(options, payloadOf), options, this.#clock, "A settlement");
+      const answer: Answer | undefined =
+        "settled" in attempt ? { kind: "settlement", asked: instruction, outcome: attempt.settled } : undefined;
+      const evidence = await acknowledged(this.#acknowledge(options, answer), options, this.#clock, "A settlement");
       return evidence !== undefined && "settled" in attempt
         ? { settled: { ...attempt.settled, ...evidence } }
         : attempt;
@@ -174,13 +180,13 @@ export class LedgerSpendAuthority implements SpendAuthority {
   async #perform<Outcome>(
     operation: () => Outcome,
     options: CallOptions = {},
-    payloadOf?: (outcome: Outcome) => EvidencePayload | undefined,
+    answerOf?: (outcome: Outcome) => Answer,
   ): Promise<{ readonly outcome: Outcome; readonly evidence: Evidenced | undefined }> {
     const what = "A call to the authority";
     assertCallable(options, what);
     try {
       const outcome = operation();
-      const pending = this.#acknowledge(options, payloadOf && (() => payloadOf(outcome)));
+      const pending = this.#acknowledge(options, answerOf?.(outcome));
       return { outcome, evidence: await acknowledged(pending, options, this.#clock, what) };
     } catch (error) {
       if (error instanceof LedgerRefusal && denials.has(error.reason)) {
@@ -192,20 +198,12 @@ export class LedgerSpendAuthority implements SpendAuthority {
   }
 
   /** Waits until what was done is durable, and signed where it is to be signed. */
-  #acknowledge(
-    options: CallOptions,
-    payloadOf: (() => EvidencePayload | undefined) | undefined,
-  ): Promise<Evidenced | undefined> {
-    const payload = this.#attestor && payloadOf?.();
-    if (this.#attestor === undefined || payload === undefined) return this.#ledger.durable();
-    return this.#attest(this.#attestor, payload, options);
-  }
-
-  async #attest(attestor: Attestor, payload: EvidencePayload, options: CallOptions): Promise<Evidenced | undefined> {
+  async #acknowledge(options: CallOptions, answer: Answer | undefined): Promise<Evidenced | undefined> {
+    if (this.#signer === undefined || answer === undefined) return this.#ledger.durable();
     const traceId = parseTraceparent(options.traceparent ?? "")?.traceId ?? randomHex(16);
-    const reference = await attestor.attest({ tenant: this.#defaults.tenant, traceId, payload });
+    const evidence = await this.#signer.sign(answer, { tenant: this.#defaults.tenant, traceId });
     await this.#ledger.durable();
-    return reference && { evidence: { id: reference.evidence_id, url: reference.cycles_evidence_url } };
+    return evidence && { evidence };
   }
 }
 
@@ -229,7 +227,8 @@ function translate(error: unknown): Error {
   if (error.reason === "INVALID_REQUEST") {
     return new ValidationError("request", [{ pointer: "", message: error.message }], { cause: error });
   }
-  const errorCode = codeOf(error.reason);
-  const fields = { protocol: "embedded", errorCode, status: statusOf(errorCode), details: error.hints };
+  const { reason: errorCode, hints } = error;
+  const details = hints && detailsOf(hints);
+  const fields = { protocol: "embedded", errorCode, status: statusOf(errorCode), details };
   return new ProtocolError(error.message, fields, { cause: error });
 }

@@ -13,8 +13,8 @@ import {
 } from "@imprest/core";
 import { instructionKey, writeInstruction } from "@imprest/core/internal";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { type EmbeddedAuthority, type LedgerSpendAuthority, createEmbeddedAuthority } from "../src/index.ts";
-import { FakeClock, MapStore } from "./support.ts";
+import { type EmbeddedAuthority, type LedgerSpendAuthority, createEmbeddedAuthority } from "../../src/index.ts";
+import { FakeClock, MapStore } from "../support.ts";
 
 const scope = { tenant: "acme" };
 const request = { estimate: tokens(100), action: { kind: "llm.completion", name: "gpt-5" } };
@@ -27,11 +27,11 @@ beforeEach(async () => {
   store = new MapStore();
   clock = new FakeClock();
   embedded = createEmbeddedAuthority({ clock, store });
-  await embedded.createBudget({ scope, allocated: tokens(1_000) });
+  await embedded.budgets.create({ scope, allocated: tokens(1_000) });
   authority = embedded.authority({ tenant: "acme" });
 });
 
-const reserved = async (): Promise<bigint> => (await embedded.getBudget({ scope, unit: "TOKENS" })).reserved;
+const reserved = async (): Promise<bigint> => (await embedded.budgets.get({ scope, unit: "TOKENS" })).reserved;
 
 describe("the in-process authority", () => {
   it("reserves nothing for a caller who has aborted", async () => {
@@ -90,7 +90,7 @@ describe("the in-process authority", () => {
   it("does not repeat an event that the ledger may have forgotten; every event it repeats is charged once", async () => {
     const retention = { idempotencyKeys: 2 };
     const small = createEmbeddedAuthority({ clock, retention });
-    await small.createBudget({ scope, allocated: tokens(1_000) });
+    await small.budgets.create({ scope, allocated: tokens(1_000) });
     const records = memoryRecordStore();
     const first = small.authority({ tenant: "acme", records });
     const grant = await first.reserve({ ...request, ttlMs: 1_000 }, { idempotencyKey: "k" });
@@ -117,7 +117,7 @@ describe("the in-process authority", () => {
       expect(letters).toMatchObject([{ kind: "too-old", reservationId: grant.id }]);
       expect(successor.pending).toBe(0);
     });
-    expect(await small.getBudget({ scope, unit: "TOKENS" })).toMatchObject({ spent: 4n });
+    expect(await small.budgets.get({ scope, unit: "TOKENS" })).toMatchObject({ spent: 4n });
   });
 
   it("is unreachable, and nothing runs, once its store has failed", async () => {
@@ -148,7 +148,7 @@ describe("the in-process authority", () => {
         settled: { status: "committed", charged: tokens(60), refunded: tokens(40) },
       });
     }
-    expect(await reopened.getBudget({ scope, unit: "TOKENS" })).toMatchObject({ spent: 60n, reserved: 0n });
+    expect(await reopened.budgets.get({ scope, unit: "TOKENS" })).toMatchObject({ spent: 60n, reserved: 0n });
   });
 
   it("copies what it keeps: changing the metadata afterwards changes no book", async () => {
@@ -176,7 +176,7 @@ describe("the in-process authority", () => {
     const kept = embedded.authority({ tenant: "acme", records });
     const { settlement } = await withReservation(kept, request, (reservation) => reservation.spend(tokens(70)));
     expect(settlement).toMatchObject({ status: "committed", charged: tokens(70) });
-    expect(await embedded.getBudget({ scope, unit: "TOKENS" })).toMatchObject({ spent: 70n, reserved: 0n });
+    expect(await embedded.budgets.get({ scope, unit: "TOKENS" })).toMatchObject({ spent: 70n, reserved: 0n });
     const left: string[] = [];
     for await (const { key } of records.scan("")) left.push(key);
     expect(left).toEqual([]);

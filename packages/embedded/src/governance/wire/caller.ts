@@ -1,7 +1,7 @@
 import type { AdminKeys } from "../../access/admin-keys.ts";
 import type { ApiKeys } from "../../access/api-keys.ts";
-import { Refused } from "../refused.ts";
-import type { WireRequest } from "../wire.ts";
+import { Refused } from "../../cycles/refused.ts";
+import type { WireRequest } from "../../http/wire.ts";
 
 /** Who calls. */
 export type Caller =

@@ -9,12 +9,12 @@ import {
   tenantEventListQueryShape,
   webhookDeliveryListQueryShape,
 } from "@imprest/core/models/cycles/governance-shapes";
-import type { GovernancePlane } from "../../governance/plane.ts";
+import type { GovernancePlane } from "../plane.ts";
 import { LedgerRefusal } from "../../ledger/refusal.ts";
-import { flagOf, readQuery, readUnkeyedBody } from "../read.ts";
-import { Refused } from "../refused.ts";
-import type { Success, WireRequest } from "../wire.ts";
-import { continuation } from "../write.ts";
+import { flagOf, readQuery, readUnkeyedBody } from "../../cycles/read.ts";
+import { Refused } from "../../cycles/refused.ts";
+import type { Success, WireRequest } from "../../http/wire.ts";
+import { continuation } from "../../cycles/write.ts";
 import type { Caller } from "./caller.ts";
 import { introspection } from "./introspect.ts";
 import { writeBudgetLedger, writeDelivery, writeQuotaCounter } from "./write.ts";
@@ -114,8 +114,8 @@ export function listActionQuotaCounters({ plane, query, caller }: GovernedCall):
 export function resetActionQuotaCounter({ plane, request }: GovernedCall): Success {
   const body = readReset(request);
   const { tenant_id: tenant, reason, ...wanted } = body;
-  const { scope, action_kind, risk_class, window, window_key } = wanted;
-  const counter = { scope, action_kind, risk_class, window, window_key };
+  const { scope, action_kind: actionKind, risk_class: riskClass, window, window_key: windowKey } = wanted;
+  const counter = { scope, actionKind, riskClass, window, windowKey };
   const reset = plane.ledger.resetQuotaCounter({ tenant, counter, reason, actorId: "admin" });
   return { status: 200, body: { counter: writeQuotaCounter(reset.counter), previous_used: reset.previous } };
 }

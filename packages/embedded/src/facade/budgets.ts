@@ -1,0 +1,62 @@
+import type { BudgetBalance } from "../ledger/budget.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { BudgetAddress, BudgetScope, CreateBudget, FundBudget } from "../ledger/operator.ts";
+import { assertName } from "../ledger/scopes.ts";
+
+/** What an operator does to budgets. */
+export class BudgetGroup {
+  readonly #ledger: Ledger;
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  /** Creates the budget of a scope in one unit. */
+  create(request: CreateBudget): Promise<BudgetBalance> {
+    return this.#ledger.durably(() => this.#ledger.createBudget(request));
+  }
+
+  /** Adds funds; debt is repaid first, and an over-limit flag is cleared. */
+  fund(request: FundBudget): Promise<BudgetBalance> {
+    return this.#ledger.durably(() => this.#ledger.fundBudget(request));
+  }
+
+  /** Pays debt off with funds from outside. */
+  repayDebt(request: FundBudget): Promise<BudgetBalance> {
+    return this.#ledger.durably(() => this.#ledger.repayDebt(request));
+  }
+
+  /** Stops reservations, events and funding until it is unfrozen; active reservations can still be settled. */
+  freeze(address: BudgetAddress): Promise<BudgetBalance> {
+    return this.#ledger.durably(() => this.#ledger.freezeBudget(address));
+  }
+
+  /** Lets a frozen budget be reserved from again. */
+  unfreeze(address: BudgetAddress): Promise<BudgetBalance> {
+    return this.#ledger.durably(() => this.#ledger.unfreezeBudget(address));
+  }
+
+  /** Stops reservations, events and funding for good; active reservations can still be settled. */
+  close(address: BudgetAddress): Promise<BudgetBalance> {
+    return this.#ledger.durably(() => this.#ledger.closeBudget(address));
+  }
+
+  /** A budget as it stands. */
+  get(address: BudgetAddress): Promise<BudgetBalance> {
+    return this.#ledger.durably(() => this.#ledger.getBudget(address));
+  }
+
+  /** Every balance of a tenant under a scope, the scope's own included. */
+  async list({ scope, tenant = scope.tenant }: BudgetScope): Promise<BudgetBalance[]> {
+    assertName(tenant, "The tenant");
+    const all: BudgetBalance[] = [];
+    let cursor: string | undefined;
+    do {
+      const request = { tenant, subject: scope, includeChildren: true, limit: 200, cursor };
+      const page = await this.#ledger.durably(() => this.#ledger.listBalances(request));
+      all.push(...page.rows);
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    return all;
+  }
+}

@@ -1,0 +1,64 @@
+import { type Clock, systemClock } from "@imprest/core";
+import { LedgerSpendAuthority, type SpendAuthorityOptions } from "../authority/spend-authority.ts";
+import { checkLedgerOptions } from "../ledger/check-options.ts";
+import type { Fact } from "../ledger/facts.ts";
+import { Ledger, type LedgerOptions } from "../ledger/ledger.ts";
+import { assertName } from "../ledger/scopes.ts";
+import { BudgetGroup } from "./budgets.ts";
+import { LedgerTenantGroup } from "./ledger-tenants.ts";
+
+/** How a `LedgerAuthority` is made. */
+export interface LedgerAuthorityOptions extends Omit<LedgerOptions, "observedTenants"> {
+  /** Called with every fact once it is durable. What it throws is its own. */
+  readonly onFact?: ((fact: Fact) => void) | undefined;
+}
+
+/**
+ * A budget authority for code in the same process: one ledger and no wire. The operator's methods resolve once what they
+ * did is durable, and reject with `LedgerRefusal` for what cannot be done.
+ */
+export class LedgerAuthority {
+  readonly budgets: BudgetGroup;
+  readonly tenants: LedgerTenantGroup;
+  readonly #ledger: Ledger;
+  readonly #clock: Clock;
+
+  /** @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read. */
+  constructor({ onFact, ...options }: LedgerAuthorityOptions = {}) {
+    checkLedgerOptions(options);
+    this.#clock = options.clock ?? systemClock;
+    const ledger = new Ledger(options);
+    this.#ledger = ledger;
+    this.budgets = new BudgetGroup(ledger);
+    this.tenants = new LedgerTenantGroup(ledger);
+    if (onFact === undefined) return;
+    ledger.listen((fact) => {
+      // A store that failed fails every call; a listener's own failure must not break the ledger.
+      ledger
+        .durable()
+        .then(() => onFact(fact))
+        .catch(() => {});
+    });
+  }
+
+  /** The kernel's port onto one tenant's budgets. */
+  authority(options: SpendAuthorityOptions): LedgerSpendAuthority {
+    assertName(options.tenant, "The tenant");
+    return new LedgerSpendAuthority({ ledger: this.#ledger, signer: undefined }, { clock: this.#clock, ...options });
+  }
+
+  /** Resolves once everything is durable and the store is closed. Calls that come later fail. */
+  close(): Promise<void> {
+    return this.#ledger.close();
+  }
+
+  /** `await using`: as `close`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read. */
+export function createLedgerAuthority(options?: LedgerAuthorityOptions): LedgerAuthority {
+  return new LedgerAuthority(options);
+}

@@ -1,0 +1,16 @@
+import { ConfigurationError } from "@imprest/core";
+import type { LedgerOptions } from "./ledger.ts";
+
+/** @throws ConfigurationError naming the option. */
+export function checkLedgerOptions({ maxExtensions, retention }: LedgerOptions): void {
+  checkCount("maxExtensions", maxExtensions);
+  checkCount("retention.forMs", retention?.forMs);
+  checkCount("retention.finishedReservations", retention?.finishedReservations);
+  checkCount("retention.idempotencyKeys", retention?.idempotencyKeys);
+}
+
+/** @throws ConfigurationError unless it is a whole number, zero or more, where it is given. */
+export function checkCount(name: string, value: number | undefined): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= 0)) return;
+  throw new ConfigurationError(`${name} must be a whole number, zero or more.`);
+}

@@ -1,0 +1,84 @@
+import { gzipSync } from "node:zlib";
+import { fileURLToPath } from "node:url";
+import { DeniedError, tokens, withReservation } from "@imprest/core";
+import { build } from "esbuild";
+import { describe, expect, it } from "vitest";
+import { type Fact, LedgerRefusal, createLedgerAuthority } from "../src/ledger.ts";
+import { FakeClock, MapStore } from "./support.ts";
+
+const scope = { tenant: "acme" };
+const address = { scope, unit: "TOKENS" };
+const action = { kind: "llm.completion" };
+
+describe("the entry of the ledger alone", () => {
+  it("brings no wire, no governance, no evidence and no zod, and stays under 30 kB gzipped with what it needs of core", async () => {
+    const result = await build({
+      stdin: {
+        contents: 'export * from "@imprest/embedded/ledger";',
+        resolveDir: fileURLToPath(new URL("..", import.meta.url)),
+      },
+      bundle: true,
+      minify: true,
+      format: "esm",
+      platform: "neutral",
+      target: "es2023",
+      conditions: ["@imprest/source", "browser"],
+      write: false,
+      metafile: true,
+    });
+    const modules = Object.keys(result.metafile.inputs);
+    expect(modules.some((path) => path.endsWith("src/ledger/ledger.ts"))).toBe(true);
+    const others =
+      /(^|\/)src\/(access|asp|cycles|evidence|governance)\/|(asp|cycles)\/src\/|node_modules\/(\.pnpm\/)?zod/;
+    expect(modules.filter((path) => others.test(path))).toEqual([]);
+    const size = gzipSync(result.outputFiles[0]?.contents ?? "", { level: 9 }).length;
+    console.log("gzipped bytes of the ledger's entry with what it needs of core:", size);
+    expect(size).toBeLessThanOrEqual(30_000);
+  });
+
+  it("sets budget aside, commits what was spent, and denies what the budget does not cover", async () => {
+    const ledger = createLedgerAuthority({ clock: new FakeClock() });
+    await ledger.budgets.create({ scope, allocated: tokens(100) });
+    const authority = ledger.authority(scope);
+    await withReservation(authority, { estimate: tokens(80), action }, (reservation) => reservation.spend(tokens(60)));
+    expect(await ledger.budgets.get(address)).toMatchObject({ spent: 60n, reserved: 0n, remaining: 40n });
+    const denied = withReservation(authority, { estimate: tokens(50), action }, () => 1);
+    await expect(denied).rejects.toBeInstanceOf(DeniedError);
+    await ledger.close();
+  });
+
+  it("releases a tenant's reservations and closes its budgets with it", async () => {
+    const ledger = createLedgerAuthority({ clock: new FakeClock() });
+    await ledger.tenants.create("acme");
+    await ledger.budgets.create({ scope, allocated: tokens(100) });
+    const request = { estimate: tokens(80), action };
+    await ledger.authority(scope).reserve(request, { idempotencyKey: "one" });
+    await ledger.tenants.close("acme");
+    expect(await ledger.budgets.list({ scope })).toMatchObject([{ reserved: 0n, status: "CLOSED" }]);
+    await expect(ledger.tenants.create("acme")).rejects.toBeInstanceOf(LedgerRefusal);
+    await ledger.close();
+  });
+
+  it("emits facts once they are durable, in the ledger's own words", async () => {
+    const store = new MapStore();
+    const facts: Fact[] = [];
+    const onFact = (fact: Fact): void => {
+      expect(store.disk.has("budget/acme/tenant:acme/TOKENS")).toBe(true);
+      facts.push(fact);
+    };
+    const ledger = createLedgerAuthority({ clock: new FakeClock(), store, onFact });
+    await ledger.budgets.create({ scope, allocated: tokens(100) });
+    await ledger.budgets.freeze(address);
+    await ledger.close();
+    const changed = { kind: "budgetChanged", tenant: "acme", scope: "tenant:acme", unit: "TOKENS" };
+    expect(facts).toMatchObject([
+      { kind: "tenantCreated", tenant: "acme" },
+      { ...changed, change: "created", after: { remaining: 100n, status: "ACTIVE" } },
+      { ...changed, change: "frozen", before: { status: "ACTIVE" }, after: { status: "FROZEN" } },
+    ]);
+  });
+
+  it("refuses options that cannot be meant", () => {
+    expect(() => createLedgerAuthority({ maxExtensions: 0.5 })).toThrow("maxExtensions");
+  });
+});
