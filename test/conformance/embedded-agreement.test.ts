@@ -160,12 +160,12 @@ const stories: Readonly<Record<string, Story>> = {
     withReservation(authority, request, () => Promise.reject(new Error("boom"))).catch(String),
   "a release after the expiry": ({ authority, clock }) =>
     withReservation(authority, request, async (reservation) => {
-      clock.advance(40_000);
+      clock.advance(70_000);
       await reservation.release("too late");
     }).catch(seen),
   "a spend after the expiry": async ({ authority, clock }) => {
     const { settlement } = await withReservation(authority, request, async (reservation) => {
-      clock.advance(40_000);
+      clock.advance(70_000);
       reservation.spend(tokens(60));
     });
     return settlement;
@@ -247,7 +247,7 @@ it("a late spend whose answer was lost is charged once for as long as the client
   const horizonMs = authority.dedupeHorizonMs?.["event"] ?? 0;
   expect(horizonMs).toBe(operator.authority({ tenant }).dedupeHorizonMs.event);
   const grant = await authority.reserve(request, key);
-  clock.advance(40_000);
+  clock.advance(70_000);
   const stamp = { idempotencyKey: "late", recordedAtMs: clock.now() };
   const spent = { amount: tokens(60), basis: "actual" } as const;
   const attempt = await authority.settle(authority.prepare(grant, { kind: "commit", spend: spent }, stamp));

@@ -29,7 +29,9 @@ beforeAll(async () => {
   const authority = new AspAuthority(client, { budget: { budgetId: "tenant:acme" } });
   const request = { estimate: usd("0.05"), action: { kind: "llm.completion", name: "model" } };
   const call = guard(authority, request, async () => "ran", { spend: () => usd("0.02") });
-  const failing = guard(authority, request, async () => Promise.reject(new Error("no provider")));
+  const failing = guard(authority, request, async () => Promise.reject(new Error("no provider")), {
+    unspent: () => true,
+  });
   for (let at = 0; at < 6; at += 1) await call();
   await failing().catch(() => {});
   // The release goes on behind the caller's back; its event is the last of fourteen.

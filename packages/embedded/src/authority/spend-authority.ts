@@ -73,7 +73,7 @@ export class LedgerSpendAuthority implements SpendAuthority {
   readonly #clock: Clock;
 
   constructor({ ledger, signer }: SpendAuthorityParts, options: SpendAuthorityOptions) {
-    const { tenant, subject, ttlMs = 30_000, terms = {}, ...environment } = options;
+    const { tenant, subject, ttlMs = 60_000, terms = {}, ...environment } = options;
     this.#ledger = ledger;
     this.#signer = signer;
     this.#defaults = { tenant, subject: { ...subject, tenant }, ttlMs, terms };

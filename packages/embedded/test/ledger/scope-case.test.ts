@@ -156,7 +156,7 @@ describe("a store that was written when case told scopes apart", () => {
   const disk = async (): Promise<Map<string, string>> => {
     const store = new MapStore();
     const ledger = new Ledger({ clock: new FakeClock(), store });
-    ledger.budgets.create({ scope: small, allocated: tokens(100) });
+    ledger.createBudget({ scope: small, allocated: tokens(100) });
     const subject = { tenant, agent: "Small" };
     ledger.reserve({ tenant, idempotencyKey: "k", subject, action, estimate: tokens(30), ttlMs: 60_000 });
     await ledger.close();
@@ -169,7 +169,7 @@ describe("a store that was written when case told scopes apart", () => {
     expect([...old.keys()].join()).toContain("agent:Small");
     for (let opened = 0; opened < 2; opened += 1) {
       const ledger = new Ledger({ clock: new FakeClock(), store: new MapStore(old) });
-      expect(ledger.budgets.get({ scope: small, unit: "TOKENS" })).toMatchObject({ reserved: 30n, remaining: 70n });
+      expect(ledger.getBudget({ scope: small, unit: "TOKENS" })).toMatchObject({ reserved: 30n, remaining: 70n });
       await ledger.close();
     }
     expect([...old.keys()].filter((key) => key.startsWith("budget/"))).toEqual([
