@@ -142,9 +142,9 @@ export class ReservationHandle implements Reservation {
   async commit(total?: Amount, details?: CommitDetails, extras?: SpendExtras): Promise<Settlement> {
     const ending = this.#ending;
     if (ending === undefined) {
-      const { basis, ...metrics } = details ?? {};
-      if (total !== undefined) this.spend(total, metrics, extras);
-      if (basis === "estimate") this.#basis = basis;
+      // The amount first: a getter among the details that throws must not keep it out of the books.
+      if (total !== undefined) this.spend(total, details, extras);
+      if (details?.basis === "estimate") this.#basis = details.basis;
       return this.commitKnown();
     }
     const same = total === undefined || (total.unit === this.reserved.unit && total.amount === this.tracker.own);

@@ -83,9 +83,7 @@ export class SpendTracker {
    */
   set(total: Amount): void {
     try {
-      assertAmount(total, "spend");
-      this.#checkUnit(total);
-      if (total.amount < 0n) throw new ValidationError("spend", [{ pointer: "/amount", message: "is negative" }]);
+      this.check(total, "spend");
     } catch (error) {
       this.#unclear = true;
       throw error;
@@ -96,6 +94,13 @@ export class SpendTracker {
     }
     this.#own = total.amount;
     this.#unclear = false;
+  }
+
+  /** @throws ValidationError for what is no amount of this reservation: another unit, a negative, a number. */
+  check(amount: Amount, subject: string): void {
+    assertAmount(amount, subject);
+    this.#checkUnit(amount, subject);
+    if (amount.amount < 0n) throw new ValidationError(subject, [{ pointer: "/amount", message: "is negative" }]);
   }
 
   /** The body spent, and nobody can say how much: what was said before is a lower bound. */
@@ -111,7 +116,7 @@ export class SpendTracker {
   /** Takes a nested reservation's estimate out of what is left. @returns whether it fits. */
   hold(nested: SpendTracker): boolean {
     const estimate = nested.#reserved;
-    this.#checkUnit(estimate);
+    this.#checkUnit(estimate, "spend");
     const settled = (this.#own ?? 0n) + (this.#nested ?? 0n);
     let left = this.#reserved.amount - settled;
     for (const open of this.#open) left -= open.#reserved.amount;
@@ -127,10 +132,10 @@ export class SpendTracker {
     else if (spent !== "none") this.#nested = plus(this.#nested, spent.amount);
   }
 
-  #checkUnit(amount: Amount): void {
+  #checkUnit(amount: Amount, subject: string): void {
     if (amount.unit === this.#reserved.unit) return;
     const message = `is ${amount.unit}, but the reservation is in ${this.#reserved.unit}; convert it first`;
-    throw new ValidationError("spend", [{ pointer: "/unit", message }]);
+    throw new ValidationError(subject, [{ pointer: "/unit", message }]);
   }
 }
 

@@ -105,6 +105,7 @@ function failure(error: unknown): ReleaseReason {
   return { code: "failed", text: "the guarded call failed and nothing was spent" };
 }
 
+/** What `partial` says. @throws ValidationError for what is no amount of the reservation: it must not reach the books. */
 function priceOf<Item>(
   handle: ReservationHandle,
   partial: BodyOptions<Item>["partial"],
@@ -113,8 +114,10 @@ function priceOf<Item>(
 ): Amount | undefined {
   if (partial === "estimate") return handle.tracker.estimateLeft;
   const seenCost = partial?.(seen, error);
+  if (!seenCost) return undefined;
+  handle.tracker.check(seenCost, "partial");
   // A price of what was seen knows nothing of what nested reservations spent.
-  return seenCost && { unit: seenCost.unit, amount: seenCost.amount + handle.tracker.nested };
+  return { unit: seenCost.unit, amount: seenCost.amount + handle.tracker.nested };
 }
 
 function withValue(error: SettlementError, value: unknown): SettlementError {

@@ -238,6 +238,38 @@ describe("records and letters that somebody damaged", () => {
   });
 });
 
+describe("what prices a failed body", () => {
+  const failing = (): never => {
+    throw new Error("the body's own");
+  };
+
+  it.each<[string, unknown]>([
+    ["another unit", tokens(40)],
+    ["a negative amount", { unit: "USD_MICROCENTS", amount: -5n }],
+    ["a plain number", 40],
+    ["a number for a bigint", { unit: "USD_MICROCENTS", amount: 40 }],
+    ["a promise", Promise.resolve(cents(1))],
+  ])("a partial that gives no amount (%s) is not committed: the spend is a dead letter", async (_what, wrong) => {
+    const authority = fakeAuthority();
+    const run = withReservation(authority, request, failing, { partial: () => wrong as Amount });
+    await expect(run).rejects.toThrow("the body's own");
+    expect(authority.calls).toEqual(["reserve"]);
+    expect(await letters(authority)).toMatchObject([{ kind: "spend-unknown" }]);
+  });
+
+  it("a detail of a commit whose getter throws does not keep its amount out of the books", async () => {
+    const details = {
+      inputTokens: 3,
+      get latencyMs(): never {
+        throw new Error("boom");
+      },
+    };
+    const authority = fakeAuthority();
+    await withReservation(authority, request, async (reservation) => reservation.commit(cents(1), details));
+    expect(committedAmounts(authority)).toEqual(['{"amount":1000000,"basis":"actual"}']);
+  });
+});
+
 describe("streams that are left at odd moments", () => {
   const spend = (usage: number) => (usage > 0 ? cents(usage) : undefined);
   const endless = (signals: AbortSignal[]) => (reservation: { readonly signal: AbortSignal }) => {
