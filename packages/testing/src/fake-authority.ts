@@ -24,13 +24,20 @@ export interface FakeAuthorityOptions {
     instruction: SettlementInstruction,
     signal?: AbortSignal,
   ) => Attempt | Promise<Attempt>)[];
+  /** Answers to `extend`, in turn; the last one repeats. Without it the authority cannot extend. */
   readonly extend?: readonly (() => Lease | Promise<Lease>)[];
+  /** The caps of every grant. */
   readonly caps?: readonly Cap[];
+  /** The lease of every grant; without it a grant does not expire. */
   readonly lease?: Lease;
+  /** `true` by default: settlements are recorded and retried. */
   readonly durable?: boolean;
+  /** Throws what `prepare` is to throw, as a wire that refuses a spend. */
   readonly prepare?: () => never;
+  /** A store that several fake authorities share; memory by default. */
   readonly records?: RecordStore;
   readonly dedupeHorizonMs?: Readonly<Record<string, number>>;
+  /** Takes the place of what the fake authority has itself: clock, records, observer. */
   readonly environment?: Environment;
 }
 
@@ -38,11 +45,17 @@ export interface FakeAuthorityOptions {
 export interface FakeAuthority extends SpendAuthority {
   readonly clock: ManualClock;
   readonly records: RecordStore;
+  /** What was asked of it, in order: `"reserve"`, `"extend"`, and each settlement's mode. */
   readonly calls: string[];
+  /** The idempotency keys of reserves and extensions, in order. */
   readonly keys: string[];
+  /** Every settlement that reached it, repeats included. */
   readonly settled: SettlementInstruction[];
+  /** What the kernel emitted. */
   readonly events: { readonly name: keyof SpendEvents; readonly event: SpendEvents[keyof SpendEvents] }[];
+  /** Every reserve request that reached it. */
   readonly requests: ReserveRequest[];
+  /** The events of one name. */
   named<Name extends keyof SpendEvents>(name: Name): SpendEvents[Name][];
 }
 
@@ -55,7 +68,14 @@ export const committed = (instruction: SettlementInstruction): Attempt => ({
   },
 });
 
-/** An authority in memory whose answers come in the order of `options`, with a clock that the test moves. */
+/**
+ * An authority in memory whose answers come in the order of `options`, with a clock that the test moves.
+ * @example
+ * const authority = fakeAuthority({ settle: [() => ({ retry: new ConnectionError("reset") }), committed] });
+ * await withReservation(authority, request, () => "done", { spend: () => usd("0.01") });
+ * await authority.clock.advance(30_000);
+ * expect(authority.calls).toEqual(["reserve", "commit", "commit"]);
+ */
 export function fakeAuthority(options: FakeAuthorityOptions = {}): FakeAuthority {
   const clock = createManualClock();
   const records = options.records ?? memoryRecordStore();

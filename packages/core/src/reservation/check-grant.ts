@@ -1,9 +1,6 @@
 import type { Grant } from "../authority/grant.ts";
 import type { ReserveRequest } from "../authority/request.ts";
 
-/** An id that no path of a settlement can carry: a dot segment would address something else. */
-const unusableId = /^\.{0,2}$|[\u0000-\u001f\u007f]/;
-
 /** What makes a grant unusable: nothing may be spent under it. `undefined` for a sound one. */
 export function flawOf({ id, reserved }: Grant, { estimate }: ReserveRequest): string | undefined {
   if (!isUsableId(id)) return "its id cannot be addressed";
@@ -12,7 +9,10 @@ export function flawOf({ id, reserved }: Grant, { estimate }: ReserveRequest): s
   return undefined;
 }
 
-/** Whether a settlement can name the reservation. */
+/**
+ * Whether a path of a settlement can carry the id: a dot segment would address something else, and a control character
+ * is in no sound id.
+ */
 export function isUsableId(id: string): boolean {
-  return typeof id === "string" && !unusableId.test(id);
+  return typeof id === "string" && !["", ".", ".."].includes(id) && !/\p{Cc}/u.test(id);
 }

@@ -6,6 +6,7 @@ import type { DenialDetail } from "./denial-detail.ts";
 import type { Counted } from "./quota-counters.ts";
 import type { DecideRequest } from "./requests.ts";
 
+/** How a budget changed. */
 export type BudgetChange = "created" | "funded" | "debtRepaid" | "frozen" | "unfrozen" | "closed";
 
 /** Where a fact belongs. */

@@ -37,7 +37,7 @@ describe("the in-process authority", () => {
               subject: { tenant: "acme", agent: "bot" },
               action: { kind: "llm", name: "llm" },
               estimate: tokens(100),
-              ttl_ms: 30_000,
+              ttl_ms: 60_000,
               overage_policy: "REJECT",
               metadata: { run: "r" },
             },
