@@ -12,7 +12,8 @@ import { type GovernedRoute, governedRouteOf } from "../governance/wire/routes.t
 import { isPublic, publishedDocument } from "./published.ts";
 import { Refused, errorBody, refusedBy } from "./refused.ts";
 import { routeOf } from "./routes.ts";
-import type { Success, WireRequest, WireResponse } from "../http/wire.ts";
+import type { WireRequest, WireResponse } from "../http/wire.ts";
+import type { Success } from "./success.ts";
 
 /** What the wire stands on. */
 export interface CyclesWireParts {

@@ -18,7 +18,8 @@ import type { LedgerReserveRequest } from "../ledger/requests.ts";
 import { readAction } from "./action.ts";
 import { readBalanceQuery, readBody, readListQuery, readMetrics, windowOf } from "./read.ts";
 import { Refused, refusedAttempt } from "./refused.ts";
-import type { Success, WireRequest } from "../http/wire.ts";
+import type { WireRequest } from "../http/wire.ts";
+import type { Success } from "./success.ts";
 import {
   attestedDecision,
   attestedReserve,

@@ -1,5 +1,3 @@
-import type { EvidencePayload } from "@imprest/core/models/cycles";
-
 /** A request as the protocol sees it, whatever server it came through. */
 export interface WireRequest {
   readonly method: string;
@@ -15,12 +13,4 @@ export interface WireResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-}
-
-/** A success of one operation, before its headers. */
-export interface Success {
-  readonly status: 200 | 201 | 202;
-  readonly body: object;
-  /** What evidence states of it; absent where no artifact type is for the operation. */
-  readonly payload?: EvidencePayload | undefined;
 }
