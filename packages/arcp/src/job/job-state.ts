@@ -13,7 +13,7 @@ import { parseMoney } from "../lease/money.ts";
 import { type Frame, isObject, textOf } from "../session/frame.ts";
 import type { Hole } from "../session/sequence.ts";
 import { JobCredentials } from "./credentials.ts";
-import { type ArcpEvent, gapEvent, readEvent, withoutValue } from "./event.ts";
+import { type ArcpEvent, gapEvent, readEvent, rotationOf, withoutSecret } from "./event.ts";
 import { EventLog } from "./event-log.ts";
 import type { Pressure } from "./pressure.ts";
 import { ResultBody } from "./result-body.ts";
@@ -265,10 +265,11 @@ export class JobState {
     this.#guarded(() => this.budget.observe(metric));
   }
 
-  #observeStatus(event: ArcpEvent, { phase, id, value }: StatusBody): ArcpEvent {
-    if (phase !== "credential_rotated") return event;
-    if (typeof id === "string" && typeof value === "string") this.#guarded(() => this.credentials.rotate(id, value));
-    return withoutValue(event);
+  #observeStatus(event: ArcpEvent, body: StatusBody): ArcpEvent {
+    if (body.phase !== "credential_rotated") return event;
+    const { id, value } = rotationOf(body);
+    if (id !== undefined && value !== undefined) this.#guarded(() => this.credentials.rotate(id, value));
+    return withoutSecret(event, id);
   }
 
   #guarded(callback: () => unknown): void {
