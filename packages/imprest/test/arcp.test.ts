@@ -187,6 +187,8 @@ describe("study arcp 6 F42: imprest arcp submit --follow", () => {
     expect(failed.code).toBe(1);
     expect(lines(failed.out).at(-1)).toMatchObject({
       body: { status: "error", error: { errorCode: "INTERNAL_ERROR" } },
+      costs: { USD: "0.5" },
+      eventsMissing: false,
     });
   });
 
