@@ -2,6 +2,7 @@ import { ImprestError, ProtocolError } from "@imprest/core";
 import { type ErrorOptionsWithCause } from "@imprest/core/internal";
 import { type WireFailure, arcpErrorCodes } from "@imprest/core/models/arcp";
 import { textOf } from "./session/frame.ts";
+import { redactFrame } from "./session/redact.ts";
 
 /** What an `ArcpError` says besides the wire's own words. */
 export interface ArcpErrorContext {
@@ -35,7 +36,8 @@ export class ArcpError extends ProtocolError {
         retryable: retryable && !neverRetryable.has(code),
         requestId: textOf(failure.request_id),
         traceId: context.traceId,
-        details: failure.details ?? undefined,
+        // A runtime may repeat what it was sent, or what it sent.
+        details: failure.details == null ? undefined : (redactFrame(failure.details) as WireFailure["details"]),
       },
       options,
     );

@@ -11,7 +11,7 @@ export interface JobSettlement {
   readonly outcome: JobOutcome;
   /** What the job, and those it delegated to, reported as spent, as plain decimals by currency. */
   readonly spent: Readonly<Record<string, string>>;
-  /** True when events were lost on the way: more may have been spent than `spent` says. */
+  /** True when events were lost on the way, or may have been: more may have been spent than `spent` says. */
   readonly eventsMissing: boolean;
   /** What is left of each leased budget, as plain decimals; perhaps negative. */
   readonly remaining: Readonly<Record<string, string>>;

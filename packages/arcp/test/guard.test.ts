@@ -1,11 +1,22 @@
 import { describe, expect, it } from "vitest";
 import { type ArcpSession, connect, createMemoryPair, guard, withReservation } from "../src/index.ts";
-import { createArcpRuntime } from "../src/runtime/index.ts";
+import { type ArcpRuntimeOptions, createArcpRuntime } from "../src/runtime/index.ts";
+import type { ArcpTransport } from "../src/transport/transport.ts";
 import { refusal } from "./support/scripted-runtime.ts";
 
-async function session(): Promise<{ readonly session: ArcpSession; readonly cancelled: string[] }> {
+async function session(
+  options: Partial<ArcpRuntimeOptions> = {},
+): Promise<{ readonly session: ArcpSession; readonly cancelled: string[] }> {
   const cancelled: string[] = [];
-  const runtime = createArcpRuntime({ authenticate: () => "alice" });
+  const runtime = createArcpRuntime({ authenticate: () => "alice", ...options });
+  const connections: ArcpTransport[] = [];
+  runtime.agent("hasty", async (context) => {
+    await context.metric({ name: "cost.work", value: "0.001", unit: "USD" });
+    connections.at(-1)?.close(1006);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    // Nothing waits for the client that is away: what its session cannot keep is forced out.
+    for (let at = 1; at < 900; at++) void context.metric({ name: "cost.work", value: "0.001", unit: "USD" });
+  });
   runtime.agent("spender", async (context) => {
     await context.metric({ name: "cost.work", value: "0.25", unit: "USD" });
     return context.input;
@@ -26,10 +37,11 @@ async function session(): Promise<{ readonly session: ArcpSession; readonly canc
   );
   const dial = () => {
     const [client, far] = createMemoryPair();
+    connections.push(far);
     runtime.accept(far);
     return client;
   };
-  return { session: await connect(dial, { token: "t" }), cancelled };
+  return { session: await connect(dial, { token: "t", backOff: () => 50 }), cancelled };
 }
 
 const lease = { "cost.budget": ["USD:1.00"] };
@@ -54,6 +66,20 @@ describe("a job as a reservation", () => {
     const delegating = { agent: "delegating", lease: { ...lease, "agent.delegate": ["spender"] } };
     const { value, settlement } = await withReservation(open, delegating, (job) => job.result());
     expect([value, settlement.spent, settlement.remaining]).toEqual(["below", { USD: "0.3" }, { USD: "0.7" }]);
+  });
+
+  it.each([
+    ["settles for all of a job whose history outlived its session", 10_000, { USD: "0.9" }, false],
+    ["says so when a job's history was cut, and its session is gone", 100, {}, true],
+  ])("%s", async (_title, maxHistoryEvents, spent, eventsMissing) => {
+    const { session: open } = await session({ maxOutboxFrames: 50, maxHistoryEvents });
+    const gaps: unknown[] = [];
+    open.on("gap", (gap) => gaps.push(gap));
+    const first = open.id;
+    const { settlement } = await withReservation(open, { agent: "hasty", lease }, (job) => job.outcome());
+    expect(settlement).toMatchObject({ outcome: { status: "success" }, spent, eventsMissing });
+    expect(gaps).toHaveLength(eventsMissing ? 1 : 0);
+    expect(open.id).not.toBe(first);
   });
 
   it("cancels the job when the body throws, and throws the body's error at once", async () => {

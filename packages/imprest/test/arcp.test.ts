@@ -187,10 +187,23 @@ describe("study arcp 6 F42: imprest arcp submit --follow", () => {
     expect(failed.code).toBe(1);
     expect(lines(failed.out).at(-1)).toMatchObject({
       body: { status: "error", error: { errorCode: "INTERNAL_ERROR" } },
+      costs: { USD: "0.5" },
+      eventsMissing: false,
     });
   });
 
-  it("credentials print [redacted], rotated ones too", async () => {
+  it.each<[ArcpRuntimeOptions["dialect"], object]>([
+    ["spec", { phase: "credential_rotated", id: "cred_1", value: "[redacted]" }],
+    [
+      "go",
+      {
+        phase: "credential_rotated",
+        id: "cred_1",
+        message: "cred_1",
+        details: { id: "cred_1", value: "[redacted]" },
+      },
+    ],
+  ])("credentials print [redacted], rotated ones too (dialect %s)", async (dialect, rotated) => {
     let issued = 0;
     const provisioner = {
       issue: async () => {
@@ -200,7 +213,7 @@ describe("study arcp 6 F42: imprest arcp submit --follow", () => {
       },
       revoke: async () => {},
     };
-    const { run } = await serve({ credentials: { provisioner, records: memoryRecordStore() } });
+    const { run } = await serve({ dialect, credentials: { provisioner, records: memoryRecordStore() } });
     const args = ["submit", "rotating", "--allow", "model.use=*", "--follow"];
     const text = await run(args);
     expect(text).toMatchObject({ code: 0, err: expect.stringContaining("https://api.example/v1: [redacted]\n") });
@@ -208,9 +221,7 @@ describe("study arcp 6 F42: imprest arcp submit --follow", () => {
     const json = await run([...args, "--format", "json"]);
     const [accepted, ...events] = lines(json.out);
     expect(accepted).toMatchObject({ body: { credentials: [{ id: "cred_1", value: "[redacted]" }] } });
-    expect(events).toContainEqual(
-      expect.objectContaining({ body: { phase: "credential_rotated", id: "cred_1", value: "[redacted]" } }),
-    );
+    expect(events).toContainEqual(expect.objectContaining({ body: rotated }));
     expect(issued).toBe(4);
     expect(text.out + text.err + json.out + json.err).not.toContain("upstream-secret");
   });

@@ -75,6 +75,22 @@ describe("imprest verify", () => {
     }
   });
 
+  it("finds an answer to a commit that carried its reserve's signature", async () => {
+    const [first] = promised.filter(({ verb }) => verb === "commit");
+    const reserve = promised.find(
+      ({ verb, reservationId }) => verb === "reserve" && reservationId === first?.reservationId,
+    );
+    const lied = promised.map((event) => (event === first ? { ...event, signature: reserve?.signature } : event));
+    const files = {
+      feed: feed.join("\n"),
+      keys: jwks,
+      promised: lied.map((event) => JSON.stringify(event)).join("\n"),
+    };
+    const args = ["verify", "feed", "--trust", origin, "--jwks", "keys", "--allow-loopback", ...pinned];
+    const ran = await imprest(args, { files });
+    expect(ran).toMatchObject({ code: 1, out: expect.stringContaining("promised_event_mismatch") });
+  });
+
   it("names the line, the code and the reason; --format json has every line and the conclusion", async () => {
     const tampered = feed.with(2, (feed[2] ?? "").replace("tenant:acme", "tenant:evil"));
     const ran = await verify(tampered);
@@ -141,6 +157,12 @@ describe("imprest verify", () => {
       ["feed", "--trust", "https://a.example", "--jwks", "k", "--promised", "p"],
       { feed: "{}", k: '{"keys":[]}', p: "5" },
       "no promised event",
+    ],
+    [
+      "a promise without its reservation",
+      ["feed", "--trust", "https://a.example", "--jwks", "k", "--promised", "p"],
+      { feed: "{}", k: '{"keys":[]}', p: '\n{"verb":"commit","idempotencyKey":"k","signature":"s"}' },
+      "p, line 2 is no promised event that can be bound to its own: promised event: /reservationId",
     ],
     [
       "rows for nobody",

@@ -1,6 +1,7 @@
 import type { ArcpEventKind, EventBodies } from "@imprest/core/models/arcp";
 import type { Hole } from "../session/sequence.ts";
 import { type Frame, isObject, textOf } from "../session/frame.ts";
+import { redactFrame, redactRotation } from "../session/redact.ts";
 
 /** What every event of a job carries. */
 interface EventHeader {
@@ -94,10 +95,19 @@ export function gapEvent(jobId: string, hole: Hole): ArcpEvent {
   return { jobId, seq: 0, ts: "", kind: "gap", body: hole, raw: {} };
 }
 
-/** The same event with the secret of a credential rotation left out. */
-export function withoutValue(event: ArcpEvent): ArcpEvent {
-  const body = { ...(event.body as Record<string, unknown>), value: "[redacted]" };
-  return { ...event, body, raw: { ...event.raw, body } } as ArcpEvent;
+/** What a rotation names (ARCP §9.8.2). Runtimes put it into the body, into its `details`, or under names of their own. */
+export function rotationOf(body: object): { readonly id: string | undefined; readonly value: string | undefined } {
+  const own = body as Record<string, unknown>;
+  const places = [own, own["details"], own["credential"]].filter(isObject);
+  const find = (...names: readonly string[]): string | undefined =>
+    places.flatMap((place) => names.map((name) => textOf(place[name]))).find((text) => text !== undefined);
+  return { id: find("id", "credential_id"), value: find("value", "credential_value") };
+}
+
+/** The event of a rotation with the secret left out, and with the credential's id where the specification has it. */
+export function withoutSecret(event: ArcpEvent, id: string | undefined): ArcpEvent {
+  const body = redactRotation(event.body as object);
+  return { ...event, body: { ...body, ...(id !== undefined && { id }) }, raw: redactFrame(event.raw) } as ArcpEvent;
 }
 
 function unifyNames(kind: string, body: unknown): Record<string, unknown> | undefined {

@@ -11,9 +11,10 @@ import { ArcpError, ResultUnavailableError } from "../errors.ts";
 import { BudgetGauge } from "../lease/budget-gauge.ts";
 import { parseMoney } from "../lease/money.ts";
 import { type Frame, isObject, textOf } from "../session/frame.ts";
+import { unknownHole } from "../session/replay.ts";
 import type { Hole } from "../session/sequence.ts";
 import { JobCredentials } from "./credentials.ts";
-import { type ArcpEvent, gapEvent, readEvent, withoutValue } from "./event.ts";
+import { type ArcpEvent, gapEvent, readEvent, rotationOf, withoutSecret } from "./event.ts";
 import { EventLog } from "./event-log.ts";
 import type { Pressure } from "./pressure.ts";
 import { ResultBody } from "./result-body.ts";
@@ -39,6 +40,8 @@ export interface Origin {
   readonly resubmit: boolean;
   /** True for a job of another session, which is only watched. */
   readonly observed: boolean;
+  /** True when the caller chose the key: an acceptance may bring a job that was submitted before under it. */
+  readonly mayJoin?: boolean | undefined;
 }
 
 /** What a job shares with its session. */
@@ -51,6 +54,8 @@ export interface JobSurroundings {
   failed(error: unknown): void;
   /** The runtime used a feature that has to be negotiated. */
   used(feature: string): void;
+  /** Events of one job are missing. */
+  missing(hole: Hole): void;
 }
 
 /** Codes that stand for a final status where a runtime gives only the one. */
@@ -82,6 +87,8 @@ export class JobState {
   joined = false;
   /** True once events were lost on the way: more may have been spent than is known. */
   eventsMissing = false;
+  /** True while events may be missing: the job was lost, and no runtime has said where a replay of it begins. */
+  inDoubt = false;
   /** True once a caller asked to cancel it: it does not run anew. */
   toBeCancelled = false;
   /** Subscriptions to it here that are not ended. */
@@ -131,6 +138,10 @@ export class JobState {
     this.status = "pending";
     this.body = new ResultBody(id, this.#surroundings.maxResultBytes, this.#surroundings.pressure);
     this.skip = 0;
+    // It belongs to this session, in whose numbers nothing of it has come yet.
+    this.lastSeq = 0;
+    this.replayFrom = undefined;
+    this.sinceReplay = 0;
   }
 
   event(frame: Frame, seq: number, size: number): void {
@@ -155,27 +166,26 @@ export class JobState {
     }
     if (this.status === "pending") this.status = "running";
     this.log.push(event, size);
+    // Its acceptance went to a session that is gone, and what it spends goes nowhere (ARCP §10).
+    if (event.kind === "delegate" && this.replayFrom !== undefined && !this.origin.observed) this.miss(unknownHole);
   }
 
-  /** What this job and those it delegated to have spent, as `costs`: one settles for all of them. */
-  totalCosts(): Map<string, bigint> {
-    const total = new Map<string, bigint>();
-    const tree: JobState[] = [this];
-    for (const job of tree) {
-      for (const child of job.children) tree.push(child);
-      for (const [currency, units] of job.costs) total.set(currency, (total.get(currency) ?? 0n) + units);
-    }
-    return total;
-  }
-
-  /** Tells consumers that events are missing. */
+  /** Tells consumers that events are missing, as the session does. */
   gap(hole: Hole): void {
     this.eventsMissing = true;
     this.log.push(gapEvent(this.id, hole), 0);
   }
 
+  /** Events of this job are missing, and the session has not said so. */
+  miss(hole: Hole): void {
+    this.gap(hole);
+    this.#surroundings.missing(hole);
+  }
+
   /** Takes in `job.result`; one runtime writes other ends than success this way, too. */
   result(frame: Frame, seq: number): void {
+    // A job whose end came before is over: this one is none of the frames that were delivered before.
+    this.skip = 0;
     if (!this.#counts(seq)) return;
     const { payload } = frame;
     const status = textOf(payload["final_status"]) ?? "success";
@@ -202,6 +212,7 @@ export class JobState {
 
   /** Takes in the `job.error` that ends the job. */
   error(frame: Frame, seq: number): void {
+    this.skip = 0;
     if (!this.#counts(seq)) return;
     const { payload } = frame;
     this.#fail(payload, textOf(payload["final_status"]) ?? "error");
@@ -265,10 +276,11 @@ export class JobState {
     this.#guarded(() => this.budget.observe(metric));
   }
 
-  #observeStatus(event: ArcpEvent, { phase, id, value }: StatusBody): ArcpEvent {
-    if (phase !== "credential_rotated") return event;
-    if (typeof id === "string" && typeof value === "string") this.#guarded(() => this.credentials.rotate(id, value));
-    return withoutValue(event);
+  #observeStatus(event: ArcpEvent, body: StatusBody): ArcpEvent {
+    if (body.phase !== "credential_rotated") return event;
+    const { id, value } = rotationOf(body);
+    if (id !== undefined && value !== undefined) this.#guarded(() => this.credentials.rotate(id, value));
+    return withoutSecret(event, id);
   }
 
   #guarded(callback: () => unknown): void {

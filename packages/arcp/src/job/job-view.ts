@@ -6,6 +6,7 @@ import type { BudgetGauge } from "../lease/budget-gauge.ts";
 import { formatMoney } from "../lease/money.ts";
 import { settleWithin } from "../session/deadline.ts";
 import type { ArcpEvent } from "./event.ts";
+import { familyCosts, familyMissesEvents } from "./family.ts";
 import type { JobOutcome, JobState } from "./job-state.ts";
 import { type ResultStream, verifyDigest } from "./result-body.ts";
 
@@ -62,12 +63,15 @@ export class JobView implements AsyncIterable<ArcpEvent> {
 
   /** The sum of the `cost.*` metrics seen, of this job and those it delegated to, as plain decimals by currency. */
   get costs(): Readonly<Record<string, string>> {
-    return Object.fromEntries([...this.state.totalCosts()].map(([currency, units]) => [currency, formatMoney(units)]));
+    return Object.fromEntries([...familyCosts(this.state)].map(([currency, units]) => [currency, formatMoney(units)]));
   }
 
-  /** True once events were lost on the way: more may have been spent than `costs` says. */
+  /**
+   * True once events were lost on the way, of this job or of those it delegated to: more may have been spent than
+   * `costs` says. Also while a lost job is looked for, until its runtime has said where the replay begins.
+   */
   get eventsMissing(): boolean {
-    return this.state.eventsMissing;
+    return familyMissesEvents(this.state);
   }
 
   /** Attributes for a trace span (ARCP §11). */

@@ -27,6 +27,7 @@ export class JobHistory {
   #entries: HistoryEntry[] = [];
   #head = 0;
   #characters = 0;
+  #cut = 0;
 
   constructor(maxEvents: number, maxCharacters: number) {
     this.#maxEvents = maxEvents;
@@ -37,7 +38,9 @@ export class JobHistory {
     this.#entries.push(entry);
     this.#characters += entry.message.text.length;
     while (this.#size > this.#maxEvents || (this.#characters > this.#maxCharacters && this.#size > 1)) {
-      this.#characters -= this.#entries[this.#head++]?.message.text.length ?? 0;
+      const dropped = this.#entries[this.#head++];
+      this.#characters -= dropped?.message.text.length ?? 0;
+      this.#cut = dropped?.seq ?? this.#cut;
     }
     // Shortened in strides, so that dropping one entry does not copy the others each time.
     if (this.#head >= 256 && this.#head * 2 >= this.#entries.length) {
@@ -51,7 +54,13 @@ export class JobHistory {
     return this.#characters;
   }
 
+  /** The number of the last entry that is gone; 0 while all are kept. */
+  get cut(): number {
+    return this.#cut;
+  }
+
   clear(): void {
+    this.#cut = this.#entries.at(-1)?.seq ?? this.#cut;
     this.#entries = [];
     this.#head = 0;
     this.#characters = 0;

@@ -22,11 +22,14 @@ export async function subscribe(
   );
   if (job === undefined) throw arcpFailure("JOB_NOT_FOUND", "There is no such job.");
   if (!allowed) throw arcpFailure("PERMISSION_DENIED", "The principal may not observe this job.");
-  const history = request.history === true ? job.history.since(request.from_event_seq ?? 0) : [];
+  const { history: wantsHistory = false, from_event_seq: asked = 0 } = request;
+  const history = wantsHistory ? job.history.since(asked) : [];
+  // The number behind which the stream begins: later than asked where the history is cut.
+  const begin = wantsHistory ? Math.max(asked, job.history.cut) : job.lastSeq;
   const { dialect, dialectName } = core.settings;
   const replayed = dialectName === "py" ? history.length : history.length > 0;
   const answer = (): void => {
-    const from = dialect.subscribedFromSubmitter ? job.lastSeq : history.length > 0 ? session.lastSeq : 0;
+    const from = dialect.subscribedFromSubmitter ? begin : history.length > 0 ? session.lastSeq : 0;
     const extra = { request_id: envelope.id, replayed, subscribed_from: from };
     session.send("job.subscribed", subscribedPayload(job, session, extra), { id: job.id });
   };

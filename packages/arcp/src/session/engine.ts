@@ -13,15 +13,13 @@ import { Ledger } from "./ledger.ts";
 import type { Settings } from "./options.ts";
 import { Recovery } from "./recovery.ts";
 import { redactFrame } from "./redact.ts";
+import { holeBefore, replayStart, unknownHole } from "./replay.ts";
 import { Requests } from "./requests.ts";
 import { Router } from "./router.ts";
 import { StallGuard } from "./stall-guard.ts";
-import type { Hole } from "./sequence.ts";
 import type { SessionTicket } from "./ticket.ts";
 import type { Welcome } from "./welcome.ts";
 
-/** Events are missing, but nobody knows which. */
-const unknownHole: Hole = { from: 0, to: 0 };
 /** The rooms of a session put together: connection, routing, acknowledgement, recovery, back-pressure. */
 export class SessionEngine {
   readonly emitter: Emitter<SessionEvents>;
@@ -56,6 +54,7 @@ export class SessionEngine {
       ended: (job) => this.#router.retire(job),
       failed: (error) => this.warn("LISTENER_FAILED", error instanceof Error ? error.message : "a callback threw"),
       used: (feature) => this.#used(feature),
+      missing: (hole) => this.emitter.emit("gap", hole),
     };
     this.#router = new Router(this.#ledger, surroundings, {
       warning: (code, message) => this.warn(code, message),
@@ -137,9 +136,12 @@ export class SessionEngine {
       const from = frame.payload["subscribed_from"];
       const begin = (job: JobState): void => {
         job.origin = { resubmit: false, observed: true };
-        job.replayFrom = history ? fromEventSeq : typeof from === "number" ? from : undefined;
+        const start = history ? replayStart(frame, fromEventSeq, this.connection.sequence.last) : undefined;
+        const hole = start === undefined ? undefined : holeBefore(start, fromEventSeq);
+        job.replayFrom = history ? (hole?.to ?? fromEventSeq) : typeof from === "number" ? from : undefined;
         job.describe(frame);
         job.viewers++;
+        if (hole !== undefined) job.miss(hole);
       };
       admitted.resolve(this.#router.admit(jobId, begin));
     });
@@ -189,14 +191,17 @@ export class SessionEngine {
     const jobId = jobIdOf(frame) ?? "";
     const before = this.#router.outcomeOf(jobId);
     const known = this.#router.jobs.has(jobId);
+    let joins = false;
     const job = this.#router.admit(jobId, (state) => {
       if (known) return;
       state.describe(frame);
       state.origin = origin;
-      if (mayMissEvents) state.gap(unknownHole);
+      joins = state.traceId !== undefined && state.traceId !== traceId;
+      // Of a job that was submitted before, a runtime brings the end, and not what it spent on the way.
+      if (mayMissEvents || before !== undefined || (joins && origin.mayJoin === true)) state.miss(unknownHole);
     });
     if (before !== undefined) job.adopt(before);
-    else if (!known && job.traceId !== undefined && job.traceId !== traceId) this.#recovery.joined(job);
+    else if (joins) this.#recovery.joined(job);
     return job;
   }
 
@@ -214,7 +219,7 @@ export class SessionEngine {
         if (!this.#started) this.#recovery.start();
         else if (resumed) void this.#recovery.resumed();
         else {
-          this.#router.forgetOrphans();
+          this.#router.forgetEarly();
           this.#recovery.renewed();
         }
         this.#started = true;

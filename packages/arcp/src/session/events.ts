@@ -6,7 +6,10 @@ export interface SessionEvents {
   state: { readonly state: SessionState; readonly cause?: unknown };
   /** Something a runtime should not do, or the caller should know; nothing was lost because of it. */
   warning: { readonly code: string; readonly message: string };
-  /** Events that the runtime could not replay; every running job's stream holds the notice as well. */
+  /**
+   * Events that the runtime could not replay. The stream of each job that they may belong to holds the notice as well: of
+   * every running job, or, where a lost job's replay began too late, of that one, in the numbers of its own session.
+   */
   gap: Hole;
   /** Each frame, without its secrets. */
   frame: { readonly direction: "in" | "out"; readonly frame: unknown };

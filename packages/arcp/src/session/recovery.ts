@@ -7,6 +7,7 @@ import type { Connection } from "./connection.ts";
 import { type Frame, jobIdOf, textOf } from "./frame.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Settings } from "./options.ts";
+import { holeBefore, replayStart, unknownHole } from "./replay.ts";
 import type { Requests } from "./requests.ts";
 import type { Router } from "./router.ts";
 
@@ -126,6 +127,7 @@ export class Recovery {
 
   async #recover(job: JobState, run: number): Promise<void> {
     const { submit, resubmit, observed } = job.origin;
+    job.inDoubt = true;
     const stale = (): boolean => run !== this.#run || job.over;
     let cause: unknown;
     try {
@@ -151,6 +153,9 @@ export class Recovery {
   /** A new job takes the lost one's place; where the runtime names the same one, it has it and may bring its end. */
   #resubmitted(job: JobState, accepted: Frame): void {
     const jobId = jobIdOf(accepted) ?? job.id;
+    // Neither what the job did meanwhile nor what a lost run of it spent can be had any more.
+    job.inDoubt = false;
+    job.miss(unknownHole);
     if (jobId === job.id) {
       job.skip = 0;
       return this.#loseIfSilent(job);
@@ -163,7 +168,9 @@ export class Recovery {
   #loseIfSilent(job: JobState): void {
     const { frames } = job;
     this.#after(this.#settings.lostAfterMs, () => {
-      if (!job.over && job.frames === frames) job.lose(lostError(job, undefined));
+      if (job.over || job.frames !== frames) return;
+      job.inDoubt = true;
+      job.lose(lostError(job, undefined));
     });
   }
 
@@ -172,11 +179,25 @@ export class Recovery {
     if (!this.#negotiated("subscribe")) return false;
     const from = job.replayFrom ?? (observed ? 0 : job.lastSeq);
     job.skip = job.replayFrom === undefined && !observed ? 0 : job.sinceReplay;
-    const { payload } = await this.#rooms.requests.subscribe(job.id, { history: true, from_event_seq: from });
+    const answered = (frame: Frame): void => this.#replaying(job, from, frame);
+    const request = { history: true, from_event_seq: from };
+    const { payload } = await this.#rooms.requests.subscribe(job.id, request, undefined, answered);
     if (stale()) return true;
     // One runtime sends the replay first, others after its answer; an ended job's end must be in it either way.
     if (terminal(textOf(payload["current_status"]) ?? "")) this.#loseIfSilent(job);
     return true;
+  }
+
+  /** Compares where a replay begins with what was asked for. What is not proven to be whole is not taken for it. */
+  #replaying(job: JobState, asked: number, answer: Frame): void {
+    if (job.over) return;
+    const start = replayStart(answer, asked, this.#rooms.connection.sequence.last);
+    const hole = start === undefined ? unknownHole : holeBefore(start, asked);
+    job.inDoubt = false;
+    if (hole === undefined) return;
+    job.miss(hole);
+    // The frames that were delivered before are counted from there on: what lies before cannot come again.
+    if (job.replayFrom !== undefined && start !== undefined) job.replayFrom = start;
   }
 
   /** Asks now and then whether silent jobs still run. */

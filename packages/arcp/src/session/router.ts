@@ -1,6 +1,7 @@
 import type { WireFailure } from "@imprest/core/models/arcp";
 import { ArcpError } from "../errors.ts";
 import { type JobOutcome, JobState, type JobSurroundings } from "../job/job-state.ts";
+import { EarlyFrames } from "./early-frames.ts";
 import { type Frame, jobIdOf, textOf } from "./frame.ts";
 import type { Hole } from "./sequence.ts";
 import type { Ledger, PendingRequest } from "./ledger.ts";
@@ -14,16 +15,8 @@ export interface RouterHooks {
   fatal(failure: Partial<WireFailure>): void;
 }
 
-interface Orphan {
-  readonly frame: Frame;
-  readonly jobId: string;
-  readonly size: number;
-}
-
 /** Refusals that only a submit can meet, whatever job they name (study §1.7). */
 const submitOnly = new Set(["DUPLICATE_KEY", "AGENT_NOT_AVAILABLE", "AGENT_VERSION_NOT_AVAILABLE"]);
-/** How many frames of jobs that are not known yet are kept. */
-const mostOrphans = 10_000;
 /** How many ended jobs are remembered, for a submit under a key that was used before; and how many ignored ones. */
 const mostEnded = 256;
 
@@ -40,8 +33,7 @@ export class Router {
   readonly #ledger: Ledger;
   readonly #hooks: RouterHooks;
   readonly #surroundings: JobSurroundings;
-  /** Frames whose job is not known yet, and holes between them: an answer may arrive behind the events it brings. */
-  #orphans: (Orphan | Hole)[] = [];
+  readonly #early = new EarlyFrames();
   readonly #unwanted = new Set<string>();
   /** Makes a handle for events of a job nobody here submitted: after going on with another process's session. */
   adopts = false;
@@ -93,13 +85,11 @@ export class Router {
     this.jobs.set(jobId, job);
     describe(job);
     this.#unwanted.delete(jobId);
-    if (this.#orphans.length === 0) return job;
-    const early = this.#orphans;
-    this.#orphans = early.filter((item) => this.#ledger.expectsJobs && !("jobId" in item && item.jobId === jobId));
-    for (const item of early) {
-      if (!("jobId" in item)) {
-        if (known === undefined) job.gap(item);
-      } else if (item.jobId === jobId) this.#deliver(job, item.frame, item.size);
+    if (this.#early.isEmpty) return job;
+    for (const item of this.#early.take(jobId, this.#ledger.expectsJobs)) {
+      if ("jobId" in item) this.#deliver(job, item.frame, item.size);
+      else if ("overflow" in item) job.miss({ from: item.from, to: item.to });
+      else if (known === undefined) job.gap(item);
     }
     return job;
   }
@@ -107,7 +97,7 @@ export class Router {
   /** Events are missing, perhaps of any job. */
   gap(hole: Hole): void {
     for (const job of this.jobs.values()) job.gap(hole);
-    if (this.#ledger.expectsJobs) this.#orphans.push(hole);
+    if (this.#ledger.expectsJobs) this.#early.gap(hole);
   }
 
   /** How a job ended that ended a short while ago; chunks are not kept. */
@@ -148,8 +138,8 @@ export class Router {
   }
 
   /** The session that the waiting frames belong to is gone. */
-  forgetOrphans(): void {
-    this.#orphans = [];
+  forgetEarly(): void {
+    this.#early.clear();
   }
 
   /** What still comes for this job is dropped without a word. */
@@ -204,8 +194,8 @@ export class Router {
         frame,
         size,
       );
-    } else if (this.#ledger.expectsJobs && this.#orphans.length < mostOrphans) {
-      this.#orphans.push({ frame, jobId, size });
+    } else if (this.#ledger.expectsJobs) {
+      this.#early.add(frame, jobId, size);
     } else {
       this.#hooks.warning("UNKNOWN_JOB", `A ${frame.type} came for job ${jobId}, which this session does not know.`);
     }

@@ -140,6 +140,7 @@ export class ArcpSession implements AsyncDisposable {
         submit,
         resubmit: key !== undefined && (request.onLost ?? (explicit ? "resubmit" : "fail")) === "resubmit",
         observed: false,
+        mayJoin: explicit,
       },
       { traceId, traceparent: given && traceparent, signal, timeoutMs: request.timeoutMs },
     );

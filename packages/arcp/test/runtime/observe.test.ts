@@ -98,7 +98,7 @@ describe("job.subscribe (ARCP §7.6)", () => {
       budget: { USD: 3.5 },
       parent_job_id: null,
       trace_id,
-      subscribed_from: 7,
+      subscribed_from: 4,
       replayed: true,
     });
     finish();
@@ -113,6 +113,36 @@ describe("job.subscribe (ARCP §7.6)", () => {
     ]);
     const originals = client.events().filter((frame) => frame.job_id === job_id);
     expect(seen[0]?.payload).toEqual(originals[1]?.payload);
+  });
+
+  it("a history that is cut begins where its answer says, in the submitter's numbers", async () => {
+    const { runtime } = createRuntime({ maxHistoryEvents: 3 });
+    let finish = (): void => {};
+    runtime.agent("steps", async (context) => {
+      for (const step of ["1", "2", "3", "4", "5"]) await context.log("info", step);
+      await new Promise<void>((resolve) => (finish = resolve));
+    });
+    const client = new RawClient(runtime);
+    await client.hello();
+    const { job_id } = await client.submit({ agent: "steps" });
+    await settle();
+    const last = client.events().at(-1)?.event_seq ?? 0;
+    for (const [asked, begins] of [
+      [0, last - 3],
+      [last - 1, last - 1],
+      [last + 5, last + 5],
+    ]) {
+      const other = new RawClient(runtime);
+      await other.hello();
+      other.send("job.subscribe", { job_id, history: true, from_event_seq: asked });
+      const { payload } = await other.nextOf("job.subscribed");
+      expect([asked, payload["subscribed_from"]]).toEqual([asked, begins]);
+    }
+    const live = new RawClient(runtime);
+    await live.hello();
+    live.send("job.subscribe", { job_id });
+    expect((await live.nextOf("job.subscribed")).payload["subscribed_from"]).toBe(last);
+    finish();
   });
 
   it("T-09: without history only what follows; unsubscribing stops it; a finished job can be read again", async () => {

@@ -274,7 +274,14 @@ describe("a lost connection", () => {
       runtime.send({
         type: "job.subscribed",
         job_id: "job_1",
-        payload: { job_id: "job_1", current_status: "running", agent: "slow", lease: {}, replayed: true },
+        payload: {
+          job_id: "job_1",
+          current_status: "running",
+          agent: "slow",
+          lease: {},
+          subscribed_from: 2,
+          replayed: true,
+        },
       });
       runtime.nextSeq = 1;
       runtime.log("job_1", "3");
@@ -575,7 +582,7 @@ describe("a job that runs anew", () => {
       for (const message of ["one", "two"]) runtime.log("job_2", message);
       runtime.succeed("job_2", "anew");
     });
-    expect(await drive(runtime.clock, messages(job))).toEqual(["first run", "before", "one", "two"]);
+    expect(await drive(runtime.clock, messages(job))).toEqual(["first run", "gap", "before", "one", "two"]);
     expect(await job.result()).toBe("anew");
     expect(runtime.warnings).toEqual([]);
   });

@@ -1,7 +1,8 @@
-import type { Finding } from "@imprest/core/audit";
 import { type AuditEvent, parseTimestamp } from "@imprest/core/models/asp";
 import type { PromisedEvent } from "../promised-event.ts";
+import { type AuditFinding, found, lifecycle } from "./audit-finding.ts";
 import { isComplete, lifecycleProblems, only } from "./lifecycle.ts";
+import { Promises, promiseProblems } from "./promises.ts";
 import { SequenceRanges } from "./sequence-ranges.ts";
 import type { AuditEventReport } from "./verify-audit-event.ts";
 
@@ -13,7 +14,10 @@ export type AuditCheckpoint = Readonly<Record<string, number>>;
 
 /** What an auditor knows beforehand. */
 export interface AuditorOptions {
-  /** What answers promised: each event of these must come. Removed from memory as they do. */
+  /**
+   * What answers promised: each event of these must come, for the verb, the reservation and the key that were answered.
+   * Removed from memory as they do.
+   */
   readonly promised?: Iterable<PromisedEvent> | undefined;
   /** `"feed"`: events are expected in the order in which they were numbered or dated; `"any"` (the default): not. */
   readonly order?: "any" | "feed" | undefined;
@@ -21,12 +25,6 @@ export interface AuditorOptions {
   readonly finishedMemory?: number | undefined;
   /** Where an earlier audit ended: numbering then goes on from there. */
   readonly since?: AuditCheckpoint | undefined;
-}
-
-/** Something that several events together show. */
-export interface AuditFinding extends Finding {
-  readonly decisionId?: string | undefined;
-  readonly eventId?: string | undefined;
 }
 
 /** What an audit came to. */
@@ -66,6 +64,8 @@ interface Decision {
   /** Signature by event id. */
   readonly signatures: Map<string, string | undefined>;
   readonly reported: Set<string>;
+  /** What the answer to its reserve promised: the draft gives the event itself no reservation (ASP §5). */
+  reservationId?: string | undefined;
 }
 
 interface Source {
@@ -78,6 +78,7 @@ interface Source {
  * Puts verified events together, in whatever order they come: lifecycle (ASP §3.3), conservation, duplicates, gaps, and
  * promises that were not kept. Memory grows with reservations that are open at once, and with promises not yet kept; not
  * with history.
+ * @throws ValidationError for a promise that cannot be bound to an event: a settlement without its reservation.
  */
 export function createAuditor(options: AuditorOptions = {}): Auditor {
   return new EventAuditor(options);
@@ -85,8 +86,7 @@ export function createAuditor(options: AuditorOptions = {}): Auditor {
 
 class EventAuditor implements Auditor {
   readonly #options: AuditorOptions;
-  readonly #promised = new Map<string, PromisedEvent>();
-  readonly #hadPromises: boolean;
+  readonly #promises: Promises;
   readonly #open = new Map<string, Decision>();
   /** Expired, with a late commit still possible; the first to expire first. Apart, so that none hides behind another. */
   readonly #expired = new Map<string, Decision>();
@@ -100,8 +100,7 @@ class EventAuditor implements Auditor {
 
   constructor(options: AuditorOptions) {
     this.#options = options;
-    for (const promise of options.promised ?? []) this.#promised.set(promise.signature, promise);
-    this.#hadPromises = this.#promised.size > 0;
+    this.#promises = new Promises(options.promised ?? []);
   }
 
   add({ disposition, event, signature }: AuditEventReport): readonly AuditFinding[] {
@@ -109,12 +108,14 @@ class EventAuditor implements Auditor {
       this.#rejected += 1;
       return [];
     }
-    if (signature !== undefined) this.#promised.delete(signature);
+    const kept = signature === undefined ? undefined : this.#promises.take(event, signature);
     const source = this.#sourceOf(event.source);
     const key = `${event.source} ${event.data.decision_id}`;
     const known = this.#open.get(key) ?? this.#expired.get(key) ?? this.#finished.get(key);
     const left = known === undefined ? this.#sweep(event) : [];
-    return [...left, ...this.#take(event, signature, key, known ?? this.#begin(key, event), source)];
+    const decision = known ?? this.#begin(key, event);
+    if (kept?.verb === "reserve") decision.reservationId ??= kept.reservationId;
+    return [...left, ...this.#take(event, signature, key, decision, source)];
   }
 
   #take(
@@ -156,7 +157,7 @@ class EventAuditor implements Auditor {
     const numbered = [...this.#sources].filter(([, { sequence }]) => sequence.last !== undefined);
     for (const [name, { sequence, from }] of numbered) findings.push(...gapFindings(name, sequence, from));
     findings.push(...this.#truncations());
-    for (const promise of this.#promised.values()) findings.push(unkept(promise));
+    findings.push(...this.#promises.findings());
     return {
       events: this.#events,
       rejected: this.#rejected,
@@ -245,7 +246,7 @@ class EventAuditor implements Auditor {
       code: "spend_truth",
       message: "That the observed amounts are what the provider billed: an authority signs what its callers report.",
     };
-    if (this.#hadPromises) {
+    if (this.#promises.any) {
       const message = "That events of other callers are all here: the promises given were those of their holder.";
       return [always, { code: "others_complete", message }];
     }
@@ -271,7 +272,8 @@ function repetition(decision: Decision, event: AuditEvent, signature: string | u
 }
 
 function problemsOf(decision: Decision): AuditFinding[] {
-  const fresh = lifecycleProblems(decision.events).filter(({ message }) => !decision.reported.has(message));
+  const problems = [...lifecycleProblems(decision.events), ...promiseProblems(decision)];
+  const fresh = problems.filter(({ message }) => !decision.reported.has(message));
   for (const { message } of fresh) decision.reported.add(message);
   return fresh.map(({ code, message }) => ({ ...lifecycle(code, message), decisionId: decision.id }));
 }
@@ -281,25 +283,4 @@ function gapFindings(source: string, sequence: SequenceRanges, from: number): Au
     const which = first === last ? `Event ${first}` : `Events ${first} to ${last}`;
     return lifecycle("sequence_gap", `${which} of ${source} are not here: they were removed.`);
   });
-}
-
-function unkept({ verb, reservationId, idempotencyKey }: PromisedEvent): AuditFinding {
-  const about = reservationId === undefined ? `key ${idempotencyKey}` : `reservation ${reservationId}`;
-  return lifecycle(
-    "promised_event_missing",
-    `The authority promised the event of a ${verb} (${about}); it is not here.`,
-  );
-}
-
-function found(
-  code: string,
-  event: AuditEvent,
-  message: string,
-  severity: Finding["severity"] = "error",
-): AuditFinding {
-  return { ...lifecycle(code, message), severity, decisionId: event.data.decision_id, eventId: event.id };
-}
-
-function lifecycle(code: string, message: string): AuditFinding {
-  return { kind: "lifecycle", severity: "error", code, message };
 }

@@ -1,8 +1,8 @@
+export type { AuditFinding } from "./audit-finding.ts";
 export { type EventSigner, signAuditEvent, signatureAttribute } from "@imprest/core/audit/events";
 export {
   type AuditCheckpoint,
   type AuditConclusion,
-  type AuditFinding,
   type Auditor,
   type AuditorOptions,
   createAuditor,
@@ -20,6 +20,7 @@ export {
 } from "./focus.ts";
 export { type LifecycleProblem, isComplete, lifecycleProblems } from "./lifecycle.ts";
 export { type AuditProfile, aspJcsV1, signedAttributes } from "./profile.ts";
+export { readPromisedEvent } from "./read-promised-event.ts";
 export type { AuditExpectation } from "./semantics.ts";
 export { type AuditTrust, type AuditTrustOptions, createAuditTrust } from "./trust.ts";
 export { type AuditEventReport, type VerifyAuditEventOptions, verifyAuditEvent } from "./verify-audit-event.ts";

@@ -1,11 +1,6 @@
 import { type LineReport, type VerifyLinesOptions, verifyLines } from "@imprest/core/audit/lines";
-import {
-  type AuditConclusion,
-  type AuditFinding,
-  type Auditor,
-  type AuditorOptions,
-  createAuditor,
-} from "./auditor.ts";
+import type { AuditFinding } from "./audit-finding.ts";
+import { type AuditConclusion, type Auditor, type AuditorOptions, createAuditor } from "./auditor.ts";
 import { type AuditEventReport, type VerifyAuditEventOptions, verifyAuditEvent } from "./verify-audit-event.ts";
 
 /** Whom to believe, how the lines are read, and what the auditor knows beforehand. */

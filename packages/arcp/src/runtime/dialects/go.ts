@@ -1,4 +1,4 @@
-import type { Dialect } from "../dialect.ts";
+import type { Dialect, OutgoingPayload } from "../dialect.ts";
 import { renamed, withBodies, without } from "./shape.ts";
 import { spec } from "./spec.ts";
 
@@ -25,6 +25,7 @@ export const go: Dialect = {
         return [
           type,
           withBodies(payload, {
+            status: shapeRotation,
             log: (body) => renamed(body, { attributes: "fields" }),
             delegate: (body) => without(renamed(body, { lease_request: "lease" }), "delegate_id", "input"),
           }),
@@ -34,3 +35,9 @@ export const go: Dialect = {
     }
   },
 };
+
+/** What a rotation carries stands in `details` there. */
+function shapeRotation(body: OutgoingPayload): OutgoingPayload {
+  const { phase, id, value } = body;
+  return phase === "credential_rotated" ? { phase, message: id, details: { id, value } } : body;
+}

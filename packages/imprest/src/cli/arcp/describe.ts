@@ -18,10 +18,11 @@ export function budgetLeft(budget: BudgetGauge): string {
     .join(", ");
 }
 
-/** `spent USD 0.06`, or `spent at least` that where events were lost; empty for a job that told no cost. */
+/** `spent USD 0.06`, or `spent at least` that where events were lost; empty where no cost was reported and none was lost. */
 export function spent(job: JobView): string {
   const costs = Object.entries(job.costs).map(([currency, amount]) => `${printable(currency)} ${amount}`);
-  return costs.length === 0 ? "" : `spent ${job.eventsMissing ? "at least " : ""}${costs.join(", ")}`;
+  if (costs.length === 0) return job.eventsMissing ? "what it spent is not known" : "";
+  return `spent ${job.eventsMissing ? "at least " : ""}${costs.join(", ")}`;
 }
 
 /** One line about an event; `undefined` for those that are shown in another way, or not at all. */

@@ -97,7 +97,8 @@ function eventLine({ jobId, seq, ts, kind, body, raw }: ArcpEvent): object {
 
 function outcomeLine(job: JobView, outcome: JobOutcome): object {
   const end = outcome.status === "success" ? outcome : { status: outcome.status, error: outcome.error };
-  return { jobId: job.id, kind: "outcome", body: end, costs: job.costs };
+  const { id: jobId, costs, eventsMissing } = job;
+  return { jobId, kind: "outcome", body: end, costs, eventsMissing };
 }
 
 function conclude(job: JobView, outcome: JobOutcome, digest: string | undefined, screen: Screen): number {

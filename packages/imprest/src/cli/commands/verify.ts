@@ -1,4 +1,3 @@
-import type { PromisedEvent } from "@imprest/asp";
 import {
   type AuditConclusion,
   type AuditFinding,
@@ -13,7 +12,7 @@ import { type Command, UsageError, type Values, formatOf, readArguments, textOf 
 import { ExitCode } from "../exit-code.ts";
 import { findingLine } from "../finding-line.ts";
 import { createProgress } from "../progress.ts";
-import { readText } from "../read-text.ts";
+import { readPromised } from "../read-promised.ts";
 import type { Output, Terminal } from "../terminal.ts";
 import { verifyFeed } from "../verify-feed.ts";
 import { readTrust } from "../verify-trust.ts";
@@ -29,7 +28,7 @@ that do not conserve, duplicates, gaps. Says what it cannot prove.
                          file needs its ORIGIN=: nobody signs with the key of another
   --fetch-keys           also fetch the keys of the trusted origins
   --promised FILE        NDJSON of what answers promised (AspClient's onPromisedEvent):
-                         each must be in the feed
+                         each must be in the feed, for its own verb, reservation and key
   --any-order            the lines are in no particular order
   --focus OUT            FOCUS 1.0 rows of verified commits, as CSV or (OUT.ndjson) NDJSON
   --billing-account ID --provider NAME
@@ -55,7 +54,8 @@ export const verify: Command = {
     if (path === undefined) throw new UsageError("Name a file, or - for standard input.");
     const json = formatOf(values) === "json";
     const trust = await readTrust(values, terminal);
-    const promised = await readPromised(values, terminal);
+    const pins = textOf(values, "promised");
+    const promised = pins === undefined ? undefined : await readPromised(pins, terminal);
     const order = values["any-order"] === true ? "any" : "feed";
 
     const rows = openFocus(values, terminal);
@@ -116,25 +116,6 @@ function summarise({ lineNumber, report, lifecycle }: AuditLineReport, accepted:
 
 function describe({ lineNumber, report, lifecycle }: AuditLineReport): string {
   return `line ${lineNumber}: ${report.disposition}\n${[...report.findings, ...lifecycle].map(findingLine).join("")}`;
-}
-
-async function readPromised(values: Values, terminal: Terminal): Promise<readonly PromisedEvent[] | undefined> {
-  const path = textOf(values, "promised");
-  if (path === undefined) return undefined;
-  const lines = (await readText(path, terminal)).split("\n").filter((entry) => entry.trim() !== "");
-  return lines.map((entry, at) => readPromise(entry, `${path}, line ${at + 1}`));
-}
-
-function readPromise(entry: string, where: string): PromisedEvent {
-  let value: unknown;
-  try {
-    value = JSON.parse(entry);
-  } catch (error) {
-    throw new UsageError(`${where} is not JSON.`, { cause: error });
-  }
-  const { verb, signature } = (value ?? {}) as Partial<PromisedEvent>;
-  if (typeof verb !== "string" || typeof signature !== "string") throw new UsageError(`${where} is no promised event.`);
-  return value as PromisedEvent;
 }
 
 /** FOCUS rows beside the verification. */

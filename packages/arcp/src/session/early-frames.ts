@@ -1,0 +1,64 @@
+import type { Frame } from "./frame.ts";
+import type { Hole } from "./sequence.ts";
+
+/** A frame whose job is not known yet. */
+export interface EarlyFrame {
+  readonly frame: Frame;
+  readonly jobId: string;
+  readonly size: number;
+}
+
+/** A hole of this room's own making: nobody has heard of it yet. */
+export interface Overflow extends Hole {
+  readonly overflow: true;
+}
+
+/** How many frames of jobs that are not known yet are kept. */
+const mostFrames = 10_000;
+
+/** Frames whose job is not known yet, and holes between them: an answer may arrive behind the events it brings. */
+export class EarlyFrames {
+  #items: (EarlyFrame | Hole | Overflow)[] = [];
+  #count = 0;
+  #overflow: { readonly overflow: true; readonly from: number; to: number } | undefined;
+
+  get isEmpty(): boolean {
+    return this.#items.length === 0;
+  }
+
+  /** Keeps a frame, or notes that there was no room for it. */
+  add(frame: Frame, jobId: string, size: number): void {
+    if (this.#count < mostFrames) {
+      this.#count++;
+      this.#items.push({ frame, jobId, size });
+      return;
+    }
+    const seq = typeof frame.event_seq === "number" ? frame.event_seq : 0;
+    if (this.#overflow === undefined) {
+      this.#overflow = { overflow: true, from: seq, to: seq };
+      this.#items.push(this.#overflow);
+    } else this.#overflow.to = seq;
+  }
+
+  /** Events are missing between those that came and those that will. */
+  gap(hole: Hole): void {
+    this.#items.push(hole);
+  }
+
+  /** What a job that is known now has to be given, holes included; `keepsOthers` while more answers are awaited. */
+  take(jobId: string, keepsOthers: boolean): readonly (EarlyFrame | Hole | Overflow)[] {
+    const taken = this.#items.filter((item) => !("jobId" in item) || item.jobId === jobId);
+    const others = keepsOthers ? this.#items.filter((item) => !("jobId" in item && item.jobId === jobId)) : [];
+    this.clear();
+    this.#items = others;
+    this.#count = others.filter((item) => "jobId" in item).length;
+    // It has been given away as it stands; what is lost from now on is another hole.
+    return taken;
+  }
+
+  clear(): void {
+    this.#items = [];
+    this.#count = 0;
+    this.#overflow = undefined;
+  }
+}
