@@ -15,6 +15,7 @@ runtime.agent("shout@1.0.0", async (context) => {
   const request = { estimate: usd("0.05"), action: { kind: "llm.completion", name: "tier-fast/small" } };
   const ask = guard(context.authority(), request, (_reservation, prompt: string) => askModel(prompt), {
     spend: ({ cost }) => usd(cost),
+    partial: "estimate", // a call that fails may have been billed
   });
   const answers: string[] = [];
   for (const prompt of context.input as string[]) {

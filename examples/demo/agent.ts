@@ -1,6 +1,6 @@
 import { type Amount, DeniedError, type Settlement, capped } from "@imprest/core";
 import { type CyclesAuthority, guard, guardStream } from "@imprest/cycles";
-import type { OpenAI } from "openai";
+import { OpenAI } from "openai";
 import { prices } from "./prices.ts";
 
 interface Message {
@@ -57,7 +57,14 @@ export async function runAgent({
     underCaps = caps.length > 0;
     return capped(caps, "max_tokens", longestAnswer);
   };
-  const options = { honours: ["max_tokens"], onSettlement: (told: Settlement) => (settlement = told) };
+  const options = {
+    honours: ["max_tokens"],
+    onSettlement: (told: Settlement) => (settlement = told),
+    spend: ({ usage }: { readonly usage?: OpenAI.CompletionUsage | null | undefined }) =>
+      usage && prices.price(model, usage),
+    unspent: isRefusal,
+    partial: "estimate", // any other failure may have been billed
+  } as const;
 
   const ask = guard(
     authority,
@@ -67,7 +74,7 @@ export async function runAgent({
         { model, messages: asked, max_completion_tokens: limit(caps) },
         { signal, maxRetries: 0 },
       ),
-    { ...options, spend: ({ usage }) => usage && prices.price(model, usage) },
+    options,
   );
 
   const askStreaming = guardStream(
@@ -84,7 +91,7 @@ export async function runAgent({
         },
         { signal, maxRetries: 0 },
       ),
-    { ...options, partial: "estimate", spend: ({ usage }) => usage && prices.price(model, usage) },
+    options,
   );
 
   for (let number = 1; number <= mostSteps; number += 1) {
@@ -109,6 +116,11 @@ export async function runAgent({
     messages.push({ role: "assistant", content: text.slice(0, 200) }, { role: "user", content: "Go on." });
   }
   return undefined;
+}
+
+/** The provider refused before it worked: it bills nothing for these. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof OpenAI.APIError && [400, 401, 403, 404, 422, 429].includes(Number(error.status));
 }
 
 /** An estimate may be generous, never too low: a token is taken for three characters. */

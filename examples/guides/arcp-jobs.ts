@@ -13,7 +13,7 @@ runtime.agent("researcher@1.0.0", async (context) => {
     context.authority(), // the job's lease: what it does not cover is not run
     { estimate: usd("0.05"), action: { kind: "tool.call", name: "search" } },
     (_reservation, source: string) => ({ found: `what ${source} knows`, cost: usd("0.04") }),
-    { spend: ({ cost }) => cost },
+    { spend: ({ cost }) => cost, partial: "estimate" }, // partial: what a search that fails is charged
   );
   const sources = context.input as string[];
   const found: string[] = [];

@@ -19,7 +19,7 @@ const queue = settlementQueue(authority);
 await queue.recover(); // on start: finishes what an earlier process left, before any guarded call
 
 const request = { estimate: usd("0.02"), action: { kind: "llm.completion" } };
-await withReservation(authority, request, callTheModel, { spend: () => usd("0.01") });
+await withReservation(authority, request, callTheModel, { spend: () => usd("0.01"), partial: "estimate" });
 
 await queue.close({ timeoutMs: 5_000 }); // on shutdown: bounded; what is left stays recorded
 await authority.environment.records?.close?.();

@@ -1,18 +1,29 @@
-// docs/guides/llm-call.md: one call, by hand: caps, what it cost, what became of it.
+// docs/guides/llm-call.md: one call, by hand: caps, what it cost, what became of it when something failed.
 import assert from "node:assert/strict";
-import { DeniedError, capped, usd, withReservation } from "@imprest/core";
+import { DeniedError, SpendUnknownError, capped, settlementQueue, usd, withReservation } from "@imprest/core";
 import { createPriceTable } from "@imprest/llm";
 import { createEmbeddedAuthority } from "@imprest/embedded";
-import { model } from "./model.ts";
+import { type Answer, model } from "./model.ts";
 
 const embedded = createEmbeddedAuthority({ policy: [{ belowPercent: 50, caps: { max_tokens: 256 } }] });
 await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("0.10") });
 const authority = embedded.authority({ tenant: "acme" });
 const prices = createPriceTable({ "demo-large": { input: "5.00", output: "15.00" } });
 const limits: number[] = [];
+const books = () => embedded.budgets.get({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
 
 // #region call
 const request = { estimate: usd("0.06"), action: { kind: "llm.completion", name: "demo-large" } };
+
+/** What a provider refuses with before it works: it bills nothing for these. */
+const refusals: readonly unknown[] = [400, 401, 403, 404, 422, 429];
+
+const options = {
+  honours: ["max_tokens"],
+  spend: ({ usage }: Answer) => prices.price("demo-large", usage),
+  unspent: (error: unknown) => error instanceof Error && "status" in error && refusals.includes(error.status),
+  partial: "estimate", // any other failure may have been billed
+} as const;
 
 const { value, settlement } = await withReservation(
   authority,
@@ -22,29 +33,71 @@ const { value, settlement } = await withReservation(
     limits.push(maxTokens);
     return model.complete("streams", { signal: reservation.signal });
   },
-  { honours: ["max_tokens"], spend: ({ usage }) => prices.price("demo-large", usage), partial: "estimate" },
+  options,
 );
 console.log(value.text, settlement.status, settlement.charged);
 // #endregion
 
+const cost = prices.price("demo-large", value.usage).amount;
 assert.deepEqual(limits, [256]);
 assert.equal(settlement.status, "committed");
-assert.equal(settlement.charged?.amount, prices.price("demo-large", value.usage)?.amount);
+assert.equal(settlement.charged?.amount, cost);
 
 const deaf = withReservation(authority, request, () => assert.fail("it ran"), { partial: "estimate" });
 await assert.rejects(deaf, (error) => DeniedError.isInstance(error)); // caps that nobody honours
 
-// #region fails
+// #region refused
 const refused = Object.assign(new Error("the provider refused the key"), { status: 401 });
-const failing = withReservation(authority, request, () => Promise.reject(refused), {
-  honours: ["max_tokens"],
-  unspent: (error) => error === refused, // nothing was billed: the reservation is released
-  partial: "estimate", // any other failure may have been billed
-});
+const failing = withReservation(authority, request, () => Promise.reject(refused), options);
 await assert.rejects(failing, { message: "the provider refused the key" }); // your error, as it was
 // #endregion
 
-await new Promise((resolve) => setTimeout(resolve, 20));
-const { reserved } = await embedded.budgets.get({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
-assert.equal(reserved, 0n);
+await settlementQueue(authority).flush({ timeoutMs: 1_000 });
+assert.equal((await books()).reserved, 0n);
+assert.equal((await books()).spent, cost);
+
+// #region parsed
+const parsing = withReservation(
+  authority,
+  request,
+  async ({ signal, spend }) => {
+    const { text, usage } = await model.complete("streams", { signal });
+    spend(prices.price("demo-large", usage)); // stated before anything of yours can fail
+    return JSON.parse(text) as object; // throws; the answer is paid for all the same
+  },
+  { ...options, spend: undefined },
+);
+await assert.rejects(parsing, SyntaxError);
+// #endregion
+
+assert.equal((await books()).reserved, 0n);
+assert.equal((await books()).spent, 2n * cost);
+
+// #region cached
+const cached = await withReservation(
+  authority,
+  request,
+  ({ unspent }) => {
+    unspent(); // the provider was not asked
+    return "an answer out of the cache";
+  },
+  { honours: ["max_tokens"] },
+);
+console.log(cached.value, cached.settlement.status); // released
+// #endregion
+
+assert.equal(cached.settlement.status, "released");
+assert.equal((await books()).reserved, 0n);
+await embedded.budgets.fund({ scope: { tenant: "acme" }, amount: usd("0.10") });
+
+// #region unknown
+const silent = withReservation(authority, request, () => "precious", { honours: ["max_tokens"] });
+const unknown = await silent.catch((error: unknown) => error);
+if (SpendUnknownError.isInstance(unknown)) console.log(unknown.value); // precious
+// #endregion
+
+assert.ok(SpendUnknownError.isInstance(unknown) && unknown.value === "precious");
+const kinds: string[] = [];
+for await (const { kind } of settlementQueue(authority).deadLetters.list()) kinds.push(kind);
+assert.deepEqual(kinds, ["spend-unknown"]);
 await embedded.close();

@@ -18,7 +18,10 @@ const ask = guard(
   authority,
   { estimate: usd("0.02"), action: { kind: "llm.completion", name: "demo-large" } },
   ({ signal }, prompt: string) => model.complete(prompt, { signal }),
-  { spend: ({ usage }) => prices.price("demo-large", usage) },
+  {
+    spend: ({ usage }) => prices.price("demo-large", usage),
+    partial: "estimate", // a call that fails may have been billed
+  },
 );
 // #endregion
 

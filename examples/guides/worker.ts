@@ -19,7 +19,7 @@ const worker = {
       authority,
       request,
       async ({ signal }) => model.complete(await incoming.text(), { signal }),
-      { spend: ({ usage }) => prices.price("demo-large", usage), signal: incoming.signal },
+      { spend: ({ usage }) => prices.price("demo-large", usage), partial: "estimate", signal: incoming.signal },
     );
     context.waitUntil(settlementQueue(authority).close({ timeoutMs: 10_000 })); // a commit that is still on its way
     return new Response(value.text);

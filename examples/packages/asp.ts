@@ -1,5 +1,6 @@
 // packages/asp/README.md: a call under caps, and the audit of what was signed.
 import assert from "node:assert/strict";
+import { settlementQueue } from "@imprest/core";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 import { serve } from "@imprest/embedded/node";
 
@@ -18,6 +19,7 @@ import { amount } from "@imprest/core";
 import {
   AspAuthority,
   AspClient,
+  AspDeniedError,
   type PromisedEvent,
   builtInCaps,
   createCapRegistry,
@@ -37,13 +39,28 @@ const { value, settlement } = await withReservation(
     reservation.spend(amount("output_token", answer.tokens));
     return answer.text;
   },
-  { honours: caps.honours },
+  {
+    honours: caps.honours,
+    unspent: (error) => AspDeniedError.isInstance(error), // of caps.apply: the provider was not asked
+    partial: "estimate", // any other failure may have been billed
+  },
 );
 console.log(value, settlement.status, settlement.charged, settlement.refunded);
 // #endregion
 
 assert.equal(value, "42, by large");
 assert.equal(settlement.charged?.amount, 87n);
+
+const unable = withReservation(
+  authority,
+  { estimate: amount("output_token", 1_000), action: { kind: "llm.completion", name: "large" } },
+  () => caps.apply([{ name: "unheard_of", value: 1 }], { model: "large" }),
+  { honours: caps.honours, unspent: (error) => AspDeniedError.isInstance(error) },
+);
+await assert.rejects(unable, (error) => AspDeniedError.isInstance(error));
+await settlementQueue(authority).flush({ timeoutMs: 1_000 });
+const { reserved } = await embedded.budgets.get({ scope: { tenant: "acme" }, unit: "output_token" });
+assert.equal(reserved, 0n);
 const headers = { authorization: `Bearer ${apiKey}` };
 const response = await fetch(`${baseUrl}/asp/events?cursor=0`, { headers });
 const jwks = { [issuer]: (await (await fetch(`${baseUrl}/.well-known/asp-jwks.json`)).json()) as object };
@@ -68,6 +85,6 @@ for (let next = await feed.next(); ; next = await feed.next()) {
 // #endregion
 
 assert.deepEqual(told, []);
-assert.equal(promised.length, 2);
+assert.equal(promised.length, 4);
 await server.close();
 await embedded.close();

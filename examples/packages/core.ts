@@ -22,7 +22,7 @@ const summarise = guard(
   authority, // any SpendAuthority: embedded, Cycles, ASP, an ARCP lease
   (_text: string) => ({ estimate: usd("0.02"), action: { kind: "llm.completion", name: "summarise" } }),
   async ({ signal }, text: string) => model.complete(text, { signal }),
-  { spend: ({ usage }) => prices.price("model", usage) },
+  { spend: ({ usage }) => prices.price("model", usage), partial: "estimate" }, // partial: when the call fails
 );
 // #endregion
 

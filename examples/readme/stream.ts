@@ -10,6 +10,9 @@ const openai = new OpenAI({ baseURL: server.baseUrl, apiKey: "demo" });
 const model = "demo-large";
 const messages = [{ role: "user" as const, content: "How should an agent handle money?" }];
 const prices = createPriceTable({ "demo-large": { input: "5.00", output: "15.00" } });
+/** The provider refused before it worked: it bills nothing for these. */
+const refused = (error: unknown) =>
+  error instanceof OpenAI.APIError && [400, 401, 403, 404, 422, 429].includes(Number(error.status));
 const price = (usage: unknown) => prices.price(model, usage);
 
 const embedded = createEmbeddedAuthority();
@@ -21,8 +24,9 @@ const stream = withReservationStream(authority,
   { estimate: usd("0.02"), action: { kind: "llm.completion", name: model } },
   ({ caps, signal }) => openai.chat.completions.create({
     model, messages, stream: true, stream_options: { include_usage: true },
-    max_completion_tokens: capped(caps, "max_tokens", 800) }, { signal }),
-  { honours: ["max_tokens"], partial: "estimate", spend: (chunk) => chunk.usage && price(chunk.usage) });
+    max_completion_tokens: capped(caps, "max_tokens", 800) }, { signal, maxRetries: 0 }),
+  { honours: ["max_tokens"], spend: (chunk) => chunk.usage && price(chunk.usage),
+    unspent: refused, partial: "estimate" });
 for await (const chunk of stream) process.stdout.write(chunk.choices[0]?.delta?.content ?? "");
 console.log((await stream.settlement).charged);
 // #endregion
