@@ -17,7 +17,7 @@ export interface CapRegistry<Call> {
   readonly recognised: readonly RecognisedCap[];
   /**
    * The call under every cap. Call it in the body, before the provider: what it throws was not spent, so say so with
-   * `unspent: AspDeniedError.isInstance` in the options.
+   * `unspent: (error) => AspDeniedError.isInstance(error)` in the options.
    * @throws AspDeniedError when a cap is unknown, deprecated, cannot be applied to this call, or contradicts another.
    */
   apply(caps: readonly Cap[], call: Call): Call;
