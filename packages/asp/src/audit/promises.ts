@@ -52,6 +52,11 @@ export class Promises {
 function isKeptBy({ verb, reservationId, idempotencyKey }: PromisedEvent, { suffix, data }: AuditEvent): boolean {
   const reservation = "reservation_id" in data ? data.reservation_id : undefined;
   const key = data.runtime_metadata?.["idempotency_key"];
+  // An answer without a reservation is a denial (ASP §4 ReserveResponse), and a grant is no event of it. A promise that
+  // was kept with neither reservation nor key says nothing of either.
+  const denies = "decision" in data && data.decision === "DENY";
+  const wasDenied = reservationId === undefined && idempotencyKey !== "";
+  if (verb === "reserve" && (denies ? reservationId !== undefined : wasDenied)) return false;
   return (
     suffixes[verb].includes(suffix) &&
     isUnlessAbsent(reservation, reservationId) &&

@@ -54,6 +54,21 @@ describe("createAuditor with what answers promised", () => {
     }
   });
 
+  it("finds a denial whose event is a grant, and a grant whose event is a denial", async () => {
+    const grant = await line("reserve", 1, reserveData());
+    const denial = await line("reserve", 2, { ...reserveData(), decision: "DENY" });
+    const denied = (text: string): PromisedEvent => ({
+      verb: "reserve",
+      idempotencyKey: "k",
+      signature: signatureOf(text),
+    });
+    expect((await audit([denial], { promised: [denied(denial)] })).codes).toEqual([]);
+    expect((await audit([grant], { promised: [denied(grant)] })).codes).toContain("promised_event_mismatch");
+    expect((await audit([denial], { promised: [promise("reserve", denial)] })).codes).toContain(
+      "promised_event_mismatch",
+    );
+  });
+
   it.each(["reserve", "release", "refund", "overage_rejected", "reconciliation_gap", "replay_rejected"] as const)(
     "finds a commit that was answered with the signature of a %s of the same reservation",
     async (suffix) => {
