@@ -155,7 +155,8 @@ describe("starting and stopping", () => {
     const { ledger, dir, open } = await setUp();
     for (let at = 0; at < 9; at += 1) ledger.faults.release.push({ kind: "hang", acted: false });
     const authority = open();
-    const failing = withReservation(authority, request, () => {
+    const failing = withReservation(authority, request, ({ unspent }) => {
+      unspent();
       throw new Error("the caller's own error");
     });
     const started = performance.now();

@@ -102,11 +102,14 @@ async function runCell(fault: Disturbance, operation: Operation): Promise<Cell> 
   const call = withReservation(
     authority,
     { estimate: usdMicrocents(10n), action: { kind: "k" } },
-    async () => {
+    async (reservation) => {
       ran = true;
       if (operation !== "create") strike();
       if (operation === "extend") await new Promise((resolve) => setTimeout(resolve, 3_000));
-      if (operation === "release") throw new Error("the body failed");
+      if (operation === "release") {
+        reservation.unspent();
+        throw new Error("the body failed");
+      }
     },
     { spend: () => usdMicrocents(7n), onSettlement: ({ status }: Settlement) => outcomes.push(status) },
   );

@@ -94,8 +94,8 @@ export class AspAuthority implements SpendAuthority {
   constructor(client: AspClient | AspClientOptions, options: AspAuthorityOptions = {}) {
     this.client = "connection" in client ? client : new AspClient(client);
     const { baseUrl, clock } = this.client.connection.options;
-    const { records, observer, logger, random, context } = options;
-    this.environment = { records, observer, logger, random, context, clock: options.clock ?? clock };
+    const { records, observer, logger, random, context, retries } = options;
+    this.environment = { records, observer, logger, random, context, retries, clock: options.clock ?? clock };
     this.target = options.principal === undefined ? baseUrl : `${baseUrl}#principal=${options.principal}`;
     this.#options = options;
     this.#defaults = {

@@ -11,8 +11,6 @@ export {
 export { type ErrorOptionsWithCause } from "./errors/index.ts";
 export {
   type ResolvedApiKey,
-  type SendOptions,
-  type SendReadOptions,
   isBrowser,
   isLoopback,
   normaliseBaseUrl,
@@ -43,7 +41,6 @@ export {
 } from "./platform/index.ts";
 export { decodeRecordKey, encodeRecordKey } from "./records/index.ts";
 export {
-  type OnOutcome,
   instructionKey,
   instructionPrefix,
   isInstructionKey,
@@ -52,9 +49,7 @@ export {
 } from "./settlement/index.ts";
 export {
   type ExactJson,
-  type ParsedWire,
   type Shape,
-  type WireIssue,
   type WireReader,
   type WireSchema,
   issuesOf,

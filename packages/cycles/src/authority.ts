@@ -46,7 +46,7 @@ import { targetOf } from "./target.ts";
 export interface CyclesAuthorityOptions extends Environment {
   /** Terms of every reservation; `extensions.cycles` of a request wins. */
   readonly terms?: CyclesTerms | undefined;
-  /** Lifetime of a reservation between extensions, 1000 to 86400000 ms; 30000 when absent (Cycles §TTL: 10 to 30 s). */
+  /** Lifetime of a reservation between extensions, 1000 to 86400000 ms; 60,000 when absent; Cycles §TTL asks for 10 to 30 s, and docs/decisions.md says why this is longer. */
   readonly ttlMs?: number | undefined;
   /**
    * How long the authority remembers idempotency keys, in milliseconds; where it is not said, as long as the reference

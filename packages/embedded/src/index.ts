@@ -27,7 +27,7 @@ export type { Caps } from "./ledger/caps.ts";
 export type { OveragePolicy } from "./ledger/charge.ts";
 export type { DenialDetail, QuotaViolation } from "./ledger/denial-detail.ts";
 export type { LedgerOptions } from "./ledger/ledger.ts";
-export type { BudgetAddress, BudgetScope, CreateBudget, FundBudget } from "./ledger/operator.ts";
+export type { BudgetAddress, BudgetScope, CreateBudget, FundBudget, RepayDebt } from "./ledger/operator.ts";
 export type { Policy, PolicyAnswer, PolicyQuestion, PolicyRule } from "./ledger/policy.ts";
 export type { QuotaWindow } from "./ledger/quota-window.ts";
 export { LedgerRefusal, type RefusalHints, type RefusalReason } from "./ledger/refusal.ts";

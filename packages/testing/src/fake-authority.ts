@@ -78,8 +78,8 @@ export const committed = (instruction: SettlementInstruction): Attempt => ({
  */
 export function fakeAuthority(options: FakeAuthorityOptions = {}): FakeAuthority {
   const clock = createManualClock();
-  const records = options.records ?? memoryRecordStore();
-  const observer = new Observer();
+  const records = options.environment?.records ?? options.records ?? memoryRecordStore();
+  const observer = options.environment?.observer ?? new Observer();
   const calls: string[] = [];
   const keys: string[] = [];
   const settled: SettlementInstruction[] = [];

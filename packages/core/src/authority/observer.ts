@@ -48,7 +48,7 @@ export interface SpendEvents {
     readonly error: Error;
     readonly delayMs: number;
   };
-  /** A reservation was settled, refused, or left pending. `call` is absent where an earlier process made the call. */
+  /** A reservation was settled, refused, or left pending. `call` is absent where another process made the call, or nobody did. */
   settlement: { readonly protocol: string; readonly settlement: Settlement; readonly call?: GuardedCall | undefined };
   /** A spend that the books do not show waits for an operator. `instruction` is absent when the amount is unknown. */
   "dead-letter": {

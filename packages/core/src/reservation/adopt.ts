@@ -35,7 +35,7 @@ export async function adopt(
     );
   }
   if (options.signal?.aborted) throw abortedError(options.signal, "The adoption");
-  const destination = authorityDestination(authority, grant, idempotencyKey, traceparent);
+  const destination = authorityDestination(authority, grant, idempotencyKey, traceparent, "not-here");
   const handle = new ReservationHandle(grant, idempotencyKey, destination, options);
   if (grant.lease) keepAlive(authority, handle, { ...grant.lease, remainingMs: 0 }, 0);
   return handle;

@@ -11,15 +11,18 @@ import { type Outbox, outboxOf } from "../settlement/outbox.ts";
 import { exportReservation } from "./exported-reservation.ts";
 import type { SpendTracker } from "./spend-tracker.ts";
 
+/** Where the guarded call runs: here, within a parent perhaps; `"not-here"` where another process, or nobody, made it. */
+export type CallPlace = { readonly parentReservationId: string | undefined } | "not-here";
+
 /** Settles with the authority that granted, through its queue. */
 export function authorityDestination(
   authority: SpendAuthority,
   grant: Grant,
   idempotencyKey: string,
   traceparent: string | undefined,
-  parentReservationId?: string,
+  call: CallPlace,
 ): Destination {
-  const books = new Books(authority, grant, idempotencyKey, parentReservationId);
+  const books = new Books(authority, grant, idempotencyKey, call);
   const { outbox } = books;
   return {
     logger: authority.environment?.logger,
@@ -70,7 +73,7 @@ export function parentDestination(
   grant: Grant,
   idempotencyKey: string,
 ): Destination {
-  const books = new Books(authority, grant, idempotencyKey);
+  const books = new Books(authority, grant, idempotencyKey, { parentReservationId: parent.id });
 
   async function settle(intent: Intent): Promise<Settlement> {
     const isLate = parent.ended;
@@ -107,8 +110,9 @@ export async function bypassDestination(
   idempotencyKey: string,
   reason: string,
   error: Error,
+  parentReservationId: string | undefined,
 ): Promise<Destination & { forget(): Promise<void> }> {
-  const books = new Books(authority, grant, idempotencyKey);
+  const books = new Books(authority, grant, idempotencyKey, { parentReservationId });
   const { outbox } = books;
   const letter = books.letter("bypass", reason);
   const { protocol } = authority;
@@ -138,13 +142,13 @@ class Books {
   readonly #grant: Grant;
   readonly #idempotencyKey: string;
 
-  readonly #parentReservationId: string | undefined;
+  readonly #call: CallPlace;
   readonly #startedAtMs: number;
   readonly #started: number;
 
-  constructor(authority: SpendAuthority, grant: Grant, idempotencyKey: string, parentReservationId?: string) {
+  constructor(authority: SpendAuthority, grant: Grant, idempotencyKey: string, call: CallPlace) {
     this.outbox = outboxOf(authority);
-    this.#parentReservationId = parentReservationId;
+    this.#call = call;
     const { clock } = this.outbox;
     this.#startedAtMs = clock.now();
     this.#started = clock.monotonic();
@@ -159,7 +163,7 @@ class Books {
   /** The guarded call as an observer sees it, at its end; nothing is made for nobody. */
   callOf(intent: Intent): GuardedCall | undefined {
     const { observer, clock } = this.outbox;
-    if (observer === undefined) return undefined;
+    if (observer === undefined || this.#call === "not-here") return undefined;
     const { action, subject } = this.#grant.request;
     return {
       action,
@@ -167,7 +171,7 @@ class Books {
       metrics: intent.kind === "commit" ? intent.spend.metrics : undefined,
       startedAtMs: this.#startedAtMs,
       durationMs: clock.monotonic() - this.#started,
-      parentReservationId: this.#parentReservationId,
+      parentReservationId: this.#call.parentReservationId,
     };
   }
 

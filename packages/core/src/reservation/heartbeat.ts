@@ -6,6 +6,9 @@ import type { Timer } from "../platform/clock.ts";
 import type { Grant, Lease } from "../authority/grant.ts";
 import type { Outbox } from "../settlement/outbox.ts";
 
+/** What a heartbeat needs of whoever keeps its company; the outbox of its authority is one. */
+export type HeartbeatContext = Pick<Outbox, "authority" | "clock" | "observer" | "logger">;
+
 /** The least time that is allowed for a request and kept as a margin (Cycles §extend). */
 const leastBudgetMs = 1_000;
 const longestTimeoutMs = 5_000;
@@ -23,7 +26,7 @@ const longestExtensionMs = 900_000;
  * clocks. Where it does not, at a fixed cadence of half the lease: beating too often is safe, a lapse is not.
  */
 export class Heartbeat {
-  readonly #context: Outbox;
+  readonly #context: HeartbeatContext;
   readonly #onLost: (error: Error) => void;
   readonly #grant: Grant;
   readonly #ttlMs: number;
@@ -51,7 +54,7 @@ export class Heartbeat {
    * @param rttMs how long the answer that carries `lease` took, in milliseconds.
    * @param onLost told once, when the lease can no longer be kept alive.
    */
-  constructor(grant: Grant, lease: Lease, rttMs: number, context: Outbox, onLost: (error: Error) => void) {
+  constructor(grant: Grant, lease: Lease, rttMs: number, context: HeartbeatContext, onLost: (error: Error) => void) {
     this.#context = context;
     this.#onLost = onLost;
     this.#grant = grant;

@@ -125,7 +125,9 @@ async function openOwn(
   const handle = new ReservationHandle(
     grant,
     idempotencyKey,
-    authorityDestination(authority, grant, idempotencyKey, options.traceparent, options.parent?.id),
+    authorityDestination(authority, grant, idempotencyKey, options.traceparent, {
+      parentReservationId: options.parent?.id,
+    }),
     options,
   );
   if (grant.lease) keepAlive(authority, handle, grant.lease, rttMs);
@@ -204,7 +206,7 @@ async function openBypass(
     request,
     wire: undefined,
   };
-  const destination = await bypassDestination(authority, grant, idempotencyKey, reason, error);
+  const destination = await bypassDestination(authority, grant, idempotencyKey, reason, error, options.parent?.id);
   if (options.signal?.aborted) {
     await destination.forget();
     throw abortedError(options.signal, "The reservation");
@@ -220,7 +222,7 @@ function giveBack(
   traceparent: string | undefined,
   reason: ReleaseReason,
 ): void {
-  void authorityDestination(authority, grant, idempotencyKey, traceparent).settle(
+  void authorityDestination(authority, grant, idempotencyKey, traceparent, "not-here").settle(
     { kind: "release", reason },
     () => {},
   );

@@ -24,6 +24,12 @@ export interface Destination {
   readonly exported: string | undefined;
 }
 
+/** What would have said what was spent, by how the body ended. */
+export const remedies: { readonly returned: string; readonly failed: string } = {
+  returned: "Call reservation.spend(), give options.spend, or choose settle: 'estimate'.",
+  failed: "Give options.partial, and options.unspent for errors after which nothing was billed.",
+};
+
 /** How a reservation ends: an intent that is sent, or nothing that this process sends. */
 type Ending = Intent | "abandoned" | "exported";
 
@@ -194,10 +200,8 @@ export class ReservationHandle implements Reservation {
   }
 
   /** Sends nothing: what was spent is unknown and the reservation is left to its TTL. @returns the error to throw. */
-  async abandon(value?: unknown, cause?: unknown): Promise<SpendUnknownError> {
-    const message =
-      `Nothing says what reservation ${this.id} spent, so nothing was settled. ` +
-      "Call reservation.spend(), give options.spend, or choose settle: 'estimate'.";
+  async abandon(value?: unknown, cause?: unknown, remedy: string = remedies.returned): Promise<SpendUnknownError> {
+    const message = `Nothing says what reservation ${this.id} spent, so nothing was settled. ${remedy}`;
     const error = new SpendUnknownError(message, this.grant, value, { cause });
     if (this.ended) return error;
     this.#ending = { intent: "abandoned", done: this.#settlement.promise };
@@ -232,7 +236,8 @@ export class ReservationHandle implements Reservation {
   /** `await using`: commits what is known, releases what was said to be unspent, and abandons the rest. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.ended) return void (await this.#settlement.promise.catch(() => {}));
-    if (this.tracker.status === "none") await this.release("the scope ended");
+    if (this.tracker.status === "none")
+      await this.finish({ kind: "release", reason: { code: "unused", text: "the scope ended" } });
     else await this.commitKnown();
   }
 

@@ -5,7 +5,7 @@ import type { BodyOptions } from "./options.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
 import type { ReserveRequest } from "../authority/request.ts";
 import type { ReleaseReason, Settlement } from "../authority/settlement.ts";
-import type { ReservationHandle } from "./reservation-handle.ts";
+import { type ReservationHandle, remedies } from "./reservation-handle.ts";
 import type { Reservation } from "../authority/reservation.ts";
 
 /**
@@ -88,11 +88,11 @@ export async function settleFailure<Item>(
     } else {
       const standIn = priceOf(handle, partial, seen, error) ?? (status === "known" ? total : undefined);
       if (standIn) await handle.commitStandIn(standIn);
-      else await handle.abandon(undefined, error);
+      else await handle.abandon(undefined, error, remedies.failed);
     }
   } catch (cause) {
     // Emitted and kept as a dead letter already; an `unspent` or a `partial` that breaks leaves the spend unknown.
-    if (!handle.ended) await handle.abandon(undefined, cause);
+    if (!handle.ended) await handle.abandon(undefined, cause, remedies.failed);
   }
 }
 

@@ -11,7 +11,7 @@ import { readInstruction, instructionKey, instructionPrefix } from "./instructio
 
 /** What `recover` found. */
 export interface Recovery {
-  /** Outbox that an earlier process left, now being sent again. */
+  /** Settlements that an earlier process left, now being sent again. */
   readonly resumed: number;
   /** Records that cannot be read, moved to the dead letters. */
   readonly malformed: number;

@@ -1,7 +1,7 @@
 import { ImprestError, ValidationError } from "@imprest/core";
 import { utf8 } from "@imprest/core/internal";
 import { type AspErrorCode, aspErrorHeader } from "@imprest/core/models/asp";
-import { LedgerRefusal, type RefusalReason } from "../ledger/refusal.ts";
+import { LedgerRefusal, denials } from "../ledger/refusal.ts";
 import { LedgerUnavailableError } from "../ledger/unavailable.ts";
 
 /** Classes of Connect errors that the authority answers, and their HTTP status (Connect "Error Codes"). */
@@ -37,17 +37,7 @@ export function replayConflict(): AspRefusal {
   return new AspRefusal("failed_precondition", "The key was used with another request.", "REPLAY_CONFLICT");
 }
 
-/** Ledger refusals that are a No to a reserve; the reason travels in lower case (ASP §4 `reason_codes`). */
-const denials: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
-  "BUDGET_EXCEEDED",
-  "BUDGET_FROZEN",
-  "BUDGET_CLOSED",
-  "OVERDRAFT_LIMIT_EXCEEDED",
-  "DEBT_OUTSTANDING",
-  "TENANT_CLOSED",
-]);
-
-/** The reason code of a denial; `undefined` for a refusal that is none. */
+/** The reason code of a denial, in lower case (ASP §4 `reason_codes`); `undefined` for a refusal that is none. */
 export function denialOf(error: unknown): string | undefined {
   return LedgerRefusal.isInstance(error) && denials.has(error.reason) ? error.reason.toLowerCase() : undefined;
 }

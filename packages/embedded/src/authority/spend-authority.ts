@@ -25,7 +25,7 @@ import { detailsOf, statusOf } from "../http/refusal.ts";
 import { LedgerUnavailableError } from "../ledger/unavailable.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Evaluation, ReserveOutcome } from "../ledger/outcomes.ts";
-import { LedgerRefusal } from "../ledger/refusal.ts";
+import { LedgerRefusal, denials } from "../ledger/refusal.ts";
 import { type Complete, type Terms, type TenantDefaults, capsOf, complete } from "./spend-request.ts";
 import { performInstruction, prepareInstruction } from "./spend-settlement.ts";
 
@@ -35,7 +35,7 @@ export interface SpendAuthorityOptions extends Environment {
   readonly tenant: string;
   /** Levels and dimensions of every request; a request's own win. The tenant is added. */
   readonly subject?: ReserveRequest["subject"];
-  /** Lifetime of a reservation between extensions, 1,000 to 86,400,000 ms. Default: 30,000. */
+  /** Lifetime of a reservation between extensions, 1,000 to 86,400,000 ms. Default: 60,000. */
   readonly ttlMs?: number | undefined;
   /** Terms of every reservation, in the words of the Cycles wire; `extensions.cycles` of a request wins. */
   readonly terms?: Terms | undefined;
@@ -47,19 +47,6 @@ export interface SpendAuthorityParts {
   /** Signs the answers, when they are to be signed. */
   readonly signer: AnswerSigner | undefined;
 }
-
-/** Refusals that are the authority's No to a reserve, rather than a fault of the request. */
-const denials: ReadonlySet<string> = new Set([
-  "BUDGET_EXCEEDED",
-  "BUDGET_FROZEN",
-  "BUDGET_CLOSED",
-  "OVERDRAFT_LIMIT_EXCEEDED",
-  "DEBT_OUTSTANDING",
-  "TENANT_CLOSED",
-  "ACTION_QUOTA_EXCEEDED",
-  "ACTION_KIND_DENIED",
-  "ACTION_KIND_NOT_ALLOWED",
-]);
 
 /** The kernel's port straight onto the ledger: no HTTP, the same outcomes. */
 export class LedgerSpendAuthority implements SpendAuthority {

@@ -1,6 +1,6 @@
 import type { BudgetBalance } from "../ledger/budget.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { BudgetAddress, BudgetScope, CreateBudget, FundBudget } from "../ledger/operator.ts";
+import type { BudgetAddress, BudgetScope, CreateBudget, FundBudget, RepayDebt } from "../ledger/operator.ts";
 import { assertName } from "../ledger/scopes.ts";
 
 /** What an operator does to budgets. */
@@ -22,7 +22,7 @@ export class BudgetGroup {
   }
 
   /** Pays debt off with funds from outside. */
-  repayDebt(request: FundBudget): Promise<BudgetBalance> {
+  repayDebt(request: RepayDebt): Promise<BudgetBalance> {
     return this.#ledger.durably(() => this.#ledger.repayDebt(request));
   }
 

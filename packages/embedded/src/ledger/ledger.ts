@@ -210,7 +210,7 @@ export class Ledger {
     return operator.fundBudget(this.#state, request);
   }
 
-  repayDebt(request: operator.BudgetScope & { readonly amount: operator.FundBudget["amount"] }): BudgetBalance {
+  repayDebt(request: operator.RepayDebt): BudgetBalance {
     return operator.repayDebt(this.#state, request);
   }
 

@@ -35,6 +35,11 @@ export interface FundBudget extends BudgetScope {
   readonly idempotencyKey?: string | undefined;
 }
 
+/** Funds from outside that pay debt off. */
+export interface RepayDebt extends BudgetScope {
+  readonly amount: Amount;
+}
+
 /** Makes a tenant's record; one that exists stands as it is. @throws LedgerRefusal TENANT_CLOSED. */
 export function createTenant(state: LedgerState, name: string): void {
   state.begin();
@@ -109,7 +114,7 @@ export function fundBudget(state: LedgerState, request: FundBudget): BudgetBalan
 }
 
 /** Pays debt off with funds from outside. @throws LedgerRefusal as `fundBudget`; INVALID_REQUEST beyond the debt. */
-export function repayDebt(state: LedgerState, request: BudgetScope & { readonly amount: Amount }): BudgetBalance {
+export function repayDebt(state: LedgerState, request: RepayDebt): BudgetBalance {
   state.begin();
   const { amount } = request;
   checkAmount(amount, "amount");

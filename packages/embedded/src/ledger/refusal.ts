@@ -25,6 +25,19 @@ export type RefusalReason =
   | "ACTION_KIND_NOT_ALLOWED"
   | "DUPLICATE_RESOURCE";
 
+/** Refusals that are the authority's No to a reserve, on every face, rather than a fault of the request. */
+export const denials: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
+  "BUDGET_EXCEEDED",
+  "BUDGET_FROZEN",
+  "BUDGET_CLOSED",
+  "OVERDRAFT_LIMIT_EXCEEDED",
+  "DEBT_OUTSTANDING",
+  "TENANT_CLOSED",
+  "ACTION_QUOTA_EXCEEDED",
+  "ACTION_KIND_DENIED",
+  "ACTION_KIND_NOT_ALLOWED",
+]);
+
 /** What helps the caller correct the request. */
 export interface RefusalHints {
   /** The scope whose budget is meant. */
