@@ -1,5 +1,6 @@
 // docs/guides/llm-call.md: one call, by hand: caps, what it cost, what became of it when something failed.
 import assert from "node:assert/strict";
+// #region setup
 import { DeniedError, SpendUnknownError, capped, settlementQueue, usd, withReservation } from "@imprest/core";
 import { createPriceTable } from "@imprest/llm";
 import { createEmbeddedAuthority } from "@imprest/embedded";
@@ -9,6 +10,7 @@ const embedded = createEmbeddedAuthority({ policy: [{ belowPercent: 50, caps: { 
 await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("0.10") });
 const authority = embedded.authority({ tenant: "acme" });
 const prices = createPriceTable({ "demo-large": { input: "5.00", output: "15.00" } });
+// #endregion
 const limits: number[] = [];
 const books = () => embedded.budgets.get({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
 

@@ -1,9 +1,9 @@
 // docs/guides/shared-budget.md: many agents draw on one budget, each within its own.
 import assert from "node:assert/strict";
+// #region budgets
 import { DeniedError, usd, withReservation } from "@imprest/core";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 
-// #region budgets
 const embedded = createEmbeddedAuthority();
 await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("0.50") }); // all together
 for (const agent of ["writer", "critic"]) {

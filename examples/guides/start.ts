@@ -4,11 +4,18 @@ import assert from "node:assert/strict";
 import { DeniedError, formatAmount, guard, usd } from "@imprest/core";
 import { createPriceTable } from "@imprest/llm";
 import { createEmbeddedAuthority } from "@imprest/embedded";
-import { model } from "./model.ts";
 
 const embedded = createEmbeddedAuthority();
 await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("0.03") });
 const authority = embedded.authority({ tenant: "acme" });
+
+/** Stands in for your provider: it answers in 400 tokens, and states them as OpenAI does. */
+const model = {
+  async complete(prompt: string, { signal }: { signal?: AbortSignal } = {}) {
+    signal?.throwIfAborted();
+    return { text: `About ${prompt}: it depends.`, usage: { prompt_tokens: prompt.length, completion_tokens: 400 } };
+  },
+};
 // #endregion
 
 // #region guard

@@ -1,5 +1,6 @@
 // docs/guides/streams.md: a stream that ends, one that its reader leaves, two that fail, one that nobody reads on.
 import assert from "node:assert/strict";
+// #region setup
 import { guardStream, settlementQueue, usd, withReservationStream } from "@imprest/core";
 import { createPriceTable } from "@imprest/llm";
 import { createEmbeddedAuthority } from "@imprest/embedded";
@@ -10,6 +11,7 @@ await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("1.00"
 const authority = embedded.authority({ tenant: "acme" });
 const prices = createPriceTable({ "demo-large": { input: "5.00", output: "15.00" } });
 const request = { estimate: usd("0.02"), action: { kind: "llm.completion", name: "demo-large" } };
+// #endregion
 
 // #region whole
 const stream = withReservationStream(authority, request, () => model.stream("streams"), {

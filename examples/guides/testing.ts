@@ -1,6 +1,6 @@
 // docs/guides/testing.md: an agent under test: no server, no waiting, every outcome on demand.
-import assert from "node:assert/strict";
 // #region clock
+import assert from "node:assert/strict";
 import { openReservation, usd } from "@imprest/core";
 import { createManualClock } from "@imprest/testing";
 import { createEmbeddedAuthority } from "@imprest/embedded";
@@ -32,6 +32,6 @@ await assert.rejects(refused, { reasonCode: "BUDGET_FROZEN" });
 // #region books
 const { spent, reserved } = await embedded.budgets.get({ scope: { tenant: "test" }, unit: "USD_MICROCENTS" });
 assert.deepEqual({ spent, reserved }, { spent: usd("0.07").amount, reserved: 0n });
-// #endregion
 await embedded.close();
-assert.equal(clock.timers, 0);
+assert.equal(clock.timers, 0); // nothing was left running
+// #endregion

@@ -493,6 +493,7 @@ describe("requests are checked before anything is sent", () => {
     [{ ...request, estimate: usd("-1") }, "/estimate/amount"],
     [{ ...request, action: { kind: "" } }, "/action/kind"],
     [{ ...request, ttlMs: 0.5 }, "/ttlMs"],
+    [{ ...request, nest: "within" }, "/nest"],
   ])("%o names %s", async (wrong, pointer) => {
     const authority = fakeAuthority();
     const run = withReservation(authority, wrong as typeof request, () => 1);
