@@ -5,7 +5,6 @@ import {
   type Reservation,
   Unit,
   openReservation,
-  settlementQueue,
 } from "@imprest/core";
 import { randomHex, stringifyJson } from "@imprest/core/internal";
 import type { ReservationCreateResponse } from "@imprest/core/models/cycles";
@@ -135,7 +134,7 @@ async function reserve(
       onSettlement: (settlement) => handle?.settled(settlement),
     });
   } catch (error) {
-    throw await refused(authority, claimed, draft, error);
+    throw await refused(claimed, draft, error);
   }
   const grant = {
     decision: reservation.decision === "ALLOW_WITH_CAPS" ? ("ALLOW_WITH_CAPS" as const) : ("ALLOW" as const),
@@ -149,12 +148,7 @@ async function reserve(
 }
 
 /** The error for a reserve that did not lead to a body, with the claim brought in order: nothing was charged. */
-async function refused(
-  authority: PaymentAuthority,
-  claimed: ClaimedAttempt,
-  draft: Draft,
-  error: unknown,
-): Promise<unknown> {
+async function refused(claimed: ClaimedAttempt, draft: Draft, error: unknown): Promise<unknown> {
   const { transactionId } = draft.mandate;
   if (AuthorityUnreachableError.isInstance(error)) {
     await claimed.write({ phase: "reserving", suspended: true });
@@ -163,23 +157,18 @@ async function refused(
     const reasonCode = CyclesError.isInstance(cause) ? cause.errorCode : undefined;
     return new AP2ReserveUncertain(message, idempotencyKey, { reasonCode }, { cause });
   }
+  if (AP2GuardDenied.isInstance(error)) {
+    await claimed.withdraw();
+    return error;
+  }
   if (AbortedError.isInstance(error) || DeniedError.isInstance(error)) {
     // A reservation may stand that the kernel gives back by itself; the next attempt has a key of its own.
     await claimed.write({ phase: "released" });
     if (AbortedError.isInstance(error)) return error;
-    const { reasonCode, requestId, traceId, retryAfterMs } = error;
-    return new AP2GuardDenied(error.message, { reasonCode, requestId, traceId, retryAfterMs }, { cause: error });
+    const { reasonCode, requestId, traceId, retryAfterMs, caps } = error;
+    return new AP2GuardDenied(error.message, { caps, reasonCode, requestId, traceId, retryAfterMs }, { cause: error });
   }
   await claimed.withdraw();
-  if (AP2GuardDenied.isInstance(error)) {
-    const idempotencyKey = claimed.key("reserve");
-    const estimate = { unit: Unit.usdMicrocents, amount: draft.estimate };
-    const { reasonCode } = error;
-    const { observer } = settlementQueue(authority);
-    const action = { kind: draft.terms.actionKind ?? chargeKind };
-    const decided = { protocol: "ap2", idempotencyKey, decision: "DENY", estimate, action, caps: [], reasonCode };
-    observer.emit("decision", decided);
-  }
   return error;
 }
 
