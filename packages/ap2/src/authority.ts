@@ -2,6 +2,7 @@ import {
   type Attempt as SettleAttempt,
   type CallOptions,
   type Environment,
+  type EvidenceReference,
   type Grant,
   type Intent,
   type Lease,
@@ -12,11 +13,11 @@ import {
   ResponseFormatError,
   memoryRecordStore,
 } from "@imprest/core";
-import { isInstructionKey, parseJson } from "@imprest/core/internal";
-import type { ReservationCreateResponse } from "@imprest/core/models/cycles";
+import { authorityOf, isInstructionKey, parseJson } from "@imprest/core/internal";
+import type { CyclesEvidenceRef, ReservationCreateResponse } from "@imprest/core/models/cycles";
 import { reservationCreateResponseShape } from "@imprest/core/models/cycles/shapes";
 import { type CyclesAuthority, CyclesError, type CyclesSource, metadataOf } from "@imprest/cycles";
-import { type Operation, authorityOf } from "@imprest/cycles/internal";
+import type { Operation } from "@imprest/cycles/internal";
 import { AP2AlreadyConsumed, AP2GuardDenied } from "./errors.ts";
 import { PaymentLedger } from "./ledger/ledger.ts";
 import { commitInstruction, releaseInstruction } from "./settlement-bodies.ts";
@@ -195,11 +196,15 @@ function grantOf(request: ReserveRequest, answer: ReservationCreateResponse, { i
     reserved: answer.reserved ?? request.estimate,
     caps: ignoresCaps ? [] : Object.entries(caps ?? {}).map(([name, value]) => ({ name, value })),
     lease: { ttlMs, remainingMs: answer.remaining_ttl_ms, expiresAt: answer.expires_at_ms },
-    evidence: evidence && { id: evidence.evidence_id, url: evidence.cycles_evidence_url },
+    evidence: evidenceOf(evidence),
     ...idsOf(answer),
     request,
     wire: answer,
   };
+}
+
+function evidenceOf(reference: CyclesEvidenceRef | undefined): EvidenceReference | undefined {
+  return reference && { id: reference.evidence_id, url: reference.cycles_evidence_url };
 }
 
 function deniedIn(answer: ReservationCreateResponse): AP2GuardDenied {
@@ -208,7 +213,7 @@ function deniedIn(answer: ReservationCreateResponse): AP2GuardDenied {
   return new AP2GuardDenied(`The authority answered ${decision}${why}. Nothing was started.`, {
     reasonCode,
     retryAfterMs,
-    ...(evidence && { evidence: { id: evidence.evidence_id, url: evidence.cycles_evidence_url } }),
+    evidence: evidenceOf(evidence),
     ...idsOf(answer),
   });
 }
@@ -220,7 +225,7 @@ function deniedBy(cause: CyclesError): AP2GuardDenied {
     requestId,
     traceId,
     retryAfterMs,
-    ...(evidence && { evidence: { id: evidence.evidence_id, url: evidence.cycles_evidence_url } }),
+    evidence: evidenceOf(evidence),
   };
   // Asked by its code: the class has no member of its own, so the type system could not tell the rest apart.
   if (cause.errorCode === "IDEMPOTENCY_MISMATCH") {

@@ -157,16 +157,11 @@ async function refused(claimed: ClaimedAttempt, draft: Draft, error: unknown): P
     const reasonCode = CyclesError.isInstance(cause) ? cause.errorCode : undefined;
     return new AP2ReserveUncertain(message, idempotencyKey, { reasonCode }, { cause });
   }
-  if (AP2GuardDenied.isInstance(error)) {
-    await claimed.withdraw();
-    return error;
-  }
-  if (AbortedError.isInstance(error) || DeniedError.isInstance(error)) {
+  if (AbortedError.isInstance(error) || (DeniedError.isInstance(error) && !AP2GuardDenied.isInstance(error))) {
     // A reservation may stand that the kernel gives back by itself; the next attempt has a key of its own.
     await claimed.write({ phase: "released" });
     if (AbortedError.isInstance(error)) return error;
-    const { reasonCode, requestId, traceId, retryAfterMs, caps } = error;
-    return new AP2GuardDenied(error.message, { caps, reasonCode, requestId, traceId, retryAfterMs }, { cause: error });
+    return new AP2GuardDenied(error.message, error, { cause: error });
   }
   await claimed.withdraw();
   return error;

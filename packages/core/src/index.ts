@@ -15,6 +15,7 @@ export {
 export {
   type Action,
   type Attempt,
+  type AuthoritySource,
   type CallOptions,
   type CallTerms,
   type CommitDetails,

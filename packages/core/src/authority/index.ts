@@ -14,3 +14,4 @@ export type {
   SettlementInstruction,
   Spend,
 } from "./settlement.ts";
+export { type AuthoritySource, authorityOf } from "./source.ts";
