@@ -1,5 +1,6 @@
 import {
   type Attempt as SettleAttempt,
+  ConfigurationError,
   type CallOptions,
   type Environment,
   type EvidenceReference,
@@ -44,7 +45,8 @@ export const claimName = "ap2_claim";
 
 /**
  * AP2 as a profile of Cycles: the reserve goes out in the guard's own bytes and under its own key, settlements get the
- * keys that follow from the mandate, and everything else is the Cycles authority's.
+ * keys that follow from the mandate, and everything else is the Cycles authority's. Its requests are those of the payment
+ * guard: core's own helpers are refused with a `ConfigurationError`, except `settlementQueue`.
  */
 export class PaymentAuthority implements SpendAuthority {
   // The settlements are Cycles settlements to the byte: whoever serves that server can finish them.
@@ -175,11 +177,16 @@ function deadLettersOnly(durable: RecordStore): RecordStore {
   };
 }
 
+/** @throws ConfigurationError for a request that no payment made: there are no bytes to send. */
 function extensionOf({ extensions }: ReserveRequest): PaymentExtension {
-  return extensions?.["ap2"] as unknown as PaymentExtension;
+  const extension = extensions?.["ap2"];
+  if (extension === undefined) {
+    throw new ConfigurationError("A PaymentAuthority reserves for @imprest/ap2 alone; hand core's guard its `cycles`.");
+  }
+  return extension as unknown as PaymentExtension;
 }
 
-function isAllowed(decision: string): decision is Grant["decision"] {
+export function isAllowed(decision: string): decision is Grant["decision"] {
   return decision === "ALLOW" || decision === "ALLOW_WITH_CAPS";
 }
 
@@ -218,7 +225,8 @@ function deniedIn(answer: ReservationCreateResponse): AP2GuardDenied {
   });
 }
 
-function deniedBy(cause: CyclesError): AP2GuardDenied {
+/** The No that a refusal of a reserve is. */
+export function deniedBy(cause: CyclesError): AP2GuardDenied {
   const { errorCode: reasonCode, requestId, traceId, retryAfterMs, evidence } = cause;
   const fields = {
     reasonCode,
@@ -235,7 +243,10 @@ function deniedBy(cause: CyclesError): AP2GuardDenied {
   return new AP2GuardDenied(`${cause.message} Nothing was started.`, fields, { cause });
 }
 
-function idsOf(answer: object): { readonly requestId?: string | undefined; readonly traceId?: string | undefined } {
+export function idsOf(answer: object): {
+  readonly requestId?: string | undefined;
+  readonly traceId?: string | undefined;
+} {
   const { requestId, traceId } = metadataOf(answer) ?? {};
   return { requestId, traceId };
 }

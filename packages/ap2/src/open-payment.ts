@@ -9,8 +9,16 @@ import {
 import { randomHex, stringifyJson } from "@imprest/core/internal";
 import type { ReservationCreateResponse } from "@imprest/core/models/cycles";
 import { reservationCreateResponseShape } from "@imprest/core/models/cycles/shapes";
-import { CyclesError, type CyclesSource, metadataOf } from "@imprest/cycles";
-import { type PaymentAuthority, type PaymentExtension, claimName, paymentAuthority } from "./authority.ts";
+import { CyclesError, type CyclesSource } from "@imprest/cycles";
+import {
+  type PaymentAuthority,
+  type PaymentExtension,
+  claimName,
+  deniedBy,
+  idsOf,
+  isAllowed,
+  paymentAuthority,
+} from "./authority.ts";
 import { chargeKind, refundKind } from "./bodies.ts";
 import { Draft, checkTerms } from "./draft.ts";
 import { AP2AlreadyConsumed, AP2DryRunResult, AP2GuardDenied, AP2GuardError, AP2ReserveUncertain } from "./errors.ts";
@@ -181,13 +189,11 @@ async function dryRun(authority: PaymentAuthority, draft: Draft, options: Paymen
     answer = await authority.cycles.client.connection.write(operation, write, options);
   } catch (cause) {
     if (!CyclesError.isInstance(cause)) throw cause;
-    const { errorCode: reasonCode, requestId, traceId } = cause;
-    return new AP2GuardDenied(cause.message, { reasonCode, requestId, traceId }, { cause });
+    return deniedBy(cause);
   }
   const { decision, reason_code: reasonCode, caps, balances, affected_scopes: affectedScopes } = answer;
-  if (decision !== "ALLOW" && decision !== "ALLOW_WITH_CAPS") {
-    const { requestId, traceId } = metadataOf(answer) ?? {};
-    return new AP2GuardDenied(`The authority would answer ${decision}.`, { reasonCode, requestId, traceId });
+  if (!isAllowed(decision)) {
+    return new AP2GuardDenied(`The authority would answer ${decision}.`, { reasonCode, ...idsOf(answer) });
   }
   const message = `Dry run: the authority would answer ${decision}. Nothing was reserved and nothing charged.`;
   return new AP2DryRunResult(message, { decision, reasonCode, caps: caps && { ...caps }, balances, affectedScopes });

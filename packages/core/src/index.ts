@@ -35,6 +35,7 @@ export {
   type Reservation,
   type ReservationContext,
   type RetryOptions,
+  type RequestExtensions,
   type ReserveRequest,
   type Settlement,
   type SettlementInstruction,

@@ -37,7 +37,7 @@ export {
 export { type RateLimit, type ResponseMetadata, metadataOf } from "./metadata.ts";
 export { type CyclesClientOptions, type EnvironmentVariables, type ResolvedOptions, fromEnv } from "./options.ts";
 export { type Page, Pages } from "./pages.ts";
-export type { CyclesTerms } from "./request.ts";
+export type { CyclesExtensions, CyclesTerms } from "./request.ts";
 export { type OrphanSweep, releaseOrphan } from "./orphans.ts";
 export { findBalance, isSameScope, scopesOf } from "./scopes.ts";
 export { type ShadowOptions, withShadow } from "./shadow.ts";
