@@ -1,7 +1,9 @@
 import {
   type Attempt as SettleAttempt,
+  ConfigurationError,
   type CallOptions,
   type Environment,
+  type EvidenceReference,
   type Grant,
   type Intent,
   type Lease,
@@ -12,11 +14,11 @@ import {
   ResponseFormatError,
   memoryRecordStore,
 } from "@imprest/core";
-import { isInstructionKey, parseJson } from "@imprest/core/internal";
-import type { ReservationCreateResponse } from "@imprest/core/models/cycles";
+import { authorityOf, isInstructionKey, parseJson } from "@imprest/core/internal";
+import type { CyclesEvidenceRef, ReservationCreateResponse } from "@imprest/core/models/cycles";
 import { reservationCreateResponseShape } from "@imprest/core/models/cycles/shapes";
 import { type CyclesAuthority, CyclesError, type CyclesSource, metadataOf } from "@imprest/cycles";
-import { type Operation, authorityOf } from "@imprest/cycles/internal";
+import type { Operation } from "@imprest/cycles/internal";
 import { AP2AlreadyConsumed, AP2GuardDenied } from "./errors.ts";
 import { PaymentLedger } from "./ledger/ledger.ts";
 import { commitInstruction, releaseInstruction } from "./settlement-bodies.ts";
@@ -43,7 +45,8 @@ export const claimName = "ap2_claim";
 
 /**
  * AP2 as a profile of Cycles: the reserve goes out in the guard's own bytes and under its own key, settlements get the
- * keys that follow from the mandate, and everything else is the Cycles authority's.
+ * keys that follow from the mandate, and everything else is the Cycles authority's. Its requests are those of the payment
+ * guard: core's own helpers are refused with a `ConfigurationError`, except `settlementQueue`.
  */
 export class PaymentAuthority implements SpendAuthority {
   // The settlements are Cycles settlements to the byte: whoever serves that server can finish them.
@@ -174,11 +177,16 @@ function deadLettersOnly(durable: RecordStore): RecordStore {
   };
 }
 
+/** @throws ConfigurationError for a request that no payment made: there are no bytes to send. */
 function extensionOf({ extensions }: ReserveRequest): PaymentExtension {
-  return extensions?.["ap2"] as unknown as PaymentExtension;
+  const extension = extensions?.["ap2"];
+  if (extension === undefined) {
+    throw new ConfigurationError("A PaymentAuthority reserves for @imprest/ap2 alone; hand core's guard its `cycles`.");
+  }
+  return extension as unknown as PaymentExtension;
 }
 
-function isAllowed(decision: string): decision is Grant["decision"] {
+export function isAllowed(decision: string): decision is Grant["decision"] {
   return decision === "ALLOW" || decision === "ALLOW_WITH_CAPS";
 }
 
@@ -195,11 +203,15 @@ function grantOf(request: ReserveRequest, answer: ReservationCreateResponse, { i
     reserved: answer.reserved ?? request.estimate,
     caps: ignoresCaps ? [] : Object.entries(caps ?? {}).map(([name, value]) => ({ name, value })),
     lease: { ttlMs, remainingMs: answer.remaining_ttl_ms, expiresAt: answer.expires_at_ms },
-    evidence: evidence && { id: evidence.evidence_id, url: evidence.cycles_evidence_url },
+    evidence: evidenceOf(evidence),
     ...idsOf(answer),
     request,
     wire: answer,
   };
+}
+
+function evidenceOf(reference: CyclesEvidenceRef | undefined): EvidenceReference | undefined {
+  return reference && { id: reference.evidence_id, url: reference.cycles_evidence_url };
 }
 
 function deniedIn(answer: ReservationCreateResponse): AP2GuardDenied {
@@ -208,19 +220,20 @@ function deniedIn(answer: ReservationCreateResponse): AP2GuardDenied {
   return new AP2GuardDenied(`The authority answered ${decision}${why}. Nothing was started.`, {
     reasonCode,
     retryAfterMs,
-    ...(evidence && { evidence: { id: evidence.evidence_id, url: evidence.cycles_evidence_url } }),
+    evidence: evidenceOf(evidence),
     ...idsOf(answer),
   });
 }
 
-function deniedBy(cause: CyclesError): AP2GuardDenied {
+/** The No that a refusal of a reserve is. */
+export function deniedBy(cause: CyclesError): AP2GuardDenied {
   const { errorCode: reasonCode, requestId, traceId, retryAfterMs, evidence } = cause;
   const fields = {
     reasonCode,
     requestId,
     traceId,
     retryAfterMs,
-    ...(evidence && { evidence: { id: evidence.evidence_id, url: evidence.cycles_evidence_url } }),
+    evidence: evidenceOf(evidence),
   };
   // Asked by its code: the class has no member of its own, so the type system could not tell the rest apart.
   if (cause.errorCode === "IDEMPOTENCY_MISMATCH") {
@@ -230,7 +243,10 @@ function deniedBy(cause: CyclesError): AP2GuardDenied {
   return new AP2GuardDenied(`${cause.message} Nothing was started.`, fields, { cause });
 }
 
-function idsOf(answer: object): { readonly requestId?: string | undefined; readonly traceId?: string | undefined } {
+export function idsOf(answer: object): {
+  readonly requestId?: string | undefined;
+  readonly traceId?: string | undefined;
+} {
   const { requestId, traceId } = metadataOf(answer) ?? {};
   return { requestId, traceId };
 }

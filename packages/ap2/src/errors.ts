@@ -1,4 +1,4 @@
-import { type EvidenceReference, ImprestError } from "@imprest/core";
+import { AuthorityUnreachableError, type Cap, DeniedError, type EvidenceReference, ImprestError } from "@imprest/core";
 import { type ErrorOptionsWithCause } from "@imprest/core/internal";
 
 /** Base of everything that the payment guard throws on its own account. */
@@ -24,6 +24,8 @@ export class AP2CurrencyError extends AP2GuardError {
 
 /** What a denial carries. */
 export interface DenialFields {
+  /** Caps that the payment does not honour. */
+  readonly caps?: readonly Cap[] | undefined;
   /** The wire's own word, verbatim: `"BUDGET_EXCEEDED"`, `"IDEMPOTENCY_MISMATCH"`, … */
   readonly reasonCode?: string | undefined;
   readonly requestId?: string | undefined;
@@ -33,9 +35,15 @@ export interface DenialFields {
   readonly evidence?: EvidenceReference | undefined;
 }
 
-/** The authority refused, or gave no usable answer. The body did not run: no money moved because of this call. */
+/**
+ * The authority refused, or gave no usable answer. The body did not run: no money moved because of this call. A refusal is
+ * a `DeniedError` too.
+ */
 export class AP2GuardDenied extends AP2GuardError {
   static override readonly brand: string = "AP2GuardDenied";
+  readonly decision: string = "DENY";
+  /** Caps that the payment does not honour; empty for a plain No. */
+  readonly caps: readonly Cap[];
   readonly reasonCode: string | undefined;
   readonly requestId: string | undefined;
   readonly traceId: string | undefined;
@@ -44,11 +52,16 @@ export class AP2GuardDenied extends AP2GuardError {
 
   constructor(message: string, fields: DenialFields = {}, options?: ErrorOptionsWithCause, code = "ERR_AP2_DENIED") {
     super(code, message, options);
+    this.caps = fields.caps ?? [];
     this.reasonCode = fields.reasonCode;
     this.requestId = fields.requestId;
     this.traceId = fields.traceId;
     this.retryAfterMs = fields.retryAfterMs;
     this.evidence = fields.evidence;
+  }
+
+  protected override get kin(): readonly string[] {
+    return [DeniedError.brand];
   }
 
   protected override details(): Record<string, unknown> {
@@ -59,7 +72,8 @@ export class AP2GuardDenied extends AP2GuardError {
 
 /**
  * No usable answer to the reserve: a reservation may stand under `idempotencyKey`. The body did not run. The same call
- * again resumes the attempt under the same key and bytes.
+ * again resumes the attempt under the same key and bytes. It is an `AuthorityUnreachableError` and no `DeniedError`: nobody
+ * said no.
  */
 export class AP2ReserveUncertain extends AP2GuardDenied {
   static override readonly brand: string = "AP2ReserveUncertain";
@@ -68,6 +82,10 @@ export class AP2ReserveUncertain extends AP2GuardDenied {
   constructor(message: string, idempotencyKey: string, fields: DenialFields, options?: ErrorOptionsWithCause) {
     super(message, fields, options, "ERR_AP2_RESERVE_UNCERTAIN");
     this.idempotencyKey = idempotencyKey;
+  }
+
+  protected override get kin(): readonly string[] {
+    return [AuthorityUnreachableError.brand];
   }
 
   protected override details(): Record<string, unknown> {

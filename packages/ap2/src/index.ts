@@ -48,7 +48,7 @@ export { type PaymentReceipt, type ReceiptEvidence, type ReceiptInput, buildRece
 export { type PaymentRecovery, type RecoverOptions, type RecoveryProblem, reconcile, recover } from "./recover.ts";
 export type { Resolution, ResolveOptions } from "./resolve-attempt.ts";
 export {
-  type GuardOptions,
+  type GuardTerms,
   type OpenPayment,
   guard,
   guardRefund,

@@ -5,13 +5,20 @@ import {
   type Reservation,
   Unit,
   openReservation,
-  settlementQueue,
 } from "@imprest/core";
 import { randomHex, stringifyJson } from "@imprest/core/internal";
 import type { ReservationCreateResponse } from "@imprest/core/models/cycles";
 import { reservationCreateResponseShape } from "@imprest/core/models/cycles/shapes";
-import { CyclesError, type CyclesSource, metadataOf } from "@imprest/cycles";
-import { type PaymentAuthority, type PaymentExtension, claimName, paymentAuthority } from "./authority.ts";
+import { CyclesError, type CyclesSource } from "@imprest/cycles";
+import {
+  type PaymentAuthority,
+  type PaymentExtension,
+  claimName,
+  deniedBy,
+  idsOf,
+  isAllowed,
+  paymentAuthority,
+} from "./authority.ts";
 import { chargeKind, refundKind } from "./bodies.ts";
 import { Draft, checkTerms } from "./draft.ts";
 import { AP2AlreadyConsumed, AP2DryRunResult, AP2GuardDenied, AP2GuardError, AP2ReserveUncertain } from "./errors.ts";
@@ -135,7 +142,7 @@ async function reserve(
       onSettlement: (settlement) => handle?.settled(settlement),
     });
   } catch (error) {
-    throw await refused(authority, claimed, draft, error);
+    throw await refused(claimed, draft, error);
   }
   const grant = {
     decision: reservation.decision === "ALLOW_WITH_CAPS" ? ("ALLOW_WITH_CAPS" as const) : ("ALLOW" as const),
@@ -149,12 +156,7 @@ async function reserve(
 }
 
 /** The error for a reserve that did not lead to a body, with the claim brought in order: nothing was charged. */
-async function refused(
-  authority: PaymentAuthority,
-  claimed: ClaimedAttempt,
-  draft: Draft,
-  error: unknown,
-): Promise<unknown> {
+async function refused(claimed: ClaimedAttempt, draft: Draft, error: unknown): Promise<unknown> {
   const { transactionId } = draft.mandate;
   if (AuthorityUnreachableError.isInstance(error)) {
     await claimed.write({ phase: "reserving", suspended: true });
@@ -163,23 +165,13 @@ async function refused(
     const reasonCode = CyclesError.isInstance(cause) ? cause.errorCode : undefined;
     return new AP2ReserveUncertain(message, idempotencyKey, { reasonCode }, { cause });
   }
-  if (AbortedError.isInstance(error) || DeniedError.isInstance(error)) {
+  if (AbortedError.isInstance(error) || (DeniedError.isInstance(error) && !AP2GuardDenied.isInstance(error))) {
     // A reservation may stand that the kernel gives back by itself; the next attempt has a key of its own.
     await claimed.write({ phase: "released" });
     if (AbortedError.isInstance(error)) return error;
-    const { reasonCode, requestId, traceId, retryAfterMs } = error;
-    return new AP2GuardDenied(error.message, { reasonCode, requestId, traceId, retryAfterMs }, { cause: error });
+    return new AP2GuardDenied(error.message, error, { cause: error });
   }
   await claimed.withdraw();
-  if (AP2GuardDenied.isInstance(error)) {
-    const idempotencyKey = claimed.key("reserve");
-    const estimate = { unit: Unit.usdMicrocents, amount: draft.estimate };
-    const { reasonCode } = error;
-    const { observer } = settlementQueue(authority);
-    const action = { kind: draft.terms.actionKind ?? chargeKind };
-    const decided = { protocol: "ap2", idempotencyKey, decision: "DENY", estimate, action, caps: [], reasonCode };
-    observer.emit("decision", decided);
-  }
   return error;
 }
 
@@ -197,13 +189,11 @@ async function dryRun(authority: PaymentAuthority, draft: Draft, options: Paymen
     answer = await authority.cycles.client.connection.write(operation, write, options);
   } catch (cause) {
     if (!CyclesError.isInstance(cause)) throw cause;
-    const { errorCode: reasonCode, requestId, traceId } = cause;
-    return new AP2GuardDenied(cause.message, { reasonCode, requestId, traceId }, { cause });
+    return deniedBy(cause);
   }
   const { decision, reason_code: reasonCode, caps, balances, affected_scopes: affectedScopes } = answer;
-  if (decision !== "ALLOW" && decision !== "ALLOW_WITH_CAPS") {
-    const { requestId, traceId } = metadataOf(answer) ?? {};
-    return new AP2GuardDenied(`The authority would answer ${decision}.`, { reasonCode, requestId, traceId });
+  if (!isAllowed(decision)) {
+    return new AP2GuardDenied(`The authority would answer ${decision}.`, { reasonCode, ...idsOf(answer) });
   }
   const message = `Dry run: the authority would answer ${decision}. Nothing was reserved and nothing charged.`;
   return new AP2DryRunResult(message, { decision, reasonCode, caps: caps && { ...caps }, balances, affectedScopes });

@@ -44,16 +44,23 @@ export function openPayment(
 }
 
 /** Terms without the mandate, which comes with each call. */
-export type GuardOptions = Omit<PaymentTerms, "mandate"> & PaymentOptions;
+export type GuardTerms = Omit<PaymentTerms, "mandate">;
 
-/** A payment function that guards itself: `const pay = guard(client, {runId, tenant}, body)`, then `pay(mandate, ...)`. */
+/**
+ * A payment function that guards itself: `const pay = guard(client, { runId, tenant }, body)`, then `pay(mandate, ...)`.
+ * Terms and options are the same for every payment, or made of the call's arguments (a run's id, a signal).
+ */
 export function guard<Arguments extends readonly unknown[], Value>(
   source: CyclesSource,
-  options: GuardOptions,
+  terms: GuardTerms | ((mandate: AP2Mandate, ...args: Arguments) => GuardTerms),
   body: (payment: Payment, ...args: Arguments) => Value | PromiseLike<Value>,
+  options: PaymentOptions | ((mandate: AP2Mandate, ...args: Arguments) => PaymentOptions) = {},
 ): (mandate: AP2Mandate, ...args: Arguments) => Promise<PaymentResult<Value>> {
-  return (mandate, ...args) =>
-    withReservation(source, { ...options, mandate }, (payment) => body(payment, ...args), options);
+  return async (mandate, ...args) => {
+    const agreed = typeof terms === "function" ? terms(mandate, ...args) : terms;
+    const chosen = typeof options === "function" ? options(mandate, ...args) : options;
+    return withReservation(source, { ...agreed, mandate }, (payment) => body(payment, ...args), chosen);
+  };
 }
 
 /**

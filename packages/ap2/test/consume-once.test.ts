@@ -1,4 +1,5 @@
-import { memoryRecordStore } from "@imprest/core";
+import * as core from "@imprest/core";
+import { memoryRecordStore, usd } from "@imprest/core";
 import { createManualClock } from "@imprest/testing";
 import { CyclesAuthority } from "@imprest/cycles";
 import {
@@ -323,5 +324,33 @@ describe("ap2 4 D5, 6.9: mandates of several uses", () => {
       Array.from({ length: 12 }, (_, at) => withReservation(authority, recurring(`T${at}`, limits), () => {})),
     );
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(3);
+  });
+});
+
+describe("core's own helpers over a payment authority", () => {
+  const request = { estimate: usd("0.02"), action: { kind: "payment.charge" } };
+
+  it("are refused before anything is sent, by a message that names what to use", async () => {
+    const { cycles, authority } = createHarness();
+    const payments = paymentAuthority(authority);
+    for (const call of [
+      () => core.withReservation(payments, request, () => expect.fail("ran")),
+      () => core.openReservation(payments, request),
+      core.guard(payments, request, () => expect.fail("ran"), { failOpen: { reason: "outage" } }),
+    ]) {
+      const error: unknown = await call().catch((thrown: unknown) => thrown);
+      expect(core.ConfigurationError.isInstance(error)).toBe(true);
+      expect(error).toMatchObject({ message: expect.stringContaining("@imprest/ap2") });
+    }
+    expect(cycles.seen).toHaveLength(0);
+  });
+
+  it("reach the same budget through the authority below it", async () => {
+    const { cycles, authority } = createHarness();
+    const { settlement } = await core.withReservation(paymentAuthority(authority).cycles, request, () => 1, {
+      settle: "estimate",
+    });
+    expect(settlement.status).toBe("committed");
+    expect(cycles.requests("reserve")).toHaveLength(1);
   });
 });

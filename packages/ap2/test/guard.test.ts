@@ -111,6 +111,33 @@ describe("test_guard_clean_commit.py", () => {
     await expect(pay(makeMandate(), "shoes")).resolves.toMatchObject({ value: "shoes for 19900000000" });
     expect(cycles.reservations.get("rsv_1")?.status).toBe("COMMITTED");
   });
+
+  it("guard takes terms and options after the call's own arguments", async () => {
+    const { cycles, authority } = createHarness();
+    const { mandate: _, ...terms } = makeTerms();
+    const pay = guard(
+      authority,
+      (_mandate, run: string) => ({ ...terms, runId: run }),
+      (_payment, run) => run,
+      (_mandate, run) => ({ emitReceipt: run === "run_9" }),
+    );
+    await expect(pay(makeMandate(), "run_8")).resolves.not.toHaveProperty("receipt");
+    const second = await pay(makeMandate({ transactionId: "ap2-tx-002" }), "run_9");
+    expect(second).toMatchObject({ value: "run_9", receipt: { committed: true } });
+    expect(cycles.requests("reserve").map(({ body }) => body["subject"])).toMatchObject([
+      { dimensions: { run_id: "run_8" } },
+      { dimensions: { run_id: "run_9" } },
+    ]);
+  });
+
+  it("guard refuses in its promise what terms made of a call throw", async () => {
+    const { cycles, authority } = createHarness();
+    const terms = (): never => {
+      throw new RangeError("no run");
+    };
+    await expect(guard(authority, terms, () => 1)(makeMandate())).rejects.toThrow("no run");
+    expect(cycles.seen).toHaveLength(0);
+  });
 });
 
 describe("test_guard_denial.py", () => {

@@ -1,4 +1,4 @@
-import { ImprestError, ProtocolError } from "@imprest/core";
+import { type Cap, DeniedError, ImprestError, ProtocolError } from "@imprest/core";
 import { type ErrorOptionsWithCause } from "@imprest/core/internal";
 import { type WireFailure, arcpErrorCodes } from "@imprest/core/models/arcp";
 import { textOf } from "./session/frame.ts";
@@ -17,22 +17,34 @@ export interface ArcpErrorContext {
 /** Codes that the protocol forbids to be retryable, whatever a runtime writes (ARCP §12). */
 const neverRetryable = new Set(["LEASE_EXPIRED", "BUDGET_EXHAUSTED"]);
 
-/** The runtime refused a request, or a job ended otherwise than in success. `errorCode` is open (ARCP §12). */
+/** What a refused submission says when it is a No: no budget, no right, no lease (ARCP §12). */
+const denials = new Set(["BUDGET_EXHAUSTED", "PERMISSION_DENIED", "LEASE_EXPIRED", "LEASE_SUBSET_VIOLATION"]);
+
+/**
+ * The runtime refused a request, or a job ended otherwise than in success. `errorCode` is open (ARCP §12).
+ * The No to a submission is a `DeniedError` too: no job, and so no guarded call, has started.
+ */
 export class ArcpError extends ProtocolError {
   static override readonly brand: string = "ArcpError";
   readonly phase: string;
   readonly jobId: string | undefined;
   readonly finalStatus: string | undefined;
+  /** `"DENY"` for the No to a submission. */
+  readonly decision: "DENY" | undefined;
+  /** Empty: a refusal grants nothing under caps. */
+  readonly caps: readonly Cap[] = [];
 
   /** @param failure as it came: members of other types than the specification's are taken as missing. */
   constructor(failure: Partial<WireFailure>, context: ArcpErrorContext, options?: ErrorOptionsWithCause) {
     const code = textOf(failure.code) ?? "INTERNAL_ERROR";
+    const isNo = context.phase === "submit" && denials.has(code);
     const retryable = typeof failure.retryable === "boolean" ? failure.retryable : retryableByDefault(code);
     super(
       `${code} (ARCP ${context.phase}): ${textOf(failure.message) ?? "the runtime gave no message"}`,
       {
         protocol: "arcp",
         errorCode: code,
+        reasonCode: isNo ? code : undefined,
         retryable: retryable && !neverRetryable.has(code),
         requestId: textOf(failure.request_id),
         traceId: context.traceId,
@@ -41,9 +53,14 @@ export class ArcpError extends ProtocolError {
       },
       options,
     );
+    this.decision = isNo ? "DENY" : undefined;
     this.phase = context.phase;
     this.jobId = context.jobId;
     this.finalStatus = context.finalStatus;
+  }
+
+  protected override get kin(): readonly string[] {
+    return this.decision === undefined ? super.kin : [DeniedError.brand];
   }
 
   protected override details(): Record<string, unknown> {

@@ -7,11 +7,12 @@ export {
   ResultUnavailableError,
   SessionEndedError,
 } from "./errors.ts";
-export { type JobSettlement, type Reserved, guard, withReservation } from "./guard.ts";
+export { type JobOptions, guard, withReservation } from "./guard.ts";
 export { createIdentifier } from "./identifier.ts";
 export type { JobCredential, JobCredentials } from "./job/credentials.ts";
 export type { ArcpEvent } from "./job/event.ts";
 export type { ArcpJob, ArcpSubscription } from "./job/job.ts";
+export type { JobSettlement } from "./job/settlement.ts";
 export type { JobOutcome } from "./job/job-state.ts";
 export type { JobView } from "./job/job-view.ts";
 export type { ResultStream } from "./job/result-body.ts";

@@ -1,3 +1,4 @@
+import { type Settlement, amount, usd } from "@imprest/core";
 import { describe, expect, it } from "vitest";
 import { type ArcpSession, connect, createMemoryPair, guard, withReservation } from "../src/index.ts";
 import { type ArcpRuntimeOptions, createArcpRuntime } from "../src/runtime/index.ts";
@@ -21,6 +22,7 @@ async function session(
     await context.metric({ name: "cost.work", value: "0.25", unit: "USD" });
     return context.input;
   });
+  runtime.agent("idle", () => 1);
   runtime.agent("delegating", async (context) => {
     await context.metric({ name: "cost.work", value: "0.05", unit: "USD" });
     return (await context.delegate({ agent: "spender", input: "below" })).result();
@@ -119,5 +121,62 @@ describe("a job as a reservation", () => {
       async (job, value) => Number(await job.result()) + value,
     );
     expect([await double(3), await double(4)]).toEqual([6, 8]);
+  });
+
+  it("settles in core's own terms: status, ids, charge and what is given back", async () => {
+    const { session: open } = await session();
+    const { settlement } = await withReservation(open, { agent: "spender", lease }, (job) => job.result(), {
+      idempotencyKey: "order-7",
+    });
+    const asAnywhere: Settlement = settlement;
+    expect(asAnywhere).toMatchObject({
+      status: "committed",
+      reservationId: settlement.jobId,
+      idempotencyKey: "order-7",
+      basis: "actual",
+      charged: usd("0.25"),
+      refunded: usd("0.75"),
+    });
+  });
+
+  it("names no charge where no unit holds it exactly, nor for two currencies", async () => {
+    const { session: open } = await session();
+    const inEuro = await withReservation(
+      open,
+      { agent: "spender", lease: { "cost.budget": ["USD:1.00", "EUR:0.5"] } },
+      (job) => job.result(),
+    );
+    expect(inEuro.settlement).not.toHaveProperty("charged");
+    expect(inEuro.settlement.remaining).toEqual({ USD: "0.75", EUR: "0.5" });
+    const free = await withReservation(open, { agent: "idle", lease: { "cost.budget": ["EUR:0.5"] } }, (job) =>
+      job.result(),
+    );
+    expect(free.settlement).toMatchObject({ charged: amount("EUR", 0), spent: {} });
+    expect(free.settlement).not.toHaveProperty("refunded");
+  });
+
+  it("guard takes options, and what the job came to goes to onSettlement", async () => {
+    const { session: open, cancelled } = await session();
+    const aborter = new AbortController();
+    const settlements: Settlement[] = [];
+    const run = guard(
+      open,
+      { agent: "spender", lease },
+      (job, _key: string) => job.outcome(),
+      (key) => ({
+        idempotencyKey: key,
+        onSettlement: (settlement) => {
+          settlements.push(settlement);
+          throw new Error("the listener's own");
+        },
+      }),
+    );
+    expect(await run("key-1")).toMatchObject({ status: "success" });
+    expect(settlements).toMatchObject([{ idempotencyKey: "key-1", charged: usd("0.25") }]);
+    const waiting = guard(open, { agent: "slow" }, (job) => job.result(), { signal: aborter.signal })();
+    setTimeout(() => aborter.abort(), 10);
+    expect(await refusal(waiting)).toBe("AbortedError");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(cancelled.length).toBe(1);
   });
 });

@@ -1,6 +1,7 @@
 import {
   AbortedError,
   type Attempt,
+  type AuthoritySource,
   type CallOptions,
   type CallTerms,
   type Cap,
@@ -28,7 +29,6 @@ import {
 } from "@imprest/core/models/asp";
 import { sealCommit } from "./body-hash.ts";
 import type { BypassRecorder } from "./bypass.ts";
-import { AspClient } from "./client.ts";
 import { type Answered, malformed } from "./connection.ts";
 import {
   ApprovalRequiredError,
@@ -45,6 +45,7 @@ import type { AspClientOptions } from "./options.ts";
 import { type Budget, type RequestDefaults, type ResolveBudget, prepareInstruction, toWire } from "./request.ts";
 import { committed, lateCommit, released, spentOf } from "./settlement.ts";
 import type { SpendTelemetry } from "./telemetry.ts";
+import { AspVerbs } from "./verbs.ts";
 
 /** What an `AspAuthority` adds to its client. */
 export interface AspAuthorityOptions extends Environment {
@@ -74,6 +75,9 @@ export interface AspAuthorityOptions extends Environment {
 /** A skew between the two clocks below this is within what the seconds of a `Date` header can tell. */
 const noticeableSkewMs = 2_000;
 
+/** A configured authority, or a client that has one with the defaults. */
+export type AspSource = AuthoritySource<AspAuthority>;
+
 /** An ASP authority as the reservation kernel sees it. ASP has no extension: a lease is as long as it is granted. */
 export class AspAuthority implements SpendAuthority {
   readonly protocol = "asp";
@@ -81,7 +85,7 @@ export class AspAuthority implements SpendAuthority {
   /** Base URL and principal: settlements recorded under one are never replayed under another. */
   readonly target: string;
   readonly environment: Environment & { readonly clock: Clock };
-  readonly client: AspClient;
+  readonly client: AspVerbs;
   /** Whether `failOpen` leaves a signed trace. */
   readonly recordsBypass: boolean;
   readonly #defaults: RequestDefaults;
@@ -91,8 +95,8 @@ export class AspAuthority implements SpendAuthority {
   readonly #leases: LeaseWatch;
 
   /** @throws ConfigurationError naming the option that cannot be used. */
-  constructor(client: AspClient | AspClientOptions, options: AspAuthorityOptions = {}) {
-    this.client = "connection" in client ? client : new AspClient(client);
+  constructor(client: AspVerbs | AspClientOptions, options: AspAuthorityOptions = {}) {
+    this.client = "connection" in client ? client : new AspVerbs(client);
     const { baseUrl, clock } = this.client.connection.options;
     const { records, observer, logger, random, context, retries } = options;
     this.environment = { records, observer, logger, random, context, retries, clock: options.clock ?? clock };

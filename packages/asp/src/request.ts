@@ -23,6 +23,17 @@ export interface Budget {
 /** Finds the budget of a call; the draft has the stage but no message for it, so it is a function of the user's. */
 export type ResolveBudget = (request: ReserveRequest, options: Pick<CallOptions, "signal">) => Budget | Promise<Budget>;
 
+/** What a `ReserveRequest<AspExtensions>` may say to ASP alone. */
+export type AspExtensions = {
+  readonly asp: {
+    /** The budget that this call binds against. */
+    readonly budget_id?: string | undefined;
+    readonly window_instance_id?: string | undefined;
+    /** Facts about the caller, over those of the authority and the subject. */
+    readonly identity?: ProtoStruct | undefined;
+  };
+};
+
 /** Defaults of every request of one authority. */
 export interface RequestDefaults {
   readonly budget: Budget | ResolveBudget | undefined;

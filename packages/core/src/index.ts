@@ -15,6 +15,7 @@ export {
 export {
   type Action,
   type Attempt,
+  type AuthoritySource,
   type CallOptions,
   type CallTerms,
   type CommitDetails,
@@ -34,6 +35,7 @@ export {
   type Reservation,
   type ReservationContext,
   type RetryOptions,
+  type RequestExtensions,
   type ReserveRequest,
   type Settlement,
   type SettlementInstruction,

@@ -1,6 +1,7 @@
 import {
   AbortedError,
   type Attempt,
+  type AuthoritySource,
   type CallOptions,
   type Cap,
   type Clock,
@@ -17,7 +18,7 @@ import {
 } from "@imprest/core";
 import { refuseUnknownOptions, wholeOption } from "@imprest/core/internal";
 import type { Caps, DecisionResponse, ReservationCreateResponse } from "@imprest/core/models/cycles";
-import { CyclesClient, type DryRunResponse } from "./client.ts";
+import { CyclesOperations, type DryRunResponse } from "./client-operations.ts";
 import { malformed, reservationPath } from "./connection.ts";
 import { CyclesError, isDenial, isExpired, isFinal } from "./errors.ts";
 import * as operations from "./operations.ts";
@@ -69,6 +70,9 @@ const dayMs = 86_400_000;
 /** commit.lua and event.lua of the reference server. */
 const referenceHorizon = { commit: 30 * dayMs, release: 30 * dayMs, event: 7 * dayMs };
 
+/** A configured authority, or a client that has one with the defaults. */
+export type CyclesSource = AuthoritySource<CyclesAuthority>;
+
 /** A Cycles authority as the reservation kernel sees it. */
 export class CyclesAuthority implements SpendAuthority {
   readonly protocol = "cycles";
@@ -77,13 +81,13 @@ export class CyclesAuthority implements SpendAuthority {
   /** Base URL and tenant: settlements recorded under one are never replayed under another. */
   readonly target: string;
   readonly environment: Environment & { readonly clock: Clock };
-  readonly client: CyclesClient;
+  readonly client: CyclesOperations;
   readonly #defaults: RequestDefaults;
 
   /** @throws ConfigurationError or ValidationError naming the option that cannot be used. */
-  constructor(client: CyclesClient | CyclesClientOptions, options: CyclesAuthorityOptions = {}) {
+  constructor(client: CyclesOperations | CyclesClientOptions, options: CyclesAuthorityOptions = {}) {
     const { terms = {}, ttlMs = 60_000, dedupeHorizonMs, ...environment } = options;
-    this.client = "connection" in client ? client : new CyclesClient(client);
+    this.client = "connection" in client ? client : new CyclesOperations(client);
     const { baseUrl, subject, clock } = this.client.connection.options;
     this.environment = { ...environment, clock: environment.clock ?? clock };
     this.target = targetOf(baseUrl, subject?.tenant);

@@ -1,4 +1,4 @@
-import { type HttpResponse, ProtocolError, type ProtocolErrorFields } from "@imprest/core";
+import { type Cap, DeniedError, type HttpResponse, ProtocolError, type ProtocolErrorFields } from "@imprest/core";
 import { type Secret, parseJson, parseRetryAfter } from "@imprest/core/internal";
 import type { CyclesEvidenceRef, DenyDetail, ErrorCode, ErrorResponse } from "@imprest/core/models/cycles";
 import { denyDetailShape, errorResponseShape } from "@imprest/core/models/cycles/shapes";
@@ -6,20 +6,28 @@ import { readMetadata } from "./metadata.ts";
 
 /** What a Cycles authority says beyond what every protocol says. */
 export interface CyclesErrorFields extends ProtocolErrorFields {
+  /** Present when the answer is the authority's No to a reserve. */
+  readonly decision?: "DENY" | undefined;
   readonly evidence?: CyclesEvidenceRef | undefined;
 }
 
 /**
  * The authority understood the request and refused it. One subclass per code of the specification; a code that this
- * version does not know comes as this class, with the code in `errorCode`.
+ * version does not know comes as this class, with the code in `errorCode`. The authority's No to a reserve is a
+ * `DeniedError` too; the same code in the answer to a commit is none, since the guarded call has run.
  */
 export class CyclesError extends ProtocolError {
   static override readonly brand: string = "CyclesError";
   /** The signed record of the refusal, where the authority keeps one (Cycles §ErrorResponse). */
   readonly evidence: CyclesEvidenceRef | undefined;
+  /** `"DENY"` for the No to a reserve. */
+  readonly decision: "DENY" | undefined;
+  /** Empty: a refusal grants nothing under caps. */
+  readonly caps: readonly Cap[] = [];
 
   constructor(message: string, fields: CyclesErrorFields) {
     super(message, fields);
+    this.decision = fields.decision;
     this.evidence = fields.evidence;
   }
 
@@ -27,6 +35,10 @@ export class CyclesError extends ProtocolError {
   get denyDetail(): DenyDetail | undefined {
     const result = denyDetailShape.safeParse(this.wireDetails?.["deny_detail"]);
     return result.success ? result.data : undefined;
+  }
+
+  protected override get kin(): readonly string[] {
+    return this.decision === undefined ? super.kin : [DeniedError.brand];
   }
 
   protected override details(): Record<string, unknown> {
@@ -191,8 +203,11 @@ function entryOf(code: string): CodeEntry | undefined {
   return Object.hasOwn(codes, code) ? codes[code as ErrorCode] : undefined;
 }
 
+/** Operations whose refusal means that the guarded call must not start. */
+const asking: ReadonlySet<string> = new Set(["createReservation", "dryRun", "decide"]);
+
 /** True for a code that means No when it answers a reserve: to be treated as a denial, not as a failure. */
-export function isDenial(error: CyclesError): boolean {
+export function isDenial(error: Pick<CyclesError, "status" | "errorCode">): boolean {
   return isRefusal(error) && Object.hasOwn(denials, error.errorCode);
 }
 
@@ -205,7 +220,7 @@ export function isFinal(error: CyclesError): boolean {
 }
 
 /** A code in an answer that is no refusal by its status (a proxy's 503) decides nothing. */
-function isRefusal({ status = 0 }: CyclesError): boolean {
+function isRefusal({ status = 0 }: Pick<CyclesError, "status">): boolean {
   return status >= 400 && status < 500 && status !== 429;
 }
 
@@ -237,10 +252,12 @@ export function errorFromResponse(operation: string, response: HttpResponse, key
   const said = body === undefined || body.message === "" ? "" : ` and said: ${tidy(body.message)}`;
   const remedy = advice === undefined ? "" : ` ${advice}`;
   const message = `${operation}: the authority answered ${tidy(errorCode)} (status ${status})${said}${said.endsWith(".") ? "" : "."}${remedy}`;
+  const isNo = asking.has(operation) && isDenial({ status, errorCode });
   return new type(message, {
     protocol: "cycles",
     status,
     errorCode,
+    ...(isNo && { decision: "DENY", reasonCode: errorCode }),
     requestId: ids.requestId ?? body?.request_id,
     traceId: ids.traceId ?? body?.trace_id,
     retryAfterMs: parseRetryAfter(headers["retry-after"]),

@@ -1,7 +1,15 @@
-export type { ApiKeySource } from "@imprest/core";
-export { CyclesAuthority, type CyclesAuthorityOptions, type DedupeHorizon } from "./authority.ts";
+export {
+  type ApiKeySource,
+  guard,
+  guardStream,
+  openReservation,
+  withReservation,
+  withReservationStream,
+} from "@imprest/core";
+export { CyclesAuthority, type CyclesAuthorityOptions, type CyclesSource, type DedupeHorizon } from "./authority.ts";
 export { type StepCounter, coolDown, createStepCounter, honouredCaps, isToolAllowed } from "./caps.ts";
-export { CyclesClient, type DryRunResponse, type Unkeyed, type WriteOptions } from "./client.ts";
+export { CyclesClient } from "./client.ts";
+export { CyclesOperations, type DryRunResponse, type Unkeyed, type WriteOptions } from "./client-operations.ts";
 export {
   ActionKindDeniedError,
   ActionKindNotAllowedError,
@@ -26,18 +34,10 @@ export {
   UnauthorizedError,
   UnitMismatchError,
 } from "./errors.ts";
-export {
-  type CyclesSource,
-  guard,
-  guardStream,
-  openReservation,
-  withReservation,
-  withReservationStream,
-} from "./guard.ts";
 export { type RateLimit, type ResponseMetadata, metadataOf } from "./metadata.ts";
 export { type CyclesClientOptions, type EnvironmentVariables, type ResolvedOptions, fromEnv } from "./options.ts";
 export { type Page, Pages } from "./pages.ts";
-export type { CyclesTerms } from "./request.ts";
+export type { CyclesExtensions, CyclesTerms } from "./request.ts";
 export { type OrphanSweep, releaseOrphan } from "./orphans.ts";
 export { findBalance, isSameScope, scopesOf } from "./scopes.ts";
 export { type ShadowOptions, withShadow } from "./shadow.ts";

@@ -1,6 +1,6 @@
 import { type CallOptions, ProtocolError } from "@imprest/core";
 import type { ReservationSummary } from "@imprest/core/models/cycles";
-import type { CyclesClient } from "./client.ts";
+import type { CyclesOperations } from "./client-operations.ts";
 
 /** What became of the reservation that a lost answer may have left behind. */
 export interface OrphanSweep {
@@ -17,7 +17,7 @@ export interface OrphanSweep {
  * @throws as `listReservations` and `releaseReservation`.
  */
 export async function releaseOrphan(
-  client: CyclesClient,
+  client: CyclesOperations,
   idempotencyKey: string,
   options?: CallOptions,
 ): Promise<OrphanSweep> {
@@ -34,7 +34,7 @@ export async function releaseOrphan(
 
 /** @returns false when it was over before the release came. */
 async function release(
-  client: CyclesClient,
+  client: CyclesOperations,
   { reservation_id: id }: ReservationSummary,
   idempotencyKey: string,
   options: CallOptions | undefined,

@@ -23,6 +23,9 @@ export interface CyclesTerms {
   readonly policy_keys?: ActionPolicyKeys | undefined;
 }
 
+/** What a `ReserveRequest<CyclesExtensions>` may say to Cycles alone. */
+export type CyclesExtensions = { readonly cycles: Pick<CyclesTerms, keyof CyclesTerms> };
+
 /** Defaults of every request of one authority. */
 export interface RequestDefaults {
   readonly subject: Subject | undefined;

@@ -1,5 +1,6 @@
 import type { CallOptions, Decision, ReserveRequest } from "@imprest/core";
-import { type CyclesSource, authorityOf } from "./guard.ts";
+import { authorityOf } from "@imprest/core/internal";
+import type { CyclesSource } from "./authority.ts";
 
 /** How a call runs in the shadow of an authority. */
 export interface ShadowOptions extends CallOptions {

@@ -19,7 +19,6 @@ import {
   withReservation,
   withReservationStream,
 } from "@imprest/cycles";
-import { authorityOf } from "@imprest/cycles/internal";
 import { type Received, allow, refusal, startStub, type Answer, type StubAuthority } from "./support/stub-authority.ts";
 
 const request: ReserveRequest = {
@@ -67,7 +66,7 @@ describe.each<[string, (url: string) => CyclesSource]>([
       unspent: () => true,
     });
     await expect(failing).rejects.toThrow("model is down");
-    await settlementQueue(authorityOf(source)).flush({ timeoutMs: 2_000 });
+    await settlementQueue(source).flush({ timeoutMs: 2_000 });
     expect(pathsOf(stub)).toEqual(["", "/rsv_1/release"]);
   });
 
@@ -146,9 +145,9 @@ describe.each<[string, (url: string) => CyclesSource]>([
 
 it("one client has one authority, so its settlements share a queue", async () => {
   const client = clientAt("https://cycles.example");
-  expect(authorityOf(client)).toBe(authorityOf(client));
-  const authority = new CyclesAuthority(client);
-  expect(authorityOf(authority)).toBe(authority);
+  expect(client.authority).toBe(client.authority);
+  expect(client.authority.client).toBe(client);
+  expect(clientAt("https://cycles.example").authority).not.toBe(client.authority);
 });
 
 it("caps reach the body that honours them, and release the reservation of one that does not", async () => {
@@ -161,7 +160,7 @@ it("caps reach the body that honours them, and release the reservation of one th
   const { value } = await withReservation(client, request, ({ caps }) => capped(caps, "max_tokens", 800), options);
   expect(value).toBe(200);
   await expect(withReservation(client, request, () => 1)).rejects.toMatchObject({ reasonCode: "CAPS_NOT_HONOURED" });
-  await settlementQueue(authorityOf(client)).flush({ timeoutMs: 2_000 });
+  await settlementQueue(client).flush({ timeoutMs: 2_000 });
   expect(pathsOf(stub)).toEqual(["", "/rsv_1/commit", "", "/rsv_1/release"]);
 });
 

@@ -21,7 +21,6 @@ import {
   releaseOrphan,
   withReservation,
 } from "@imprest/cycles";
-import { authorityOf } from "@imprest/cycles/internal";
 import { type Answer, type Received, type StubAuthority, allow, refusal, startStub } from "./support/stub-authority.ts";
 
 // Rows of the study that are about the whole client, seen from the wire. Those about one part stand with its tests, and
@@ -131,7 +130,7 @@ describe("Cycles study §7, defects of the reference client", () => {
       { signal: controller.signal, unspent: () => true, ...spend },
     );
     await expect(aborted).rejects.toThrow("the user left");
-    await settlementQueue(authorityOf(client)).flush({ timeoutMs: 2_000 });
+    await settlementQueue(client).flush({ timeoutMs: 2_000 });
     expect(paths(stub)).toEqual(["reserve", "/rsv_1/release"]);
     await expect(client.decide(request, { signal: AbortSignal.abort() })).rejects.toBeInstanceOf(AbortedError);
   });

@@ -20,6 +20,11 @@ export class ArcpJob extends JobView implements AsyncDisposable {
     this.#actions = actions;
   }
 
+  /** The key that the job was submitted under; absent for a child, and for a job submitted with `idempotencyKey: false`. */
+  get idempotencyKey(): string | undefined {
+    return this.state.origin.submit?.idempotency_key;
+  }
+
   /** Keys to upstream services, gone when the job ends (ARCP §9.8). */
   get credentials(): JobCredentials {
     return this.state.credentials;

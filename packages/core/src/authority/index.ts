@@ -2,7 +2,15 @@ export type { SpendAuthority } from "./authority.ts";
 export type { Environment, ReservationContext, RetryOptions } from "./environment.ts";
 export type { Cap, Decision, EvidenceReference, Grant, Lease } from "./grant.ts";
 export { type GuardedCall, Observer, type SpendEvents } from "./observer.ts";
-export type { Action, CallOptions, CallTerms, Metadata, ReserveRequest, Subject } from "./request.ts";
+export type {
+  Action,
+  CallOptions,
+  CallTerms,
+  Metadata,
+  RequestExtensions,
+  ReserveRequest,
+  Subject,
+} from "./request.ts";
 export type { CommitDetails, Reservation, SpendExtras } from "./reservation.ts";
 export type {
   Attempt,
@@ -14,3 +22,4 @@ export type {
   SettlementInstruction,
   Spend,
 } from "./settlement.ts";
+export { type AuthoritySource, authorityOf } from "./source.ts";

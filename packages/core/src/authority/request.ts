@@ -32,8 +32,14 @@ export interface Action {
 /** JSON that travels with a reservation or a settlement; bigints are written as plain integers. */
 export type Metadata = Readonly<Record<string, unknown>>;
 
-/** What is asked of an authority before the work: how much at most, and for what. */
-export interface ReserveRequest {
+/** What only one protocol knows of a request, by protocol name. */
+export type RequestExtensions = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/**
+ * What is asked of an authority before the work: how much at most, and for what.
+ * @typeParam Extensions the terms of one protocol, as its package types them: `ReserveRequest<CyclesExtensions>`.
+ */
+export interface ReserveRequest<Extensions extends RequestExtensions = RequestExtensions> {
   readonly estimate: Amount;
   readonly action: Action;
   /** Defaults to what the authority was configured with. */
@@ -42,7 +48,7 @@ export interface ReserveRequest {
   readonly ttlMs?: number | undefined;
   readonly metadata?: Metadata | undefined;
   /** What only one protocol knows, by protocol name: `{ cycles: { overage_policy: "REJECT" } }`. */
-  readonly extensions?: Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined;
+  readonly extensions?: Extensions | undefined;
 }
 
 /** What a call asks for beyond its request, as far as an authority has a say in it. */

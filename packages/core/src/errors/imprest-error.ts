@@ -34,10 +34,15 @@ export class ImprestError extends Error {
 
   static {
     Object.defineProperty(this.prototype, brands, {
-      get(this: object): readonly string[] {
-        return brandsOf(this);
+      get(this: ImprestError): readonly string[] {
+        return [...brandsOf(this), ...this.kin];
       },
     });
+  }
+
+  /** Brands of classes that the instance stands for without descending from them; it has their public members. */
+  protected get kin(): readonly string[] {
+    return [];
   }
 
   /** For logs: the public fields, with the cause reduced to its name, code and message. */

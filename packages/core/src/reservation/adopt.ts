@@ -1,4 +1,4 @@
-import type { SpendAuthority } from "../authority/authority.ts";
+import { type AuthoritySource, authorityOf } from "../authority/source.ts";
 import type { Reservation } from "../authority/reservation.ts";
 import { ConfigurationError } from "../errors/local-errors.ts";
 import { abortedError } from "../platform/async.ts";
@@ -23,10 +23,11 @@ export type AdoptOptions = Pick<ReservationOptions, "signal" | "leaseLoss" | "on
  * await reservation.commit(usd("0.42"));
  */
 export async function adopt(
-  authority: SpendAuthority,
+  source: AuthoritySource,
   exported: string,
   options: AdoptOptions = {},
 ): Promise<Reservation> {
+  const authority = authorityOf(source);
   const { protocol, target, idempotencyKey, traceparent, grant } = readExported(exported);
   if (protocol !== authority.protocol || target !== authority.target) {
     throw new ConfigurationError(

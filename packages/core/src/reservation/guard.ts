@@ -1,5 +1,5 @@
 import type { BodyOptions, StreamOptions } from "./options.ts";
-import type { SpendAuthority } from "../authority/authority.ts";
+import { type AuthoritySource, authorityOf } from "../authority/source.ts";
 import type { ReserveRequest } from "../authority/request.ts";
 import type { Reservation } from "../authority/reservation.ts";
 import { withReservation } from "./with-reservation.ts";
@@ -26,30 +26,30 @@ export type StreamOptionsOf<Arguments extends readonly unknown[], Chunk> =
  * @throws ConfigurationError for options that the authority refuses.
  */
 export function guard<Arguments extends readonly unknown[], Value>(
-  authority: SpendAuthority,
+  source: AuthoritySource,
   request: RequestOf<Arguments>,
   body: (reservation: Reservation, ...args: Arguments) => Value | PromiseLike<Value>,
   options: OptionsOf<Arguments, Value> = {},
 ): (...args: Arguments) => Promise<Value> {
-  checkEarly(authority, options);
+  checkEarly(source, options);
   return async (...args) => {
     const run = (reservation: Reservation): Value | PromiseLike<Value> => body(reservation, ...args);
-    const result = await withReservation(authority, resolve(request, args), run, resolve(options, args));
+    const result = await withReservation(source, resolve(request, args), run, resolve(options, args));
     return result.value;
   };
 }
 
 /** As `guard`, for a function that streams: every call returns a stream that reserves when it is first read. */
 export function guardStream<Arguments extends readonly unknown[], Chunk>(
-  authority: SpendAuthority,
+  source: AuthoritySource,
   request: RequestOf<Arguments>,
   body: (reservation: Reservation, ...args: Arguments) => StreamSource<Chunk> | PromiseLike<StreamSource<Chunk>>,
   options: StreamOptionsOf<Arguments, Chunk> = {},
 ): (...args: Arguments) => ReservationStream<Chunk> {
-  checkEarly(authority, options);
+  checkEarly(source, options);
   return (...args) =>
     withReservationStream(
-      authority,
+      source,
       resolve(request, args),
       (reservation) => body(reservation, ...args),
       resolve(options, args),
@@ -58,10 +58,10 @@ export function guardStream<Arguments extends readonly unknown[], Chunk>(
 
 /** Options that are the same for every call fail where they are written, not at the first call. */
 function checkEarly<Arguments extends readonly unknown[], Item>(
-  authority: SpendAuthority,
+  source: AuthoritySource,
   options: OptionsOf<Arguments, Item>,
 ): void {
-  if (typeof options !== "function") authority.checkOptions?.(options);
+  if (typeof options !== "function") authorityOf(source).checkOptions?.(options);
 }
 
 function resolve<Arguments extends readonly unknown[], Given extends object>(

@@ -13,6 +13,7 @@ import { flawOf, isUsableId } from "./check-grant.ts";
 import { keepAlive } from "./keep-alive.ts";
 import type { ReservationOptions } from "./options.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
+import { type AuthoritySource, authorityOf } from "../authority/source.ts";
 import type { Grant } from "../authority/grant.ts";
 import type { ReserveRequest } from "../authority/request.ts";
 import { checkRequest } from "./request.ts";
@@ -29,12 +30,12 @@ import type { ReleaseReason } from "../authority/settlement.ts";
  * DeniedError on a denial and on caps outside `options.honours`; AuthorityUnreachableError when there is no usable
  * answer; AbortedError; ProtocolError for any other refusal.
  */
-export function openReservation(
-  authority: SpendAuthority,
+export async function openReservation(
+  source: AuthoritySource,
   request: ReserveRequest,
   options: ReservationOptions = {},
 ): Promise<Reservation> {
-  return openHandle(authority, request, options);
+  return openHandle(authorityOf(source), request, options);
 }
 
 /** As `openReservation`, for the helpers that also settle. @internal */

@@ -6,6 +6,7 @@ import { openHandle } from "./open-reservation.ts";
 import type { BodyOptions, StreamOptions } from "./options.ts";
 import { Patience } from "./patience.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
+import { type AuthoritySource, authorityOf } from "../authority/source.ts";
 import type { ReserveRequest } from "../authority/request.ts";
 import type { Settlement } from "../authority/settlement.ts";
 import type { ReservationHandle } from "./reservation-handle.ts";
@@ -31,7 +32,7 @@ export interface ReservationStream<Chunk> extends AsyncIterable<Chunk> {
  * Iterating throws as `withReservation` does, SpendUnknownError after the last chunk included.
  */
 export function withReservationStream<Chunk>(
-  authority: SpendAuthority,
+  source: AuthoritySource,
   request: ReserveRequest,
   body: (reservation: Reservation) => StreamSource<Chunk> | PromiseLike<StreamSource<Chunk>>,
   options: StreamOptions<Chunk> = {},
@@ -44,7 +45,7 @@ export function withReservationStream<Chunk>(
     [Symbol.asyncIterator]() {
       if (read) throw new ConfigurationError("A reservation's stream can be read once; open another reservation.");
       read = true;
-      const chunks = readThrough(authority, request, body, options);
+      const chunks = readThrough(authorityOf(source), request, body, options);
       chunks.opened.then((handle) => handle.settlement).then(settlement.resolve, settlement.reject);
       return chunks.iterator;
     },

@@ -3,6 +3,7 @@ import { SettlementError } from "../errors/spend-errors.ts";
 import { openHandle } from "./open-reservation.ts";
 import type { BodyOptions } from "./options.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
+import { type AuthoritySource, authorityOf } from "../authority/source.ts";
 import type { ReserveRequest } from "../authority/request.ts";
 import type { ReleaseReason, Settlement } from "../authority/settlement.ts";
 import { type ReservationHandle, remedies } from "./reservation-handle.ts";
@@ -16,11 +17,12 @@ import type { Reservation } from "../authority/reservation.ts";
  * value, when it returned and nothing says what it cost.
  */
 export async function withReservation<Value>(
-  authority: SpendAuthority,
+  source: AuthoritySource,
   request: ReserveRequest,
   body: (reservation: Reservation) => Value | PromiseLike<Value>,
   options: BodyOptions<Value> = {},
 ): Promise<{ value: Value; settlement: Settlement }> {
+  const authority = authorityOf(source);
   const handle = await openHandle(authority, request, options);
   let value: Value;
   try {

@@ -4,6 +4,7 @@ import { onAbort } from "../platform/async.ts";
 import type { DeadLetters, NewDeadLetter } from "./dead-letters.ts";
 import { discardDeadLetter, listDeadLetters, readDeadLetter } from "./read-dead-letters.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
+import { type AuthoritySource, authorityOf } from "../authority/source.ts";
 import type { Settlement, SettlementInstruction } from "../authority/settlement.ts";
 import type { OnOutcome } from "./delivery.ts";
 import { type Outbox, outboxOf } from "./outbox.ts";
@@ -171,6 +172,6 @@ export class SettlementQueue {
 }
 
 /** The queue of an authority, built from `authority.environment`: every call of it sees the same settlements. */
-export function settlementQueue(authority: SpendAuthority): SettlementQueue {
-  return new SettlementQueue(authority);
+export function settlementQueue(source: AuthoritySource): SettlementQueue {
+  return new SettlementQueue(authorityOf(source));
 }
