@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { type Grant, type Reservation, type Settlement, type Timer, Unit, settlementQueue } from "@imprest/core";
-import { onAbort } from "@imprest/core/internal";
+import { onAbort, parseJson, stringifyJson } from "@imprest/core/internal";
 import type { PaymentAuthority } from "./authority.ts";
 import { chargeKind } from "./bodies.ts";
 import { commitError } from "./commit-error.ts";
@@ -81,12 +81,19 @@ export class PaymentHandle implements Payment {
     this.#assertOpen("charged()");
     const microcents = checkMicrocents(charge.amount ?? this.microcents, "charged.amount");
     this.#isCharging = true;
-    this.#charge = { microcents, reference: charge.reference };
+    const { reference } = charge;
+    this.#charge = { microcents };
+    if (reference !== undefined && typeof reference !== "string") {
+      throw used("charged() takes a reference that is text. The charge itself is noted.");
+    }
+    this.#charge = { microcents, reference };
     await this.#record({ phase: "charged", charged: this.#chargedRecord(), reservationId: this.reservationId });
   }
 
   attachReceiptFields(fields: Readonly<Record<string, unknown>>): void {
-    this.#fields = { ...this.#fields, ...fields };
+    // What JSON cannot hold would keep the commit from being written, after the money has moved.
+    const plain = parseJson(stringifyJson(fields)) as Readonly<Record<string, unknown>>;
+    this.#fields = { ...this.#fields, ...plain };
   }
 
   abort(reason: string): void {

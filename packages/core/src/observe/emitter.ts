@@ -1,5 +1,6 @@
 import { EventEmitter } from "eventemitter3";
 import type { Logger } from "./logger.ts";
+import { quietLogger } from "./quiet-logger.ts";
 
 /** Typed listeners by event name. One that throws or rejects breaks neither whoever emits nor another listener. */
 export class Emitter<Events extends object> {
@@ -7,7 +8,7 @@ export class Emitter<Events extends object> {
   readonly #logger: Logger | undefined;
 
   constructor(logger?: Logger) {
-    this.#logger = logger;
+    this.#logger = logger && quietLogger(logger);
   }
 
   /** @returns the function that unsubscribes. */

@@ -25,7 +25,7 @@ export function authorityDestination(
   const books = new Books(authority, grant, idempotencyKey, call);
   const { outbox } = books;
   return {
-    logger: authority.environment?.logger,
+    logger: books.outbox.logger,
     async settle(intent, onOutcome) {
       let instruction: SettlementInstruction;
       try {
@@ -59,7 +59,7 @@ export function authorityDestination(
       const instruction = { ...authority.prepare(grant, bare, stamp), spent };
       const reason = error instanceof Error ? error.message : "unknown";
       const fields = { reservationId: grant.id, reason };
-      authority.environment?.logger?.warn("a spend was settled without its metrics and metadata", fields);
+      outbox.logger?.warn("a spend was settled without its metrics and metadata", fields);
       return instruction;
     }
   }
@@ -87,7 +87,7 @@ export function parentDestination(
   }
 
   return {
-    logger: authority.environment?.logger,
+    logger: books.outbox.logger,
     async settle(intent, onOutcome) {
       const settlement = await settle(intent);
       onOutcome(settlement, true);
@@ -121,7 +121,7 @@ export async function bypassDestination(
   outbox.logger?.warn("a guarded call runs without a reservation (failOpen)", fields);
   await outbox.bury(letter, error);
   return {
-    logger: authority.environment?.logger,
+    logger: books.outbox.logger,
     forget: () => outbox.forget(letter),
     async settle(intent, onOutcome) {
       if (intent.kind === "commit") await outbox.bury({ ...letter, spent: intent.spend.amount }, error);

@@ -2,6 +2,7 @@ import type { Amount } from "../amount/amount.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
 import type { Grant, Lease } from "../authority/grant.ts";
 import { ValidationError } from "../errors/local-errors.ts";
+import { isUsableId } from "./check-grant.ts";
 import { parseJson, stringifyJson } from "../wire/json.ts";
 
 /** What another process needs to settle a reservation. It holds no secret: the authority that adopts it has its own. */
@@ -52,7 +53,7 @@ export function readExported(text: string): ExportedReservation {
   textOf(action, "kind", "/grant/request/action");
   const read = {
     ...grant,
-    id: textOf(grant, "id", "/grant"),
+    id: idOf(grant),
     caps,
     reserved: readAmount(grant["reserved"], "/grant/reserved"),
     request: { ...request, estimate: readAmount(request["estimate"], "/grant/request/estimate") },
@@ -74,6 +75,12 @@ function parseText(text: string): unknown {
   } catch (cause) {
     throw new ValidationError("exported reservation", [{ pointer: "", message: "is no JSON" }], { cause });
   }
+}
+
+function idOf(grant: Readonly<Record<string, unknown>>): string {
+  const { id } = grant;
+  if (!isUsableId(id)) refuse("/grant/id", "cannot be addressed");
+  return id;
 }
 
 function readLease(value: unknown): Lease {

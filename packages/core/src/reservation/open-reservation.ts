@@ -115,7 +115,7 @@ async function openOwn(
   const flaw = flawOf(grant, request);
   if (flaw !== undefined) {
     const text = `The ${authority.protocol} authority granted what cannot be used: ${flaw}. The call did not start.`;
-    if (isUsableId(grant.id))
+    if (isUsableId((grant as Grant | null)?.id))
       giveBack(authority, grant, idempotencyKey, options.traceparent, { code: "malformed", text });
     throw new AuthorityUnreachableError(text, idempotencyKey);
   }
@@ -170,6 +170,8 @@ async function reserve(
       });
       return attempt();
     });
+    // A grant that cannot be used is no decision; `openOwn` refuses it.
+    if (flawOf(granted.grant, request) !== undefined) return granted;
     const { id: reservationId, decision, caps } = granted.grant;
     outbox.observer?.emit("decision", {
       ...asked,

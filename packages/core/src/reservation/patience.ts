@@ -1,3 +1,4 @@
+import { ConfigurationError } from "../errors/local-errors.ts";
 import { TimeoutError } from "../errors/transport-errors.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { StreamOptions } from "./options.ts";
@@ -26,6 +27,10 @@ export class Patience {
     clock: Clock,
     { idleMs = defaultIdleMs, longestMs = defaultLongestMs }: Pick<StreamOptions<never>, "idleMs" | "longestMs">,
   ) {
+    for (const [name, value] of Object.entries({ idleMs, longestMs })) {
+      if (value > 0) continue;
+      throw new ConfigurationError(`${name} must be a number of milliseconds above 0, or Infinity.`);
+    }
     this.#clock = clock;
     this.#idleMs = idleMs;
     this.#longestMs = longestMs;

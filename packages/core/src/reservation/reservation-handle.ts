@@ -53,6 +53,10 @@ export class ReservationHandle implements Reservation {
   #lifeline: Lifeline | undefined;
   #ending: { readonly intent: Ending; readonly done: Promise<Settlement> } | undefined;
   #basis: Spend["basis"] = "actual";
+  /** What the books have of the body's own spend, or a dead letter has, once the reservation has ended. */
+  #settledOwn = 0n;
+  /** What a dead letter has beyond that. */
+  #late = 0n;
   #leaseLost: Error | undefined;
 
   constructor(
@@ -153,7 +157,8 @@ export class ReservationHandle implements Reservation {
       if (details?.basis === "estimate") this.#basis = details.basis;
       return this.commitKnown();
     }
-    const same = total === undefined || (total.unit === this.reserved.unit && total.amount === this.tracker.own);
+    const stated = total === undefined ? undefined : amountIn(total, this.reserved.unit);
+    const same = total === undefined || (stated !== undefined && stated === this.tracker.own);
     if (isIntent(ending.intent, "commit") && same) return ending.done;
     throw total === undefined ? this.#settledOtherwise("commit()") : this.#spentLate("commit()", total);
   }
@@ -170,6 +175,9 @@ export class ReservationHandle implements Reservation {
 
   export(): string {
     if (this.ended) throw this.#settledOtherwise("export()");
+    if (this.tracker.isStated) {
+      throw this.#error("export() was called after a spend was stated, and the books would lose it; commit it.", true);
+    }
     const { exported } = this.#destination;
     if (exported === undefined) {
       throw new ConfigurationError(
@@ -207,6 +215,7 @@ export class ReservationHandle implements Reservation {
     this.#ending = { intent: "abandoned", done: this.#settlement.promise };
     this.#unlink();
     this.#lifeline?.stop();
+    this.#settledOwn = this.tracker.own ?? 0n;
     await this.#destination.abandon(error, this.tracker.total);
     this.#settlement.reject(error);
     return error;
@@ -214,7 +223,11 @@ export class ReservationHandle implements Reservation {
 
   /** Settles. The first call wins; callers check `ended` before. */
   finish(intent: Intent): Promise<Settlement> {
+    // A callback of the caller's own may have ended it in the meantime.
+    if (this.#ending !== undefined) return this.#ending.done;
     this.#unlink();
+    const { tracker } = this;
+    this.#settledOwn = intent.kind === "commit" ? intent.spend.amount.amount - tracker.nested : 0n;
     const { parent, nest } = this.#options;
     if (intent.kind === "commit" && nest !== "within" && parent instanceof ReservationHandle) {
       parent.tracker.chargedBeside(intent.spend.amount);
@@ -275,10 +288,13 @@ export class ReservationHandle implements Reservation {
 
   /** The books have no place for this spend any more: what is above the settled amount becomes a dead letter. */
   #spentLate(what: string, total: Amount): SettlementError {
-    const intent = this.#ending?.intent;
-    const settled = intent !== undefined && isIntent(intent, "commit") ? intent.spend.amount.amount : 0n;
-    const spent = differenceOf(total, { unit: this.reserved.unit, amount: settled });
-    if (spent === undefined || spent.amount > 0n) this.#destination.late(spent);
+    const { unit } = this.reserved;
+    const stated = amountIn(total, unit);
+    if (stated === undefined) this.#destination.late(undefined);
+    else if (stated - this.#settledOwn > this.#late) {
+      this.#late = stated - this.#settledOwn;
+      this.#destination.late({ unit, amount: this.#late });
+    }
     const message = `${what} was called on a reservation that is already settled. The spend is kept as a dead letter.`;
     return this.#error(message, true);
   }
@@ -303,11 +319,14 @@ function isIntent<Kind extends Intent["kind"]>(ending: Ending, kind: Kind): endi
   return typeof ending === "object" && ending.kind === kind;
 }
 
-/** How much `total` is above what was settled; `undefined` where it is no amount of that unit. */
-function differenceOf(total: Amount, { unit, amount }: Amount): Amount | undefined {
-  const isAmount =
-    typeof total === "object" && total !== null && total.unit === unit && typeof total.amount === "bigint";
-  return isAmount ? { unit, amount: total.amount - amount } : undefined;
+/** The amount of a total, read once; `undefined` where it is no amount of that unit. */
+function amountIn(total: Amount, unit: string): bigint | undefined {
+  try {
+    const stated = { unit: total.unit, amount: total.amount };
+    return stated.unit === unit && typeof stated.amount === "bigint" ? stated.amount : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function withBasis(settlement: Settlement, basis: Spend["basis"] | undefined): Settlement {

@@ -42,6 +42,11 @@ export class SpendTracker {
     return this.#own;
   }
 
+  /** True once anything was said of a spend, by the body or by a nested reservation. */
+  get isStated(): boolean {
+    return this.#unclear || this.#nestedUnknown || this.#open.size > 0 || (this.total?.amount ?? 0n) > 0n;
+  }
+
   /** What nested reservations are known to have spent. */
   get nested(): bigint {
     return (this.total?.amount ?? 0n) - (this.#own ?? 0n);
@@ -82,25 +87,32 @@ export class SpendTracker {
    * possible from then on. ValidationError for a smaller amount: what was said before stands.
    */
   set(total: Amount): void {
+    let amount: bigint;
     try {
-      this.check(total, "spend");
+      ({ amount } = this.read(total, "spend"));
     } catch (error) {
       this.#unclear = true;
       throw error;
     }
-    if (total.amount < (this.#own ?? 0n)) {
+    if (amount < (this.#own ?? 0n)) {
       const message = "is smaller than before; pass the total spent so far, which only grows";
       throw new ValidationError("spend", [{ pointer: "/amount", message }]);
     }
-    this.#own = total.amount;
+    this.#own = amount;
     this.#unclear = false;
   }
 
-  /** @throws ValidationError for what is no amount of this reservation: another unit, a negative, a number. */
-  check(amount: Amount, subject: string): void {
-    assertAmount(amount, subject);
-    this.#checkUnit(amount, subject);
-    if (amount.amount < 0n) throw new ValidationError(subject, [{ pointer: "/amount", message: "is negative" }]);
+  /**
+   * A copy of a stated amount, each member read once: what is checked is what counts.
+   * @throws ValidationError for what is no amount of this reservation: another unit, a negative, a number.
+   */
+  read(stated: Amount, subject: string): Amount {
+    const { unit, amount } = stated ?? {};
+    const copy = { unit, amount };
+    assertAmount(copy, subject);
+    this.#checkUnit(copy, subject);
+    if (copy.amount < 0n) throw new ValidationError(subject, [{ pointer: "/amount", message: "is negative" }]);
+    return copy;
   }
 
   /** The body spent, and nobody can say how much: what was said before is a lower bound. */
@@ -128,8 +140,10 @@ export class SpendTracker {
   /** Ends a hold. `spent` counts as this reservation's spend; `"unknown"` makes the whole unknown. */
   settleNested(nested: SpendTracker, spent: Amount | "none" | "unknown"): void {
     this.#open.delete(nested);
-    if (spent === "unknown") this.#nestedUnknown = true;
-    else if (spent !== "none") this.#nested = plus(this.#nested, spent.amount);
+    if (spent === "unknown") {
+      this.#nestedUnknown = true;
+      this.#nested = plus(this.#nested, nested.total?.amount);
+    } else if (spent !== "none") this.#nested = plus(this.#nested, spent.amount);
   }
 
   #checkUnit(amount: Amount, subject: string): void {

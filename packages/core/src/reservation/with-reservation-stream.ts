@@ -3,7 +3,7 @@ import { AbortedError } from "../errors/transport-errors.ts";
 import { createDeferred, onAbort, raceAbort } from "../platform/async.ts";
 import { systemClock } from "../platform/clock.ts";
 import { openHandle } from "./open-reservation.ts";
-import type { BodyOptions, StreamOptions } from "./options.ts";
+import type { StreamOptions } from "./options.ts";
 import { Patience } from "./patience.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
 import { type AuthoritySource, authorityOf } from "../authority/source.ts";
@@ -11,7 +11,7 @@ import type { ReserveRequest } from "../authority/request.ts";
 import type { Settlement } from "../authority/settlement.ts";
 import type { ReservationHandle } from "./reservation-handle.ts";
 import type { Reservation } from "../authority/reservation.ts";
-import { inContext, settleFailure, settleReturn } from "./with-reservation.ts";
+import { inContext, noteSpend, settleFailure, settleReturn } from "./with-reservation.ts";
 
 /** What a streaming body may hand out. */
 export type StreamSource<Chunk> = AsyncIterable<Chunk> | ReadableStream<Chunk>;
@@ -89,7 +89,8 @@ function readThrough<Chunk>(
       for (;;) {
         // A source that ignores its signal must not keep the reader waiting. Its own code runs in the reservation's context.
         const reading = inContext(authority, handle, source.next.bind(source));
-        const next = await raceAbort(reading, handle.signal, "The stream");
+        // An iterator may return a plain object where its type says a promise.
+        const next = await raceAbort(Promise.resolve(reading), handle.signal, "The stream");
         if (next.done) break;
         if (typeof options.partial === "function") seen.push(next.value);
         try {
@@ -118,6 +119,7 @@ function readThrough<Chunk>(
     if (unpriced !== undefined && handle.tracker.status === "possible" && options.settle === undefined) {
       throw await handle.abandon(undefined, unpriced.cause);
     }
+    patience.end();
     await settleReturn(handle, undefined, options.settle ? { settle: options.settle } : {});
   }
 
@@ -127,18 +129,6 @@ function readThrough<Chunk>(
 
   const iterator = leavable(iterate(), leaving, patience, opened.reject);
   return { iterator, opened: opened.promise };
-}
-
-/** What the chunk says of the total. */
-async function noteSpend<Chunk>(
-  handle: ReservationHandle,
-  spend: BodyOptions<Chunk>["spend"],
-  chunk: Chunk,
-): Promise<void> {
-  const said = spend?.(chunk);
-  if (!said) return;
-  const spent = "then" in said ? await said : said;
-  if (spent) handle.spend(spent);
 }
 
 /** The generator's iterator; leaving it aborts what is under way, and `reject` hears when nothing was opened. */

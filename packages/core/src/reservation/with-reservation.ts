@@ -1,5 +1,6 @@
 import type { Amount } from "../amount/amount.ts";
 import { SettlementError } from "../errors/spend-errors.ts";
+import { raceAbort } from "../platform/async.ts";
 import { openHandle } from "./open-reservation.ts";
 import type { BodyOptions } from "./options.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
@@ -50,9 +51,10 @@ export async function settleReturn<Item>(
 ): Promise<Settlement> {
   if (handle.ended) return handle.settlement;
   try {
-    const spent = await spend?.(value);
-    if (spent) handle.spend(spent);
+    await noteSpend(handle, spend, value);
   } catch (cause) {
+    // A price function may have settled by itself before it threw.
+    if (handle.ended) return handle.settlement;
     throw await handle.abandon(value, cause);
   }
   if (handle.ended) return handle.settlement;
@@ -64,6 +66,22 @@ export async function settleReturn<Item>(
   } catch (error) {
     throw SettlementError.isInstance(error) ? withValue(error, value) : error;
   }
+}
+
+/**
+ * Notes what `spend` says of an item. An answer that never comes ends with the signal of the reservation.
+ * @throws what `spend` throws; ValidationError for what is no amount; AbortedError.
+ */
+export async function noteSpend<Item>(
+  handle: ReservationHandle,
+  spend: BodyOptions<Item>["spend"],
+  item: Item,
+): Promise<void> {
+  const said = spend?.(item);
+  if (!said) return;
+  const spent = "then" in said ? await raceAbort(Promise.resolve(said), handle.signal, "The price") : said;
+  // A body that has settled by hand has said what it spent.
+  if (spent && !handle.ended) handle.spend(spent);
 }
 
 /**
@@ -82,6 +100,8 @@ export async function settleFailure<Item>(
   const { tracker } = handle;
   try {
     if (unspent?.(error) === true) tracker.unspent();
+    // The callbacks are the caller's code, and may have ended the reservation.
+    if (handle.ended) return;
     const { status, total } = tracker;
     if (status === "none") {
       handle.finish({ kind: "release", reason: failure(error) }).catch(() => {});
@@ -89,6 +109,7 @@ export async function settleFailure<Item>(
       await handle.commitKnown();
     } else {
       const standIn = priceOf(handle, partial, seen, error) ?? (status === "known" ? total : undefined);
+      if (handle.ended) return;
       if (standIn) await handle.commitStandIn(standIn);
       else await handle.abandon(undefined, error, remedies.failed);
     }
@@ -117,9 +138,9 @@ function priceOf<Item>(
   if (partial === "estimate") return handle.tracker.estimateLeft;
   const seenCost = partial?.(seen, error);
   if (!seenCost) return undefined;
-  handle.tracker.check(seenCost, "partial");
+  const { unit, amount } = handle.tracker.read(seenCost, "partial");
   // A price of what was seen knows nothing of what nested reservations spent.
-  return { unit: seenCost.unit, amount: seenCost.amount + handle.tracker.nested };
+  return { unit, amount: amount + handle.tracker.nested };
 }
 
 function withValue(error: SettlementError, value: unknown): SettlementError {

@@ -25,6 +25,8 @@ export interface DeadLetter {
   readonly id: string;
   readonly kind: DeadLetterKind;
   readonly protocol: string;
+  /** Which server and principal it belongs to: one target may be the beginning of another, and so of its keys. */
+  readonly target?: string | undefined;
   readonly reservationId: string;
   readonly idempotencyKey: string;
   /** Epoch milliseconds. */
@@ -62,12 +64,13 @@ export function deadLetterPrefix({ protocol, target }: SpendAuthority): string {
   return `dead-letter:${protocol}:${target}:`;
 }
 
-/** A bypass is one letter that grows; every other spend is a letter of its own, or the sum would not be what was paid. */
+/** A bypass, and what is stated late, is one letter that grows; every other spend is a letter of its own, or the sum would not be what was paid. */
 export function deadLetterKey(
   authority: SpendAuthority,
   { reservationId, idempotencyKey, kind, spent }: NewDeadLetter,
 ): string {
-  const what = kind === "bypass" || spent === undefined ? kind : `spent:${spent.amount}`;
+  const grows = kind === "bypass" || kind === "late";
+  const what = grows || spent === undefined ? kind : `spent:${spent.amount}`;
   return `${deadLetterPrefix(authority)}${reservationId}:${idempotencyKey}:${what}`;
 }
 
@@ -81,9 +84,10 @@ export async function writeDeadLetter(records: RecordStore, key: string, letter:
   }
 }
 
-function toRecord({ spent, estimate, instruction, found, ...letter }: NewDeadLetter): RecordValue {
+function toRecord({ spent, estimate, instruction, found, target, ...letter }: NewDeadLetter): RecordValue {
   return {
     ...letter,
+    ...(target !== undefined && { target }),
     ...(spent && { spent: { unit: spent.unit, amount: spent.amount.toString() } }),
     ...(estimate && { estimate: { unit: estimate.unit, amount: estimate.amount.toString() } }),
     ...(instruction && { instruction: writeInstruction(instruction) }),

@@ -6,7 +6,8 @@ import type { Clock, Timer } from "../platform/clock.ts";
 import type { Gate } from "./gate.ts";
 import type { RecordedInstruction } from "./settlement-records.ts";
 import type { NewDeadLetter } from "./dead-letters.ts";
-import { readAmount } from "./instruction.ts";
+import type { RecordValue } from "../records/record-store.ts";
+import { readAmount, readInstruction } from "./instruction.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
 import type { Attempt, Settlement, SettlementInstruction } from "../authority/settlement.ts";
 
@@ -146,10 +147,8 @@ export class Delivery implements RecordedInstruction {
   async #send(): Promise<Attempt> {
     const { authority, closing } = this.#context;
     try {
-      return await authority.settle(this.instruction, {
-        signal: closing.signal,
-        traceparent: this.instruction.traceparent,
-      });
+      const options = { signal: closing.signal, traceparent: this.instruction.traceparent };
+      return soundAttempt(await authority.settle(this.instruction, options));
     } catch (error) {
       // `settle` rejects when it is aborted; anything else thrown leaves the outcome just as unknown.
       return { retry: error instanceof Error ? error : new Error("settle failed", { cause: error }) };
@@ -253,4 +252,22 @@ export class Delivery implements RecordedInstruction {
 function tooOld({ mode, recordedAtMs }: SettlementInstruction): Error {
   const since = new Date(recordedAtMs).toISOString();
   return new Error(`It was recorded at ${since}, longer ago than the authority remembers the key of a ${mode}.`);
+}
+
+/** The attempt, or one more to make where an authority's code returned what is none: the outcome is unknown then. */
+function soundAttempt(attempt: Attempt): Attempt {
+  const members = (typeof attempt === "object" && attempt !== null ? attempt : {}) as Partial<
+    Record<"settled" | "next" | "retry" | "rejected", unknown>
+  >;
+  const { settled, next, retry, rejected } = members;
+  const isSound =
+    (isObject(settled) && typeof settled["status"] === "string" && settled["charged"] !== null) ||
+    (isObject(next) && readInstruction(next as RecordValue) !== undefined) ||
+    retry instanceof Error ||
+    rejected instanceof Error;
+  return isSound ? attempt : { retry: new Error("The authority returned no outcome of the settlement.") };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
 }

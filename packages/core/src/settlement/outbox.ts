@@ -1,9 +1,10 @@
 import type { GuardedCall, Observer } from "../authority/observer.ts";
 import type { Logger } from "../observe/logger.ts";
+import { quietLogger } from "../observe/quiet-logger.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import { memoryRecordStore } from "../records/memory-record-store.ts";
 import type { RecordStore } from "../records/record-store.ts";
-import { retryDelayMs } from "./backoff.ts";
+import { checkedRetries, retryDelayMs } from "./backoff.ts";
 import { type NewDeadLetter, deadLetterKey, writeDeadLetter } from "./dead-letters.ts";
 import { Gate } from "./gate.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
@@ -38,10 +39,7 @@ export class Outbox {
   /** From then on one attempt is made of each settlement, and no more. */
   closed = false;
   readonly #environment: Environment;
-
-  get logger(): Logger | undefined {
-    return this.#environment.logger;
-  }
+  readonly logger: Logger | undefined;
 
   constructor(authority: SpendAuthority) {
     const { environment = {} } = authority;
@@ -50,7 +48,8 @@ export class Outbox {
     this.clock = environment.clock ?? systemClock;
     this.records = environment.records ?? memoryRecordStore();
     this.observer = environment.observer;
-    const { inBackground = 32, attempts = Infinity } = environment.retries ?? {};
+    this.logger = environment.logger && quietLogger(environment.logger);
+    const { inBackground, attempts } = checkedRetries(environment.retries);
     this.background = new Gate(inBackground);
     this.mostAttempts = attempts;
     this.stored = new SettlementRecords(this.records, this.clock);
@@ -123,7 +122,8 @@ export class Outbox {
     const fields = { protocol, reservationId, kind, reason: letter.reason };
     this.logger?.error("a spend is not in the books of its authority and waits as a dead letter", fields);
     try {
-      await writeDeadLetter(this.records, deadLetterKey(this.authority, letter), letter);
+      const kept = { ...letter, target: this.authority.target };
+      await writeDeadLetter(this.records, deadLetterKey(this.authority, letter), kept);
       return true;
     } catch (failure) {
       this.#recordFailed(reservationId, failure);
@@ -156,7 +156,7 @@ export class Outbox {
   #recordFailed(reservationId: string, cause: unknown): void {
     const error = cause instanceof Error ? cause : new Error("the record store failed", { cause });
     this.observer?.emit("record-failure", { protocol: this.authority.protocol, reservationId, error });
-    this.#environment.logger?.error("a settlement record could not be written", {
+    this.logger?.error("a settlement record could not be written", {
       reservationId,
       error: error.message,
     });

@@ -6,21 +6,30 @@ import { readAmount, readInstruction } from "./instruction.ts";
 
 /** Every letter of one authority, in the store's order. */
 export async function* listDeadLetters(records: RecordStore, authority: SpendAuthority): AsyncIterable<DeadLetter> {
-  for await (const { key, value } of records.scan(deadLetterPrefix(authority))) yield fromRecord(key, value);
+  for await (const { key, value } of records.scan(deadLetterPrefix(authority))) {
+    const letter = fromRecord(key, value);
+    if (isOf(authority, letter)) yield letter;
+  }
 }
 
 /** @throws ValidationError when there is none. */
 export async function readDeadLetter(records: RecordStore, authority: SpendAuthority, id: string): Promise<DeadLetter> {
   const found = id.startsWith(deadLetterPrefix(authority)) ? await records.read(id) : undefined;
-  if (found === undefined) {
+  const letter = found && fromRecord(found.key, found.value);
+  if (letter === undefined || !isOf(authority, letter)) {
     throw new ValidationError("dead letter", [{ pointer: "/id", message: "names no dead letter of this authority" }]);
   }
-  return fromRecord(found.key, found.value);
+  return letter;
 }
 
 /** @returns whether there was one. */
 export async function discardDeadLetter(records: RecordStore, authority: SpendAuthority, id: string): Promise<boolean> {
   return id.startsWith(deadLetterPrefix(authority)) && (await records.delete(id));
+}
+
+/** Whether a letter under the authority's prefix is its own; one that says nothing of it, as an unreadable one, counts. */
+function isOf({ target }: SpendAuthority, letter: DeadLetter): boolean {
+  return letter.target === undefined || letter.target === target;
 }
 
 /** A letter that cannot be read is shown as such: one damaged record must not hide the others. */

@@ -72,6 +72,9 @@ export class SettlementQueue {
       if (instruction === undefined) {
         await this.#quarantine(key, prefix, value);
         malformed += 1;
+      } else if (instruction.protocol !== this.#authority.protocol || instruction.target !== this.#authority.target) {
+        // One target may be the beginning of another: this settlement is for another server or principal.
+        continue;
       } else if (!outbox.deliveries.has(key)) {
         const delivery = outbox.start(key, outbox.stored.withinReach(instruction), version);
         outbox.background.enter(() => delivery.attempt());
