@@ -1,9 +1,27 @@
 import { AuthorityUnreachableError, type Cap, DeniedError, type EvidenceReference, ImprestError } from "@imprest/core";
 import { type ErrorOptionsWithCause } from "@imprest/core/internal";
 
+/** Every code of the payment guard's own errors. */
+export type AP2ErrorCode =
+  | "ERR_AP2_ALREADY_CONSUMED"
+  | "ERR_AP2_CLAIM_LOST"
+  | "ERR_AP2_COMMIT_FAILED"
+  | "ERR_AP2_COMMIT_UNCERTAIN"
+  | "ERR_AP2_CURRENCY"
+  | "ERR_AP2_DENIED"
+  | "ERR_AP2_DRY_RUN"
+  | "ERR_AP2_IN_USE"
+  | "ERR_AP2_LEDGER"
+  | "ERR_AP2_LOOKUP"
+  | "ERR_AP2_MANDATE"
+  | "ERR_AP2_PAYMENT_DECLINED"
+  | "ERR_AP2_PAYMENT_ENDED"
+  | "ERR_AP2_RESERVE_UNCERTAIN";
+
 /** Base of everything that the payment guard throws on its own account. */
 export class AP2GuardError extends ImprestError {
   static override readonly brand: string = "AP2GuardError";
+  declare readonly code: AP2ErrorCode;
 }
 
 /** A mandate, or what it was made of, cannot be used: malformed amount, missing payee, failed constraint. */
@@ -50,7 +68,12 @@ export class AP2GuardDenied extends AP2GuardError {
   readonly retryAfterMs: number | undefined;
   readonly evidence: EvidenceReference | undefined;
 
-  constructor(message: string, fields: DenialFields = {}, options?: ErrorOptionsWithCause, code = "ERR_AP2_DENIED") {
+  constructor(
+    message: string,
+    fields: DenialFields = {},
+    options?: ErrorOptionsWithCause,
+    code: AP2ErrorCode = "ERR_AP2_DENIED",
+  ) {
     super(code, message, options);
     this.caps = fields.caps ?? [];
     this.reasonCode = fields.reasonCode;

@@ -24,6 +24,7 @@ export {
   AP2MandateError,
   AP2PaymentDeclined,
   AP2ReserveUncertain,
+  type AP2ErrorCode,
   type AttemptReference,
   type CommitErrorFields,
   type DenialFields,

@@ -4,6 +4,13 @@ import { type WireFailure, arcpErrorCodes } from "@imprest/core/models/arcp";
 import { textOf } from "./session/frame.ts";
 import { redactFrame } from "./session/redact.ts";
 
+/** Every code of ARCP's own errors; an `ArcpError` has `ERR_PROTOCOL` and the wire's code in `errorCode`. */
+export type ArcpErrorCode =
+  | "ERR_ARCP_CONSUMER_STALLED"
+  | "ERR_ARCP_JOB_LOST"
+  | "ERR_ARCP_RESULT_UNAVAILABLE"
+  | "ERR_ARCP_SESSION_ENDED";
+
 /** What an `ArcpError` says besides the wire's own words. */
 export interface ArcpErrorContext {
   /** What was going on: `"connect"`, `"submit"`, `"job"`, `"list"`, `"subscribe"`, `"cancel"`, `"session"`. */
@@ -76,20 +83,22 @@ function retryableByDefault(code: string): boolean {
 /** The session is over: closed, detached, or lost beyond repair. What was under way has no answer. */
 export class SessionEndedError extends ImprestError {
   static override readonly brand: string = "SessionEndedError";
+  declare readonly code: ArcpErrorCode;
   constructor(message: string, options?: ErrorOptionsWithCause) {
-    super("ERR_ARCP_SESSION_ENDED", message, options);
+    super("ERR_ARCP_SESSION_ENDED" satisfies ArcpErrorCode, message, options);
   }
 }
 
 /** The runtime no longer knows the job, and neither a replay nor a resubmission could bring its end. */
 export class JobLostError extends ImprestError {
   static override readonly brand: string = "JobLostError";
+  declare readonly code: ArcpErrorCode;
   readonly jobId: string;
   /** The key under which the job was submitted; submitting again under it runs the job at most once more. */
   readonly idempotencyKey: string | undefined;
 
   constructor(message: string, jobId: string, idempotencyKey?: string, options?: ErrorOptionsWithCause) {
-    super("ERR_ARCP_JOB_LOST", message, options);
+    super("ERR_ARCP_JOB_LOST" satisfies ArcpErrorCode, message, options);
     this.jobId = jobId;
     this.idempotencyKey = idempotencyKey;
   }
@@ -102,10 +111,11 @@ export class JobLostError extends ImprestError {
 /** The job has ended, but its result can no longer be had (it was read already, or the runtime does not replay it). */
 export class ResultUnavailableError extends ImprestError {
   static override readonly brand: string = "ResultUnavailableError";
+  declare readonly code: ArcpErrorCode;
   readonly jobId: string;
 
   constructor(message: string, jobId: string, options?: ErrorOptionsWithCause) {
-    super("ERR_ARCP_RESULT_UNAVAILABLE", message, options);
+    super("ERR_ARCP_RESULT_UNAVAILABLE" satisfies ArcpErrorCode, message, options);
     this.jobId = jobId;
   }
 
@@ -117,7 +127,8 @@ export class ResultUnavailableError extends ImprestError {
 /** A consumer of events or of a result stood still for so long that the session went on without it. */
 export class ConsumerStalledError extends ImprestError {
   static override readonly brand: string = "ConsumerStalledError";
+  declare readonly code: ArcpErrorCode;
   constructor(message: string, options?: ErrorOptionsWithCause) {
-    super("ERR_ARCP_CONSUMER_STALLED", message, options);
+    super("ERR_ARCP_CONSUMER_STALLED" satisfies ArcpErrorCode, message, options);
   }
 }

@@ -1,6 +1,7 @@
 export { LeaseAuthority, type LeaseAuthorityOptions, type LeaseBooks, type LeaseCurrency } from "./authority.ts";
 export {
   ArcpError,
+  type ArcpErrorCode,
   type ArcpErrorContext,
   ConsumerStalledError,
   JobLostError,

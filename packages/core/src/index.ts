@@ -47,11 +47,13 @@ export {
 } from "./authority/index.ts";
 export {
   AbortedError,
+  type AnyErrorCode,
   AuthorityUnreachableError,
   ConfigurationError,
   ConnectionError,
   DeniedError,
   ImprestError,
+  type ImprestErrorCode,
   ProtocolError,
   type ProtocolErrorFields,
   type RequestSummary,

@@ -33,4 +33,5 @@ export type { QuotaWindow } from "./ledger/quota-window.ts";
 export { LedgerRefusal, type RefusalHints, type RefusalReason } from "./ledger/refusal.ts";
 export type { Retention } from "./ledger/retention.ts";
 export type { LedgerStore, StoreChange } from "./ledger/store.ts";
+export type { LedgerErrorCode } from "./ledger/error-code.ts";
 export { LedgerUnavailableError } from "./ledger/unavailable.ts";

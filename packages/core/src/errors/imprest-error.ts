@@ -1,3 +1,5 @@
+import type { AnyErrorCode } from "./error-code.ts";
+
 /** Brands are looked up under this symbol, so that two copies of the package recognise each other's errors. */
 const brands = Symbol.for("@imprest/core/error-brands");
 
@@ -14,9 +16,9 @@ export class ImprestError extends Error {
   /** The class's stable name, unharmed by minifiers. */
   static readonly brand: string = "ImprestError";
   /** A stable `ERR_…` code. */
-  readonly code: string;
+  readonly code: AnyErrorCode;
 
-  constructor(code: string, message: string, options?: ErrorOptionsWithCause) {
+  constructor(code: AnyErrorCode, message: string, options?: ErrorOptionsWithCause) {
     super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     Object.defineProperty(this, "name", { value: new.target.brand, configurable: true, writable: true });

@@ -1,3 +1,4 @@
+export type { AnyErrorCode, ImprestErrorCode } from "./error-code.ts";
 export { ImprestError, type ErrorOptionsWithCause } from "./imprest-error.ts";
 export { ConfigurationError, ValidationError, type ValidationIssue, VerificationError } from "./local-errors.ts";
 export {

@@ -1,3 +1,4 @@
+import type { AnyErrorCode } from "./error-code.ts";
 import { ImprestError, type ErrorOptionsWithCause } from "./imprest-error.ts";
 
 /** What a transport error says about the request; never headers or a body. */
@@ -13,7 +14,11 @@ export class TransportError extends ImprestError {
   /** Which request it was, where one had been made. */
   readonly request: RequestSummary | undefined;
 
-  constructor(code: string, message: string, options?: ErrorOptionsWithCause & { readonly request?: RequestSummary }) {
+  constructor(
+    code: AnyErrorCode,
+    message: string,
+    options?: ErrorOptionsWithCause & { readonly request?: RequestSummary },
+  ) {
     super(code, message, options);
     this.request = options?.request;
   }

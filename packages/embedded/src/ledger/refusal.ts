@@ -1,5 +1,6 @@
 import { ImprestError } from "@imprest/core";
 import type { DenialDetail } from "./denial-detail.ts";
+import type { LedgerErrorCode } from "./error-code.ts";
 
 /**
  * Why the ledger refuses, in the words of the Cycles error codes (Cycles §ErrorCode), and `DUPLICATE_RESOURCE` of its
@@ -50,11 +51,12 @@ export interface RefusalHints {
 /** The ledger understood the request and refused it; nothing changed. */
 export class LedgerRefusal extends ImprestError {
   static override readonly brand: string = "LedgerRefusal";
+  declare readonly code: LedgerErrorCode;
   readonly reason: RefusalReason;
   readonly hints: RefusalHints | undefined;
 
   constructor(reason: RefusalReason, message: string, hints?: RefusalHints) {
-    super("ERR_LEDGER_REFUSAL", message);
+    super("ERR_LEDGER_REFUSAL" satisfies LedgerErrorCode, message);
     this.reason = reason;
     this.hints = hints;
   }

@@ -1,4 +1,5 @@
 import { ImprestError } from "@imprest/core";
+import type { LedgerErrorCode } from "./error-code.ts";
 
 /**
  * The ledger answers nothing any more: it was closed, or its store failed and what it holds in memory may not be
@@ -6,7 +7,8 @@ import { ImprestError } from "@imprest/core";
  */
 export class LedgerUnavailableError extends ImprestError {
   static override readonly brand: string = "LedgerUnavailableError";
+  declare readonly code: LedgerErrorCode;
   constructor(message: string, options?: { readonly cause?: unknown }) {
-    super("ERR_LEDGER_UNAVAILABLE", message, options);
+    super("ERR_LEDGER_UNAVAILABLE" satisfies LedgerErrorCode, message, options);
   }
 }
