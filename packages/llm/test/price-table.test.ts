@@ -120,3 +120,153 @@ describe("createPriceTable", () => {
     );
   });
 });
+
+describe("prices beyond input and output", () => {
+  const usage = { prompt_tokens: 1_000, completion_tokens: 100, total_tokens: 1_100 };
+
+  it("price what is counted by the piece, exactly", () => {
+    const table = createPriceTable({ m: { per: { image: "0.04", second: "0.0001", request: "0.0000000123" } } });
+    expect(table.price("m", { units: { image: 2, request: 0 } })).toEqual(usdMicrocents(8_000_002));
+    expect(table.price("m", { requests: 3, inputTokens: 0, outputTokens: 0 })).toEqual(usdMicrocents(4));
+    expect(() => table.price("m", { units: { smell: 1 } })).toThrow('add per.smell to "m"');
+  });
+
+  it("hold for every token of a prompt that is longer than the threshold, cached ones counted", () => {
+    const table = createPriceTable({
+      m: {
+        input: "1",
+        cachedInput: "0.1",
+        output: "2",
+        audioInput: "8",
+        above: [
+          { promptTokens: 2_000, input: "10", output: "20" },
+          { promptTokens: 1_000, input: "3", cachedInput: "0.3", output: "4" },
+        ],
+      },
+    });
+    const of = (cached: number, input: number): bigint =>
+      table.price("m", { inputTokens: input, outputTokens: 0, cachedInputTokens: cached }).amount;
+    expect(of(500, 1_000)).toBe(500n * 100n + 500n * 10n);
+    expect(of(500, 1_001)).toBe(501n * 300n + 500n * 30n);
+    // The longest prompts name no price of cached input: it is that of input, never less than it was.
+    expect(of(500, 2_001)).toBe(2_001n * 1_000n);
+    const spoken = {
+      promptTokenCount: 3_000,
+      totalTokenCount: 3_000,
+      promptTokensDetails: [{ modality: "AUDIO", tokenCount: 3_000 }],
+    };
+    expect(table.price("m", spoken).amount).toBe(3_000n * 1_000n);
+  });
+
+  it("are decided by the prompt of each request, not by the sum of several", () => {
+    const table = createPriceTable({ m: { input: "1", output: "0", above: [{ promptTokens: 1_000, input: "2" }] } });
+    const entry = { inputTokens: 800, outputTokens: 0 };
+    const run = { requests: 2, inputTokens: 1_600, outputTokens: 0 };
+    expect(table.price("m", { ...run, requestUsageEntries: [entry, entry] }).amount).toBe(160_000n);
+    expect(table.price("m", run).amount).toBe(320_000n);
+  });
+
+  it("multiply tokens, not searches, by each word of the answer", () => {
+    const table = createPriceTable({
+      m: {
+        input: "1",
+        output: "1",
+        per: { webSearch: "0.01" },
+        multipliers: { tier: { priority: "2" }, speed: { fast: "6" }, region: { us: "1.1" } },
+      },
+    });
+    const answer = { input_tokens: 1_000, output_tokens: 0, server_tool_use: { web_search_requests: 1 } };
+    expect(table.price("m", { ...answer, speed: "fast", inference_geo: "us" })).toEqual(usd("0.0166"));
+    expect(table.price("m", { ...answer, service_tier: "priority", speed: "fast", inference_geo: "us" })).toEqual(
+      usd("0.0232"),
+    );
+    for (const [name, word] of [
+      ["service_tier", "gold"],
+      ["speed", "slow"],
+      ["inference_geo", "eu"],
+    ] as const) {
+      expect(() => table.price("m", { ...answer, [name]: word })).toThrow(`/usage/${name}: "${word}"`);
+    }
+  });
+
+  it("of a service tier stand for themselves; what the tier leaves out is not cheaper than before", () => {
+    const table = createPriceTable({
+      m: {
+        input: "2",
+        cachedInput: "1",
+        output: "10",
+        above: [{ promptTokens: 5_000, input: "3", output: "30" }],
+        tiers: { priority: { input: "4", output: "20" }, flex: { input: "1", output: "5" } },
+      },
+    });
+    const tier = (service_tier: string, tokens = 1_000): bigint =>
+      table.price("m", { inputTokens: tokens, outputTokens: 1, cachedInputTokens: 100, service_tier }).amount;
+    expect(tier("default")).toBe(900n * 200n + 100n * 100n + 1_000n);
+    expect(tier("PRIORITY")).toBe(1_000n * 400n + 2_000n);
+    expect(tier("flex")).toBe(900n * 100n + 100n * 100n + 500n);
+    // Batch has no price of its own: the plain one is not less.
+    expect(tier("batch")).toBe(tier("default"));
+    // The threshold holds for the tier too, where the plain prices are dearer.
+    expect(tier("priority", 6_000)).toBe(6_000n * 400n + 3_000n);
+    const twice = { input: "1", tiers: { batch: { input: "1" } }, multipliers: { tier: { batch: "0.5" } } };
+    expect(() => createPriceTable({ m: twice })).toThrow('"batch" of "m" has both');
+  });
+
+  it.each([
+    ["openai/gpt-a", "1"],
+    ["openrouter/openai/gpt-a", "1"],
+    ["gpt-a-2025-08-07", "1"],
+    ["gpt-a-latest", "1"],
+    ["gpt-b", "2"],
+    ["gpt-b-latest", "2"],
+    ["anthropic/claude-c@20250929", "3"],
+    ["my-deployment", "3"],
+    ["gpt-b-2026-01-01", undefined],
+    ["gpt-d", undefined],
+    ["gpt", undefined],
+    ["gpt-a-mini", undefined],
+    ["toString", undefined],
+  ])("are found under the names that a model goes by: %s", (name, input) => {
+    const table = createPriceTable(
+      {
+        "gpt-a": { input: "1", output: "0" },
+        "gpt-b-2025-01-01": { input: "2", output: "0" },
+        "claude-c": { input: "3", output: "0" },
+        "gpt-d-2025-01-01": { input: "4", output: "0" },
+        "gpt-d-2025-02-01": { input: "5", output: "0" },
+      },
+      { aliases: { "my-deployment": "claude-c-20250929" } },
+    );
+    expect(table.has(name)).toBe(input !== undefined);
+    const price = (): bigint => table.price(name, { tokens: 1_000_000 }).amount;
+    if (input === undefined) expect(price).toThrow(`"${name}" has no price`);
+    else expect(price()).toBe(usd(input).amount);
+  });
+
+  it("are the provider's own where it is trusted, whatever else the usage object holds", () => {
+    const entries = { m: { input: "1", output: "1" } };
+    const stated = { ...usage, cost: 4.1e-9, mystery: 7 };
+    const trusting = createPriceTable(entries, { trustStatedCost: true });
+    expect(trusting.price("anything", stated)).toEqual(usdMicrocents(1));
+    expect(trusting.price("m", usage)).toEqual(usd("0.0011"));
+    expect(trusting.has("anything")).toBe(false);
+    expect(() => createPriceTable(entries).price("m", stated)).toThrow("/usage/mystery");
+    expect(() => createPriceTable(entries, { trustStatedCost: (model) => model === "m" }).price("x", stated)).toThrow(
+      "no price",
+    );
+    for (const cost of [-1, Number.NaN, "cheap", true]) {
+      expect(() => trusting.price("m", { ...usage, cost })).toThrow("/usage/cost: is no amount of money");
+    }
+  });
+
+  it("of a table are checked when it is made", () => {
+    expect(() => createPriceTable({ m: { input: "1", above: [{ promptTokens: 1.5, input: "2" }] } })).toThrow(
+      "promptTokens",
+    );
+    expect(() => createPriceTable({ m: { input: "1", maxOutputTokens: -1 } })).toThrow("maxOutputTokens");
+    expect(() => createPriceTable({ m: { per: { image: "x" } } })).toThrow('image price of "m"');
+    expect(() => createPriceTable({ m: { multipliers: { region: { us: "1,1" } } } })).toThrow(
+      'us region multiplier of "m"',
+    );
+  });
+});

@@ -1,5 +1,6 @@
 import { type Amount, usdMicrocents } from "@imprest/core";
 import { divideRoundingUp, formatDecimal, parseDecimal } from "@imprest/core/internal";
+import { plainDecimal } from "./decimal-text.ts";
 import { isBag, unreadable } from "./members.ts";
 
 /** xAI counts ten-billionths of a dollar. */
@@ -50,15 +51,8 @@ export function statedAmount(text: string): Amount {
   return usdMicrocents(divideRoundingUp(scaled(text, sumScale), 10n ** BigInt(sumScale - 8)));
 }
 
-/** A number of JSON as plain decimal text, every digit kept: `4.1e-7` is "0.00000041". @throws ValidationError */
-export function decimalText(value: unknown, pointer: string): string {
-  const text = typeof value === "number" ? String(value) : value;
-  const match = typeof text === "string" ? /^(\d+)(?:\.(\d+))?(?:e([+-]\d{1,2}))?$/i.exec(text) : null;
-  if (match === null) throw unreadable(pointer, "is no amount of money");
-  const [, whole = "", fraction = "", exponent = "0"] = match;
-  const point = whole.length + Number(exponent);
-  const digits = (whole + fraction).padStart(whole.length + fraction.length + Math.max(0, 1 - point), "0");
-  const at = Math.max(1, point);
-  const padded = digits.padEnd(at, "0");
-  return padded.length > at ? `${padded.slice(0, at)}.${padded.slice(at)}` : padded;
+function decimalText(value: unknown, pointer: string): string {
+  const text = plainDecimal(value);
+  if (text === undefined) throw unreadable(pointer, "is no amount of money");
+  return text;
 }
