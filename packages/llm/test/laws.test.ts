@@ -154,3 +154,32 @@ describe.each(wires)("a usage object of %s", (_name, usage) => {
     expect(charged).toBe(sum(inputs) * 200n + sum(outputs) * 1_000n);
   });
 });
+
+it("law: an estimate of as many tokens is never below the price, whatever class, tier and region they fall in", () => {
+  const table = createPriceTable({
+    m: {
+      ...full,
+      above: [{ promptTokens: 500, input: "3", output: "20" }],
+      tiers: { priority: { input: "5", output: "25" } },
+      multipliers: { region: { us: "1.1" } },
+    },
+  });
+  const count = fc.integer({ min: 0, max: 400 });
+  const words = {
+    service_tier: fc.constantFrom("priority", "standard", "batch"),
+    inference_geo: fc.constantFrom("us", "global"),
+  };
+  fc.assert(
+    fc.property(count, count, count, count, fc.record(words), (plain, cached, written, output, terms) => {
+      const usage = {
+        input_tokens: plain,
+        output_tokens: output,
+        cache_read_input_tokens: cached,
+        cache_creation: { ephemeral_1h_input_tokens: written },
+        ...terms,
+      };
+      const tokens = { inputTokens: plain + cached + written, maxOutputTokens: output };
+      expect(table.estimate("m", tokens).amount).toBeGreaterThanOrEqual(table.price("m", usage).amount);
+    }),
+  );
+});

@@ -83,9 +83,13 @@ describe("estimateRequest", () => {
   it.each([
     [
       { messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "https://x.test" } }] }] },
-      "image_url",
+      "/content/0",
     ],
-    [{ messages: [{ role: "user", content: [{ type: "image", source: { type: "url", url: "x" } }] }] }, "source"],
+    [{ messages: [{ role: "user", content: [{ type: "image", source: { type: "url", url: "x" } }] }] }, "/content/0"],
+    [
+      { messages: [{ role: "user", content: [{ type: "file", data: "aGk=", mediaType: "application/pdf" }] }] },
+      "/content/0",
+    ],
     [{ contents: [{ parts: [{ fileData: { fileUri: "x" } }] }] }, "fileData"],
     [{ input: "hi", previous_response_id: "resp_1" }, "/request/previous_response_id"],
   ])("takes the longest prompt of the table for what the request only points at: %o", (request, pointer) => {
@@ -104,6 +108,9 @@ describe("estimateRequest", () => {
   it.each([
     { tools: [{ type: "web_search_20250305", name: "web_search" }] },
     { tools: [{ googleSearch: {} }] },
+    { config: { tools: [{ codeExecution: {} }] } },
+    { toolConfig: { tools: [{ systemTool: { name: "nova_grounding" } }] } },
+    { context_management: { edits: [{ type: "compact_20260112" }] } },
     { plugins: [{ id: "web" }] },
     { search_parameters: { mode: "on" } },
   ])("refuses what lets the provider read without a limit: %o", (asked) => {
@@ -144,6 +151,25 @@ describe("estimateRequest", () => {
     };
     const named = { ...request, inference_geo: "global" };
     expect(prices.estimateRequest("tiered", named).amount).toBe(BigInt(utf8Length(JSON.stringify(named)) + 256) * 400n);
+  });
+
+  it("counts a document of plain text by its bytes", () => {
+    const source = { type: "text", media_type: "text/plain", data: "words" };
+    const request = { messages: [{ role: "user", content: [{ type: "document", source }] }], max_tokens: 0 };
+    expect(prices.estimateRequest("plain", request).amount).toBe(
+      BigInt(utf8Length(JSON.stringify(request)) + 256) * 200n,
+    );
+  });
+
+  it("takes a body as it is sent, and refuses what is no body rather than count nothing", () => {
+    const request = { messages, max_tokens: 7 };
+    expect(prices.estimateRequest("plain", JSON.stringify(request))).toEqual(prices.estimateRequest("plain", request));
+    expect(tokensOf("just a prompt")).toBe(13 + 256);
+    const circular: Record<string, unknown> = {};
+    circular["self"] = circular;
+    for (const nothing of [undefined, null, 5, [], new FormData(), new Uint8Array(9), circular, '{"cut', new Map()]) {
+      expect(() => prices.estimateRequest("limited", nothing)).toThrow("/request: is no request body");
+    }
   });
 
   it("holds the price of the request itself", () => {

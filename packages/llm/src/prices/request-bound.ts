@@ -2,6 +2,8 @@ import { utf8 } from "@imprest/core/internal";
 import { isBag, unreadable } from "../usage/members.ts";
 import { type TokenKind, type UsageTerms, inputKinds, outputKinds } from "../usage/usage.ts";
 
+type Bag = Readonly<Record<string, unknown>>;
+
 /** How a request is counted. */
 export interface EstimateOptions {
   /** A tokenizer, asked once with the request as JSON. Without one, every byte counts as a token: a bound that always holds. */
@@ -74,19 +76,18 @@ const outputLimits = [
   "max_tokens_to_sample",
 ];
 const answerCounts = ["n", "best_of", "candidateCount", "num_generations"];
-const settings = ["generationConfig", "generation_config", "inferenceConfig", "config"];
+const settings = ["generationConfig", "generation_config", "inferenceConfig", "config", "toolConfig"];
 
 const textKinds: readonly TokenKind[] = ["input", "cachedInput", "cacheWrite", "output", "reasoning"];
 
 /** @throws ValidationError for a limit or a count that is no whole number. */
 export function boundRequest(request: unknown, { tokens, extraInputTokens = 0 }: EstimateOptions): RequestBound {
-  const text = JSON.stringify(request) ?? "";
+  const { text, body } = bodyOf(request);
   const counted = whole(tokens ? tokens(text) : utf8(text).length, "/tokens");
-  const body = isBag(request) ? request : {};
   const parts = [body, ...settings.map((name) => body[name]).filter(isBag)];
-  const tools = Array.isArray(body["tools"]) ? (body["tools"] as unknown[]) : [];
+  const tools = parts.flatMap(({ tools: listed }): unknown[] => (Array.isArray(listed) ? listed : []));
   const limits = parts.flatMap((part) => countsOf(part, outputLimits));
-  const hasMore = tools.length > 0 || body["toolConfig"] !== undefined || body["functions"] !== undefined;
+  const hasMore = tools.length > 0 || body["functions"] !== undefined;
   const found = findPointing(body, "/request");
   const isOther = found !== undefined || extraInputTokens > 0 || asksForMore(parts);
   const kinds = isOther ? [...inputKinds, ...outputKinds] : textKinds;
@@ -105,16 +106,35 @@ export function boundRequest(request: unknown, { tokens, extraInputTokens = 0 }:
   };
 }
 
-function findLooping(body: object, tools: readonly unknown[]): RequestBound["unbounded"] {
+/** A request as the object that is sent, as its JSON, or a prompt alone. @throws ValidationError for what is neither. */
+function bodyOf(request: unknown): { readonly text: string; readonly body: Bag } {
+  try {
+    if (typeof request === "string") {
+      const parsed: unknown = /^\s*\{/.test(request) ? JSON.parse(request) : undefined;
+      return { text: request, body: isBag(parsed) ? parsed : {} };
+    }
+    if (isBag(request) && [Object.prototype, null].includes(Object.getPrototypeOf(request) as null)) {
+      return { text: JSON.stringify(request), body: request };
+    }
+  } catch {
+    // No JSON, or what JSON cannot hold: refused below.
+  }
+  throw unreadable("/request", "is no request body; give the object or its JSON");
+}
+
+function findLooping(body: Bag, tools: readonly unknown[]): RequestBound["unbounded"] {
   const member = Object.entries(body).find(
     ([name, value]) => looping.has(name) && value !== null && value !== undefined,
   );
   if (member) return { pointer: `/request/${member[0]}`, isLooping: true };
+  // A compaction is a request of its own, whose summary no limit of the answer bounds.
+  const isCompacting = /compact/.test(JSON.stringify(body["context_management"] ?? ""));
+  if (isCompacting) return { pointer: "/request/context_management", isLooping: true };
   const at = tools.findIndex((tool) => isBag(tool) && !isOwnTool(tool));
   return at < 0 ? undefined : { pointer: `/request/tools/${at}`, isLooping: true };
 }
 
-function isOwnTool(tool: Readonly<Record<string, unknown>>): boolean {
+function isOwnTool(tool: Bag): boolean {
   if (["functionDeclarations", "function_declarations", "input_schema", "toolSpec"].some((name) => name in tool))
     return true;
   const { type } = tool;
@@ -129,6 +149,7 @@ function findPointing(value: unknown, pointer: string): RequestBound["unbounded"
     }
   }
   if (!isBag(value)) return undefined;
+  if (isMedium(value)) return { pointer, isLooping: false };
   for (const [name, member] of Object.entries(value)) {
     if (member === null || member === undefined || opaque.has(name)) continue;
     if (name === "input" && value["type"] === "tool_use") continue;
@@ -139,18 +160,24 @@ function findPointing(value: unknown, pointer: string): RequestBound["unbounded"
   return undefined;
 }
 
+/** A part of a message that is no text, by its type: `input_image`, the AI SDK's `file`. */
+function isMedium({ type, source }: Bag): boolean {
+  const isNamed = typeof type === "string" && /^(?:input_)?(?:image|file|audio|video|document)/.test(type);
+  return isNamed && (source === undefined || isSource("source", source));
+}
+
 /** Anthropic's and Bedrock's documents and images; a document of plain text is counted by its bytes. */
 function isSource(name: string, member: unknown): boolean {
   return name === "source" && isBag(member) && member["type"] !== "text" && member["type"] !== "content";
 }
 
 /** True where the request asks for an answer that is not only text. */
-function asksForMore(parts: readonly Readonly<Record<string, unknown>>[]): boolean {
+function asksForMore(parts: readonly Bag[]): boolean {
   const asked = parts.flatMap((part) => [part["modalities"], part["responseModalities"], part["output_modalities"]]);
   return asked.some((list) => Array.isArray(list) && list.some((word) => String(word).toLowerCase() !== "text"));
 }
 
-function termsOf(body: Readonly<Record<string, unknown>>): UsageTerms {
+function termsOf(body: Bag): UsageTerms {
   const word = (...names: readonly string[]): string | undefined => {
     const value = names.map((name) => body[name]).find((given) => typeof given === "string");
     return typeof value === "string" ? value.toLowerCase() : undefined;
@@ -158,7 +185,7 @@ function termsOf(body: Readonly<Record<string, unknown>>): UsageTerms {
   return { tier: word("service_tier", "serviceTier"), speed: word("speed"), region: word("inference_geo") };
 }
 
-function countsOf(part: Readonly<Record<string, unknown>>, names: readonly string[]): number[] {
+function countsOf(part: Bag, names: readonly string[]): number[] {
   const given = names.filter((name) => part[name] !== undefined && part[name] !== null);
   return given.map((name) => whole(part[name], `/request/${name}`));
 }

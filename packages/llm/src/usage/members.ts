@@ -125,9 +125,9 @@ export class Members {
     return names.flatMap((name) => this.#objects(name));
   }
 
-  /** The members with these names are read by nobody and charged nothing. */
+  /** Counts that are parts of others, or cost nothing: they are whole numbers too, and charge nothing more. */
   free(...names: readonly string[]): void {
-    for (const name of names) this.#read.add(name);
+    for (const name of names) this.count(name);
   }
 
   /** The members that are whole numbers, by name: an open list of what was counted. */
