@@ -92,6 +92,9 @@ describe("estimateRequest", () => {
     ],
     [{ contents: [{ parts: [{ fileData: { fileUri: "x" } }] }] }, "fileData"],
     [{ input: "hi", previous_response_id: "resp_1" }, "/request/previous_response_id"],
+    [{ prompt: { id: "pmpt_1" } }, "/request/prompt"],
+    [{ input: [{ type: "item_reference", id: "msg_1" }] }, "/request/input/0"],
+    [{ messages: [{ role: "assistant", audio: { id: "audio_1" } }] }, "/request/messages/0/audio"],
   ])("takes the longest prompt of the table for what the request only points at: %o", (request, pointer) => {
     const limited = { ...request, max_tokens: 0 };
     expect(prices.estimateRequest("limited", limited)).toEqual(usd("0.002"));
@@ -128,8 +131,31 @@ describe("estimateRequest", () => {
     expect(prices.estimateRequest("cached", request).amount).toBe(bytes(request) * 250n);
     const hour = { ...request, system: [{ type: "text", text: "s", cache_control: { type: "ephemeral", ttl: "1h" } }] };
     expect(prices.estimateRequest("cached", hour).amount).toBe(bytes(hour) * 400n);
-    const spoken = { ...request, modalities: ["text", "audio"] };
-    expect(prices.estimateRequest("cached", spoken).amount).toBe(bytes(spoken) * 4_000n);
+    const shown = {
+      ...request,
+      messages: [{ role: "user", content: [{ type: "input_audio", input_audio: { data: "" } }] }],
+    };
+    const extra = { extraInputTokens: 1_000 };
+    expect(prices.estimateRequest("cached", shown, extra).amount).toBe((bytes(shown) + 1_000n) * 4_000n);
+  });
+
+  it("counts an answer as what a model may give unasked: an image, unless text alone is asked for", () => {
+    const table = createPriceTable({ m: { input: "0", output: "2", imageOutput: "30" } });
+    const contents = [{ parts: [{ text: "draw" }] }];
+    const asking = (responseModalities?: string[]): object => ({
+      contents,
+      generationConfig: { maxOutputTokens: 1_000, ...(responseModalities && { responseModalities }) },
+    });
+    expect(table.estimateRequest("m", asking())).toEqual(usd("0.03"));
+    expect(table.estimateRequest("m", asking(["TEXT", "IMAGE"]))).toEqual(usd("0.03"));
+    expect(table.estimateRequest("m", asking(["TEXT"]))).toEqual(usd("0.002"));
+    const spoken = {
+      messages,
+      max_tokens: 1_000,
+      modalities: ["text", "audio"],
+      audio: { voice: "alloy", format: "wav" },
+    };
+    expect(table.estimateRequest("m", spoken)).toEqual(usd("0.03"));
   });
 
   it("counts at its dearest what the provider may choose, and as it is what the request names", () => {

@@ -78,7 +78,8 @@ const outputLimits = [
 const answerCounts = ["n", "best_of", "candidateCount", "num_generations"];
 const settings = ["generationConfig", "generation_config", "inferenceConfig", "config", "toolConfig"];
 
-const textKinds: readonly TokenKind[] = ["input", "cachedInput", "cacheWrite", "output", "reasoning"];
+const textInput: readonly TokenKind[] = ["input", "cachedInput", "cacheWrite"];
+const textOutput: readonly TokenKind[] = ["output", "reasoning"];
 
 /** @throws ValidationError for a limit or a count that is no whole number. */
 export function boundRequest(request: unknown, { tokens, extraInputTokens = 0 }: EstimateOptions): RequestBound {
@@ -88,9 +89,11 @@ export function boundRequest(request: unknown, { tokens, extraInputTokens = 0 }:
   const tools = parts.flatMap(({ tools: listed }): unknown[] => (Array.isArray(listed) ? listed : []));
   const limits = parts.flatMap((part) => countsOf(part, outputLimits));
   const hasMore = tools.length > 0 || body["functions"] !== undefined;
-  const found = findPointing(body, "/request");
-  const isOther = found !== undefined || extraInputTokens > 0 || asksForMore(parts);
-  const kinds = isOther ? [...inputKinds, ...outputKinds] : textKinds;
+  // At the top it says how an answer sounds; in a message it points at an earlier one.
+  const { audio: _voice, ...others } = body;
+  const found = findPointing(others, "/request");
+  const isOther = found !== undefined || extraInputTokens > 0;
+  const kinds = [...(isOther ? inputKinds : textInput), ...(isTextAlone(parts) ? textOutput : outputKinds)];
   const hasLongCache = text.includes('"1h"');
   return {
     inputTokens: counted + templateTokens + (hasMore ? toolTokens : 0) + whole(extraInputTokens, "/extraInputTokens"),
@@ -153,7 +156,10 @@ function findPointing(value: unknown, pointer: string): RequestBound["unbounded"
   for (const [name, member] of Object.entries(value)) {
     if (member === null || member === undefined || opaque.has(name)) continue;
     if (name === "input" && value["type"] === "tool_use") continue;
-    if (pointing.has(name) || isSource(name, member)) return { pointer: `${pointer}/${name}`, isLooping: false };
+    // A prompt of OpenAI's that is kept there stands in the request by its id alone.
+    const isKept = name === "prompt" && isBag(member);
+    if (isKept || pointing.has(name) || isSource(name, member))
+      return { pointer: `${pointer}/${name}`, isLooping: false };
     const found = findPointing(member, `${pointer}/${name}`);
     if (found) return found;
   }
@@ -162,7 +168,8 @@ function findPointing(value: unknown, pointer: string): RequestBound["unbounded"
 
 /** A part of a message that is no text, by its type: `input_image`, the AI SDK's `file`. */
 function isMedium({ type, source }: Bag): boolean {
-  const isNamed = typeof type === "string" && /^(?:input_)?(?:image|file|audio|video|document)/.test(type);
+  const isNamed =
+    typeof type === "string" && /^(?:item_reference$|(?:input_)?(?:image|file|audio|video|document))/.test(type);
   return isNamed && (source === undefined || isSource("source", source));
 }
 
@@ -171,10 +178,11 @@ function isSource(name: string, member: unknown): boolean {
   return name === "source" && isBag(member) && member["type"] !== "text" && member["type"] !== "content";
 }
 
-/** True where the request asks for an answer that is not only text. */
-function asksForMore(parts: readonly Bag[]): boolean {
+/** True where the request asks for text alone; some models draw where nothing is asked for. */
+function isTextAlone(parts: readonly Bag[]): boolean {
   const asked = parts.flatMap((part) => [part["modalities"], part["responseModalities"], part["output_modalities"]]);
-  return asked.some((list) => Array.isArray(list) && list.some((word) => String(word).toLowerCase() !== "text"));
+  const words = asked.flatMap((list): unknown[] => (Array.isArray(list) ? list : []));
+  return words.length > 0 && words.every((word) => String(word).toLowerCase() === "text");
 }
 
 function termsOf(body: Bag): UsageTerms {
