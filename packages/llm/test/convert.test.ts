@@ -63,8 +63,19 @@ const litellm = {
     output_cost_per_second: 0,
   },
   "image-test": { litellm_provider: "openai", mode: "image_generation", output_cost_per_image: 0.04 },
+  "drawing-test": {
+    mode: "chat",
+    input_cost_per_token: 3e-7,
+    output_cost_per_token: 2.5e-6,
+    output_cost_per_image: 0.039,
+    output_cost_per_image_token: 3e-5,
+    input_cost_per_character: 0,
+    regional_processing_uplift_multiplier_eu: 1.1,
+    web_search_billing_unit: "per_query",
+  },
   "speech-test": { litellm_provider: "openai", mode: "audio_speech", input_cost_per_character: 1.5e-5 },
   "second-test": { mode: "chat", input_cost_per_token: 1e-6, output_cost_per_token: 1e-6, input_cost_per_second: 0.1 },
+  "night-test": { mode: "chat", input_cost_per_token: 1e-6, off_peak_pricing: { input_cost_per_token: 5e-7 } },
   "nothing-test": { litellm_provider: "openai", mode: "chat", max_tokens: 5 },
   "words-test": { mode: "chat", input_cost_per_token: "cheap", output_cost_per_token: 1e-6 },
   "geo-test": { mode: "chat", input_cost_per_token: 1e-6, provider_specific_entry: { moon: 3 } },
@@ -185,6 +196,12 @@ describe("convertLiteLlm", () => {
       "qwen-test": { input: "1", output: "5", above: [{ promptTokens: 32_000, input: "2", output: "10" }] },
       "whisper-test": { per: { second: "0.0001" } },
       "image-test": { per: { image: "0.04" } },
+      "drawing-test": {
+        input: "0.3",
+        output: "2.5",
+        imageOutput: "30",
+        multipliers: { region: { eu: "1.1" } },
+      },
     });
     const prices = createPriceTable(models);
     expect(prices.price("whisper-test", { type: "duration", seconds: 90 })).toEqual(usd("0.009"));
@@ -201,6 +218,7 @@ describe("convertLiteLlm", () => {
         reason: "has no place for input_cost_per_character",
       },
       { model: "second-test", members: ["input_cost_per_second"], reason: "has no place for input_cost_per_second" },
+      { model: "night-test", members: ["off_peak_pricing"], reason: "has no place for off_peak_pricing" },
       { model: "nothing-test", members: [], reason: "names no price" },
       { model: "words-test", members: ["input_cost_per_token"], reason: "has no place for input_cost_per_token" },
       {

@@ -11,6 +11,7 @@ const tokenPrices: Readonly<Record<string, TokenKind>> = {
   output_cost_per_token: "output",
   output_cost_per_reasoning_token: "reasoning",
   cache_read_input_token_cost: "cachedInput",
+  input_cost_per_token_cache_hit: "cachedInput",
   cache_creation_input_token_cost: "cacheWrite",
   cache_creation_input_token_cost_above_1hr: "cacheWrite1h",
   input_cost_per_audio_token: "audioInput",
@@ -19,8 +20,13 @@ const tokenPrices: Readonly<Record<string, TokenKind>> = {
   input_cost_per_image_token: "imageInput",
   output_cost_per_image_token: "imageOutput",
   cache_read_input_image_token_cost: "cachedImageInput",
+  input_cost_per_video_token: "videoInput",
+  output_cost_per_video_token: "videoOutput",
 };
 const suffixes = /(?:_above_(?<thousands>\d+)k_tokens)?(?:_(?<tier>priority|flex|batches))?$/;
+
+/** What data residency and regional endpoints cost more. */
+const uplift = /^regional_(?:processing|endpoint)_uplift_multiplier(?:_([a-z]{2}))?$/;
 
 /** Prices by the piece hold only in these modes: elsewhere the same name is a price of something else. */
 const unitPrices: Readonly<Record<string, readonly [mode: string | undefined, unit: string, powerOfTen: 0 | 3]>> = {
@@ -29,6 +35,7 @@ const unitPrices: Readonly<Record<string, readonly [mode: string | undefined, un
   output_cost_per_image: ["image_generation", "image", 0],
   input_cost_per_query: ["rerank", "searchUnit", 0],
   file_search_cost_per_1k_calls: [undefined, "fileSearch", 3],
+  google_maps_grounding_cost_per_query: [undefined, "mapsGrounding", 0],
   code_interpreter_cost_per_session: [undefined, "codeInterpreterSession", 0],
 };
 
@@ -42,6 +49,20 @@ const remarks = new Set([
   "metadata",
   "deprecation_date",
   "max_tokens",
+  "inference_geo",
+  "web_search_billing_unit",
+  "audio_transcription_config",
+  "vertex_ai_audio_api",
+  "gemini_native_audio",
+  "gemini_audio_only_live",
+  "uses_embed_content",
+  "thinking_always_on",
+  "reasoning_effort_levels",
+  "default_reasoning_effort",
+  "bedrock_output_config_effort_ceiling",
+  "bedrock_converse_supports_strict_tools",
+  "prompt_cache_min_tokens",
+  "rpd",
   "rpm",
   "tpm",
   "output_vector_size",
@@ -94,10 +115,15 @@ function readMember(draft: Draft, row: Bag, member: string, value: unknown): boo
   else if (member === "search_context_cost_per_query") return readSearch(draft, member, value);
   else if (member === "provider_specific_entry") return readFactors(draft, member, value);
   else if (member === "tiered_pricing") return readTiers(draft, member, value);
-  // Whisper has a price of zero for its output; what costs by the second of output is no transcription.
-  else if (member === "output_cost_per_second") return value === 0;
-  else return readTokens(draft, member, value) || readUnit(draft, row, member, value);
+  else if (uplift.test(member)) draft.multiplier(member, value, "region", uplift.exec(member)?.[1] ?? "regional");
+  else return readTokens(draft, member, value) || readUnit(draft, row, member, value) || isNothing(row, member, value);
   return true;
+}
+
+/** A price of zero, or of an image whose tokens have a price. */
+function isNothing(row: Bag, member: string, value: unknown): boolean {
+  if (member === "output_cost_per_image") return typeof row["output_cost_per_image_token"] === "number";
+  return value === 0 && member.includes("cost_per_");
 }
 
 function readTokens(draft: Draft, member: string, value: unknown, above?: number): boolean {
