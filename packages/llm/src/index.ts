@@ -1,2 +1,13 @@
-export { type PriceTable, type TokenPrices, createPriceTable } from "./price-table.ts";
-export { type TokenUsage, tokenUsage } from "./token-usage.ts";
+export { type EstimatedTokens } from "./prices/estimate.ts";
+export { type ModelPrices, type PriceCard, type TokenPrices } from "./prices/model-prices.ts";
+export { type PriceTable, type PriceTableOptions, createPriceTable } from "./prices/price-table.ts";
+export { type EstimateOptions } from "./prices/request-bound.ts";
+export { mergeUsage, readUsage } from "./usage/read-usage.ts";
+export {
+  type RequestUsage,
+  type TokenCounts,
+  type TokenKind,
+  type UnitCounts,
+  type Usage,
+  type UsageTerms,
+} from "./usage/usage.ts";

@@ -1,5 +1,5 @@
 import { ValidationError, usd, usdMicrocents } from "@imprest/core";
-import { createPriceTable, tokenUsage } from "@imprest/llm";
+import { createPriceTable } from "@imprest/llm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
@@ -45,26 +45,29 @@ describe("createPriceTable", () => {
       [{ inputTokens: { total: undefined }, outputTokens: { total: 1 } }, "/usage/inputTokens/total: is missing"],
       [{ prompt_tokens: 1, completion_tokens: 1, input_tokens: 9 }, "/usage/input_tokens: differs from prompt_tokens"],
       [{ prompt_tokens: 1, completion_tokens: 1, prompt_tokens_details: "none" }, "/usage/prompt_tokens_details"],
-      [{ prompt_tokens: 9, completion_tokens: 9, completion_tokens_details: { audio_tokens: 8 } }, "/audio_tokens"],
-      [{ input_tokens: 9, output_tokens: 9, input_tokens_details: { image_tokens: 8 } }, "/image_tokens"],
-      [{ input_tokens: 9, output_tokens: 9, input_token_details: { audio: 8 } }, "/input_token_details/audio"],
-      [{ input_tokens: 9, output_tokens: 9, server_tool_use: { web_search_requests: 1 } }, "/web_search_requests"],
+      [
+        { prompt_tokens: 9, completion_tokens: 9, completion_tokens_details: { audio_tokens: 8 } },
+        "add audioOutput to",
+      ],
+      [{ input_tokens: 9, output_tokens: 9, input_tokens_details: { image_tokens: 8 } }, "add imageInput to"],
+      [{ input_tokens: 9, output_tokens: 9, input_token_details: { audio: 8 } }, "add audioInput to"],
+      [{ input_tokens: 9, output_tokens: 9, server_tool_use: { web_search_requests: 1 } }, "add per.webSearch to"],
       [{ input_tokens: 9, output_tokens: 9, speed: "fast" }, "/usage/speed"],
       [{ input_tokens: 9, output_tokens: 9, service_tier: "priority" }, "/usage/service_tier"],
-      [{ inputTokens: 9, outputTokens: 9, raw: { service_tier: "priority" } }, "/usage/raw/service_tier"],
-      [{ inputTokens: 9, outputTokens: 9, cacheDetails: [{ ttl: "1h", inputTokens: 5 }] }, "/usage/cacheDetails/0/ttl"],
+      [{ inputTokens: 9, outputTokens: 9, raw: { service_tier: "priority" } }, "/usage/service_tier"],
+      [{ inputTokens: 9, outputTokens: 9, cacheDetails: [{ ttl: "1h", inputTokens: 5 }] }, "add cacheWrite1h to"],
       [
         { inputTokens: 9, outputTokens: 9, raw: { a: { b: { c: { d: { e: { audio_tokens: 1 } } } } } } },
         "nested too deep",
       ],
-      [{ prompt_tokens: 9, completion_tokens: 9, num_sources_used: 2 }, "/usage/num_sources_used"],
+      [{ prompt_tokens: 9, completion_tokens: 9, num_sources_used: 2 }, "add per.source to"],
       [{ prompt_tokens: 9, completion_tokens: 9, images_generated: 2 }, "/usage/images_generated"],
       [{ prompt_tokens: 9, completion_tokens: 9, prompt_audio_seconds: 1.5 }, "/usage/prompt_audio_seconds"],
       [{ prompt_tokens: 9, completion_tokens: 9, prompt_tokens_details: { audio_tokens: "8" } }, "/audio_tokens"],
-      [{ input_tokens: 9, output_tokens: 9, input_token_details: { priority: 9 } }, "/input_token_details/priority"],
+      [{ input_tokens: 9, output_tokens: 9, input_token_details: { priority: 9 } }, "/usage/service_tier"],
       [
         { inputTokens: 9, outputTokens: 9, raw: { promptTokensDetails: [{ modality: "AUDIO", tokenCount: 9 }] } },
-        "/usage/raw/promptTokensDetails/0/modality",
+        "/usage/raw/promptTokensDetails/0/tokenCount",
       ],
       [
         { prompt_tokens: 9, completion_tokens: 2, completion_tokens_details: { reasoning_tokens: 1 } },
@@ -74,7 +77,6 @@ describe("createPriceTable", () => {
     for (const [usage, message] of refused) {
       expect(() => prices.price("big", usage)).toThrow(ValidationError);
       expect(() => prices.price("big", usage)).toThrow(message);
-      expect(tokenUsage(usage)).toBeUndefined();
     }
   });
 
@@ -108,166 +110,163 @@ describe("createPriceTable", () => {
       fc.property(count, count, fc.nat(100), fc.nat(100), (input, output, cachedShare, writtenShare) => {
         const cached = Math.floor((input * cachedShare) / 200);
         const written = Math.floor((input * writtenShare) / 200);
-        const usage = {
-          inputTokens: input,
-          outputTokens: output,
-          cachedInputTokens: cached,
-          cacheWriteTokens: written,
-        };
         const actual = prices.price("big", {
           inputTokens: { total: input, cacheRead: cached, cacheWrite: written },
           outputTokens: { total: output },
         });
         const estimate = prices.estimate("big", { inputTokens: input, maxOutputTokens: output });
         expect(estimate.amount).toBeGreaterThanOrEqual(actual.amount);
-        expect(
-          tokenUsage({
-            inputTokens: { total: input, cacheRead: cached, cacheWrite: written },
-            outputTokens: { total: output },
-          }),
-        ).toEqual(usage);
       }),
     );
   });
 });
 
-describe("tokenUsage", () => {
-  it.each([
-    [
-      "OpenAI chat",
-      { prompt_tokens: 10, completion_tokens: 2, prompt_tokens_details: { cached_tokens: 4 } },
-      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4 },
-    ],
-    [
-      "OpenAI responses",
-      { input_tokens: 10, output_tokens: 2, input_tokens_details: { cached_tokens: 4, cache_write_tokens: 1 } },
-      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4, cacheWriteTokens: 1 },
-    ],
-    [
-      "Anthropic",
-      { input_tokens: 5, output_tokens: 2, cache_read_input_tokens: 4, cache_creation_input_tokens: 1 },
-      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4, cacheWriteTokens: 1 },
-    ],
-    [
-      "Anthropic with null counts",
-      { input_tokens: 5, output_tokens: 2, cache_read_input_tokens: null, cache_creation_input_tokens: null },
-      { inputTokens: 5, outputTokens: 2, cachedInputTokens: 0, cacheWriteTokens: 0 },
-    ],
-    [
-      "AI SDK 5",
-      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4, totalTokens: 12 },
-      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4 },
-    ],
-    [
-      "AI SDK 7",
-      { inputTokens: { total: 10, noCache: 6, cacheRead: 4 }, outputTokens: { total: 2 } },
-      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4 },
-    ],
-    [
-      "OpenAI chat with a cache write",
-      { prompt_tokens: 10, completion_tokens: 2, prompt_tokens_details: { cached_tokens: 4, cache_write_tokens: 3 } },
-      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4, cacheWriteTokens: 3 },
-    ],
-    [
-      "Bedrock, whose input tokens leave the cached ones out",
-      { inputTokens: 5, outputTokens: 2, totalTokens: 12, cacheReadInputTokens: 4, cacheWriteInputTokens: 1 },
-      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4, cacheWriteTokens: 1 },
-    ],
-    [
-      "xAI, whose completion tokens leave reasoning out",
-      {
-        prompt_tokens: 10,
-        completion_tokens: 2,
-        total_tokens: 17,
-        completion_tokens_details: { reasoning_tokens: 5 },
+describe("prices beyond input and output", () => {
+  const usage = { prompt_tokens: 1_000, completion_tokens: 100, total_tokens: 1_100 };
+
+  it("price what is counted by the piece, exactly", () => {
+    const table = createPriceTable({ m: { per: { image: "0.04", second: "0.0001", request: "0.0000000123" } } });
+    expect(table.price("m", { units: { image: 2, request: 0 } })).toEqual(usdMicrocents(8_000_002));
+    expect(table.price("m", { requests: 3, inputTokens: 0, outputTokens: 0 })).toEqual(usdMicrocents(4));
+    expect(() => table.price("m", { units: { smell: 1 } })).toThrow('add per.smell to "m"');
+  });
+
+  it("hold for every token of a prompt that is longer than the threshold, cached ones counted", () => {
+    const table = createPriceTable({
+      m: {
+        input: "1",
+        cachedInput: "0.1",
+        output: "2",
+        audioInput: "8",
+        above: [
+          { promptTokens: 2_000, input: "10", output: "20" },
+          { promptTokens: 1_000, input: "3", cachedInput: "0.3", output: "4" },
+        ],
       },
-      { inputTokens: 10, outputTokens: 7 },
-    ],
-    [
-      "the result usage of AI SDK 7",
-      {
-        inputTokens: 10,
-        inputTokenDetails: { noCacheTokens: 5, cacheReadTokens: 4, cacheWriteTokens: 1 },
-        outputTokens: 2,
+    });
+    const of = (cached: number, input: number): bigint =>
+      table.price("m", { inputTokens: input, outputTokens: 0, cachedInputTokens: cached }).amount;
+    expect(of(500, 1_000)).toBe(500n * 100n + 500n * 10n);
+    expect(of(500, 1_001)).toBe(501n * 300n + 500n * 30n);
+    // The longest prompts name no price of cached input: it is that of input, never less than it was.
+    expect(of(500, 2_001)).toBe(2_001n * 1_000n);
+    const spoken = {
+      promptTokenCount: 3_000,
+      totalTokenCount: 3_000,
+      promptTokensDetails: [{ modality: "AUDIO", tokenCount: 3_000 }],
+    };
+    expect(table.price("m", spoken).amount).toBe(3_000n * 1_000n);
+  });
+
+  it("are decided by the prompt of each request, not by the sum of several", () => {
+    const table = createPriceTable({ m: { input: "1", output: "0", above: [{ promptTokens: 1_000, input: "2" }] } });
+    const entry = { inputTokens: 800, outputTokens: 0 };
+    const run = { requests: 2, inputTokens: 1_600, outputTokens: 0 };
+    expect(table.price("m", { ...run, requestUsageEntries: [entry, entry] }).amount).toBe(160_000n);
+    expect(table.price("m", run).amount).toBe(320_000n);
+  });
+
+  it("multiply tokens, not searches, by each word of the answer", () => {
+    const table = createPriceTable({
+      m: {
+        input: "1",
+        output: "1",
+        per: { webSearch: "0.01" },
+        multipliers: { tier: { priority: "2" }, speed: { fast: "6" }, region: { us: "1.1" } },
       },
-      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4, cacheWriteTokens: 1 },
-    ],
-    [
-      "LangChain",
-      {
-        input_tokens: 10,
-        output_tokens: 2,
-        input_token_details: { cache_read: 4, cache_creation: 1 },
-        total_tokens: 12,
+    });
+    const answer = { input_tokens: 1_000, output_tokens: 0, server_tool_use: { web_search_requests: 1 } };
+    expect(table.price("m", { ...answer, speed: "fast", inference_geo: "us" })).toEqual(usd("0.0166"));
+    expect(table.price("m", { ...answer, service_tier: "priority", speed: "fast", inference_geo: "us" })).toEqual(
+      usd("0.0232"),
+    );
+    for (const [name, word] of [
+      ["service_tier", "gold"],
+      ["speed", "slow"],
+      ["inference_geo", "eu"],
+    ] as const) {
+      expect(() => table.price("m", { ...answer, [name]: word })).toThrow(`/usage/${name}: "${word}"`);
+    }
+  });
+
+  it("of a service tier stand for themselves; what the tier leaves out is not cheaper than before", () => {
+    const table = createPriceTable({
+      m: {
+        input: "2",
+        cachedInput: "1",
+        output: "10",
+        above: [{ promptTokens: 5_000, input: "3", output: "30" }],
+        tiers: { priority: { input: "4", output: "20" }, flex: { input: "1", output: "5" } },
       },
-      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4, cacheWriteTokens: 1 },
-    ],
-    [
-      "the OpenAI Agents SDK, which lists the details of each request",
-      {
-        requests: 2,
-        inputTokens: 10,
-        outputTokens: 2,
-        inputTokensDetails: [{ cached_tokens: 3 }, { cached_tokens: 1 }],
-      },
-      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4 },
-    ],
-    [
-      "Qwen, which counts a cache write among the details",
-      {
-        prompt_tokens: 10,
-        completion_tokens: 2,
-        prompt_tokens_details: { cached_tokens: 4, cache_creation_input_tokens: 1 },
-      },
-      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4, cacheWriteTokens: 1 },
-    ],
-    [
-      "Groq and OpenRouter, which add durations and amounts of money",
-      {
-        prompt_tokens: 10,
-        completion_tokens: 2,
-        total_tokens: 12,
-        queue_time: 0.02,
-        total_time: 0.3,
-        cost: 0.1,
-        cost_details: { upstream_inference_cost: 0.09 },
-      },
-      { inputTokens: 10, outputTokens: 2 },
-    ],
-    [
-      "AI SDK 7 before Gemini, with what Gemini said itself",
-      {
-        inputTokens: 10,
-        outputTokens: 7,
-        raw: {
-          promptTokenCount: 10,
-          candidatesTokenCount: 2,
-          thoughtsTokenCount: 5,
-          totalTokenCount: 17,
-          promptTokensDetails: [{ modality: "TEXT", tokenCount: 10 }],
-        },
-      },
-      { inputTokens: 10, outputTokens: 7 },
-    ],
-    [
-      "its own words",
-      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4, cacheWriteTokens: 1 },
-      { inputTokens: 10, outputTokens: 2, cachedInputTokens: 4, cacheWriteTokens: 1 },
-    ],
-  ])("reads %s", (_name, usage, expected) => {
-    expect(tokenUsage(usage)).toEqual(expected);
+    });
+    const tier = (service_tier: string, tokens = 1_000): bigint =>
+      table.price("m", { inputTokens: tokens, outputTokens: 1, cachedInputTokens: 100, service_tier }).amount;
+    expect(tier("default")).toBe(900n * 200n + 100n * 100n + 1_000n);
+    expect(tier("PRIORITY")).toBe(1_000n * 400n + 2_000n);
+    expect(tier("flex")).toBe(900n * 100n + 100n * 100n + 500n);
+    // Batch has no price of its own: the plain one is not less.
+    expect(tier("batch")).toBe(tier("default"));
+    // The threshold holds for the tier too, where the plain prices are dearer.
+    expect(tier("priority", 6_000)).toBe(6_000n * 400n + 3_000n);
+    const twice = { input: "1", tiers: { batch: { input: "1" } }, multipliers: { tier: { batch: "0.5" } } };
+    expect(() => createPriceTable({ m: twice })).toThrow('"batch" of "m" has both');
   });
 
   it.each([
-    null,
-    undefined,
-    "5",
-    {},
-    { prompt_tokens: 1 },
-    { prompt_tokens: -1, completion_tokens: 1 },
-    { prompt_tokens: 1.5, completion_tokens: 1 },
-    { inputTokens: undefined, outputTokens: 3 },
-  ])("gives nothing rather than a wrong count: %o", (usage) => {
-    expect(tokenUsage(usage)).toBeUndefined();
+    ["openai/gpt-a", "1"],
+    ["openrouter/openai/gpt-a", "1"],
+    ["gpt-a-2025-08-07", "1"],
+    ["gpt-a-latest", "1"],
+    ["gpt-b", "2"],
+    ["gpt-b-latest", "2"],
+    ["anthropic/claude-c@20250929", "3"],
+    ["my-deployment", "3"],
+    ["gpt-b-2026-01-01", undefined],
+    ["gpt-d", undefined],
+    ["gpt", undefined],
+    ["gpt-a-mini", undefined],
+    ["toString", undefined],
+  ])("are found under the names that a model goes by: %s", (name, input) => {
+    const table = createPriceTable(
+      {
+        "gpt-a": { input: "1", output: "0" },
+        "gpt-b-2025-01-01": { input: "2", output: "0" },
+        "claude-c": { input: "3", output: "0" },
+        "gpt-d-2025-01-01": { input: "4", output: "0" },
+        "gpt-d-2025-02-01": { input: "5", output: "0" },
+      },
+      { aliases: { "my-deployment": "claude-c-20250929" } },
+    );
+    expect(table.has(name)).toBe(input !== undefined);
+    const price = (): bigint => table.price(name, { tokens: 1_000_000 }).amount;
+    if (input === undefined) expect(price).toThrow(`"${name}" has no price`);
+    else expect(price()).toBe(usd(input).amount);
+  });
+
+  it("are the provider's own where it is trusted, whatever else the usage object holds", () => {
+    const entries = { m: { input: "1", output: "1" } };
+    const stated = { ...usage, cost: 4.1e-9, mystery: 7 };
+    const trusting = createPriceTable(entries, { trustStatedCost: true });
+    expect(trusting.price("anything", stated)).toEqual(usdMicrocents(1));
+    expect(trusting.price("m", usage)).toEqual(usd("0.0011"));
+    expect(trusting.has("anything")).toBe(false);
+    expect(() => createPriceTable(entries).price("m", stated)).toThrow("/usage/mystery");
+    expect(() => createPriceTable(entries, { trustStatedCost: (model) => model === "m" }).price("x", stated)).toThrow(
+      "no price",
+    );
+    for (const cost of [-1, Number.NaN, "cheap", true]) {
+      expect(() => trusting.price("m", { ...usage, cost })).toThrow("/usage/cost: is no amount of money");
+    }
+  });
+
+  it("of a table are checked when it is made", () => {
+    expect(() => createPriceTable({ m: { input: "1", above: [{ promptTokens: 1.5, input: "2" }] } })).toThrow(
+      "promptTokens",
+    );
+    expect(() => createPriceTable({ m: { input: "1", maxOutputTokens: -1 } })).toThrow("maxOutputTokens");
+    expect(() => createPriceTable({ m: { per: { image: "x" } } })).toThrow('image price of "m"');
+    expect(() => createPriceTable({ m: { multipliers: { region: { us: "1,1" } } } })).toThrow(
+      'us region multiplier of "m"',
+    );
   });
 });

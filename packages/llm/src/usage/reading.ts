@@ -1,0 +1,76 @@
+import type { Members } from "./members.ts";
+import type { RequestUsage, TokenCounts, UnitCounts, UsageTerms } from "./usage.ts";
+
+/** What a reader makes of one usage object. */
+export interface Reading {
+  readonly tokens?: TokenCounts;
+  readonly units?: UnitCounts;
+  /** Requests that are counted apart; their sums are `tokens` and `units`. */
+  readonly requests?: readonly RequestUsage[];
+  readonly terms?: UsageTerms;
+}
+
+/** Reads the members that it knows; those that it leaves are refused by name if they count something. */
+export type Reader = (usage: Members, readInner: (inner: Members) => Reading | undefined) => Reading;
+
+/** Words under which the plain prices hold. */
+const plain: ReadonlySet<string> = new Set([
+  "standard",
+  "default",
+  "auto",
+  "on_demand",
+  "traffic_type_unspecified",
+  "unspecified",
+  "global",
+  "not_available",
+]);
+
+/** The words that change a price, wherever a usage object has them. */
+export function readTerms(usage: Members): UsageTerms {
+  const tier = special(usage.word("service_tier", "serviceTier", "trafficType", "traffic_type"));
+  const speed = special(usage.word("speed"));
+  const region = special(usage.word("inference_geo", "inferenceGeo"));
+  return {
+    // Vertex writes ON_DEMAND_PRIORITY, the Gemini API "priority".
+    ...(tier !== undefined && { tier: tier.replace(/^on_demand_/, "") }),
+    ...(speed !== undefined && { speed }),
+    ...(region !== undefined && { region }),
+  };
+}
+
+/** True for a word that changes no price. */
+export function isPlain(word: string): boolean {
+  return plain.has(word.toLowerCase());
+}
+
+function special(word: string | undefined): string | undefined {
+  const lower = word?.toLowerCase();
+  return lower === undefined || lower === "" || isPlain(lower) ? undefined : lower;
+}
+
+/** Tools that run at the provider and are charged by the call; a web fetch costs its tokens alone. */
+export function readServerTools(usage: Members): UnitCounts {
+  const tools = usage.at("server_tool_use", "serverToolUse");
+  tools.free("web_fetch_requests", "webFetchRequests");
+  return {
+    webSearch: tools.most("web_search_requests", "webSearchRequests"),
+    codeExecution: tools.most("code_execution_requests", "codeExecutionRequests"),
+  };
+}
+
+/** `web_search_calls` and `web_search_requests` are both `webSearch`. */
+export function unitName(member: string): string {
+  return member.replace(/_(?:calls|requests)$/, "").replace(/_(\w)/g, (_match, letter: string) => letter.toUpperCase());
+}
+
+/** Cache writes by how long the cache lives; what has no class is of the short one. */
+export function readWrites(total: number, classes: Members): { readonly written: number; readonly written1h: number } {
+  const written1h = classes.most("ephemeral_1h_input_tokens", "ephemeral1hInputTokens");
+  const short = classes.most("ephemeral_5m_input_tokens", "ephemeral5mInputTokens");
+  return { written: Math.max(short, total - written1h), written1h };
+}
+
+/** Of a count that is given twice, the lesser: more tokens stay at the dearer rate. */
+export function least(...counts: readonly number[]): number {
+  return counts.length === 0 ? 0 : Math.min(...counts);
+}
