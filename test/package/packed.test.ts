@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -63,6 +63,27 @@ describe.each(names)("the packed %s", (name) => {
     expect(text).not.toContain("catalog:");
     expect(existsSync(join(installed, "LICENSE"))).toBe(true);
     expect(existsSync(join(installed, "README.md"))).toBe(true);
+  });
+
+  it("has a module and a declaration for each source file, and imports nothing but them by a path", () => {
+    const folder = packages.find((one) => one.name === name)?.folder ?? "";
+    const filesOf = (below: string, ending: string): string[] =>
+      readdirSync(below, { recursive: true, encoding: "utf8" })
+        .filter((file) => file.endsWith(ending))
+        .map((file) => file.slice(0, -ending.length))
+        .toSorted();
+    const dist = join(installed, "dist");
+    const sources = filesOf(join(folder, "src"), ".ts");
+    expect(filesOf(dist, ".js")).toEqual(sources);
+    expect(filesOf(dist, ".d.ts")).toEqual(sources);
+    const missing = sources.flatMap((source) => {
+      const file = join(dist, `${source}.js`);
+      const specifiers = readFileSync(file, "utf8").matchAll(/(?:^import |\bfrom |\bimport\()"(\.\.?\/[^"]*)"/gm);
+      return Array.from(specifiers, ([, specifier = ""]) => specifier)
+        .filter((specifier) => !specifier.endsWith(".js") || !existsSync(resolve(dirname(file), specifier)))
+        .map((specifier) => `${source}.js imports ${specifier}`);
+    });
+    expect(missing).toEqual([]);
   });
 
   it("loads every entry", async () => {
