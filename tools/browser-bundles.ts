@@ -47,6 +47,8 @@ export const forBrowsers: BuildOptions = {
   platform: "browser",
   format: "esm",
   target: "es2023",
+  // An optional peer is the user's own, there with or without us.
+  external: ["msw", "msw/*"],
   // In the workspace `#transport` leads to the sources, and in a package as published to what is built.
   alias: { "#transport": join(packages, "core/dist/http/transport/fetch.js") },
   logLevel: "silent",

@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { workspacePackages } from "../../tools/packages.ts";
+import { importsOf } from "./imports.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const read = (file: string): string => readFileSync(join(root, file), "utf8");
@@ -44,7 +45,44 @@ describe("DEPENDENCY_POLICY.md", () => {
     for (const [name, version] of asked) {
       expect(version === "catalog:" ? workspace.catalog[name] : version, name).toMatch(/^\d+\.\d+\.\d+$/);
     }
-    expect(Object.keys(workspace.allowBuilds).filter((name) => used.has(name))).toEqual([]);
+    const builds = Object.keys(workspace.allowBuilds).filter((name) => workspace.allowBuilds[name]);
+    expect(builds.filter((name) => used.has(name))).toEqual([]);
+  });
+
+  const works = Array.from(
+    read("DEPENDENCY_POLICY.md").matchAll(
+      /^\| `([^`]+)`\s*\| (`[^`]+`|the root)\s*\| `([^`]+)`\s*\| `([^`]+)`[^|]*\|$/gm,
+    ),
+    ([, name = "", declared = "", file = "", fails = ""]) => ({ name, declared, file, fails }),
+  );
+
+  it("says where each of the tools that this project was asked to use works", () => {
+    const asked = ["undici", "zod", "eventemitter3", "@noble/ed25519", "canonicalize", "tsup", "vitest", "msw"];
+    expect(works.map(({ name }) => name)).toEqual(asked);
+  });
+
+  it.each(works)("$name is declared and imported where it says, and the test that it names is there", (row) => {
+    const folder = row.declared === "the root" ? "." : row.declared.replaceAll("`", "");
+    const { dependencies, devDependencies } = JSON.parse(read(join(folder, "package.json"))) as {
+      readonly dependencies?: object;
+      readonly devDependencies?: object;
+    };
+    expect({ ...devDependencies, ...dependencies }).toHaveProperty([row.name]);
+    const specifiers = importsOf(join(root, row.file)).filter(({ typeOnly }) => !typeOnly);
+    expect(
+      specifiers.some(({ specifier }) => specifier === row.name || specifier.startsWith(`${row.name}/`)),
+      `${row.file} imports ${row.name}`,
+    ).toBe(true);
+    expect(existsSync(join(root, row.fails)), row.fails).toBe(true);
+  });
+
+  it("every package is built by tsup, with the one configuration", () => {
+    for (const { folder, shortName } of packages) {
+      const { scripts } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
+        readonly scripts: { readonly build: string };
+      };
+      expect(scripts.build, shortName).toMatch(/^tsup --config (?:\.\.\/)+tsup\.config\.ts$/);
+    }
   });
 });
 

@@ -19,6 +19,17 @@ describe.each(packages)("$name, as a registry shows it", ({ path, folder }) => {
     });
   });
 
+  it("says where its pages are, where a fault is reported, and by which words it is found", () => {
+    const manifest = JSON.parse(read("package.json")) as { readonly keywords: readonly string[] };
+    expect(manifest).toMatchObject({
+      homepage: `https://github.com/imprest/imprest/tree/main/${path}#readme`,
+      bugs: "https://github.com/imprest/imprest/issues",
+    });
+    expect(manifest.keywords).toEqual(expect.arrayContaining(["ai-agents", "spend"]));
+    expect(new Set(manifest.keywords).size).toBe(manifest.keywords.length);
+    expect(manifest.keywords.length).toBeGreaterThan(4);
+  });
+
   it("is published for all, with a statement of where it was built", () => {
     const { publishConfig } = JSON.parse(read("package.json")) as { readonly publishConfig: object };
     expect(publishConfig).toMatchObject({ access: "public", provenance: true });

@@ -11,8 +11,15 @@ const nowhere = {
 };
 
 const protocols = ["cycles", "asp", "arcp", "ap2"];
-/** Payments are guarded by reservations, so AP2 stands on Cycles. The embedded authority speaks two wires. */
-const spokenBy: Readonly<Record<string, readonly string[]>> = { ap2: ["ap2", "cycles"], embedded: ["cycles", "asp"] };
+/**
+ * Payments are guarded by reservations, so AP2 stands on Cycles. The embedded authority speaks two wires, and the handlers
+ * of `@imprest/testing/msw` are told from each other by ASP's path.
+ */
+const spokenBy: Readonly<Record<string, readonly string[]>> = {
+  ap2: ["ap2", "cycles"],
+  embedded: ["cycles", "asp"],
+  testing: ["asp"],
+};
 const schemas = /\/zod\//;
 /** Entries that are schemas, or read what strangers write by them. */
 const withSchemas = /^@imprest\/(?:core\/models\/(?:\w+|asp\/events)|asp\/audit|arcp\/runtime|embedded)$/;

@@ -3,15 +3,16 @@ import { decisionResponseSchema } from "@imprest/core/models/cycles";
 import { CyclesError, metadataOf } from "@imprest/cycles";
 import { CyclesConnection, type Operation } from "@imprest/cycles/internal";
 import { expect, it } from "vitest";
-import { refusal, startStub } from "./support/stub-authority.ts";
+import { serveStub } from "./support/msw-authority.ts";
+import { refusal } from "./support/stub-authority.ts";
 
 type Decided = NonNullable<ReturnType<typeof decisionResponseSchema.safeParse>["data"]>;
 const decide: Operation<Decided> = { name: "decide", status: 200, schema: decisionResponseSchema };
 const write = { path: "/v1/decide", body: '{"already":"written",  "to":"the byte"}', idempotencyKey: "key-1" };
 
 it("sends a write in the caller's own bytes, under the key and the credential, and reads the typed answer", async () => {
-  const stub = await startStub(() => ({ body: { decision: "ALLOW" }, headers: { "x-request-id": "req_7" } }));
-  const connection = new CyclesConnection({ baseUrl: stub.url, apiKey: "test-key" });
+  const stub = serveStub(() => ({ body: { decision: "ALLOW" }, headers: { "x-request-id": "req_7" } }));
+  const connection = new CyclesConnection({ ...stub.at, apiKey: "test-key" });
   const answer = await connection.write(decide, write);
   expect(answer).toEqual({ decision: "ALLOW" });
   expect(metadataOf(answer)).toMatchObject({ status: 200, idempotencyKey: "key-1", requestId: "req_7" });
@@ -27,8 +28,8 @@ it("sends a write in the caller's own bytes, under the key and the credential, a
 
 it("a refusal is a typed error, and what is no answer of the operation a ResponseFormatError", async () => {
   const answers = [refusal(409, "BUDGET_EXCEEDED"), { status: 201, body: { decision: "ALLOW" } }, { body: { no: 1 } }];
-  const stub = await startStub((_request, count) => answers[count - 1] ?? {});
-  const connection = new CyclesConnection({ baseUrl: stub.url, apiKey: "test-key" });
+  const stub = serveStub((_request, count) => answers[count - 1] ?? {});
+  const connection = new CyclesConnection({ ...stub.at, apiKey: "test-key" });
   await expect(connection.write(decide, write)).rejects.toBeInstanceOf(CyclesError);
   await expect(connection.write(decide, write)).rejects.toBeInstanceOf(ResponseFormatError);
   await expect(connection.write(decide, write)).rejects.toBeInstanceOf(ResponseFormatError);

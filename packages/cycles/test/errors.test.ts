@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { ProtocolError } from "@imprest/core";
 import { errorCodes } from "@imprest/core/models/cycles";
 import * as cycles from "@imprest/cycles";
-import { type Answer, refusal, startStub } from "./support/stub-authority.ts";
+import { serveStub } from "./support/msw-authority.ts";
+import { type WrittenAnswer, refusal } from "./support/stub-authority.ts";
 
 const { CyclesClient, CyclesError } = cycles;
 
@@ -30,9 +31,8 @@ const classes: readonly (readonly [string, number, new (...args: never[]) => cyc
   ["ACTION_KIND_NOT_ALLOWED", 409, cycles.ActionKindNotAllowedError],
 ];
 
-async function errorFor(answer: Answer, apiKey = "cyc_live_0123456789"): Promise<cycles.CyclesError> {
-  const stub = await startStub(() => answer);
-  const client = new CyclesClient({ baseUrl: stub.url, apiKey });
+async function errorFor(answer: WrittenAnswer, apiKey = "cyc_live_0123456789"): Promise<cycles.CyclesError> {
+  const client = new CyclesClient({ ...serveStub(() => answer).at, apiKey });
   const error: unknown = await client.releaseReservation("rsv_1").catch((thrown: unknown) => thrown);
   if (!CyclesError.isInstance(error)) throw new Error("no CyclesError", { cause: error });
   return error;

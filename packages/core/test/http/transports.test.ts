@@ -234,6 +234,16 @@ describe.each(transports)("%s, over real sockets", (_name, create) => {
   });
 });
 
+it("the default transport of Node is undici's pool, and not fetch, whose requests have the headers of a browser", async () => {
+  const seen: string[][] = [];
+  const url = await serve((request, response) => {
+    seen.push(Object.keys(request.headers).filter((name) => /^(?:user-agent|sec-fetch-mode)$/.test(name)));
+    response.end("{}");
+  });
+  for (const [, create] of transports) await send(create(), post(url), { timeoutMs: 5_000 });
+  expect(seen).toEqual([[], expect.arrayContaining(["sec-fetch-mode"])]);
+});
+
 it.each<[string, (thrown: Error) => Transport]>([
   [
     "throws",

@@ -3,7 +3,8 @@ import { CyclesClient, LimitExceededError, metadataOf } from "@imprest/cycles";
 import { ActionKindRegistry } from "@imprest/cycles/governance";
 import { ResponseFormatError, ValidationError } from "@imprest/core";
 import { createManualClock } from "@imprest/testing";
-import { allow, refusal, startStub } from "../support/stub-authority.ts";
+import { serveStub } from "../support/msw-authority.ts";
+import { allow, refusal } from "../support/stub-authority.ts";
 
 const completion = {
   kind: "llm.completion",
@@ -22,7 +23,7 @@ const email = { kind: "email.send", risk_class: "external_side_effect" };
 
 describe("ActionKindRegistry (Cycles study §9 #38)", () => {
   it("reads every page once, without a credential, keeps it an hour, then asks only whether it changed", async () => {
-    const { url, received } = await startStub(({ path, headers }) => {
+    const { at, received } = serveStub(({ path, headers }) => {
       const isSecond = path.includes("cursor=p2");
       const etag = isSecond ? '"b"' : '"a"';
       if (headers["if-none-match"] === etag) return { status: 304 };
@@ -32,7 +33,7 @@ describe("ActionKindRegistry (Cycles study §9 #38)", () => {
       return { body: { version: "1.0.0", ...page }, headers: { etag } };
     });
     const clock = createManualClock();
-    const registry = new ActionKindRegistry({ baseUrl: url, clock });
+    const registry = new ActionKindRegistry({ ...at, clock });
     expect((await registry.list()).map(({ kind }) => kind)).toEqual([
       "llm.completion",
       "web.search",
@@ -49,8 +50,8 @@ describe("ActionKindRegistry (Cycles study §9 #38)", () => {
   });
 
   it("finds the kind of an MCP tool by the longest prefix, and the replacement of a deprecated one", async () => {
-    const { url } = await startStub(() => ({ body: { version: "1", kinds: [completion, search, old, email] } }));
-    const registry = new ActionKindRegistry({ baseUrl: url });
+    const { at } = serveStub(() => ({ body: { version: "1", kinds: [completion, search, old, email] } }));
+    const registry = new ActionKindRegistry({ ...at });
     expect((await registry.kindOfTool("openai_chat_completion"))?.kind).toBe("llm.completion");
     expect((await registry.kindOfTool("openai_chat_search_news"))?.kind).toBe("web.search");
     expect((await registry.kindOfTool("mail_out"))?.kind).toBe("email.send");
@@ -58,24 +59,24 @@ describe("ActionKindRegistry (Cycles study §9 #38)", () => {
   });
 
   it("waits as long as a 429 asks, then reads; gives up with the typed error when it stays", async () => {
-    const { url, received } = await startStub((_request, count) =>
+    const { at, received } = serveStub((_request, count) =>
       count === 2
         ? { body: { version: "1", kinds: [email] } }
         : { ...refusal(429, "LIMIT_EXCEEDED"), headers: { "retry-after": "1" } },
     );
     const started = performance.now();
-    expect(await new ActionKindRegistry({ baseUrl: url }).list()).toHaveLength(1);
+    expect(await new ActionKindRegistry({ ...at }).list()).toHaveLength(1);
     expect(performance.now() - started).toBeGreaterThanOrEqual(990);
     expect(received).toHaveLength(2);
-    const impatient = new ActionKindRegistry({ baseUrl: url, readAttempts: 1 });
+    const impatient = new ActionKindRegistry({ ...at, readAttempts: 1 });
     await expect(impatient.list()).rejects.toBeInstanceOf(LimitExceededError);
   });
 
   it("one kind: exact, absent when the server has none, never a path of its own", async () => {
-    const { url, received } = await startStub(({ path }) =>
+    const { at, received } = serveStub(({ path }) =>
       path.endsWith("/email.send") ? { body: { ...email, later: 1 } } : refusal(404, "NOT_FOUND"),
     );
-    const registry = new ActionKindRegistry({ baseUrl: url });
+    const registry = new ActionKindRegistry({ ...at });
     expect(await registry.get("email.send")).toEqual({ ...email, later: 1 });
     expect(await registry.get("nobody.knows")).toBeUndefined();
     await expect(registry.get("../admin")).rejects.toBeInstanceOf(ValidationError);
@@ -83,21 +84,21 @@ describe("ActionKindRegistry (Cycles study §9 #38)", () => {
   });
 
   it("malformed pages and endless cursors are refused, not kept", async () => {
-    const { url } = await startStub((_request, count) =>
+    const { at } = serveStub((_request, count) =>
       count === 1
         ? { text: "<html>" }
         : count === 2
           ? { body: { version: "1", kinds: [{ kind: 5 }] } }
           : { body: { version: "1", kinds: [], has_more: true, next_cursor: "c" } },
     );
-    const registry = new ActionKindRegistry({ baseUrl: url });
+    const registry = new ActionKindRegistry({ ...at });
     for (let call = 0; call < 3; call += 1) await expect(registry.list()).rejects.toBeInstanceOf(ResponseFormatError);
   });
 });
 
 describe("X-Cycles-Deprecated-Kind (Cycles study §1d, §9 #38)", () => {
   it("is told once to the logger and with every answer", async () => {
-    const { url } = await startStub(() => ({ body: allow, headers: { "x-cycles-deprecated-kind": "email.send" } }));
+    const { at } = serveStub(() => ({ body: allow, headers: { "x-cycles-deprecated-kind": "email.send" } }));
     const warnings: unknown[] = [];
     const logger = {
       debug: () => {},
@@ -105,7 +106,7 @@ describe("X-Cycles-Deprecated-Kind (Cycles study §1d, §9 #38)", () => {
       error: () => {},
       warn: (...said: unknown[]) => warnings.push(said),
     };
-    const client = new CyclesClient({ baseUrl: url, apiKey: "test-key", subject: { tenant: "acme" }, logger });
+    const client = new CyclesClient({ ...at, apiKey: "test-key", subject: { tenant: "acme" }, logger });
     const request = {
       subject: { tenant: "acme" },
       action: { kind: "mail.send", name: "m" },

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { ConfigurationError, ResponseFormatError, ValidationError } from "@imprest/core";
 import { CyclesClient, CyclesError, ForbiddenError, InvalidRequestError, metadataOf } from "@imprest/cycles";
 import { CyclesGovernanceClient } from "@imprest/cycles/governance";
-import { type Answer, type Received, refusal, startStub, withAdditions } from "../support/stub-authority.ts";
+import { serveStub } from "../support/msw-authority.ts";
+import { type Received, type WrittenAnswer, refusal, withAdditions } from "../support/stub-authority.ts";
 
 const event = {
   event_id: "evt_1",
@@ -26,10 +27,10 @@ const usd = (amount: unknown): object => ({ unit: "USD_MICROCENTS", amount });
 const capabilities = { view_overview: true, view_budgets: true, manage_webhooks: false };
 
 async function governance(
-  answer: (request: Received, count: number) => Answer,
+  answer: (request: Received, count: number) => WrittenAnswer,
 ): Promise<{ client: CyclesGovernanceClient; received: readonly Received[] }> {
-  const { url, received } = await startStub(answer);
-  const client = new CyclesGovernanceClient({ baseUrl: url, apiKey: "tenant-key", adminApiKey: "admin-key" });
+  const { at, received } = serveStub(answer);
+  const client = new CyclesGovernanceClient({ ...at, apiKey: "tenant-key", adminApiKey: "admin-key" });
   return { client, received };
 }
 
@@ -84,9 +85,9 @@ describe("CyclesGovernanceClient (Cycles study §9 #27)", () => {
   });
 
   it("two origins: the runtime client and the governance client share nothing but what they are given", async () => {
-    const runtime = await startStub(() => ({ body: { balances: [], has_more: false } }));
+    const runtime = serveStub(() => ({ body: { balances: [], has_more: false } }));
     const { client, received } = await governance(() => ({ body: { balances: [], has_more: false } }));
-    await new CyclesClient({ baseUrl: runtime.url, apiKey: "runtime-key" }).getBalances({ tenant: "acme" }).first();
+    await new CyclesClient({ ...runtime.at, apiKey: "runtime-key" }).getBalances({ tenant: "acme" }).first();
     await client.getBudgetLedgers({ tenant_id: "acme" }).first();
     expect(runtime.received.map(({ path }) => path)).toEqual(["/v1/balances?tenant=acme"]);
     expect(received.map(({ path }) => path)).toEqual(["/v1/balances?tenant_id=acme"]);

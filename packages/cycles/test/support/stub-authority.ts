@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from "nod
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 
-/** A request as it came over the socket. */
+/** A request as it came. */
 export interface Received {
   readonly method: string;
   readonly path: string;
@@ -56,10 +56,16 @@ function reply(response: ServerResponse, answer: Answer): void {
   response.on("error", () => {});
   if (typeof answer === "function") return answer(response);
   const { status = 200, body, text, headers = {} } = answer;
-  const ids = { "x-request-id": "req_1", "x-cycles-trace-id": "4bf92f3577b34da6a3ce929d0e0e4736" };
-  response.writeHead(status, { "content-type": "application/json", ...ids, ...headers });
+  response.writeHead(status, { ...identified, ...headers });
   response.end(text ?? (body === undefined ? "" : JSON.stringify(body)));
 }
+
+/** The headers of every answer, where it says nothing else of them. */
+export const identified: Readonly<Record<string, string>> = {
+  "content-type": "application/json",
+  "x-request-id": "req_1",
+  "x-cycles-trace-id": "4bf92f3577b34da6a3ce929d0e0e4736",
+};
 
 /** An error answer of the protocol. */
 export function refusal(status: number, error: string, more: Record<string, unknown> = {}): WrittenAnswer {
