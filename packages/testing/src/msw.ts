@@ -7,6 +7,7 @@ const aspDocuments: ReadonlySet<string> = new Set([aspJwksPath, aspMetadataPath,
 
 /** What is served: an embedded authority, or anything that answers a request as its `handler` does. */
 export interface ServedAuthority {
+  /** Answers one request; never rejects for what a client may send. */
   readonly handler: (request: Request) => Promise<Response>;
 }
 
@@ -15,6 +16,7 @@ export interface ServedAspAuthority extends ServedAuthority {
   readonly audit: object;
 }
 
+/** What the handlers answer. */
 export interface HandlerOptions {
   /** The client's own `baseUrl`, with its path where it has one; requests to any origin are answered when absent. */
   readonly baseUrl?: string | undefined;
