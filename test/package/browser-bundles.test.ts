@@ -13,7 +13,7 @@ const nowhere = {
 const protocols = ["cycles", "asp", "arcp", "ap2"];
 /**
  * Payments are guarded by reservations, so AP2 stands on Cycles. The embedded authority speaks two wires, and the handlers
- * of `@imprest/testing/msw` are told from each other by ASP's path.
+ * of `@imprest/testing/msw` know ASP's requests by their path.
  */
 const spokenBy: Readonly<Record<string, readonly string[]>> = {
   ap2: ["ap2", "cycles"],
