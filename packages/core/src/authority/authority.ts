@@ -4,7 +4,7 @@ import type { CallOptions, CallTerms, ReserveRequest } from "./request.ts";
 import type { Attempt, Intent, SettlementInstruction } from "./settlement.ts";
 
 /**
- * The port between the kernel and whatever grants budget. An implementation sends, once, what it is told to send, and
+ * The port between the kernel and whatever grants budget. An implementation makes one attempt at what it is asked, and
  * says what came of it; the kernel alone records, retries and switches mode.
  */
 export interface SpendAuthority {

@@ -27,7 +27,7 @@ export interface Decision {
   readonly traceId?: string | undefined;
 }
 
-/** How long a reservation lives. Lead is counted from `remainingMs` where the wire tells it, never from wall clocks. */
+/** How long a reservation lives. Lead is counted from `remainingMs` where the wire states it, never from wall clocks. */
 export interface Lease {
   /** The lifetime that was asked for, in milliseconds; also how far each extension asks to reach. */
   readonly ttlMs: number;

@@ -11,7 +11,7 @@ export interface Metrics {
   readonly custom?: Metadata | undefined;
 }
 
-/** What was spent. `basis` tells a measured amount from one that stands in for it. */
+/** What was spent. `basis` distinguishes a measured amount from one that stands in for it. */
 export interface Spend {
   readonly amount: Amount;
   readonly basis: "actual" | "estimate";
@@ -60,7 +60,7 @@ export interface SettlementInstruction {
   readonly recordedAtMs: number;
   /** Epoch milliseconds before which nothing is sent; 0 for at once. */
   readonly notBeforeMs: number;
-  /** What was spent, as the kernel was told; for operators. Set by the kernel. */
+  /** What was spent, as the body stated it; for operators. Set by the kernel. */
   readonly spent?: { readonly unit: string; readonly amount: string } | undefined;
   /** The caller's trace, whenever it is sent and from whichever process. Set by the kernel. */
   readonly traceparent?: string | undefined;
@@ -82,7 +82,7 @@ export interface Settlement {
   readonly refunded?: Amount | undefined;
   /** Spent, but not charged by the authority (a charge capped at what was available). */
   readonly uncovered?: Amount | undefined;
-  /** The most that one of the scopes owes after this settlement, where the authority tells of a debt. */
+  /** The most that one of the scopes owes after this settlement, where the authority reports a debt. */
   readonly debt?: Amount | undefined;
   readonly evidence?: EvidenceReference | undefined;
   readonly requestId?: string | undefined;

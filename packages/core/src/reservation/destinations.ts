@@ -35,7 +35,7 @@ export function authorityDestination(
         const why = cause instanceof Error ? cause.message : "prepare failed";
         const message = `The ${intent.kind} of reservation ${grant.id} could not be written: ${why}`;
         const spent = intent.kind === "commit" ? intent.spend.amount : undefined;
-        return books.tell(await books.refuse(message, spent, cause), onOutcome, intent);
+        return books.report(await books.refuse(message, spent, cause), onOutcome, intent);
       }
       return outbox.submit(instruction, onOutcome, books.callOf(intent));
     },
@@ -126,7 +126,7 @@ export async function bypassDestination(
     async settle(intent, onOutcome) {
       if (intent.kind === "commit") await outbox.bury({ ...letter, spent: intent.spend.amount }, error);
       else await outbox.forget(letter);
-      return books.tell(books.outcome("bypassed"), onOutcome, intent);
+      return books.report(books.outcome("bypassed"), onOutcome, intent);
     },
     async abandon(unknown, spent) {
       await outbox.bury({ ...letter, spent }, unknown);
@@ -188,8 +188,8 @@ class Books {
     };
   }
 
-  /** Tells an end that no delivery tells of. */
-  tell(settlement: Settlement, onOutcome: OnOutcome, intent: Intent): Settlement {
+  /** Reports an end that no delivery reports. */
+  report(settlement: Settlement, onOutcome: OnOutcome, intent: Intent): Settlement {
     const { authority, observer } = this.outbox;
     observer?.emit("settlement", { protocol: authority.protocol, settlement, call: this.callOf(intent) });
     onOutcome(settlement, true);

@@ -34,7 +34,7 @@ export class Heartbeat {
   #extensions = 0;
   #warnedOfLead = false;
   readonly #timeoutMs: number;
-  /** When the lease runs out at the earliest, on the monotonic clock; `undefined` where nothing tells. */
+  /** When the lease runs out at the earliest, on the monotonic clock; `undefined` where nothing states it. */
   #endsAt: number | undefined;
   #expiresAt: number | undefined;
   #longestRttMs: number;
@@ -52,7 +52,7 @@ export class Heartbeat {
 
   /**
    * @param rttMs how long the answer that carries `lease` took, in milliseconds.
-   * @param onLost told once, when the lease can no longer be kept alive.
+   * @param onLost called once, when the lease can no longer be kept alive.
    */
   constructor(grant: Grant, lease: Lease, rttMs: number, context: HeartbeatContext, onLost: (error: Error) => void) {
     this.#context = context;
@@ -120,7 +120,7 @@ export class Heartbeat {
     }, delayMs);
   }
 
-  /** Where nothing tells what remains: the extensions so far reach so far that another one would only use up a budget of them. */
+  /** Where no remaining time is stated: true while the granted extensions reach 1.5 times the last one ahead. */
   get #isFarAhead(): boolean {
     if (this.#endsAt !== undefined || this.#lastGrantMs <= 0) return false;
     const leadMs = this.#grantedMs - (this.#context.clock.monotonic() - this.#startedAt);

@@ -22,7 +22,7 @@ export interface ReservationOptions extends CallOptions {
    */
   readonly failOpen?: { readonly reason: string } | undefined;
   /**
-   * What happens when the lease can no longer be kept alive: `"warn"` (the default) only tells the observer, `"cancel"`
+   * What happens when the lease can no longer be kept alive: `"warn"` (the default) emits and logs, `"cancel"`
    * also aborts `reservation.signal`, `"fail_on_finalize"` lets the body end and settle, then throws.
    */
   readonly leaseLoss?: "warn" | "cancel" | "fail_on_finalize" | undefined;
@@ -48,7 +48,10 @@ export type SpendOf = Amount | undefined | null | false | 0 | "";
 
 /** Options of the helpers that run a body and settle by what becomes of it. */
 export interface BodyOptions<Item> extends ReservationOptions {
-  /** What the returned value, or a stream's chunks so far, cost in all; `undefined` where this one does not tell. */
+  /**
+   * What the returned value, or a stream's chunks so far, cost in all; `undefined` where this one says nothing. It is not
+   * asked once the body has settled by hand: what the body committed is the whole.
+   */
   readonly spend?: ((item: Item) => SpendOf | PromiseLike<SpendOf>) | undefined;
   /**
    * Says of a body that threw that nothing was spent: the provider refused, or was never reached. Without it, only

@@ -14,7 +14,7 @@ import { SpendTracker } from "./spend-tracker.ts";
 /** Where a handle's intent goes: to the authority's queue, to its parent, or to a bypass record. */
 export interface Destination {
   readonly logger: Logger | undefined;
-  /** Never rejects; tells `onOutcome` each outcome, the one returned included. */
+  /** Never rejects; calls `onOutcome` with each outcome, the one returned included. */
   settle(intent: Intent, onOutcome: OnOutcome): Promise<Settlement>;
   /** Nothing can be sent: what was spent is unknown. Never rejects. */
   abandon(error: SpendUnknownError, knownPart: Amount | undefined): Promise<void>;
@@ -190,7 +190,7 @@ export class ReservationHandle implements Reservation {
     this.#unlink();
     this.#lifeline?.stop();
     this.#settlement.resolve(settlement);
-    this.#tell(settlement);
+    this.#notify(settlement);
     return exported;
   }
 
@@ -255,20 +255,20 @@ export class ReservationHandle implements Reservation {
   }
 
   #listener(basis: Spend["basis"] | undefined): OnOutcome {
-    let toldPending = false;
+    let reportedPending = false;
     return (outcome, isLast) => {
       if (isLast) this.#lifeline?.stop();
-      if (outcome.status === "pending" && toldPending) return;
-      toldPending = true;
-      this.#tell(withBasis(outcome, basis));
+      if (outcome.status === "pending" && reportedPending) return;
+      reportedPending = true;
+      this.#notify(withBasis(outcome, basis));
     };
   }
 
   /** A caller's listener must not turn a settled reservation into a failed one; the observer has the same news. */
-  #tell(settlement: Settlement): void {
+  #notify(settlement: Settlement): void {
     try {
-      const told: unknown = this.#options.onSettlement?.(settlement);
-      if (told instanceof Promise) told.catch(() => {});
+      const returned: unknown = this.#options.onSettlement?.(settlement);
+      if (returned instanceof Promise) returned.catch(() => {});
     } catch {
       // As above.
     }

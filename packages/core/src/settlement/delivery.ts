@@ -179,7 +179,7 @@ export class Delivery implements RecordedInstruction {
     const settlement: Settlement = { status: "pending", reservationId, idempotencyKey, error };
     const isNews = this.#pending === undefined;
     this.#pending = settlement;
-    if (isNews || this.#stopped) this.#tell(settlement, this.#stopped);
+    if (isNews || this.#stopped) this.#report(settlement, this.#stopped);
     return settlement;
   }
 
@@ -233,11 +233,11 @@ export class Delivery implements RecordedInstruction {
   #finish(settlement: Settlement, keepRecord: boolean): Settlement {
     this.#final = settlement;
     this.#context.finish(this, keepRecord);
-    this.#tell(settlement, true);
+    this.#report(settlement, true);
     return settlement;
   }
 
-  #tell(settlement: Settlement, isLast: boolean): void {
+  #report(settlement: Settlement, isLast: boolean): void {
     const { protocol } = this.#context.authority;
     this.#context.observer?.emit("settlement", { protocol, settlement, call: this.#call });
     for (const listener of this.#listeners) listener(settlement, isLast);

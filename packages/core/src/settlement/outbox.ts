@@ -58,7 +58,7 @@ export class Outbox {
 
   /**
    * Records a settlement and sends it.
-   * @returns the final outcome, or `pending` as soon as the first attempt has failed; it then goes on by itself and tells
+   * @returns the final outcome, or `pending` as soon as the first attempt has failed; it then goes on by itself and calls
    * `onOutcome`. Never rejects.
    */
   async submit(instruction: SettlementInstruction, onOutcome?: OnOutcome, call?: GuardedCall): Promise<Settlement> {
@@ -115,7 +115,7 @@ export class Outbox {
     this.housekeeping.add(kept);
   }
 
-  /** Writes a dead letter and tells it. A store that fails is told too; money is never lost in silence. */
+  /** Writes a dead letter, emits and logs it. If the store fails, that is emitted and logged too. Never rejects. */
   async bury(letter: NewDeadLetter, error: Error): Promise<boolean> {
     const { protocol, reservationId, instruction, kind } = letter;
     this.observer?.emit("dead-letter", { protocol, reservationId, error, instruction });
@@ -131,7 +131,7 @@ export class Outbox {
     }
   }
 
-  /** Takes back a letter whose spend turned out to be none. A store that fails is told. */
+  /** Takes back a letter whose spend turned out to be none. If the store fails, that is emitted and logged. */
   async forget(letter: NewDeadLetter): Promise<void> {
     try {
       await this.records.delete(deadLetterKey(this.authority, letter));
@@ -140,7 +140,7 @@ export class Outbox {
     }
   }
 
-  /** A record that cannot be written is told; the spend is sent all the same. */
+  /** If a record cannot be written, that is emitted and logged; the spend is sent all the same. */
   async #recordWith(delivery: Delivery, write: () => Promise<void>): Promise<void> {
     try {
       await write();

@@ -54,7 +54,7 @@ export class SettlementQueue {
   /**
    * Records a settlement and sends it.
    * @returns the final outcome, or `pending` as soon as the first attempt has failed; the queue then goes on by itself
-   * and tells `onOutcome`. Never rejects.
+   * and calls `onOutcome`. Never rejects.
    */
   submit(instruction: SettlementInstruction, onOutcome?: OnOutcome): Promise<Settlement> {
     return this.#outbox.submit(instruction, onOutcome);
