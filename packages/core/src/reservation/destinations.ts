@@ -1,4 +1,5 @@
 import type { Amount } from "../amount/amount.ts";
+import { writeAmount } from "../amount/amount-text.ts";
 import { SettlementError, type SpendUnknownError } from "../errors/spend-errors.ts";
 import type { NewDeadLetter } from "../settlement/dead-letters.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
@@ -51,7 +52,7 @@ export function authorityDestination(
     const stamp = { idempotencyKey, recordedAtMs: outbox.clock.now() };
     if (intent.kind === "release") return authority.prepare(grant, intent, stamp);
     const { amount, basis } = intent.spend;
-    const spent = { unit: amount.unit, amount: amount.amount.toString() };
+    const spent = writeAmount(amount);
     try {
       return { ...authority.prepare(grant, intent, stamp), spent };
     } catch (error) {

@@ -1,4 +1,5 @@
 import type { Amount } from "../amount/amount.ts";
+import { readAmount, writeAmount } from "../amount/amount-text.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
 import type { Grant, Lease } from "../authority/grant.ts";
 import { ValidationError } from "../errors/local-errors.ts";
@@ -55,8 +56,8 @@ export function readExported(text: string): ExportedReservation {
     ...grant,
     id: idOf(grant),
     caps,
-    reserved: readAmount(grant["reserved"], "/grant/reserved"),
-    request: { ...request, estimate: readAmount(request["estimate"], "/grant/request/estimate") },
+    reserved: amountOf(grant["reserved"], "/grant/reserved"),
+    request: { ...request, estimate: amountOf(request["estimate"], "/grant/request/estimate") },
     ...(lease !== undefined && { lease: readLease(lease) }),
   };
   const { traceparent } = whole;
@@ -91,15 +92,8 @@ function readLease(value: unknown): Lease {
   return { ttlMs, ...(typeof expiresAt === "number" && { expiresAt }) };
 }
 
-function writeAmount({ unit, amount }: Amount): { readonly unit: string; readonly amount: string } {
-  return { unit, amount: amount.toString() };
-}
-
-function readAmount(value: unknown, pointer: string): Amount {
-  const { unit, amount } = membersOf(value, pointer);
-  if (typeof unit !== "string" || typeof amount !== "string" || !/^-?\d+$/.test(amount))
-    refuse(pointer, "is no amount");
-  return { unit, amount: BigInt(amount) };
+function amountOf(value: unknown, pointer: string): Amount {
+  return readAmount(value) ?? refuse(pointer, "is no amount");
 }
 
 function membersOf(value: unknown, pointer: string): Readonly<Record<string, unknown>> {

@@ -2,6 +2,7 @@ import type { Amount } from "../amount/amount.ts";
 import type { RecordStore, RecordValue } from "../records/record-store.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
 import type { Settlement, SettlementInstruction } from "../authority/settlement.ts";
+import { writeAmount } from "../amount/amount-text.ts";
 import { writeInstruction } from "./instruction.ts";
 
 /** Why money that was, or may have been, spent is not in the authority's books. */
@@ -88,8 +89,8 @@ function toRecord({ spent, estimate, instruction, found, target, ...letter }: Ne
   return {
     ...letter,
     ...(target !== undefined && { target }),
-    ...(spent && { spent: { unit: spent.unit, amount: spent.amount.toString() } }),
-    ...(estimate && { estimate: { unit: estimate.unit, amount: estimate.amount.toString() } }),
+    ...(spent && { spent: { ...writeAmount(spent) } }),
+    ...(estimate && { estimate: { ...writeAmount(estimate) } }),
     ...(instruction && { instruction: writeInstruction(instruction) }),
     ...(found !== undefined && { found }),
   };

@@ -7,7 +7,8 @@ import type { Gate } from "./gate.ts";
 import type { RecordedInstruction } from "./settlement-records.ts";
 import type { NewDeadLetter } from "./dead-letters.ts";
 import type { RecordValue } from "../records/record-store.ts";
-import { readAmount, readInstruction } from "./instruction.ts";
+import { readAmount } from "../amount/amount-text.ts";
+import { readInstruction } from "./instruction.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
 import type { Attempt, Settlement, SettlementInstruction } from "../authority/settlement.ts";
 

@@ -1,4 +1,4 @@
-import type { Amount } from "../amount/amount.ts";
+import { readAmount } from "../amount/amount-text.ts";
 import type { RecordValue } from "../records/record-store.ts";
 import type { SettlementInstruction } from "../authority/settlement.ts";
 
@@ -65,11 +65,4 @@ export function writeInstruction(instruction: SettlementInstruction): RecordValu
     ...(spent !== undefined && { spent }),
     ...(traceparent !== undefined && { traceparent }),
   };
-}
-
-/** Reads an amount that a record keeps as text; `undefined` when it is none. */
-export function readAmount(value: RecordValue | undefined): Amount | undefined {
-  const { unit, amount } = (value ?? {}) as { readonly unit?: RecordValue; readonly amount?: RecordValue };
-  if (typeof unit !== "string" || typeof amount !== "string" || !/^-?\d+$/.test(amount)) return undefined;
-  return { unit, amount: BigInt(amount) };
 }

@@ -2,7 +2,8 @@ import { ValidationError } from "../errors/local-errors.ts";
 import type { RecordStore, RecordValue } from "../records/record-store.ts";
 import { type DeadLetter, type NewDeadLetter, deadLetterPrefix } from "./dead-letters.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
-import { readAmount, readInstruction } from "./instruction.ts";
+import { readAmount } from "../amount/amount-text.ts";
+import { readInstruction } from "./instruction.ts";
 
 /** Every letter of one authority, in the store's order. */
 export async function* listDeadLetters(records: RecordStore, authority: SpendAuthority): AsyncIterable<DeadLetter> {
