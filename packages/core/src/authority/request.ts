@@ -53,6 +53,9 @@ export interface ReserveRequest<Extensions extends RequestExtensions = RequestEx
 
 /** What a call asks for beyond its request, as far as an authority has a say in it. */
 export interface CallTerms extends CallOptions {
-  /** The body runs without a reservation when the authority cannot be reached. */
+  /**
+   * Runs the body without a reservation when the authority cannot be reached (connection failure, timeout, 5xx), and
+   * keeps what it spends as a dead letter. A denial and every other answer still stop the body.
+   */
   readonly failOpen?: { readonly reason: string } | undefined;
 }

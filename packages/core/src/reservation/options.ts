@@ -1,10 +1,10 @@
 import type { Amount } from "../amount/amount.ts";
 import type { Reservation } from "../authority/reservation.ts";
-import type { CallOptions } from "../authority/request.ts";
+import type { CallTerms } from "../authority/request.ts";
 import type { Settlement } from "../authority/settlement.ts";
 
 /** Options of every helper that opens a reservation. */
-export interface ReservationOptions extends CallOptions {
+export interface ReservationOptions extends CallTerms {
   /** Names of the caps that the body applies. A grant that carries any other cap is released and denied. */
   readonly honours?: readonly string[] | undefined;
   /** The key of the whole operation; one is minted without it. A redelivered job passes its own, derived key. */
@@ -16,11 +16,6 @@ export interface ReservationOptions extends CallOptions {
    * estimate out of its parent's and counts what it spends as the parent's spend.
    */
   readonly nest?: "own" | "within" | undefined;
-  /**
-   * Runs the body without a reservation when the authority cannot be reached (connection failure, timeout, 5xx), and
-   * keeps what it spends as a dead letter. A denial and every other answer still stop the body.
-   */
-  readonly failOpen?: { readonly reason: string } | undefined;
   /**
    * What happens when the lease can no longer be kept alive: `"warn"` (the default) emits and logs, `"cancel"`
    * also aborts `reservation.signal`, `"fail_on_finalize"` lets the body end and settle, then throws.

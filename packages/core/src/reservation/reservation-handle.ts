@@ -7,22 +7,9 @@ import type { Grant } from "../authority/grant.ts";
 import type { Intent, Metrics, Settlement, Spend } from "../authority/settlement.ts";
 import type { CommitDetails, Reservation, SpendExtras } from "../authority/reservation.ts";
 import type { OnOutcome } from "../settlement/delivery.ts";
-import type { Logger } from "../observe/logger.ts";
+import type { Destination, Lifeline } from "./destination.ts";
 import { soundDetails } from "./spend-details.ts";
 import { SpendTracker } from "./spend-tracker.ts";
-
-/** Where a handle's intent goes: to the authority's queue, to its parent, or to a bypass record. */
-export interface Destination {
-  readonly logger: Logger | undefined;
-  /** Never rejects; calls `onOutcome` with each outcome, the one returned included. */
-  settle(intent: Intent, onOutcome: OnOutcome): Promise<Settlement>;
-  /** Nothing can be sent: what was spent is unknown. Never rejects. */
-  abandon(error: SpendUnknownError, knownPart: Amount | undefined): Promise<void>;
-  /** A spend was stated after the end, by `spent` more than was settled (`undefined`: in words that are no amount). */
-  late(spent: Amount | undefined): void;
-  /** The reservation as JSON, for another process; `undefined` where no authority keeps it. */
-  readonly exported: string | undefined;
-}
 
 /** What would have said what was spent, by how the body ended. */
 export const remedies: { readonly returned: string; readonly failed: string } = {
@@ -32,12 +19,6 @@ export const remedies: { readonly returned: string; readonly failed: string } = 
 
 /** How a reservation ends: an intent that is sent, or nothing that this process sends. */
 type Ending = Intent | "abandoned" | "exported";
-
-/** What keeps the lease of a handle alive. */
-export interface Lifeline {
-  readonly expiresAt: number | undefined;
-  stop(): void;
-}
 
 /** The one implementation of `Reservation`: settles once, whatever is called, in whatever order. */
 export class ReservationHandle implements Reservation {
@@ -290,11 +271,12 @@ export class ReservationHandle implements Reservation {
   #spentLate(what: string, total: Amount): SettlementError {
     const { unit } = this.reserved;
     const stated = amountIn(total, unit);
-    if (stated === undefined) this.#destination.late(undefined);
-    else if (stated - this.#settledOwn > this.#late) {
-      this.#late = stated - this.#settledOwn;
-      this.#destination.late({ unit, amount: this.#late });
-    }
+    const beyond = (stated ?? 0n) - this.#settledOwn;
+    const isMore = beyond > this.#late;
+    if (isMore) this.#late = beyond;
+    // A letter replaces the one before it: what is no amount must not take away what was stated in good form.
+    const known = this.#late > 0n ? { unit, amount: this.#late } : undefined;
+    if (isMore || stated === undefined) this.#destination.late(known);
     const message = `${what} was called on a reservation that is already settled. The spend is kept as a dead letter.`;
     return this.#error(message, true);
   }
