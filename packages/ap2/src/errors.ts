@@ -3,19 +3,39 @@ import { type ErrorOptionsWithCause } from "@imprest/core/internal";
 
 /** Every code of the payment guard's own errors. */
 export type AP2ErrorCode =
+  /** The mandate was used, or is in use. Remedy: Nothing: one mandate, one payment. */
   | "ERR_AP2_ALREADY_CONSUMED"
+  /** Another worker took the attempt over. Remedy: Leave it to that worker. */
   | "ERR_AP2_CLAIM_LOST"
+  /** The commit was refused after the charge. Remedy: A dead letter holds it. */
   | "ERR_AP2_COMMIT_FAILED"
+  /** Whether the charge or the commit went through is open. Remedy: `recover`, or `reconcile(attempt)`. */
   | "ERR_AP2_COMMIT_UNCERTAIN"
+  /** The mandate is not in US dollars and nothing converts it. Remedy: Give a `quote`. */
   | "ERR_AP2_CURRENCY"
+  /** The budget or the ledger refused the payment; no money moved. Remedy: See `reasonCode`. */
   | "ERR_AP2_DENIED"
+  /** A dry run's finding, thrown so that no body runs. Remedy: Read `decision`. */
   | "ERR_AP2_DRY_RUN"
+  /**
+   * A rejection receipt came while the payment was still under way. Remedy: Give the receipt again once the payment
+   * has given up.
+   */
   | "ERR_AP2_IN_USE"
+  /**
+   * The consume-once store holds what this version cannot read. Remedy: Do not delete it: it is what keeps a mandate
+   * single-use.
+   */
   | "ERR_AP2_LEDGER"
+  /** `lookupCharge` threw, was silent, or gave an answer of no known form. Remedy: Mend it; `recover` again. */
   | "ERR_AP2_LOOKUP"
+  /** A mandate is malformed or fails a constraint. Remedy: Correct it; nothing was reserved. */
   | "ERR_AP2_MANDATE"
+  /** Thrown by your code: nothing was charged. Remedy: The budget is free again, the mandate too. */
   | "ERR_AP2_PAYMENT_DECLINED"
+  /** Something was asked of a payment that is over. Remedy: Nothing. */
   | "ERR_AP2_PAYMENT_ENDED"
+  /** No usable answer to the reserve; no money moved. Remedy: The same call under the same key. */
   | "ERR_AP2_RESERVE_UNCERTAIN";
 
 /** Base of everything that the payment guard throws on its own account. */

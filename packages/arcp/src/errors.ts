@@ -6,9 +6,16 @@ import { redactFrame } from "./session/redact.ts";
 
 /** Every code of ARCP's own errors; an `ArcpError` has `ERR_PROTOCOL` and the wire's code in `errorCode`. */
 export type ArcpErrorCode =
+  /** Events came faster than they were read, for too long. Remedy: Read faster, or fewer `kinds`. */
   | "ERR_ARCP_CONSUMER_STALLED"
+  /** After a lost connection no runtime knows the job. Remedy: Submit again under the same idempotency key. */
   | "ERR_ARCP_JOB_LOST"
+  /**
+   * The job succeeded, but its result cannot be had whole. Remedy: Ask for a smaller result, or raise the limit that
+   * the message names.
+   */
   | "ERR_ARCP_RESULT_UNAVAILABLE"
+  /** The session is over, by close, error or an unresumable loss. Remedy: Connect again. */
   | "ERR_ARCP_SESSION_ENDED";
 
 /** What an `ArcpError` says besides the wire's own words. */
