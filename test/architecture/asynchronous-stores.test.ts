@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 
 const packages = resolve(import.meta.dirname, "../../packages");
 
-it("cycles 7 L2: no durable store makes a synchronous call to the file system or derives a key synchronously", () => {
+it("no durable store makes a synchronous call to the file system or derives a key synchronously", () => {
   const folders = ["core/src/node", "cycles/src/node"].map((name) => join(packages, name));
   // SQLite has no other interface; who must not block takes the log.
   const names = (folder: string) => readdirSync(folder).filter((name) => name !== "sqlite-record-store.ts");

@@ -18,7 +18,7 @@ function neutralEntries(): string[] {
   });
 }
 
-describe("every browser-safe entry (Cycles study §9 #3)", () => {
+describe("every browser-safe entry", () => {
   it.each(neutralEntries())("%s bundles for a neutral platform with no unresolved import", async (entry) => {
     const result = await build({
       stdin: { contents: `export * from ${JSON.stringify(entry)};`, resolveDir: root },

@@ -42,7 +42,7 @@ describe.skipIf(isMissing)("the published Cycles evidence fixtures", () => {
   });
 
   it.each(names)(
-    "asp 2.5 2: no bit of %s can be flipped",
+    "no bit of %s can be flipped",
     async (name) => {
       const bytes = utf8(read(name).trimEnd());
       const flips = Array.from({ length: bytes.length * 8 }, async (_, bit) => {

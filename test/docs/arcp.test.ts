@@ -10,7 +10,7 @@ const root = resolve(import.meta.dirname, "../..");
 const page = readFileSync(join(root, "docs/arcp.md"), "utf8");
 
 describe("docs/arcp.md", () => {
-  it("study arcp 3.3 X1: what it shows runs to its end against a runtime, and comes out as it says", async () => {
+  it("what it shows runs to its end against a runtime, and comes out as it says", async () => {
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ["--conditions=@imprest/source", "examples/arcp-client/main.ts"],
@@ -21,7 +21,7 @@ describe("docs/arcp.md", () => {
     expect(stdout).toContain("what is known about petty cash { USD: '0.06' } { USD: '0.94' }");
   });
 
-  it("study arcp 3.3 X2: promises no error, no option and no call that is not there", () => {
+  it("promises no error, no option and no call that is not there", () => {
     const errors = page.match(/\b[A-Z]\w+Error\b/g) ?? [];
     expect(new Set(errors).size).toBeGreaterThan(8);
     expect(errors.filter((name) => !(name in arcp) && !(name in core))).toEqual([]);

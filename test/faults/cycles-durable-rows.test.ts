@@ -41,7 +41,7 @@ describe("what keeps a record, and what ends it", () => {
     ["a 4xx with a code of tomorrow", 409, "CODE_OF_TOMORROW"],
     ["a 4xx of a proxy", 418, undefined],
     ["a 5xx with a final code", 503, "NOT_FOUND"],
-  ])("cycles 9 row 5: %s keeps it, here and for the next process", async (_name, status, code) => {
+  ])("%s keeps it, here and for the next process", async (_name, status, code) => {
     const { ledger, dir, open } = await setUp();
     const body = code === undefined ? "<html>" : refusal(status, code).body;
     for (let at = 0; at < 3; at += 1) ledger.faults.commit.push({ kind: "answer", acted: false, status, body });
@@ -60,8 +60,8 @@ describe("what keeps a record, and what ends it", () => {
   });
 
   it.each([
-    ["D26: 404", 404, "NOT_FOUND"],
-    ["D27: 409 under REJECT", 409, "BUDGET_EXCEEDED"],
+    ["404", 404, "NOT_FOUND"],
+    ["409 under REJECT", 409, "BUDGET_EXCEEDED"],
     ["400", 400, "INVALID_REQUEST"],
   ])(
     "cycles 7 %s, 9 row 13: a spend refused for good is a dead letter, and may be sent again",
@@ -85,7 +85,7 @@ describe("what keeps a record, and what ends it", () => {
   );
 });
 
-describe("cycles 9 row 12: nothing is replayed past what the authority remembers, without an operator's word", () => {
+describe("nothing is replayed past what the authority remembers, without an operator's word", () => {
   it.each([
     ["an event after 7 days", "event", 7],
     ["a commit after 30 days", "commit", 30],
@@ -119,7 +119,7 @@ describe("cycles 9 row 12: nothing is replayed past what the authority remembers
 });
 
 describe("starting and stopping", () => {
-  it("cycles 9 row 6: recover() replays without any guarded call; it makes no reservation", async () => {
+  it("recover() replays without any guarded call; it makes no reservation", async () => {
     const { ledger, dir, open } = await setUp("log");
     ledger.faults.commit.push({ kind: "hang", acted: false });
     const worker = startWorker({ store: "log", dir, baseUrl: ledger.url, apiKey: "test-key", work: "spend" });
@@ -151,7 +151,7 @@ describe("starting and stopping", () => {
     expect(ledger.charges).toHaveLength(1);
   });
 
-  it("cycles 7 D22, 9 row 19: a hanging release delays nobody, is recorded, and is finished by the next process", async () => {
+  it("a hanging release delays nobody, is recorded, and is finished by the next process", async () => {
     const { ledger, dir, open } = await setUp();
     for (let at = 0; at < 9; at += 1) ledger.faults.release.push({ kind: "hang", acted: false });
     const authority = open();
@@ -174,7 +174,7 @@ describe("starting and stopping", () => {
 });
 
 describe("the lease", () => {
-  it("cycles 7 D29, 9 row 7: is kept alive while a commit is retried, so that the commit lands as one", async () => {
+  it("is kept alive while a commit is retried, so that the commit lands as one", async () => {
     const { ledger, open } = await setUp();
     ledger.remainingMs = 4_000;
     for (let at = 0; at < 5; at += 1) ledger.faults.commit.push({ kind: "answer", acted: false, status: 503 });
@@ -195,7 +195,7 @@ describe("the lease", () => {
     expect(operations(ledger)).not.toContain("event");
   });
 
-  it("cycles 7 D16, 9 row 14: of 10 s needs no priming extend, and is extended in time", async () => {
+  it("of 10 s needs no priming extend, and is extended in time", async () => {
     const { ledger, open } = await setUp();
     ledger.remainingMs = 10_000;
     const authority = open({ ttlMs: 10_000 });
@@ -206,7 +206,7 @@ describe("the lease", () => {
   });
 
   it.each(["warn", "cancel", "fail_on_finalize"] as const)(
-    "cycles 9 row 15: policy %s when the lease is lost: told, and the spend is settled all the same",
+    "policy %s when the lease is lost: told, and the spend is settled all the same",
     async (leaseLoss) => {
       const { ledger, open } = await setUp();
       ledger.remainingMs = 4_000;

@@ -63,7 +63,7 @@ describe("CR-CORE-001", () => {
 });
 
 describe("CR-CORE-002", () => {
-  it("cycles 7 D13, 9 row 8: an expired commit becomes an event, same key, with all that the reservation said", async () => {
+  it("an expired commit becomes an event, same key, with all that the reservation said", async () => {
     const { ledger } = await startLedger();
     ledger.allExpired = true;
     const { settlement } = await withReservation(authorityAt(ledger.url), request, (reservation) => {
@@ -129,30 +129,27 @@ describe.each<StoreName>(["fleet", "file", "log"])("CR-DURABLE-001 with the %s s
   it.each([
     ["before the ledger acted", false],
     ["after the ledger acted", true],
-  ])(
-    "cycles 9 row 37: killed in flight, %s: recorded before it was sent, sent again after the restart",
-    async (_name, acted) => {
-      const { ledger, dir } = await startLedger();
-      ledger.faults.commit.push({ kind: "hang", acted });
-      let whenSent = "";
-      ledger.onRequest = ({ operation }) => void (operation === "commit" && (whenSent ||= textIn(dir)));
-      const task = { store, dir, baseUrl: ledger.url, apiKey: "api-key-a" };
-      const worker = startWorker({ ...task, work: "spend" });
-      await vi.waitFor(() => expect(ledger.settlements).toHaveLength(1), { timeout: 15_000, interval: 1 });
-      await worker.kill();
-      const [{ key, body } = { key: "no request", body: "" }] = ledger.settlements;
-      expect(whenSent).toContain(key);
-      expect(textIn(dir)).toContain(key);
-      const told = await recoverWith(task);
-      expect(told).toEqual([{ what: "recovered", resumed: 1, pending: 0, failures: 0 }]);
-      expect(ledger.settlements.map((seen) => [seen.operation, seen.key, seen.body])).toEqual([
-        ["commit", key, body],
-        ["commit", key, body],
-      ]);
-      expect(ledger.charges).toEqual([{ reservationId: "rsv_1", key, amount: 7 }]);
-      expect(await leftIn(store, dir, ledger.url)).toEqual(new Map());
-    },
-  );
+  ])("killed in flight, %s: recorded before it was sent, sent again after the restart", async (_name, acted) => {
+    const { ledger, dir } = await startLedger();
+    ledger.faults.commit.push({ kind: "hang", acted });
+    let whenSent = "";
+    ledger.onRequest = ({ operation }) => void (operation === "commit" && (whenSent ||= textIn(dir)));
+    const task = { store, dir, baseUrl: ledger.url, apiKey: "api-key-a" };
+    const worker = startWorker({ ...task, work: "spend" });
+    await vi.waitFor(() => expect(ledger.settlements).toHaveLength(1), { timeout: 15_000, interval: 1 });
+    await worker.kill();
+    const [{ key, body } = { key: "no request", body: "" }] = ledger.settlements;
+    expect(whenSent).toContain(key);
+    expect(textIn(dir)).toContain(key);
+    const told = await recoverWith(task);
+    expect(told).toEqual([{ what: "recovered", resumed: 1, pending: 0, failures: 0 }]);
+    expect(ledger.settlements.map((seen) => [seen.operation, seen.key, seen.body])).toEqual([
+      ["commit", key, body],
+      ["commit", key, body],
+    ]);
+    expect(ledger.charges).toEqual([{ reservationId: "rsv_1", key, amount: 7 }]);
+    expect(await leftIn(store, dir, ledger.url)).toEqual(new Map());
+  });
 });
 
 describe.each<StoreName>(["fleet", "file", "log"])("CR-DURABLE-002 with the %s store", (store) => {

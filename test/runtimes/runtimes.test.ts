@@ -30,7 +30,7 @@ describe.each(runtimes)("$name", ({ name, entry, run }) => {
   it.each([
     ["WebCrypto", true],
     ["the fallback", false],
-  ])("asp 6 25: gives the one verdict with %s", async (_backend, withEd25519) => {
+  ])("gives the one verdict with %s", async (_backend, withEd25519) => {
     const outfile = join(folder, `${name.replaceAll(" ", "-")}-${withEd25519}.mjs`);
     await buildSuite({ suite: "suite", entry, outfile, define: { world }, withEd25519 });
     expect(verdictIn(await run(outfile))).toEqual(expectedVerdict);

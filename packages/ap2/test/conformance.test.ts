@@ -43,7 +43,7 @@ function mandateOf(wire: WireMandate): AP2Mandate {
   };
 }
 
-describe.skipIf(isMissing)("ap2 6.1: byte-identical with the Python guard v0.3", () => {
+describe.skipIf(isMissing)("byte-identical with the Python guard v0.3", () => {
   const amounts = isMissing ? [] : (conformance("amounts.json") as AmountCase[]);
   it.each(amounts)("amount $amount_value $currency", ({ amount_value: value, currency, micros, err }) => {
     const convert = (): bigint => toMicrocents(value, currency, { compat: "python" });

@@ -27,7 +27,7 @@ const closed = {
 } as const;
 
 describe.skipIf(isMissing)("real signed tokens", () => {
-  it("ap2 4 G14: a v0.2 chain: minor units, host, expiry, and the open mandate's identity from its signing input", () => {
+  it("a v0.2 chain: minor units, host, expiry, and the open mandate's identity from its signing input", () => {
     expect(mandateFromAP2(tokens.payment_chain)).toEqual({
       transactionId: "NivWhuqfzcvZNapvIEJ2-3tsdQLkiuIcye2g46WVgX8",
       amountValue: "199.00",
@@ -38,7 +38,7 @@ describe.skipIf(isMissing)("real signed tokens", () => {
       expiresAtMs: 1_777_345_957_000,
     });
   });
-  it("ap2 6.4: open and closed tokens apart give the same; the checkout joins in", () => {
+  it("open and closed tokens apart give the same; the checkout joins in", () => {
     const whole = mandateFromAP2({ paymentMandate: tokens.payment_chain, checkoutMandate: tokens.checkout_chain });
     expect(whole).toMatchObject({
       checkoutHash: "NivWhuqfzcvZNapvIEJ2-3tsdQLkiuIcye2g46WVgX8",
@@ -52,14 +52,14 @@ describe.skipIf(isMissing)("real signed tokens", () => {
     });
     expect(apart).toEqual(whole);
   });
-  it("ap2 4 D13: a token signed under an open mandate needs it, whatever the mode says", () => {
+  it("a token signed under an open mandate needs it, whatever the mode says", () => {
     expect(() => mandateFromAP2(tokens.closed_payment)).toThrow(/open mandate/);
     expect(mandateFromAP2({ paymentMandate: tokens.closed_payment, openMandateHash: "fallback" }).openMandateHash).toBe(
       "fallback",
     );
     expect(() => mandateFromAP2(closed, { mode: "hnp" })).toThrow(/open mandate/);
   });
-  it("ap2 4 D12: the identity survives a disclosure left out and a second spelling of the signature", () => {
+  it("the identity survives a disclosure left out and a second spelling of the signature", () => {
     const [jwt = "", , mandate = ""] = tokens.open_payment.split("~");
     const redacted = `${jwt}~${mandate}~`;
     const [header = "", payload = "", signature = ""] = jwt.split(".");
@@ -76,7 +76,7 @@ describe.skipIf(isMissing)("real signed tokens", () => {
       /another transaction/,
     );
   });
-  it("ap2 4 G26: a payment that the open mandate does not allow is refused", () => {
+  it("a payment that the open mandate does not allow is refused", () => {
     const [, mandate] = [0, parseChain(tokens.open_payment)[0]?.mandate];
     const constraints = mandate?.["constraints"] as never;
     expect(checkConstraints(constraints, closed)).toEqual([]);
@@ -122,7 +122,7 @@ describe("tokens that say something twice", () => {
   });
 });
 
-describe("ap2 4 G14, 6.3: objects of every generation", () => {
+describe("objects of every generation", () => {
   it("v0.2 objects, snake and camel case: 19900 minor units are $199.00, never $19,900", () => {
     const camel = {
       vct: "mandate.payment.1",
@@ -173,7 +173,7 @@ describe("ap2 4 G14, 6.3: objects of every generation", () => {
   });
 });
 
-describe("ap2 4 G19: minor units by ISO 4217, not by Intl", () => {
+describe("minor units by ISO 4217, not by Intl", () => {
   it.each([
     ["JPY", 5_000, "5000"],
     ["BHD", 5_001, "5.001"],
@@ -191,7 +191,7 @@ describe("ap2 4 G19: minor units by ISO 4217, not by Intl", () => {
   });
 });
 
-describe("ap2 4 G26: constraints in exact integers", () => {
+describe("constraints in exact integers", () => {
   const check = (constraint: object, change: object = {}) =>
     checkConstraints([constraint as never], { ...closed, ...change });
   it("an unknown rule and an undisclosed one must fail", () => {

@@ -55,7 +55,7 @@ describe("test_guard_clean_commit.py", () => {
     );
   });
 
-  it("ap2 6.2: actual_micros_override_is_committed, set_actual_micros_at_int64_max_accepted", async () => {
+  it("actual_micros_override_is_committed, set_actual_micros_at_int64_max_accepted", async () => {
     const { cycles, authority } = createHarness();
     await withReservation(authority, makeTerms(), (payment) => payment.charged({ amount: 5n }));
     expect(cycles.requests("commit")[0]?.text).toContain('"amount":5');
@@ -218,7 +218,7 @@ describe("test_guard_release_on_exception.py", () => {
     cycles.fault = (operation) => (operation === "release" ? { status: 500 } : undefined);
     await expect(withReservation(authority, makeTerms({ compat: "python" }), boom)).rejects.toThrow(RangeError);
   });
-  it("ap2 4 G24: an abort whose release fails says so", async () => {
+  it("an abort whose release fails says so", async () => {
     const { cycles, authority } = createHarness();
     cycles.fault = (operation) => (operation === "release" ? { status: 500 } : undefined);
     const { settlement } = await withReservation(authority, makeTerms(), (payment) => payment.abort(""));
@@ -227,7 +227,7 @@ describe("test_guard_release_on_exception.py", () => {
 });
 
 describe("what a throw means", () => {
-  it("ap2 4 D3, 6.8: a definite decline releases and rethrows, and the next attempt has a key of its own", async () => {
+  it("a definite decline releases and rethrows, and the next attempt has a key of its own", async () => {
     const { cycles, authority } = createHarness();
     const declined = new AP2PaymentDeclined("card declined");
     await expect(withReservation(authority, makeTerms(), () => Promise.reject(declined))).rejects.toBe(declined);
@@ -239,7 +239,7 @@ describe("what a throw means", () => {
     expect(cycles.requests("commit")[0]?.body["idempotency_key"]).toBe(keyOf("commit:e1"));
     expect(cycles.reservations.get("rsv_2")?.status).toBe("COMMITTED");
   });
-  it("ap2 4 D8: anything else is held: nothing released, nothing committed, the mandate stays used", async () => {
+  it("anything else is held: nothing released, nothing committed, the mandate stays used", async () => {
     const { cycles, authority } = createHarness();
     const error = await failure(withReservation(authority, makeTerms(), boom));
     expect(error).toBeInstanceOf(AP2GuardCommitUncertain);
@@ -251,7 +251,7 @@ describe("what a throw means", () => {
     expect([...cycles.requests("release"), ...cycles.requests("commit")]).toHaveLength(0);
     await expect(withReservation(authority, makeTerms(), () => {})).rejects.toThrow(AP2AlreadyConsumed);
   });
-  it("ap2 4 D8: tracksCharge releases before charging() and holds after it", async () => {
+  it("tracksCharge releases before charging() and holds after it", async () => {
     const { cycles, authority } = createHarness();
     await expect(withReservation(authority, makeTerms(), boom, { tracksCharge: true })).rejects.toThrow(RangeError);
     expect(cycles.reservations.get("rsv_1")?.status).toBe("RELEASED");
@@ -261,7 +261,7 @@ describe("what a throw means", () => {
     await expect(late).rejects.toThrow(AP2GuardCommitUncertain);
     expect(cycles.reservations.get("rsv_2")?.status).toBe("ACTIVE");
   });
-  it("ap2 6.12: after charged() a throw commits what was charged and rethrows, even with compat python", async () => {
+  it("after charged() a throw commits what was charged and rethrows, even with compat python", async () => {
     const { cycles, authority } = createHarness();
     const paid = withReservation(authority, makeTerms({ compat: "python" }), async (payment) => {
       await payment.charged({ reference: "ch_1", amount: 7n });
@@ -274,7 +274,7 @@ describe("what a throw means", () => {
       committedMetadata: { psp_ref: "ch_1" },
     });
   });
-  it("ap2 6.12: abort() after charged() is refused", async () => {
+  it("abort() after charged() is refused", async () => {
     const { cycles, authority } = createHarness();
     const paid = withReservation(authority, makeTerms(), async (payment) => {
       await payment.charged();
@@ -283,7 +283,7 @@ describe("what a throw means", () => {
     await expect(paid).rejects.toThrow(/money has moved/);
     expect(cycles.reservations.get("rsv_1")?.status).toBe("COMMITTED");
   });
-  it("ap2 6.13: a classifier that throws counts as unknown", async () => {
+  it("a classifier that throws counts as unknown", async () => {
     const { authority } = createHarness();
     const classify = () => expect.fail("broken");
     await expect(withReservation(authority, makeTerms(), boom, { classify })).rejects.toThrow(AP2GuardCommitUncertain);
@@ -312,7 +312,7 @@ describe("test_dry_run.py", () => {
       reasonCode: "QUOTA",
     });
   });
-  it("ap2 4 D7, 6.11: a dry run never touches the live key: the payment after it goes through", async () => {
+  it("a dry run never touches the live key: the payment after it goes through", async () => {
     const { cycles, authority } = createHarness();
     await expect(withReservation(authority, makeTerms({ dryRun: true }), () => {})).rejects.toThrow(AP2DryRunResult);
     await expect(withReservation(authority, makeTerms(), () => {})).resolves.toMatchObject({ committed: true });
@@ -351,7 +351,7 @@ describe("test_idempotency.py: what the commit's answer means", () => {
     [429, "LIMIT_EXCEEDED"],
     [400, "INVALID_REQUEST"],
   ])(
-    "ap2 4 D9: unrecognized_commit_error: %s %s after money moved releases nothing and keeps the raw code",
+    "unrecognized_commit_error: %s %s after money moved releases nothing and keeps the raw code",
     async (status, code) => {
       const { cycles, authority } = createHarness();
       cycles.fault = (operation) => (operation === "commit" ? refusal(status, code) : undefined);
@@ -362,7 +362,7 @@ describe("test_idempotency.py: what the commit's answer means", () => {
     },
   );
 
-  it("RESERVATION_EXPIRED, ap2 4 D11: the late spend is recorded as an event under the same key", async () => {
+  it("RESERVATION_EXPIRED: the late spend is recorded as an event under the same key", async () => {
     const { cycles, authority } = createHarness();
     const result = await withReservation(authority, makeTerms({ ttlMs: 1000 }), () => void (cycles.skewMs = 60_000));
     expect(result.settlement.status).toBe("recorded");
@@ -374,7 +374,7 @@ describe("test_idempotency.py: what the commit's answer means", () => {
     expect(cycles.spent).toBe(19_900_000_000);
   });
 
-  it("ap2 6.18: an unclear commit is sent again with the same bytes until it is taken, and the record follows", async () => {
+  it("an unclear commit is sent again with the same bytes until it is taken, and the record follows", async () => {
     const { cycles, authority, records } = createHarness();
     cycles.fault = (operation, count) => (operation === "commit" && count === 1 ? "lose-answer" : undefined);
     await expect(withReservation(authority, makeTerms(), () => {})).rejects.toThrow(AP2GuardCommitUncertain);
@@ -393,7 +393,7 @@ async function firstKey(records: ReturnType<typeof createHarness>["records"]): P
 }
 
 describe("the reserve", () => {
-  it("ap2 4 G15: no answer is ReserveUncertain, a kind of Denied with the key; the same call resumes it", async () => {
+  it("no answer is ReserveUncertain, a kind of Denied with the key; the same call resumes it", async () => {
     const { cycles, authority } = createHarness();
     cycles.fault = (operation) => (operation === "reserve" ? "lose-answer" : undefined);
     const error = await failure(withReservation(authority, makeTerms(), () => expect.fail("ran")));
@@ -409,7 +409,7 @@ describe("the reserve", () => {
     expect(new Set(cycles.requests("reserve").map(({ text }) => text)).size).toBe(1);
   });
 
-  it("ap2 4 G15: another request must not slip in under an unclear one", async () => {
+  it("another request must not slip in under an unclear one", async () => {
     const { cycles, authority } = createHarness();
     cycles.fault = (operation) => (operation === "reserve" ? "lose-answer" : undefined);
     await expect(withReservation(authority, makeTerms(), () => {})).rejects.toThrow(AP2ReserveUncertain);
@@ -429,14 +429,14 @@ describe("the reserve", () => {
     ["a ttl below a second", { ttlMs: 999 }],
     ["a leg without a number", { leg: { number: 0, amountValue: "1" } }],
     ["a negative headroom", { headroomBasisPoints: -1 }],
-  ])("ap2 4 G25: %s is refused before anything is claimed or sent", async (_, change) => {
+  ])("%s is refused before anything is claimed or sent", async (_, change) => {
     const { cycles, authority, records } = createHarness();
     await expect(withReservation(authority, makeTerms(change), () => {})).rejects.toThrow(ValidationError);
     expect(cycles.seen).toHaveLength(0);
     expect(await firstKey(records)).toBeUndefined();
   });
 
-  it("ap2 6.27: caps that the body does not honour release and deny; honoured ones reach it; compat python ignores them", async () => {
+  it("caps that the body does not honour release and deny; honoured ones reach it; compat python ignores them", async () => {
     const { cycles, authority } = createHarness();
     cycles.fault = (operation) =>
       operation === "reserve"
@@ -453,14 +453,14 @@ describe("the reserve", () => {
     await expect(withReservation(authority, other, () => {})).resolves.toMatchObject({ committed: true });
   });
 
-  it("ap2 4 D10: headroom lets the actual exceed the mandate's amount", async () => {
+  it("headroom lets the actual exceed the mandate's amount", async () => {
     const { cycles, authority } = createHarness();
     const terms = makeTerms({ headroomBasisPoints: 1_000 });
     await withReservation(authority, terms, (payment) => payment.charged({ amount: 21_000_000_000n }));
     expect(cycles.reservations.get("rsv_1")).toMatchObject({ reserved: 21_890_000_000, committed: 21_000_000_000 });
   });
 
-  it("ap2 4 D10: beyond the reserve, ALLOW_WITH_OVERDRAFT is sent as asked; with REJECT nothing is released", async () => {
+  it("beyond the reserve, ALLOW_WITH_OVERDRAFT is sent as asked; with REJECT nothing is released", async () => {
     const { cycles, authority } = createHarness();
     const more = { amount: 30_000_000_000n };
     await withReservation(authority, makeTerms({ overagePolicy: "ALLOW_WITH_OVERDRAFT" }), (payment) =>
@@ -475,7 +475,7 @@ describe("the reserve", () => {
     expect(cycles.requests("release")).toHaveLength(0);
   });
 
-  it("ap2 4 D11, 6.19: a slow body keeps its lease alive", async () => {
+  it("a slow body keeps its lease alive", async () => {
     const { cycles, authority } = createHarness();
     await withReservation(
       authority,
@@ -487,7 +487,7 @@ describe("the reserve", () => {
   });
 });
 
-describe("ap2 4 G28, 6.24: signals", () => {
+describe("signals", () => {
   it("an abort before the grant cancels: the body never runs, the reservation is given back, the mandate is free", async () => {
     const { cycles, authority } = createHarness();
     const abort = new AbortController();
@@ -523,7 +523,7 @@ describe("ap2 4 G28, 6.24: signals", () => {
   });
 });
 
-describe("ap2 4 G27, 6.24: await using", () => {
+describe("await using", () => {
   it("releases what surely was not charged, commits what was, and throws for what nobody knows", async () => {
     const { cycles, authority } = createHarness();
     const open = (transactionId: string) =>
@@ -547,7 +547,7 @@ describe("ap2 4 G27, 6.24: await using", () => {
   });
 });
 
-it("ap2 6.28: events name keys and reservations, never a transaction, a payee or a person", async () => {
+it("events name keys and reservations, never a transaction, a payee or a person", async () => {
   const { authority } = createHarness();
   const { observer } = settlementQueue(paymentAuthority(authority));
   const told: unknown[] = [];

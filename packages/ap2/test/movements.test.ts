@@ -15,7 +15,7 @@ import { Stripe } from "stripe";
 import { describe, expect, it } from "vitest";
 import { createHarness, makeMandate, makeTerms } from "./support/harness.ts";
 
-describe("ap2 4 G19, 6.21: other currencies by a quote", () => {
+describe("other currencies by a quote", () => {
   const mandate = makeMandate({ currency: "EUR", amountValue: "10.00" });
   const quote = { id: "q1", currency: "EUR", rate: "1.08370000005", expiresAtMs: Date.now() + 60_000 };
   it("prices exactly, rounds a fraction of a microcent up, and records the quote", async () => {
@@ -44,7 +44,7 @@ describe("ap2 4 G19, 6.21: other currencies by a quote", () => {
   });
 });
 
-describe("ap2 4 G20, 6.22: refunds", () => {
+describe("refunds", () => {
   const refund = (number: number, amount: bigint) => ({ ...makeTerms(), refund: { number, amount } });
   it("each once, together never more than was captured; booked with nothing; a receipt of its own schema", async () => {
     const { cycles, authority } = createHarness();
@@ -88,7 +88,7 @@ describe("ap2 4 G20, 6.22: refunds", () => {
   });
 });
 
-describe("ap2 4 G21, 6.23: legs", () => {
+describe("legs", () => {
   const leg = (number: number, amountValue: string) => makeTerms({ leg: { number, amountValue } });
   it("each leg is one reservation under one parent; together they stay within the mandate's amount", async () => {
     const { cycles, authority } = createHarness();
@@ -112,7 +112,7 @@ describe("ap2 4 G21, 6.23: legs", () => {
 });
 
 describe("test_receipt.py", () => {
-  it("ap2 4 G23: a denial has a receipt, with the authority's evidence where there is one", async () => {
+  it("a denial has a receipt, with the authority's evidence where there is one", async () => {
     const { cycles, authority } = createHarness();
     const evidence = { evidence_id: "a".repeat(64), cycles_evidence_url: "https://authority.example/v1/evidence/a" };
     cycles.fault = () => ({
@@ -138,7 +138,7 @@ describe("test_receipt.py", () => {
   });
 });
 
-describe("ap2 6.13: what a PSP's error says", () => {
+describe("what a PSP's error says", () => {
   const { errors } = Stripe;
   it.each([
     ["card", new errors.StripeCardError({ type: "card_error" }), "declined"],

@@ -53,7 +53,7 @@ function stopAt(
   });
 }
 
-describe("ap2 4 G18, 6.17: reconcile", () => {
+describe("reconcile", () => {
   it("a charge that the PSP confirms is committed with what was charged", async () => {
     const harness = createHarness();
     const error = await held(harness);
@@ -137,7 +137,7 @@ describe("ap2 4 G18, 6.17: reconcile", () => {
   });
 });
 
-describe("ap2 4 G16, 6.15, 6.16: recover", () => {
+describe("recover", () => {
   it("reserving: nothing was charged, so it is released without asking the PSP", async () => {
     const harness = createHarness();
     await stopAt(harness, async () => {});
@@ -169,7 +169,7 @@ describe("ap2 4 G16, 6.15, 6.16: recover", () => {
     expect(harness.cycles.spent).toBe(19_900_000_000);
     await expect(recover(harness.authority, soon)).resolves.toMatchObject({ settled: 0, unresolved: 0 });
   });
-  it("ap2 6.16: a living worker is left alone, and any number of recoveries at once settle once", async () => {
+  it("a living worker is left alone, and any number of recoveries at once settle once", async () => {
     const harness = createHarness();
     await stopAt(harness, (payment) => payment.charged());
     await expect(recover(harness.authority, {})).resolves.toEqual({

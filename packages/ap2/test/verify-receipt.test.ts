@@ -37,7 +37,7 @@ async function paid(
   return embedEvidence(receipt, { trustedOrigins: ["https://authority.example"], transport });
 }
 
-describe("ap2 4 G22, 6.20: receipts that a third party can check", () => {
+describe("receipts that a third party can check", () => {
   it("the authority's evidence is fetched, embedded and verified", async () => {
     expect(await verifyReceipt(await paid(), { keys })).toMatchObject({ disposition: "authentic", findings: [] });
   });

@@ -12,7 +12,7 @@ const { tokens } = (isMissing ? { tokens: {} } : conformance("ap2-signed-tokens.
 const atThatTime = { nowMs: 1_777_342_400_000 };
 const token = (name: string): string => tokens[name] ?? "";
 
-describe.skipIf(isMissing)("ap2 6.5: the published signed tokens", () => {
+describe.skipIf(isMissing)("the published signed tokens", () => {
   it.each(["payment_chain", "checkout_chain"])(
     "%s verifies; its root key is not published, so it is binding_only",
     async (name) => {
@@ -155,7 +155,7 @@ describe("chains of our own", () => {
   const receiptFor = (reference: string, change: object = {}) =>
     sign(issuer, { alg: "ES256" }, { status: "Error", iss: "cp", reference, error: "invalid_mandate", ...change });
 
-  it("ap2 3.2: a receipt refers to the presentation or to the closed JWT", async () => {
+  it("a receipt refers to the presentation or to the closed JWT", async () => {
     const mandate = await chain();
     const leaf = mandate.split("~~")[1] ?? "";
     for (const reference of [hashText(leaf), hashText(leaf.slice(0, -1))]) {
@@ -175,7 +175,7 @@ describe("chains of our own", () => {
     expect((await verifyMandateReceipt(result, { key: issuerJwk, mandate, issuer: "x" })).outcome).toBeUndefined();
   });
 
-  it("ap2 4 D4: a verified rejection opens the open mandate for the next checkout; nothing less does", async () => {
+  it("a verified rejection opens the open mandate for the next checkout; nothing less does", async () => {
     const { cycles, authority } = createHarness();
     const rejected = await chain({ closed: { transaction_id: "A" } });
     const next = await chain({ closed: { transaction_id: "B" } });

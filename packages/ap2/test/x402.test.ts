@@ -40,7 +40,7 @@ function createClient(sign: () => Promise<object> = async () => ({ signature: "0
   return { ...harness, client, unsettled, pay };
 }
 
-describe("ap2 6.29: the hooks of @x402/core", () => {
+describe("the hooks of @x402/core", () => {
   it("reserves before signing, commits what the server settled, and refuses the second payment", async () => {
     const { cycles, client, pay } = createClient();
     const paymentPayload = await pay();

@@ -74,7 +74,7 @@ function refusal(code: string): Answer {
 }
 
 describe("AspAuthority", () => {
-  it("asp 6 1: DENY never starts the body; an unspecified or unknown decision is DENY (asp 6 5)", async () => {
+  it("DENY never starts the body; an unspecified or unknown decision is DENY (asp 6 5)", async () => {
     for (const decision of ["DENY", "DECISION_UNSPECIFIED", "REQUIRE_APPROVAL", 7, undefined]) {
       const { authority, sent } = stub({
         Reserve: { body: { decision, reasonCodes: ["budget_exceeded"], matchedRuleIds: ["r"] } },
@@ -94,7 +94,7 @@ describe("AspAuthority", () => {
     expect(ApprovalRequiredError.isInstance(error)).toBe(true);
   });
 
-  it("asp 6 2: unreachable is closed; fail-open needs a recorder, and leaves a signed bypassed event", async () => {
+  it("unreachable is closed; fail-open needs a recorder, and leaves a signed bypassed event", async () => {
     const { authority, sent } = stub({});
     const error = await withReservation(authority, request, () => 1).catch((reason: unknown) => reason);
     expect(AuthorityUnreachableError.isInstance(error)).toBe(true);
@@ -139,7 +139,7 @@ describe("AspAuthority", () => {
     });
   });
 
-  it("asp 6 3: caps that nobody applies release the reservation and deny", async () => {
+  it("caps that nobody applies release the reservation and deny", async () => {
     const caps = [{ type: "quantum_limit", params: { value: 1 } }];
     const { authority, sent } = stub({
       Reserve: { body: { ...allow, decision: "ALLOW_WITH_CAPS", caps } },
@@ -154,7 +154,7 @@ describe("AspAuthority", () => {
     expect(sent[1]?.body["reasonCodes"]).toEqual(["cap_unsupported"]);
   });
 
-  it("asp 6 3: a cap that does not fit this call is released and denied too", async () => {
+  it("a cap that does not fit this call is released and denied too", async () => {
     const caps = [{ type: "max_tokens", params: { value: 10 } }];
     const { authority, sent } = stub({
       Reserve: { body: { ...allow, decision: "ALLOW_WITH_CAPS", caps } },
@@ -168,7 +168,7 @@ describe("AspAuthority", () => {
     await expect.poll(() => sent.map(({ method }) => method)).toEqual(["Reserve", "Release"]);
   });
 
-  it("asp 6 7: an unclear commit is sent again with the same key and the same bytes", async () => {
+  it("an unclear commit is sent again with the same key and the same bytes", async () => {
     const time = clock();
     const lost = (_: Sent, nth: number): Answer =>
       nth < 3 ? new ConnectionError("lost") : { body: { refundAmountAtomic: "990" } };
@@ -189,7 +189,7 @@ describe("AspAuthority", () => {
     expect(new Set(commits.map(({ text }) => text)).size).toBe(1);
   });
 
-  it("asp 6 8: a commit is recorded before it is sent, and finished by the next process", async () => {
+  it("a commit is recorded before it is sent, and finished by the next process", async () => {
     const records = memoryRecordStore();
     const time = clock();
     const dying = stub({ Reserve: { body: allow } }, { records, clock: time });
@@ -204,7 +204,7 @@ describe("AspAuthority", () => {
     expect(next.sent[0]?.text).toBe(dying.sent.at(-1)?.text);
   });
 
-  it("asp 6 9: warns before the TTL, commits late by the late path, on a clock that no jump moves", async () => {
+  it("warns before the TTL, commits late by the late path, on a clock that no jump moves", async () => {
     const time = clock();
     const { authority, incidents } = stub({ Reserve: { body: allow }, Commit: {} }, { clock: time });
     const reservation = await openReservation(authority, request);
@@ -217,7 +217,7 @@ describe("AspAuthority", () => {
     expect(incidents.at(-1)).toMatchObject({ kind: "late_commit", spendHappened: true });
   });
 
-  it("asp 6 9: a lease with too little left is given back and the call not started; a clock that is off is seen", async () => {
+  it("a lease with too little left is given back and the call not started; a clock that is off is seen", async () => {
     const short = { ...allow, ttlExpiresAt: "2026-06-01T12:00:00.500Z" };
     const { authority, sent } = stub({ Reserve: { body: short }, Release: {} }, { clock: clock() });
     await expect(openReservation(authority, request)).rejects.toMatchObject({ reasonCode: "ttl_too_short" });
@@ -236,26 +236,23 @@ describe("AspAuthority", () => {
   it.each([
     ["EXPIRED_BEYOND_GRACE", "expired_beyond_grace", ExpiredBeyondGraceError],
     ["OVERAGE_REJECTED", "overage_rejected", OverageRejectedError],
-  ] as const)(
-    "asp 6 10: %s is typed, says that the money is gone, and waits for an operator",
-    async (code, kind, type) => {
-      const { authority, incidents } = stub({ Reserve: { body: allow }, Commit: refusal(code) }, { clock: clock() });
-      const spend = { spend: () => tokens(10) };
-      const { settlement } = await withReservation(authority, request, () => "value", spend);
-      expect(settlement.status).toBe("rejected");
-      const refused = settlement.error?.cause;
-      expect(type.isInstance(refused) && refused.spendHappened).toBe(true);
-      expect(incidents).toMatchObject([{ kind, spendHappened: true, amount: tokens(10) }]);
-      const letters = [];
-      for await (const letter of settlementQueue(authority).deadLetters.list()) letters.push(letter);
-      expect(letters).toMatchObject([{ kind: "refused", spent: tokens(10) }]);
-      const thrown = await withReservation(authority, request, () => "value", {
-        ...spend,
-        throwOnRejected: true,
-      }).catch((error: unknown) => error);
-      expect(SettlementError.isInstance(thrown) && thrown.spendHappened).toBe(true);
-    },
-  );
+  ] as const)("%s is typed, says that the money is gone, and waits for an operator", async (code, kind, type) => {
+    const { authority, incidents } = stub({ Reserve: { body: allow }, Commit: refusal(code) }, { clock: clock() });
+    const spend = { spend: () => tokens(10) };
+    const { settlement } = await withReservation(authority, request, () => "value", spend);
+    expect(settlement.status).toBe("rejected");
+    const refused = settlement.error?.cause;
+    expect(type.isInstance(refused) && refused.spendHappened).toBe(true);
+    expect(incidents).toMatchObject([{ kind, spendHappened: true, amount: tokens(10) }]);
+    const letters = [];
+    for await (const letter of settlementQueue(authority).deadLetters.list()) letters.push(letter);
+    expect(letters).toMatchObject([{ kind: "refused", spent: tokens(10) }]);
+    const thrown = await withReservation(authority, request, () => "value", {
+      ...spend,
+      throwOnRejected: true,
+    }).catch((error: unknown) => error);
+    expect(SettlementError.isInstance(thrown) && thrown.spendHappened).toBe(true);
+  });
 
   it("ASP §3.1: a charge beyond the reserve surfaces at once", async () => {
     const { authority, incidents } = stub(
@@ -267,7 +264,7 @@ describe("AspAuthority", () => {
     expect(incidents).toMatchObject([{ kind: "over_cap", spendHappened: true, amount: tokens(200) }]);
   });
 
-  it("asp 6 12: another unit is refused before anything is sent; amounts stay exact to 38 digits", async () => {
+  it("another unit is refused before anything is sent; amounts stay exact to 38 digits", async () => {
     const { authority, sent } = stub({ Reserve: { body: allow }, Commit: {} }, { clock: clock() });
     const large = 10n ** 38n - 1n;
     const { settlement } = await withReservation(
@@ -306,7 +303,7 @@ describe("AspAuthority", () => {
     await expect(openReservation(none.authority, request)).rejects.toThrow("budget_id");
   });
 
-  it("asp 6 19: a commit carries SHA-256 over its own JCS form; switched off, it does not", async () => {
+  it("a commit carries SHA-256 over its own JCS form; switched off, it does not", async () => {
     const { authority, sent } = stub({ Reserve: { body: allow }, Commit: {} }, { clock: clock() });
     await withReservation(authority, request, () => 1, { spend: () => tokens(7) });
     const { requestBodyHash, ...rest } = sent.at(-1)?.body ?? {};
@@ -317,7 +314,7 @@ describe("AspAuthority", () => {
     expect(plain.sent.at(-1)?.body).not.toHaveProperty("requestBodyHash");
   });
 
-  it("asp 6 20: span events with the four names, a lower-case decision and the signature's hash", async () => {
+  it("span events with the four names, a lower-case decision and the signature's hash", async () => {
     const events: [string, Readonly<Record<string, string | string[]>>][] = [];
     const span = {
       addEvent: (name: string, attributes: Readonly<Record<string, string | string[]>>) =>
@@ -378,7 +375,7 @@ describe("AspAuthority", () => {
     }
   });
 
-  it("asp 6 16: a caller who leaves cancels neither the release nor a commit", async () => {
+  it("a caller who leaves cancels neither the release nor a commit", async () => {
     const { authority, sent } = stub({ Reserve: { body: allow }, Release: {}, Commit: {} }, { clock: clock() });
     const leaving = new AbortController();
     const body = (reservation: { spend(total: Amount): void }): number => {

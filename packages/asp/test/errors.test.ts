@@ -11,7 +11,7 @@ function error(status: number, body: unknown, headers: Record<string, string> = 
   return errorFromResponse("Commit", { status, headers, body: typeof body === "string" ? body : JSON.stringify(body) });
 }
 
-describe("asp 6 11: codes are read from what programs write, never from a message", () => {
+describe("codes are read from what programs write, never from a message", () => {
   it.each<[string, unknown, Record<string, string>]>([
     [
       "a detail's debug form",

@@ -54,7 +54,7 @@ describe("AspClient options", () => {
     );
   });
 
-  it("asp 6 32: metadata comes from the configuration, else once from the well-known document, at the origin", async () => {
+  it("metadata comes from the configuration, else once from the well-known document, at the origin", async () => {
     const seen: string[] = [];
     const answer = { status: 200, headers: {}, body: '{"grace_window_ms":30000,"x_later":1}' };
     const transport: Transport = async ({ url }) => {

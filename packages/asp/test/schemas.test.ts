@@ -52,7 +52,7 @@ function auditEventSchema(): object {
   };
 }
 
-describe("asp 6 35: the schemas that ship", () => {
+describe("the schemas that ship", () => {
   it("audit-event.json is the models' own", () => {
     const written = `${JSON.stringify(auditEventSchema(), undefined, 2)}\n`;
     expect(schema("audit-event")).toEqual(JSON.parse(written));

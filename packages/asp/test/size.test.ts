@@ -16,7 +16,7 @@ async function gzippedSize(contents: string): Promise<number> {
   return gzipSync(result.outputFiles[0]?.contents ?? "", { level: 9 }).length;
 }
 
-describe("asp 6 34: bundles for a browser, all in", () => {
+describe("bundles for a browser, all in", () => {
   it("the client alone, and what it adds to the kernel's guard; no validator in either", async () => {
     const kernel = await gzippedSize('export { guard } from "@imprest/core";');
     const verbs = await gzippedSize('export { AspVerbs } from "./src/index.ts";');

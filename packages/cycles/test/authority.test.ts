@@ -77,7 +77,7 @@ describe("reserve", () => {
     expect(stub.received).toHaveLength(1);
   });
 
-  it("Cycles study §9 #38: policy keys go with the action, on the reserve and on the late path", async () => {
+  it("policy keys go with the action, on the reserve and on the late path", async () => {
     const policy_keys = { host: "api.sendgrid.com", custom: { list: "vip" } };
     const { authority, stub } = await serving({ body: allow });
     const grant = await authority.reserve({ ...request, extensions: { cycles: { policy_keys } } }, call);
@@ -127,7 +127,7 @@ describe("reserve", () => {
     expect(CyclesError.isInstance(error.cause)).toBe(true);
   });
 
-  it("Cycles study D19: a 200 that says DENY is a DeniedError with its reason", async () => {
+  it("a 200 that says DENY is a DeniedError with its reason", async () => {
     const { authority } = await serving({
       body: { decision: "DENY", reason_code: "BUDGET_EXCEEDED", retry_after_ms: 5, affected_scopes: [] },
     });
@@ -167,7 +167,7 @@ describe("reserve", () => {
     expect(error).toBeInstanceOf(ProtocolError);
   });
 
-  it("Cycles study D20: a 429 says when to come back", async () => {
+  it("a 429 says when to come back", async () => {
     const { authority, stub } = await serving({
       ...refusal(429, "LIMIT_EXCEEDED"),
       headers: { "retry-after": "0" },
@@ -241,14 +241,14 @@ describe("dedupeHorizonMs", () => {
   const client = { baseUrl: "https://cycles.example", apiKey: "test-key" };
   const dayMs = 86_400_000;
 
-  it("cycles 9 row 12: is the reference server's where nothing else is said", () => {
+  it("is the reference server's where nothing else is said", () => {
     const reference = { commit: 30 * dayMs, release: 30 * dayMs, event: 7 * dayMs };
     expect(new CyclesAuthority(client).dedupeHorizonMs).toEqual(reference);
     const shorter = new CyclesAuthority(client, { dedupeHorizonMs: { event: 3_600_000, commit: undefined } });
     expect(shorter.dedupeHorizonMs).toEqual({ ...reference, event: 3_600_000 });
   });
 
-  it("cycles 9 row 12: an event that is older than the authority remembers is not sent again", async () => {
+  it("an event that is older than the authority remembers is not sent again", async () => {
     const clock = createManualClock();
     const records = memoryRecordStore();
     const paths: string[] = [];

@@ -7,7 +7,7 @@ import { coolDown, createStepCounter, isToolAllowed } from "@imprest/cycles";
 const caps = (members: Record<string, unknown>): Cap[] =>
   Object.entries(members).map(([name, value]) => ({ name, value }));
 
-describe("Cycles study §9 #32: isToolAllowed", () => {
+describe("isToolAllowed", () => {
   const names = fc.array(fc.constantFrom<string>("web.search", "web.fetch", "db.write"), { maxLength: 3 });
 
   it("a non-empty allowlist decides alone, else all but the denied (law)", () => {
@@ -31,7 +31,7 @@ describe("Cycles study §9 #32: isToolAllowed", () => {
   });
 });
 
-describe("Cycles study §9 #32: createStepCounter", () => {
+describe("createStepCounter", () => {
   it("lets as many steps through as the cap says", () => {
     const counter = createStepCounter(caps({ max_steps_remaining: 2 }));
     counter.take();
@@ -49,7 +49,7 @@ describe("Cycles study §9 #32: createStepCounter", () => {
   });
 });
 
-describe("Cycles study §9 #32: coolDown", () => {
+describe("coolDown", () => {
   it("waits exactly as long as the cap says, and leaves no timer", async () => {
     const clock = createManualClock();
     let done = false;

@@ -12,7 +12,7 @@ const onlyFor = (valid: () => string) => (received: Received) => {
   return received.headers["x-cycles-api-key"] === valid() ? { body: committed } : refusal(401, "UNAUTHORIZED");
 };
 
-it("cycles 7 D12, 9 row 5: a spend that a refused key left waiting is settled at once when the client gets another", async () => {
+it("a spend that a refused key left waiting is settled at once when the client gets another", async () => {
   const stub = await startStub(onlyFor(() => "new-api-key"));
   const client = new CyclesClient({ baseUrl: stub.url, apiKey: "old-api-key" });
   const authority = new CyclesAuthority(client, { random });
@@ -32,7 +32,7 @@ it("cycles 7 D12, 9 row 5: a spend that a refused key left waiting is settled at
   await settlementQueue(authority).close({ timeoutMs: 0 });
 });
 
-it("cycles 7 D12: an apiKey function that gives another key wakes what waits, as soon as any call asks it", async () => {
+it("an apiKey function that gives another key wakes what waits, as soon as any call asks it", async () => {
   let key = "old-api-key";
   const stub = await startStub(onlyFor(() => "new-api-key"));
   const authority = new CyclesAuthority({ baseUrl: stub.url, apiKey: () => key }, { random });

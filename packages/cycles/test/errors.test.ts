@@ -38,7 +38,7 @@ async function errorFor(answer: WrittenAnswer, apiKey = "cyc_live_0123456789"): 
   return error;
 }
 
-it("Cycles study §9 #22: there is a class for every code of the specification", () => {
+it("there is a class for every code of the specification", () => {
   expect(classes.map(([code]) => code)).toEqual([...errorCodes]);
 });
 
@@ -92,7 +92,7 @@ it.each([
   }
 });
 
-it("Cycles study D18: trace id and evidence are kept, from the headers or from the body", async () => {
+it("trace id and evidence are kept, from the headers or from the body", async () => {
   const evidence = { evidence_id: "a".repeat(64), cycles_evidence_url: "https://cycles.example/v1/evidence/a" };
   const body = { trace_id: "b".repeat(32), cycles_evidence: evidence };
   const answered = await errorFor(refusal(409, "BUDGET_EXCEEDED", body));
@@ -114,7 +114,7 @@ it("Retry-After is read in seconds", async () => {
   expect(await errorFor({ status: 429, headers })).toMatchObject({ retryAfterMs: 7_000, retryable: true });
 });
 
-it("Cycles study §9 #41: UNIT_MISMATCH says which units would do", async () => {
+it("UNIT_MISMATCH says which units would do", async () => {
   const details = { scope: "tenant:acme", requested_unit: "TOKENS", expected_units: ["USD_MICROCENTS", 5] };
   const error = await errorFor(refusal(400, "UNIT_MISMATCH", { details }));
   if (!cycles.UnitMismatchError.isInstance(error)) throw error;
@@ -127,7 +127,7 @@ it("Cycles study §9 #41: UNIT_MISMATCH says which units would do", async () => 
   expect(silent).toMatchObject({ scope: undefined, requestedUnit: undefined, expectedUnits: [] });
 });
 
-it("Cycles study §9 #38: deny_detail is typed and exact, and absent when it is none", async () => {
+it("deny_detail is typed and exact, and absent when it is none", async () => {
   const quota_violation = { action_kind: "email.send", window: "per_run", used: 5, limit: 5, scope: "tenant:acme" };
   const deny_detail = { reason_code: "ACTION_QUOTA_EXCEEDED", quota_violation, suggested_fix: "raise it", added: 1 };
   const error = await errorFor(refusal(409, "ACTION_QUOTA_EXCEEDED", { details: { deny_detail } }));

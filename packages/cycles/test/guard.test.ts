@@ -164,7 +164,7 @@ it("caps reach the body that honours them, and release the reservation of one th
   expect(pathsOf(stub)).toEqual(["", "/rsv_1/commit", "", "/rsv_1/release"]);
 });
 
-it("Cycles study D01: an answer with added members is one reserve and one run of the body", async () => {
+it("an answer with added members is one reserve and one run of the body", async () => {
   const stub = await startStub((received) => {
     const answer = ledger(received);
     return typeof answer === "function"

@@ -57,7 +57,7 @@ describe("options", () => {
     expect(create({ baseUrl: "http://10.0.0.1", allowInsecureHttp: true })).toBeInstanceOf(CyclesClient);
   });
 
-  it("Cycles study §9 #42: the resolved options are frozen, and later changes to what was passed do not reach them", () => {
+  it("the resolved options are frozen, and later changes to what was passed do not reach them", () => {
     const subject = { tenant: "acme" };
     const { options } = create({ subject }).connection;
     subject.tenant = "other";
@@ -85,7 +85,7 @@ describe("options", () => {
 describe("fromEnv", () => {
   const variables = { CYCLES_BASE_URL: "https://cycles.example", CYCLES_API_KEY: "cyc_test_key" };
 
-  it("Cycles study §9 #42: reads every variable, trimmed, and ignores blank ones", () => {
+  it("reads every variable, trimmed, and ignores blank ones", () => {
     const all = {
       ...variables,
       CYCLES_BASE_URL: " https://cycles.example/ ",
@@ -141,7 +141,7 @@ describe("fromEnv", () => {
     ["CYCLES_ALLOW_INSECURE_HTTP", "yes"],
     ["CYCLES_TENANT", "a/b"],
     ["CYCLES_AGENT", "x".repeat(129)],
-  ])("Cycles study D09: %s=%j is refused by its name", (name, value) => {
+  ])("%s=%j is refused by its name", (name, value) => {
     const failing = (): unknown => fromEnv({}, { ...variables, [name]: value });
     expect(failing).toThrow(ConfigurationError);
     expect(failing).toThrow(name);

@@ -18,7 +18,7 @@ const row = (id: string, status: string, idempotency_key: string | undefined): o
 const isRelease = (path: string): boolean => path.endsWith("/release");
 const clientAt = (baseUrl: string): CyclesClient => new CyclesClient({ baseUrl, apiKey: "test-key" });
 
-describe("Cycles study D21: releaseOrphan", () => {
+describe("releaseOrphan", () => {
   it("finds the reservation whose answer was lost, by the key that the error carries, and releases it", async () => {
     const stub = await startStub(({ method, path }): Answer => {
       if (method === "GET") return { body: { reservations: [row("rsv_1", "ACTIVE", "job-7")] } };

@@ -38,7 +38,7 @@ async function scopes(list: AsyncIterable<{ readonly scope: string }>): Promise<
 }
 
 describe("a list in pages", () => {
-  it("Cycles study §9 #28: gives every row once, in order, however it is cut (law)", async () => {
+  it("gives every row once, in order, however it is cut (law)", async () => {
     const cuts = fc.array(fc.array(fc.string(), { maxLength: 4 }), { minLength: 1, maxLength: 8 });
     await fc.assert(
       fc.asyncProperty(cuts, fc.boolean(), async (rows, says) => {

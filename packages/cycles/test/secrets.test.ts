@@ -8,7 +8,7 @@ const apiKey = "cyc_live_SECRET0123456789";
 const everything = (value: unknown): string =>
   [inspect(value, { depth: 20, showHidden: true, getters: true }), JSON.stringify(value), String(value)].join("\n");
 
-it("Cycles study D10: the API key shows in no inspect, JSON or text of client, connection, options, authority", async () => {
+it("the API key shows in no inspect, JSON or text of client, connection, options, authority", async () => {
   const client = new CyclesClient({ baseUrl: "https://cycles.example", apiKey });
   const authority = new CyclesAuthority(client);
   for (const value of [client, client.connection, client.connection.options, authority, { nested: [authority] }]) {
@@ -22,7 +22,7 @@ it("Cycles study D10: the API key shows in no inspect, JSON or text of client, c
   expect(stub.received[0]?.headers["x-cycles-api-key"]).toBe(apiKey);
 });
 
-it("Cycles study D10: no error shows it, not even when the server repeats it", async () => {
+it("no error shows it, not even when the server repeats it", async () => {
   const answers = [
     refusal(401, "UNAUTHORIZED", { message: `Bad key ${apiKey}`, details: { key: apiKey } }),
     { status: 502, text: `<pre>x-cycles-api-key: ${apiKey}</pre>` },
@@ -72,7 +72,7 @@ it.each<[string, (key: string) => string]>([
   }
 });
 
-it("Cycles study §9 #23: a provider is asked for every request, so that a rotated key is used at once", async () => {
+it("a provider is asked for every request, so that a rotated key is used at once", async () => {
   const stub = await startStub(() => ({ body: { balances: [] } }));
   let keys = 0;
   const client = new CyclesClient({ baseUrl: stub.url, apiKey: async () => `key-${(keys += 1)}-SECRET` });

@@ -93,7 +93,7 @@ describe("prepare", () => {
     expect(JSON.parse(JSON.stringify(instruction))).toEqual(instruction);
   });
 
-  it("Cycles study D13, §9 #8: the late path keeps the overage policy that the authority was configured with", () => {
+  it("the late path keeps the overage policy that the authority was configured with", () => {
     const configured = authorityAt("https://cycles.example", { terms: { overage_policy: "REJECT" } });
     const plain = { ...grant, request: { ...request, extensions: undefined } };
     const { fallback = "" } = configured.prepare(plain, { kind: "commit", spend }, stamp);
@@ -146,7 +146,7 @@ describe("settle", () => {
     }
   });
 
-  it("Cycles study D14, §9 #9: tells what was charged, given back and left uncovered, with the evidence", async () => {
+  it("tells what was charged, given back and left uncovered, with the evidence", async () => {
     const evidence = { evidence_id: "e".repeat(64), cycles_evidence_url: "https://cycles.example/v1/evidence/e" };
     const charged = { unit: "USD_MICROCENTS", amount: 300_000 };
     const { attempt } = await settle({
@@ -168,7 +168,7 @@ describe("settle", () => {
     });
   });
 
-  it("Cycles study D02, D03: members added later do not keep a commit from being settled", async () => {
+  it("members added later do not keep a commit from being settled", async () => {
     const balance = { scope: "s", scope_path: "s", remaining: money };
     const { attempt, stub } = await settle({ body: withAdditions({ ...committed, balances: [balance] }) });
     expect(attempt).toMatchObject({ settled: { status: "committed", charged: usd("0.005") } });

@@ -18,7 +18,7 @@ async function shadowed(
   return { value, outcome: await told.promise, sent: stub.received[0]?.json["dry_run"] };
 }
 
-it("Cycles study §9 #31: the body runs though the authority would deny it, and the decision is told", async () => {
+it("the body runs though the authority would deny it, and the decision is told", async () => {
   const { value, outcome, sent } = await shadowed(denial);
   expect(value).toBe(5);
   expect(sent).toBe(true);
@@ -30,7 +30,7 @@ it.each<[string, Answer]>([
   ["hangs", () => {}],
   ["refuses", refusal(401, "UNAUTHORIZED")],
   ["talks nonsense", { text: "<html>" }],
-])("Cycles study §9 #31: an authority that %s does not break the call", async (_what, answer) => {
+])("an authority that %s does not break the call", async (_what, answer) => {
   const { value, outcome } = await shadowed(answer, 300);
   expect(value).toBe(5);
   expect(outcome).toEqual({ error: expect.any(Error) as Error });

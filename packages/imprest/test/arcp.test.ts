@@ -88,7 +88,7 @@ const lines = (out: string) =>
     .split("\n")
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
-describe("study arcp 6 F42: imprest arcp submit --follow", () => {
+describe("imprest arcp submit --follow", () => {
   it("takes the input from a file, shows progress and budget on an interactive terminal, and prints the result", async () => {
     const { run } = await serve();
     const files = { "in.json": '{"topic":"funds"}' };
@@ -281,7 +281,7 @@ async function altered(url: string, change: (text: string) => string): Promise<A
   };
 }
 
-describe("study arcp 6 F42: imprest arcp submit, cancel, watch and list", () => {
+describe("imprest arcp submit, cancel, watch and list", () => {
   it.each(["spec", "py", "go"] as const)("%s: the ticket is private and cancels the job later", async (dialect) => {
     const { run } = await serve({ dialect });
     const ticket = join(folder, `ticket-${dialect}.json`);
@@ -351,7 +351,7 @@ describe("study arcp 6 F42: imprest arcp submit, cancel, watch and list", () => 
   });
 });
 
-describe("study arcp 6 F42: imprest arcp doctor", () => {
+describe("imprest arcp doctor", () => {
   it.each([
     ["spec", "the specification's"],
     ["ts", "the TypeScript reference's"],

@@ -9,7 +9,7 @@ const prices = createPriceTable({
 });
 
 describe("createPriceTable", () => {
-  it("Cycles study §9 #35: prices a call exactly", () => {
+  it("prices a call exactly", () => {
     expect(prices.price("big", { prompt_tokens: 1_000, completion_tokens: 500 })).toEqual(usd("0.0075"));
     const usage = { prompt_tokens: 1_000, completion_tokens: 500, prompt_tokens_details: { cached_tokens: 400 } };
     expect(prices.price("big", usage)).toEqual(usd("0.007"));
@@ -26,7 +26,7 @@ describe("createPriceTable", () => {
     expect(prices.estimate("big", { inputTokens: 1_000_000, maxOutputTokens: 0 })).toEqual(usd("3.125"));
   });
 
-  it("asp 6 18: refuses what it cannot price", () => {
+  it("refuses what it cannot price", () => {
     expect(() => prices.price("unknown", { prompt_tokens: 1, completion_tokens: 1 })).toThrow('"unknown" has no price');
     expect(() => prices.price("big", { prompt_tokens: 1 })).toThrow("usage object");
     expect(() =>
@@ -104,7 +104,7 @@ describe("createPriceTable", () => {
     expect(prices.price("big", within)).toEqual(usd("0.0085"));
   });
 
-  it("asp 6 18, law: an estimate is never below what the same tokens cost", () => {
+  it("an estimate is never below what the same tokens cost", () => {
     const count = fc.integer({ min: 0, max: 1_000_000 });
     fc.assert(
       fc.property(count, count, fc.nat(100), fc.nat(100), (input, output, cachedShare, writtenShare) => {

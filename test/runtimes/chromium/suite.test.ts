@@ -3,6 +3,6 @@ import { expectedVerdict, runSuite } from "../suite.ts";
 
 // Vitest loads this file in a page.
 
-it("asp 6 25: gives the one verdict", async () => {
+it("gives the one verdict", async () => {
   expect(await runSuite(inject("world"))).toEqual(expectedVerdict);
 });

@@ -63,7 +63,7 @@ describe("admit", () => {
     ["MONTHLY", "2026-01-31T12:00:00.000Z", "2026-02-28T12:00:00.000Z"],
     ["QUARTERLY", "2025-11-30T12:00:00.000Z", "2026-02-28T12:00:00.000Z"],
     ["ANNUALLY", "2024-02-29T12:00:00.000Z", "2025-02-28T12:00:00.000Z"],
-  ])("ap2 4 G26: %s after %s is %s", (frequency, since, next) => {
+  ])("%s after %s is %s", (frequency, since, next) => {
     expect(new Date(nextUse(Date.parse(since), frequency)).toISOString()).toBe(next);
   });
   it("an unknown frequency never comes round", () => {

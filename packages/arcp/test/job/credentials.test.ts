@@ -15,7 +15,7 @@ const credential = {
 };
 
 describe("provisioned credentials", () => {
-  it("duties 7 to 11, 30, arcp 3.3 C17, 6 F27: secret, rotated, bound to their endpoint, gone at the end", async () => {
+  it("secret, rotated, bound to their endpoint, gone at the end", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const submitting = session.submit({ agent: "llm" });
@@ -120,7 +120,7 @@ describe("provisioned credentials", () => {
     expect(error.wireDetails).toMatchObject({ value: 7, credentials: [{ id: "cred_1" }] });
   });
 
-  it("duty 6, 6 F28: a wire tap sees no token, no credential and no rotated value", async () => {
+  it("a wire tap sees no token, no credential and no rotated value", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect({ token: "sk-BEARER-SECRET" });
     const tapped: unknown[] = [];

@@ -23,7 +23,7 @@ function finish(runtime: ScriptedRuntime, payload: object = {}): void {
 }
 
 describe("a chunked result", () => {
-  it("arcp 3.3 C13, 6 F20: bytes come while the job runs", async () => {
+  it("bytes come while the job runs", async () => {
     const { runtime, job: running } = await job();
     const reader = running.stream().getReader();
     chunk(runtime, 0, "first", true);
@@ -34,7 +34,7 @@ describe("a chunked result", () => {
     expect((await reader.read()).done).toBe(true);
   });
 
-  it("6 F20: an inline result comes to a reader that waits for it", async () => {
+  it("an inline result comes to a reader that waits for it", async () => {
     const { runtime, job: running } = await job();
     const reader = running.stream().getReader();
     const first = reader.read();
@@ -45,7 +45,7 @@ describe("a chunked result", () => {
     expect(await running.result()).toEqual({ a: 1 });
   });
 
-  it("duty 15, 6 F20: any bytes, in any chunks and encodings, come out as they were", async () => {
+  it("any bytes, in any chunks and encodings, come out as they were", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.oneof(fc.string({ unit: "binary" }), fc.uint8Array()), { maxLength: 8 }),
@@ -65,7 +65,7 @@ describe("a chunked result", () => {
     );
   });
 
-  it("study 1.12: a character that two chunks share is whole", async () => {
+  it("a character that two chunks share is whole", async () => {
     const { runtime, job: running } = await job();
     chunk(runtime, 0, "a\ud83d", true);
     chunk(runtime, 1, "\ude00b", false);
@@ -88,7 +88,7 @@ describe("a chunked result", () => {
     ["an unknown encoding", (runtime) => chunk(runtime, 0, "a", false, "gzip")],
     ["too many bytes", (runtime) => chunk(runtime, 0, "x".repeat(2000), false)],
     ["no chunks at all", () => {}],
-  ])("arcp 3.3 C13, 6 F20, duty 16: %s is an error, never a short success", async (_, send) => {
+  ])("%s is an error, never a short success", async (_, send) => {
     const { runtime, job: running } = await job({ maxResultBytes: 1000 });
     const read = refusal(running.text());
     const result = refusal(running.result());
@@ -97,7 +97,7 @@ describe("a chunked result", () => {
     expect([await read, await result]).toEqual(["ResponseFormatError", "ResponseFormatError"]);
   });
 
-  it("6 F20: it is read once as a stream, or any number of times whole", async () => {
+  it("it is read once as a stream, or any number of times whole", async () => {
     const { runtime, job: running } = await job();
     chunk(runtime, 0, '{"a":12345678901234567890}', false);
     finish(runtime);
@@ -106,14 +106,14 @@ describe("a chunked result", () => {
     expect(() => running.stream()).toThrow("read already");
   });
 
-  it("6 F20: an inline result can be streamed too", async () => {
+  it("an inline result can be streamed too", async () => {
     const { runtime, job: running } = await job();
     const text = running.stream().text();
     runtime.succeed("job_1", { b: 1 });
     expect([await text, await running.result()]).toEqual(['{"b":1}', { b: 1 }]);
   });
 
-  it("6 F20: a stream of a job that fails, fails", async () => {
+  it("a stream of a job that fails, fails", async () => {
     const { runtime, job: running } = await job();
     const text = refusal(running.stream().text());
     runtime.numbered("job.error", "job_1", { final_status: "error", code: "INTERNAL_ERROR", message: "kaput" });
@@ -122,7 +122,7 @@ describe("a chunked result", () => {
 });
 
 describe("events of a job", () => {
-  it("arcp 6 F2, F37: several consumers, each with its own kinds and pace; a late one starts at what is held", async () => {
+  it("several consumers, each with its own kinds and pace; a late one starts at what is held", async () => {
     const { runtime, job: running } = await job();
     for (const at of [1, 2, 3]) runtime.log("job_1", `${at}`);
     runtime.event("job_1", "progress", { current: 1, total: 2 });
@@ -145,7 +145,7 @@ describe("events of a job", () => {
     ]);
   });
 
-  it("6 F2: without a reader only the last thousand are held", async () => {
+  it("without a reader only the last thousand are held", async () => {
     const { runtime, job: running } = await job();
     for (let at = 1; at <= 1500; at++) runtime.log("job_1", `${at}`);
     runtime.succeed("job_1");
@@ -155,7 +155,7 @@ describe("events of a job", () => {
     expect([seqs.length, seqs[0], seqs.at(-1)]).toEqual([1000, 501, 1500]);
   });
 
-  it("6 F2: a loop that is left early leaves nothing behind, and calls of next may overlap", async () => {
+  it("a loop that is left early leaves nothing behind, and calls of next may overlap", async () => {
     const { runtime, job: running } = await job();
     runtime.log("job_1", "1");
     for await (const event of running.events()) {
@@ -168,7 +168,7 @@ describe("events of a job", () => {
     expect((await two).map(({ value }) => value?.seq)).toEqual([1, 2]);
   });
 
-  it("6 F10: waiting for an end takes a signal and a timeout", async () => {
+  it("waiting for an end takes a signal and a timeout", async () => {
     const { runtime, job: running } = await job();
     const aborter = new AbortController();
     const aborted = refusal(running.result({ signal: aborter.signal }));
@@ -177,7 +177,7 @@ describe("events of a job", () => {
     expect(await drive(runtime.clock, refusal(running.outcome({ timeoutMs: 50 })))).toBe("TimeoutError");
   });
 
-  it("arcp 6 F24: the gauge is exact, and warns once", async () => {
+  it("the gauge is exact, and warns once", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const submitting = session.submit({ agent: "spender", lease: { "cost.budget": ["USD:1.00"] } });

@@ -94,7 +94,7 @@ describe("money", () => {
     }
   });
 
-  it("study §2.13: the amount grammar of §9.6, the same currency twice as a sum", () => {
+  it("the amount grammar of §9.6, the same currency twice as a sum", () => {
     expect(parseBudgetAmount("USD:5.00")).toEqual({ currency: "USD", units: 5_000_000_000_000n });
     for (const wrong of ["USD", "USD:", "USD:-1", "USD:1.", ":1", "5", "USD:1e3", "US D:1", "USD:1 "]) {
       expect(parseBudgetAmount(wrong)).toBeUndefined();
@@ -181,7 +181,7 @@ describe("budget counters", () => {
   });
 });
 
-describe("budget gauge (study §6 #24)", () => {
+describe("budget gauge", () => {
   it.each([
     ["numbers", { USD: 5 }],
     ["decimal texts", { USD: "5.00" }],
@@ -233,7 +233,7 @@ describe("budget gauge (study §6 #24)", () => {
   });
 });
 
-describe("lease builder and validator (study §6 #25)", () => {
+describe("lease builder and validator", () => {
   it("builds the wire's words, and refuses what a runtime would", () => {
     expect(
       buildLease({
@@ -262,7 +262,7 @@ describe("lease builder and validator (study §6 #25)", () => {
     }
   });
 
-  it("study §2.12: expires_at is UTC with Z, a day that exists, and in the future", () => {
+  it("expires_at is UTC with Z, a day that exists, and in the future", () => {
     const now = Date.parse("2026-05-13T12:00:00Z");
     expect(leaseIssues({}, { expires_at: "2026-05-13T12:00:00.001Z" }, now)).toEqual([]);
     for (const expires_at of [
@@ -277,7 +277,7 @@ describe("lease builder and validator (study §6 #25)", () => {
     expect(parseExpiry("2026-05-13T12:00:00.5Z")).toBe(now + 500);
   });
 
-  it("study §2.13: agent references of §7.5", () => {
+  it("agent references of §7.5", () => {
     expect(parseAgentReference("code-refactor@2.0.0+x")).toEqual({ name: "code-refactor", version: "2.0.0+x" });
     expect(formatAgentReference({ name: "echo" })).toBe("echo");
     for (const wrong of ["", "Echo", "-a", "a@", "a@b@c", "a b", "a@b c", "a".repeat(300)]) {

@@ -78,7 +78,7 @@ const insecure = (transport: ArcpTransport): ArcpTransport => ({
 });
 
 describe("provisioned credentials (ARCP §9.8)", () => {
-  it("study §6 #27, §1.11, T-27: issued with the acceptance, for the submitter only, revoked at the end", async () => {
+  it("issued with the acceptance, for the submitter only, revoked at the end", async () => {
     const { upstream, records, given } = provisioned({ mayObserve: () => true });
     const { runtime } = given;
     const client = new RawClient(runtime);
@@ -146,7 +146,7 @@ describe("provisioned credentials (ARCP §9.8)", () => {
     expect((await new RawClient(given.runtime).hello({ resume })).type).toBe("session.welcome");
   });
 
-  it("study §6 #28, §3.3 R7, T-28: rotation tells the submitter the new value and nobody else, and revokes the old", async () => {
+  it("rotation tells the submitter the new value and nobody else, and revokes the old", async () => {
     const { upstream, given } = provisioned({ mayObserve: () => true });
     let rotate = async (): Promise<void> => {};
     let held: unknown;

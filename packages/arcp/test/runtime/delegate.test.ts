@@ -9,7 +9,7 @@ const lease = {
 };
 
 describe("delegation (ARCP §10)", () => {
-  it("study §6 #23, §1.7, T-35: a child under a part of the lease, in the same trace, announced with its parent", async () => {
+  it("a child under a part of the lease, in the same trace, announced with its parent", async () => {
     const { runtime } = createRuntime();
     runtime.agent("child", (context) => ({ lease: context.lease, expiresAt: context.expiresAt }));
     runtime.agent("parent", async (context) => {
@@ -61,7 +61,7 @@ describe("delegation (ARCP §10)", () => {
     expect(end.payload["result"]).toBe(expires_at);
   });
 
-  it("T-36: what is wider is LEASE_SUBSET_VIOLATION, as a tool_result with the delegate's id, and no child starts", async () => {
+  it("what is wider is LEASE_SUBSET_VIOLATION, as a tool_result with the delegate's id, and no child starts", async () => {
     const { runtime } = createRuntime();
     runtime.agent("child", () => "never");
     const delegations = [
@@ -101,7 +101,7 @@ describe("delegation (ARCP §10)", () => {
     expect(client.of("job.accepted")).toHaveLength(1);
   });
 
-  it("study §3.3 R9, §1.6: a child's spend counts against its own ceiling and its parent's; without one, against the parent's", async () => {
+  it("a child's spend counts against its own ceiling and its parent's; without one, against the parent's", async () => {
     const { runtime } = createRuntime();
     runtime.agent("child", async (context) => {
       await context.metric({ name: "cost.llm", value: "0.3", unit: "USD" });

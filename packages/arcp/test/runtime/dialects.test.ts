@@ -6,7 +6,7 @@ function resumeOf(welcome: Frame, lastSeq: number): Record<string, unknown> {
   return { session_id: welcome.session_id, resume_token: welcome.payload["resume_token"], last_event_seq: lastSeq };
 }
 
-describe("study §6 #40: the dialect py (§1.3 to §1.10)", () => {
+describe("the dialect py (§1.3 to §1.10)", () => {
   it("welcomes with the session in the payload and all of its features", async () => {
     const { runtime } = createRuntime({ dialect: "py" });
     const client = new RawClient(runtime);
@@ -174,7 +174,7 @@ describe("the dialect go", () => {
 });
 
 describe("the dialect ts, beyond the recordings", () => {
-  it("T-16b: jobs die with the connection, nothing is buffered, nothing is listed", async () => {
+  it("jobs die with the connection, nothing is buffered, nothing is listed", async () => {
     const { runtime } = createRuntime({ dialect: "ts" });
     const client = new RawClient(runtime);
     const welcome = await client.hello();
@@ -188,7 +188,7 @@ describe("the dialect ts, beyond the recordings", () => {
     expect(again.of("job.error")).toHaveLength(0);
   });
 
-  it("T-17: lets another principal resume, keeps the socket of a refused handshake open", async () => {
+  it("lets another principal resume, keeps the socket of a refused handshake open", async () => {
     const { runtime } = createRuntime({ dialect: "ts" });
     const client = new RawClient(runtime);
     const welcome = await client.hello();
@@ -204,7 +204,7 @@ describe("the dialect ts, beyond the recordings", () => {
     expect((await open.hello()).type).toBe("session.welcome");
   });
 
-  it("T-39: acknowledgements free nothing", async () => {
+  it("acknowledgements free nothing", async () => {
     const { runtime } = createRuntime({ dialect: "ts" });
     const client = new RawClient(runtime);
     const welcome = await client.hello();
@@ -217,7 +217,7 @@ describe("the dialect ts, beyond the recordings", () => {
     expect((await again.hello({ resume: resumeOf(welcome, 0) })).type).toBe("session.welcome");
   });
 
-  it("T-21: tells what remains before the cost that made it so", async () => {
+  it("tells what remains before the cost that made it so", async () => {
     const { runtime } = createRuntime({ dialect: "ts" });
     runtime.agent("spender", (context) => context.metric({ name: "cost.llm", value: 0.5, unit: "USD" }));
     const client = new RawClient(runtime);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createRuntime, RawClient, settle, untilAborted } from "./support.ts";
 
 describe("submit", () => {
-  it("study §6 #33, T-26: resolves versions; a bare name means the default; refusals name the request", async () => {
+  it("resolves versions; a bare name means the default; refusals name the request", async () => {
     const { runtime } = createRuntime();
     runtime.agent("refactor@1.0.0", () => "v1").agent("refactor@2.0.0", () => "v2", { default: true });
     runtime.agent("refactor@3.0.0", () => "v3");
@@ -28,7 +28,7 @@ describe("submit", () => {
     }
   });
 
-  it("T-19: refuses a lease that cannot be: past or local expiry, unknown capability, bad amount, bad pattern", async () => {
+  it("refuses a lease that cannot be: past or local expiry, unknown capability, bad amount, bad pattern", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     await client.hello();
@@ -48,7 +48,7 @@ describe("submit", () => {
     }
   });
 
-  it("study §3.3 R10: one job too many is the failure of that request only", async () => {
+  it("one job too many is the failure of that request only", async () => {
     const { runtime } = createRuntime({ maxJobsPerSession: 1 });
     const client = new RawClient(runtime);
     await client.hello();
@@ -62,7 +62,7 @@ describe("submit", () => {
 });
 
 describe("idempotency (ARCP §7.2)", () => {
-  it("study §6 #16, T-04: the same key and parameters are the same job, from any session of the principal", async () => {
+  it("the same key and parameters are the same job, from any session of the principal", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     await client.hello();
@@ -81,7 +81,7 @@ describe("idempotency (ARCP §7.2)", () => {
     expect((await client.nextOf("job.error")).payload.code).toBe("CANCELLED");
   });
 
-  it("study §3.3 R6, T-05: after the end the end comes again", async () => {
+  it("after the end the end comes again", async () => {
     const { runtime } = createRuntime();
     runtime.agent("chunks", async (context) => {
       await context.result.write("hello");
@@ -102,7 +102,7 @@ describe("idempotency (ARCP §7.2)", () => {
     ]);
   });
 
-  it("study §6 #13, §3.3 C5, T-06: other parameters are DUPLICATE_KEY for the new submit, with no word of the other job", async () => {
+  it("other parameters are DUPLICATE_KEY for the new submit, with no word of the other job", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     await client.hello();
@@ -140,7 +140,7 @@ describe("idempotency (ARCP §7.2)", () => {
 });
 
 describe("how jobs end (ARCP §7.3, §7.4)", () => {
-  it("T-03: cancel is acknowledged, the agent told, the job ended when the agent has wound up", async () => {
+  it("cancel is acknowledged, the agent told, the job ended when the agent has wound up", async () => {
     const { runtime } = createRuntime();
     runtime.agent("tidy", async (context) => {
       await untilAborted(context.signal).catch(() => {});
@@ -182,7 +182,7 @@ describe("how jobs end (ARCP §7.3, §7.4)", () => {
     expect(client.of("job.error")).toHaveLength(1);
   });
 
-  it("T-34: max_runtime_sec ends a job as timed_out, retryable", async () => {
+  it("max_runtime_sec ends a job as timed_out, retryable", async () => {
     const { runtime, clock } = createRuntime();
     const client = new RawClient(runtime);
     await client.hello();
@@ -208,7 +208,7 @@ describe("how jobs end (ARCP §7.3, §7.4)", () => {
     expect(client.of("job.error")).toHaveLength(1);
   });
 
-  it("T-37: what an agent throws is INTERNAL_ERROR; a failure in ARCP's words keeps its code", async () => {
+  it("what an agent throws is INTERNAL_ERROR; a failure in ARCP's words keeps its code", async () => {
     const { runtime } = createRuntime();
     const { arcpFailure } = await import("../../src/runtime/index.ts");
     runtime
@@ -298,7 +298,7 @@ describe("how jobs end (ARCP §7.3, §7.4)", () => {
 });
 
 describe("events (ARCP §8.2)", () => {
-  it("T-02: there is a method for each kind", async () => {
+  it("there is a method for each kind", async () => {
     const { runtime } = createRuntime({ tools: { "search.web": () => ({ hits: 3 }) } });
     runtime.agent("kinds", async (context) => {
       await context.log("info", "starting", { step: 1 });
@@ -353,7 +353,7 @@ describe("events (ARCP §8.2)", () => {
     expect(client.of("job.error")[0]?.event_seq).toBe(2);
   });
 
-  it("study §2.13, ARCP §8.2.1: refuses progress that is none", async () => {
+  it("ARCP §8.2.1: refuses progress that is none", async () => {
     const { runtime } = createRuntime();
     runtime.agent("wrong", async (context) => {
       const refused = [];

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createRuntime, RawClient, settle } from "./support.ts";
 
 describe("laws of the runtime", () => {
-  it("study §6 #7: whatever drops, resumes and acknowledgements happen, each event comes once and in order", async () => {
+  it("whatever drops, resumes and acknowledgements happen, each event comes once and in order", async () => {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.record({ kind: fc.constant("settle" as const), turns: fc.nat(3) }) },
       { weight: 2, arbitrary: fc.record({ kind: fc.constant("ack" as const), behind: fc.nat(20) }) },

@@ -10,7 +10,7 @@ async function list(client: RawClient, payload: Record<string, unknown> = {}): P
 }
 
 describe("session.list_jobs (ARCP §6.6)", () => {
-  it("T-07, study §6 #31: filters, pages with cursors, and keeps finished jobs (study §3.3 R8)", async () => {
+  it("filters, pages with cursors, and keeps finished jobs", async () => {
     const { runtime, clock } = createRuntime();
     runtime.agent("versioned@1", () => "done").agent("versioned@2", () => "done");
     const client = new RawClient(runtime);
@@ -63,7 +63,7 @@ describe("session.list_jobs (ARCP §6.6)", () => {
 });
 
 describe("job.subscribe (ARCP §7.6)", () => {
-  it("study §6 #22, T-08: the answer first, then the history with the subscriber's numbers, then what follows", async () => {
+  it("the answer first, then the history with the subscriber's numbers, then what follows", async () => {
     const { runtime } = createRuntime();
     let finish = (): void => {};
     runtime.agent("steps", async (context) => {
@@ -145,7 +145,7 @@ describe("job.subscribe (ARCP §7.6)", () => {
     finish();
   });
 
-  it("T-09: without history only what follows; unsubscribing stops it; a finished job can be read again", async () => {
+  it("without history only what follows; unsubscribing stops it; a finished job can be read again", async () => {
     const { runtime } = createRuntime();
     const logs: (() => Promise<void>)[] = [];
     runtime.agent("remote", (context) => {
@@ -186,7 +186,7 @@ describe("job.subscribe (ARCP §7.6)", () => {
     expect(client.of("job.error")).toHaveLength(1);
   });
 
-  it("study §2.21, §2.25, T-10: gives no authority to cancel; others are denied by default; each decision is audited", async () => {
+  it("gives no authority to cancel; others are denied by default; each decision is audited", async () => {
     const audited: SubscriptionAudit[] = [];
     const { runtime } = createRuntime({ audit: (entry) => void audited.push(entry) });
     const alice = new RawClient(runtime);

@@ -39,7 +39,7 @@ function refusals(client: RawClient): unknown[] {
 }
 
 describe("the lease is asked before each operation (ARCP §9.3)", () => {
-  it("T-20: tools outside the lease are a tool_result error first, and never run", async () => {
+  it("tools outside the lease are a tool_result error first, and never run", async () => {
     let ran = 0;
     const tools = { "search.web": () => "ok", "rm.all": () => ran++ };
     const { client, result } = await run(
@@ -78,7 +78,7 @@ describe("the lease is asked before each operation (ARCP §9.3)", () => {
     expect(client.events("tool_result")[0]?.payload.body?.["result"]).toEqual({ byte_size: 2 });
   });
 
-  it("study §3.3 R9: URLs are canonical before they are matched; redirects are not followed; queries are not told", async () => {
+  it("URLs are canonical before they are matched; redirects are not followed; queries are not told", async () => {
     const sent: { url: string; init: RequestInit }[] = [];
     const { client, result } = await run(
       async (context) => [
@@ -157,7 +157,7 @@ describe("budget (ARCP §9.6)", () => {
   };
   const lease_request = { "tool.call": ["*"], "cost.budget": ["USD:1.00", "credits:1000"] };
 
-  it("T-21: exhaustion is a tool_result error that the agent may survive; counters are exact decimals", async () => {
+  it("exhaustion is a tool_result error that the agent may survive; counters are exact decimals", async () => {
     const { client, end } = await run(
       async (context) => {
         await context.callTool("search", { cost: "0.42" });
@@ -180,7 +180,7 @@ describe("budget (ARCP §9.6)", () => {
     ]);
   });
 
-  it("T-22: an agent that does not survive it ends with BUDGET_EXHAUSTED, not retryable", async () => {
+  it("an agent that does not survive it ends with BUDGET_EXHAUSTED, not retryable", async () => {
     const { end } = await run(
       async (context) => {
         await context.metric({ name: "cost.llm", value: 1, unit: "USD" });
@@ -230,7 +230,7 @@ describe("expiry (ARCP §9.5)", () => {
   };
   const tools = { search: () => "ok" };
 
-  it("study §6 #26, T-18: an operation at the expiry is a LEASE_EXPIRED tool_result, then the job ends with it", async () => {
+  it("an operation at the expiry is a LEASE_EXPIRED tool_result, then the job ends with it", async () => {
     const { client, end } = await run(
       async (context, clock) => {
         await context.callTool("search");
@@ -270,7 +270,7 @@ describe("expiry (ARCP §9.5)", () => {
 });
 
 describe("streamed results (ARCP §8.4)", () => {
-  it("study §6 #20, §2.15, T-23, T-24, T-25: text and bytes, in order, closed for an agent that forgot to", async () => {
+  it("text and bytes, in order, closed for an agent that forgot to", async () => {
     const { client, end } = await run(async (context) => {
       await context.result.write("héllo");
       await context.result.write(Uint8Array.of(0, 255, 7));

@@ -24,7 +24,7 @@ function numbers(client: RawClient): (number | undefined)[] {
 }
 
 describe("resume (ARCP §6.3)", () => {
-  it("study §3.3 R2, T-16b: a job goes on while nobody is connected, and a resume brings all of it once", async () => {
+  it("a job goes on while nobody is connected, and a resume brings all of it once", async () => {
     const { runtime } = createRuntime();
     const remote = remoteControlled(runtime);
     const client = new RawClient(runtime);
@@ -45,7 +45,7 @@ describe("resume (ARCP §6.3)", () => {
     expect(second.payload["resume_token"]).not.toBe(welcome.payload["resume_token"]);
   });
 
-  it("study §3.3 R1, T-16a: a client that has seen everything may resume", async () => {
+  it("a client that has seen everything may resume", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     const welcome = await client.hello();
@@ -59,7 +59,7 @@ describe("resume (ARCP §6.3)", () => {
     expect(numbers(again)).toEqual([4, 5, 6]);
   });
 
-  it("study §3.3 R3, T-17: refuses a wrong token, a used one, another principal, a number too high; and closes", async () => {
+  it("refuses a wrong token, a used one, another principal, a number too high; and closes", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     const welcome = await client.hello();
@@ -104,7 +104,7 @@ describe("resume (ARCP §6.3)", () => {
     expect((await fresh.nextOf("session.jobs")).payload["jobs"]).toMatchObject([{ job_id, status: "running" }]);
   });
 
-  it("study §1 fact 2, T-31: takes session.resume as the first frame with auth, or after a hello", async () => {
+  it("takes session.resume as the first frame with auth, or after a hello", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     let welcome = await client.hello();
@@ -171,7 +171,7 @@ describe("resume (ARCP §6.3)", () => {
 });
 
 describe("acknowledgement and limits (ARCP §6.5)", () => {
-  it("study §1.9: frees what was acknowledged, so that a resume from before it is refused", async () => {
+  it("frees what was acknowledged, so that a resume from before it is refused", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     const welcome = await client.hello();
@@ -189,7 +189,7 @@ describe("acknowledgement and limits (ARCP §6.5)", () => {
     expect(numbers(late)).toEqual([3]);
   });
 
-  it("study §3.3 R4, T-39: there is no lifetime wall; unacknowledged frames are forced out oldest first", async () => {
+  it("there is no lifetime wall; unacknowledged frames are forced out oldest first", async () => {
     const { runtime } = createRuntime({ maxOutboxFrames: 100 });
     runtime.agent("chatty", (context) => {
       for (let at = 0; at < 500; at++) void context.log("info", String(at));
@@ -300,7 +300,7 @@ describe("acknowledgement and limits (ARCP §6.5)", () => {
     expect([...numbers(client), ...numbers(again)]).toHaveLength(192);
   });
 
-  it("study §6 #19, T-12: one back_pressure status each time the lag grows over the threshold", async () => {
+  it("one back_pressure status each time the lag grows over the threshold", async () => {
     const { runtime } = createRuntime({ backPressureThreshold: 20 });
     runtime.agent("chatty", async (context) => {
       for (let at = 0; at < 40; at++) await context.log("info", String(at));

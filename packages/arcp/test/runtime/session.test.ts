@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createRuntime, RawClient, settle } from "./support.ts";
 
 describe("hello and welcome", () => {
-  it("answers with the negotiated features, a token, and both places of the session id (study §1.3)", async () => {
+  it("answers with the negotiated features, a token, and both places of the session id", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     const welcome = await client.hello({ features: ["ack", "heartbeat", "nonsense"] });
@@ -30,7 +30,7 @@ describe("hello and welcome", () => {
     );
   });
 
-  it("study §6 #14, §3.3 C7 and R5: a bad token is refused at once, without a session id, and the socket closes", async () => {
+  it("a bad token is refused at once, without a session id, and the socket closes", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     const answer = await client.hello({ token: "nobody" });
@@ -76,7 +76,7 @@ describe("hello and welcome", () => {
 });
 
 describe("frames", () => {
-  it("study §2.1: ignores unknown members, refuses what is malformed with the request's id", async () => {
+  it("ignores unknown members, refuses what is malformed with the request's id", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     await client.hello();
@@ -93,7 +93,7 @@ describe("frames", () => {
     expect(accepted.type).toBe("job.accepted");
   });
 
-  it("refuses unknown types with their name, but not optional extensions (study §1.2, T-33)", async () => {
+  it("refuses unknown types with their name, but not optional extensions", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     await client.hello();
@@ -145,7 +145,7 @@ describe("frames", () => {
     expect(client.closed).toBeDefined();
   });
 
-  it("names the feature that was not negotiated (ARCP §6.2, T-38)", async () => {
+  it("names the feature that was not negotiated (ARCP §6.2)", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     await client.hello({ features: [] });
@@ -166,7 +166,7 @@ describe("frames", () => {
 });
 
 describe("heartbeats (ARCP §6.4)", () => {
-  it("study §6 #30: pings when idle, answers pings, and gives up after two silent intervals without ending jobs", async () => {
+  it("pings when idle, answers pings, and gives up after two silent intervals without ending jobs", async () => {
     const { runtime, clock } = createRuntime({ heartbeatIntervalMs: 10_000 });
     const client = new RawClient(runtime);
     await client.hello();
@@ -187,7 +187,7 @@ describe("heartbeats (ARCP §6.4)", () => {
 });
 
 describe("close", () => {
-  it("study §6 #34, §3.3 R5: answers session.close, takes session.bye, and both leave the session resumable", async () => {
+  it("answers session.close, takes session.bye, and both leave the session resumable", async () => {
     const { runtime } = createRuntime();
     for (const verb of ["session.close", "session.bye"]) {
       const client = new RawClient(runtime);

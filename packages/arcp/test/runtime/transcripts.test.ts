@@ -209,7 +209,7 @@ function remember(ids: Map<string, string>, theirs: Frame, ours: Frame | undefin
   }
 }
 
-describe.skipIf(!isThere)("study §6 #40, #41: the dialect ts sends what the reference runtime sent", () => {
+describe.skipIf(!isThere)("the dialect ts sends what the reference runtime sent", () => {
   it.each([
     ["01", "hello and welcome"],
     ["02", "all event kinds"],

@@ -8,13 +8,13 @@ import { ScriptedRuntime, refusal } from "../support/scripted-runtime.ts";
 
 describe("connect", () => {
   it.each(["ws://example.com/arcp", "ws://localhost.evil.org/arcp", "ws://10.0.0.1/arcp", "http://localhost/arcp"])(
-    "duty 18, 6 F29: %s is refused before anything is sent",
+    "%s is refused before anything is sent",
     async (url) => {
       expect(await refusal(connect(url, { token: "t" }))).toBe("ConfigurationError");
     },
   );
 
-  it("6 F29: TLS and loopback are confidential", () => {
+  it("TLS and loopback are confidential", () => {
     const confidential = [
       "wss://example.com",
       "ws://localhost:1",
@@ -25,7 +25,7 @@ describe("connect", () => {
     expect(confidential.filter((url) => !isConfidentialUrl(new URL(url)))).toEqual([]);
   });
 
-  it("6 F29: a transport that others can read gets no token unless that is allowed", async () => {
+  it("a transport that others can read gets no token unless that is allowed", async () => {
     const runtime = new ScriptedRuntime();
     const open = () => ({ ...runtime.dial(), confidential: false });
     expect(await refusal(connect(open, { token: "t", clock: runtime.clock }))).toBe("ConfigurationError");
@@ -35,7 +35,7 @@ describe("connect", () => {
     session.detach();
   });
 
-  it("arcp 3.3 C7, T-32, 6 F14: a wrong token is UNAUTHENTICATED in one round trip, though no session is named", async () => {
+  it("a wrong token is UNAUTHENTICATED in one round trip, though no session is named", async () => {
     const runtime = new ScriptedRuntime();
     runtime.onHello = () => ({
       type: "session.error",
@@ -46,7 +46,7 @@ describe("connect", () => {
     expect(runtime.clock.elapsedMs).toBe(0);
   });
 
-  it("arcp 3.3 C16, 6 F10: what fails to connect can be tried again, and every way to fail ends", async () => {
+  it("what fails to connect can be tried again, and every way to fail ends", async () => {
     const runtime = new ScriptedRuntime();
     runtime.onHello = () => ({ type: "session.ping", payload: {} });
     expect(await drive(runtime.clock, refusal(runtime.connect({ handshakeTimeoutMs: 100 })))).toBe("TimeoutError");
@@ -72,7 +72,7 @@ describe("connect", () => {
     expect(runtime.clock.pending).toBeLessThanOrEqual(2);
   });
 
-  it("6 F1: one transport is used once", async () => {
+  it("one transport is used once", async () => {
     const runtime = new ScriptedRuntime();
     const transport = runtime.dial();
     const session = await connect(transport, { token: "t", clock: runtime.clock });
@@ -82,7 +82,7 @@ describe("connect", () => {
     expect(await refusal(connect(transport, { token: "t", clock: runtime.clock }))).toBe("ConnectionError");
   });
 
-  it("duty 17, 6 F34: closing twice says goodbye once, and both calls wait for it", async () => {
+  it("closing twice says goodbye once, and both calls wait for it", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const closing = [session.close("first"), session.close("second"), session[Symbol.asyncDispose]()];
@@ -94,7 +94,7 @@ describe("connect", () => {
     expect(session.state).toBe("closed");
   });
 
-  it("duty 17, 6 F34: nothing is sent after a close; a runtime that closes in order gets no bye", async () => {
+  it("nothing is sent after a close; a runtime that closes in order gets no bye", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     runtime.onFrame = (frame) => {
@@ -109,15 +109,15 @@ describe("connect", () => {
 
 describe("a submit", () => {
   it.each<[string, object, string]>([
-    ["duty 13: an agent reference", { agent: "Not An Agent" }, "/agent"],
-    ["duty 12: an expiry with an offset", { expiresAt: "2999-01-01T00:00:00+02:00" }, "/lease_constraints/expires_at"],
-    ["duty 12: an expiry in the past", { expiresAt: new Date(0) }, "/lease_constraints/expires_at"],
+    ["an agent reference", { agent: "Not An Agent" }, "/agent"],
+    ["an expiry with an offset", { expiresAt: "2999-01-01T00:00:00+02:00" }, "/lease_constraints/expires_at"],
+    ["an expiry in the past", { expiresAt: new Date(0) }, "/lease_constraints/expires_at"],
     ["an invalid date", { expiresAt: new Date(Number.NaN) }, "/lease_constraints/expires_at"],
-    ["duty 13: an amount", { lease: { "cost.budget": ["USD"] } }, "/lease_request/cost.budget/0"],
+    ["an amount", { lease: { "cost.budget": ["USD"] } }, "/lease_request/cost.budget/0"],
     ["a capability", { lease: { "nope.cap": ["*"] } }, "/lease_request/nope.cap"],
     ["an empty key", { idempotencyKey: "" }, "/idempotency_key"],
     ["a fraction of a second", { maxRuntimeSec: 0.5 }, "/max_runtime_sec"],
-  ])("arcp 6 F25: %s is refused before it is sent", async (_, request, pointer) => {
+  ])("%s is refused before it is sent", async (_, request, pointer) => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const error = await session.submit({ agent: "echo", ...request }).catch((reason: unknown) => reason);
@@ -130,7 +130,7 @@ describe("a submit", () => {
     ["model.use", { lease: { "model.use": ["*"] } }],
     ["lease_expires_at", { expiresAt: "2999-01-01T00:00:00Z" }],
     ["agent_versions", { agent: "echo@1" }],
-  ])("duty 3: what needs %s is refused where that was not negotiated", async (feature, request) => {
+  ])("what needs %s is refused where that was not negotiated", async (feature, request) => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect({ features: ["ack"] });
     const error = await session.submit({ agent: "echo", ...request }).catch((reason: Error) => reason.message);
@@ -138,7 +138,7 @@ describe("a submit", () => {
     expect(runtime.sent("job.submit")).toEqual([]);
   });
 
-  it("duties 20, 26, arcp 6 F35: 32 hex digits on the wire, the whole context beside them, and a trace of its own otherwise", async () => {
+  it("32 hex digits on the wire, the whole context beside them, and a trace of its own otherwise", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect({ requestTimeoutMs: 10 });
     const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -155,7 +155,7 @@ describe("a submit", () => {
     expect(JSON.stringify(frames)).not.toContain("secret-token");
   });
 
-  it("arcp 6 F31: a listing is read page by page, only as far as it is asked for", async () => {
+  it("a listing is read page by page, only as far as it is asked for", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     let page = 0;
@@ -186,7 +186,7 @@ describe("a submit", () => {
     });
   });
 
-  it("6 F31: a listing of none asks nothing, and one that never ends is left", async () => {
+  it("a listing of none asks nothing, and one that never ends is left", async () => {
     const runtime = new ScriptedRuntime();
     runtime.onFrame = ({ type, id }) => {
       const page = { request_id: id, jobs: [{ job_id: "job_1" }], next_cursor: "again" };
@@ -198,7 +198,7 @@ describe("a submit", () => {
     expect((await collect(session.listJobs())).map(({ jobId }) => jobId)).toEqual(["job_1", "job_1"]);
   });
 
-  it("arcp 6 F37: listeners are many, and one that throws harms nobody", async () => {
+  it("listeners are many, and one that throws harms nobody", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const seen: string[] = [];
@@ -216,7 +216,7 @@ describe("a submit", () => {
     expect(seen).toEqual(["closed"]);
   });
 
-  it("6 F25: a lease is built in words", () => {
+  it("a lease is built in words", () => {
     expect(buildLease({ tools: ["search.*"], budget: ["USD:1.00"] })).toEqual({
       "tool.call": ["search.*"],
       "cost.budget": ["USD:1.00"],

@@ -4,8 +4,8 @@ import { drive, turn } from "../support/manual-clock.ts";
 
 const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-describe("whom a frame concerns (study 1.7)", () => {
-  it("arcp 3.3 C3, T-42, 6 F23: a delegated child's acceptance never answers a submit", async () => {
+describe("whom a frame concerns", () => {
+  it("a delegated child's acceptance never answers a submit", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const parent = session.submit({ agent: "parent" });
@@ -23,7 +23,7 @@ describe("whom a frame concerns (study 1.7)", () => {
     expect([child?.id, child?.agent, await child?.result()]).toEqual(["job_child", "child", "child-done"]);
   });
 
-  it("arcp 3.3 C4, T-44, 6 F13: a session.error refuses the oldest request and touches no job", async () => {
+  it("a session.error refuses the oldest request and touches no job", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const running = session.submit({ agent: "slow" });
@@ -41,7 +41,7 @@ describe("whom a frame concerns (study 1.7)", () => {
     expect([await job.result(), await (await submitting).result()]).toEqual([1, 2]);
   });
 
-  it("6 F13: a session.error that answers nothing is a warning", async () => {
+  it("a session.error that answers nothing is a warning", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     runtime.send({ type: "session.error", payload: { code: "X_ODD", message: "odd", retryable: false } });
@@ -49,7 +49,7 @@ describe("whom a frame concerns (study 1.7)", () => {
     expect([runtime.warnings, session.state]).toEqual([["X_ODD"], "live"]);
   });
 
-  it("arcp 6 F12: answers that name their request need no order", async () => {
+  it("answers that name their request need no order", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const jobs = [session.submit({ agent: "a" }), session.submit({ agent: "b" })];
@@ -64,7 +64,7 @@ describe("whom a frame concerns (study 1.7)", () => {
     expect((await jobs[1])?.agent).toBe("b");
   });
 
-  it("arcp 6 F12: an answer out of order is found by its trace", async () => {
+  it("an answer out of order is found by its trace", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const jobs = [session.submit({ agent: "a" }), session.submit({ agent: "b", traceparent })];
@@ -74,7 +74,7 @@ describe("whom a frame concerns (study 1.7)", () => {
     expect([(await jobs[0])?.id, (await jobs[1])?.id]).toEqual(["job_a", "job_b"]);
   });
 
-  it("arcp 3.3 C5, R6: DUPLICATE_KEY rejects the new submit although it names the healthy job", async () => {
+  it("DUPLICATE_KEY rejects the new submit although it names the healthy job", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const first = session.submit({ agent: "slow", idempotencyKey: "k" });
@@ -88,7 +88,7 @@ describe("whom a frame concerns (study 1.7)", () => {
     expect(await (await first).result()).toBe("whole");
   });
 
-  it("study 1.7: a job may end with a submit's code while a submit is pending", async () => {
+  it("a job may end with a submit's code while a submit is pending", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const first = session.submit({ agent: "slow", traceparent });
@@ -103,7 +103,7 @@ describe("whom a frame concerns (study 1.7)", () => {
     expect((await second).id).toBe("job_2");
   });
 
-  it("study 1.7: an unknown job's INVALID_REQUEST refuses the oldest submit", async () => {
+  it("an unknown job's INVALID_REQUEST refuses the oldest submit", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const submitting = session.submit({ agent: "echo" });
@@ -112,7 +112,7 @@ describe("whom a frame concerns (study 1.7)", () => {
     expect(await refusal(submitting)).toBe("INVALID_REQUEST");
   });
 
-  it("study 1.7, T-10: PERMISSION_DENIED without a trace refuses the pending cancel and leaves the job", async () => {
+  it("PERMISSION_DENIED without a trace refuses the pending cancel and leaves the job", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const submitting = session.submit({ agent: "slow" });
@@ -127,7 +127,7 @@ describe("whom a frame concerns (study 1.7)", () => {
     expect(await job.result()).toBe("done");
   });
 
-  it("arcp 3.3 C15, 6 F10: each request ends by its timeout, its signal or the session's end", async () => {
+  it("each request ends by its timeout, its signal or the session's end", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect({ requestTimeoutMs: 500 });
     const list = async (): Promise<void> => void (await session.listJobs().next());
@@ -144,7 +144,7 @@ describe("whom a frame concerns (study 1.7)", () => {
     expect(await Promise.all(ended)).toEqual(["SessionEndedError", "SessionEndedError", "SessionEndedError"]);
   });
 
-  it("arcp 3.3 C9, 6 F11: an abort before acceptance cancels the job that is accepted all the same", async () => {
+  it("an abort before acceptance cancels the job that is accepted all the same", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const aborter = new AbortController();
@@ -161,7 +161,7 @@ describe("whom a frame concerns (study 1.7)", () => {
     expect(runtime.warnings).toEqual([]);
   });
 
-  it("arcp 3.3 C9, 6 F11: an abort after acceptance cancels the job; await using cancels it too", async () => {
+  it("an abort after acceptance cancels the job; await using cancels it too", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const aborter = new AbortController();
@@ -187,7 +187,7 @@ describe("whom a frame concerns (study 1.7)", () => {
     expect((await block).status).toBe("cancelled");
   });
 
-  it("arcp 3.3 C12: finished jobs are let go", async () => {
+  it("finished jobs are let go", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     runtime.onFrame = (frame) => {
@@ -201,7 +201,7 @@ describe("whom a frame concerns (study 1.7)", () => {
     expect(session.job("job_300")?.status).toBe("success");
   });
 
-  it("arcp 3.3 C6, 6 F16: a key whose job ended elsewhere settles with ResultUnavailableError", async () => {
+  it("a key whose job ended elsewhere settles with ResultUnavailableError", async () => {
     const runtime = new ScriptedRuntime();
     runtime.onFrame = (frame) => {
       if (frame.type === "job.submit") runtime.accept("job_old", {}, { trace_id: "4bf92f3577b34da6a3ce929d0e0e4736" });
@@ -215,7 +215,7 @@ describe("whom a frame concerns (study 1.7)", () => {
     expect(await drive(runtime.clock, refusal(job.result()))).toBe("ResultUnavailableError");
   });
 
-  it("arcp 6 F33: a version that is not available refuses that submit alone", async () => {
+  it("a version that is not available refuses that submit alone", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const first = session.submit({ agent: "a@9" });

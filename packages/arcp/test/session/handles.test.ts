@@ -5,7 +5,7 @@ import { ScriptedRuntime, refusal } from "../support/scripted-runtime.ts";
 import { drive, turn } from "../support/manual-clock.ts";
 
 describe("handles of one job", () => {
-  it("6 F16, F24: a repeated acceptance is the same job and resets nothing", async () => {
+  it("a repeated acceptance is the same job and resets nothing", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const request = { agent: "spender", lease: { "cost.budget": ["USD:1.00"] }, idempotencyKey: "k" };
@@ -22,7 +22,7 @@ describe("handles of one job", () => {
     expect([await (await first).result(), await (await second).result()]).toEqual([7, 7]);
   });
 
-  it("6 F8, F27: a job that runs anew has the new run's lease and credentials, and its old stream fails", async () => {
+  it("a job that runs anew has the new run's lease and credentials, and its old stream fails", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const credential = { id: "cred_1", scheme: "bearer", value: "old", endpoint: "https://example.com" };
@@ -51,7 +51,7 @@ describe("handles of one job", () => {
     expect(await job.result()).toBe("anew");
   });
 
-  it("duty 21, 6 F22: a view of one's own job ends alone", async () => {
+  it("a view of one's own job ends alone", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const submitting = session.submit({ agent: "slow" });
@@ -76,7 +76,7 @@ describe("handles of one job", () => {
       payload: { job_id: "job_9", current_status: "running", agent: "slow", lease: {}, subscribed_from: 0 },
     });
 
-  it("6 F22: of two views of one job each ends alone, and the last one ends the subscription", async () => {
+  it("of two views of one job each ends alone, and the last one ends the subscription", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const subscribing = session.subscribe("job_9");
@@ -96,7 +96,7 @@ describe("handles of one job", () => {
     expect((await watched.next()).done).toBe(true);
   });
 
-  it("6 F10, F22: a subscription that is granted after its caller has gone is ended at the runtime", async () => {
+  it("a subscription that is granted after its caller has gone is ended at the runtime", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const given = new AbortController();
@@ -111,7 +111,7 @@ describe("handles of one job", () => {
     expect([session.job("job_9"), runtime.warnings]).toEqual([undefined, []]);
   });
 
-  it("duty 17: what is asked for while the session closes is refused and not sent", async () => {
+  it("what is asked for while the session closes is refused and not sent", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const waiting = refusal(session.submit({ agent: "slow" }));
@@ -127,7 +127,7 @@ describe("handles of one job", () => {
     expect(verbs).toEqual(["session.hello", "job.submit", "session.close", "session.bye"]);
   });
 
-  it("duties 19, 25: an expired lease is not renewed, resubmitted or retried", async () => {
+  it("an expired lease is not renewed, resubmitted or retried", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const submitting = session.submit({ agent: "slow", idempotencyKey: "k", onLost: "resubmit" });
@@ -143,7 +143,7 @@ describe("handles of one job", () => {
 });
 
 describe("errors", () => {
-  it("arcp 6 F39: an open code, whether it may be tried again, where it arose, and what caused it", () => {
+  it("an open code, whether it may be tried again, where it arose, and what caused it", () => {
     const cause = new Error("close 1006");
     const failure = { code: "X_NEW", message: "odd", retryable: true, request_id: "msg_1", details: { a: 1 } };
     const error = new ArcpError(failure, { phase: "submit", jobId: "job_1" }, { cause });
@@ -171,7 +171,7 @@ describe("errors", () => {
     ["BUDGET_EXHAUSTED", true, false],
     ["PERMISSION_DENIED", undefined, false],
     ["X_UNKNOWN", undefined, false],
-  ])("duty 27: %s with retryable %s", (code, retryable, expected) => {
+  ])("%s with retryable %s", (code, retryable, expected) => {
     expect(new ArcpError({ code, message: "", retryable }, { phase: "job" }).retryable).toBe(expected);
   });
 });

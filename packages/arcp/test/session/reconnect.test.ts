@@ -26,7 +26,7 @@ function lists(runtime: ScriptedRuntime, ...jobIds: string[]): (frame: AnyFrame)
 }
 
 describe("a lost connection", () => {
-  it("arcp 3.3 C1, T-16c, 6 F10: without a way back everything settles at once", async () => {
+  it("without a way back everything settles at once", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect({ reconnect: false });
     const job = await submitted(runtime, session);
@@ -40,7 +40,7 @@ describe("a lost connection", () => {
     await session.close();
   });
 
-  it("arcp 3.3 C2, C18, 6 F3, F4, duty 5: the same session and handles go on, with the newest token and a fresh bearer", async () => {
+  it("the same session and handles go on, with the newest token and a fresh bearer", async () => {
     const runtime = new ScriptedRuntime();
     let tokens = 0;
     const session = await runtime.connect({ token: () => `bearer-${++tokens}` });
@@ -68,7 +68,7 @@ describe("a lost connection", () => {
     expect(runtime.states).toEqual(["suspended", "resuming", "live", "suspended", "resuming", "live"]);
   });
 
-  it("6 F3: back-off grows, and ends with the resume window", async () => {
+  it("back-off grows, and ends with the resume window", async () => {
     const runtime = new ScriptedRuntime();
     runtime.welcome = { resume_window_sec: 60 };
     const attempts: number[] = [];
@@ -88,7 +88,7 @@ describe("a lost connection", () => {
   });
 
   it.each(["session.bye", undefined])(
-    "6 F3: back-off grows too for a runtime that welcomes and then leaves (%s)",
+    "back-off grows too for a runtime that welcomes and then leaves (%s)",
     async (type) => {
       const runtime = new ScriptedRuntime();
       const attempts: number[] = [];
@@ -112,7 +112,7 @@ describe("a lost connection", () => {
     },
   );
 
-  it("6 F3, F8: a runtime that refuses the resume is there: a new session is begun at once", async () => {
+  it("a runtime that refuses the resume is there: a new session is begun at once", async () => {
     const runtime = new ScriptedRuntime();
     const waits: number[] = [];
     const session = await runtime.connect({ backOff: (attempt) => (waits.push(attempt), 5000) });
@@ -127,7 +127,7 @@ describe("a lost connection", () => {
     expect([waits, states]).toEqual([[0], ["suspended", "resuming", "live"]]);
   });
 
-  it("6 F3: one that refuses the new session too, but only for now, is asked again after a wait", async () => {
+  it("one that refuses the new session too, but only for now, is asked again after a wait", async () => {
     const runtime = new ScriptedRuntime();
     const waits: number[] = [];
     const session = await runtime.connect({ backOff: (attempt) => (waits.push(attempt), 5000) });
@@ -141,7 +141,7 @@ describe("a lost connection", () => {
     expect(runtime.received).toHaveLength(5);
   });
 
-  it("arcp R1, T-16a, 6 F5: a caught-up client that is refused asks once for one event less", async () => {
+  it("a caught-up client that is refused asks once for one event less", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     runtime.onFrame = lists(runtime, "job_1");
@@ -166,7 +166,7 @@ describe("a lost connection", () => {
     expect(session.state).toBe("live");
   });
 
-  it("arcp 3.3 C11, duty 24, 6 F6: a gap holds delivery and resumes once from before it", async () => {
+  it("a gap holds delivery and resumes once from before it", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     runtime.onFrame = lists(runtime, "job_1");
@@ -190,7 +190,7 @@ describe("a lost connection", () => {
     expect(await drive(runtime.clock, seen)).toEqual(["1", "2", "3", "4", "5"]);
   });
 
-  it("study 1.9 (GO), 6 F6: a hole that a resume cannot fill is told, and not asked for again", async () => {
+  it("a hole that a resume cannot fill is told, and not asked for again", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     runtime.onFrame = lists(runtime, "job_1");
@@ -214,7 +214,7 @@ describe("a lost connection", () => {
     expect([gaps, runtime.received.length]).toEqual([[{ from: 2, to: 2 }], 2]);
   });
 
-  it("arcp 6 F7: duplicates, and numbers used twice by a runtime that counts by link", async () => {
+  it("duplicates, and numbers used twice by a runtime that counts by link", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const job = await submitted(runtime, session);
@@ -230,7 +230,7 @@ describe("a lost connection", () => {
     expect(runtime.warnings).toEqual(["REUSED_SEQ"]);
   });
 
-  it("arcp R2, T-16b, 6 F9: a job that the runtime no longer has is lost within the probe's time", async () => {
+  it("a job that the runtime no longer has is lost within the probe's time", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const job = await submitted(runtime, session);
@@ -250,7 +250,7 @@ describe("a lost connection", () => {
     expect(session.state).toBe("live");
   });
 
-  it("arcp 6 F8, duty 29: a new session finds the job by subscription, from the last event seen", async () => {
+  it("a new session finds the job by subscription, from the last event seen", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const job = await submitted(runtime, session);
@@ -296,7 +296,7 @@ describe("a lost connection", () => {
     ["resubmits under the original key when the caller gave one", { idempotencyKey: "k1" }, "anew"],
     ["fails when the key is the library's own", {}, "JobLostError"],
     ["fails when told to", { idempotencyKey: "k1", onLost: "fail" }, "JobLostError"],
-  ])("arcp 6 F8: a lost job %s", async (_, options, expected) => {
+  ])("a lost job %s", async (_, options, expected) => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const job = await submitted(runtime, session, options);
@@ -324,7 +324,7 @@ describe("a lost connection", () => {
     expect(await drive(runtime.clock, end)).toBe(expected);
   });
 
-  it("arcp 6 F17, duty 35: a submit lost in a drop is sent again under its key, which is the library's by default", async () => {
+  it("a submit lost in a drop is sent again under its key, which is the library's by default", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const submitting = session.submit({ agent: "slow" });
@@ -342,7 +342,7 @@ describe("a lost connection", () => {
     expect((await submitting).id).toBe("job_1");
   });
 
-  it("6 F17: without a key it is not sent again", async () => {
+  it("without a key it is not sent again", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const submitting = refusal(session.submit({ agent: "slow", idempotencyKey: false }));
@@ -353,7 +353,7 @@ describe("a lost connection", () => {
     expect(runtime.sent("job.submit").length).toBe(1);
   });
 
-  it("arcp 6 F22: a subscription goes on in a new session, behind what it has seen", async () => {
+  it("a subscription goes on in a new session, behind what it has seen", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const subscribed = (): void =>
@@ -395,7 +395,7 @@ describe("a lost connection", () => {
     expect(await drive(runtime.clock, seen)).toEqual(["1", "2", "3"]);
   });
 
-  it("arcp 6 F9: a swallowed end is found by the probe of silent jobs", async () => {
+  it("a swallowed end is found by the probe of silent jobs", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect({ probeAfterMs: 10_000 });
     const job = await submitted(runtime, session);
@@ -419,7 +419,7 @@ describe("a lost connection", () => {
     expect(runtime.clock.elapsedMs).toBeLessThan(60_000);
   });
 
-  it("6 F30: the heartbeat of a connection that broke ends with it, and never calls the next one lost", async () => {
+  it("the heartbeat of a connection that broke ends with it, and never calls the next one lost", async () => {
     const runtime = new ScriptedRuntime();
     runtime.onFrame = ({ type, id, payload }) => {
       if (type === "session.ping") runtime.send({ type: "session.pong", payload: { ping_nonce: payload.nonce } });
@@ -432,7 +432,7 @@ describe("a lost connection", () => {
     expect(runtime.warnings).toEqual([]);
   });
 
-  it("6 F10: a session that a listener detaches the moment it is live again leaves no timer behind", async () => {
+  it("a session that a listener detaches the moment it is live again leaves no timer behind", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     await submitted(runtime, session);
@@ -443,7 +443,7 @@ describe("a lost connection", () => {
     expect(runtime.clock.pending).toBe(0);
   });
 
-  it("6 F8, F19: a new session whose connection slow consumers drop at once still looks for the old one's jobs", async () => {
+  it("a new session whose connection slow consumers drop at once still looks for the old one's jobs", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect({ bufferSize: 1000 });
     const job = await submitted(runtime, session);
@@ -470,7 +470,7 @@ describe("a lost connection", () => {
     expect(runtime.sent("job.subscribe").map(({ payload }) => payload.job_id)).toEqual(["job_1"]);
   });
 
-  it("6 F8, F19: consumers that are slow for longer than the resume window cost the session, not the job", async () => {
+  it("consumers that are slow for longer than the resume window cost the session, not the job", async () => {
     const runtime = new ScriptedRuntime();
     runtime.welcome = { resume_window_sec: 60 };
     const session = await runtime.connect({ bufferSize: 1000, stallTimeoutMs: 1e9 });
@@ -493,7 +493,7 @@ describe("a lost connection", () => {
     expect(runtime.sent("job.subscribe").map(({ payload }) => payload.job_id)).toEqual(["job_1"]);
   });
 
-  it("arcp 6 F36, R4: a runtime that ends a session at its cap is gone on with anew, and its jobs are looked for", async () => {
+  it("a runtime that ends a session at its cap is gone on with anew, and its jobs are looked for", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     await submitted(runtime, session);
@@ -511,7 +511,7 @@ describe("a lost connection", () => {
     expect(runtime.sent("job.subscribe").map(({ payload }) => payload.job_id)).toEqual(["job_1"]);
   });
 
-  it("6 F14: a token that is refused on reconnect ends the session", async () => {
+  it("a token that is refused on reconnect ends the session", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const job = await submitted(runtime, session);
@@ -525,7 +525,7 @@ describe("a lost connection", () => {
     expect(await drive(runtime.clock, lost)).toEqual(["SessionEndedError", "UNAUTHENTICATED"]);
   });
 
-  it("arcp 6 F4, F34: a detached session goes on elsewhere with its ticket, whose token does not print", async () => {
+  it("a detached session goes on elsewhere with its ticket, whose token does not print", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     await submitted(runtime, session);
@@ -575,7 +575,7 @@ describe("a job that runs anew", () => {
     return { runtime, job };
   }
 
-  it("6 F7, F8: what comes in one breath with the new acceptance is delivered, and what comes before it", async () => {
+  it("what comes in one breath with the new acceptance is delivered, and what comes before it", async () => {
     const { runtime, job } = await lostJob((runtime) => {
       runtime.log("job_2", "before");
       runtime.accept("job_2");
@@ -587,7 +587,7 @@ describe("a job that runs anew", () => {
     expect(runtime.warnings).toEqual([]);
   });
 
-  it("6 F8, F24: what the first run spent was spent", async () => {
+  it("what the first run spent was spent", async () => {
     const cost = (value: number): object => ({ name: "cost.work", value, unit: "USD" });
     const { runtime, job } = await lostJob((runtime) => {
       runtime.accept("job_2", { budget: { USD: 1 } });
@@ -598,7 +598,7 @@ describe("a job that runs anew", () => {
     expect([job.costs, job.budget.remaining("USD")]).toEqual([{ USD: "0.3" }, "0.8"]);
   });
 
-  it("6 F8, F11: not when it was to be cancelled before", async () => {
+  it("not when it was to be cancelled before", async () => {
     const { runtime, job } = await lostJob((runtime) => runtime.accept("job_2"));
     const cancelling = job.cancel("too dear");
     expect(await drive(runtime.clock, refusal(job.result()))).toBe("JobLostError");
@@ -607,7 +607,7 @@ describe("a job that runs anew", () => {
     await cancelling;
   });
 
-  it("6 F8, F11: one that is to be cancelled while it is submitted again is cancelled under its new id", async () => {
+  it("one that is to be cancelled while it is submitted again is cancelled under its new id", async () => {
     const { runtime, job } = await lostJob((runtime) => {
       void job.cancel("too dear").catch(() => {});
       setImmediate(() => runtime.accept("job_2"));
@@ -620,7 +620,7 @@ describe("a job that runs anew", () => {
     expect(await drive(runtime.clock, ended)).toBe("CANCELLED");
   });
 
-  it("6 F8, F16: a runtime that has the job after all, and says how it ended, is believed", async () => {
+  it("a runtime that has the job after all, and says how it ended, is believed", async () => {
     const { runtime, job } = await lostJob((runtime) => {
       runtime.accept("job_1");
       runtime.clock.setTimer(() => runtime.succeed("job_1", "the first run's"), 1000);
@@ -629,7 +629,7 @@ describe("a job that runs anew", () => {
     expect(job.id).toBe("job_1");
   });
 
-  it("6 F8, F9: one that has the job but never tells more of it loses it within the probe's time", async () => {
+  it("one that has the job but never tells more of it loses it within the probe's time", async () => {
     const { runtime, job } = await lostJob((runtime) => runtime.accept("job_1"));
     expect(await drive(runtime.clock, refusal(job.result()))).toBe("JobLostError");
     expect(runtime.clock.elapsedMs).toBeLessThan(20_000);

@@ -13,7 +13,7 @@ async function submitted(runtime: ScriptedRuntime, session: ArcpSession, accepte
 }
 
 describe("a tolerant reader", () => {
-  it("duties 1, 2, arcp 3.3 C8, 6 F15: unknown members, kinds, codes and nulls lose nothing", async () => {
+  it("unknown members, kinds, codes and nulls lose nothing", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const job = await submitted(runtime, session, {
@@ -61,7 +61,7 @@ describe("a tolerant reader", () => {
     expect(await refusal(job.result())).toBe("X_VENDOR_ODD");
   });
 
-  it("arcp 6 F15, F24: whole numbers of any size arrive exactly, in results, metrics and budgets", async () => {
+  it("whole numbers of any size arrive exactly, in results, metrics and budgets", async () => {
     const runtime = createArcpRuntime({ authenticate: () => "alice" });
     runtime.agent("counter", async (context) => {
       await context.metric({ name: "cost.tokens", value: "9007199254740993", unit: "TOK" });
@@ -97,7 +97,7 @@ describe("a tolerant reader", () => {
     runtime.close();
   });
 
-  it("arcp 3.3 C8, 6 F15: what cannot be read is a warning, never silence and never an end", async () => {
+  it("what cannot be read is a warning, never silence and never an end", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     for (const text of ["", "no json", "[]", "null", '{"payload":{}}', '{"type":7}']) runtime.sendText(text);
@@ -123,7 +123,7 @@ describe("a tolerant reader", () => {
       { final_status: "error", code: "INTERNAL_ERROR", message: "", retryable: false },
       "INTERNAL_ERROR",
     ],
-  ])("arcp 3.3 C8, 6 F21: %s", async (_, type, payload, expected) => {
+  ])("%s", async (_, type, payload, expected) => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const job = await submitted(runtime, session);
@@ -132,7 +132,7 @@ describe("a tolerant reader", () => {
     expect(outcome.status === "success" ? outcome.value : outcome.error.errorCode).toEqual(expected);
   });
 
-  it("duty 3: what a runtime uses without having negotiated it is taken, and warned of once", async () => {
+  it("what a runtime uses without having negotiated it is taken, and warned of once", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect({ features: ["ack"] });
     const job = await submitted(runtime, session, { credentials: [] });
@@ -143,7 +143,7 @@ describe("a tolerant reader", () => {
     expect(runtime.warnings).toEqual(["UNNEGOTIATED_FEATURE", "UNNEGOTIATED_FEATURE", "UNNEGOTIATED_FEATURE"]);
   });
 
-  it("duty 27, 6 F26: LEASE_EXPIRED and BUDGET_EXHAUSTED are never retryable, whatever is written", async () => {
+  it("LEASE_EXPIRED and BUDGET_EXHAUSTED are never retryable, whatever is written", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const job = await submitted(runtime, session);
@@ -154,7 +154,7 @@ describe("a tolerant reader", () => {
     expect(runtime.sent("job.submit").length).toBe(1);
   });
 
-  it("duty 28, 6 F32: both shapes of an inventory; duty 14: an unpinned agent without a default is warned of", async () => {
+  it("both shapes of an inventory; duty 14: an unpinned agent without a default is warned of", async () => {
     const runtime = new ScriptedRuntime();
     const features = ["agent_versions"];
     const agents = [
@@ -171,7 +171,7 @@ describe("a tolerant reader", () => {
     expect(runtime.warnings).toEqual(["UNPINNED_AGENT"]);
   });
 
-  it("6 F15, duty 32: the writer's ids are prefixed ULIDs, nothing is null, reasons are always given", async () => {
+  it("the writer's ids are prefixed ULIDs, nothing is null, reasons are always given", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const job = await submitted(runtime, session);
@@ -193,7 +193,7 @@ describe("a tolerant reader", () => {
 });
 
 describe.each<DialectName>(["spec", "ts", "py", "go"])("a runtime that speaks %s", (dialect) => {
-  it("arcp 6 F15, F40: submits, streams, lists, subscribes, cancels and closes", async () => {
+  it("submits, streams, lists, subscribes, cancels and closes", async () => {
     const runtime = createArcpRuntime({
       authenticate: (token) => token,
       dialect,

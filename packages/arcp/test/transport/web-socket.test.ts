@@ -5,7 +5,7 @@ import { createArcpRuntime } from "../../src/runtime/index.ts";
 import { refusal } from "../support/scripted-runtime.ts";
 
 describe("the global WebSocket", () => {
-  it("6 F1: submits and streams over a real socket", async () => {
+  it("submits and streams over a real socket", async () => {
     const runtime = createArcpRuntime({ authenticate: (token) => token });
     runtime.agent("ticks", async (context) => {
       for (let at = 0; at < 20; at++) {

@@ -169,7 +169,7 @@ describe("createAuditor, asp 6 28", () => {
     expect((await audit(lines)).codes).toEqual([code]);
   });
 
-  it("asp 2.5 23: a repeated event is a warning, another event under its id an alarm", async () => {
+  it("a repeated event is a warning, another event under its id an alarm", async () => {
     const reserve = await line("reserve", 1, reserveData(), { id: "e1" });
     const other = await line("reserve", 1, reserveData("999"), { id: "e1" });
     const { all } = await audit([reserve, reserve, other]);
@@ -179,7 +179,7 @@ describe("createAuditor, asp 6 28", () => {
     ]);
   });
 
-  it("asp 2.5 28: a numbered feed shows what was removed, and where a part was cut off", async () => {
+  it("a numbered feed shows what was removed, and where a part was cut off", async () => {
     const lines = await Promise.all(
       [1, 2, 3, 4].map((sequence) => line("reserve", sequence, { ...reserveData(), decision: "DENY" }, { sequence })),
     );
@@ -197,7 +197,7 @@ describe("createAuditor, asp 6 28", () => {
     expect((await audit([lines[1] ?? "", lines[0] ?? ""], { order: "feed" })).codes).toEqual(["out_of_order"]);
   });
 
-  it("asp 2.5 28, asp 6 27: a promised event that never came is found, without numbers too", async () => {
+  it("a promised event that never came is found, without numbers too", async () => {
     const reserve = await line("reserve", 1, reserveData());
     const commit = await line("commit", 1, { ...of, amount_atomic_observed: "1000", exact_match: true }, later);
     const signature = (text: string): string => (JSON.parse(text) as { aspsignature: string }).aspsignature;
@@ -210,25 +210,25 @@ describe("createAuditor, asp 6 28", () => {
     expect((await audit([], { promised })).codes).toEqual(["promised_event_missing", "promised_event_missing"]);
   });
 
-  it("asp 2.5 28: without promises it says what it cannot prove", async () => {
+  it("without promises it says what it cannot prove", async () => {
     const reserve = await line("reserve", 1, reserveData());
     const { codes, open, unproven } = await audit([reserve]);
     expect({ codes, open }).toEqual({ codes: [], open: 1 });
     expect(unproven.map(({ code }) => code)).toEqual(["spend_truth", "tail_complete", "removal"]);
   });
 
-  it("asp 2.5 28: an end that was removed shows once the TTL has passed within the feed", async () => {
+  it("an end that was removed shows once the TTL has passed within the feed", async () => {
     const reserve = await line("reserve", 1, reserveData());
     const much = await line("reserve", 2, { ...reserveData(), decision: "DENY" }, { atMs: startMs + 700_000 });
     expect((await audit([reserve, much])).codes).toEqual(["missing_end"]);
   });
 
-  it("asp 2.5 32: what is not authentic takes no part, and is counted", async () => {
+  it("what is not authentic takes no part, and is counted", async () => {
     const altered = (await line("reserve", 1, reserveData())).replace('"1000"', '"1001"');
     expect(await audit([altered])).toMatchObject({ events: 0, rejected: 1, decisions: 0 });
   });
 
-  it("asp 6 30: a feed is verified as a stream; an endless line is reported, not read", async () => {
+  it("a feed is verified as a stream; an endless line is reported, not read", async () => {
     const lines = [await line("reserve", 1, { ...reserveData(), decision: "DENY" }), "x".repeat(5_000), "{}"];
     async function* source(): AsyncGenerator<Uint8Array> {
       yield new TextEncoder().encode(lines.join("\n"));

@@ -18,7 +18,7 @@ async function eventOf(...args: Parameters<typeof line>): Promise<AuditEvent> {
   return event;
 }
 
-describe("asp 6 21: FOCUS 1.0 rows", () => {
+describe("FOCUS 1.0 rows", () => {
   it("a commit in money is a usage row with an exact cost, as CSV and as NDJSON", async () => {
     const exporter = createFocusExporter(options);
     const reserved = { ...reserveData("10000000"), unit: "USD_MICROCENTS" };

@@ -23,7 +23,7 @@ const call: ProviderCall = {
 
 const cap = (name: string, value: unknown): Cap => ({ name, value });
 
-describe("asp 6 4: the built-in caps", () => {
+describe("the built-in caps", () => {
   it.each<[string, Cap[], Partial<ProviderCall>]>([
     ["a limit is lowered", [cap("max_tokens", 400)], { maxTokens: 400 }],
     ["and never raised", [cap("max_tokens", 4_000)], { maxTokens: 1_000 }],
@@ -76,13 +76,13 @@ describe("asp 6 4: the built-in caps", () => {
     ["a route to nowhere", [cap("degrade.route_to", {})], call],
     ["two ways to go", [cap("model_alias", "a"), cap("degrade.route_to", { model: "b" })], call],
     ["params that are no single value", [cap("max_tokens", { value: 5, unit: "x" })], call],
-  ])("asp 6 3: refused as a denial: %s", (_name, caps, onto) => {
+  ])("refused as a denial: %s", (_name, caps, onto) => {
     const error = refusal(() => registry.apply(caps, onto));
     expect(AspDeniedError.isInstance(error)).toBe(true);
     expect(error).toMatchObject({ reasonCode: "cap_unsupported" });
   });
 
-  it("asp 6 3: a deprecated type counts as unknown, and the list for publication says so", () => {
+  it("a deprecated type counts as unknown, and the list for publication says so", () => {
     const old: CapHandler<ProviderCall> = { type: "old", family: "narrow", deprecated: true, apply: (given) => given };
     const mine = createCapRegistry([...builtInCaps, old]);
     expect(mine.honours).not.toContain("old");

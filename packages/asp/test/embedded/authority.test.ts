@@ -256,7 +256,7 @@ describe("the embedded authority speaks ASP", () => {
     expect([first?.disposition, second?.disposition]).toEqual(["signer_authority_failed", "authentic"]);
   });
 
-  it("asp 6 33: what Cycles reserves shows in ASP's budget, and the other way round", async () => {
+  it("what Cycles reserves shows in ASP's budget, and the other way round", async () => {
     const house = await openHouse();
     const cycles = new CyclesClient({ baseUrl: issuer, apiKey: house.apiKey, transport: house.transport });
     const subject = { tenant: "acme", agent: "bot" };
@@ -295,7 +295,7 @@ describe("the embedded authority speaks ASP", () => {
     expect(reports[2]?.event?.data).toMatchObject({ amount_atomic_observed: 40n, refund_amount_atomic: 460n });
   });
 
-  it("asp 6 1: a guarded call over ASP reserves, runs, commits; one that says that nothing was spent releases", async () => {
+  it("a guarded call over ASP reserves, runs, commits; one that says that nothing was spent releases", async () => {
     const house = await openHouse();
     const authority = new AspAuthority(house.client(), { budget: { budgetId } });
     const request = { estimate: amount(unit, 1_000), action: { kind: "llm.completion" } };

@@ -16,7 +16,7 @@ import { budgetId, feedOf, issuer, openHouse, trustIn, unit } from "./support.ts
 const request = (tokens: number) => ({ estimate: amount(unit, tokens), action: { kind: "llm.completion", name: "m" } });
 
 describe("guarded calls against the embedded authority", () => {
-  it("asp 6 13: a stream commits what it spent; left early, what its chunks cost; broken before it spent, it is released", async () => {
+  it("a stream commits what it spent; left early, what its chunks cost; broken before it spent, it is released", async () => {
     const house = await openHouse();
     const authority = new AspAuthority(house.client(), { budget: { budgetId } });
     async function* chunks(): AsyncGenerator<number> {
@@ -47,7 +47,7 @@ describe("guarded calls against the embedded authority", () => {
     ]);
   });
 
-  it("asp 6 14: over a real socket, parallel calls never spend past the cap, and the feed of it all is clean", async () => {
+  it("over a real socket, parallel calls never spend past the cap, and the feed of it all is clean", async () => {
     const house = await openHouse();
     const server = await serve(house.embedded, { port: 0 });
     onTestFinished(() => server.close());
@@ -79,7 +79,7 @@ describe("guarded calls against the embedded authority", () => {
     expect(next.value).toMatchObject({ events: 85, rejected: 0, findings: [], open: 0 });
   });
 
-  it("asp 6 15: a scope that ends gives back what it did not spend", async () => {
+  it("a scope that ends gives back what it did not spend", async () => {
     const house = await openHouse();
     const authority = new AspAuthority(house.client(), { budget: { budgetId } });
     {
@@ -90,7 +90,7 @@ describe("guarded calls against the embedded authority", () => {
     expect(house.embedded.audit.reservations("acme")).toMatchObject([{ state: "RELEASED" }]);
   });
 
-  it("asp 6 24: keys are fetched from trusted origins only, at their root, once", async () => {
+  it("keys are fetched from trusted origins only, at their root, once", async () => {
     const house = await openHouse();
     await house.client().reserve({ claim: { budgetId, unit, amountAtomic: 1n } });
     const lines = await feedOf(house);
@@ -108,7 +108,7 @@ describe("guarded calls against the embedded authority", () => {
     expect(asked).toEqual([`${issuer}/.well-known/asp-jwks.json`]);
   });
 
-  it("asp 6 31: the authority is a fetch handler, so tests need no socket; what is no request of ASP's is refused", async () => {
+  it("the authority is a fetch handler, so tests need no socket; what is no request of ASP's is refused", async () => {
     const house = await openHouse();
     const send = async (path: string, init: RequestInit): Promise<[number, string | undefined]> => {
       const response = await house.embedded.handler(new Request(`${issuer}${path}`, init));

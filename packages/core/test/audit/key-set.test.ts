@@ -24,7 +24,7 @@ describe("createKeySet", () => {
     expect(() => set.find({})).toThrow("either kid or publicKey");
   });
 
-  it("asp 2.5 12: a kid listed twice makes the whole set refuse, even when one entry is unusable", () => {
+  it("a kid listed twice makes the whole set refuse, even when one entry is unusable", () => {
     const duplicated = createKeySet({
       keys: [publicKeyToJwk(one.publicKey, "a"), { kty: "RSA", kid: "a" }, publicKeyToJwk(two.publicKey, "b")],
     });
@@ -33,13 +33,13 @@ describe("createKeySet", () => {
     expect(codeOf(duplicated.find({ publicKey: two.publicKey }))).toBe("duplicate_kid");
   });
 
-  it("asp 2.5 12: never picks one of two keys that fit", () => {
+  it("never picks one of two keys that fit", () => {
     const twice = createKeySet({ keys: [publicKeyToJwk(one.publicKey, "a"), publicKeyToJwk(one.publicKey, "b")] });
     expect(codeOf(twice.find({ publicKey: one.publicKey }))).toBe("ambiguous_key");
     expect(codeOf(twice.find({ kid: "a" }))).toBe("found");
   });
 
-  it("asp 2.5 12 and 13: a key of another type, algorithm, use or form is no candidate", () => {
+  it("a key of another type, algorithm, use or form is no candidate", () => {
     const jwk = publicKeyToJwk(one.publicKey, "a");
     for (const change of [{ kty: "EC" }, { alg: "ES256" }, { use: "enc" }, { d: jwk.x }, { x: "AA" }]) {
       expect(codeOf(createKeySet({ keys: [{ ...jwk, ...change }] }).find({ kid: "a" }))).toBe("unusable_key");

@@ -84,7 +84,7 @@ describe("parseStrictJson, asp 6 22", () => {
     );
   });
 
-  it("asp 2.5 16: refuses a second member of the same name, however it is spelt, and says where", () => {
+  it("refuses a second member of the same name, however it is spelt, and says where", () => {
     expect(refusal('{"a":1,"a":1}')).toMatchObject({ reason: "duplicate_key", line: 1, column: 8 });
     expect(refusal('{"x":\n  {"a":1,\n "\\u0061":2}}')).toMatchObject({ reason: "duplicate_key", line: 3, column: 2 });
     expect(refusal('{"__proto__":1,"__proto__":2}').reason).toBe("duplicate_key");
@@ -112,7 +112,7 @@ describe("parseStrictJson, asp 6 22", () => {
     ["-0.1e-999", "number_underflow"],
     ["1e400", "number_overflow"],
     ["-1e309", "number_overflow"],
-  ])("asp 2.5 17: refuses %s, which a double would change (%s)", (token, reason) => {
+  ])("refuses %s, which a double would change (%s)", (token, reason) => {
     expect(refusal(`{"amount":${token}}`)).toMatchObject({ reason, line: 1, column: 11 });
   });
 
@@ -124,7 +124,7 @@ describe("parseStrictJson, asp 6 22", () => {
     expect(refusal("1e400", { numbers: "double" }).reason).toBe("number_overflow");
   });
 
-  it("asp 2.5 18: accepts other spellings of numbers a double holds", () => {
+  it("accepts other spellings of numbers a double holds", () => {
     expect(
       parseStrictJson("[1.0,1e2,100,0.1,1E30,333333333.33333329,0e5,0.0,9007199254740992,1152921504606846976]"),
     ).toEqual([1, 100, 100, 0.1, 1e30, 333333333.3333333, 0, 0, 2 ** 53, 2 ** 60]);
@@ -152,7 +152,7 @@ describe("parseStrictJson, asp 6 22", () => {
     expect(refusal(`[${token}]`).reason).toBe("syntax");
   });
 
-  it("asp 2.5 19: refuses lone surrogates, escaped or not, and reversed pairs", () => {
+  it("refuses lone surrogates, escaped or not, and reversed pairs", () => {
     for (const text of [
       '"\ud800"',
       '"\udc00"',
@@ -167,7 +167,7 @@ describe("parseStrictJson, asp 6 22", () => {
     expect(parseStrictJson('"\\ud83d\\ude00\u{1F600}"')).toBe("\u{1F600}\u{1F600}");
   });
 
-  it("asp 2.5 19: refuses bytes that are not UTF-8, and says where", () => {
+  it("refuses bytes that are not UTF-8, and says where", () => {
     expect(refusal(bytes(0x22, 0xc0, 0x80, 0x22))).toMatchObject({ reason: "invalid_utf8", line: 1, column: 2 });
     expect(refusal(bytes(0x22, 0xed, 0xa0, 0x80, 0x22)).reason).toBe("invalid_utf8");
     expect(refusal(bytes(0x22, 0xff, 0x22)).reason).toBe("invalid_utf8");
@@ -177,12 +177,12 @@ describe("parseStrictJson, asp 6 22", () => {
     expect(parseStrictJson(utf8('"\u{FFFD}"'))).toBe("\u{FFFD}");
   });
 
-  it("asp 2.5 19: refuses a byte order mark, in bytes and in text", () => {
+  it("refuses a byte order mark, in bytes and in text", () => {
     expect(refusal(bytes(0xef, 0xbb, 0xbf, 0x31)).reason).toBe("byte_order_mark");
     expect(refusal("\ufeff1").reason).toBe("byte_order_mark");
   });
 
-  it("asp 2.5 20: __proto__ is a key like any other and prototypes stay untouched", () => {
+  it("__proto__ is a key like any other and prototypes stay untouched", () => {
     const value = parseStrictJson('{"__proto__":{"polluted":true},"10":1,"9":2}');
     expect(Object.keys(value as object)).toContain("__proto__");
     expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
@@ -190,7 +190,7 @@ describe("parseStrictJson, asp 6 22", () => {
     expect(canonicalize(value)).toBe('{"10":1,"9":2,"__proto__":{"polluted":true}}');
   });
 
-  it("asp 2.5 21: refuses a depth bomb at the level allowed, and a size bomb", () => {
+  it("refuses a depth bomb at the level allowed, and a size bomb", () => {
     expect(refusal("[".repeat(100_000))).toMatchObject({ reason: "too_deep", column: 65 });
     expect(refusal('{"a":'.repeat(100_000)).reason).toBe("too_deep");
     expect(parseStrictJson(`${"[".repeat(64)}${"]".repeat(64)}`)).toBeDefined();

@@ -196,21 +196,18 @@ describe.each(transports)("%s, over real sockets", (_name, create) => {
     },
   );
 
-  it.each([301, 302, 303, 307, 308])(
-    "Cycles study D06: %i is never followed, and is no failed connection",
-    async (status) => {
-      const seen: string[] = [];
-      const other = await serve((request, response) => {
-        seen.push(String(request.headers["x-cycles-api-key"]));
-        response.end("{}");
-      });
-      const url = await serve((_request, response) => void response.writeHead(status, { location: other }).end());
-      const error = await failure(send(create(), post(url), options));
-      expect(error).toBeInstanceOf(ResponseFormatError);
-      expect(error).toMatchObject({ status, message: expect.stringContaining("never followed") });
-      expect(seen).toEqual([]);
-    },
-  );
+  it.each([301, 302, 303, 307, 308])("%i is never followed, and is no failed connection", async (status) => {
+    const seen: string[] = [];
+    const other = await serve((request, response) => {
+      seen.push(String(request.headers["x-cycles-api-key"]));
+      response.end("{}");
+    });
+    const url = await serve((_request, response) => void response.writeHead(status, { location: other }).end());
+    const error = await failure(send(create(), post(url), options));
+    expect(error).toBeInstanceOf(ResponseFormatError);
+    expect(error).toMatchObject({ status, message: expect.stringContaining("never followed") });
+    expect(seen).toEqual([]);
+  });
 
   it.each(["a\r\nx-admin: 1", "a\nb", "a\0b", "snow☃"])(
     "a header that cannot be sent (%j) is refused unsent",

@@ -19,7 +19,7 @@ async function oneRecord(dir: string): Promise<string> {
 }
 
 describe("fileRecordStore", () => {
-  it("cycles 7 L3: files are 0600 and directories 0700 from the first moment, whatever the umask and the parent", async () => {
+  it("files are 0600 and directories 0700 from the first moment, whatever the umask and the parent", async () => {
     const dir = join(await temporaryDirectory(), "new", "deep");
     const before = process.umask(0);
     const file = await oneRecord(dir).finally(() => process.umask(before));

@@ -184,7 +184,7 @@ describe("logRecordStore on a failing disk", () => {
 });
 
 describe("logRecordStore", () => {
-  it("cycles 9 row 10: many records share one write and one flush", async () => {
+  it("many records share one write and one flush", async () => {
     const dir = await temporaryDirectory();
     const store = logRecordStore({ dir });
     await store.create("open", 1);
@@ -231,7 +231,7 @@ describe("logRecordStore", () => {
     await expect(logRecordStore({ dir }).read("a")).rejects.toThrow("another-machine");
   });
 
-  it("cycles 7 L3: keeps its files 0600", async () => {
+  it("keeps its files 0600", async () => {
     const dir = join(await temporaryDirectory(), "log");
     const before = process.umask(0);
     const store = logRecordStore({ dir });

@@ -35,7 +35,7 @@ describe("the heartbeat where remaining time is told (Cycles §extend, primary a
     expect(authority.clock.timers).toBe(0);
   });
 
-  it("a 10 s lease needs no priming extension (Cycles study D16, §9 #14)", async () => {
+  it("a 10 s lease needs no priming extension", async () => {
     const authority = fakeAuthority({ lease: lease(10_000, 10_000), extend: [() => lease(10_000, 10_000)] });
     const reservation = await openReservation(authority, request);
     // Timeout 2.25 s: 10 s − 2×2.25 s − 1 s = 4.5 s.
@@ -119,7 +119,7 @@ describe("the heartbeat where remaining time is told (Cycles §extend, primary a
 });
 
 describe("the heartbeat where nothing tells what remains", () => {
-  it("beats at half the lease, never primes at once (Cycles study D15), and goes on after failures", async () => {
+  it("beats at half the lease, never primes at once, and goes on after failures", async () => {
     const fieldless = { ttlMs: 20_000 };
     const authority = fakeAuthority({
       lease: fieldless,
@@ -152,7 +152,7 @@ describe("when the lease is lost", () => {
     await expect(run).resolves.toMatchObject({ value: "done", settlement: { status: "committed" } });
   });
 
-  it("Cycles study §9 #15: cancel: the body's signal aborts", async () => {
+  it("cancel: the body's signal aborts", async () => {
     const authority = fakeAuthority(lost);
     const run = withReservation(authority, request, ({ signal }) => waiting(signal), { leaseLoss: "cancel" });
     await Promise.all([expect(run).rejects.toMatchObject({ status: 409 }), authority.clock.advance(20_000)]);
@@ -171,7 +171,7 @@ describe("when the lease is lost", () => {
   });
 });
 
-describe("the lease outlives the body while its commit is unresolved (Cycles study D29, §9 #7)", () => {
+describe("the lease outlives the body while its commit is unresolved", () => {
   it("extends until the settlement is final", async () => {
     const authority = fakeAuthority({
       lease: lease(30_000),

@@ -98,7 +98,7 @@ describe("nesting with an explicit parent", () => {
 });
 
 describe("nesting by itself on Node", () => {
-  it("Cycles study §9 #33: finds the surrounding reservation through async context", async () => {
+  it("finds the surrounding reservation through async context", async () => {
     const authority = fakeAuthority();
     const environment = { ...authority.environment, context: asyncReservationContext() };
     const nested = { ...authority, environment };

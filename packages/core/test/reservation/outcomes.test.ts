@@ -254,7 +254,7 @@ describe("the body throws", () => {
     expect(authority.settled[0]?.body).toBe(authority.settled[1]?.body);
   });
 
-  it("Cycles study D22, §9 #19: unspent: a release that hangs does not hold up the caller's error", async () => {
+  it("unspent: a release that hangs does not hold up the caller's error", async () => {
     const authority = fakeAuthority({ settle: [() => new Promise(() => {})] });
     await expect(withReservation(authority, request, throwing(boom), { unspent })).rejects.toBe(boom);
   });
@@ -386,7 +386,7 @@ describe("the commit is ambiguous", () => {
 describe("the commit is refused for good", () => {
   const settle = [() => ({ rejected: refused(409) })];
 
-  it("Cycles study D26, D27, §9 #13: dead-letters it and returns the value with status rejected", async () => {
+  it("dead-letters it and returns the value with status rejected", async () => {
     const authority = fakeAuthority({ settle });
     const { value, settlement } = await withReservation(authority, request, () => "done", { spend: () => cents(1) });
     expect(value).toBe("done");

@@ -148,7 +148,7 @@ describe("a stream that ends early", () => {
       expect(committedAmounts(authority)).toEqual(['{"amount":2000000,"basis":"estimate"}']);
     });
 
-    it("Cycles study §9 #20: possible with a price of what was seen: commits that", async () => {
+    it("possible with a price of what was seen: commits that", async () => {
       const authority = fakeAuthority();
       const { source: broken, read } = way([{ text: "a" }, { text: "b" }]);
       const partial = (seen: readonly Chunk[]) => cents(seen.length);

@@ -29,7 +29,7 @@ function observed(records: RecordStore, log: string[]): RecordStore {
 }
 
 describe("the order is law", () => {
-  it("cycles 9 row 11: the record is durable before the first request leaves, for a second caller too", async () => {
+  it("the record is durable before the first request leaves, for a second caller too", async () => {
     const log: string[] = [];
     const settle = (instruction: Parameters<typeof committed>[0]) => (log.push("sent"), committed(instruction));
     const authority = fakeAuthority({ records: observed(memoryRecordStore(), log), settle: [settle] });
@@ -164,7 +164,7 @@ describe("two workers and one record", () => {
 });
 
 describe("the queue goes on by itself", () => {
-  it("cycles 7 D12, 9 row 5: what a refused credential left waiting is sent at once when the credential changes", async () => {
+  it("what a refused credential left waiting is sent at once when the credential changes", async () => {
     const listeners = new Set<() => void>();
     const authority = {
       ...fakeAuthority({ settle: [lost, lost, lost, lost, lost, committed] }),
@@ -180,7 +180,7 @@ describe("the queue goes on by itself", () => {
     expect(listeners.size).toBe(0);
   });
 
-  it("cycles 7 D11b: an outage of any length is outlived without a restart", async () => {
+  it("an outage of any length is outlived without a restart", async () => {
     let isDown = true;
     const authority = fakeAuthority({ settle: [(instruction) => (isDown ? lost() : committed(instruction))] });
     await withReservation(authority, request, () => 1, spendOne);
@@ -191,7 +191,7 @@ describe("the queue goes on by itself", () => {
     expect(await recordKeys(authority.records, "")).toEqual([]);
   });
 
-  it("cycles 7 L1: a backlog is replayed a few at a time, to its end, and a live call does not wait behind it", async () => {
+  it("a backlog is replayed a few at a time, to its end, and a live call does not wait behind it", async () => {
     const records = memoryRecordStore();
     const instruction = (at: number) => ({
       protocol: "fake",

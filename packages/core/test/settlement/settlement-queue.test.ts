@@ -20,7 +20,7 @@ async function leaveUnfinished(records = memoryRecordStore()) {
 }
 
 describe("recover()", () => {
-  it("Cycles study §9 #6: sends what an earlier process left, with the same key and bytes, without any guarded call", async () => {
+  it("sends what an earlier process left, with the same key and bytes, without any guarded call", async () => {
     const { records, first } = await leaveUnfinished();
     const second = fakeAuthority({ records });
     const queue = settlementQueue(second);
@@ -76,7 +76,7 @@ describe("recover()", () => {
     expect(await recordKeys(records, "")).toEqual([]);
   });
 
-  it("Cycles study §9 #12: does not send what is older than the authority remembers; an operator may", async () => {
+  it("does not send what is older than the authority remembers; an operator may", async () => {
     const { records } = await leaveUnfinished();
     const second = fakeAuthority({ records, dedupeHorizonMs: { commit: 86_400_000 } });
     second.clock.jump(86_400_001);
@@ -94,7 +94,7 @@ describe("recover()", () => {
 });
 
 describe("flush() and close()", () => {
-  it("Cycles study §9 #6: flush tries at once and is bounded; what is left stays recorded", async () => {
+  it("flush tries at once and is bounded; what is left stays recorded", async () => {
     const authority = fakeAuthority({ settle: [lost, () => new Promise(() => {})] });
     await withReservation(authority, request, () => 1, { spend: () => cents(1) });
     const flushed = settlementQueue(authority).flush({ timeoutMs: 500 });

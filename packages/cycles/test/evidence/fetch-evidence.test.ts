@@ -64,7 +64,7 @@ describe("fetchEvidence", () => {
     expect(asked).toHaveLength(1);
   });
 
-  it("asp 2.5 10: fetches nothing from an origin that is not trusted", async () => {
+  it("fetches nothing from an origin that is not trusted", async () => {
     const { options, asked } = setUp([200]);
     for (const other of [
       "https://evil.example/x",

@@ -21,7 +21,7 @@ const old = {
 };
 const email = { kind: "email.send", risk_class: "external_side_effect" };
 
-describe("ActionKindRegistry (Cycles study §9 #38)", () => {
+describe("ActionKindRegistry", () => {
   it("reads every page once, without a credential, keeps it an hour, then asks only whether it changed", async () => {
     const { at, received } = serveStub(({ path, headers }) => {
       const isSecond = path.includes("cursor=p2");
@@ -96,7 +96,7 @@ describe("ActionKindRegistry (Cycles study §9 #38)", () => {
   });
 });
 
-describe("X-Cycles-Deprecated-Kind (Cycles study §1d, §9 #38)", () => {
+describe("X-Cycles-Deprecated-Kind", () => {
   it("is told once to the logger and with every answer", async () => {
     const { at } = serveStub(() => ({ body: allow, headers: { "x-cycles-deprecated-kind": "email.send" } }));
     const warnings: unknown[] = [];

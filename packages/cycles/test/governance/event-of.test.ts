@@ -34,7 +34,7 @@ function typesInSpecification(): string[] | undefined {
   }
 }
 
-describe("eventOf (Cycles study §9 #26)", () => {
+describe("eventOf", () => {
   const listed = typesInSpecification();
 
   it.skipIf(listed === undefined)("knows every type that the specification lists, and the four of v0.1.26", () => {

@@ -40,8 +40,8 @@ async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
   return found;
 }
 
-describe("CyclesGovernanceClient (Cycles study §9 #27)", () => {
-  it("study §1c: sends each operation to its path, under the key of its plane, and nothing under both", async () => {
+describe("CyclesGovernanceClient", () => {
+  it("sends each operation to its path, under the key of its plane, and nothing under both", async () => {
     const { client, received } = await governance(({ method, path }) => {
       if (path.startsWith("/v1/auth")) {
         const body = { authenticated: true, auth_type: "tenant", permissions: ["events:read"], capabilities };

@@ -48,7 +48,7 @@ async function readAndLeave(url: string): Promise<void> {
 const settled = (stub: StubAuthority): string[] =>
   stub.received.slice(1).map(({ path, json }) => `${path.split("/").at(-1)} ${JSON.stringify(json["actual"] ?? null)}`);
 
-describe("a disconnected HTTP client (Cycles study §7 examples, §9 #20)", () => {
+describe("a disconnected HTTP client", () => {
   it("settles a stream by what was spent, though the source hangs", async () => {
     const { stub, cycles } = await authority();
     let sent: boolean | undefined;

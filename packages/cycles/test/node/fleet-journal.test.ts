@@ -46,7 +46,7 @@ recordStoreContract("fleetJournal, for what the fleet has no shape for", async (
   return { store: open(dir), reopen: () => open(dir) };
 });
 
-describe("fleetJournal keeps the fleet's format (study section 4a)", () => {
+describe("fleetJournal keeps the fleet's format", () => {
   it("the folder and file names of the vectors, the members in their order, the modes", async () => {
     const dir = join(await temporaryDirectory(), "journal");
     const before = process.umask(0);
@@ -145,7 +145,7 @@ describe("fleetJournal keeps the fleet's format (study section 4a)", () => {
     );
   }, 30_000);
 
-  it("cycles 9 row 8: the switch to an event keeps the commit beside it, as the fleet has it", async () => {
+  it("the switch to an event keeps the commit beside it, as the fleet has it", async () => {
     const dir = await temporaryDirectory();
     const store = open(dir);
     const commit = commitOf("rsv_1", { notBeforeMs: 5 });

@@ -208,7 +208,7 @@ describe("events", () => {
 });
 
 describe("int64", () => {
-  it("is exact both ways beyond 2^53 (study D04, D05)", async () => {
+  it("is exact both ways beyond 2^53", async () => {
     const scope = { tenant: "acme", app: "big" };
     await authority.budgets.create({ scope, allocated: tokens(9_223_372_036_854_775_807n) });
     const exact = 9_007_199_254_740_993n;

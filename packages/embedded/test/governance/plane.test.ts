@@ -5,7 +5,7 @@ import { type EmbeddedServer, serve } from "../../src/node/index.ts";
 import { type FakeClock, MapStore, WireCaller } from "../support.ts";
 import { type GovernedAuthority, adminKey, governed, usd } from "./support.ts";
 
-// Cycles governance, the operations that every server has (study section 1c), asked by our own client over a socket.
+// Cycles governance, the operations that every server has, asked by our own client over a socket.
 
 let authority: GovernedAuthority;
 let server: EmbeddedServer;

@@ -56,7 +56,7 @@ describe("proto3 JSON of ASP's messages", () => {
   });
 
   it.each([1, -1, "-1", "+1", "01", "1.0", "1e3", " 1", "٣", "1".repeat(39), "0x1", true, {}])(
-    "asp 6 12: %j is no amount",
+    "%j is no amount",
     (amount) => {
       expect(parseAtomicAmount(amount)).toBeUndefined();
       expect(() => commitResponse.read({ refundAmountAtomic: amount }, "")).toThrow("/refund_amount_atomic");

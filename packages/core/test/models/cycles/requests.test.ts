@@ -141,7 +141,7 @@ const refused: readonly (readonly [string, WireSchema<unknown>, object, RegExp])
 ];
 
 describe("requests", () => {
-  it.each(refused)("Cycles study D28: %s is refused, and the message says where and what instead", (...row) => {
+  it.each(refused)("%s is refused, and the message says where and what instead", (...row) => {
     const [, schema, value, message] = row;
     const issues = issuesOf(schema, value);
     expect(issues).toHaveLength(1);

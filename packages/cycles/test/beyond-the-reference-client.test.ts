@@ -58,8 +58,8 @@ const clientAt = (stub: StubAuthority): CyclesClient => new CyclesClient({ baseU
 const paths = (stub: StubAuthority): string[] =>
   stub.received.map(({ path }) => path.replace("/v1/reservations", "") || "reserve");
 
-describe("Cycles study §7, defects of the reference client", () => {
-  it("D15: a server that does not say what remains of a lease gets no extension of a short call", async () => {
+describe("what the reference client gets wrong", () => {
+  it("a server that does not say what remains of a lease gets no extension of a short call", async () => {
     const { remaining_ttl_ms: _, ...fieldless } = allow;
     const stub = await startStub(ledger(({ path }) => (path === "/v1/reservations" ? { body: fieldless } : undefined)));
     const client = clientAt(stub);
@@ -68,7 +68,7 @@ describe("Cycles study §7, defects of the reference client", () => {
     expect(stub.received).toHaveLength(20);
   });
 
-  it("D20, §9 #29: a reserve that is limited says when to come back, and Retry-After: 0 means now", async () => {
+  it("a reserve that is limited says when to come back, and Retry-After: 0 means now", async () => {
     const stub = await startStub(() => ({ ...refusal(429, "LIMIT_EXCEEDED"), headers: { "retry-after": "0" } }));
     const error: unknown = await withReservation(clientAt(stub), request, () => "never", spend).catch(
       (thrown: unknown) => thrown,
@@ -77,7 +77,7 @@ describe("Cycles study §7, defects of the reference client", () => {
     expect(error).toMatchObject({ retryAfterMs: 0, retryable: true });
   });
 
-  it("D21, §9 #18: an ambiguous create is asked once more under its key; the error carries it, and the orphan can be found", async () => {
+  it("an ambiguous create is asked once more under its key; the error carries it, and the orphan can be found", async () => {
     let isLost = true;
     const stub = await startStub(
       ledger(({ method, path, json }) => {
@@ -115,7 +115,7 @@ describe("Cycles study §7, defects of the reference client", () => {
     expect(released.map(({ reservation_id: id }) => id)).toEqual(["rsv_1"]);
   });
 
-  it("D23, §9 #17: a signal reaches the body, ends every wait, and what was reserved is given back", async () => {
+  it("a signal reaches the body, ends every wait, and what was reserved is given back", async () => {
     const stub = await startStub(ledger());
     const client = clientAt(stub);
     const controller = new AbortController();
@@ -135,7 +135,7 @@ describe("Cycles study §7, defects of the reference client", () => {
     await expect(client.decide(request, { signal: AbortSignal.abort() })).rejects.toBeInstanceOf(AbortedError);
   });
 
-  it("D24, §9 #16: a redelivered job under its own key is one reserve and one charge", async () => {
+  it("a redelivered job under its own key is one reserve and one charge", async () => {
     const stub = await startStub(ledger());
     const idempotencyKey = await deriveIdempotencyKey("job", { id: 17n, step: "draft" });
     const run = (): Promise<{ settlement: Settlement }> =>
@@ -150,7 +150,7 @@ describe("Cycles study §7, defects of the reference client", () => {
     expect(bodies.slice(0, 2)).toEqual(bodies.slice(2));
   });
 
-  it("L1, §9 #39: a finished call leaves nothing behind: no task, no record, no timer", async () => {
+  it("a finished call leaves nothing behind: no task, no record, no timer", async () => {
     const stub = await startStub(ledger());
     const clock = createManualClock();
     const records = memoryRecordStore();
@@ -163,7 +163,7 @@ describe("Cycles study §7, defects of the reference client", () => {
     for await (const { key } of records.scan("")) throw new Error(`${key} was left behind`);
   });
 
-  it("L4: a nested guard can count within its parent instead of twice", async () => {
+  it("a nested guard can count within its parent instead of twice", async () => {
     const stub = await startStub(ledger());
     const client = clientAt(stub);
     const { settlement } = await withReservation(client, request, async (parent) => {
@@ -177,8 +177,8 @@ describe("Cycles study §7, defects of the reference client", () => {
   });
 });
 
-describe("Cycles study §9, what the client has beyond it", () => {
-  it("#9: what became of a settlement reaches the caller: charged, capped, debt, ids, key", async () => {
+describe("what the client has beyond it", () => {
+  it("what became of a settlement reaches the caller: charged, capped, debt, ids, key", async () => {
     const capped = { unit: "USD_MICROCENTS", amount: 600_000 };
     const evidence = { evidence_id: "a".repeat(64), cycles_evidence_url: "https://cycles.example/v1/evidence/a" };
     const owed = (amount: number, scope: string): object => ({
@@ -210,7 +210,7 @@ describe("Cycles study §9, what the client has beyond it", () => {
     });
   });
 
-  it("#21: one trace goes through reserve and settlement, and every answer tells its request and trace", async () => {
+  it("one trace goes through reserve and settlement, and every answer tells its request and trace", async () => {
     const stub = await startStub(ledger());
     const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     await withReservation(clientAt(stub), request, () => "done", { traceparent, ...spend });
@@ -226,7 +226,7 @@ describe("Cycles study §9, what the client has beyond it", () => {
     });
   });
 
-  it("#22: a refusal is one class per code, known by instanceof and by its brand across copies", async () => {
+  it("a refusal is one class per code, known by instanceof and by its brand across copies", async () => {
     const stub = await startStub(() =>
       refusal(409, "BUDGET_EXCEEDED", { details: { deny_detail: { reason_code: "BUDGET_EXCEEDED" } } }),
     );
@@ -238,7 +238,7 @@ describe("Cycles study §9, what the client has beyond it", () => {
     expect((error as BudgetExceededError).denyDetail?.reason_code).toBe("BUDGET_EXCEEDED");
   });
 
-  it("#30: an authority out of reach stops the call, or lets it run with a mark in the books; a No is a No", async () => {
+  it("an authority out of reach stops the call, or lets it run with a mark in the books; a No is a No", async () => {
     const stub = await startStub(() => (response) => response.destroy());
     const authority = new CyclesAuthority({ baseUrl: stub.url, apiKey: "test-key" });
     await expect(withReservation(authority, request, () => "never", spend)).rejects.toBeInstanceOf(
@@ -261,7 +261,7 @@ describe("Cycles study §9, what the client has beyond it", () => {
     await expect(denied).rejects.toBeInstanceOf(DeniedError);
   });
 
-  it("#40: nothing is printed; whoever listens is told of decision and settlement", async () => {
+  it("nothing is printed; whoever listens is told of decision and settlement", async () => {
     const printing = (["debug", "log", "info", "warn", "error"] as const).map((name) => vi.spyOn(console, name));
     const stub = await startStub(ledger());
     const observer = new Observer();
@@ -277,7 +277,7 @@ describe("Cycles study §9, what the client has beyond it", () => {
     }
   });
 
-  it("#41: a unit that the budget does not have is explained, and which would do", async () => {
+  it("a unit that the budget does not have is explained, and which would do", async () => {
     const details = { scope: "tenant:acme", requested_unit: "TOKENS", expected_units: ["USD_MICROCENTS"] };
     const stub = await startStub(() => refusal(400, "UNIT_MISMATCH", { details }));
     const error: unknown = await withReservation(clientAt(stub), request, () => "never", spend).catch(
