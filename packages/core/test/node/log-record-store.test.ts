@@ -1,49 +1,55 @@
-import type * as FileSystem from "node:fs/promises";
-import { readFile, readdir, stat, writeFile } from "node:fs/promises";
+import fileSystem, { readFile, readdir, stat, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { type QuarantinedRecord, logRecordStore } from "@imprest/core/node";
-import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { ownIdentity } from "../../src/node/process-identity.ts";
 import { contentOf, recordStoreContract } from "../records/record-store-contract.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 /** What the disk does to the next calls, by the name of the call; counted down to zero. */
-const failures = vi.hoisted(() => new Map<string, { times: number; readonly code: string; readonly after?: number }>());
+const failures = new Map<string, { times: number; readonly code: string; readonly after?: number }>();
 
-vi.mock("node:fs/promises", async (importOriginal) => {
-  const original = await importOriginal<typeof FileSystem>();
-  const fail = (name: string): { readonly after?: number; readonly error: Error } | undefined => {
-    const failure = failures.get(name);
-    if (failure === undefined || failure.times === 0) return undefined;
-    failure.times -= 1;
-    const error = Object.assign(new Error(`${failure.code}: injected`), { code: failure.code });
-    return { error, ...(failure.after !== undefined && { after: failure.after }) };
+function fail(name: string): { readonly after?: number; readonly error: Error } | undefined {
+  const failure = failures.get(name);
+  if (failure === undefined || failure.times === 0) return undefined;
+  failure.times -= 1;
+  const error = Object.assign(new Error(`${failure.code}: injected`), { code: failure.code });
+  return { error, ...(failure.after !== undefined && { after: failure.after }) };
+}
+
+const { open, rename } = fileSystem;
+
+/** Puts the failures between the store and the disk: Node's own module hands out what its default export holds. */
+beforeAll(() => {
+  fileSystem.rename = async (...args) => {
+    const failure = fail("rename");
+    if (failure) throw failure.error;
+    return rename(...args);
   };
-  return {
-    ...original,
-    async rename(...args: Parameters<typeof original.rename>) {
-      const failure = fail("rename");
-      if (failure) throw failure.error;
-      return original.rename(...args);
-    },
-    async open(...args: Parameters<typeof original.open>) {
-      const handle = await original.open(...args);
-      return new Proxy(handle, {
-        get(target, name) {
-          const member: unknown = Reflect.get(target, name, target);
-          if (typeof member !== "function") return member;
-          if (name !== "appendFile" && name !== "datasync") return member.bind(target) as unknown;
-          return async (...values: unknown[]) => {
-            const failure = fail(name);
-            if (failure === undefined) return member.apply(target, values) as unknown;
-            // A full disk takes a part of what it is given.
-            if (name === "appendFile") await target.appendFile((values[0] as Buffer).subarray(0, failure.after ?? 0));
-            throw failure.error;
-          };
-        },
-      });
-    },
+  fileSystem.open = async (...args) => {
+    const handle = await open(...args);
+    return new Proxy(handle, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name, target);
+        if (typeof member !== "function") return member;
+        if (name !== "appendFile" && name !== "datasync") return member.bind(target) as unknown;
+        return async (...values: unknown[]) => {
+          const failure = fail(name);
+          if (failure === undefined) return member.apply(target, values) as unknown;
+          // A full disk takes a part of what it is given.
+          if (name === "appendFile") await target.appendFile((values[0] as Buffer).subarray(0, failure.after ?? 0));
+          throw failure.error;
+        };
+      },
+    });
   };
+  syncBuiltinESMExports();
+});
+
+afterAll(() => {
+  Object.assign(fileSystem, { open, rename });
+  syncBuiltinESMExports();
 });
 
 afterEach(() => failures.clear());
