@@ -1,15 +1,12 @@
 import { ConfigurationError } from "@imprest/core";
 import { aspJwksPath, aspMetadataPath, aspServicePath } from "@imprest/core/models/asp";
 import { type HttpHandler, http } from "msw/http";
+import type { ServedAuthority } from "./served-authority.ts";
+
+export type { ServedAuthority };
 
 /** What an embedded authority answers beside the verbs: its keys, its metadata, and its feed of events. */
 const aspDocuments: ReadonlySet<string> = new Set([aspJwksPath, aspMetadataPath, "/asp/events"]);
-
-/** What is served: an embedded authority, or anything that answers a request as its `handler` does. */
-export interface ServedAuthority {
-  /** Answers one request; never rejects for what a client may send. */
-  readonly handler: (request: Request) => Promise<Response>;
-}
 
 /** An embedded authority with the option `asp`: it has the group `audit`. */
 export interface ServedAspAuthority extends ServedAuthority {
