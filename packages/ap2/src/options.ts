@@ -46,6 +46,8 @@ export interface PaymentOptions extends CallOptions {
    * as long as the authority keeps its reservations, for one more request.
    */
   readonly searchAuthority?: boolean | undefined;
+  /** Called with each outcome of the settlement: once, or first with `pending` and later with the final one. */
+  readonly onSettlement?: ((settlement: PaymentSettlement) => unknown) | undefined;
 }
 
 /** What the PSP charged. */
@@ -80,12 +82,8 @@ export interface Payment {
   abort(reason: string): void;
 }
 
-/** How a payment ended. */
-export interface PaymentResult<Value> {
-  readonly value: Value;
-  readonly reservationId: string;
-  /** False after `abort`. */
-  readonly committed: boolean;
-  readonly settlement: Settlement;
+/** How a payment ended: `released` after `abort`, `recorded` when its reservation had expired before the commit. */
+export interface PaymentSettlement extends Settlement {
+  /** Of a payment that was committed or recorded; absent with `emitReceipt: false`. */
   readonly receipt?: PaymentReceipt | undefined;
 }

@@ -9,7 +9,7 @@ import { type Attempt, signOfLifeMs } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
 import { checkMicrocents } from "./microcents.ts";
 import type { AP2Mandate } from "./mandate.ts";
-import type { Charge, Payment, PaymentOptions, PaymentResult, PaymentTerms } from "./options.ts";
+import type { Charge, Payment, PaymentOptions, PaymentSettlement, PaymentTerms } from "./options.ts";
 import { type PspOutcome, classifyPspError } from "./psp-outcome.ts";
 import { type PaymentReceipt, buildReceipt } from "./receipt.ts";
 import { abortedReason, baseOf, bookingOf, commitInstruction, failedReason } from "./settlement-bodies.ts";
@@ -35,6 +35,7 @@ export class PaymentHandle implements Payment {
   #isCharging: boolean;
   #charge: { readonly microcents: bigint; readonly reference?: string | undefined } | undefined;
   #abortReason: string | undefined;
+  #receipt: PaymentReceipt | undefined;
   #timer: Timer | undefined;
   #ended = false;
 
@@ -101,21 +102,10 @@ export class PaymentHandle implements Payment {
     this.#abortReason = reason;
   }
 
-  /** Ends a payment whose body returned. @throws AP2GuardCommitUncertain, AP2GuardCommitFailed. */
-  async finish<Value>(value: Value): Promise<PaymentResult<Value>> {
-    if (this.#abortReason !== undefined && !this.#charge) {
-      const settlement = await this.#release(abortedReason(this.#abortReason));
-      return { value, reservationId: this.reservationId, committed: false, settlement };
-    }
-    const settlement = await this.#commit(value);
-    const isWanted = this.#context.options.emitReceipt !== false;
-    return {
-      value,
-      reservationId: this.reservationId,
-      committed: true,
-      settlement,
-      ...(isWanted && { receipt: this.#receipt(settlement) }),
-    };
+  /** Ends a payment whose body returned `value`. @throws AP2GuardCommitUncertain, AP2GuardCommitFailed. */
+  async finish(value?: unknown): Promise<PaymentSettlement> {
+    if (this.#abortReason === undefined || this.#charge) return this.#withReceipt(await this.#commit(value));
+    return this.#release(abortedReason(this.#abortReason));
   }
 
   /** Ends a payment whose body threw. @returns what to throw: the body's own error when it is clear what became of the money. */
@@ -210,14 +200,19 @@ export class PaymentHandle implements Payment {
     );
   }
 
-  /** Keeps the record in step with what became of a settlement, at once or later. */
-  settled(settlement: Settlement): void {
-    const { authority } = this.#context;
+  /**
+   * Keeps the record in step with what became of a settlement, at once or later.
+   * @returns what the caller's listener returned. @throws what it throws; both are the kernel's to hear of.
+   */
+  settled(settlement: Settlement): unknown {
+    const { authority, options } = this.#context;
     const { status } = settlement;
-    if (status !== "committed" && status !== "recorded" && status !== "rejected") return;
-    const change = status === "rejected" ? { outcome: status } : { phase: "settled" as const, outcome: status };
-    // Nobody waits for it: a crash before it costs one idempotent repetition of the commit.
-    if (this.#charge) authority.track(this.#record(change));
+    if (this.#charge && (status === "committed" || status === "recorded" || status === "rejected")) {
+      const change = status === "rejected" ? { outcome: status } : { phase: "settled" as const, outcome: status };
+      // Nobody waits for it: a crash before it costs one idempotent repetition of the commit.
+      authority.track(this.#record(change));
+    }
+    return options.onSettlement?.(this.#withReceipt(settlement));
   }
 
   /** Money has moved: a record that cannot be written is told, and the payment goes on. */
@@ -244,7 +239,13 @@ export class PaymentHandle implements Payment {
     return reference === undefined ? this.#fields : { psp_ref: reference, ...this.#fields };
   }
 
-  #receipt(settlement: Settlement): PaymentReceipt {
+  #withReceipt(settlement: Settlement): PaymentSettlement {
+    const isBooked = settlement.status === "committed" || settlement.status === "recorded";
+    if (!isBooked || this.#context.options.emitReceipt === false) return settlement;
+    return { ...settlement, receipt: (this.#receipt ??= this.#receiptOf(settlement)) };
+  }
+
+  #receiptOf(settlement: Settlement): PaymentReceipt {
     const { authority, mandate, terms } = this.#context;
     return buildReceipt({
       mandate,

@@ -118,7 +118,9 @@ describe("one worker, one payment", () => {
   it("ap2 6.7: a server that does not tell what remains is asked for the reservation's status", async () => {
     const { cycles, authority } = createHarness();
     cycles.fault = (operation) => (operation === "reserve" ? { answer: withoutRemaining } : undefined);
-    await expect(withReservation(authority, makeTerms(), () => 1)).resolves.toMatchObject({ committed: true });
+    await expect(withReservation(authority, makeTerms(), () => 1)).resolves.toMatchObject({
+      settlement: { status: "committed" },
+    });
     expect(cycles.requests("get")).toHaveLength(1);
     cycles.fault = (operation) => {
       if (operation === "reserve")
@@ -163,7 +165,7 @@ describe("one worker, one payment", () => {
         },
       );
     await use("A");
-    await expect(use("B")).resolves.toMatchObject({ committed: true });
+    await expect(use("B")).resolves.toMatchObject({ settlement: { status: "committed" } });
     for await (const { key } of records.scan("ap2-payment:")) await records.delete(key);
     await expect(use("C")).rejects.toThrow(AP2AlreadyConsumed);
     expect(await collect(records.scan("ap2-payment:"))).toEqual([]);
@@ -211,7 +213,7 @@ describe("open mandates", () => {
       );
     await pay("payment", ["checkout-presentation"], "A");
     await expect(pay("checkout", ["checkout-presentation"], "B")).rejects.toThrow(AP2AlreadyConsumed);
-    await expect(pay("other", [], "C")).resolves.toMatchObject({ committed: true });
+    await expect(pay("other", [], "C")).resolves.toMatchObject({ settlement: { status: "committed" } });
   });
 
   it("ap2 6.4: linked mandates that race run once", async () => {

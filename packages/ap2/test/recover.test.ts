@@ -83,7 +83,9 @@ describe("ap2 4 G18, 6.17: reconcile", () => {
       "released",
     );
     expect(harness.cycles.reservations.get("rsv_1")?.status).toBe("RELEASED");
-    await expect(withReservation(harness.authority, makeTerms(), () => 1)).resolves.toMatchObject({ committed: true });
+    await expect(withReservation(harness.authority, makeTerms(), () => 1)).resolves.toMatchObject({
+      settlement: { status: "committed" },
+    });
   });
   it("a PSP that cannot say, rejects, or is not asked leaves everything as it is", async () => {
     const harness = createHarness();

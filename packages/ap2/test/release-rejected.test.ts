@@ -161,7 +161,7 @@ describe("a rejection receipt", () => {
     const second = withReservation(secondWorker(harness), makeTerms({ mandate }), () => expect.fail("it may charge"));
     await expect(second).rejects.toMatchObject({ name: "AP2AlreadyConsumed" });
     finish();
-    await expect(running).resolves.toMatchObject({ committed: true });
+    await expect(running).resolves.toMatchObject({ settlement: { status: "committed" } });
     await expect(release(receipt)).resolves.toBe("settled");
   });
 
