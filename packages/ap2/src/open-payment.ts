@@ -10,15 +10,7 @@ import { randomHex, stringifyJson } from "@imprest/core/internal";
 import type { ReservationCreateResponse } from "@imprest/core/models/cycles";
 import { reservationCreateResponseShape } from "@imprest/core/models/cycles/shapes";
 import { CyclesError, type CyclesSource } from "@imprest/cycles";
-import {
-  type PaymentAuthority,
-  type PaymentExtension,
-  claimName,
-  deniedBy,
-  idsOf,
-  isAllowed,
-  paymentAuthority,
-} from "./authority.ts";
+import { type PaymentAuthority, paymentAuthority } from "./authority.ts";
 import { chargeKind, refundKind } from "./bodies.ts";
 import { Draft, checkTerms } from "./draft.ts";
 import { AP2AlreadyConsumed, AP2DryRunResult, AP2GuardDenied, AP2GuardError, AP2ReserveUncertain } from "./errors.ts";
@@ -29,6 +21,7 @@ import type { AP2Mandate } from "./mandate.ts";
 import { checkMicrocents, toScaled } from "./microcents.ts";
 import type { PaymentOptions, PaymentTerms, RefundTerms } from "./options.ts";
 import { PaymentHandle } from "./payment-handle.ts";
+import { PaymentPort, claimName, deniedBy, idsOf, isAllowed } from "./payment-port.ts";
 import { price } from "./quote.ts";
 
 /**
@@ -118,22 +111,17 @@ async function reserve(
 ): Promise<PaymentHandle> {
   const { attempt, scope } = claimed;
   const { mandate, terms, priced, estimate } = draft;
-  const extension: PaymentExtension = {
-    reserveBody: attempt.reserveBody,
-    scope,
-    suffix: suffixOf(attempt),
-    claim: attempt.claim,
-    ignoresCaps: terms.compat === "python",
-  };
+  const { reserveBody, claim: own } = attempt;
+  const ignoresCaps = terms.compat === "python";
+  const port = new PaymentPort(authority, { reserveBody, scope, suffix: suffixOf(attempt), claim: own, ignoresCaps });
   const request = {
     estimate: { unit: Unit.usdMicrocents, amount: estimate },
     action: { kind: terms.actionKind ?? chargeKind },
-    extensions: { ap2: { ...extension } },
   };
   let handle: PaymentHandle | undefined;
   let reservation: Reservation;
   try {
-    reservation = await openReservation(authority, request, {
+    reservation = await openReservation(port, request, {
       idempotencyKey: claimed.key("reserve"),
       signal: options.signal,
       timeoutMs: options.timeoutMs,

@@ -3,9 +3,10 @@ import { parseJson } from "@imprest/core/internal";
 import type { ReservationDetail } from "@imprest/core/models/cycles";
 import { NotFoundError, ReservationExpiredError } from "@imprest/cycles";
 import { askProvider } from "./ask-provider.ts";
-import { type PaymentAuthority, claimName } from "./authority.ts";
+import type { PaymentAuthority } from "./authority.ts";
 import type { Attempt } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
+import { claimName } from "./payment-port.ts";
 import type { LookupCharge } from "./psp-outcome.ts";
 import { baseOf, bookingOf, commitInstruction, releaseInstruction } from "./settlement-bodies.ts";
 
