@@ -53,6 +53,14 @@ export type Fact =
       readonly before?: Books | undefined;
       readonly after: Books;
     })
+  /** A period ended; the books are those at its end, and those that the new one begins with. */
+  | (InUnit & {
+      readonly kind: "periodBegan";
+      readonly startsAtMs: number;
+      readonly endsAtMs: number;
+      readonly before: Books;
+      readonly after: Books;
+    })
   | (Crossed & { readonly kind: "thresholdCrossed" })
   | (Crossed & { readonly kind: "exhausted" })
   | (InUnit & {

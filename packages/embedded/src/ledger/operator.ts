@@ -2,10 +2,13 @@ import { type Amount, type Subject } from "@imprest/core";
 import { int64Max } from "@imprest/core/internal";
 import { unitMismatch } from "./availability.ts";
 import { type Books, type Budget, type BudgetBalance, balanceOf, booksOf } from "./budget.ts";
+import { type CalendarPeriods, type EqualPeriods, newPeriod } from "./budget-period.ts";
+import { type OveragePolicy, overagePolicies } from "./charge.ts";
 import type { BudgetChange } from "./facts.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import { checkAmount, checkIdempotencyKey } from "./requests.ts";
+import { type RollingPeriod, newWindow } from "./rolling-window.ts";
 import { assertName, deriveScopes } from "./scopes.ts";
 import { giveBack } from "./settle.ts";
 import type { LedgerState } from "./state.ts";
@@ -27,6 +30,10 @@ export interface CreateBudget extends BudgetScope {
   readonly allocated: Amount;
   /** How much debt ALLOW_WITH_OVERDRAFT may make; none when absent. In the unit of `allocated`. */
   readonly overdraftLimit?: Amount | undefined;
+  /** For charges beyond what is held, where a request does not say; of several budgets, the innermost that has one. */
+  readonly overagePolicy?: OveragePolicy | undefined;
+  /** When the budget begins anew: by a calendar, after a fixed time, or as a rolling window. Never when absent. */
+  readonly period?: CalendarPeriods | EqualPeriods | RollingPeriod | undefined;
 }
 
 export interface FundBudget extends BudgetScope {
@@ -51,7 +58,7 @@ export function createTenant(state: LedgerState, name: string): void {
 /** @throws LedgerRefusal DUPLICATE_RESOURCE, TENANT_CLOSED, INVALID_REQUEST. */
 export function createBudget(state: LedgerState, request: CreateBudget): BudgetBalance {
   const createdAtMs = state.begin();
-  const { allocated, overdraftLimit } = request;
+  const { allocated, overdraftLimit, overagePolicy, period } = request;
   checkAmount(allocated, "allocated");
   assertName(allocated.unit, "The unit");
   if (overdraftLimit !== undefined) {
@@ -60,8 +67,13 @@ export function createBudget(state: LedgerState, request: CreateBudget): BudgetB
       throw new LedgerRefusal("INVALID_REQUEST", "overdraftLimit must be in the unit of allocated.");
     }
   }
+  if (overagePolicy !== undefined && !overagePolicies.includes(overagePolicy)) {
+    throw new LedgerRefusal("INVALID_REQUEST", `overagePolicy must be one of ${overagePolicies.join(", ")}.`);
+  }
   const { tenant: owner, scopePath } = resolve(request);
   state.assertTenantOpen(owner);
+  const nowMs = state.settings.clock.now();
+  const isRolling = period !== undefined && "rollingMs" in period;
   const tenant = state.tenant(owner);
   if (tenant.budgets.get(scopePath)?.has(allocated.unit) === true) {
     throw new LedgerRefusal("DUPLICATE_RESOURCE", `${scopePath} has a budget in ${allocated.unit} already.`);
@@ -78,6 +90,9 @@ export function createBudget(state: LedgerState, request: CreateBudget): BudgetB
     status: "ACTIVE",
     capped: false,
     createdAtMs,
+    overagePolicy,
+    period: period === undefined || isRolling ? undefined : newPeriod(period, allocated.amount, nowMs),
+    window: isRolling ? newWindow(period) : undefined,
   };
   state.restoreBudget(tenant, budget);
   state.budgetChanged(budget);
