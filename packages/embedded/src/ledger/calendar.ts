@@ -44,8 +44,7 @@ export function calendarSpan(unit: CalendarUnit, timeZone: string, atMs: number)
   const key = `${unit} ${timeZone}`;
   const known = calendars.get(key);
   if (known !== undefined && atMs >= known.last.startsAtMs && atMs < known.last.endsAtMs) return known.last;
-  const span =
-    known?.byStart.get(atMs) ?? (unit === "hour" ? hourAt(timeZone, atMs) : daysAt(unit, timeZone, atMs));
+  const span = known?.byStart.get(atMs) ?? (unit === "hour" ? hourAt(timeZone, atMs) : daysAt(unit, timeZone, atMs));
   const byStart = known === undefined || known.byStart.size >= mostKnown ? new Map<number, Span>() : known.byStart;
   calendars.set(key, { last: span, byStart: byStart.set(span.startsAtMs, span) });
   return span;

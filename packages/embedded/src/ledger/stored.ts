@@ -63,7 +63,7 @@ export const readStored = {
       debt: exact(debt),
       overdraftLimit: exact(overdraftLimit),
       overagePolicy,
-      period: period && { ...period, allocation: BigInt(period.allocation) },
+      period: period && { ...period, allocation: exact(period.allocation) },
       window: window && { ...window, slices: window.slices.map(readSlice) },
     };
   },
@@ -102,7 +102,7 @@ export const readStored = {
 };
 
 function readSlice(slice: RollingWindow["slices"][number]): RollingWindow["slices"][number] {
-  return { ...slice, spent: BigInt(slice.spent) };
+  return { ...slice, spent: exact(slice.spent) };
 }
 
 function readSettlement(entry: Entry): ReservationSettlement {

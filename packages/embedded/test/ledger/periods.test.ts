@@ -312,8 +312,14 @@ const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("reserve", "event"), amount: fc.nat({ max: 400 }) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("commit", "release"), amount: fc.nat({ max: 500 }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("advance"), amount: fc.nat({ max: 14 * hourMs }) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("jump"), amount: fc.integer({ min: -2 * dayMs, max: 2 * dayMs }) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("boundary", "restart", "restart at boundary"), amount: fc.nat(2) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("jump"), amount: fc.integer({ min: -2 * dayMs, max: 2 * dayMs }) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constantFrom("boundary", "restart", "restart at boundary"), amount: fc.nat(2) }),
+  },
 );
 
 const zone = fc.constantFrom("Europe/Berlin", "America/New_York");
