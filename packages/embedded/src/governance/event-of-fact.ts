@@ -87,6 +87,7 @@ function closingOf({ tenant, scope, closeId }: ClosedWithTenant): {
 const changes = {
   created: { type: "budget.created", operation: "CREATE" },
   funded: { type: "budget.funded", operation: "CREDIT" },
+  resized: { type: "budget.reset", operation: "RESET" },
   debtRepaid: { type: "budget.debt_repaid", operation: "REPAY_DEBT" },
   frozen: { type: "budget.frozen", operation: "STATUS_CHANGE" },
   unfrozen: { type: "budget.unfrozen", operation: "STATUS_CHANGE" },

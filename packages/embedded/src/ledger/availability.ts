@@ -1,6 +1,6 @@
 import type { Amount } from "@imprest/core";
 import { type Budget, isOverLimit, remainingOf } from "./budget.ts";
-import type { OveragePolicy } from "./charge.ts";
+import type { OveragePolicy } from "./overage-policy.ts";
 import type { DenialDetail } from "./denial-detail.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import type { Scopes } from "./scopes.ts";

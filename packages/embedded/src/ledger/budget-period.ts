@@ -1,16 +1,8 @@
 import { int64Max } from "@imprest/core/internal";
 import type { Budget } from "./budget.ts";
 import { type CalendarUnit, type Span, calendarSpan, calendarUnits, canonicalTimeZone } from "./calendar.ts";
+import { type BudgetPeriod, type RolloverPolicy, rolloverPolicies } from "./period-state.ts";
 import { LedgerRefusal } from "./refusal.ts";
-
-/**
- * What becomes of unused budget when a period ends (Cycles governance §BudgetLedger, rollover_policy). NONE: it is lost.
- * CARRY_FORWARD: it adds to the next period. CAP_AT_ALLOCATED: it adds as far as reservations and debt that the next
- * period takes over use it up, so that what remains is the allocation at most.
- */
-export type RolloverPolicy = "NONE" | "CARRY_FORWARD" | "CAP_AT_ALLOCATED";
-
-export const rolloverPolicies: readonly RolloverPolicy[] = ["NONE", "CARRY_FORWARD", "CAP_AT_ALLOCATED"];
 
 /** Periods by the calendar of a time zone. The first one lasts from now to its end, with the whole allocation. */
 export interface CalendarPeriods {
@@ -29,21 +21,6 @@ export interface EqualPeriods {
   readonly endsAtMs: number;
   /** Default: NONE. */
   readonly rollover?: RolloverPolicy | undefined;
-}
-
-/** Where a budget stands among its periods. Only the ledger writes it. */
-export interface BudgetPeriod {
-  /** Absent for periods of one length. */
-  readonly every?: CalendarUnit | undefined;
-  readonly timeZone: string;
-  readonly rollover: RolloverPolicy;
-  /** What each period begins with. */
-  readonly allocation: bigint;
-  startsAtMs: number;
-  endsAtMs: number;
-  /** How many thresholds were announced in this period, and whether its exhaustion was. */
-  announced: number;
-  isExhaustionAnnounced: boolean;
 }
 
 const shortestMs = 60_000;

@@ -1,6 +1,6 @@
 import { type Budget, booksOf, isOverLimit, remainingOf } from "./budget.ts";
-import type { BudgetPeriod } from "./budget-period.ts";
 import type { Fact } from "./facts.ts";
+import type { BudgetPeriod } from "./period-state.ts";
 
 /** Shares of the allocation, in whole percent (Cycles governance §WebhookThresholdConfig, the default). */
 const thresholds = [80n, 95n, 100n] as const;

@@ -1,6 +1,5 @@
-import type { OveragePolicy } from "./charge.ts";
-import type { BudgetPeriod } from "./budget-period.ts";
-import type { RollingWindow } from "./rolling-window.ts";
+import type { OveragePolicy } from "./overage-policy.ts";
+import type { BudgetPeriod, RollingWindow } from "./period-state.ts";
 
 /** FROZEN takes no reservation, event or funding until it is unfrozen; CLOSED never again. */
 export type BudgetStatus = "ACTIVE" | "FROZEN" | "CLOSED";
@@ -42,8 +41,16 @@ export interface BudgetBalance {
   readonly status: BudgetStatus;
   /** New reservations are blocked until the budget is funded or its debt repaid (Cycles §OVERDRAFT RECONCILIATION). */
   readonly isOverLimit: boolean;
-  /** The period that the balance is of, epoch milliseconds; absent for a budget without periods. */
-  readonly period?: { readonly startsAtMs: number; readonly endsAtMs: number } | undefined;
+  /** The period that the balance is of; absent for a budget without periods. */
+  readonly period?: PeriodBalance | undefined;
+}
+
+/** One period of a budget. Instants are epoch milliseconds. */
+export interface PeriodBalance {
+  readonly startsAtMs: number;
+  readonly endsAtMs: number;
+  /** What each period begins with, beside what the rollover policy carries into it. */
+  readonly allocation: bigint;
 }
 
 /** What new reservations can still take (Cycles §Balance, LEDGER INVARIANT). */
@@ -85,6 +92,10 @@ export function balanceOf(budget: Budget): BudgetBalance {
     overdraftLimit,
     status,
     isOverLimit: isOverLimit(budget),
-    ...(period !== undefined && { period: { startsAtMs: period.startsAtMs, endsAtMs: period.endsAtMs } }),
+    ...(period !== undefined && { period: periodOf(period) }),
   };
+}
+
+function periodOf({ startsAtMs, endsAtMs, allocation }: BudgetPeriod): PeriodBalance {
+  return { startsAtMs, endsAtMs, allocation };
 }

@@ -1,13 +1,13 @@
 import type { Amount, Subject } from "@imprest/core";
 import type { Books, BudgetStatus } from "./budget.ts";
 import type { Caps } from "./caps.ts";
-import type { ChargePolicy } from "./charge.ts";
+import type { ChargePolicy } from "./overage-policy.ts";
 import type { DenialDetail } from "./denial-detail.ts";
 import type { Counted } from "./quota-counters.ts";
 import type { DecideRequest } from "./requests.ts";
 
 /** How a budget changed. */
-export type BudgetChange = "created" | "funded" | "debtRepaid" | "frozen" | "unfrozen" | "closed";
+export type BudgetChange = "created" | "funded" | "resized" | "debtRepaid" | "frozen" | "unfrozen" | "closed";
 
 /** Where a fact belongs. */
 interface AtScope {

@@ -3,7 +3,7 @@ import { int64Max } from "@imprest/core/internal";
 import { unitMismatch } from "./availability.ts";
 import { type Books, type Budget, type BudgetBalance, balanceOf, booksOf } from "./budget.ts";
 import { type CalendarPeriods, type EqualPeriods, newPeriod } from "./budget-period.ts";
-import { type OveragePolicy, overagePolicies } from "./charge.ts";
+import { type OveragePolicy, overagePolicies } from "./overage-policy.ts";
 import type { BudgetChange } from "./facts.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { LedgerRefusal } from "./refusal.ts";
@@ -40,6 +40,11 @@ export interface FundBudget extends BudgetScope {
   readonly amount: Amount;
   /** With a key, a repeated call funds once. */
   readonly idempotencyKey?: string | undefined;
+}
+
+/** Another allocation for a budget that exists. */
+export interface ResizeBudget extends BudgetScope {
+  readonly allocated: Amount;
 }
 
 /** Funds from outside that pay debt off. */
@@ -140,6 +145,30 @@ export function repayDebt(state: LedgerState, request: RepayDebt): BudgetBalance
   const before = booksOf(budget);
   credit(state, budget, amount.amount, amount.amount);
   emitChange(state, "debtRepaid", budget, before);
+  return balanceOf(budget);
+}
+
+/**
+ * Sets what is allocated, and what each later period begins with; what is spent, reserved and owed stays (Cycles governance
+ * §fundBudget, RESET). Within a period, its allocation changes by as much as that of the later ones.
+ * @throws LedgerRefusal as `fundBudget`; INVALID_REQUEST where less than nothing would be allocated.
+ */
+export function resizeBudget(state: LedgerState, request: ResizeBudget): BudgetBalance {
+  state.begin();
+  const { allocated } = request;
+  checkAmount(allocated, "allocated");
+  const budget = openBudget(state, { ...request, unit: allocated.unit });
+  const { period } = budget;
+  const before = booksOf(budget);
+  const resized = period === undefined ? allocated.amount : budget.allocated + allocated.amount - period.allocation;
+  if (resized < 0n || resized > int64Max) {
+    throw new LedgerRefusal("INVALID_REQUEST", `The allocation of this period would be ${resized}.`);
+  }
+  if (resized > budget.allocated) budget.capped = false;
+  budget.allocated = resized;
+  if (period !== undefined) period.allocation = allocated.amount;
+  state.budgetChanged(budget);
+  emitChange(state, "resized", budget, before);
   return balanceOf(budget);
 }
 

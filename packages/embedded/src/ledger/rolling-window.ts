@@ -1,23 +1,11 @@
 import type { Budget } from "./budget.ts";
+import type { RollingWindow } from "./period-state.ts";
 import { LedgerRefusal } from "./refusal.ts";
 
 /** A budget of what was spent lately: `{ rollingMs: 86_400_000 }` is so much in any 24 hours. */
 export interface RollingPeriod {
   /** A minute to 366 days, in milliseconds. */
   readonly rollingMs: number;
-}
-
-/** What was spent within one slice of a window. */
-interface Slice {
-  readonly startsAtMs: number;
-  spent: bigint;
-}
-
-/** The spend of a rolling window, by slices. Only the ledger writes it. */
-export interface RollingWindow {
-  readonly lengthMs: number;
-  /** Oldest first. */
-  readonly slices: Slice[];
 }
 
 const shortestMs = 60_000;

@@ -4,7 +4,7 @@ import type { Budget, BudgetBalance } from "./budget.ts";
 import type { Remembered } from "./idempotency-memory.ts";
 import type { EventOutcome, Evaluation } from "./outcomes.ts";
 import type { Reservation, ReservationSettlement } from "./reservation.ts";
-import type { RollingWindow } from "./rolling-window.ts";
+import type { RollingWindow } from "./period-state.ts";
 import type { Scopes } from "./scopes.ts";
 import type { Tenant } from "./tenant.ts";
 
@@ -120,8 +120,10 @@ function readOutcome(operation: Remembered["operation"], entry: Entry): Remember
 
 function readBalance(entry: Entry): BudgetBalance {
   const { allocated, spent, reserved, debt, remaining, overdraftLimit } = entry;
+  const { period, ...balance } = entry as unknown as BudgetBalance;
   return {
-    ...(entry as unknown as BudgetBalance),
+    ...balance,
+    ...(period && { period: { ...period, allocation: exact(period.allocation) } }),
     allocated: exact(allocated),
     spent: exact(spent),
     reserved: exact(reserved),

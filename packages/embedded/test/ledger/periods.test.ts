@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { Fact } from "../../src/ledger/facts.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import type { CreateBudget } from "../../src/ledger/operator.ts";
-import type { RolloverPolicy } from "../../src/ledger/budget-period.ts";
+import type { RolloverPolicy } from "../../src/ledger/period-state.ts";
 import { LedgerRefusal } from "../../src/ledger/refusal.ts";
 import { FakeClock, MapStore } from "../support.ts";
 
@@ -90,6 +90,7 @@ describe("a budget by the calendar", () => {
     expect(bench.books.period).toEqual({
       startsAtMs: Date.parse("2026-10-25T23:00:00Z"),
       endsAtMs: Date.parse("2026-10-26T23:00:00Z"),
+      allocation: 1_000n,
     });
   });
 
@@ -140,6 +141,18 @@ describe("a budget by the calendar", () => {
     expect(bench.books.remaining).toBe(1_000n);
   });
 
+  it("is resized for this period and for each later one", () => {
+    bench = new Bench("2026-11-28T10:00:00Z");
+    bench.create({ every: "day" });
+    bench.event(1_000);
+    bench.ledger.fundBudget({ scope, amount: tokens(200) });
+    bench.ledger.resizeBudget({ scope, allocated: tokens(1_500) });
+    expect(bench.books).toMatchObject({ allocated: 1_700n, spent: 1_000n });
+    bench.clock.advance(dayMs);
+    expect(bench.books).toMatchObject({ allocated: 1_500n, spent: 0n });
+    expect(() => bench.ledger.resizeBudget({ scope, allocated: tokens(-1) })).toThrow(LedgerRefusal);
+  });
+
   it("stays closed when its period would end", () => {
     bench = new Bench("2026-11-28T10:00:00Z");
     bench.create({ every: "day" });
@@ -183,7 +196,10 @@ describe("a period of one length", () => {
     bench = new Bench("2026-11-28T10:00:00Z");
     const startsAtMs = Date.parse("2026-11-01T00:00:00Z");
     bench.create({ startsAtMs, endsAtMs: startsAtMs + 10 * dayMs });
-    expect(bench.books.period).toEqual({ startsAtMs: startsAtMs + 20 * dayMs, endsAtMs: startsAtMs + 30 * dayMs });
+    expect(bench.books.period).toMatchObject({
+      startsAtMs: startsAtMs + 20 * dayMs,
+      endsAtMs: startsAtMs + 30 * dayMs,
+    });
     bench.event(10);
     bench.clock.advance(3 * dayMs);
     expect(bench.books.spent).toBe(0n);
