@@ -29,6 +29,8 @@ export class PaymentAuthority implements SettlingAuthority {
   readonly environment: Environment;
   readonly cycles: CyclesAuthority;
   readonly ledger: PaymentLedger;
+  /** Claims of the payments that run in this process: none of them is taken for dead, whatever the clocks say. */
+  readonly live: Set<string> = new Set();
   readonly #housekeeping = new Set<Promise<void>>();
 
   constructor(cycles: CyclesAuthority, records: RecordStore) {

@@ -28,6 +28,8 @@ export interface PaymentBytes {
   readonly claim: string;
   /** The caller does not look at caps (`compat: "python"`), so the kernel must not refuse them. */
   readonly ignoresCaps: boolean;
+  /** The reserve was sent before, and nobody knows what became of it. */
+  readonly isResumed: boolean;
 }
 
 const createReservation: Operation<ReservationCreateResponse> = {
@@ -50,6 +52,7 @@ export class PaymentPort implements SpendAuthority {
   readonly environment: Environment;
   readonly #authority: PaymentAuthority;
   readonly #bytes: PaymentBytes;
+  #mayStand: boolean;
 
   constructor(authority: PaymentAuthority, bytes: PaymentBytes) {
     this.protocol = authority.protocol;
@@ -57,6 +60,7 @@ export class PaymentPort implements SpendAuthority {
     this.environment = authority.environment;
     this.#authority = authority;
     this.#bytes = bytes;
+    this.#mayStand = bytes.isResumed;
     shareOutbox(this, authority);
   }
 
@@ -69,8 +73,14 @@ export class PaymentPort implements SpendAuthority {
       return grantOf(request, answer, this.#bytes);
     } catch (error) {
       if (CyclesError.isInstance(error) && (error.status ?? 0) < 500) throw deniedBy(error);
+      this.#mayStand = true;
       throw error;
     }
+  }
+
+  /** Whether a reservation may stand under the reserve's key: an answer to it was lost. */
+  get mayStand(): boolean {
+    return this.#mayStand;
   }
 
   prepare(

@@ -68,12 +68,22 @@ describe("test_guard_clean_commit.py", () => {
 
   it.each([true, false, 1.5, 1, "100", [100], -1n, 2n ** 63n])("set_actual_micros_rejects %s", async (amount) => {
     const { cycles, authority } = createHarness();
+    // Money moved, and nobody knows how much: neither committed nor given back, whatever `tracksCharge` promises.
     const paid = withReservation(authority, makeTerms(), (payment) => payment.charged({ amount: amount as never }), {
       tracksCharge: true,
     });
-    await expect(paid).rejects.toThrow(/charged.amount/);
+    await expect(paid).rejects.toMatchObject({
+      errorCode: "PSP_OUTCOME_UNKNOWN",
+      cause: { message: expect.stringMatching(/charged.amount/) },
+    });
     expect(cycles.requests("commit")).toHaveLength(0);
-    expect(cycles.requests("release")).toHaveLength(1);
+    expect(cycles.requests("release")).toHaveLength(0);
+    await expect(
+      recover(authority, { lookupCharge: () => ({ status: "charged", amount: 7n }) }),
+    ).resolves.toMatchObject({
+      settled: 1,
+    });
+    expect(cycles.spent).toBe(7);
   });
 
   it("attach_receipt_fields_lands_in_commit_metadata_and_receipt", async () => {
