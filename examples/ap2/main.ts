@@ -46,8 +46,9 @@ async function story(
 ): Promise<boolean> {
   const mandate = await signedMandate("order-1", 19_900);
 
-  const { value, receipt } = await purchase(worker, mandate);
-  console.log(`charged    ${value} for $${mandate.amountValue}, committed as ${receipt?.reservation_id}`);
+  const { value, settlement } = await purchase(worker, mandate);
+  const { receipt, reservationId } = settlement;
+  console.log(`charged    ${value} for $${mandate.amountValue}, committed as ${reservationId}`);
 
   const replay = await purchase(worker, mandate).catch((error: unknown) => error);
   const refused = AP2AlreadyConsumed.isInstance(replay);

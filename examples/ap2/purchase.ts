@@ -6,7 +6,7 @@ import {
   AP2PaymentDeclined,
   type ChargeLookup,
   type ChargeQuery,
-  type PaymentResult,
+  type PaymentSettlement,
   classifyPspError,
   withReservation,
 } from "@imprest/ap2";
@@ -46,7 +46,7 @@ export function purchase(
   { authority, stripe }: Worker,
   mandate: AP2Mandate,
   options: { readonly dryRun?: boolean; readonly afterCharge?: () => void } = {},
-): Promise<PaymentResult<string>> {
+): Promise<{ value: string; settlement: PaymentSettlement }> {
   return withReservation(
     authority,
     { mandate, mode: "hnp", runId: "run_1", tenant: "acme", agent: "checkout-bot", dryRun: options.dryRun },

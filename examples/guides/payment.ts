@@ -31,19 +31,22 @@ const authority = new CyclesAuthority({ baseUrl, apiKey, subject: { tenant: "acm
 // #endregion
 
 // #region guard
-const pay = guard(authority, { tenant: "acme", agent: "checkout-bot", runId: "run_1" }, async (payment) => {
-  const reference = await psp.charge(payment.microcents, payment.pspIdempotencyKey);
-  await payment.charged({ reference }); // from here on it is known: committed whatever happens next
-  return reference;
-});
+const pay = guard(
+  authority,
+  { tenant: "acme", agent: "checkout-bot", runId: "run_1" },
+  async (payment) => {
+    const reference = await psp.charge(payment.microcents, payment.pspIdempotencyKey);
+    await payment.charged({ reference }); // from here on it is known: committed whatever happens next
+    return reference;
+  },
+  { onSettlement: ({ status, receipt }) => console.log(status, receipt?.psp_ref) }, // committed ch_1
+);
 
 const mandate = { transactionId: "order-1", amountValue: "199.00", currency: "USD", payeeWebsite: "merchant.example" };
-const { value, settlement, receipt } = await pay(mandate);
-console.log(value, settlement.status, receipt?.reservation_id);
+console.log(await pay(mandate)); // ch_1
 // #endregion
 
-assert.equal(value, "ch_1");
-assert.equal(settlement.status, "committed");
+assert.equal(psp.charges.size, 1);
 
 // #region again
 const again = await pay(mandate).catch((error: unknown) => error);

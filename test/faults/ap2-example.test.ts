@@ -130,7 +130,7 @@ it("a card that is declined frees the mandate, under another key", async () => {
   stripe.answer = (response) => send(response, 402, { error: { type: "card_error", code: "card_declined" } });
   expect(await buy()).toMatchObject({ type: "StripeCardError" });
   stripe.answer = undefined;
-  expect(await buy()).toMatchObject({ committed: true });
+  expect(await buy()).toMatchObject({ settlement: { status: "committed" } });
   expect(new Set(stripe.keys).size).toBe(2);
   expect(cycles.spent).toBe(19_900_000_000);
 });
@@ -155,6 +155,6 @@ it.each<Partial<Intent>>([
   stripe.intent = intent;
   expect(await buy()).toMatchObject({ name: "AP2PaymentDeclined" });
   stripe.intent = {};
-  expect(await buy()).toMatchObject({ committed: true });
+  expect(await buy()).toMatchObject({ settlement: { status: "committed" } });
   expect(cycles.spent).toBe(19_900_000_000);
 });

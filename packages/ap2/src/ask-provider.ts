@@ -1,5 +1,6 @@
 import { type Clock, TimeoutError } from "@imprest/core";
 import { abortedError, onAbort, raceAbort } from "@imprest/core/internal";
+import { longestReference } from "./charges.ts";
 import { AP2GuardError } from "./errors.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
 import { checkMicrocents } from "./microcents.ts";
@@ -7,9 +8,6 @@ import type { ChargeLookup, LookupCharge } from "./psp-outcome.ts";
 
 /** Four seconds: one provider that does not answer must not keep the other payments waiting for long. */
 const defaultTimeoutMs = 4_000;
-/** UTF-16 units; providers' ids have at most 255. */
-const longestReference = 1_024;
-
 /** How the provider is asked. */
 export interface AskOptions {
   readonly lookupCharge?: LookupCharge | undefined;
@@ -28,7 +26,7 @@ export interface ProviderAnswer {
  * `unknown`, each with its problem. @throws AbortedError when the caller's signal aborts.
  */
 export async function askProvider(
-  { attempt, pspKey, pspKeySinceMs }: ClaimedAttempt,
+  { attempt, pspKey, pspKeySinceMs, pspReference }: ClaimedAttempt,
   clock: Clock,
   { lookupCharge, lookupTimeoutMs = defaultTimeoutMs, signal }: AskOptions,
 ): Promise<ProviderAnswer> {
@@ -44,7 +42,7 @@ export async function askProvider(
     const query = {
       pspIdempotencyKey: pspKey,
       transactionId: attempt.transactionId,
-      reference: attempt.charged?.reference,
+      reference: attempt.charged?.reference ?? pspReference,
       microcents: BigInt(attempt.microcents),
       startedAtMs: pspKeySinceMs,
       signal: end.signal,

@@ -1,5 +1,5 @@
 import { formatDecimal } from "@imprest/core/internal";
-import { AP2MandateError } from "./errors.ts";
+import { AP2CurrencyError, AP2MandateError } from "./errors.ts";
 
 // ISO 4217, list one: the currencies in use, by the decimal places of their minor unit. `Intl` answers with the places
 // that prices are usually shown with (none for HUF and IQD), which is another question.
@@ -40,4 +40,21 @@ export function fromMinorUnits(value: unknown, currency: string): string {
   }
   const [whole = "0", fraction = ""] = formatDecimal(minor, exponent).split(".");
   return exponent === 0 ? whole : `${whole}.${fraction.padEnd(exponent, "0")}`;
+}
+
+/** Decimal places of a unit in which amounts are counted here. */
+const scale = 8;
+
+/**
+ * Hundred-millionths of a currency's unit as its minor units.
+ * @throws AP2CurrencyError for a currency whose minor unit is not known, and for a fraction of one.
+ */
+export function minorUnitsOf(scaled: bigint, currency: string): bigint {
+  const exponent = minorUnitExponent(currency);
+  if (exponent === undefined) {
+    throw new AP2CurrencyError(`'${currency}' is no ISO 4217 currency, so its minor unit is not known.`);
+  }
+  const divisor = 10n ** BigInt(scale - exponent);
+  if (scaled % divisor === 0n) return scaled / divisor;
+  throw new AP2CurrencyError(`${formatDecimal(scaled, scale)} ${currency} is no whole number of minor units.`);
 }

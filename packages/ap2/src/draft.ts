@@ -1,13 +1,13 @@
 import { ValidationError } from "@imprest/core";
 import { parseWire } from "@imprest/core/internal";
 import { reservationCreateRequestShape } from "@imprest/core/models/cycles/shapes";
-import { claimName } from "./authority.ts";
 import { type ReserveBody, buildReserveBody } from "./bodies.ts";
 import { AP2MandateError } from "./errors.ts";
 import { keyIn } from "./idempotency-key.ts";
 import { type AP2Mandate, checkMandate } from "./mandate.ts";
 import { checkMicrocents } from "./microcents.ts";
 import type { PaymentTerms } from "./options.ts";
+import { claimName } from "./payment-port.ts";
 import { type Priced, quoteMetadata } from "./quote.ts";
 import { boundedText } from "./text.ts";
 

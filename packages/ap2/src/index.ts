@@ -33,7 +33,7 @@ export { type AP2Document, type AP2Documents, type FromAP2Options, mandateFromAP
 export { type Phase, idempotencyKey } from "./idempotency-key.ts";
 export type { AP2Mandate, MandateLimits } from "./mandate.ts";
 export { type AmountOptions, toMicrocents } from "./microcents.ts";
-export type { Charge, Payment, PaymentOptions, PaymentResult, PaymentTerms, RefundTerms } from "./options.ts";
+export type { Charge, Payment, PaymentOptions, PaymentSettlement, PaymentTerms, RefundTerms } from "./options.ts";
 export {
   type ChargeLookup,
   type ChargeQuery,

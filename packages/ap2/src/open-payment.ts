@@ -10,18 +10,17 @@ import { randomHex, stringifyJson } from "@imprest/core/internal";
 import type { ReservationCreateResponse } from "@imprest/core/models/cycles";
 import { reservationCreateResponseShape } from "@imprest/core/models/cycles/shapes";
 import { CyclesError, type CyclesSource } from "@imprest/cycles";
-import {
-  type PaymentAuthority,
-  type PaymentExtension,
-  claimName,
-  deniedBy,
-  idsOf,
-  isAllowed,
-  paymentAuthority,
-} from "./authority.ts";
+import { type PaymentAuthority, paymentAuthority } from "./authority.ts";
 import { chargeKind, refundKind } from "./bodies.ts";
 import { Draft, checkTerms } from "./draft.ts";
-import { AP2AlreadyConsumed, AP2DryRunResult, AP2GuardDenied, AP2GuardError, AP2ReserveUncertain } from "./errors.ts";
+import {
+  AP2AlreadyConsumed,
+  AP2DryRunResult,
+  AP2GuardDenied,
+  AP2GuardError,
+  AP2MandateError,
+  AP2ReserveUncertain,
+} from "./errors.ts";
 import { hashOf, keyIn, scopeOf } from "./idempotency-key.ts";
 import { suffixOf } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
@@ -29,6 +28,7 @@ import type { AP2Mandate } from "./mandate.ts";
 import { checkMicrocents, toScaled } from "./microcents.ts";
 import type { PaymentOptions, PaymentTerms, RefundTerms } from "./options.ts";
 import { PaymentHandle } from "./payment-handle.ts";
+import { PaymentPort, claimName, deniedBy, idsOf, isAllowed } from "./payment-port.ts";
 import { price } from "./quote.ts";
 
 /**
@@ -65,6 +65,8 @@ export async function openRefund(
 ): Promise<PaymentHandle> {
   const authority = paymentAuthority(source, options.records);
   const amount = checkMicrocents(refund.amount, "refund.amount");
+  if (amount === 0n)
+    throw new AP2MandateError("refund.amount must be above zero: a refund of nothing would use its number.");
   const charge = { ...terms, actionKind: refundKind, leg: { number: refund.number, amountValue: "0" } };
   const mandate = checkTerms(charge, authority.ledger.clock.now());
   const captured = await capturedUnder(authority, mandate);
@@ -118,22 +120,24 @@ async function reserve(
 ): Promise<PaymentHandle> {
   const { attempt, scope } = claimed;
   const { mandate, terms, priced, estimate } = draft;
-  const extension: PaymentExtension = {
-    reserveBody: attempt.reserveBody,
+  const { reserveBody, claim: own } = attempt;
+  const ignoresCaps = terms.compat === "python";
+  const port = new PaymentPort(authority, {
+    reserveBody,
     scope,
     suffix: suffixOf(attempt),
-    claim: attempt.claim,
-    ignoresCaps: terms.compat === "python",
-  };
+    claim: own,
+    ignoresCaps,
+    isResumed: claimed.isResumed,
+  });
   const request = {
     estimate: { unit: Unit.usdMicrocents, amount: estimate },
     action: { kind: terms.actionKind ?? chargeKind },
-    extensions: { ap2: { ...extension } },
   };
   let handle: PaymentHandle | undefined;
   let reservation: Reservation;
   try {
-    reservation = await openReservation(authority, request, {
+    reservation = await openReservation(port, request, {
       idempotencyKey: claimed.key("reserve"),
       signal: options.signal,
       timeoutMs: options.timeoutMs,
@@ -142,7 +146,7 @@ async function reserve(
       onSettlement: (settlement) => handle?.settled(settlement),
     });
   } catch (error) {
-    throw await refused(claimed, draft, error);
+    throw await refused(claimed, draft, port, error);
   }
   const grant = {
     decision: reservation.decision === "ALLOW_WITH_CAPS" ? ("ALLOW_WITH_CAPS" as const) : ("ALLOW" as const),
@@ -156,7 +160,7 @@ async function reserve(
 }
 
 /** The error for a reserve that did not lead to a body, with the claim brought in order: nothing was charged. */
-async function refused(claimed: ClaimedAttempt, draft: Draft, error: unknown): Promise<unknown> {
+async function refused(claimed: ClaimedAttempt, draft: Draft, port: PaymentPort, error: unknown): Promise<unknown> {
   const { transactionId } = draft.mandate;
   if (AuthorityUnreachableError.isInstance(error)) {
     await claimed.write({ phase: "reserving", suspended: true });
@@ -171,8 +175,16 @@ async function refused(claimed: ClaimedAttempt, draft: Draft, error: unknown): P
     if (AbortedError.isInstance(error)) return error;
     return new AP2GuardDenied(error.message, error, { cause: error });
   }
-  await claimed.withdraw();
+  // A refusal of the request says nothing of an earlier one under the same key, whose answer was lost.
+  if (port.mayStand && !isDecision(error)) await claimed.write({ phase: "reserving", suspended: true });
+  else await claimed.withdraw();
   return error;
+}
+
+/** Whether the authority looked at the reserve and decided: then no earlier one stands under its key. */
+function isDecision(error: unknown): boolean {
+  if (!AP2GuardDenied.isInstance(error)) return false;
+  return !CyclesError.isInstance(error.cause) || error.cause.status === 409;
 }
 
 /** Asks what a reserve would be answered, under a key of its own, so that the real one stays free. */

@@ -1,5 +1,6 @@
 import type { CallOptions, Cap, RecordStore, Settlement } from "@imprest/core";
 import type { ReserveBodyInput } from "./bodies.ts";
+import type { AttemptReference } from "./errors.ts";
 import type { PspClassifier } from "./psp-outcome.ts";
 import type { QuoteSource } from "./quote.ts";
 import type { PaymentReceipt } from "./receipt.ts";
@@ -46,46 +47,63 @@ export interface PaymentOptions extends CallOptions {
    * as long as the authority keeps its reservations, for one more request.
    */
   readonly searchAuthority?: boolean | undefined;
+  /** Called with each outcome of the settlement: once, or first with `pending` and later with the final one. */
+  readonly onSettlement?: ((settlement: PaymentSettlement) => unknown) | undefined;
 }
 
 /** What the PSP charged. */
 export interface Charge {
   /** The PSP's own id of the charge. */
   readonly reference?: string | undefined;
-  /** In microcents; the mandate's amount when absent. */
+  /** In microcents. When absent: the mandate's amount, or, without a reference, what of it was not stated yet. */
   readonly amount?: bigint | undefined;
 }
 
 /** One payment, as its body sees it. */
 export interface Payment {
   readonly reservationId: string;
+  /** Where this attempt is kept, for `reconcile`: a webhook finds it by what the PSP was given of it. */
+  readonly attempt: AttemptReference;
   readonly decision: "ALLOW" | "ALLOW_WITH_CAPS";
   readonly caps: readonly Cap[];
   /** What the mandate's amount is in microcents. */
   readonly microcents: bigint;
-  /** The same for every request of this attempt: give it to the PSP, so that its own retries charge once. */
+  /** ISO 4217, of the mandate. */
+  readonly currency: string;
+  /**
+   * The amount in minor units of `currency` (cents), as payment services count. @throws AP2CurrencyError when it is no whole
+   * number of them, and for a refund in another currency than dollars: nothing is rounded.
+   */
+  readonly minorUnits: bigint;
+  /**
+   * The same for every request of this payment until the PSP has declined it: give it to the PSP, so that its own retries
+   * charge once. Whoever reads it may reach the PSP, so a throw after that is no proof that nothing was charged.
+   */
   readonly pspIdempotencyKey: string;
+  /** What `charging({ reference })` noted for this key, in this attempt or an earlier one. */
+  readonly reference: string | undefined;
   /** Aborts with the caller's signal, and when another worker has taken the payment over. */
   readonly signal: AbortSignal;
   /**
    * From here on the PSP may charge. Wait for it: it is durable when it resolves.
+   * @param prepared the PSP's id of a charge that is prepared and not made yet, for later attempts and for look-ups.
    * @throws AP2GuardError when the payment was taken over or cannot be recorded: do not charge then.
    */
-  charging(): Promise<void>;
-  /** The PSP has charged: from here on nothing is released, whatever the body does. Durable when it resolves. */
+  charging(prepared?: { readonly reference: string }): Promise<void>;
+  /**
+   * The PSP has charged: from here on nothing is released, whatever the body does. Durable when it resolves. Charges of
+   * different references add up; the same reference again states that charge anew.
+   * @throws AP2MandateError for what is no amount: the payment is held for a look-up then.
+   */
   charged(charge?: Charge): Promise<void>;
   /** Adds members to the commit's metadata and to the receipt; `psp_ref` has a place of its own there. */
   attachReceiptFields(fields: Readonly<Record<string, unknown>>): void;
-  /** The caller's word that nothing was charged: the budget is released when the body returns. @throws AP2GuardError after `charged()`. */
+  /** The caller's word that nothing was charged: the budget is released when the body ends. @throws AP2GuardError after `charged()`. */
   abort(reason: string): void;
 }
 
-/** How a payment ended. */
-export interface PaymentResult<Value> {
-  readonly value: Value;
-  readonly reservationId: string;
-  /** False after `abort`. */
-  readonly committed: boolean;
-  readonly settlement: Settlement;
+/** How a payment ended: `released` after `abort`, `recorded` when its reservation had expired before the commit. */
+export interface PaymentSettlement extends Settlement {
+  /** Of a payment that was committed or recorded; absent with `emitReceipt: false`. */
   readonly receipt?: PaymentReceipt | undefined;
 }

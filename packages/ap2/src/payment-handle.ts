@@ -1,15 +1,17 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { type Grant, type Reservation, type Settlement, type Timer, Unit, settlementQueue } from "@imprest/core";
+import { type Grant, type Reservation, type Settlement, Unit, settlementQueue } from "@imprest/core";
 import { onAbort, parseJson, stringifyJson } from "@imprest/core/internal";
 import type { PaymentAuthority } from "./authority.ts";
 import { chargeKind } from "./bodies.ts";
+import { Charges, longestReference } from "./charges.ts";
 import { commitError } from "./commit-error.ts";
-import { AP2GuardCommitUncertain, AP2GuardError } from "./errors.ts";
-import { type Attempt, signOfLifeMs } from "./ledger/attempt.ts";
+import { minorUnitsOf } from "./currency.ts";
+import { AP2CurrencyError, AP2GuardCommitUncertain, AP2GuardError, type AttemptReference } from "./errors.ts";
+import type { Attempt } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
-import { checkMicrocents } from "./microcents.ts";
+import { SignOfLife } from "./ledger/sign-of-life.ts";
 import type { AP2Mandate } from "./mandate.ts";
-import type { Charge, Payment, PaymentOptions, PaymentResult, PaymentTerms } from "./options.ts";
+import type { Charge, Payment, PaymentOptions, PaymentSettlement, PaymentTerms } from "./options.ts";
 import { type PspOutcome, classifyPspError } from "./psp-outcome.ts";
 import { type PaymentReceipt, buildReceipt } from "./receipt.ts";
 import { abortedReason, baseOf, bookingOf, commitInstruction, failedReason } from "./settlement-bodies.ts";
@@ -32,22 +34,39 @@ export class PaymentHandle implements Payment {
   readonly #abort = new AbortController();
   readonly #unlink: () => void;
   #fields: Readonly<Record<string, unknown>> = {};
+  readonly #charges: Charges;
   #isCharging: boolean;
-  #charge: { readonly microcents: bigint; readonly reference?: string | undefined } | undefined;
+  /** The body has what it needs to reach the PSP. */
+  #hasKey = false;
   #abortReason: string | undefined;
-  #timer: Timer | undefined;
+  #receipt: PaymentReceipt | undefined;
+  readonly #signOfLife: SignOfLife;
   #ended = false;
 
   constructor(context: PaymentContext, reservation: Reservation) {
     this.#context = context;
     this.#reservation = reservation;
+    this.#charges = new Charges(context.microcents);
     this.#isCharging = context.claimed.attempt.phase === "charging";
+    // `({ charged }) => …` must not lose a charge: a TypeError after the money moved says nothing of it.
+    this.charging = this.charging.bind(this);
+    this.charged = this.charged.bind(this);
+    this.attachReceiptFields = this.attachReceiptFields.bind(this);
+    this.abort = this.abort.bind(this);
+    this.finish = this.finish.bind(this);
+    context.authority.live.add(context.claimed.attempt.claim);
     this.#unlink = onAbort(reservation.signal, () => this.#abort.abort(reservation.signal.reason));
-    this.#showLife();
+    const { clock } = context.authority.ledger;
+    this.#signOfLife = new SignOfLife(context.claimed, clock, (error) => this.#abort.abort(error));
   }
 
   get reservationId(): string {
     return this.#reservation.id;
+  }
+
+  get attempt(): AttemptReference {
+    const { claimed } = this.#context;
+    return { record: claimed.record, claim: claimed.attempt.claim };
   }
 
   get decision(): Payment["decision"] {
@@ -62,32 +81,50 @@ export class PaymentHandle implements Payment {
     return this.#context.microcents;
   }
 
+  get currency(): string {
+    return this.#context.mandate.currency.toUpperCase();
+  }
+
+  get minorUnits(): bigint {
+    const { amount, isRefund } = this.#context.claimed.attempt;
+    if (isRefund && this.currency !== "USD") {
+      throw new AP2CurrencyError(`A refund is stated in dollars, and the payment was made in ${this.currency}.`);
+    }
+    return minorUnitsOf(BigInt(amount), this.currency);
+  }
+
   get pspIdempotencyKey(): string {
+    this.#hasKey = true;
     return this.#context.claimed.pspKey;
+  }
+
+  get reference(): string | undefined {
+    return this.#context.claimed.pspReference;
   }
 
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
-  async charging(): Promise<void> {
+  async charging({ reference }: { readonly reference?: string } = {}): Promise<void> {
     this.#assertOpen("charging()");
-    if (this.#isCharging) return;
-    await this.#context.claimed.write({ phase: "charging", reservationId: this.reservationId });
+    if (this.#isCharging && reference === undefined) return;
+    const noted = reference === undefined ? {} : { reference: checkReference(reference) };
+    await this.#context.claimed.write({ phase: "charging", reservationId: this.reservationId, ...noted });
     this.#isCharging = true;
   }
 
   async charged(charge: Charge = {}): Promise<void> {
     this.#assertOpen("charged()");
-    const microcents = checkMicrocents(charge.amount ?? this.microcents, "charged.amount");
+    // Whatever is said here, the PSP was reached.
     this.#isCharging = true;
-    const { reference } = charge;
-    this.#charge = { microcents };
-    if (reference !== undefined && typeof reference !== "string") {
-      throw used("charged() takes a reference that is text. The charge itself is noted.");
+    try {
+      this.#charges.add(charge);
+    } catch (error) {
+      if (!this.#charges.isClear) await this.#record({ phase: "charging", reservationId: this.reservationId });
+      throw error;
     }
-    this.#charge = { microcents, reference };
-    await this.#record({ phase: "charged", charged: this.#chargedRecord(), reservationId: this.reservationId });
+    await this.#record({ phase: "charged", charged: this.#charges.record, reservationId: this.reservationId });
   }
 
   attachReceiptFields(fields: Readonly<Record<string, unknown>>): void {
@@ -97,29 +134,24 @@ export class PaymentHandle implements Payment {
   }
 
   abort(reason: string): void {
-    if (this.#charge) throw used("abort() was called after charged(); money has moved, so nothing can be given back.");
+    if (this.#hasCharged)
+      throw used("abort() was called after charged(); money has moved, so nothing can be given back.");
     this.#abortReason = reason;
   }
 
-  /** Ends a payment whose body returned. @throws AP2GuardCommitUncertain, AP2GuardCommitFailed. */
-  async finish<Value>(value: Value): Promise<PaymentResult<Value>> {
-    if (this.#abortReason !== undefined && !this.#charge) {
-      const settlement = await this.#release(abortedReason(this.#abortReason));
-      return { value, reservationId: this.reservationId, committed: false, settlement };
-    }
-    const settlement = await this.#commit(value);
-    const isWanted = this.#context.options.emitReceipt !== false;
-    return {
-      value,
-      reservationId: this.reservationId,
-      committed: true,
-      settlement,
-      ...(isWanted && { receipt: this.#receipt(settlement) }),
-    };
+  /** Ends a payment whose body returned `value`. @throws AP2GuardCommitUncertain, AP2GuardCommitFailed. */
+  async finish(value?: unknown): Promise<PaymentSettlement> {
+    if (!this.#charges.isClear) throw await this.#hold(undefined);
+    if (this.#abortReason === undefined || this.#hasCharged) return this.#withReceipt(await this.#commit(value));
+    return this.#release(abortedReason(this.#abortReason));
   }
 
   /** Ends a payment whose body threw. @returns what to throw: the body's own error when it is clear what became of the money. */
   async fail(error: unknown): Promise<unknown> {
+    if (this.#abortReason !== undefined && !this.#hasCharged) {
+      await this.#release(abortedReason(this.#abortReason));
+      return error;
+    }
     const outcome = this.#outcomeOf(error);
     const releasesAnyway = outcome === "unknown" && this.#context.terms.compat === "python";
     if (outcome === "declined" || outcome === "unreached" || releasesAnyway) {
@@ -141,16 +173,18 @@ export class PaymentHandle implements Payment {
   /** `await using` cannot see whether its scope threw: what was not committed is released when surely not charged, else held. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#ended) return;
-    if (this.#charge) return void (await this.#commit(undefined));
+    if (!this.#charges.isClear) throw await this.#hold(undefined);
+    if (this.#hasCharged) return void (await this.#commit(undefined));
     if (this.#isCharging && this.#abortReason === undefined) throw await this.#hold(undefined);
     await this.#release(abortedReason(this.#abortReason ?? "the scope ended"));
   }
 
   #outcomeOf(error: unknown): PspOutcome | "unreached" {
-    if (this.#charge) return "charged";
+    if (!this.#charges.isClear) return "unknown";
+    if (this.#hasCharged) return "charged";
     const judged = this.#judge(error);
-    // Whoever has not called charging() has not asked the PSP: its decline is somebody else's, and keeps the PSP's key.
-    return this.#isCharging ? judged : "unreached";
+    // Whoever has neither the key nor called charging() has not asked the PSP: its decline is somebody else's.
+    return this.#isCharging || this.#hasKey ? judged : "unreached";
   }
 
   #judge(error: unknown): PspOutcome {
@@ -164,9 +198,12 @@ export class PaymentHandle implements Payment {
 
   async #commit(value: unknown, cause?: unknown): Promise<Settlement> {
     this.#end();
-    this.#charge ??= { microcents: this.microcents };
     const { authority, claimed } = this.#context;
-    const { booked, metadata } = bookingOf(claimed.attempt, this.#charge.microcents, this.#metadata());
+    const { booked, metadata } = bookingOf(
+      claimed.attempt,
+      this.#charges.assume(),
+      this.#charges.metadata(this.#fields),
+    );
     const nowMs = authority.ledger.clock.now();
     const base = baseOf(authority.target, claimed.scope, claimed.attempt, this.reservationId, nowMs);
     const { body, fallback } = commitInstruction(base, booked, metadata);
@@ -174,15 +211,14 @@ export class PaymentHandle implements Payment {
     // the commit by the reservation's status; so neither has to wait for the other.
     const recorded = this.#record({
       phase: "charged",
-      charged: this.#chargedRecord(),
+      charged: this.#charges.record,
       reservationId: this.reservationId,
       commit: { body, fallback },
     });
     const actual = { unit: Unit.usdMicrocents, amount: booked };
     const [settlement] = await Promise.all([this.#reservation.commit(actual, undefined, { metadata }), recorded]);
     if (settlement.status === "committed" || settlement.status === "recorded") return settlement;
-    const attempt = { record: claimed.record, claim: claimed.attempt.claim };
-    throw commitError(settlement, { reservationId: this.reservationId, attempt, value }, cause);
+    throw commitError(settlement, { reservationId: this.reservationId, attempt: this.attempt, value }, cause);
   }
 
   /** Gives the budget back, and leaves the mandate as `end` says: free for another attempt, unless it says otherwise. */
@@ -197,27 +233,33 @@ export class PaymentHandle implements Payment {
   async #hold(cause: unknown): Promise<AP2GuardCommitUncertain> {
     this.#end();
     await this.#reservation.commit().catch(() => {});
-    const { claimed } = this.#context;
-    await this.#record({ held: true, reservationId: this.reservationId });
+    // Of a charge that was stated in part, the PSP is asked for the whole.
+    const unclear = this.#charges.isClear ? {} : { phase: "charging" as const, charged: undefined };
+    await this.#record({ held: true, reservationId: this.reservationId, ...unclear });
     return new AP2GuardCommitUncertain(
       "Nobody can say whether the PSP charged, so nothing was settled and nothing released. Ask the PSP: reconcile().",
       {
         errorCode: "PSP_OUTCOME_UNKNOWN",
         reservationId: this.reservationId,
-        attempt: { record: claimed.record, claim: claimed.attempt.claim },
+        attempt: this.attempt,
       },
       { cause },
     );
   }
 
-  /** Keeps the record in step with what became of a settlement, at once or later. */
-  settled(settlement: Settlement): void {
-    const { authority } = this.#context;
+  /**
+   * Keeps the record in step with what became of a settlement, at once or later.
+   * @returns what the caller's listener returned. @throws what it throws; both are the kernel's to hear of.
+   */
+  settled(settlement: Settlement): unknown {
+    const { authority, options } = this.#context;
     const { status } = settlement;
-    if (status !== "committed" && status !== "recorded" && status !== "rejected") return;
-    const change = status === "rejected" ? { outcome: status } : { phase: "settled" as const, outcome: status };
-    // Nobody waits for it: a crash before it costs one idempotent repetition of the commit.
-    if (this.#charge) authority.track(this.#record(change));
+    if (this.#hasCharged && (status === "committed" || status === "recorded" || status === "rejected")) {
+      const change = status === "rejected" ? { outcome: status } : { phase: "settled" as const, outcome: status };
+      // Nobody waits for it: a crash before it costs one idempotent repetition of the commit.
+      authority.track(this.#record(change));
+    }
+    return options.onSettlement?.(this.#withReceipt(settlement));
   }
 
   /** Money has moved: a record that cannot be written is told, and the payment goes on. */
@@ -232,19 +274,17 @@ export class PaymentHandle implements Payment {
     }
   }
 
-  #chargedRecord(): { readonly amount: string; readonly reference?: string | undefined } | undefined {
-    if (!this.#charge) return undefined;
-    const { microcents, reference } = this.#charge;
-    return { amount: microcents.toString(), reference };
+  get #hasCharged(): boolean {
+    return this.#charges.total !== undefined;
   }
 
-  /** The PSP's reference goes with the commit, so that the ledger names the charge. */
-  #metadata(): Readonly<Record<string, unknown>> {
-    const reference = this.#charge?.reference;
-    return reference === undefined ? this.#fields : { psp_ref: reference, ...this.#fields };
+  #withReceipt(settlement: Settlement): PaymentSettlement {
+    const isBooked = settlement.status === "committed" || settlement.status === "recorded";
+    if (!isBooked || this.#context.options.emitReceipt === false) return settlement;
+    return { ...settlement, receipt: (this.#receipt ??= this.#receiptOf(settlement)) };
   }
 
-  #receipt(settlement: Settlement): PaymentReceipt {
+  #receiptOf(settlement: Settlement): PaymentReceipt {
     const { authority, mandate, terms } = this.#context;
     return buildReceipt({
       mandate,
@@ -253,34 +293,31 @@ export class PaymentHandle implements Payment {
       tenant: terms.tenant,
       agent: terms.agent,
       actionKind: terms.actionKind ?? chargeKind,
-      amount: this.#charge?.microcents ?? this.microcents,
+      amount: this.#charges.total ?? this.microcents,
       issuedAtMs: authority.ledger.clock.now(),
       committed: true,
-      fields: this.#metadata(),
+      fields: this.#charges.metadata(this.#fields),
       evidence: settlement.evidence,
     });
-  }
-
-  #showLife(): void {
-    const { authority, claimed } = this.#context;
-    this.#timer = authority.ledger.clock.setTimer(() => {
-      claimed.write({}).then(
-        () => this.#ended || this.#showLife(),
-        (error: unknown) => this.#abort.abort(error),
-      );
-    }, signOfLifeMs);
   }
 
   #end(): void {
     this.#assertOpen("The payment");
     this.#ended = true;
-    this.#timer?.clear();
+    this.#context.authority.live.delete(this.#context.claimed.attempt.claim);
+    this.#signOfLife.stop();
     this.#unlink();
   }
 
   #assertOpen(what: string): void {
     if (this.#ended) throw used(`${what} was called on a payment that has ended.`);
   }
+}
+
+/** @throws AP2GuardError for what no record should hold. */
+function checkReference(reference: unknown): string {
+  if (typeof reference === "string" && reference !== "" && reference.length <= longestReference) return reference;
+  throw used(`charging() takes a reference of 1 to ${longestReference} characters.`);
 }
 
 function used(message: string): AP2GuardError {

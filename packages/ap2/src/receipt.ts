@@ -62,7 +62,7 @@ export function buildReceipt(input: ReceiptInput): PaymentReceipt {
   const { psp_ref: reference, ...others } = fields;
   const pspRef = typeof reference === "string" ? reference : undefined;
   const extra = pspRef === undefined && reference !== undefined ? fields : others;
-  return {
+  return printable({
     schema: `runtime_authority.ap2.${input.actionKind}.v1`,
     decision: input.decision,
     ...(reservationId !== undefined && { reservation_id: reservationId }),
@@ -82,5 +82,20 @@ export function buildReceipt(input: ReceiptInput): PaymentReceipt {
     ...(evidence && {
       evidence: { evidence_id: evidence.id, ...(evidence.url !== undefined && { cycles_evidence_url: evidence.url }) },
     }),
-  };
+  });
+}
+
+/**
+ * The receipt, for which `JSON.stringify` works: an integer is written as a number where a number holds it, and else as
+ * text. `stringifyJson` and its like find the same.
+ */
+export function printable(receipt: PaymentReceipt): PaymentReceipt {
+  return Object.defineProperty(receipt, "toJSON", { value: () => plain(receipt) });
+}
+
+function plain(value: unknown): unknown {
+  if (typeof value === "bigint") return value <= Number.MAX_SAFE_INTEGER ? Number(value) : value.toString();
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(plain);
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, plain(member)]));
 }

@@ -1,8 +1,8 @@
-import { type RecordStore } from "@imprest/core";
+import { type RecordStore, ValidationError } from "@imprest/core";
 import { abortedError } from "@imprest/core/internal";
 import type { CyclesSource } from "@imprest/cycles";
 import { type PaymentAuthority, paymentAuthority } from "./authority.ts";
-import { type AP2GuardCommitFailed, type AP2GuardCommitUncertain, AP2GuardError } from "./errors.ts";
+import { AP2GuardError, type AttemptReference } from "./errors.ts";
 import { type PaymentRecord, isLeft } from "./ledger/attempt.ts";
 import { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
 import { type Resolution, type ResolveOptions, type Resolved, resolveAttempt } from "./resolve-attempt.ts";
@@ -13,8 +13,9 @@ const mostProblems = 100;
 export interface RecoverOptions extends ResolveOptions {
   readonly records?: RecordStore | undefined;
   /**
-   * How long a worker must have been silent to count as dead, in milliseconds; two minutes unless told, and never
-   * sensibly below a few of the 15 seconds between its signs of life while other workers run.
+   * How long a worker must have been silent to count as dead, in milliseconds; two minutes by default. Clocks may differ,
+   * so its reservation must also have run out by the authority's time. 0 says that no other process runs: then neither
+   * is asked. A payment of this process is never taken over.
    */
   readonly abandonedAfterMs?: number | undefined;
 }
@@ -44,16 +45,20 @@ export interface PaymentRecovery {
 /**
  * Brings every payment that a dead worker left, or a live one gave up, to its end. Safe to call from any number of
  * processes at any time; call it on start and from time to time. A payment that fails stops no other.
- * @throws what the store throws while it is listed; AbortedError when `options.signal` aborts.
+ * @throws ValidationError for an option that is no time; what the store throws while it is listed; AbortedError when
+ * `options.signal` aborts.
  */
 export async function recover(source: CyclesSource, options: RecoverOptions = {}): Promise<PaymentRecovery> {
+  checkTimes(options);
   const authority = paymentAuthority(source, options.records);
   const { clock } = authority.ledger;
   const problems: RecoveryProblem[] = [];
   const counted = { settled: 0, released: 0, unresolved: 0 };
   const malformed: string[] = [];
   for await (const { key, record } of authority.ledger.scan((malformedKey) => malformed.push(malformedKey))) {
-    for (const { claim } of record.attempts.filter((one) => isLeft(one, clock.now(), options.abandonedAfterMs))) {
+    const left = record.attempts.filter((one) => isLeft(one, clock.now(), options.abandonedAfterMs));
+    for (const { claim } of left) {
+      if (authority.live.has(claim)) continue;
       if (options.signal?.aborted) throw abortedError(options.signal, "The recovery");
       const resolved = await resolveSafely(authority, key, claim, options);
       if (resolved === undefined) continue;
@@ -63,6 +68,15 @@ export async function recover(source: CyclesSource, options: RecoverOptions = {}
     }
   }
   return { ...counted, problems, malformed };
+}
+
+/** @throws ValidationError: a negative time would take live payments for dead ones. */
+function checkTimes(options: RecoverOptions): void {
+  for (const name of ["abandonedAfterMs", "absentAfterMs", "lookupTimeoutMs"] as const) {
+    const value: unknown = options[name];
+    if (value === undefined || (Number.isSafeInteger(value) && (value as number) >= 0)) continue;
+    throw new ValidationError("recovery", [{ pointer: `/${name}`, message: "must be milliseconds, zero or more" }]);
+  }
 }
 
 /** A failure of one payment as its problem, so that the next one is reached. */
@@ -82,16 +96,20 @@ async function resolveSafely(
 }
 
 /**
- * Brings the payment of an uncertain or refused commit to its end.
- * @throws AP2GuardError when another worker resolves it at the same time, or its record is gone.
+ * Brings one payment to its end: that of an uncertain or refused commit, or of what a webhook names.
+ * @returns `"unresolved"` also while its body may still run.
+ * @throws AP2GuardError when another worker resolves it at the same time, or its record is gone; ValidationError for an
+ * option that is no time.
  */
 export async function reconcile(
   source: CyclesSource,
-  error: AP2GuardCommitUncertain | AP2GuardCommitFailed,
+  error: { readonly attempt: AttemptReference },
   options: ResolveOptions & { readonly records?: RecordStore | undefined } = {},
 ): Promise<Resolution> {
+  checkTimes(options);
   const authority = paymentAuthority(source, options.records);
   const { record, claim } = error.attempt;
+  if (authority.live.has(claim)) return "unresolved";
   const resolved = await resolve(authority, record, claim, options);
   if (resolved !== undefined) return resolved.resolution;
   throw new AP2GuardError("ERR_AP2_LEDGER", "The record of this payment is gone, or another worker is resolving it.");

@@ -3,9 +3,10 @@ import { parseJson } from "@imprest/core/internal";
 import type { ReservationDetail } from "@imprest/core/models/cycles";
 import { NotFoundError, ReservationExpiredError } from "@imprest/cycles";
 import { askProvider } from "./ask-provider.ts";
-import { type PaymentAuthority, claimName } from "./authority.ts";
+import type { PaymentAuthority } from "./authority.ts";
 import type { Attempt } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
+import { claimName } from "./payment-port.ts";
 import type { LookupCharge } from "./psp-outcome.ts";
 import { baseOf, bookingOf, commitInstruction, releaseInstruction } from "./settlement-bodies.ts";
 
@@ -16,10 +17,17 @@ export interface ResolveOptions extends Pick<CallOptions, "signal"> {
   /** How long the PSP may take to answer one look-up, in milliseconds; four seconds by default. */
   readonly lookupTimeoutMs?: number | undefined;
   /**
-   * How long after the last sign of life a PSP that knows no charge is believed, in milliseconds; ten minutes unless told.
-   * Before that the request may still be on its way to it.
+   * How long after the last sign of life a PSP that knows no charge is believed, in milliseconds; ten minutes by default,
+   * and not before the reservation has run out by the authority's time. Until then the request may still be on its way. 0
+   * believes it at once.
    */
   readonly absentAfterMs?: number | undefined;
+}
+
+/** What `resolveAttempt` goes by besides. */
+export interface Circumstances extends ResolveOptions {
+  /** See `RecoverOptions`. */
+  readonly abandonedAfterMs?: number | undefined;
 }
 
 /** What became of an attempt: `unresolved` when the PSP or the authority cannot say yet. */
@@ -51,7 +59,7 @@ type Standing =
 export async function resolveAttempt(
   authority: PaymentAuthority,
   claimed: ClaimedAttempt,
-  options: ResolveOptions,
+  options: Circumstances,
   refused?: Refusal,
 ): Promise<Resolved> {
   const resolved = await resolve(authority, claimed, options, refused);
@@ -72,15 +80,19 @@ async function forgetLetters(authority: PaymentAuthority, reservationId: string)
 async function resolve(
   authority: PaymentAuthority,
   claimed: ClaimedAttempt,
-  options: ResolveOptions,
+  options: Circumstances,
   refused: Refusal | undefined,
 ): Promise<Resolved> {
-  const { phase, touchedAtMs } = claimed.attempt;
+  const { phase, touchedAtMs, held, suspended } = claimed.attempt;
   if (phase === "settled" || phase === "released") return { resolution: phase };
+  // This clock may be ahead of the worker's: a lease that is kept alive says that the worker lives.
+  const isSilent = !held && !suspended && phase !== "charged" && options.abandonedAfterMs !== 0;
   // From here on a worker that was only slow finds its claim lost before it charges.
-  await claimed.write({ held: true, touchedAtMs });
+  const takeOver = (): Promise<void> => claimed.write({ held: true, touchedAtMs });
+  if (!isSilent) await takeOver();
   const standing = await standingOf(authority, claimed, options);
-  if (standing === undefined) return { resolution: "unresolved" };
+  if (standing === undefined || (isSilent && standing.status === "open")) return { resolution: "unresolved" };
+  if (isSilent) await takeOver();
   if (standing.status === "committed") {
     await claimed.write({ phase: "settled", outcome: "committed", reservationId: standing.reservationId });
     return { resolution: "settled" };
@@ -96,7 +108,10 @@ async function resolve(
     if (found.status === "declined") {
       return giveBack(authority, claimed, standing, "the PSP did not charge", refused ?? { declined: true });
     }
-    const isOldEnough = clock.now() - touchedAtMs >= (options.absentAfterMs ?? tenMinutesMs);
+    const absentAfterMs = options.absentAfterMs ?? tenMinutesMs;
+    // By the authority's time too, which a clock of this machine that is ahead does not change.
+    const hasRunOut = standing.status !== "open" || absentAfterMs === 0;
+    const isOldEnough = hasRunOut && clock.now() - touchedAtMs >= absentAfterMs;
     if (found.status === "none" && isOldEnough) {
       return giveBack(authority, claimed, standing, "the PSP did not charge", { unproven: true });
     }

@@ -1,7 +1,7 @@
 import type { CyclesSource } from "@imprest/cycles";
 import type { AP2Mandate } from "./mandate.ts";
 import { openHandle, openRefund } from "./open-payment.ts";
-import type { Payment, PaymentOptions, PaymentResult, PaymentTerms, RefundTerms } from "./options.ts";
+import type { Payment, PaymentOptions, PaymentSettlement, PaymentTerms, RefundTerms } from "./options.ts";
 import type { PaymentHandle } from "./payment-handle.ts";
 
 /**
@@ -18,7 +18,7 @@ export async function withReservation<Value>(
   terms: PaymentTerms,
   body: (payment: Payment) => Value | PromiseLike<Value>,
   options: PaymentOptions = {},
-): Promise<PaymentResult<Value>> {
+): Promise<{ value: Value; settlement: PaymentSettlement }> {
   return run(await openHandle(source, terms, options), body);
 }
 
@@ -28,7 +28,7 @@ export interface OpenPayment extends Payment, AsyncDisposable {
    * Commits what `charged()` said, or the mandate's amount; after `abort()` releases.
    * @throws AP2GuardCommitUncertain, AP2GuardCommitFailed.
    */
-  finish<Value>(value: Value): Promise<PaymentResult<Value>>;
+  finish(): Promise<PaymentSettlement>;
 }
 
 /**
@@ -47,19 +47,23 @@ export function openPayment(
 export type GuardTerms = Omit<PaymentTerms, "mandate">;
 
 /**
- * A payment function that guards itself: `const pay = guard(client, { runId, tenant }, body)`, then `pay(mandate, ...)`.
- * Terms and options are the same for every payment, or made of the call's arguments (a run's id, a signal).
+ * `withReservation` as a wrapper: each call pays one mandate, and gets the body's value. The settlement and its receipt go
+ * to `options.onSettlement`. Terms and options are the same for every payment, or made of the call's arguments (a run's
+ * id, a signal).
+ * @example
+ * const pay = guard(authority, { runId: "run_1", tenant: "acme" }, (payment) => charge(payment.pspIdempotencyKey));
+ * await pay(mandateFromAP2(chain));
  */
 export function guard<Arguments extends readonly unknown[], Value>(
   source: CyclesSource,
   terms: GuardTerms | ((mandate: AP2Mandate, ...args: Arguments) => GuardTerms),
   body: (payment: Payment, ...args: Arguments) => Value | PromiseLike<Value>,
   options: PaymentOptions | ((mandate: AP2Mandate, ...args: Arguments) => PaymentOptions) = {},
-): (mandate: AP2Mandate, ...args: Arguments) => Promise<PaymentResult<Value>> {
+): (mandate: AP2Mandate, ...args: Arguments) => Promise<Value> {
   return async (mandate, ...args) => {
     const agreed = typeof terms === "function" ? terms(mandate, ...args) : terms;
     const chosen = typeof options === "function" ? options(mandate, ...args) : options;
-    return withReservation(source, { ...agreed, mandate }, (payment) => body(payment, ...args), chosen);
+    return (await withReservation(source, { ...agreed, mandate }, (payment) => body(payment, ...args), chosen)).value;
   };
 }
 
@@ -74,19 +78,19 @@ export async function guardRefund<Value>(
   terms: RefundTerms,
   body: (payment: Payment) => Value | PromiseLike<Value>,
   options: PaymentOptions = {},
-): Promise<PaymentResult<Value>> {
+): Promise<{ value: Value; settlement: PaymentSettlement }> {
   return run(await openRefund(source, terms, options), body);
 }
 
 async function run<Value>(
   payment: PaymentHandle,
   body: (payment: Payment) => Value | PromiseLike<Value>,
-): Promise<PaymentResult<Value>> {
+): Promise<{ value: Value; settlement: PaymentSettlement }> {
   let value: Value;
   try {
     value = await body(payment);
   } catch (error) {
     throw await payment.fail(error);
   }
-  return payment.finish(value);
+  return { value, settlement: await payment.finish(value) };
 }

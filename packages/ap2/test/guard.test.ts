@@ -8,6 +8,7 @@ import {
   AP2GuardDenied,
   AP2PaymentDeclined,
   AP2ReserveUncertain,
+  type PaymentSettlement,
   guard,
   openPayment,
   paymentAuthority,
@@ -34,9 +35,7 @@ describe("test_guard_clean_commit.py", () => {
     const result = await withReservation(authority, makeTerms(), () => "done");
     expect(result).toMatchObject({
       value: "done",
-      committed: true,
-      reservationId: "rsv_1",
-      settlement: { status: "committed" },
+      settlement: { status: "committed", reservationId: "rsv_1", charged: { amount: 19_900_000_000n } },
     });
     expect(cycles.requests("reserve")[0]?.body["idempotency_key"]).toBe(keyOf("reserve"));
     expect(cycles.requests("commit")[0]?.text).toBe(
@@ -69,17 +68,29 @@ describe("test_guard_clean_commit.py", () => {
 
   it.each([true, false, 1.5, 1, "100", [100], -1n, 2n ** 63n])("set_actual_micros_rejects %s", async (amount) => {
     const { cycles, authority } = createHarness();
+    // Money moved, and nobody knows how much: neither committed nor given back, whatever `tracksCharge` promises.
     const paid = withReservation(authority, makeTerms(), (payment) => payment.charged({ amount: amount as never }), {
       tracksCharge: true,
     });
-    await expect(paid).rejects.toThrow(/charged.amount/);
+    await expect(paid).rejects.toMatchObject({
+      errorCode: "PSP_OUTCOME_UNKNOWN",
+      cause: { message: expect.stringMatching(/charged.amount/) },
+    });
     expect(cycles.requests("commit")).toHaveLength(0);
-    expect(cycles.requests("release")).toHaveLength(1);
+    expect(cycles.requests("release")).toHaveLength(0);
+    await expect(
+      recover(authority, { lookupCharge: () => ({ status: "charged", amount: 7n }) }),
+    ).resolves.toMatchObject({
+      settled: 1,
+    });
+    expect(cycles.spent).toBe(7);
   });
 
   it("attach_receipt_fields_lands_in_commit_metadata_and_receipt", async () => {
     const { cycles, authority } = createHarness();
-    const { receipt } = await withReservation(authority, makeTerms(), (payment) => {
+    const {
+      settlement: { receipt },
+    } = await withReservation(authority, makeTerms(), (payment) => {
       payment.attachReceiptFields({ psp_ref: "psp_abc", trace_id: "t1" });
     });
     expect(cycles.requests("commit")[0]?.body["metadata"]).toEqual({ psp_ref: "psp_abc", trace_id: "t1" });
@@ -93,8 +104,8 @@ describe("test_guard_clean_commit.py", () => {
 
   it("emit_receipt_false_skips_receipt", async () => {
     const { authority } = createHarness();
-    const result = await withReservation(authority, makeTerms(), () => {}, { emitReceipt: false });
-    expect(result).not.toHaveProperty("receipt");
+    const { settlement } = await withReservation(authority, makeTerms(), () => {}, { emitReceipt: false });
+    expect(settlement).not.toHaveProperty("receipt");
   });
 
   it("reserve_body_carries_policy_keys behind the wire option, and today's server refuses it", async () => {
@@ -108,22 +119,30 @@ describe("test_guard_clean_commit.py", () => {
     const { cycles, authority } = createHarness();
     const { mandate: _, ...terms } = makeTerms();
     const pay = guard(authority, terms, (payment, item: string) => `${item} for ${payment.microcents}`);
-    await expect(pay(makeMandate(), "shoes")).resolves.toMatchObject({ value: "shoes for 19900000000" });
+    await expect(pay(makeMandate(), "shoes")).resolves.toBe("shoes for 19900000000");
     expect(cycles.reservations.get("rsv_1")?.status).toBe("COMMITTED");
   });
 
   it("guard takes terms and options after the call's own arguments", async () => {
     const { cycles, authority } = createHarness();
     const { mandate: _, ...terms } = makeTerms();
+    const settlements: PaymentSettlement[] = [];
     const pay = guard(
       authority,
       (_mandate, run: string) => ({ ...terms, runId: run }),
       (_payment, run) => run,
-      (_mandate, run) => ({ emitReceipt: run === "run_9" }),
+      (_mandate, run) => ({
+        emitReceipt: run === "run_9",
+        onSettlement: (settlement) => settlements.push(settlement),
+      }),
     );
-    await expect(pay(makeMandate(), "run_8")).resolves.not.toHaveProperty("receipt");
-    const second = await pay(makeMandate({ transactionId: "ap2-tx-002" }), "run_9");
-    expect(second).toMatchObject({ value: "run_9", receipt: { committed: true } });
+    await expect(pay(makeMandate(), "run_8")).resolves.toBe("run_8");
+    await expect(pay(makeMandate({ transactionId: "ap2-tx-002" }), "run_9")).resolves.toBe("run_9");
+    expect(settlements).toMatchObject([
+      { status: "committed" },
+      { status: "committed", receipt: { ap2_transaction_id: "ap2-tx-002" } },
+    ]);
+    expect(settlements[0]).not.toHaveProperty("receipt");
     expect(cycles.requests("reserve").map(({ body }) => body["subject"])).toMatchObject([
       { dimensions: { run_id: "run_8" } },
       { dimensions: { run_id: "run_9" } },
@@ -161,7 +180,9 @@ describe("test_guard_denial.py", () => {
       requestId: "req_1",
     });
     cycles.budget = 1e15;
-    await expect(withReservation(authority, makeTerms(), () => 1)).resolves.toMatchObject({ committed: true });
+    await expect(withReservation(authority, makeTerms(), () => 1)).resolves.toMatchObject({
+      settlement: { status: "committed" },
+    });
     expect(cycles.requests("reserve").map(({ body }) => body["idempotency_key"])).toEqual([
       keyOf("reserve"),
       keyOf("reserve"),
@@ -206,7 +227,8 @@ describe("test_guard_release_on_exception.py", () => {
       payment.abort("psp_returned_failure");
       return "v";
     });
-    expect(result).toMatchObject({ committed: false, value: "v", settlement: { status: "released" } });
+    expect(result).toEqual({ value: "v", settlement: expect.objectContaining({ status: "released" }) });
+    expect(result.settlement).not.toHaveProperty("receipt");
     expect(cycles.requests("release")[0]?.body).toEqual({
       idempotency_key: keyOf("release:Aborted"),
       reason: "ap2_guard_aborted:psp_returned_failure",
@@ -315,7 +337,9 @@ describe("test_dry_run.py", () => {
   it("a dry run never touches the live key: the payment after it goes through", async () => {
     const { cycles, authority } = createHarness();
     await expect(withReservation(authority, makeTerms({ dryRun: true }), () => {})).rejects.toThrow(AP2DryRunResult);
-    await expect(withReservation(authority, makeTerms(), () => {})).resolves.toMatchObject({ committed: true });
+    await expect(withReservation(authority, makeTerms(), () => {})).resolves.toMatchObject({
+      settlement: { status: "committed" },
+    });
     const [probe, live] = cycles.requests("reserve");
     expect(probe?.body["idempotency_key"]).toMatch(/:probe:/);
     expect(live?.text).not.toContain("dry_run");
@@ -403,8 +427,7 @@ describe("the reserve", () => {
     expect(cycles.requests("reserve")).toHaveLength(2);
     cycles.fault = () => undefined;
     await expect(withReservation(authority, makeTerms(), () => 1)).resolves.toMatchObject({
-      reservationId: "rsv_1",
-      committed: true,
+      settlement: { status: "committed", reservationId: "rsv_1" },
     });
     expect(new Set(cycles.requests("reserve").map(({ text }) => text)).size).toBe(1);
   });
@@ -450,7 +473,9 @@ describe("the reserve", () => {
     });
     expect(value).toEqual({ caps: [{ name: "max_amount", value: 5 }], decision: "ALLOW_WITH_CAPS" });
     const other = makeTerms({ compat: "python", mandate: makeMandate({ transactionId: "other" }) });
-    await expect(withReservation(authority, other, () => {})).resolves.toMatchObject({ committed: true });
+    await expect(withReservation(authority, other, () => {})).resolves.toMatchObject({
+      settlement: { status: "committed" },
+    });
   });
 
   it("headroom lets the actual exceed the mandate's amount", async () => {
@@ -497,7 +522,9 @@ describe("signals", () => {
     ).rejects.toThrow(AbortedError);
     await expect.poll(() => cycles.reservations.get("rsv_1")?.status).toBe("RELEASED");
     cycles.fault = () => undefined;
-    await expect(withReservation(authority, makeTerms(), () => 1)).resolves.toMatchObject({ committed: true });
+    await expect(withReservation(authority, makeTerms(), () => 1)).resolves.toMatchObject({
+      settlement: { status: "committed" },
+    });
   });
   it("an abort reaches the body through payment.signal; what it then throws is uncertain", async () => {
     const { authority } = createHarness();
@@ -517,7 +544,7 @@ describe("signals", () => {
     const abort = new AbortController();
     cycles.fault = (operation) => (operation === "commit" ? (abort.abort(), undefined) : undefined);
     await expect(withReservation(authority, makeTerms(), () => {}, { signal: abort.signal })).resolves.toMatchObject({
-      committed: true,
+      settlement: { status: "committed" },
     });
     expect(cycles.spent).toBe(19_900_000_000);
   });
@@ -536,7 +563,7 @@ describe("await using", () => {
     await unknown.charging();
     await expect(unknown[Symbol.asyncDispose]()).rejects.toThrow(AP2GuardCommitUncertain);
     const done = await open("done");
-    await done.finish("v");
+    await expect(done.finish()).resolves.toMatchObject({ status: "committed", receipt: { committed: true } });
     await done[Symbol.asyncDispose]();
     expect([...cycles.reservations.values()].map(({ status }) => status)).toEqual([
       "RELEASED",
@@ -570,11 +597,11 @@ describe("a store that fails", () => {
     const { cycles, authority, records } = createHarness();
     const told: SpendEvents["record-failure"][] = [];
     settlementQueue(paymentAuthority(authority)).observer.on("record-failure", (event) => told.push(event));
-    const result = await withReservation(authority, makeTerms(), () => {
+    const { settlement } = await withReservation(authority, makeTerms(), () => {
       records.replace = () => Promise.reject(new Error("disk full"));
     });
     await paymentAuthority(authority).idle();
-    expect(result.committed).toBe(true);
+    expect(settlement.status).toBe("committed");
     expect(cycles.spent).toBe(19_900_000_000);
     expect(told.map(({ error }) => error.message)).toContain("disk full");
   });

@@ -20,7 +20,9 @@ describe("other currencies by a quote", () => {
   const quote = { id: "q1", currency: "EUR", rate: "1.08370000005", expiresAtMs: Date.now() + 60_000 };
   it("prices exactly, rounds a fraction of a microcent up, and records the quote", async () => {
     const { cycles, authority } = createHarness();
-    const { receipt } = await withReservation(authority, makeTerms({ mandate, quote: () => quote }), () => {});
+    const {
+      settlement: { receipt },
+    } = await withReservation(authority, makeTerms({ mandate, quote: () => quote }), () => {});
     const [reserve] = cycles.requests("reserve");
     expect(reserve?.body).toMatchObject({
       estimate: { amount: 1_083_700_001 },
@@ -49,9 +51,9 @@ describe("refunds", () => {
   it("each once, together never more than was captured; booked with nothing; a receipt of its own schema", async () => {
     const { cycles, authority } = createHarness();
     await withReservation(authority, makeTerms(), (payment) => payment.charged({ amount: 100n }));
-    const { receipt } = await guardRefund(authority, refund(1, 60n), (payment) =>
-      payment.charged({ reference: "re_1", amount: 60n }),
-    );
+    const {
+      settlement: { receipt },
+    } = await guardRefund(authority, refund(1, 60n), (payment) => payment.charged({ reference: "re_1", amount: 60n }));
     expect(receipt).toMatchObject({
       schema: "runtime_authority.ap2.payment.refund.v1",
       action_kind: "payment.refund",
@@ -68,7 +70,9 @@ describe("refunds", () => {
       name: "AP2AlreadyConsumed",
     });
     await expect(guardRefund(authority, refund(2, 41n), () => {})).rejects.toThrow(/exceed/);
-    await expect(guardRefund(authority, refund(2, 40n), () => {})).resolves.toMatchObject({ committed: true });
+    await expect(guardRefund(authority, refund(2, 40n), () => {})).resolves.toMatchObject({
+      settlement: { status: "committed" },
+    });
     expect(cycles.spent).toBe(100);
   });
   it("of what was never captured there is none; a refused one may be tried again; an uncertain one is recovered", async () => {
@@ -129,9 +133,9 @@ describe("test_receipt.py", () => {
   });
   it("minimum_fields, issued_at_ms_defaults_to_now, psp_ref_and_extra: a psp_ref that is no text is an extra", async () => {
     const { authority } = createHarness();
-    const { receipt } = await withReservation(authority, makeTerms(), (payment) =>
-      payment.attachReceiptFields({ psp_ref: 7 }),
-    );
+    const {
+      settlement: { receipt },
+    } = await withReservation(authority, makeTerms(), (payment) => payment.attachReceiptFields({ psp_ref: 7 }));
     expect(receipt).toMatchObject({ committed: true, extra: { psp_ref: 7 } });
     expect(receipt).not.toHaveProperty("psp_ref");
     expect(Math.abs((receipt?.issued_at_ms ?? 0) - Date.now())).toBeLessThan(5_000);

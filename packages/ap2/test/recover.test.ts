@@ -12,7 +12,7 @@ import {
 } from "@imprest/ap2";
 import { describe, expect, it } from "vitest";
 import { refusal } from "./support/fake-cycles.ts";
-import { type Harness, collect, createHarness, makeTerms } from "./support/harness.ts";
+import { type Harness, collect, createHarness, makeTerms, otherWorker } from "./support/harness.ts";
 
 const soon = { abandonedAfterMs: 0, absentAfterMs: 0 };
 const says = (lookup: ChargeLookup) => ({ ...soon, lookupCharge: () => lookup });
@@ -83,7 +83,9 @@ describe("reconcile", () => {
       "released",
     );
     expect(harness.cycles.reservations.get("rsv_1")?.status).toBe("RELEASED");
-    await expect(withReservation(harness.authority, makeTerms(), () => 1)).resolves.toMatchObject({ committed: true });
+    await expect(withReservation(harness.authority, makeTerms(), () => 1)).resolves.toMatchObject({
+      settlement: { status: "committed" },
+    });
   });
   it("a PSP that cannot say, rejects, or is not asked leaves everything as it is", async () => {
     const harness = createHarness();
@@ -101,6 +103,7 @@ describe("reconcile", () => {
     const error = await held(harness);
     const lookupCharge = () => ({ status: "none" }) as const;
     await expect(reconcile(harness.authority, error, { lookupCharge })).resolves.toBe("unresolved");
+    harness.cycles.skewMs = 599_999;
     await clock.advance(599_999);
     await expect(reconcile(harness.authority, error, { lookupCharge })).resolves.toBe("unresolved");
     await clock.advance(1);
@@ -143,7 +146,7 @@ describe("recover", () => {
     await stopAt(harness, async () => {});
     expect(await phases(harness.records)).toEqual(["reserving"]);
     await expect(
-      recover(harness.authority, { ...soon, lookupCharge: () => expect.fail("asked") }),
+      recover(otherWorker(harness), { ...soon, lookupCharge: () => expect.fail("asked") }),
     ).resolves.toMatchObject({ released: 1 });
     expect(harness.cycles.reservations.get("rsv_1")?.status).toBe("RELEASED");
   });
@@ -155,31 +158,31 @@ describe("recover", () => {
   ] as const)("charging: the PSP says %s", async (status, counted, standing) => {
     const harness = createHarness();
     await stopAt(harness, (payment) => payment.charging());
-    await expect(recover(harness.authority, says({ status }))).resolves.toMatchObject(counted);
+    await expect(recover(otherWorker(harness), says({ status }))).resolves.toMatchObject(counted);
     expect(harness.cycles.reservations.get("rsv_1")?.status).toBe(standing);
   });
   it("charged: committed without asking the PSP; expired since: recorded as an event under the same key", async () => {
     const harness = createHarness();
     await stopAt(harness, (payment) => payment.charged());
     harness.cycles.skewMs = 120_000;
-    await expect(recover(harness.authority, soon)).resolves.toMatchObject({ settled: 1 });
+    await expect(recover(otherWorker(harness), soon)).resolves.toMatchObject({ settled: 1 });
     expect(harness.cycles.requests("event")[0]?.body).toMatchObject({
       idempotency_key: "ap2:tx:0094424f06331addbe7b9977acf59843:commit",
     });
     expect(harness.cycles.spent).toBe(19_900_000_000);
-    await expect(recover(harness.authority, soon)).resolves.toMatchObject({ settled: 0, unresolved: 0 });
+    await expect(recover(otherWorker(harness), soon)).resolves.toMatchObject({ settled: 0, unresolved: 0 });
   });
   it("a living worker is left alone, and any number of recoveries at once settle once", async () => {
     const harness = createHarness();
     await stopAt(harness, (payment) => payment.charged());
-    await expect(recover(harness.authority, {})).resolves.toEqual({
+    await expect(recover(otherWorker(harness), {})).resolves.toEqual({
       settled: 0,
       released: 0,
       unresolved: 0,
       problems: [],
       malformed: [],
     });
-    const results = await Promise.all(Array.from({ length: 5 }, () => recover(harness.authority, soon)));
+    const results = await Promise.all(Array.from({ length: 5 }, () => recover(otherWorker(harness), soon)));
     expect(results.reduce((sum, { settled }) => sum + settled, 0)).toBeGreaterThanOrEqual(1);
     expect(harness.cycles.spent).toBe(19_900_000_000);
     expect(new Set(harness.cycles.requests("commit").map(({ text }) => text)).size).toBe(1);
@@ -190,7 +193,7 @@ describe("recover", () => {
       harness.authority,
       makeTerms(),
       async (payment) => {
-        await recover(harness.authority, soon);
+        await recover(otherWorker(harness), soon);
         await payment.charging();
         expect.fail("it may charge");
       },
@@ -205,7 +208,7 @@ describe("recover", () => {
       makeTerms(),
       async (payment) => {
         harness.cycles.fault = (operation) => (operation === "list" ? "lose-request" : undefined);
-        await expect(recover(harness.authority, soon)).resolves.toMatchObject({ unresolved: 1 });
+        await expect(recover(otherWorker(harness), soon)).resolves.toMatchObject({ unresolved: 1 });
         await payment.charging();
         expect.fail("it may charge");
       },
@@ -221,16 +224,16 @@ describe("recover", () => {
       actual,
       idempotency_key: "ap2:tx:0094424f06331addbe7b9977acf59843:commit",
     });
-    await expect(recover(harness.authority, says({ status: "unknown" }))).resolves.toMatchObject({ settled: 1 });
+    await expect(recover(otherWorker(harness), says({ status: "unknown" }))).resolves.toMatchObject({ settled: 1 });
     expect(harness.cycles.spent).toBe(19_900_000_000);
   });
   it("an authority that is down leaves the payment for the next time", async () => {
     const harness = createHarness();
     await stopAt(harness, (payment) => payment.charged());
     harness.cycles.fault = () => "lose-request";
-    await expect(recover(harness.authority, soon)).resolves.toMatchObject({ unresolved: 1 });
+    await expect(recover(otherWorker(harness), soon)).resolves.toMatchObject({ unresolved: 1 });
     harness.cycles.fault = () => undefined;
-    await expect(recover(harness.authority, soon)).resolves.toMatchObject({ settled: 1 });
+    await expect(recover(otherWorker(harness), soon)).resolves.toMatchObject({ settled: 1 });
   });
   it("a reserve whose answer was lost is found by its key and given back", async () => {
     const harness = createHarness();

@@ -161,7 +161,7 @@ describe("a rejection receipt", () => {
     const second = withReservation(secondWorker(harness), makeTerms({ mandate }), () => expect.fail("it may charge"));
     await expect(second).rejects.toMatchObject({ name: "AP2AlreadyConsumed" });
     finish();
-    await expect(running).resolves.toMatchObject({ committed: true });
+    await expect(running).resolves.toMatchObject({ settlement: { status: "committed" } });
     await expect(release(receipt)).resolves.toBe("settled");
   });
 
@@ -188,6 +188,9 @@ describe("a rejection receipt", () => {
       code: "ERR_AP2_IN_USE",
     });
     await clock.advance(1_000);
+    // By this clock it has; its lease, which the authority keeps, says that it lives.
+    await expect(releaseRejected(harness.authority, mandate, receipt, options)).resolves.toBe("unresolved");
+    harness.cycles.skewMs = 120_000;
     await expect(releaseRejected(harness.authority, mandate, receipt, options)).resolves.toBe("released");
   });
 

@@ -31,7 +31,9 @@ async function paid(
   const reference = { evidence_id: signed.evidenceId, cycles_evidence_url: "https://authority.example/evidence/1" };
   cycles.fault = (operation) =>
     operation === "commit" ? { answer: (real) => ({ ...real, cycles_evidence: reference }) } : undefined;
-  const { receipt } = await withReservation(authority, makeTerms(), () => {});
+  const {
+    settlement: { receipt },
+  } = await withReservation(authority, makeTerms(), () => {});
   if (receipt === undefined) throw new Error("no receipt");
   const transport = async () => ({ status: 200, headers: {}, body: signed.text });
   return embedEvidence(receipt, { trustedOrigins: ["https://authority.example"], transport });
@@ -56,7 +58,9 @@ describe("receipts that a third party can check", () => {
   });
   it("a receipt without evidence says that it proves nothing", async () => {
     const { authority } = createHarness();
-    const { receipt } = await withReservation(authority, makeTerms(), () => {});
+    const {
+      settlement: { receipt },
+    } = await withReservation(authority, makeTerms(), () => {});
     const complete = await embedEvidence(receipt as PaymentReceipt, { trustedOrigins: [] });
     expect(complete).toBe(receipt);
     expect(await verifyReceipt(complete, { keys })).toMatchObject({ findings: [{ code: "no_evidence" }] });

@@ -198,7 +198,9 @@ describe("chains of our own", () => {
       "released",
     );
     expect(cycles.reservations.get("rsv_1")?.status).toBe("RELEASED");
-    await expect(withReservation(authority, second, () => 1)).resolves.toMatchObject({ committed: true });
+    await expect(withReservation(authority, second, () => 1)).resolves.toMatchObject({
+      settlement: { status: "committed" },
+    });
     expect(cycles.requests("reserve").at(-1)?.body["idempotency_key"]).toMatch(/:reserve:e1$/);
     const late = await receiptFor(hashText(leafOf(next)), { iat: iat + 1 });
     await expect(releaseRejected(authority, second.mandate, late, { key: issuerJwk, mandate: next })).resolves.toBe(

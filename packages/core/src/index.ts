@@ -40,6 +40,7 @@ export {
   type Settlement,
   type SettlementInstruction,
   type Spend,
+  type SettlingAuthority,
   type SpendAuthority,
   type SpendEvents,
   type SpendExtras,

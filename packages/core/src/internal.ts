@@ -44,8 +44,8 @@ export { decodeRecordKey, encodeRecordKey } from "./records/index.ts";
 export {
   instructionKey,
   instructionPrefix,
-  isInstructionKey,
   readInstruction,
+  shareOutbox,
   writeInstruction,
 } from "./settlement/index.ts";
 export {

@@ -22,16 +22,27 @@ export type { WebhookInfo } from "./governance/webhooks.ts";
 export type { WireRequest, WireResponse } from "./http/wire.ts";
 export type { CustomActionKind, RiskClass, RoutingKey } from "./ledger/action-kinds.ts";
 export type { ActionPolicy, ActionQuota, RiskClassQuota } from "./ledger/action-policy.ts";
-export type { BudgetBalance, BudgetStatus } from "./ledger/budget.ts";
+export type { BudgetBalance, BudgetStatus, PeriodBalance } from "./ledger/budget.ts";
+export type { CalendarPeriods, EqualPeriods } from "./ledger/budget-period.ts";
+export type { CalendarUnit } from "./ledger/calendar.ts";
 export type { Caps } from "./ledger/caps.ts";
-export type { OveragePolicy } from "./ledger/charge.ts";
+export type { OveragePolicy } from "./ledger/overage-policy.ts";
 export type { DenialDetail, QuotaViolation } from "./ledger/denial-detail.ts";
 export type { LedgerOptions } from "./ledger/ledger.ts";
-export type { BudgetAddress, BudgetScope, CreateBudget, FundBudget, RepayDebt } from "./ledger/operator.ts";
+export type {
+  BudgetAddress,
+  BudgetScope,
+  CreateBudget,
+  FundBudget,
+  RepayDebt,
+  ResizeBudget,
+} from "./ledger/operator.ts";
 export type { Policy, PolicyAnswer, PolicyQuestion, PolicyRule } from "./ledger/policy.ts";
 export type { QuotaWindow } from "./ledger/quota-window.ts";
 export { LedgerRefusal, type RefusalHints, type RefusalReason } from "./ledger/refusal.ts";
 export type { Retention } from "./ledger/retention.ts";
+export type { RolloverPolicy } from "./ledger/period-state.ts";
+export type { RollingPeriod } from "./ledger/rolling-window.ts";
 export type { LedgerStore, StoreChange } from "./ledger/store.ts";
 export type { LedgerErrorCode } from "./ledger/error-code.ts";
 export { LedgerUnavailableError } from "./ledger/unavailable.ts";

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -118,6 +118,64 @@ describe("imprest serve", () => {
     await server.stop();
   });
 
+  it("raises a budget of the store to what it is given, lowers none, and makes no second key", async () => {
+    const store = join(folder, "raised.sqlite");
+    const start = (amount: string) => serve("--store", store, "--budget", `tenant:acme=${amount}`, "--key", "acme");
+    const first = await start("USD:1.00");
+    const apiKey = /Key of acme: (\S+)/.exec(first.out())?.[1] ?? "";
+    await first.stop();
+    const second = await start("USD:3.00/day@Europe/Berlin");
+    expect(second.out()).toContain("raised to USD:3, USD:3 left");
+    expect(second.out()).toContain("Key of acme: there already");
+    const environment = { CYCLES_BASE_URL: second.url, CYCLES_API_KEY: apiKey, CYCLES_TENANT: "acme" };
+    expect(await imprest(["balance"], { environment })).toMatchObject({ code: 0 });
+    await second.stop();
+    const third = await start("USD:2.00");
+    expect(third.out()).toContain("there already, USD:3 left");
+    await third.stop();
+  }, 30_000);
+
+  it("keeps a key in a file that it makes for its owner alone, and warns of one on the command line", async () => {
+    const file = join(folder, "acme.key");
+    const budget = ["--budget", "tenant:acme=USD:1.00/month@America/New_York"];
+    for (let run = 0; run < 2; run += 1) {
+      const server = await serve(...budget, "--key-file", `acme=${file}`);
+      const apiKey = readFileSync(file, "utf8").trim();
+      expect(server.out()).not.toContain(apiKey);
+      const environment = { CYCLES_BASE_URL: server.url, CYCLES_API_KEY: apiKey, CYCLES_TENANT: "acme" };
+      expect(await imprest(["balance"], { environment })).toMatchObject({ code: 0 });
+      await server.stop();
+    }
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const warned = await imprest(["serve", "--key", `acme=${key}`, "--host", "0.0.0.0"]);
+    expect(warned.err).toContain("every user of this machine can read a key on a command line");
+  }, 30_000);
+
+  it("serves a budget that begins anew, and says so on the governance plane", async () => {
+    const config = join(folder, "periods.json");
+    const rolling = { scope: "tenant:acme/agent:bot", allocated: "TOKENS:10", period: { rollingMs: 3_600_000 } };
+    const monthly = {
+      scope: "tenant:acme",
+      allocated: "TOKENS:1000",
+      overagePolicy: "REJECT",
+      period: { every: "month", timeZone: "Europe/Berlin", rollover: "CARRY_FORWARD" },
+    };
+    writeFileSync(config, JSON.stringify({ budgets: [monthly, rolling], keys: [{ tenant: "acme", key }] }));
+    const server = await serve("--config", config, "--admin");
+    const governance = new CyclesGovernanceClient({ baseUrl: server.url, apiKey: key });
+    const { balances } = await governance.getBudgetLedgers().first();
+    expect(balances).toMatchObject([
+      { scope: "tenant:acme", rollover_policy: "CARRY_FORWARD", commit_overage_policy: "REJECT" },
+      { scope: "tenant:acme/agent:bot" },
+    ]);
+    const { period_start: start = "", period_end: end = "" } = balances[0] ?? {};
+    const inBerlin = (at: string): string => new Date(at).toLocaleString("sv-SE", { timeZone: "Europe/Berlin" });
+    expect(inBerlin(start)).toMatch(/-01 00:00:00$/);
+    expect(inBerlin(end)).toMatch(/-01 00:00:00$/);
+    expect(balances[1]).not.toHaveProperty("period_end");
+    await server.stop();
+  }, 30_000);
+
   it("reads a configuration file with a policy", async () => {
     const config = join(folder, "config.json");
     const budgets = [{ scope: "tenant:acme/agent:bot", allocated: "TOKENS:1000" }];
@@ -140,6 +198,10 @@ describe("imprest serve", () => {
     [["--budget", "planet:mars=USD:1"], "is no scope"],
     [["--key", ""], "names no tenant"],
     [["--key", "acme=short"], "16 to 256"],
+    [["--key-file", "acme"], "write acme=FILE"],
+    [["--budget", "tenant:acme=USD:1/fortnight"], "period.every"],
+    [["--budget", "tenant:acme=USD:1/day@Mars"], "no time zone"],
+    [["--host", "0.0.0.0"], "in the clear"],
     [["--port", "99999"], "--port"],
     [["--server-id", "https://a.example/v1"], "add --evidence"],
     [["--evidence", "--server-id", "a.example"], "evidence.serverId"],
@@ -154,6 +216,19 @@ describe("imprest serve", () => {
     ['{"budget":[]}', 'no member "budget"'],
     ['{"budgets":[{"scope":"tenant:a"}]}', "budgets[0]"],
     ['{"keys":[{}]}', "keys[0].tenant"],
+    ['{"budgets":[{"scope":"tenant:a","allocated":"USD:1","limit":"USD:1"}]}', 'no member "limit"'],
+    ['{"budgets":[{"scope":"tenant:a","allocated":"USD:1","period":{"evry":"day"}}]}', 'no member "evry"'],
+    [
+      '{"budgets":[{"scope":"tenant:a","allocated":"USD:1","period":{"every":"day","rollingMs":1}}]}',
+      "needs every, or",
+    ],
+    ['{"budgets":[{"scope":"tenant:a","allocated":"USD:1","period":{"every":"year"}}]}', "period.every"],
+    [
+      '{"budgets":[{"scope":"tenant:a","allocated":"USD:1","period":{"every":"day","timeZone":"X/Y"}}]}',
+      "no time zone",
+    ],
+    ['{"budgets":[{"scope":"tenant:a","allocated":"USD:1","overagePolicy":"ALLOW"}]}', "overagePolicy"],
+    ['{"policy":[{"belowPercnt":20}]}', '"belowPercnt"'],
   ])("a configuration of %o is refused by name", async (text, message) => {
     const file = join(folder, "bad.json");
     writeFileSync(file, text);
@@ -162,6 +237,13 @@ describe("imprest serve", () => {
       err: expect.stringContaining(message),
     });
   });
+});
+
+it("imprest --version says the version of the package", async () => {
+  const { version } = JSON.parse(readFileSync(join(root, "packages/imprest/package.json"), "utf8")) as {
+    version: string;
+  };
+  expect(await imprest(["--version"])).toMatchObject({ code: 0, out: `${version}\n` });
 });
 
 describe("imprest balance and doctor without a configuration", () => {

@@ -1,6 +1,6 @@
 import type { MandateLimits } from "../mandate.ts";
 import { toScaled } from "../microcents.ts";
-import { type Attempt, type AttemptPhase, counts, pspEpochOf } from "./attempt.ts";
+import { type Attempt, type AttemptPhase, amountOf, counts, pspEpochOf } from "./attempt.ts";
 
 /** What a new attempt wants. */
 export interface Wish {
@@ -90,7 +90,7 @@ function withinLimits(attempts: readonly Attempt[], wish: Wish, limits: MandateL
 }
 
 function sumOf(attempts: readonly Attempt[]): bigint {
-  return attempts.filter(counts).reduce((sum, { amount }) => sum + BigInt(amount), 0n);
+  return attempts.filter(counts).reduce((sum, attempt) => sum + amountOf(attempt), 0n);
 }
 
 const dayMs = 86_400_000;

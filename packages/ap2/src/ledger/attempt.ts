@@ -1,4 +1,5 @@
 import type { RecordValue } from "@imprest/core";
+import { divideRoundingUp } from "@imprest/core/internal";
 
 /**
  * How far an attempt has come. `reserving`: the PSP was not reached; `charging`: it may have been; `charged`: it was, and
@@ -46,6 +47,8 @@ export interface Attempt {
   /** SHA-256 of the rejection receipt that was believed for it. */
   readonly rejectedBy?: string | undefined;
   readonly reservationId?: string | undefined;
+  /** The PSP's id of a charge that was prepared before it could be made. */
+  readonly reference?: string | undefined;
   /** What the PSP charged, in microcents, and its reference. */
   readonly charged?: { readonly amount: string; readonly reference?: string | undefined } | undefined;
   /** The commit's exact bytes, and those of the event that replaces it once the reservation has expired. */
@@ -76,6 +79,17 @@ export function suffixOf({ occurrence, epoch, leg }: Pick<Attempt, "occurrence" 
 /** True while an attempt counts as a use: until it is proven that nothing was charged. */
 export function counts({ phase }: Attempt): boolean {
   return phase !== "released";
+}
+
+/**
+ * What an attempt takes of a cap, in hundred-millionths of the mandate's currency: what was charged once that is known,
+ * until then what was claimed. A fraction is rounded up, so that caps hold.
+ */
+export function amountOf({ amount, microcents, charged }: Attempt): bigint {
+  const claimed = BigInt(amount);
+  if (charged === undefined) return claimed;
+  const priced = BigInt(microcents);
+  return priced === 0n ? BigInt(charged.amount) : divideRoundingUp(claimed * BigInt(charged.amount), priced);
 }
 
 /** The part of the PSP's key that tells charges of one scope apart. */
@@ -126,8 +140,13 @@ function isAttempt(value: unknown): boolean {
   if (typeof attempt !== "object" || attempt === null || !phases.has(attempt.phase)) return false;
   const { claim, transactionId, amount, microcents, reserveBody, occurrence, epoch, startedAtMs, touchedAtMs } =
     attempt;
-  const { pspEpoch = 0 } = attempt;
-  const texts = [claim, transactionId, amount, microcents, reserveBody];
+  const { pspEpoch = 0, charged } = attempt;
+  const texts = [claim, transactionId, reserveBody];
+  const amounts = [amount, microcents, charged === undefined ? "0" : charged.amount];
   const numbers = [occurrence, epoch, pspEpoch, startedAtMs, touchedAtMs];
-  return texts.every((text) => typeof text === "string") && numbers.every((number) => Number.isSafeInteger(number));
+  return (
+    texts.every((text) => typeof text === "string") &&
+    amounts.every((text) => typeof text === "string" && /^\d{1,30}$/.test(text)) &&
+    numbers.every((number) => Number.isSafeInteger(number))
+  );
 }

@@ -19,7 +19,18 @@ export class ClaimedAttempt {
   #version: string;
   #writes: Promise<unknown> = Promise.resolve();
 
-  constructor(books: AttemptBooks, record: string, stored: PaymentRecord, attempt: Attempt, version: string) {
+  /** Goes on with an attempt whose reserve was left unclear. */
+  readonly isResumed: boolean;
+
+  constructor(
+    books: AttemptBooks,
+    record: string,
+    stored: PaymentRecord,
+    attempt: Attempt,
+    version: string,
+    isResumed = false,
+  ) {
+    this.isResumed = isResumed;
     this.#books = books;
     this.record = record;
     this.scope = stored.scope;
@@ -49,6 +60,13 @@ export class ClaimedAttempt {
     const own = pspSuffixOf(this.#attempt);
     const sharing = this.#stored.attempts.filter((attempt) => pspSuffixOf(attempt) === own);
     return Math.min(this.#attempt.startedAtMs, ...sharing.map(({ startedAtMs }) => startedAtMs));
+  }
+
+  /** The PSP's id of a charge that an attempt under that key prepared; the latest. */
+  get pspReference(): string | undefined {
+    const own = pspSuffixOf(this.#attempt);
+    const sharing = this.#stored.attempts.filter((attempt) => pspSuffixOf(attempt) === own);
+    return this.#attempt.reference ?? sharing.findLast(({ reference }) => reference !== undefined)?.reference;
   }
 
   /**

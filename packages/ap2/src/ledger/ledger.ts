@@ -34,11 +34,14 @@ export class PaymentLedger {
   readonly records: RecordStore;
   readonly target: string;
   readonly clock: Clock;
+  /** Of the target: one server has as many addresses as spellings, and a claim must be the same under each. */
+  readonly #tenant: string;
   readonly #random: RandomBytes | undefined;
 
   constructor(records: RecordStore, target: string, clock: Clock, random?: RandomBytes) {
     this.records = records;
     this.target = target;
+    this.#tenant = target.split("#tenant=")[1] ?? "";
     this.clock = clock;
     this.#random = random;
   }
@@ -74,7 +77,7 @@ export class PaymentLedger {
       const others = record.attempts.filter(({ claim }) => claim !== attempt.claim);
       const next: PaymentRecord = { ...record, attempts: [...others, attempt] };
       const version = await this.records.replace(key, writeRecord(next), stored.version);
-      if (version !== undefined) return new ClaimedAttempt(this, key, next, attempt, version);
+      if (version !== undefined) return new ClaimedAttempt(this, key, next, attempt, version, "resume" in admission);
     }
   }
 
@@ -93,10 +96,7 @@ export class PaymentLedger {
   read(stored: StoredRecord): PaymentRecord {
     const record = readRecord(stored.value);
     if (record !== undefined) return record;
-    throw new AP2GuardError(
-      "ERR_AP2_LEDGER",
-      `The payment record ${stored.key} is not one that this version can read. Nothing was paid; look into the store.`,
-    );
+    throw unreadable(stored.key);
   }
 
   /** Every readable record of this server and tenant; `onMalformed` is told of the others. */
@@ -104,7 +104,7 @@ export class PaymentLedger {
     for await (const stored of this.records.scan(recordPrefix)) {
       const record = readRecord(stored.value);
       if (record === undefined) onMalformed(stored.key);
-      else if (record.target === this.target) yield { ...stored, record };
+      else if (isSameTarget(record.target, this.target)) yield { ...stored, record };
     }
   }
 
@@ -113,7 +113,9 @@ export class PaymentLedger {
    * whoever presents it, and through whichever tenant.
    */
   recordKey(scope: string): string {
-    return scope.startsWith("ap2:open_mandate:") ? `${recordPrefix}${scope}` : `${recordPrefix}${scope}@${this.target}`;
+    return scope.startsWith("ap2:open_mandate:")
+      ? `${recordPrefix}${scope}`
+      : `${recordPrefix}${scope}@${this.#tenant}`;
   }
 
   /** The scope that linked mandates share: whoever comes first names it, through whichever of them they came. */
@@ -128,7 +130,9 @@ export class PaymentLedger {
 
   async #linked(link: string): Promise<string | undefined> {
     const stored = await this.records.read(linkKey(link));
-    return typeof stored?.value === "string" ? stored.value : undefined;
+    if (stored === undefined) return undefined;
+    if (typeof stored.value === "string") return stored.value;
+    throw unreadable(stored.key);
   }
 
   #attempt(request: ClaimRequest, scope: string, place: AttemptPlace): Attempt {
@@ -164,6 +168,19 @@ export class PaymentLedger {
 
 function linkKey(link: string): string {
   return `${linkPrefix}${hashOf(link)}`;
+}
+
+const loopback = /^(https?:\/\/)(?:localhost|127\.0\.0\.1|\[::1\])(?=[:/#]|$)/;
+
+/** Whether two targets are one server: this machine has several names for itself. */
+function isSameTarget(one: string, other: string): boolean {
+  return one.replace(loopback, "$1localhost") === other.replace(loopback, "$1localhost");
+}
+
+/** A claim that cannot be read is no leave to pay. */
+function unreadable(key: string): AP2GuardError {
+  const message = `The payment record ${key} is not one that this version can read. Nothing was paid; look into the store.`;
+  return new AP2GuardError("ERR_AP2_LEDGER", message);
 }
 
 function consumed({

@@ -7,7 +7,7 @@ import {
   verifyEvidence,
 } from "@imprest/cycles/evidence";
 import type { EvidenceEnvelope } from "@imprest/core/models/cycles";
-import type { PaymentReceipt } from "../receipt.ts";
+import { type PaymentReceipt, printable } from "../receipt.ts";
 
 /**
  * The receipt with the authority's signed evidence in it, fetched from where the receipt says.
@@ -18,7 +18,7 @@ export async function embedEvidence(receipt: PaymentReceipt, options: FetchEvide
   if (evidence?.cycles_evidence_url === undefined) return receipt;
   const { evidence_id, cycles_evidence_url } = evidence;
   const envelope = await fetchEvidence({ evidence_id, cycles_evidence_url }, options);
-  return { ...receipt, evidence: { ...evidence, envelope } };
+  return printable({ ...receipt, evidence: { ...evidence, envelope } });
 }
 
 /**
@@ -50,7 +50,7 @@ export async function verifyReceipt(
 function contentFindings(receipt: PaymentReceipt, { payload, artifact_type: type }: EvidenceEnvelope): Finding[] {
   const { commit, reserve } = payload;
   if (!receipt.committed && type === "commit") return [error("other_operation", "The evidence is of a commit.")];
-  if (commit && commit.request.actual.amount !== receipt.amount_micros) {
+  if (commit && commit.request.actual.amount !== exact(receipt.amount_micros)) {
     return [error("other_amount", "The evidence is of another amount.")];
   }
   const transaction = reserve?.request.subject.dimensions?.["ap2_transaction_id"];
@@ -58,6 +58,13 @@ function contentFindings(receipt: PaymentReceipt, { payload, artifact_type: type
     return [error("other_transaction", "The evidence is of another transaction.")];
   }
   return [];
+}
+
+/** A receipt that went through `JSON` holds a number, or text. */
+function exact(amount: unknown): bigint | undefined {
+  if (typeof amount === "bigint") return amount;
+  const isWritten = Number.isSafeInteger(amount) || (typeof amount === "string" && /^\d{1,19}$/.test(amount));
+  return isWritten ? BigInt(amount as string | number) : undefined;
 }
 
 function error(code: string, message: string): Finding {

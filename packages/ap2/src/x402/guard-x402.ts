@@ -95,7 +95,7 @@ export function guardX402(client: X402Client, source: CyclesSource, options: X40
       if (settleResponse?.success) {
         const { transaction, amount = requirements.amount } = settleResponse;
         await opened.charged({ reference: transaction, amount: microcents(BigInt(amount), requirements) });
-        await opened.finish(undefined);
+        await opened.finish();
       } else {
         // A server that reports a failure may have settled all the same: the chain knows, and `recover` asks it.
         await opened[Symbol.asyncDispose]();
@@ -112,5 +112,5 @@ async function giveUp(opening: WeakMap<object, OpenPayment>, requirements: objec
   const opened = opening.get(requirements);
   opening.delete(requirements);
   opened?.abort(reason);
-  await opened?.finish(undefined);
+  await opened?.finish();
 }

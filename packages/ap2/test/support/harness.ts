@@ -26,6 +26,11 @@ export function createHarness(options: { readonly records?: RecordStore; readonl
   return { cycles, client, authority: new CyclesAuthority(client, { records, clock }), records };
 }
 
+/** Another process over the same authority and store, as `recover` runs in after a worker has died. */
+export function otherWorker({ cycles, records }: Harness, clock: Clock = systemClock): CyclesAuthority {
+  return new CyclesAuthority(clientOf(cycles, clock), { records, clock });
+}
+
 /** Another worker's client of the same authority. */
 export function clientOf(cycles: FakeCycles, clock: Clock = systemClock): CyclesClient {
   const transport: Transport = async (request) => {

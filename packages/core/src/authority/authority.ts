@@ -13,6 +13,11 @@ export interface SpendAuthority {
   readonly target: string;
   /** False where settlements are not acknowledged (an ARCP lease): nothing is recorded or retried. */
   readonly durable: boolean;
+  /**
+   * True where books of the authority's own say, before it is asked to settle, what is to be settled: the queue does not
+   * record it a second time, and does not send again what an earlier process left. Dead letters are kept all the same.
+   */
+  readonly recordsSettlements?: boolean | undefined;
   readonly environment?: Environment | undefined;
   /**
    * How long the authority remembers an idempotency key, in milliseconds, by `SettlementInstruction.mode`. An older settlement could
@@ -54,3 +59,17 @@ export interface SpendAuthority {
   /** One attempt to settle. Rejects only when `options.signal` aborts; every other outcome is an `Attempt`. */
   settle(instruction: SettlementInstruction, options?: CallOptions): Promise<Attempt>;
 }
+
+/** What a settlement queue needs of an authority: all but what a reservation is opened with. */
+export type SettlingAuthority = Pick<
+  SpendAuthority,
+  | "protocol"
+  | "target"
+  | "durable"
+  | "recordsSettlements"
+  | "environment"
+  | "dedupeHorizonMs"
+  | "onNewCredentials"
+  | "extend"
+  | "settle"
+>;

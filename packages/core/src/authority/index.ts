@@ -1,4 +1,4 @@
-export type { SpendAuthority } from "./authority.ts";
+export type { SettlingAuthority, SpendAuthority } from "./authority.ts";
 export type { Environment, ReservationContext, RetryOptions } from "./environment.ts";
 export type { Cap, Decision, EvidenceReference, Grant, Lease } from "./grant.ts";
 export { type GuardedCall, Observer, type SpendEvents } from "./observer.ts";

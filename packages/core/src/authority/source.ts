@@ -1,11 +1,11 @@
-import type { SpendAuthority } from "./authority.ts";
+import type { SettlingAuthority, SpendAuthority } from "./authority.ts";
 
 /** An authority, or anything that has one: a client. */
-export type AuthoritySource<Authority extends SpendAuthority = SpendAuthority> =
+export type AuthoritySource<Authority extends SettlingAuthority = SpendAuthority> =
   | Authority
   | { readonly authority: Authority };
 
 /** The authority that a helper works with: for one client always the same, so that its settlements share one queue. */
-export function authorityOf<Authority extends SpendAuthority>(source: AuthoritySource<Authority>): Authority {
+export function authorityOf<Authority extends SettlingAuthority>(source: AuthoritySource<Authority>): Authority {
   return "protocol" in source ? source : source.authority;
 }

@@ -6,7 +6,9 @@ import type { ReservationHandle } from "./reservation-handle.ts";
 
 /** Extends a handle's lease until it has settled, where the authority can. `rttMs`: how long the lease's answer took. */
 export function keepAlive(authority: SpendAuthority, handle: ReservationHandle, lease: Lease, rttMs: number): void {
-  if (authority.extend === undefined) return;
+  const outbox = outboxOf(authority);
+  // An authority that stands for one request of another leaves this to its owner.
+  if (outbox.authority.extend === undefined) return;
   const onLost = (error: Error): void => handle.loseLease(error);
-  handle.keepAlive(new Heartbeat(handle.grant, lease, rttMs, outboxOf(authority), onLost));
+  handle.keepAlive(new Heartbeat(handle.grant, lease, rttMs, outbox, onLost));
 }

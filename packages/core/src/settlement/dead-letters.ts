@@ -1,6 +1,6 @@
 import type { Amount } from "../amount/amount.ts";
 import type { RecordStore, RecordValue } from "../records/record-store.ts";
-import type { SpendAuthority } from "../authority/authority.ts";
+import type { SettlingAuthority } from "../authority/authority.ts";
 import type { Settlement, SettlementInstruction } from "../authority/settlement.ts";
 import { writeAmount } from "../amount/amount-text.ts";
 import { writeInstruction } from "./instruction.ts";
@@ -61,13 +61,13 @@ export interface DeadLetters {
 export type NewDeadLetter = Omit<DeadLetter, "id">;
 
 /** Where the letters of one authority stand in a store. */
-export function deadLetterPrefix({ protocol, target }: SpendAuthority): string {
+export function deadLetterPrefix({ protocol, target }: SettlingAuthority): string {
   return `dead-letter:${protocol}:${target}:`;
 }
 
 /** A bypass, and what is stated late, is one letter that grows; every other spend is a letter of its own, or the sum would not be what was paid. */
 export function deadLetterKey(
-  authority: SpendAuthority,
+  authority: SettlingAuthority,
   { reservationId, idempotencyKey, kind, spent }: NewDeadLetter,
 ): string {
   const grows = kind === "bypass" || kind === "late";

@@ -2,11 +2,9 @@ import { readAmount } from "../amount/amount-text.ts";
 import type { RecordValue } from "../records/record-store.ts";
 import type { SettlementInstruction } from "../authority/settlement.ts";
 
-const prefix = "settlement:";
-
 /** Where the unfinished settlements of one authority stand in a store. */
 export function instructionPrefix(protocol: string, target: string): string {
-  return `${prefix}${protocol}:${target}:`;
+  return `settlement:${protocol}:${target}:`;
 }
 
 /**
@@ -23,11 +21,6 @@ export function instructionKey({
 }: SettlementInstruction): string {
   const what = kind === "release" ? kind : `${kind}:${spent?.amount ?? "?"}`;
   return `${instructionPrefix(protocol, target)}${reservationId}:${idempotencyKey}:${what}`;
-}
-
-/** Whether a record's key is that of an unfinished settlement, of whatever authority. */
-export function isInstructionKey(key: string): boolean {
-  return key.startsWith(prefix);
 }
 
 /** Reads a record back; `undefined` when it is not a settlement this version can send. */

@@ -7,7 +7,7 @@ import type { RecordStore } from "../records/record-store.ts";
 import { checkedRetries, retryDelayMs } from "./backoff.ts";
 import { type NewDeadLetter, deadLetterKey, writeDeadLetter } from "./dead-letters.ts";
 import { Gate } from "./gate.ts";
-import type { SpendAuthority } from "../authority/authority.ts";
+import type { SettlingAuthority } from "../authority/authority.ts";
 import type { Environment } from "../authority/environment.ts";
 import type { Settlement, SettlementInstruction } from "../authority/settlement.ts";
 import { SettlementRecords } from "./settlement-records.ts";
@@ -19,7 +19,9 @@ import { instructionKey } from "./instruction.ts";
  * call needs; what operators ask (recovery, flushing, dead letters) stands over it in `SettlementQueue`.
  */
 export class Outbox {
-  readonly authority: SpendAuthority;
+  readonly authority: SettlingAuthority;
+  /** Whether settlements under way have a record here; else the authority's own books have them, or nobody. */
+  readonly isRecording: boolean;
   readonly clock: Clock;
   readonly records: RecordStore;
   readonly stored: SettlementRecords;
@@ -41,9 +43,10 @@ export class Outbox {
   readonly #environment: Environment;
   readonly logger: Logger | undefined;
 
-  constructor(authority: SpendAuthority) {
+  constructor(authority: SettlingAuthority) {
     const { environment = {} } = authority;
     this.authority = authority;
+    this.isRecording = authority.durable && authority.recordsSettlements !== true;
     this.#environment = environment;
     this.clock = environment.clock ?? systemClock;
     this.records = environment.records ?? memoryRecordStore();
@@ -69,7 +72,7 @@ export class Outbox {
     const delivery = this.start(key, instruction, undefined, call);
     if (onOutcome) delivery.listen(onOutcome);
     // A second caller joins the delivery meanwhile, and must not send before the record is durable either.
-    if (durable) delivery.recorded = this.#recordWith(delivery, () => this.stored.record(delivery));
+    if (this.isRecording) delivery.recorded = this.#recordWith(delivery, () => this.stored.record(delivery));
     return delivery.attempt();
   }
 
@@ -91,13 +94,13 @@ export class Outbox {
 
   /** Makes `delivery.instruction` durable before the request that it describes. */
   async rewrite(delivery: Delivery): Promise<void> {
-    if (this.authority.durable) await this.#recordWith(delivery, () => this.stored.rewrite(delivery));
+    if (this.isRecording) await this.#recordWith(delivery, () => this.stored.rewrite(delivery));
   }
 
   /** The delivery has its final answer; its record goes unless it must be kept. */
   finish(delivery: Delivery, keepRecord: boolean): void {
     this.deliveries.delete(delivery.key);
-    if (!this.authority.durable || !delivery.ownsRecord || keepRecord) return this.#checkIdle();
+    if (!this.isRecording || !delivery.ownsRecord || keepRecord) return this.#checkIdle();
     // The answer is final: a crash before the record goes costs one idempotent replay, so nobody waits for it.
     const removal = this.records.delete(delivery.key).then(
       () => {},
@@ -170,10 +173,15 @@ const member: unique symbol = Symbol.for("imprest.outbox");
  * The settlements of an authority, the same for its whole life, built from `authority.environment`. The outbox is a
  * member of the authority itself: two copies of core in one process agree on what is pending.
  */
-export function outboxOf(authority: SpendAuthority & { readonly [member]?: Outbox }): Outbox {
+export function outboxOf(authority: SettlingAuthority & { readonly [member]?: Outbox }): Outbox {
   // A copy of an authority (`{ ...authority }`) is another authority: only its own outbox counts.
   if (Object.hasOwn(authority, member) && authority[member] !== undefined) return authority[member];
   const outbox = new Outbox(authority);
   Object.defineProperty(authority, member, { value: outbox });
   return outbox;
+}
+
+/** Has `authority`, which stands for one request of `owner`, settle through the queue of its owner. */
+export function shareOutbox(authority: SettlingAuthority, owner: SettlingAuthority): void {
+  Object.defineProperty(authority, member, { value: outboxOf(owner) });
 }

@@ -1,12 +1,12 @@
 import { ValidationError } from "../errors/local-errors.ts";
 import type { RecordStore, RecordValue } from "../records/record-store.ts";
 import { type DeadLetter, type NewDeadLetter, deadLetterPrefix } from "./dead-letters.ts";
-import type { SpendAuthority } from "../authority/authority.ts";
+import type { SettlingAuthority } from "../authority/authority.ts";
 import { readAmount } from "../amount/amount-text.ts";
 import { readInstruction } from "./instruction.ts";
 
 /** Every letter of one authority, in the store's order. */
-export async function* listDeadLetters(records: RecordStore, authority: SpendAuthority): AsyncIterable<DeadLetter> {
+export async function* listDeadLetters(records: RecordStore, authority: SettlingAuthority): AsyncIterable<DeadLetter> {
   for await (const { key, value } of records.scan(deadLetterPrefix(authority))) {
     const letter = fromRecord(key, value);
     if (isOf(authority, letter)) yield letter;
@@ -14,7 +14,11 @@ export async function* listDeadLetters(records: RecordStore, authority: SpendAut
 }
 
 /** @throws ValidationError when there is none. */
-export async function readDeadLetter(records: RecordStore, authority: SpendAuthority, id: string): Promise<DeadLetter> {
+export async function readDeadLetter(
+  records: RecordStore,
+  authority: SettlingAuthority,
+  id: string,
+): Promise<DeadLetter> {
   const found = id.startsWith(deadLetterPrefix(authority)) ? await records.read(id) : undefined;
   const letter = found && fromRecord(found.key, found.value);
   if (letter === undefined || !isOf(authority, letter)) {
@@ -24,12 +28,16 @@ export async function readDeadLetter(records: RecordStore, authority: SpendAutho
 }
 
 /** @returns whether there was one. */
-export async function discardDeadLetter(records: RecordStore, authority: SpendAuthority, id: string): Promise<boolean> {
+export async function discardDeadLetter(
+  records: RecordStore,
+  authority: SettlingAuthority,
+  id: string,
+): Promise<boolean> {
   return id.startsWith(deadLetterPrefix(authority)) && (await records.delete(id));
 }
 
 /** Whether a letter under the authority's prefix is its own; one that says nothing of it, as an unreadable one, counts. */
-function isOf({ target }: SpendAuthority, letter: DeadLetter): boolean {
+function isOf({ target }: SettlingAuthority, letter: DeadLetter): boolean {
   return letter.target === undefined || letter.target === target;
 }
 

@@ -3,7 +3,7 @@ import { Observer } from "../authority/observer.ts";
 import { onAbort } from "../platform/async.ts";
 import type { DeadLetters, NewDeadLetter } from "./dead-letters.ts";
 import { discardDeadLetter, listDeadLetters, readDeadLetter } from "./read-dead-letters.ts";
-import type { SpendAuthority } from "../authority/authority.ts";
+import type { SettlingAuthority } from "../authority/authority.ts";
 import { type AuthoritySource, authorityOf } from "../authority/source.ts";
 import type { Settlement, SettlementInstruction } from "../authority/settlement.ts";
 import type { OnOutcome } from "./delivery.ts";
@@ -23,10 +23,10 @@ export interface Recovery {
  * with the same key and bytes until the authority gives a final answer, and only then forgotten.
  */
 export class SettlementQueue {
-  readonly #authority: SpendAuthority;
+  readonly #authority: SettlingAuthority;
   readonly #outbox: Outbox;
 
-  constructor(authority: SpendAuthority) {
+  constructor(authority: SettlingAuthority) {
     this.#authority = authority;
     this.#outbox = outboxOf(authority);
   }
@@ -65,6 +65,7 @@ export class SettlementQueue {
     const outbox = this.#outbox;
     let resumed = 0;
     let malformed = 0;
+    if (!outbox.isRecording) return { resumed, malformed };
     const prefix = instructionPrefix(this.#authority.protocol, this.#authority.target);
     for await (const { key, value, version } of outbox.records.scan(prefix)) {
       options.signal?.throwIfAborted();
@@ -175,6 +176,6 @@ export class SettlementQueue {
 }
 
 /** The queue of an authority, built from `authority.environment`: every call of it sees the same settlements. */
-export function settlementQueue(source: AuthoritySource): SettlementQueue {
+export function settlementQueue(source: AuthoritySource<SettlingAuthority>): SettlementQueue {
   return new SettlementQueue(authorityOf(source));
 }

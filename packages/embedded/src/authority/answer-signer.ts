@@ -1,5 +1,5 @@
 import type { EvidenceReference, Settlement, SettlementInstruction } from "@imprest/core";
-import type { OveragePolicy } from "../ledger/charge.ts";
+import type { OveragePolicy } from "../ledger/overage-policy.ts";
 import type { Evaluation, ReserveOutcome } from "../ledger/outcomes.ts";
 import type { DecideRequest, LedgerReserveRequest } from "../ledger/requests.ts";
 

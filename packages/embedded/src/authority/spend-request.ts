@@ -8,7 +8,7 @@ import {
   ValidationError,
 } from "@imprest/core";
 import type { Caps } from "../ledger/caps.ts";
-import { type OveragePolicy, overagePolicies } from "../ledger/charge.ts";
+import { type OveragePolicy, overagePolicies } from "../ledger/overage-policy.ts";
 
 /** What a reservation's terms are called on the Cycles wire, so that a request keeps them when its authority moves there. */
 export interface Terms {

@@ -15,7 +15,7 @@ import {
 import { parseJson, parseWire, stringifyJson } from "@imprest/core/internal";
 import type { StandardMetrics } from "@imprest/core/models/cycles";
 import { commitRequestShape } from "@imprest/core/models/cycles/shapes";
-import type { OveragePolicy } from "../ledger/charge.ts";
+import type { OveragePolicy } from "../ledger/overage-policy.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { LedgerRefusal } from "../ledger/refusal.ts";
 import { type TenantDefaults, complete } from "./spend-request.ts";

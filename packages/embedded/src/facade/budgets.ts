@@ -1,6 +1,13 @@
 import type { BudgetBalance } from "../ledger/budget.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { BudgetAddress, BudgetScope, CreateBudget, FundBudget, RepayDebt } from "../ledger/operator.ts";
+import type {
+  BudgetAddress,
+  BudgetScope,
+  CreateBudget,
+  FundBudget,
+  RepayDebt,
+  ResizeBudget,
+} from "../ledger/operator.ts";
 import { assertName } from "../ledger/scopes.ts";
 
 /** What an operator does to budgets. */
@@ -19,6 +26,11 @@ export class BudgetGroup {
   /** Adds funds; debt is repaid first, and an over-limit flag is cleared. */
   fund(request: FundBudget): Promise<BudgetBalance> {
     return this.#ledger.durably(() => this.#ledger.fundBudget(request));
+  }
+
+  /** Sets what is allocated, in this period and in each later one; what is spent and reserved stays. */
+  resize(request: ResizeBudget): Promise<BudgetBalance> {
+    return this.#ledger.durably(() => this.#ledger.resizeBudget(request));
   }
 
   /** Pays debt off with funds from outside. */

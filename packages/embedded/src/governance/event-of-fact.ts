@@ -35,6 +35,8 @@ export function eventOfFact(fact: Fact): AnyEventContent {
     }
     case "budgetChanged":
       return budgetChanged(fact);
+    case "periodBegan":
+      return periodBegan(fact);
     case "thresholdCrossed":
       return { type: "budget.threshold_crossed", ...placeOf(fact), data: thresholdOf(fact) };
     case "exhausted":
@@ -85,6 +87,7 @@ function closingOf({ tenant, scope, closeId }: ClosedWithTenant): {
 const changes = {
   created: { type: "budget.created", operation: "CREATE" },
   funded: { type: "budget.funded", operation: "CREDIT" },
+  resized: { type: "budget.reset", operation: "RESET" },
   debtRepaid: { type: "budget.debt_repaid", operation: "REPAY_DEBT" },
   frozen: { type: "budget.frozen", operation: "STATUS_CHANGE" },
   unfrozen: { type: "budget.unfrozen", operation: "STATUS_CHANGE" },
@@ -96,6 +99,13 @@ function budgetChanged({ tenant, scope, unit, change, before, after }: FactOf<"b
   const states = { ...(before !== undefined && { previous_state: { ...before } }), new_state: { ...after } };
   const data = { ledger_id: ledgerIdOf(tenant, scope, unit), scope, unit, operation, ...states };
   return { type, tenant, scope, data };
+}
+
+/** Time began the period, so nobody stated what is spent in it (Cycles governance §EventDataBudgetLifecycle). */
+function periodBegan({ tenant, scope, unit, before, after }: FactOf<"periodBegan">): AnyEventContent {
+  const states = { previous_state: { ...before }, new_state: { ...after }, spent_override_provided: false };
+  const data = { ledger_id: ledgerIdOf(tenant, scope, unit), scope, unit, operation: "RESET_SPENT", ...states };
+  return { type: "budget.reset_spent", tenant, scope, data };
 }
 
 function thresholdOf({

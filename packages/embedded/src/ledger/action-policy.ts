@@ -1,7 +1,7 @@
 import { ConfigurationError } from "@imprest/core";
 import { type RiskClass, riskClasses } from "./action-kinds.ts";
 import { type QuotaWindow, quotaWindows } from "./quota-window.ts";
-import { type Scopes, canonicalScope } from "./scopes.ts";
+import { type Scopes, canonicalScope, isScopePath } from "./scopes.ts";
 
 interface Quota {
   readonly maxCalls: number;
@@ -46,16 +46,50 @@ export function orderPolicies(policies: readonly ActionPolicy[]): readonly Actio
     const { id, scopePattern, priority = 0, actionQuotas = [], riskClassQuotas = [] } = policy;
     if (id === "" || ids.has(id)) throw wrong(id, "needs an id of its own");
     ids.add(id);
-    if (!/^[a-z]+:[^/]+(\/[a-z]+:[^/]+)*(\/\*)?$/.test(scopePattern)) {
-      throw wrong(id, 'needs a scopePattern such as "tenant:acme/*"');
+    checkMembers(id, policy, policyMembers);
+    if (!isScopePattern(scopePattern)) {
+      throw wrong(id, `has a scopePattern "${scopePattern}" that matches nothing; write one such as "tenant:acme/*"`);
     }
     if (!Number.isSafeInteger(priority) || priority < 0) throw wrong(id, "needs a whole priority, zero or more");
+    for (const quota of actionQuotas) checkMembers(id, quota, actionQuotaMembers);
+    for (const quota of riskClassQuotas) checkMembers(id, quota, riskClassQuotaMembers);
     for (const quota of [...actionQuotas, ...riskClassQuotas]) checkQuota(id, quota);
     for (const { riskClass } of riskClassQuotas) {
       if (!riskClasses.includes(riskClass)) throw wrong(id, `knows no risk class ${riskClass}`);
     }
   }
   return policies.toSorted((one, other) => (other.priority ?? 0) - (one.priority ?? 0));
+}
+
+const policyMembers: ReadonlySet<string> = new Set<keyof ActionPolicy>([
+  "id",
+  "scopePattern",
+  "priority",
+  "allowedActionKinds",
+  "deniedActionKinds",
+  "actionQuotas",
+  "riskClassQuotas",
+]);
+const quotaMembers = ["maxCalls", "window", "threshold", "runCounterTtlMs"] as const;
+const actionQuotaMembers: ReadonlySet<string> = new Set<keyof ActionQuota>([
+  ...quotaMembers,
+  "actionKind",
+  "hosts",
+  "recipientDomains",
+  "resourceTypes",
+]);
+const riskClassQuotaMembers: ReadonlySet<string> = new Set<keyof RiskClassQuota>([...quotaMembers, "riskClass"]);
+
+/** A member that is misspelt restricts nothing. */
+function checkMembers(id: string, given: object, known: ReadonlySet<string>): void {
+  const surplus = Object.keys(given).find((name) => !known.has(name));
+  if (surplus !== undefined) throw wrong(id, `has a member "${surplus}", which means nothing`);
+}
+
+/** A path whose names may be `*`, and whose end may be `/*`: a star that ends a name would match no scope. */
+function isScopePattern(text: string): boolean {
+  const path = text.endsWith("/*") ? text.slice(0, -2) : text;
+  return isScopePath(path.replaceAll(/:\*(?=\/|$)/g, ":any"));
 }
 
 function checkQuota(id: string, { maxCalls, window, threshold = 0.8, runCounterTtlMs = 60_000 }: Quota): void {

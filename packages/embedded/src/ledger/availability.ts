@@ -1,5 +1,6 @@
 import type { Amount } from "@imprest/core";
 import { type Budget, isOverLimit, remainingOf } from "./budget.ts";
+import type { OveragePolicy } from "./overage-policy.ts";
 import type { DenialDetail } from "./denial-detail.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import type { Scopes } from "./scopes.ts";
@@ -35,6 +36,11 @@ export function budgetsAt(tenant: Tenant | undefined, scopes: Scopes, unit: stri
   if (found.length > 0) return found.slice();
   if (other !== undefined) throw unitMismatch(other.scope, unit, other.units);
   throw new LedgerRefusal("NOT_FOUND", `Budget not found for provided scope: ${scopes.path}`);
+}
+
+/** What the budgets say of a charge beyond what is held: the innermost that says anything (Cycles governance §BudgetLedger). */
+export function overagePolicyOf(budgets: readonly Budget[]): OveragePolicy | undefined {
+  return budgets.findLast(({ overagePolicy }) => overagePolicy !== undefined)?.overagePolicy;
 }
 
 /** The hints let a client correct itself without another look-up. */

@@ -1,3 +1,6 @@
+import type { OveragePolicy } from "./overage-policy.ts";
+import type { BudgetPeriod, RollingWindow } from "./period-state.ts";
+
 /** FROZEN takes no reservation, event or funding until it is unfrozen; CLOSED never again. */
 export type BudgetStatus = "ACTIVE" | "FROZEN" | "CLOSED";
 
@@ -16,6 +19,12 @@ export interface Budget {
   /** A charge was capped here (ALLOW_IF_AVAILABLE); cleared by funding. */
   capped: boolean;
   readonly createdAtMs: number;
+  /** What becomes of a charge beyond what is held, where a request does not say. */
+  readonly overagePolicy: OveragePolicy | undefined;
+  /** The books are those of this period; absent for a budget that never begins anew. */
+  readonly period: BudgetPeriod | undefined;
+  /** `spent` is what was spent within this window; absent for any other budget. */
+  readonly window: RollingWindow | undefined;
 }
 
 /** A budget as it stood at one moment. `remaining` = allocated - spent - reserved - debt, and may be negative. */
@@ -32,6 +41,16 @@ export interface BudgetBalance {
   readonly status: BudgetStatus;
   /** New reservations are blocked until the budget is funded or its debt repaid (Cycles §OVERDRAFT RECONCILIATION). */
   readonly isOverLimit: boolean;
+  /** The period that the balance is of; absent for a budget without periods. */
+  readonly period?: PeriodBalance | undefined;
+}
+
+/** One period of a budget. Instants are epoch milliseconds. */
+export interface PeriodBalance {
+  readonly startsAtMs: number;
+  readonly endsAtMs: number;
+  /** What each period begins with, beside what the rollover policy carries into it. */
+  readonly allocation: bigint;
 }
 
 /** What new reservations can still take (Cycles §Balance, LEDGER INVARIANT). */
@@ -60,7 +79,7 @@ export function booksOf(budget: Budget): Books {
 }
 
 export function balanceOf(budget: Budget): BudgetBalance {
-  const { tenant, scopePath, unit, allocated, spent, reserved, debt, overdraftLimit, status } = budget;
+  const { tenant, scopePath, unit, allocated, spent, reserved, debt, overdraftLimit, status, period } = budget;
   return {
     tenant,
     scopePath,
@@ -73,5 +92,10 @@ export function balanceOf(budget: Budget): BudgetBalance {
     overdraftLimit,
     status,
     isOverLimit: isOverLimit(budget),
+    ...(period !== undefined && { period: periodOf(period) }),
   };
+}
+
+function periodOf({ startsAtMs, endsAtMs, allocation }: BudgetPeriod): PeriodBalance {
+  return { startsAtMs, endsAtMs, allocation };
 }

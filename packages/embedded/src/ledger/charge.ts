@@ -1,21 +1,6 @@
 import { type Budget, remainingOf } from "./budget.ts";
+import type { ChargePolicy } from "./overage-policy.ts";
 import { LedgerRefusal } from "./refusal.ts";
-
-/**
- * What becomes of a charge beyond what is held for it (Cycles §CommitOveragePolicy). REJECT refuses a commit beyond its
- * reserve, and an event beyond what its budgets have left (Cycles §EventCreateRequest).
- */
-export type OveragePolicy = "REJECT" | "ALLOW_IF_AVAILABLE" | "ALLOW_WITH_OVERDRAFT";
-
-export const overagePolicies: readonly OveragePolicy[] = ["REJECT", "ALLOW_IF_AVAILABLE", "ALLOW_WITH_OVERDRAFT"];
-
-/**
- * The same, and `CHARGE_OVERAGE`, which no Cycles caller can ask for: it takes a budget over its cap rather than leave a
- * spend out of the books (ASP §3.1, and the late commits of ASP §3.2).
- */
-export type ChargePolicy = OveragePolicy | "CHARGE_OVERAGE";
-
-export const chargePolicies: readonly ChargePolicy[] = [...overagePolicies, "CHARGE_OVERAGE"];
 
 /**
  * Charges `actual` to every budget, giving back the `held` amount first (0 for an event), all or nothing.

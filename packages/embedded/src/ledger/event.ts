@@ -1,4 +1,4 @@
-import { budgetsAt, inactiveAmong, refusalOf } from "./availability.ts";
+import { budgetsAt, inactiveAmong, overagePolicyOf, refusalOf } from "./availability.ts";
 import { charge } from "./charge.ts";
 import { flatCopy, flatText } from "./flat-text.ts";
 import { fingerprint } from "./fingerprint.ts";
@@ -27,7 +27,8 @@ export function recordEvent(state: LedgerState, request: EventRequest): EventOut
   const budgets = budgetsAt(state.tenants.get(tenant), scopes, actual.unit);
   const inactive = inactiveAmong(budgets);
   if (inactive !== undefined) throw refusalOf(inactive);
-  const charged = charge(budgets, 0n, actual.amount, overagePolicy);
+  const policy = request.overagePolicy ?? overagePolicyOf(budgets) ?? overagePolicy;
+  const charged = charge(budgets, 0n, actual.amount, policy);
   for (const budget of budgets) state.budgetChanged(budget);
   const outcome: EventOutcome = {
     eventId: flatText(["evt_", crypto.randomUUID()]),

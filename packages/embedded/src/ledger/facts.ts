@@ -1,13 +1,13 @@
 import type { Amount, Subject } from "@imprest/core";
 import type { Books, BudgetStatus } from "./budget.ts";
 import type { Caps } from "./caps.ts";
-import type { ChargePolicy } from "./charge.ts";
+import type { ChargePolicy } from "./overage-policy.ts";
 import type { DenialDetail } from "./denial-detail.ts";
 import type { Counted } from "./quota-counters.ts";
 import type { DecideRequest } from "./requests.ts";
 
 /** How a budget changed. */
-export type BudgetChange = "created" | "funded" | "debtRepaid" | "frozen" | "unfrozen" | "closed";
+export type BudgetChange = "created" | "funded" | "resized" | "debtRepaid" | "frozen" | "unfrozen" | "closed";
 
 /** Where a fact belongs. */
 interface AtScope {
@@ -51,6 +51,14 @@ export type Fact =
       readonly change: BudgetChange;
       /** Absent for a budget that is new. */
       readonly before?: Books | undefined;
+      readonly after: Books;
+    })
+  /** A period ended; the books are those at its end, and those that the new one begins with. */
+  | (InUnit & {
+      readonly kind: "periodBegan";
+      readonly startsAtMs: number;
+      readonly endsAtMs: number;
+      readonly before: Books;
       readonly after: Books;
     })
   | (Crossed & { readonly kind: "thresholdCrossed" })

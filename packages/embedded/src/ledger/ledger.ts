@@ -210,6 +210,10 @@ export class Ledger {
     return operator.fundBudget(this.#state, request);
   }
 
+  resizeBudget(request: operator.ResizeBudget): BudgetBalance {
+    return operator.resizeBudget(this.#state, request);
+  }
+
   repayDebt(request: operator.RepayDebt): BudgetBalance {
     return operator.repayDebt(this.#state, request);
   }

@@ -2,10 +2,13 @@ import { type Amount, type Subject } from "@imprest/core";
 import { int64Max } from "@imprest/core/internal";
 import { unitMismatch } from "./availability.ts";
 import { type Books, type Budget, type BudgetBalance, balanceOf, booksOf } from "./budget.ts";
+import { type CalendarPeriods, type EqualPeriods, newPeriod } from "./budget-period.ts";
+import { type OveragePolicy, overagePolicies } from "./overage-policy.ts";
 import type { BudgetChange } from "./facts.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import { checkAmount, checkIdempotencyKey } from "./requests.ts";
+import { type RollingPeriod, newWindow } from "./rolling-window.ts";
 import { assertName, deriveScopes } from "./scopes.ts";
 import { giveBack } from "./settle.ts";
 import type { LedgerState } from "./state.ts";
@@ -27,12 +30,21 @@ export interface CreateBudget extends BudgetScope {
   readonly allocated: Amount;
   /** How much debt ALLOW_WITH_OVERDRAFT may make; none when absent. In the unit of `allocated`. */
   readonly overdraftLimit?: Amount | undefined;
+  /** For charges beyond what is held, where a request does not say; of several budgets, the innermost that has one. */
+  readonly overagePolicy?: OveragePolicy | undefined;
+  /** When the budget begins anew: by a calendar, after a fixed time, or as a rolling window. Never when absent. */
+  readonly period?: CalendarPeriods | EqualPeriods | RollingPeriod | undefined;
 }
 
 export interface FundBudget extends BudgetScope {
   readonly amount: Amount;
   /** With a key, a repeated call funds once. */
   readonly idempotencyKey?: string | undefined;
+}
+
+/** Another allocation for a budget that exists. */
+export interface ResizeBudget extends BudgetScope {
+  readonly allocated: Amount;
 }
 
 /** Funds from outside that pay debt off. */
@@ -51,7 +63,7 @@ export function createTenant(state: LedgerState, name: string): void {
 /** @throws LedgerRefusal DUPLICATE_RESOURCE, TENANT_CLOSED, INVALID_REQUEST. */
 export function createBudget(state: LedgerState, request: CreateBudget): BudgetBalance {
   const createdAtMs = state.begin();
-  const { allocated, overdraftLimit } = request;
+  const { allocated, overdraftLimit, overagePolicy, period } = request;
   checkAmount(allocated, "allocated");
   assertName(allocated.unit, "The unit");
   if (overdraftLimit !== undefined) {
@@ -60,8 +72,13 @@ export function createBudget(state: LedgerState, request: CreateBudget): BudgetB
       throw new LedgerRefusal("INVALID_REQUEST", "overdraftLimit must be in the unit of allocated.");
     }
   }
+  if (overagePolicy !== undefined && !overagePolicies.includes(overagePolicy)) {
+    throw new LedgerRefusal("INVALID_REQUEST", `overagePolicy must be one of ${overagePolicies.join(", ")}.`);
+  }
   const { tenant: owner, scopePath } = resolve(request);
   state.assertTenantOpen(owner);
+  const nowMs = state.settings.clock.now();
+  const isRolling = period !== undefined && "rollingMs" in period;
   const tenant = state.tenant(owner);
   if (tenant.budgets.get(scopePath)?.has(allocated.unit) === true) {
     throw new LedgerRefusal("DUPLICATE_RESOURCE", `${scopePath} has a budget in ${allocated.unit} already.`);
@@ -78,6 +95,9 @@ export function createBudget(state: LedgerState, request: CreateBudget): BudgetB
     status: "ACTIVE",
     capped: false,
     createdAtMs,
+    overagePolicy,
+    period: period === undefined || isRolling ? undefined : newPeriod(period, allocated.amount, nowMs),
+    window: isRolling ? newWindow(period) : undefined,
   };
   state.restoreBudget(tenant, budget);
   state.budgetChanged(budget);
@@ -125,6 +145,30 @@ export function repayDebt(state: LedgerState, request: RepayDebt): BudgetBalance
   const before = booksOf(budget);
   credit(state, budget, amount.amount, amount.amount);
   emitChange(state, "debtRepaid", budget, before);
+  return balanceOf(budget);
+}
+
+/**
+ * Sets what is allocated, and what each later period begins with; what is spent, reserved and owed stays (Cycles governance
+ * §fundBudget, RESET). Within a period, its allocation changes by as much as that of the later ones.
+ * @throws LedgerRefusal as `fundBudget`; INVALID_REQUEST where less than nothing would be allocated.
+ */
+export function resizeBudget(state: LedgerState, request: ResizeBudget): BudgetBalance {
+  state.begin();
+  const { allocated } = request;
+  checkAmount(allocated, "allocated");
+  const budget = openBudget(state, { ...request, unit: allocated.unit });
+  const { period } = budget;
+  const before = booksOf(budget);
+  const resized = period === undefined ? allocated.amount : budget.allocated + allocated.amount - period.allocation;
+  if (resized < 0n || resized > int64Max) {
+    throw new LedgerRefusal("INVALID_REQUEST", `The allocation of this period would be ${resized}.`);
+  }
+  if (resized > budget.allocated) budget.capped = false;
+  budget.allocated = resized;
+  if (period !== undefined) period.allocation = allocated.amount;
+  state.budgetChanged(budget);
+  emitChange(state, "resized", budget, before);
   return balanceOf(budget);
 }
 

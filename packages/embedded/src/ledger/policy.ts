@@ -2,7 +2,7 @@ import { type Action, type Amount, ConfigurationError, type Subject } from "@imp
 import { type Budget, type BudgetBalance, balanceOf, remainingOf } from "./budget.ts";
 import type { Caps } from "./caps.ts";
 import type { Evaluation } from "./outcomes.ts";
-import { type Scopes, canonicalScope, subjectOf } from "./scopes.ts";
+import { type Scopes, canonicalScope, isScopePath, subjectOf } from "./scopes.ts";
 
 /** What a policy is asked about: a request that the budgets could cover. */
 export interface PolicyQuestion {
@@ -79,11 +79,36 @@ function askPolicy(policy: Policy, request: Asked, scopes: Scopes, budgets: read
   return { caps };
 }
 
+const ruleMembers: ReadonlySet<string> = new Set<keyof PolicyRule>([
+  "scope",
+  "kind",
+  "name",
+  "belowPercent",
+  "caps",
+  "deny",
+]);
+
+const capNames: ReadonlySet<string> = new Set<keyof Caps>([
+  "max_tokens",
+  "max_steps_remaining",
+  "tool_allowlist",
+  "tool_denylist",
+  "cooldown_ms",
+]);
+
 /** Checks an operator's rules before they are used. @throws ConfigurationError naming the rule. */
 export function checkPolicyRules(policy: Policy | undefined): void {
   if (policy === undefined || typeof policy === "function") return;
   policy.forEach((rule, at) => {
+    // A condition that is misspelt is none, and the rule would hold for everything.
+    const caps = Object.keys(rule.caps ?? {}).filter((name) => !capNames.has(name));
+    const surplus = Object.keys(rule).find((name) => !ruleMembers.has(name)) ?? caps[0];
+    if (surplus !== undefined)
+      throw new ConfigurationError(`policy[${at}] has a member "${surplus}", which means nothing.`);
     checkAnswer(rule, `policy[${at}]`);
+    if (rule.scope !== undefined && !isScopePath(rule.scope)) {
+      throw new ConfigurationError(`policy[${at}].scope must be a scope path such as "tenant:acme/agent:bot".`);
+    }
     if (rule.belowPercent === undefined || Number.isFinite(rule.belowPercent)) return;
     throw new ConfigurationError(`policy[${at}].belowPercent must be a number.`);
   });

@@ -1,6 +1,6 @@
 import { type Action, type Amount, type Metadata, type Metrics, type Subject } from "@imprest/core";
 import { int64Max } from "@imprest/core/internal";
-import { type ChargePolicy, chargePolicies } from "./charge.ts";
+import { type ChargePolicy, chargePolicies } from "./overage-policy.ts";
 import { LedgerRefusal } from "./refusal.ts";
 
 /** What every request that spends says. `tenant` is the effective tenant, from whoever authenticated the caller. */

@@ -1,7 +1,7 @@
 import type { Action, Metadata, Metrics, Subject } from "@imprest/core";
 import type { Budget } from "./budget.ts";
 import type { Caps } from "./caps.ts";
-import type { ChargePolicy } from "./charge.ts";
+import type { ChargePolicy } from "./overage-policy.ts";
 import type { Expiring } from "./expiry-queue.ts";
 import type { Scopes } from "./scopes.ts";
 

@@ -1,5 +1,5 @@
 import { type Count, admit } from "./admission.ts";
-import { budgetsAt, denialOf, detailOf, refusalOf } from "./availability.ts";
+import { budgetsAt, denialOf, detailOf, overagePolicyOf, refusalOf } from "./availability.ts";
 import type { DenialDetail } from "./denial-detail.ts";
 import { flatCopy, flatText } from "./flat-text.ts";
 import { fingerprint } from "./fingerprint.ts";
@@ -81,7 +81,7 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
     reserved: estimate.amount,
     scopes,
     budgets,
-    overagePolicy: request.overagePolicy ?? defaults.overagePolicy,
+    overagePolicy: request.overagePolicy ?? overagePolicyOf(budgets) ?? defaults.overagePolicy,
     graceMs,
     caps: evaluation.caps,
     metadata: request.metadata,

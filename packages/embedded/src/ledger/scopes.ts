@@ -129,6 +129,18 @@ export function hasLevels(subject: Subject, wanted: readonly (readonly [Level, s
   });
 }
 
+/** Whether a text can be the path of a scope: levels in their order, none twice. */
+export function isScopePath(text: string): boolean {
+  let last = -1;
+  return text.split("/").every((segment) => {
+    const [, level = "", name = ""] = /^([a-z]+):(.+)$/.exec(segment) ?? [];
+    const at = levels.findIndex((known) => known === level);
+    const isNext = at > last && levelPattern.test(name);
+    last = at;
+    return isNext;
+  });
+}
+
 /** Reads a path that `deriveScopes` wrote. */
 export function subjectOf(path: string): Subject {
   return Object.fromEntries(path.split("/").map((segment) => segment.split(":", 2) as [string, string]));

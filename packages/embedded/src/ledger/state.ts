@@ -1,12 +1,13 @@
 import type { Clock, Timer } from "@imprest/core";
 import type { ActionKinds } from "./action-kinds.ts";
 import type { ActionPolicy } from "./action-policy.ts";
-import type { Budget } from "./budget.ts";
+import { type Books, type Budget, booksOf } from "./budget.ts";
 import { BudgetWatch } from "./budget-watch.ts";
 import { ExpiryQueue } from "./expiry-queue.ts";
 import type { Cause, Fact, FactListener, Moment } from "./facts.ts";
 import { IdempotencyMemory, type Operation, type Outcomes, type Remembered, keyOf } from "./idempotency-memory.ts";
 import type { Journal } from "./journal.ts";
+import { Periods } from "./periods.ts";
 import type { Policy } from "./policy.ts";
 import { QuotaCounters } from "./quota-counters.ts";
 import { LedgerRefusal } from "./refusal.ts";
@@ -32,6 +33,9 @@ export interface LedgerSettings {
 
 const dayMs = 86_400_000;
 
+/** A wall clock may be set, and a machine may sleep: periods are looked after so often, whenever the next one ends. */
+const longestSleepMs = 3_600_000;
+
 /** What the ledger holds, and the few ways in which it changes. Operations are functions over it. */
 export class LedgerState {
   readonly settings: LedgerSettings;
@@ -48,6 +52,7 @@ export class LedgerState {
   /** Decisions, dry runs and denials: they come in any number, and change nothing. */
   readonly #evaluated: TenantRetention<Remembered>;
   readonly #watch = new BudgetWatch((fact) => this.emit(fact));
+  readonly #periods: Periods;
   #listener: FactListener | undefined;
   #cause: Cause | undefined;
   #timer: Timer | undefined;
@@ -57,6 +62,7 @@ export class LedgerState {
   constructor(settings: LedgerSettings) {
     this.settings = settings;
     this.#now = ledgerTime(settings.clock);
+    this.#periods = new Periods(settings.clock, (budget, before) => this.#changedByTime(budget, before));
     this.counters = new QuotaCounters(settings.journal);
     const { forMs, finishedReservations = 100_000, idempotencyKeys = 100_000 } = settings.retention;
     const forgetKey = (entry: Remembered): void => this.#forgetKey(entry);
@@ -76,6 +82,7 @@ export class LedgerState {
     this.settings.journal?.assertSound();
     const nowMs = this.#now();
     this.#expireDue(nowMs);
+    this.#periods.advance();
     this.#finished.prune(nowMs);
     this.#booked.prune(nowMs);
     this.#evaluated.prune(nowMs);
@@ -186,10 +193,16 @@ export class LedgerState {
   restoreBudget(tenant: Tenant, budget: Budget): void {
     const byUnit = tenant.budgets.get(budget.scopePath) ?? new Map<string, Budget>();
     tenant.budgets.set(budget.scopePath, byUnit.set(budget.unit, budget));
+    this.#periods.add(budget);
     this.#watch.look(budget);
+    this.#armTimer();
   }
 
   budgetChanged(budget: Budget): void {
+    if (budget.window !== undefined) {
+      this.#periods.note(budget);
+      this.#armTimer();
+    }
     if (this.#listener !== undefined) this.#watch.look(budget);
     this.settings.journal?.changed(entryKey.budget(budget), () => entryText.budget(budget));
   }
@@ -234,9 +247,23 @@ export class LedgerState {
     this.emit({ kind: "expired", tenant, scope: scopes.path, reservationId: id, unit, ...lease });
   }
 
-  /** One timer for all: set for the reservation that falls due first, and moved only when an earlier one comes. */
+  /** Periods end, and windows slide, by time: whoever's request happens to find it did not do it. */
+  #changedByTime(budget: Budget, before: Books | undefined): void {
+    const { tenant, scopePath: scope, unit, period } = budget;
+    this.causedBy(undefined, () => {
+      if (before !== undefined && period !== undefined) {
+        const { startsAtMs, endsAtMs } = period;
+        this.emit({ kind: "periodBegan", tenant, scope, unit, startsAtMs, endsAtMs, before, after: booksOf(budget) });
+      }
+      this.budgetChanged(budget);
+    });
+  }
+
+  /** One timer for all: set for what falls due first, and moved only when something earlier comes. */
   #armTimer(): void {
-    const dueAtMs = this.#expiry.first()?.dueAtMs ?? Infinity;
+    const periodDueInMs = this.#periods.dueInMs;
+    const periodDueAtMs = periodDueInMs === Infinity ? Infinity : this.#now() + Math.min(periodDueInMs, longestSleepMs);
+    const dueAtMs = Math.min(this.#expiry.first()?.dueAtMs ?? Infinity, periodDueAtMs);
     if (dueAtMs >= this.#timerDueAtMs) return;
     this.#timer?.clear();
     this.#timerDueAtMs = dueAtMs;

@@ -4,6 +4,7 @@ import type { Budget, BudgetBalance } from "./budget.ts";
 import type { Remembered } from "./idempotency-memory.ts";
 import type { EventOutcome, Evaluation } from "./outcomes.ts";
 import type { Reservation, ReservationSettlement } from "./reservation.ts";
+import type { RollingWindow } from "./period-state.ts";
 import type { Scopes } from "./scopes.ts";
 import type { Tenant } from "./tenant.ts";
 
@@ -53,6 +54,7 @@ export const readStored = {
   budget(text: string): Budget {
     const entry = readEntry(text);
     const { allocated, spent, reserved, debt, overdraftLimit } = entry;
+    const { overagePolicy, period, window } = entry as unknown as Budget;
     return {
       ...(entry as unknown as Budget),
       allocated: exact(allocated),
@@ -60,6 +62,9 @@ export const readStored = {
       reserved: exact(reserved),
       debt: exact(debt),
       overdraftLimit: exact(overdraftLimit),
+      overagePolicy,
+      period: period && { ...period, allocation: exact(period.allocation) },
+      window: window && { ...window, slices: window.slices.map(readSlice) },
     };
   },
 
@@ -96,6 +101,10 @@ export const readStored = {
   },
 };
 
+function readSlice(slice: RollingWindow["slices"][number]): RollingWindow["slices"][number] {
+  return { ...slice, spent: exact(slice.spent) };
+}
+
 function readSettlement(entry: Entry): ReservationSettlement {
   const { charged, released } = entry;
   return { ...(entry as unknown as ReservationSettlement), charged: exact(charged), released: exact(released) };
@@ -111,8 +120,10 @@ function readOutcome(operation: Remembered["operation"], entry: Entry): Remember
 
 function readBalance(entry: Entry): BudgetBalance {
   const { allocated, spent, reserved, debt, remaining, overdraftLimit } = entry;
+  const { period, ...balance } = entry as unknown as BudgetBalance;
   return {
-    ...(entry as unknown as BudgetBalance),
+    ...balance,
+    ...(period && { period: { ...period, allocation: exact(period.allocation) } }),
     allocated: exact(allocated),
     spent: exact(spent),
     reserved: exact(reserved),

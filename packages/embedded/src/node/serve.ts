@@ -1,6 +1,7 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ConfigurationError } from "@imprest/core";
+import { isLoopback } from "@imprest/core/internal";
 import type { WireRequest, WireResponse } from "../http/wire.ts";
 import type { EmbeddedAuthority } from "../facade/embedded-authority.ts";
 
@@ -8,8 +9,12 @@ import type { EmbeddedAuthority } from "../facade/embedded-authority.ts";
 export interface ServeOptions {
   /** 0 for any free port. Default: 7878, the runtime plane's usual one. */
   readonly port?: number | undefined;
-  /** Default: 127.0.0.1. Anything else opens the authority to others: put TLS in front of it. */
+  /** Default: 127.0.0.1. Anything else opens the authority to others, and needs `behindTls` or `allowInsecure`. */
   readonly host?: string | undefined;
+  /** A proxy in front of it speaks TLS. */
+  readonly behindTls?: boolean | undefined;
+  /** API keys may travel in the clear, on a network of your own. Default: false. */
+  readonly allowInsecure?: boolean | undefined;
   /** How long a whole request may take to arrive, in milliseconds. Default: 10,000. */
   readonly requestTimeoutMs?: number | undefined;
   /** How long `close` waits for requests under way before it cuts their connections. Default: 5,000. */
@@ -31,10 +36,15 @@ const maxHeaderBytes = 16_384;
 
 /**
  * Serves an authority over HTTP. Requests go to `authority.answer` without a `Request` or `Response` being built.
- * @throws ConfigurationError when the address cannot be listened on, or cannot be signed for.
+ * @throws ConfigurationError when the address cannot be listened on, cannot be signed for, or would take keys in the
+ * clear without being told to.
  */
 export async function serve(authority: EmbeddedAuthority, options: ServeOptions = {}): Promise<EmbeddedServer> {
   const { port = 7_878, host = "127.0.0.1", requestTimeoutMs = 10_000, closeTimeoutMs = 5_000 } = options;
+  if (host !== "::1" && !isLoopback(host) && options.behindTls !== true && options.allowInsecure !== true) {
+    const message = `API keys would travel in the clear on ${host}; say behindTls, or allowInsecure on a network of your own.`;
+    throw new ConfigurationError(message);
+  }
   const limits = {
     maxHeaderSize: maxHeaderBytes,
     requestTimeout: requestTimeoutMs,

@@ -138,8 +138,12 @@ describe("in whose name it signs", () => {
 
   it("a server on every address is none of them, and is not left running", async () => {
     const authority = createEmbeddedAuthority({ evidence: {} });
-    await expect(serve(authority, { port: 0, host: "0.0.0.0" })).rejects.toThrow("evidence.serverId");
-    await using server = await serve(createEmbeddedAuthority({ evidence: { serverId } }), { port: 0, host: "0.0.0.0" });
+    await expect(serve(authority, { port: 0, host: "0.0.0.0", behindTls: true })).rejects.toThrow("evidence.serverId");
+    await using server = await serve(createEmbeddedAuthority({ evidence: { serverId } }), {
+      port: 0,
+      host: "0.0.0.0",
+      behindTls: true,
+    });
     expect(server.port).toBeGreaterThan(0);
   });
 });

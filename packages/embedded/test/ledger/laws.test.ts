@@ -1,7 +1,7 @@
 import { tokens } from "@imprest/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { OveragePolicy } from "../../src/ledger/charge.ts";
+import type { OveragePolicy } from "../../src/ledger/overage-policy.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import { LedgerRefusal } from "../../src/ledger/refusal.ts";
 import { FakeClock } from "../support.ts";

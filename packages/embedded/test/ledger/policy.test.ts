@@ -93,6 +93,18 @@ describe("policies", () => {
     expect(await authority.budgets.get({ scope: subject, unit: "TOKENS" })).toMatchObject({ reserved: 0n });
   });
 
+  it("is refused by name where a member is misspelt, because a rule without a condition holds for everything", () => {
+    const rules: readonly (readonly [object, string])[] = [
+      [{ belowPercnt: 20, deny: { reasonCode: "LOW" } }, '"belowPercnt"'],
+      [{ caps: { max_token: 5 } }, '"max_token"'],
+      [{ scope: "tenant:acme*", caps: {} }, "policy[0].scope"],
+      [{ scope: "agent:bot/tenant:acme", caps: {} }, "policy[0].scope"],
+    ];
+    for (const [rule, said] of rules) {
+      expect(() => createEmbeddedAuthority({ policy: [rule] })).toThrow(said);
+    }
+  });
+
   it("comes after the budgets: what they do not cover is denied as that", async () => {
     const authority = createEmbeddedAuthority({ policy: [{ deny: { reasonCode: "NEVER" } }] });
     await authority.budgets.create({ scope: subject, allocated: tokens(1) });

@@ -126,6 +126,12 @@ describe("serve", () => {
     await server.close();
   });
 
+  it("takes no keys in the clear from other machines unless told to", async () => {
+    await expect(serve(authority, { port: 0, host: "0.0.0.0" })).rejects.toThrow("API keys would travel in the clear");
+    await using open = await serve(authority, { port: 0, host: "0.0.0.0", allowInsecure: true });
+    expect(open.url).toMatch(/^http:\/\/0\.0\.0\.0:\d+$/);
+  });
+
   it("says which address it cannot have", async () => {
     await expect(serve(authority, { port: server.port })).rejects.toThrow(ConfigurationError);
   });

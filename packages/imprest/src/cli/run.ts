@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { ImprestError } from "@imprest/core";
 import { type Command, UsageError } from "./command.ts";
 import { ExitCode } from "./exit-code.ts";
@@ -17,6 +18,10 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   if (name === undefined || name === "--help" || name === "help") {
     await terminal.write(overview());
     return name === undefined ? ExitCode.unusable : ExitCode.clean;
+  }
+  if (name === "--version" || name === "version") {
+    await terminal.write(`${await version()}\n`);
+    return ExitCode.clean;
   }
   const command = commands.find((candidate) => candidate.name === name);
   if (command === undefined) {
@@ -40,9 +45,15 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   }
 }
 
+/** As the package that is run says it. */
+async function version(): Promise<string> {
+  const manifest: unknown = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
+  return (manifest as { readonly version: string }).version;
+}
+
 function overview(): string {
   const list = commands.map(({ name: command, summary }) => `  ${command.padEnd(10)}${summary}`).join("\n");
-  return `Usage: imprest COMMAND [options]\n\n${list}\n\nimprest COMMAND --help says more.\nExit code: 0 clean, 1 findings, 2 unusable input.\n`;
+  return `Usage: imprest COMMAND [options]\n\n${list}\n\nimprest COMMAND --help says more; imprest --version says which this is.\nExit code: 0 clean, 1 findings, 2 unusable input.\n`;
 }
 
 function explain(error: unknown): string {

@@ -1,19 +1,23 @@
 import type { Amount, Subject } from "@imprest/core";
-import type { PolicyRule, Webhook } from "@imprest/embedded";
+import type { CalendarUnit, CreateBudget, PolicyRule, RolloverPolicy, Webhook } from "@imprest/embedded";
 import { readAmount } from "./amount-text.ts";
 import { UsageError } from "./command.ts";
 
 /** A budget to create. */
-export interface BudgetLine {
+export interface BudgetLine extends Pick<CreateBudget, "allocated" | "overdraftLimit" | "overagePolicy" | "period"> {
   readonly scope: Subject;
-  readonly allocated: Amount;
-  readonly overdraftLimit?: Amount | undefined;
+}
+
+/** A key to bind to a tenant; a fresh one where `key` is absent. */
+export interface KeyLine {
+  readonly tenant: string;
+  readonly key?: string | undefined;
 }
 
 /** What `imprest serve` starts with. */
 export interface ServeConfig {
   readonly budgets: readonly BudgetLine[];
-  readonly keys: readonly { readonly tenant: string; readonly key?: string | undefined }[];
+  readonly keys: readonly KeyLine[];
   readonly policy?: readonly PolicyRule[] | undefined;
   /** Who may act as administrator; the governance plane is served where there is one. */
   readonly adminKeys?: readonly string[] | undefined;
@@ -22,22 +26,28 @@ export interface ServeConfig {
 
 const levels = ["tenant", "workspace", "app", "workflow", "agent", "toolset"];
 
-/** Reads `tenant:acme/agent:bot=USD:5.00`. @throws UsageError. */
+/** Reads `tenant:acme/agent:bot=USD:5.00`, and `…=USD:5.00/day@Europe/Berlin` for a budget that resets. @throws UsageError. */
 export function parseBudget(text: string): BudgetLine {
   const at = text.lastIndexOf("=");
   if (at < 1) throw new UsageError(`--budget "${text}" has no amount; write tenant:acme=USD:5.00.`);
-  return { scope: parseScope(text.slice(0, at)), allocated: readAmount(text.slice(at + 1), `--budget ${text}`) };
+  const [, amount = "", every, timeZone] = /^([^/]*)(?:\/([^@]*)(?:@(.+))?)?$/s.exec(text.slice(at + 1)) ?? [];
+  return {
+    scope: parseScope(text.slice(0, at)),
+    allocated: readAmount(amount, `--budget ${text}`),
+    ...(every !== undefined && { period: { every: every as CalendarUnit, timeZone } }),
+  };
 }
 
 /** Reads `acme` or `acme=KEY`. @throws UsageError. */
-export function parseKey(text: string): { readonly tenant: string; readonly key?: string } {
+export function parseKey(text: string): KeyLine {
   const at = text.indexOf("=");
   if (text === "" || at === 0) throw new UsageError("--key names no tenant; write --key acme.");
   return at === -1 ? { tenant: text } : { tenant: text.slice(0, at), key: text.slice(at + 1) };
 }
 
 /**
- * Reads a configuration: `{ "budgets": [{ "scope": "tenant:acme", "allocated": "USD:5.00", "overdraftLimit": "USD:1.00" }],
+ * Reads a configuration: `{ "budgets": [{ "scope": "tenant:acme", "allocated": "USD:5.00", "overdraftLimit": "USD:1.00",
+ * "overagePolicy": "REJECT", "period": { "every": "day", "timeZone": "Europe/Berlin" } }],
  * "keys": [{ "tenant": "acme", "key": "…" }], "policy": [{ "belowPercent": 20, "caps": { "max_tokens": 256 } }],
  * "adminKeys": ["…"], "webhooks": [{ "id": "ops", "url": "https://…", "secret": "…", "eventCategories": ["budget"] }] }`.
  * @throws UsageError naming the member.
@@ -49,9 +59,7 @@ export function readConfig(source: string, path: string): ServeConfig {
   } catch (error) {
     throw new UsageError(`${path} is not JSON.`, { cause: error });
   }
-  const { budgets = [], keys = [], policy, adminKeys, webhooks, ...unknown } = record(json, path);
-  const [surplus] = Object.keys(unknown);
-  if (surplus !== undefined) throw new UsageError(`${path}: there is no member "${surplus}".`);
+  const { budgets = [], keys = [], policy, adminKeys, webhooks } = members(json, path, configMembers);
   const rules = policy === undefined ? {} : { policy: list(policy, `${path}: policy`) as readonly PolicyRule[] };
   const governance = {
     ...(adminKeys !== undefined && { adminKeys: readList(adminKeys, `${path}: adminKeys`, text) }),
@@ -65,22 +73,60 @@ export function readConfig(source: string, path: string): ServeConfig {
   };
 }
 
+const configMembers = new Set<keyof ServeConfig>(["budgets", "keys", "policy", "adminKeys", "webhooks"]);
+const budgetMembers = new Set<keyof BudgetLine>(["scope", "allocated", "overdraftLimit", "overagePolicy", "period"]);
+const keyMembers = new Set<keyof KeyLine>(["tenant", "key"]);
+const periodMembers = new Set(["every", "timeZone", "startsAt", "endsAt", "rollingMs", "rollover"]);
+
 function readList<Item>(value: unknown, where: string, read: (entry: unknown, where: string) => Item): Item[] {
   return list(value, where).map((entry, at) => read(entry, `${where}[${at}]`));
 }
 
 function readBudget(entry: unknown, where: string): BudgetLine {
-  const { scope, allocated, overdraftLimit } = record(entry, where);
-  const limit = overdraftLimit === undefined ? {} : { overdraftLimit: readAmount(text(overdraftLimit, where), where) };
+  const { scope, allocated, overdraftLimit, overagePolicy, period } = members(entry, where, budgetMembers);
   return {
     scope: parseScope(text(scope, `${where}.scope`)),
-    allocated: readAmount(text(allocated, where), where),
-    ...limit,
+    allocated: readAmountAt(allocated, `${where}.allocated`),
+    ...(overdraftLimit !== undefined && { overdraftLimit: readAmountAt(overdraftLimit, `${where}.overdraftLimit`) }),
+    // The authority checks the words.
+    ...(overagePolicy !== undefined && { overagePolicy: text(overagePolicy, where) as BudgetLine["overagePolicy"] }),
+    ...(period !== undefined && { period: readPeriod(period, `${where}.period`) }),
   };
 }
 
-function readKey(entry: unknown, where: string): { readonly tenant: string; readonly key?: string } {
-  const { tenant, key } = record(entry, where);
+function readAmountAt(value: unknown, where: string): Amount {
+  return readAmount(text(value, where), where);
+}
+
+/** `every` with a `timeZone`, or `startsAt` and `endsAt`, or `rollingMs`. */
+function readPeriod(entry: unknown, where: string): BudgetLine["period"] {
+  const { every, timeZone, startsAt, endsAt, rollingMs, rollover: word } = members(entry, where, periodMembers);
+  const kinds = [every, startsAt ?? endsAt, rollingMs].filter((kind) => kind !== undefined);
+  if (kinds.length !== 1) throw new UsageError(`${where} needs every, or startsAt and endsAt, or rollingMs.`);
+  if (rollingMs !== undefined) {
+    if (word !== undefined) throw new UsageError(`${where}: nothing rolls over in a rolling window.`);
+    return { rollingMs: Number(rollingMs) };
+  }
+  const rollover = word === undefined ? undefined : (text(word, `${where}.rollover`) as RolloverPolicy);
+  if (every === undefined) {
+    return {
+      startsAtMs: instant(startsAt, `${where}.startsAt`),
+      endsAtMs: instant(endsAt, `${where}.endsAt`),
+      rollover,
+    };
+  }
+  const zone = timeZone === undefined ? undefined : text(timeZone, `${where}.timeZone`);
+  return { every: text(every, `${where}.every`) as CalendarUnit, timeZone: zone, rollover };
+}
+
+function instant(value: unknown, where: string): number {
+  const ms = Date.parse(text(value, where));
+  if (Number.isNaN(ms)) throw new UsageError(`${where} is no instant; write 2026-12-01T00:00:00Z.`);
+  return ms;
+}
+
+function readKey(entry: unknown, where: string): KeyLine {
+  const { tenant, key } = members(entry, where, keyMembers);
   return { tenant: text(tenant, `${where}.tenant`), ...(key !== undefined && { key: text(key, `${where}.key`) }) };
 }
 
@@ -98,9 +144,7 @@ const webhookMembers: ReadonlySet<string> = new Set<keyof Webhook>([
 
 /** The authority checks what the members hold; here they are there, and none is a slip of the pen. */
 function readWebhook(entry: unknown, where: string): Webhook {
-  const webhook = record(entry, where);
-  const surplus = Object.keys(webhook).find((name) => !webhookMembers.has(name));
-  if (surplus !== undefined) throw new UsageError(`${where}: there is no member "${surplus}".`);
+  const webhook = members(entry, where, webhookMembers);
   for (const name of ["id", "url", "secret"]) text(webhook[name], `${where}.${name}`);
   for (const name of ["eventTypes", "eventCategories"]) {
     if (webhook[name] !== undefined) readList(webhook[name], `${where}.${name}`, text);
@@ -122,6 +166,14 @@ function parseScope(path: string): Subject {
 function record(value: unknown, where: string): Record<string, unknown> {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new UsageError(`${where} is not an object.`);
+}
+
+/** An object without a slip of the pen. */
+function members(value: unknown, where: string, known: ReadonlySet<string>): Record<string, unknown> {
+  const entry = record(value, where);
+  const surplus = Object.keys(entry).find((name) => !known.has(name));
+  if (surplus !== undefined) throw new UsageError(`${where}: there is no member "${surplus}".`);
+  return entry;
 }
 
 function list(value: unknown, where: string): readonly unknown[] {

@@ -27,7 +27,7 @@ export function writeDelivery(delivery: Delivery): WebhookDelivery {
 }
 
 export function writeBudgetLedger(budget: Budget): BudgetLedger {
-  const { tenant, scopePath, unit, createdAtMs } = budget;
+  const { tenant, scopePath, unit, createdAtMs, overagePolicy, period } = budget;
   const { allocated, remaining, reserved, spent, debt, overdraftLimit, status, isOverLimit } = balanceOf(budget);
   const amountOf = (amount: bigint): { readonly unit: string; readonly amount: bigint } => ({ unit, amount });
   return {
@@ -44,6 +44,12 @@ export function writeBudgetLedger(budget: Budget): BudgetLedger {
     overdraft_limit: amountOf(overdraftLimit),
     is_over_limit: isOverLimit,
     status,
+    commit_overage_policy: overagePolicy,
+    ...(period !== undefined && {
+      rollover_policy: period.rollover,
+      period_start: instantOf(period.startsAtMs),
+      period_end: instantOf(period.endsAtMs),
+    }),
     created_at: instantOf(createdAtMs),
   };
 }

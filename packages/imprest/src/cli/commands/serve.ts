@@ -4,18 +4,16 @@ import { onAbort, randomHex } from "@imprest/core/internal";
 import { evidenceJwksUrl } from "@imprest/cycles/evidence";
 import {
   type AspOptions,
-  type EmbeddedAuthority,
   type EvidenceOptions,
-  LedgerRefusal,
   type Webhook,
   type WebhookGroup,
   createEmbeddedAuthority,
 } from "@imprest/embedded";
 import { serve as listen, sqliteStore } from "@imprest/embedded/node";
-import { writeAmount } from "../amount-text.ts";
 import { type Command, UsageError, type Values, readArguments, textOf, textsOf, wholeOf } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
-import { type BudgetLine, type ServeConfig, parseBudget, parseKey, readConfig } from "../serve-config.ts";
+import { createBudget, createKey, readKeyFile } from "../serve-books.ts";
+import { type KeyLine, type ServeConfig, parseBudget, parseKey, readConfig } from "../serve-config.ts";
 import { readSigningKey } from "../signing-key.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -23,8 +21,12 @@ const help = `Usage: imprest serve [options]
 
 Serves a budget authority over the Cycles wire until it is stopped (Ctrl-C).
 
-  --budget SCOPE=AMOUNT  create a budget: tenant:acme/agent:bot=USD:5.00; may be repeated
+  --budget SCOPE=AMOUNT  create a budget: tenant:acme/agent:bot=USD:5.00; may be repeated. One
+                         that resets: tenant:acme=USD:5.00/day@Europe/Berlin (hour, day, week,
+                         month; UTC unless told)
   --key TENANT[=KEY]     bind an API key to a tenant; a fresh one is printed once; may be repeated
+  --key-file TENANT=FILE as --key, with the key in a file; made, readable by its owner alone,
+                         when it does not exist; may be repeated
   --config FILE          budgets, keys, policy, admin keys and webhooks as JSON (see README)
   --admin                serve the governance plane too; a fresh admin key is printed once,
                          unless the configuration names some
@@ -36,9 +38,12 @@ Serves a budget authority over the Cycles wire until it is stopped (Ctrl-C).
   --asp-key FILE         the key that signs its audit events, a private JWK; made when it
                          does not exist
   --port N               7878 unless told; 0 for any free port
-  --host ADDRESS         127.0.0.1 unless told; put TLS in front of anything else
+  --host ADDRESS         127.0.0.1 unless told; anything else needs one of
+  --behind-tls           a proxy in front of it speaks TLS
+  --allow-insecure       keys may travel in the clear, on a network of your own
 
-A budget or key that the store holds already is left as it is; signing keys are kept there.
+A budget that the store holds already is raised to what is allocated here, and else left as it
+is. So are keys: --key TENANT makes one where the tenant has none. Signing keys are kept there.
 `;
 
 export const serve: Command = {
@@ -48,12 +53,14 @@ export const serve: Command = {
   async run(args, terminal) {
     const text = { type: "string" } as const;
     const list = { type: "string", multiple: true } as const;
-    const flags = { budget: list, key: list, config: text, store: text, port: text, host: text } as const;
-    const admin = { admin: { type: "boolean" } } as const;
-    const signing = { evidence: { type: "boolean" }, "server-id": text, asp: text, "asp-key": text } as const;
+    const flag = { type: "boolean" } as const;
+    const access = { key: list, "key-file": list, "behind-tls": flag, "allow-insecure": flag } as const;
+    const flags = { budget: list, config: text, store: text, port: text, host: text, ...access } as const;
+    const admin = { admin: flag } as const;
+    const signing = { evidence: flag, "server-id": text, asp: text, "asp-key": text } as const;
     const options = { ...flags, ...admin, ...signing } as const;
     const { values } = readArguments(args, options, 0);
-    const config = await configOf(values);
+    const config = await configOf(values, terminal);
     const evidence = evidenceOf(values);
     const asp = await aspOf(values);
     const store = textOf(values, "store");
@@ -67,7 +74,7 @@ export const serve: Command = {
     });
     try {
       for (const budget of config.budgets) await createBudget(authority, budget, terminal);
-      for (const { tenant, key } of config.keys) await createKey(authority, tenant, key, terminal);
+      for (const key of config.keys) await createKey(authority, key, terminal);
       const { webhooks } = authority;
       if (webhooks !== undefined) {
         for (const webhook of config.webhooks ?? []) await addWebhook(webhooks, webhook, terminal);
@@ -76,7 +83,12 @@ export const serve: Command = {
         const told = config.adminKeys === undefined ? adminKeys.join(", ") : "as given";
         await terminal.write(`Admin key of the governance plane: ${told}\n`);
       }
-      const server = await listen(authority, { port: wholeOf(values, "port", 65_535), host: textOf(values, "host") });
+      const server = await listen(authority, {
+        port: wholeOf(values, "port", 65_535),
+        host: textOf(values, "host"),
+        behindTls: values["behind-tls"] === true,
+        allowInsecure: values["allow-insecure"] === true,
+      });
       await terminal.write(
         `Serving the Cycles wire at ${server.url}${store === undefined ? ", in memory" : ` from ${store}`}.\n`,
       );
@@ -131,50 +143,18 @@ async function addWebhook(webhooks: WebhookGroup, webhook: Webhook, terminal: Te
 }
 
 /** Flags add to what the file says. */
-async function configOf(values: Values): Promise<ServeConfig> {
+async function configOf(values: Values, terminal: Terminal): Promise<ServeConfig> {
   const path = textOf(values, "config");
   const file = path === undefined ? { budgets: [], keys: [] } : readConfig(await readFile(path, "utf8"), path);
+  const keys = textsOf(values, "key").map(parseKey);
+  if (keys.some(({ key }) => key !== undefined)) {
+    terminal.warn("imprest serve: every user of this machine can read a key on a command line; use --key-file.\n");
+  }
+  const keyFiles: KeyLine[] = [];
+  for (const line of textsOf(values, "key-file")) keyFiles.push(await readKeyFile(line));
   return {
     ...file,
     budgets: [...file.budgets, ...textsOf(values, "budget").map(parseBudget)],
-    keys: [...file.keys, ...textsOf(values, "key").map(parseKey)],
+    keys: [...file.keys, ...keys, ...keyFiles],
   };
-}
-
-async function createBudget(
-  authority: EmbeddedAuthority,
-  { scope, allocated, overdraftLimit }: BudgetLine,
-  terminal: Terminal,
-): Promise<void> {
-  const path = Object.entries(scope)
-    .map(([level, name]) => `${level}:${name}`)
-    .join("/");
-  try {
-    await authority.budgets.create({ scope, allocated, overdraftLimit });
-    await terminal.write(`Budget ${path}: ${writeAmount(allocated)}.\n`);
-  } catch (error) {
-    if (!(error instanceof LedgerRefusal)) throw error;
-    if (error.reason !== "DUPLICATE_RESOURCE") throw new UsageError(`${path}: ${error.message}`, { cause: error });
-    const found = await authority.budgets.get({ scope, unit: allocated.unit });
-    await terminal.write(
-      `Budget ${path}: there already, ${writeAmount({ unit: found.unit, amount: found.remaining })} left.\n`,
-    );
-  }
-}
-
-async function createKey(
-  authority: EmbeddedAuthority,
-  tenant: string,
-  key: string | undefined,
-  terminal: Terminal,
-): Promise<void> {
-  try {
-    const created = await authority.apiKeys.create({ tenant, ...(key !== undefined && { key }) });
-    // A key that the operator chose is not repeated where a log might keep it.
-    await terminal.write(`Key of ${tenant}: ${key === undefined ? created.key : "as given"}\n`);
-  } catch (error) {
-    if (!(error instanceof LedgerRefusal)) throw error;
-    if (error.reason !== "DUPLICATE_RESOURCE") throw new UsageError(`${tenant}: ${error.message}`, { cause: error });
-    await terminal.write(`Key of ${tenant}: there already.\n`);
-  }
 }

@@ -1,0 +1,90 @@
+import { open, readFile } from "node:fs/promises";
+import { base64url, systemRandom } from "@imprest/core/internal";
+import { type BudgetBalance, type EmbeddedAuthority, LedgerRefusal } from "@imprest/embedded";
+import { writeAmount } from "./amount-text.ts";
+import { UsageError } from "./command.ts";
+import type { BudgetLine, KeyLine } from "./serve-config.ts";
+import type { Terminal } from "./terminal.ts";
+
+// What `imprest serve` does to the books before it listens.
+
+/** Creates a budget; one that is there already is raised to what is allocated, and never lowered. @throws UsageError. */
+export async function createBudget(authority: EmbeddedAuthority, line: BudgetLine, terminal: Terminal): Promise<void> {
+  const { scope, allocated } = line;
+  const path = Object.entries(scope)
+    .map(([level, name]) => `${level}:${name}`)
+    .join("/");
+  try {
+    await authority.budgets.create(line);
+    await terminal.write(`Budget ${path}: ${writeAmount(allocated)}.\n`);
+  } catch (error) {
+    if (!(error instanceof LedgerRefusal)) throw error;
+    if (error.reason !== "DUPLICATE_RESOURCE") throw new UsageError(`${path}: ${error.message}`, { cause: error });
+    await raiseBudget(authority, line, path, terminal);
+  }
+}
+
+async function raiseBudget(
+  { budgets }: EmbeddedAuthority,
+  { scope, allocated, period }: BudgetLine,
+  path: string,
+  terminal: Terminal,
+): Promise<void> {
+  const found = await budgets.get({ scope, unit: allocated.unit });
+  const hasPeriods = period !== undefined && !("rollingMs" in period);
+  if (hasPeriods !== (found.period !== undefined)) {
+    terminal.warn(`imprest serve: ${path} keeps the periods of the store; they are set when a budget is created.\n`);
+  }
+  const before = found.period?.allocation ?? found.allocated;
+  const isRaised = allocated.amount > before && found.status === "ACTIVE";
+  const { unit, remaining }: BudgetBalance = isRaised ? await budgets.resize({ scope, allocated }) : found;
+  const what = isRaised ? `raised to ${writeAmount(allocated)}` : "there already";
+  await terminal.write(`Budget ${path}: ${what}, ${writeAmount({ unit, amount: remaining })} left.\n`);
+}
+
+/** Binds a key to a tenant; a tenant that has one already gets none that it did not ask for. @throws UsageError. */
+export async function createKey(
+  { apiKeys }: EmbeddedAuthority,
+  { tenant, key }: KeyLine,
+  terminal: Terminal,
+): Promise<void> {
+  try {
+    const known = key === undefined ? await apiKeys.list(tenant) : [];
+    if (known.some(({ status }) => status === "ACTIVE")) {
+      await terminal.write(`Key of ${tenant}: there already; it was printed when it was made.\n`);
+      return;
+    }
+    const created = await apiKeys.create({ tenant, ...(key !== undefined && { key }) });
+    // A key that the operator chose is not repeated where a log might keep it.
+    await terminal.write(`Key of ${tenant}: ${key === undefined ? created.key : "as given"}\n`);
+  } catch (error) {
+    if (!(error instanceof LedgerRefusal)) throw error;
+    if (error.reason !== "DUPLICATE_RESOURCE") throw new UsageError(`${tenant}: ${error.message}`, { cause: error });
+    await terminal.write(`Key of ${tenant}: there already.\n`);
+  }
+}
+
+/** Reads `acme=FILE`, and makes the file, with a fresh key of 256 bits, where there is none. @throws UsageError. */
+export async function readKeyFile(line: string): Promise<KeyLine> {
+  const at = line.indexOf("=");
+  if (at < 1 || at === line.length - 1) throw new UsageError(`--key-file "${line}" is none; write acme=FILE.`);
+  const [tenant, path] = [line.slice(0, at), line.slice(at + 1)];
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  return { tenant, key: text === undefined ? await makeKeyFile(path) : text.trim() };
+}
+
+async function makeKeyFile(path: string): Promise<string> {
+  const key = `imp_${base64url(systemRandom(32))}`;
+  // Exclusive and private from the start: nobody else reads it in between, and no other key is overwritten.
+  const file = await open(path, "wx", 0o600);
+  try {
+    await file.writeFile(`${key}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return key;
+}
