@@ -1,5 +1,6 @@
 export { type EstimatedTokens } from "./prices/estimate.ts";
 export { type ModelPrices, type PriceCard, type TokenPrices } from "./prices/model-prices.ts";
+export { type KnownPrefix, type PrefixMap, createPrefixMap } from "./prices/prefix-map.ts";
 export { type PriceTable, type PriceTableOptions, createPriceTable } from "./prices/price-table.ts";
 export { type EstimateOptions } from "./prices/request-bound.ts";
 export { mergeUsage, readUsage } from "./usage/read-usage.ts";
