@@ -57,6 +57,16 @@ const answerCounts = ["n", "best_of", "candidateCount", "num_generations"];
 const textInput: readonly TokenKind[] = ["input", "cachedInput", "cacheWrite"];
 const textOutput: readonly TokenKind[] = ["output", "reasoning"];
 
+/** Classes that a cache is written in only where the request says so. */
+const longCaches: ReadonlyMap<TokenKind, string> = new Map([
+  ["cacheWrite1h", '"1h"'],
+  ["cacheWrite12h", '"12h"'],
+]);
+
+function askedCaches(text: string): TokenKind[] {
+  return [...longCaches].filter(([, word]) => text.includes(word)).map(([kind]) => kind);
+}
+
 /** @throws ValidationError for a limit or a count that is no whole number. */
 export function boundRequest(request: unknown, options: EstimateOptions): RequestBound {
   const { text, body } = bodyOf(request);
@@ -69,16 +79,12 @@ export function boundRequest(request: unknown, options: EstimateOptions): Reques
   const found = findPointing(prompt, "/request");
   const isOther = found !== undefined || isExtended;
   const kinds = [...(isOther ? inputKinds : textInput), ...(isTextAlone(parts) ? textOutput : outputKinds)];
-  const hasLongCache = text.includes('"1h"');
   const { inputTokens, pointing } = countPrompt(text, body, found, options);
   return {
     inputTokens: inputTokens + extraInputTokens,
     outputLimit: limits.length === 0 ? undefined : Math.max(...limits),
     answers: Math.max(1, ...parts.flatMap((part) => countsOf(part, answerCounts))),
-    kinds: new Set([
-      ...kinds.filter((kind) => kind !== "cacheWrite1h"),
-      ...(hasLongCache ? ["cacheWrite1h" as const] : []),
-    ]),
+    kinds: new Set([...kinds.filter((kind) => !longCaches.has(kind)), ...askedCaches(text)]),
     terms: termsOf(body),
     isExtended,
     unbounded: isExtended ? undefined : unboundedOf(findLooping(body), pointing),
