@@ -3,7 +3,8 @@ export { type ModelPrices, type PriceCard, type TokenPrices } from "./prices/mod
 export { type KnownPrefix, type PrefixMap, createPrefixMap } from "./prices/prefix-map.ts";
 export { type PriceTable, type PriceTableOptions, createPriceTable } from "./prices/price-table.ts";
 export { type EstimateOptions } from "./prices/request-bound.ts";
-export { mergeUsage, readUsage } from "./usage/read-usage.ts";
+export { mergeUsage } from "./usage/merge-usage.ts";
+export { readUsage } from "./usage/read-usage.ts";
 export {
   type RequestUsage,
   type TokenCounts,
