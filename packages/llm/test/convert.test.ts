@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { ConfigurationError, usd } from "@imprest/core";
 import { createPriceTable } from "@imprest/llm";
-import { convertGenaiPrices, convertLiteLlm, convertModelsDev } from "@imprest/llm/convert";
+import { convertGenaiPrices, convertLiteLlm, convertModelsDev, convertPriceFile } from "@imprest/llm/convert";
 import { describe, expect, it } from "vitest";
 
 // Samples in the form of the public files, with invented models and prices.
@@ -236,10 +236,40 @@ describe("convertLiteLlm", () => {
     expect(source).toEqual({ format: "litellm", from: "prices.json", date: "2026-11-28", sha256 });
   });
 
-  it("reads only the models that are asked for", async () => {
-    const { models, refused } = await convertLiteLlm(JSON.stringify(litellm), { ...options, models: ["gpt-test"] });
-    expect(Object.keys(models)).toEqual(["gpt-test"]);
-    expect(refused).toEqual([]);
+  it("reads a cache of half a day, tiers by any name, uplifts by their region, and the row that an alias stands for", async () => {
+    const file = {
+      "new-test": {
+        mode: "chat",
+        input_cost_per_token: 1e-6,
+        output_cost_per_token: 5e-6,
+        cache_creation_input_token_cost_above_12hr: 2.5e-6,
+        cache_creation_input_token_cost_above_12hr_above_272k_tokens_ultrafast: 3e-5,
+        input_cost_per_token_ultrafast: 6e-6,
+        fedramp_uplift_multiplier: 1.1,
+        regional_endpoint_uplift_multiplier: 1.2,
+        provider_specific_entry: { realtime_ga_only: 1 },
+        search_free_requests: { count: 1_500, period: "day" },
+        successor_model: "newer-test",
+      },
+      "new-latest": { alias_of: "new-test", max_output_tokens: 9 },
+      "old-latest": { alias_of: "new-latest" },
+      "lost-latest": { alias_of: "nothing" },
+      "page-test": { mode: "ocr", ocr_cost_per_page: 0.002 },
+    };
+    const { models, refused } = await convertLiteLlm(JSON.stringify(file), options);
+    expect(models["new-test"]).toEqual({
+      input: "1",
+      output: "5",
+      cacheWrite12h: "2.5",
+      tiers: { ultrafast: { input: "6", above: [{ promptTokens: 272_000, cacheWrite12h: "30" }] } },
+      multipliers: { region: { fedramp: "1.1", regional: "1.2" } },
+    });
+    expect(models["new-latest"]).toEqual({ ...models["new-test"], maxOutputTokens: 9 });
+    expect(models["page-test"]).toEqual({ per: { page: "0.002" } });
+    expect(refused.map(({ model, members }) => [model, members])).toEqual([
+      ["old-latest", ["alias_of"]],
+      ["lost-latest", ["alias_of"]],
+    ]);
   });
 });
 
@@ -314,6 +344,70 @@ describe("convertGenaiPrices", () => {
       ["acme/smelling", ["prices/output_smell_mtok"]],
     ]);
   });
+});
+
+describe("the models that are asked for", () => {
+  const priced = { mode: "chat", input_cost_per_token: 1e-6, output_cost_per_token: 1e-6 };
+  const file = JSON.stringify({
+    "gpt-test": priced,
+    "claude-test-20260929": priced,
+    "one/llama-test": priced,
+    "two/llama-test": priced,
+    "one/solo-test": priced,
+    "speech-test": { ...priced, input_cost_per_character: 1 },
+  });
+  const asked = (models: readonly string[] | Readonly<Record<string, string>>): ReturnType<typeof convertLiteLlm> =>
+    convertLiteLlm(file, { ...options, models });
+
+  it("are the only ones read, each under the name that was asked for", async () => {
+    const names = ["gpt-test", "openai/gpt-test", "claude-test", "gpt-test-latest", "solo-test"];
+    const { models, rows, refused } = await asked(names);
+    expect(Object.keys(models)).toEqual(names);
+    expect(rows).toEqual({
+      "gpt-test": "gpt-test",
+      "openai/gpt-test": "gpt-test",
+      "claude-test": "claude-test-20260929",
+      "gpt-test-latest": "gpt-test",
+      "solo-test": "one/solo-test",
+    });
+    expect(refused).toEqual([]);
+  });
+
+  it("may have names of your own", async () => {
+    const { models, rows } = await asked({ mine: "two/llama-test" });
+    expect(Object.keys(models)).toEqual(["mine"]);
+    expect(rows).toEqual({ mine: "two/llama-test" });
+  });
+
+  it("are refused by name where the file has none, several or one that cannot be read", async () => {
+    const { models, refused } = await asked(["absent-test", "llama-test", "speech-test"]);
+    expect(models).toEqual({});
+    expect(Object.fromEntries(refused.map(({ model, reason }) => [model, reason]))).toEqual({
+      "absent-test": "is not in the file",
+      "llama-test": "may be one of 2: one/llama-test, two/llama-test",
+      "speech-test": "has no place for input_cost_per_character",
+    });
+  });
+});
+
+describe("convertPriceFile", () => {
+  it.each([
+    ["litellm", litellm],
+    ["models.dev", modelsDev],
+    ["genai-prices", genai],
+    ["genai-prices", { providers: genai }],
+  ])("finds the form in the file: %s", async (format, file) => {
+    const { source, models } = await convertPriceFile(JSON.stringify(file), options);
+    expect(source.format).toBe(format);
+    expect(Object.keys(models)).not.toHaveLength(0);
+  });
+
+  it.each(["<html>", "5", "[]x", "{}", '{"error":"not found"}', '{"a":{"b":1}}'])(
+    "refuses a file of no such form: %s",
+    async (text) => {
+      await expect(convertPriceFile(text, options)).rejects.toThrow(ConfigurationError);
+    },
+  );
 });
 
 it.each([

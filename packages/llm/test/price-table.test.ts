@@ -1,5 +1,5 @@
 import { ValidationError, usd, usdMicrocents } from "@imprest/core";
-import { createPriceTable } from "@imprest/llm";
+import { type ModelPrices, createPriceTable, readUsage } from "@imprest/llm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
@@ -166,6 +166,25 @@ describe("prices beyond input and output", () => {
     expect(table.price("m", run).amount).toBe(320_000n);
   });
 
+  it("are those of the model that answered a request, where the provider names another than was asked", () => {
+    const table = createPriceTable({
+      asked: { input: "1", output: "0" },
+      advisor: { input: "5", output: "0", above: [{ promptTokens: 1_000, input: "7" }] },
+    });
+    const counts = { input_tokens: 800, output_tokens: 0 };
+    const advised = (model: string): unknown => ({
+      ...counts,
+      iterations: [
+        { ...counts, type: "message", model: null },
+        { ...counts, type: "advisor_message", model },
+      ],
+    });
+    expect(table.price("asked", advised("advisor-20261001")).amount).toBe(800n * 100n + 800n * 500n);
+    expect(() => table.price("asked", advised("unlisted"))).toThrow('"unlisted" has no price');
+    // What was read is priced as what it was read from.
+    expect(table.price("asked", readUsage(advised("advisor")))).toEqual(table.price("asked", advised("advisor")));
+  });
+
   it("multiply tokens, not searches, by each word of the answer", () => {
     const table = createPriceTable({
       m: {
@@ -264,6 +283,18 @@ describe("prices beyond input and output", () => {
       "promptTokens",
     );
     expect(() => createPriceTable({ m: { input: "1", maxOutputTokens: -1 } })).toThrow("maxOutputTokens");
+    const misspelt: readonly unknown[] = [
+      { input: "1", abov: [] },
+      { input: "1", above: [{ promptTokens: 5, ouput: "2" }] },
+      { input: "1", tiers: { priority: { inputs: "2" } } },
+      { input: "1", multipliers: { geo: { us: "1.1" } } },
+    ];
+    for (const entry of misspelt) {
+      expect(() => createPriceTable({ m: entry as ModelPrices })).toThrow(
+        /"(?:abov|ouput|inputs|geo)" of "m" is no name/,
+      );
+    }
+    expect(createPriceTable({ m: { input: "1", source: { from: "a file" } } }).has("m")).toBe(true);
     expect(() => createPriceTable({ m: { per: { image: "x" } } })).toThrow('image price of "m"');
     expect(() => createPriceTable({ m: { multipliers: { region: { us: "1,1" } } } })).toThrow(
       'us region multiplier of "m"',

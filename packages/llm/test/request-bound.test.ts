@@ -11,7 +11,15 @@ const tokensOf = (request: unknown, options = {}): number =>
 
 const prices = createPriceTable({
   plain: { input: "2", output: "10" },
-  cached: { input: "2", cachedInput: "0.2", cacheWrite: "2.5", cacheWrite1h: "4", output: "10", audioInput: "40" },
+  cached: {
+    input: "2",
+    cachedInput: "0.2",
+    cacheWrite: "2.5",
+    cacheWrite1h: "4",
+    cacheWrite12h: "5",
+    output: "10",
+    audioInput: "40",
+  },
   limited: { input: "2", output: "10", maxInputTokens: 1_000, maxOutputTokens: 500 },
   tiered: {
     input: "2",
@@ -131,6 +139,8 @@ describe("estimateRequest", () => {
     expect(prices.estimateRequest("cached", request).amount).toBe(bytes(request) * 250n);
     const hour = { ...request, system: [{ type: "text", text: "s", cache_control: { type: "ephemeral", ttl: "1h" } }] };
     expect(prices.estimateRequest("cached", hour).amount).toBe(bytes(hour) * 400n);
+    const halfDay = { ...request, prompt_cache_options: { ttl: "12h" } };
+    expect(prices.estimateRequest("cached", halfDay).amount).toBe(bytes(halfDay) * 500n);
     const shown = {
       ...request,
       messages: [{ role: "user", content: [{ type: "input_audio", input_audio: { data: "" } }] }],

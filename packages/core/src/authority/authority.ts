@@ -40,6 +40,11 @@ export interface SpendAuthority {
   /** Asks without reserving. Absent where the wire cannot. */
   decide?(request: ReserveRequest, options?: CallOptions): Promise<Decision>;
   /**
+   * Whether open reservations hold money of the budgets that `request` would draw on: a denial may pass then. Absent where
+   * the wire cannot say.
+   */
+  isHeld?(request: ReserveRequest, options?: CallOptions): Promise<boolean>;
+  /**
    * One attempt to reserve.
    * @throws DeniedError when the authority says no; a TransportError or ProtocolError otherwise.
    */

@@ -16,6 +16,8 @@ export class DeniedError extends ImprestError {
   /** For the authority's operator: which request this was. */
   readonly requestId: string | undefined;
   readonly traceId: string | undefined;
+  /** True where open reservations hold what is missing, false where it is spent; `undefined` where nobody has looked. */
+  readonly isHeld: boolean | undefined;
 
   constructor(
     message: string,
@@ -26,6 +28,7 @@ export class DeniedError extends ImprestError {
       readonly retryAfterMs?: number | undefined;
       readonly requestId?: string | undefined;
       readonly traceId?: string | undefined;
+      readonly isHeld?: boolean | undefined;
     } = {},
     options?: ErrorOptionsWithCause,
   ) {
@@ -36,11 +39,13 @@ export class DeniedError extends ImprestError {
     this.retryAfterMs = fields.retryAfterMs;
     this.requestId = fields.requestId;
     this.traceId = fields.traceId;
+    this.isHeld = fields.isHeld;
   }
 
   protected override details(): Record<string, unknown> {
-    const { decision, reasonCode, retryAfterMs, requestId, traceId } = this;
-    return { decision, reasonCode, caps: this.caps.map(({ name }) => name), retryAfterMs, requestId, traceId };
+    const { decision, reasonCode, retryAfterMs, requestId, traceId, isHeld } = this;
+    const caps = this.caps.map(({ name }) => name);
+    return { decision, reasonCode, caps, retryAfterMs, requestId, traceId, ...(isHeld !== undefined && { isHeld }) };
   }
 }
 

@@ -2,3 +2,4 @@ export { type ConvertedPrices, type PriceFileOptions, type RefusedRow } from "./
 export { convertGenaiPrices } from "./genai-prices.ts";
 export { convertLiteLlm } from "./litellm.ts";
 export { convertModelsDev } from "./models-dev.ts";
+export { convertPriceFile } from "./price-file.ts";

@@ -14,6 +14,7 @@ const tokenPrices: Readonly<Record<string, TokenKind>> = {
   input_cost_per_token_cache_hit: "cachedInput",
   cache_creation_input_token_cost: "cacheWrite",
   cache_creation_input_token_cost_above_1hr: "cacheWrite1h",
+  cache_creation_input_token_cost_above_12hr: "cacheWrite12h",
   input_cost_per_audio_token: "audioInput",
   output_cost_per_audio_token: "audioOutput",
   cache_read_input_audio_token_cost: "cachedAudioInput",
@@ -23,10 +24,10 @@ const tokenPrices: Readonly<Record<string, TokenKind>> = {
   input_cost_per_video_token: "videoInput",
   output_cost_per_video_token: "videoOutput",
 };
-const suffixes = /(?:_above_(?<thousands>\d+)k_tokens)?(?:_(?<tier>priority|flex|batches))?$/;
+const suffixes = /(?:_above_(?<thousands>\d+)k_tokens)?(?:_(?<tier>priority|flex|batches|balanced|ultrafast))?$/;
 
 /** What data residency and regional endpoints cost more. */
-const uplift = /^regional_(?:processing|endpoint)_uplift_multiplier(?:_([a-z]{2}))?$/;
+const uplift = /^(regional|fedramp)_(?:(?:processing|endpoint)_)?uplift_multiplier(?:_([a-z]{2}))?$/;
 
 /** Prices by the piece hold only in these modes: elsewhere the same name is a price of something else. */
 const unitPrices: Readonly<Record<string, readonly [mode: string | undefined, unit: string, powerOfTen: 0 | 3]>> = {
@@ -34,6 +35,7 @@ const unitPrices: Readonly<Record<string, readonly [mode: string | undefined, un
   input_cost_per_second: ["audio_transcription", "second", 0],
   output_cost_per_image: ["image_generation", "image", 0],
   input_cost_per_query: ["rerank", "searchUnit", 0],
+  ocr_cost_per_page: ["ocr", "page", 0],
   file_search_cost_per_1k_calls: [undefined, "fileSearch", 3],
   google_maps_grounding_cost_per_query: [undefined, "mapsGrounding", 0],
   code_interpreter_cost_per_session: [undefined, "codeInterpreterSession", 0],
@@ -48,6 +50,8 @@ const remarks = new Set([
   "comments",
   "metadata",
   "deprecation_date",
+  "deprecation_source",
+  "successor_model",
   "max_tokens",
   "inference_geo",
   "web_search_billing_unit",
@@ -57,6 +61,9 @@ const remarks = new Set([
   "gemini_audio_only_live",
   "uses_embed_content",
   "thinking_always_on",
+  "thinking_on_by_default",
+  "reasoning_contexts",
+  "reasoning_modes",
   "reasoning_effort_levels",
   "default_reasoning_effort",
   "bedrock_output_config_effort_ceiling",
@@ -67,6 +74,14 @@ const remarks = new Set([
   "tpm",
   "output_vector_size",
   "tool_use_system_prompt_tokens",
+  "token_count_model",
+  "token_count_framing",
+  "token_count_tokenizer",
+  "use_openai_responses_path",
+  // What is free of charge up to a number is charged from the first: the price is not known to be lower.
+  "search_free_requests",
+  // No usage object counts audio that was written to a cache.
+  "cache_creation_input_audio_token_cost",
   "max_images_per_prompt",
   "max_videos_per_prompt",
   "max_video_length",
@@ -93,8 +108,20 @@ export async function convertLiteLlm(text: string, options: PriceFileOptions): P
   const file = parseFile(format, text);
   if (!isBag(file)) wrongForm(format);
   const rows = Object.entries(file).filter(([model]) => model !== "sample_spec");
-  const reads = rows.map(([model, row]) => [model, (draft: Draft) => readRow(draft, row)] as const);
+  const reads = rows.map(([model, row]) => [model, (draft: Draft) => readRow(draft, aliased(file, row))] as const);
   return convert("litellm", text, options, reads, () => new Draft());
+}
+
+/** The row that one stands for, with what it says itself. An alias of an alias stays one, and is refused. */
+function aliased(file: Bag, row: unknown): unknown {
+  const { alias_of: name, ...own } = isBag(row) ? row : {};
+  const other = typeof name === "string" && Object.hasOwn(file, name) ? file[name] : undefined;
+  return isBag(other) ? { ...other, ...own } : row;
+}
+
+function upliftRegion(member: string): string {
+  const [, kind = "", region] = uplift.exec(member) ?? [];
+  return region ?? kind;
 }
 
 function readRow(draft: Draft, row: unknown): void {
@@ -115,7 +142,7 @@ function readMember(draft: Draft, row: Bag, member: string, value: unknown): boo
   else if (member === "search_context_cost_per_query") return readSearch(draft, member, value);
   else if (member === "provider_specific_entry") return readFactors(draft, member, value);
   else if (member === "tiered_pricing") return readTiers(draft, member, value);
-  else if (uplift.test(member)) draft.multiplier(member, value, "region", uplift.exec(member)?.[1] ?? "regional");
+  else if (uplift.test(member)) draft.multiplier(member, value, "region", upliftRegion(member));
   else return readTokens(draft, member, value) || readUnit(draft, row, member, value) || isNothing(row, member, value);
   return true;
 }
@@ -165,6 +192,8 @@ function readSearch(draft: Draft, member: string, value: unknown): boolean {
 function readFactors(draft: Draft, member: string, value: unknown): boolean {
   if (!isBag(value)) return false;
   for (const [word, factor] of Object.entries(value)) {
+    // A mark of the model rather than a price.
+    if (factor === 1) continue;
     if (word === "fast") draft.multiplier(`${member}/${word}`, factor, "speed", word);
     else if (/^[a-z]{2}$/.test(word)) draft.multiplier(`${member}/${word}`, factor, "region", word);
     else draft.refuse(`${member}/${word}`);

@@ -15,22 +15,25 @@ const divisor = 10n ** BigInt(priceScale - 8) * perMillion * factorUnit;
 const discounted: ReadonlySet<string> = new Set(["flex", "batch"]);
 const members = { tier: "service_tier", speed: "speed", region: "inference_geo" } as const;
 
-/** What `usage` costs: exact, rounded up once. @throws ValidationError naming what has no price. */
-export function charge(model: string, rates: Rates, usage: Usage): Amount {
-  const cards = cardsFor(rates, usage.terms);
-  const factor = factorOf(model, rates, usage.terms);
-  const costs = usage.requests.map((request) => requestCost(model, cards, request));
-  const sum = (values: readonly bigint[]): bigint => values.reduce((total, value) => total + value, 0n);
-  return amountOf(sum(costs.map((cost) => cost.tokens)), factor, sum(costs.map((cost) => cost.units)));
+/**
+ * What `usage` costs: exact, rounded up once.
+ * @param ratesFor throws for a model without a price.
+ * @throws ValidationError naming what has no price.
+ */
+export function charge(asked: string, ratesFor: (model: string) => Rates, usage: Usage): Amount {
+  const costs = usage.requests.map((request) => requestCost(request.model ?? asked, ratesFor, request, usage.terms));
+  return amountOf(costs.reduce((total, cost) => total + cost, 0n));
 }
 
-interface Cost {
-  readonly tokens: bigint;
-  readonly units: bigint;
-}
-
-function requestCost(model: string, cards: Cards, { tokens, units }: RequestUsage): Cost {
-  const card = cardFor(cards, promptTokens(tokens));
+/** Prices times counts, in units of 10^-50 dollars: a factor applies to tokens, not to what is counted one by one. */
+function requestCost(
+  model: string,
+  ratesFor: (model: string) => Rates,
+  { tokens, units }: RequestUsage,
+  terms: UsageTerms,
+): bigint {
+  const rates = ratesFor(model);
+  const card = cardFor(cardsFor(rates, terms), promptTokens(tokens));
   const tokenCost = Object.entries(tokens).reduce((sum, [kind, count]) => {
     return sum + BigInt(count) * (card.tokens.get(kind) ?? unpriced(model, `tokens/${kind}`, kind));
   }, 0n);
@@ -40,7 +43,7 @@ function requestCost(model: string, cards: Cards, { tokens, units }: RequestUsag
     if (count === 0) return sum;
     return sum + BigInt(count) * (card.units.get(unit) ?? unpriced(model, `units/${unit}`, `per.${unit}`));
   }, 0n);
-  return { tokens: tokenCost, units: unitCost };
+  return costOf(tokenCost, factorOf(model, rates, terms), unitCost);
 }
 
 /** The card of the longest threshold that the prompt exceeds. */
@@ -71,7 +74,12 @@ function unpriced(model: string, at: string, name: string): never {
   throw unreadable(`/usage/${at}`, message);
 }
 
-/** Prices times counts as an amount: those of tokens, to which the factor applies, and those of units. */
-export function amountOf(tokenCost: bigint, factor: bigint, unitCost: bigint): Amount {
-  return usdMicrocents(divideRoundingUp(tokenCost * factor + unitCost * perMillion * factorUnit, divisor));
+/** Prices times counts: those of tokens, to which the factor applies, and those of units. */
+export function costOf(tokenCost: bigint, factor: bigint, unitCost: bigint): bigint {
+  return tokenCost * factor + unitCost * perMillion * factorUnit;
+}
+
+/** A cost in whole microcents. */
+export function amountOf(cost: bigint): Amount {
+  return usdMicrocents(divideRoundingUp(cost, divisor));
 }

@@ -2,7 +2,7 @@ import type { Amount } from "@imprest/core";
 import { unreadable } from "../usage/members.ts";
 import { isPlain } from "../usage/reading.ts";
 import { type TokenKind, type UsageTerms, inputKinds, isInputKind, outputKinds } from "../usage/usage.ts";
-import { amountOf, cardsFor, factorOf } from "./charge.ts";
+import { amountOf, cardsFor, costOf, factorOf } from "./charge.ts";
 import { type Card, type Rates, dearest } from "./model-prices.ts";
 import { type RequestBound, whole } from "./request-bound.ts";
 
@@ -35,9 +35,9 @@ export function estimateTokens(model: string, rates: Rates, tokens: EstimatedTok
     const cost = (count: number, isInput: boolean): bigint =>
       count === 0 ? 0n : BigInt(count) * dearestOf(model, cards, kinds, isInput);
     const request = dearest(cards.map((card) => card.units.get("request"))) ?? 0n;
-    return amountOf(cost(input, true) + cost(output, false), factorOf(model, rates, way), request);
+    return costOf(cost(input, true) + cost(output, false), factorOf(model, rates, way), request);
   });
-  return costs.reduce((most, cost) => (cost.amount > most.amount ? cost : most));
+  return amountOf(dearest(costs) ?? 0n);
 }
 
 /** The words that may hold: the request's own, or any that the table prices where the provider chooses. */

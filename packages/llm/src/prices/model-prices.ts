@@ -22,6 +22,8 @@ export interface ModelPrices extends PriceCard {
   readonly tiers?: Readonly<Record<string, PriceCard>> | undefined;
   /** Factors of the token prices: `{ tier: { batch: "0.5" }, speed: { fast: "6" }, region: { us: "1.1" } }`. */
   readonly multipliers?: Readonly<{ [Term in keyof UsageTerms]?: Readonly<Record<string, string>> }> | undefined;
+  /** Where the prices come from, for those who review them; it changes no price. */
+  readonly source?: Readonly<Record<string, string>> | undefined;
   /** The longest prompt that the model takes. */
   readonly maxInputTokens?: number | undefined;
   /** The longest answer, for a request that names no limit. */
@@ -53,6 +55,28 @@ export interface Rates {
 
 const kinds: readonly TokenKind[] = [...inputKinds, ...outputKinds];
 
+/** What an entry may hold. A table of JSON is not checked by types, and a misspelt price would be no price. */
+const names = {
+  entry: new Set<string>([
+    ...kinds,
+    "above",
+    "per",
+    "tiers",
+    "multipliers",
+    "source",
+    "maxInputTokens",
+    "maxOutputTokens",
+  ]),
+  tier: new Set<string>([...kinds, "above", "per"]),
+  above: new Set<string>([...kinds, "promptTokens"]),
+  multipliers: new Set<string>(["tier", "speed", "region"]),
+} as const;
+
+function checkNames(model: string, known: ReadonlySet<string>, given: object): void {
+  const unknown = Object.keys(given).find((name) => !known.has(name));
+  if (unknown !== undefined) throw new ConfigurationError(`"${unknown}" of "${model}" is no name in a price table.`);
+}
+
 /** What a kind costs that has no price of its own, in this order. */
 const defaults: readonly (readonly [TokenKind, readonly TokenKind[]])[] = [
   ["cachedInput", ["input"]],
@@ -64,8 +88,10 @@ const defaults: readonly (readonly [TokenKind, readonly TokenKind[]])[] = [
 
 /** @throws ConfigurationError naming the model and the price that is no plain decimal. */
 export function ratesOf(model: string, prices: ModelPrices): Rates {
+  checkNames(model, names.entry, prices);
   const plain = plainCards(model, prices);
   const multipliers = prices.multipliers ?? {};
+  checkNames(model, names.multipliers, multipliers);
   const factors = (term: keyof UsageTerms): ReadonlyMap<string, bigint> =>
     readAll(model, `${term} multiplier`, multipliers[term] ?? {}, factorScale);
   const tiers = new Map(
@@ -102,6 +128,7 @@ function plainCards(model: string, prices: PriceCard): Cards {
 
 /** A service tier has thresholds of its own and those of the plain prices, where it is not cheaper than they are. */
 function tierCards(model: string, plain: Cards, prices: PriceCard): Cards {
+  checkNames(model, names.tier, prices);
   const base = overlay(plain[0], cardOf(model, prices, 0));
   const own = longer(model, prices).map((card) => overlay(base, card));
   const others = plain.slice(1).filter(({ above }) => !own.some((card) => card.above === above));
@@ -127,6 +154,7 @@ function overlay(base: Card, card: Card): Card {
 
 function longer(model: string, prices: PriceCard): Card[] {
   const cards = (prices.above ?? []).map((entry) => {
+    checkNames(model, names.above, entry);
     return cardOf(model, entry, limit(model, "above promptTokens", entry.promptTokens) ?? 0);
   });
   return cards.toSorted((left, right) => left.above - right.above);

@@ -64,7 +64,9 @@ export function createPriceTable(
     has: (model) => lookUp(model) !== undefined,
     price(model, usage) {
       const stated = isTrusted(model) ? statedCost(usage) : undefined;
-      return stated === undefined ? charge(model, ratesFor(model), readUsage(usage)) : statedAmount(stated);
+      if (stated !== undefined) return statedAmount(stated);
+      ratesFor(model);
+      return charge(model, ratesFor, readUsage(usage));
     },
     estimate: (model, tokens) => estimateTokens(model, ratesFor(model), tokens),
     estimateRequest(model, request, options = {}) {

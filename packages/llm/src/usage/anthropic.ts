@@ -1,7 +1,7 @@
 import { type Members, unreadable } from "./members.ts";
 import { type Reading, readServerTools, readTerms, readWrites } from "./reading.ts";
 import { outputByTotal, splitInput, splitOutput } from "./split.ts";
-import { type RequestUsage, type TokenCounts, sumCounts } from "./usage.ts";
+import { type RequestUsage, type TokenCounts, answerTokens, promptTokens, sumCounts } from "./usage.ts";
 
 const markers = [
   "cache_read_input_tokens",
@@ -18,21 +18,28 @@ export function isAnthropic(usage: Members): boolean {
 
 /** Anthropic messages. Cached tokens are not counted among the input tokens. */
 export function readAnthropic(usage: Members): Reading {
-  const message: RequestUsage = { tokens: readCounts(usage), units: readServerTools(usage) };
-  const compactions = readIterations(usage);
-  return {
-    tokens: sumCounts([message.tokens, ...compactions]),
-    units: message.units,
-    requests: [message, ...compactions.map((tokens) => ({ tokens, units: {} }))],
-    terms: readTerms(usage),
-  };
+  const tokens = readCounts(usage);
+  const units = readServerTools(usage);
+  const iterations = usage.list("iterations").map(readIteration);
+  const messages = iterations.filter(({ type }) => type === "message" || type === "fallback_message");
+  // Where a fallback answered, each attempt is charged at the prices of its own model.
+  const isSplit = messages.some(({ type }) => type === "fallback_message");
+  const sum = sumCounts(messages.map((iteration) => iteration.tokens));
+  if (isSplit && (promptTokens(sum) < promptTokens(tokens) || answerTokens(sum) < answerTokens(tokens))) {
+    throw unreadable(`${usage.pointer}/iterations`, "count less than the usage object around them");
+  }
+  const whole = { tokens, units };
+  const beside = iterations.filter((iteration) => !messages.includes(iteration));
+  const [first = whole, ...others] = isSplit ? [...messages, ...beside] : [whole, ...beside];
+  const requests = [{ ...first, units }, ...others];
+  return { tokens: sumCounts(requests.map((request) => request.tokens)), units, requests, terms: readTerms(usage) };
 }
 
 function readCounts(usage: Members): TokenCounts {
   const plain = usage.needed("input_tokens");
   const cached = usage.most("cache_read_input_tokens");
   const writes = readWrites(usage.most("cache_creation_input_tokens"), usage.at("cache_creation"));
-  const all = plain + cached + writes.written + writes.written1h;
+  const all = plain + cached + writes.written + writes.written1h + writes.written12h;
   const details = usage.at("output_tokens_details");
   const output = outputByTotal(usage.needed("output_tokens"), all, usage.count("total_tokens"));
   return {
@@ -41,13 +48,23 @@ function readCounts(usage: Members): TokenCounts {
   };
 }
 
-/** The counts at the top are those of the message iterations; a compaction stands beside them. */
-function readIterations(usage: Members): TokenCounts[] {
-  return usage.list("iterations").flatMap((iteration) => {
-    const type = iteration.word("type");
-    const counts = readCounts(iteration);
-    if (type === "message") return [];
-    if (type === "compaction") return [counts];
+interface Iteration extends RequestUsage {
+  readonly type: string | undefined;
+}
+
+/** Those of the message are what the counts at the top sum up; a compaction and an advisor's advice stand beside them. */
+const iterationTypes: ReadonlySet<string | undefined> = new Set([
+  "message",
+  "fallback_message",
+  "compaction",
+  "advisor_message",
+]);
+
+function readIteration(iteration: Members): Iteration {
+  const type = iteration.word("type");
+  if (!iterationTypes.has(type)) {
     throw unreadable(`${iteration.pointer}/type`, "is an iteration of a kind that is not known");
-  });
+  }
+  const model = iteration.word("model");
+  return { type, tokens: readCounts(iteration), units: {}, ...(model !== undefined && { model }) };
 }

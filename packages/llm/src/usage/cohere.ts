@@ -21,6 +21,7 @@ export function readCohere(usage: Members): Reading {
       searchUnit: billed.most("search_units", "searchUnits"),
       classification: billed.most("classifications"),
       image: billed.most("images"),
+      page: billed.most("pages"),
     },
   };
 }

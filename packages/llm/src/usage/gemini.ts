@@ -30,6 +30,8 @@ export function isGemini(usage: Members): boolean {
 /** Gemini's `usageMetadata`: thoughts stand beside the candidates, a tool's prompt beside the prompt. */
 export function readGemini(usage: Members): Reading {
   if (!usage.has(...names.prompt)) usage.missing(names.prompt[0]);
+  // What the first of several turns read is a part of the prompt.
+  usage.free("initialPromptTokenCount", "initial_prompt_token_count");
   const input = usage.most(...names.prompt) + usage.most(...names.toolUse);
   const thoughts = usage.most(...names.thoughts);
   const [total] = usage.counts(...names.total);
@@ -63,10 +65,11 @@ interface Modalities {
   readonly document: number;
 }
 
-function modalities(usage: Members, lists: readonly string[]): Modalities {
+/** Tokens by what they are of, but for text. */
+export function modalities(usage: Members, lists: readonly string[]): Modalities {
   const sums = { audio: 0, image: 0, video: 0, document: 0 };
   for (const detail of usage.list(...lists)) {
-    const count = detail.most("tokenCount", "token_count");
+    const count = detail.most("tokenCount", "token_count", "tokens");
     const modality = (detail.word("modality") ?? "TEXT").toLowerCase();
     if (modality === "text" || count === 0) continue;
     if (!isModality(modality)) throw unreadable(`${detail.pointer}/modality`, "is not known");

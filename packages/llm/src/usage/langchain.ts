@@ -38,6 +38,7 @@ export function readLangChain(usage: Members): Reading {
         reasoning: output.most("reasoning", ...reasoned),
         audio: output.most("audio"),
         image: output.most("image"),
+        video: output.most("video"),
       }),
     },
     terms: { ...readTerms(usage), ...(tier !== undefined && { tier }) },

@@ -1,5 +1,5 @@
 import { type Members, unreadable } from "./members.ts";
-import type { Reading } from "./reading.ts";
+import { type Reading, type Writes, readWrites } from "./reading.ts";
 import { outputByTotal, splitInput, splitOutput } from "./split.ts";
 import { type RequestUsage, type TokenCounts, answerTokens, promptTokens, sumCounts } from "./usage.ts";
 
@@ -33,11 +33,14 @@ function readCounts(usage: Members): TokenCounts {
     part.free("text_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens");
   }
   const all = usage.needed("inputTokens");
+  const writes = inputs.map((part) =>
+    readWrites(part.most("cache_write_tokens"), part.at("cache_write_tokens_details")),
+  );
   return {
     ...splitInput(usage, {
       all,
       cached: sum(inputs, "cached_tokens"),
-      written: sum(inputs, "cache_write_tokens"),
+      ...sumCounts<keyof Writes>(writes),
       audio: sum(inputs, "audio_tokens"),
       image: sum(inputs, "image_tokens"),
     }),

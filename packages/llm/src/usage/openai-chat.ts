@@ -1,5 +1,5 @@
 import { type Members, unreadable } from "./members.ts";
-import { type Reading, least, readServerTools, readTerms, readWrites, unitName } from "./reading.ts";
+import { type Reading, freeMessages, least, readServerTools, readTerms, readWrites, unitName } from "./reading.ts";
 import { outputByTotal, splitInput, splitOutput } from "./split.ts";
 import type { UnitCounts } from "./usage.ts";
 
@@ -26,6 +26,7 @@ function readInput(usage: Members): Parameters<typeof splitInput>[1] {
   const prompt = usage.needed("prompt_tokens");
   const details = usage.at("prompt_tokens_details", "prompt_token_details", "input_tokens_details");
   details.free("text_tokens");
+  freeMessages(details);
   const within = [
     ...details.counts("cached_tokens"),
     // Moonshot, Mistral and DeepSeek.
@@ -95,5 +96,6 @@ function readUnits(usage: Members): UnitCounts {
     searchQuery: usage.most("num_search_queries"),
     citationToken: usage.most("citation_tokens"),
     second: seconds,
+    ...(usage.has("request_count") && { request: usage.most("request_count") }),
   };
 }

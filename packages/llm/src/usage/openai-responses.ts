@@ -1,5 +1,5 @@
 import type { Members } from "./members.ts";
-import { type Reading, least, readTerms, unitName } from "./reading.ts";
+import { type Reading, least, readTerms, readWrites, unitName } from "./reading.ts";
 import { outputByTotal, splitInput, splitOutput } from "./split.ts";
 
 export function isResponses(usage: Members): boolean {
@@ -12,7 +12,7 @@ export function readResponses(usage: Members): Reading {
   const details = usage.at("input_tokens_details", "input_token_details");
   const cached = details.at("cached_tokens_details");
   for (const part of [details, cached]) part.free("text_tokens");
-  const written = details.most("cache_write_tokens");
+  const writes = readWrites(details.most("cache_write_tokens"), details.at("cache_write_tokens_details"));
   const output = usage.at("output_tokens_details", "output_token_details");
   output.free("text_tokens");
   const total = usage.count("total_tokens");
@@ -21,12 +21,14 @@ export function readResponses(usage: Members): Reading {
   const tools = usage.at("server_side_tool_usage_details").everyCount();
   const isListed = tools.some(([, count]) => count > 0);
   const called = usage.most("num_server_side_tools_used");
+  // OpenAI states it beside the usage object, so whoever reads the answer puts it in. What was drawn has prices of its own.
+  const searches = usage.at("tool_usage").at("web_search").most("num_requests");
   return {
     tokens: {
       ...splitInput(usage, {
         all: input,
         cached: least(...details.counts("cached_tokens")),
-        written,
+        ...writes,
         audio: details.most("audio_tokens"),
         image: details.most("image_tokens"),
         cachedAudio: cached.most("audio_tokens"),
@@ -34,7 +36,7 @@ export function readResponses(usage: Members): Reading {
       }),
       ...splitOutput({
         all: outputByTotal(stated ?? 0, input, total),
-        reasoning: output.most("reasoning_tokens"),
+        reasoning: Math.max(output.most("reasoning_tokens"), usage.most("reasoning_tokens")),
         audio: output.most("audio_tokens"),
         image: output.most("image_tokens"),
       }),
@@ -43,16 +45,8 @@ export function readResponses(usage: Members): Reading {
       ...Object.fromEntries(tools.map(([name, count]) => [unitName(name), count])),
       ...(!isListed && { serverTool: called }),
       source: usage.most("num_sources_used"),
+      ...(searches > 0 && { webSearch: searches }),
     },
     terms: readTerms(usage),
   };
-}
-
-export function isDuration(usage: Members): boolean {
-  return usage.names("seconds");
-}
-
-/** A transcription that is charged by its length. */
-export function readDuration(usage: Members): Reading {
-  return { units: { second: usage.needed("seconds") } };
 }

@@ -1,6 +1,6 @@
 import { type Members, unreadable } from "./members.ts";
 import { type Reading, readTerms } from "./reading.ts";
-import { type TokenCounts, type UsageTerms, inputKinds, outputKinds, sumCounts } from "./usage.ts";
+import { type RequestUsage, type UsageTerms, inputKinds, outputKinds, sumCounts } from "./usage.ts";
 
 export function isOwn(usage: Members): boolean {
   return usage.isObject("units") || (usage.isObject("tokens") && !usage.isObject("billed_units"));
@@ -12,7 +12,7 @@ const kinds: ReadonlySet<string> = new Set([...inputKinds, ...outputKinds]);
 
 /** Our own words, for what has no usage object: `{ units: { image: 2 } }`. */
 export function readOwn(usage: Members): Reading {
-  const read = (part: Members): { tokens: TokenCounts; units: Record<string, number> } => {
+  const read = (part: Members): RequestUsage => {
     const tokens = part.at("tokens");
     const counts = tokens.everyCount();
     const unknown = counts.find(([kind]) => !kinds.has(kind));
@@ -25,7 +25,7 @@ export function readOwn(usage: Members): Reading {
     return value === undefined ? {} : { [name]: value };
   };
   const whole = read(usage);
-  const requests = usage.list("requests").map(read);
+  const requests = usage.list("requests").map((part) => ({ ...read(part), model: part.word("model") }));
   const sum = [sumCounts(requests.map(({ tokens }) => tokens)), sumCounts(requests.map(({ units }) => units))];
   if (requests.length > 0 && !isSame(sum, [whole.tokens, whole.units])) {
     throw unreadable(`${usage.pointer}/requests`, "count something else than the sums beside them");

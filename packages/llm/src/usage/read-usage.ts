@@ -9,13 +9,15 @@ import {
 import { isAnthropic, readAnthropic } from "./anthropic.ts";
 import { isBedrock, readBedrock } from "./bedrock.ts";
 import { isCohere, readCohere } from "./cohere.ts";
+import { isInteraction, readInteraction } from "./gemini-interactions.ts";
 import { isGemini, readGemini } from "./gemini.ts";
 import { isLangChain, readLangChain } from "./langchain.ts";
 import { Members, unreadable } from "./members.ts";
 import { isAgents, readAgents } from "./openai-agents.ts";
 import { isChat, readChat } from "./openai-chat.ts";
-import { isDuration, isResponses, readDuration, readResponses } from "./openai-responses.ts";
+import { isResponses, readResponses } from "./openai-responses.ts";
 import { isOwn, readOwn } from "./own.ts";
+import { isDuration, isPages, readDuration, readPages } from "./pieces.ts";
 import type { Reader, Reading } from "./reading.ts";
 import { statedCost } from "./stated-cost.ts";
 import type { RequestUsage, TokenCounts, UnitCounts, Usage } from "./usage.ts";
@@ -29,12 +31,14 @@ const readers: readonly (readonly [(usage: Members) => boolean, Reader])[] = [
   [isLangChain, readLangChain],
   [isResponses, readResponses],
   [isGemini, readGemini],
+  [isInteraction, readInteraction],
   [isPromptTokens, readPromptTokens],
   [isBedrock, readBedrock],
   [isAgents, readAgents],
   [isInputTokens, readInputTokens],
   [isEmbedding, readEmbedding],
   [isDuration, readDuration],
+  [isPages, readPages],
 ];
 
 /**
@@ -65,19 +69,8 @@ function read(usage: Members): Reading | undefined {
   return readers.find(([fits]) => fits(usage))?.[1](usage, read);
 }
 
-function requestOf({ tokens = {}, units = {} }: Reading): RequestUsage {
+function requestOf({ tokens = {}, units = {}, model }: Partial<RequestUsage>): RequestUsage {
   const above = <Counts extends TokenCounts | UnitCounts>(counts: Counts): Counts =>
     Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0)) as Counts;
-  return { tokens: above(tokens), units: above(units) };
-}
-
-/**
- * What a stream has said so far with what it says now: members that are given replace, `null` and absent ones do not.
- * Anthropic repeats in its last delta some counts of the first event, as `null`.
- */
-export function mergeUsage(before: unknown, now: unknown): unknown {
-  if (now === null || now === undefined) return before;
-  if (typeof before !== "object" || before === null || typeof now !== "object") return now;
-  const given = Object.entries(now).filter(([, value]) => value !== null && value !== undefined);
-  return { ...before, ...Object.fromEntries(given) };
+  return { ...(model !== undefined && { model }), tokens: above(tokens), units: above(units) };
 }

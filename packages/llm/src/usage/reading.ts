@@ -1,4 +1,5 @@
 import type { Members } from "./members.ts";
+import type { InputParts } from "./split.ts";
 import type { RequestUsage, TokenCounts, UnitCounts, UsageTerms } from "./usage.ts";
 
 /** What a reader makes of one usage object. */
@@ -63,11 +64,22 @@ export function unitName(member: string): string {
   return member.replace(/_(?:calls|requests)$/, "").replace(/_(\w)/g, (_match, letter: string) => letter.toUpperCase());
 }
 
+/** Tokens written to a cache, each in one class. */
+export type Writes = Required<Pick<InputParts, "written" | "written1h" | "written12h">>;
+
 /** Cache writes by how long the cache lives; what has no class is of the short one. */
-export function readWrites(total: number, classes: Members): { readonly written: number; readonly written1h: number } {
+export function readWrites(total: number, classes: Members): Writes {
   const written1h = classes.most("ephemeral_1h_input_tokens", "ephemeral1hInputTokens");
-  const short = classes.most("ephemeral_5m_input_tokens", "ephemeral5mInputTokens");
-  return { written: Math.max(short, total - written1h), written1h };
+  const written12h = classes.most("ttl_12h_tokens");
+  const short = classes.most("ephemeral_5m_input_tokens", "ephemeral5mInputTokens", "ttl_30m_tokens");
+  return { written: Math.max(short, total - written1h - written12h), written1h, written12h };
+}
+
+/** Mistral counts the tokens of the prompt by message once more. */
+export function freeMessages(details: Members): void {
+  for (const message of details.list("messages")) {
+    message.free("total_tokens", "settings_tokens", "usage_count", "totalTokens", "settingsTokens", "usageCount");
+  }
 }
 
 /** Of a count that is given twice, the lesser: more tokens stay at the dearer rate. */

@@ -9,6 +9,8 @@ export interface InputParts {
   readonly written?: number;
   /** Written to a cache that lives for an hour; apart from `written`. */
   readonly written1h?: number;
+  /** Written to one that lives for half a day; apart from the others. */
+  readonly written12h?: number;
   readonly audio?: number;
   readonly image?: number;
   readonly video?: number;
@@ -23,14 +25,14 @@ export interface InputParts {
  * audio, they count as text: that leaves more at the dearer rate.
  */
 export function splitInput(usage: Members, parts: InputParts): TokenCounts {
-  const { all, cached = 0, written = 0, written1h = 0, cachedAudio = 0, cachedImage = 0 } = parts;
+  const { all, cached = 0, written = 0, written1h = 0, written12h = 0, cachedAudio = 0, cachedImage = 0 } = parts;
   const audio = (parts.audio ?? 0) - cachedAudio;
   const image = (parts.image ?? 0) - cachedImage;
   const rest = all - cachedAudio - cachedImage - audio - image - (parts.video ?? 0) - (parts.document ?? 0);
   const cachedText = cached - cachedAudio - cachedImage;
   const hasModalities = rest < all;
   const cachedOfRest = hasModalities ? Math.min(cachedText, rest) : cachedText;
-  const input = rest - cachedOfRest - written - written1h;
+  const input = rest - cachedOfRest - written - written1h - written12h;
   if ([input, audio, image, cachedText].some((count) => count < 0)) {
     throw unreadable(usage.pointer, "counts more cached tokens, or tokens of a modality, than input tokens");
   }
@@ -39,6 +41,7 @@ export function splitInput(usage: Members, parts: InputParts): TokenCounts {
     cachedInput: cachedOfRest,
     cacheWrite: written,
     cacheWrite1h: written1h,
+    cacheWrite12h: written12h,
     audioInput: audio,
     cachedAudioInput: cachedAudio,
     imageInput: image,

@@ -4,6 +4,7 @@ export const inputKinds = [
   "cachedInput",
   "cacheWrite",
   "cacheWrite1h",
+  "cacheWrite12h",
   "audioInput",
   "cachedAudioInput",
   "imageInput",
@@ -36,6 +37,8 @@ export interface UsageTerms {
 
 /** One request to a model: the size of its own prompt decides the tier of its prices. */
 export interface RequestUsage {
+  /** The model that answered it, where it is another than was asked: an advisor, a fallback. */
+  readonly model?: string | undefined;
   readonly tokens: TokenCounts;
   readonly units: UnitCounts;
 }

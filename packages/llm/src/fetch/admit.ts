@@ -1,0 +1,164 @@
+import {
+  type Amount,
+  type Metadata,
+  type Reservation,
+  type SpendAuthority,
+  type Subject,
+  ValidationError,
+  openReservation,
+} from "@imprest/core";
+import { parseJson, stringifyJson } from "@imprest/core/internal";
+import { type BoundOptions, type PricedCall, answersOf, estimateOf } from "./call-cost.ts";
+import { underCaps, writtenCaps } from "./caps.ts";
+import type { GuardFetchOptions, GuardedRequest } from "./options.ts";
+import { type Outgoing, type RequestBody, readBody } from "./outgoing.ts";
+import { Refusal } from "./refusal.ts";
+import type { Holds } from "./waiting.ts";
+import { subjectOf } from "./who-spends.ts";
+import type { Bag, ProviderRequest, Wire } from "./wires/wire.ts";
+
+/** What one fetch works with. */
+export interface Guard {
+  readonly authority: SpendAuthority;
+  readonly options: GuardFetchOptions;
+  readonly holds: Holds;
+  readonly billed: ReadonlySet<number>;
+}
+
+/** A request that may leave: reserved, under the authority's caps, with its usage asked for. */
+export interface Admitted {
+  readonly call: PricedCall;
+  readonly request: GuardedRequest;
+  readonly reservation: Reservation;
+  readonly estimate: Amount;
+  /** What is sent. */
+  readonly bytes: RequestBody["bytes"];
+  /** The usage was asked for by us, and its event is taken out again. */
+  readonly hidesUsage: boolean;
+  readonly isDetached: boolean;
+}
+
+const defaultWaitMs = 30_000;
+
+/** Reads, prices and reserves. @throws Refusal or DeniedError: nothing is sent then; what `openReservation` throws. */
+export async function admit(guard: Guard, outgoing: Outgoing, wire: Wire, who: Subject): Promise<Admitted> {
+  const { options } = guard;
+  const body = await readBody(outgoing);
+  if (body === undefined) {
+    throw new Refusal(
+      "UNREADABLE_REQUEST",
+      "The request's body is neither a JSON object nor a form, so nothing prices it",
+    );
+  }
+  const read: ProviderRequest = { url: outgoing.url, headers: outgoing.headers, body: body.members };
+  const model = wire.model(read);
+  if (model === undefined || !options.prices.has(model)) {
+    const which = model === undefined ? "The request names no model" : `The model "${model}" has no price`;
+    throw new Refusal("UNPRICED_MODEL", `${which}; add it to the price table`);
+  }
+  const isDetached = wire.isDetached?.(read) === true;
+  if (isDetached && options.settleLater === undefined) {
+    const why = "A background response or a batch is charged after its answer; give settleLater, which settles it";
+    throw new Refusal("NO_SETTLER", why);
+  }
+  const request: GuardedRequest = { wire: wire.name, model, url: outgoing.url, body: body.members };
+  const call = await priced(guard, wire, request);
+  const estimate = bounded(call, options, request);
+  const reservation = await reserve(guard, outgoing, call, estimate, who);
+  try {
+    const asks = wire.isStream(read) && body.isJson;
+    const capped = underCaps(wire, body.members, reservation.caps, answersOf(body.members));
+    const asked = asks ? wire.askForUsage?.(capped ?? body.members) : undefined;
+    const isChanged = capped !== undefined || asked !== undefined;
+    const bytes = isChanged
+      ? rewritten(body, (members) => {
+          const limited = underCaps(wire, members, reservation.caps, answersOf(members)) ?? members;
+          return (asks ? wire.askForUsage?.(limited) : undefined) ?? limited;
+        })
+      : body.bytes;
+    const sent = capped === undefined ? call : { ...call, body: capped };
+    return { call: sent, request, reservation, estimate, bytes, hidesUsage: asked !== undefined, isDetached };
+  } catch (error) {
+    void reservation.release("the authority's caps leave nothing to ask for");
+    throw error;
+  }
+}
+
+async function priced({ options }: Guard, wire: Wire, request: GuardedRequest): Promise<PricedCall> {
+  const { prices, tokens, extraInputTokens, prefixes, hidesReasoning } = options;
+  const { model, body } = request;
+  const prefix = await prefixes?.find(countedAs(request), body);
+  const bounds: BoundOptions = {
+    ...(tokens && { tokens }),
+    ...(extraInputTokens !== undefined && { extraInputTokens }),
+    ...(prefix && { prefix }),
+  };
+  return { prices, wire, model, body, bounds, hidesReasoning };
+}
+
+/** What decides beside the body how a prompt is counted. */
+export function countedAs({ url, wire, model }: GuardedRequest): string {
+  return `${url.host} ${wire} ${model}`;
+}
+
+function bounded(call: PricedCall, { estimate }: GuardFetchOptions, request: GuardedRequest): Amount {
+  const own = estimate?.(request);
+  if (own !== undefined) return own;
+  try {
+    return estimateOf(call);
+  } catch (error) {
+    if (!ValidationError.isInstance(error)) throw error;
+    const why = error.issues.map(({ pointer, message }) => `${pointer} ${message}`).join("; ");
+    throw new Refusal("UNBOUNDED_REQUEST", `No bound of what the request can cost: ${why}`, error);
+  }
+}
+
+function reserve(
+  guard: Guard,
+  { headers, signal }: Outgoing,
+  call: PricedCall,
+  estimate: Amount,
+  who: Subject,
+): Promise<Reservation> {
+  const { authority, options, holds } = guard;
+  const { waitMs = defaultWaitMs, tags = [], honours = [], failOpen, leaseLoss, onSettlement, timeoutMs } = options;
+  const { wire, model } = call;
+  const context = typeof options.subject === "function" ? options.subject() : options.subject;
+  const attempt = attemptOf(headers);
+  const request = {
+    estimate,
+    action: { kind: wire.action, name: model, tags: [wire.name, "attempt", ...tags] },
+    subject: subjectOf(who, context),
+    ...(attempt && { metadata: attempt }),
+  };
+  const open = (): Promise<Reservation> =>
+    openReservation(authority, request, {
+      honours: [...writtenCaps, ...honours],
+      signal,
+      failOpen,
+      leaseLoss,
+      onSettlement,
+      timeoutMs,
+    });
+  return holds.open(open, {
+    authority,
+    request,
+    waitMs,
+    signal,
+    onWait: (denial) => {
+      options.onReport?.({ kind: "waiting", wire: wire.name, model, denial });
+    },
+  });
+}
+
+/** Which attempt of a call it is, where the SDK says so: those of OpenAI and Anthropic count their retries. */
+function attemptOf(headers: Headers): Metadata | undefined {
+  const retries = headers.get("x-stainless-retry-count");
+  return retries !== null && /^\d{1,3}$/.test(retries) ? { attempt: Number(retries) + 1 } : undefined;
+}
+
+/** The body with a change. Integers of any size stay as they are. */
+function rewritten({ bytes }: RequestBody, change: (members: Bag) => Bag): string {
+  const text = typeof bytes === "string" ? bytes : new TextDecoder().decode(bytes);
+  return stringifyJson(change(parseJson(text) as Bag));
+}

@@ -1,0 +1,165 @@
+import { type Amount, ValidationError, compareAmounts } from "@imprest/core";
+import type { PriceTable } from "../prices/price-table.ts";
+import type { Seen } from "./answer.ts";
+import { withLimit } from "./caps.ts";
+import { mayHideReasoning } from "./reasoning.ts";
+import { type Bag, type Wire, bag, isBag } from "./wires/wire.ts";
+
+/** What the guard asks of a price table. */
+export type GuardPrices = Pick<PriceTable, "has" | "price" | "estimateRequest">;
+
+/** What a provider has counted of a request: so many of its messages, with what stands before them. */
+export interface CountedPrefix {
+  readonly messages: number;
+  readonly inputTokens: number;
+}
+
+/** What a `PrefixMap` of `createPrefixMap` is to the guard. */
+export interface CountedPrefixes {
+  find(target: string, request: unknown): Promise<CountedPrefix | undefined>;
+  remember(target: string, request: unknown, usage: unknown): Promise<void>;
+}
+
+/** How the guard bounds a request. */
+export interface BoundOptions {
+  readonly tokens?: ((text: string) => number) | undefined;
+  readonly extraInputTokens?: number | undefined;
+  readonly prefix?: CountedPrefix | undefined;
+}
+
+/** One call, and what prices it. */
+export interface PricedCall {
+  readonly prices: GuardPrices;
+  readonly wire: Wire;
+  readonly model: string;
+  readonly body: Bag;
+  readonly bounds: BoundOptions;
+  readonly hidesReasoning: ((model: string) => boolean) | undefined;
+}
+
+/** Members of usage objects that count the prompt and the answer, by wire. */
+const counts = [
+  ["input_tokens", "output_tokens"],
+  ["prompt_tokens", "completion_tokens"],
+  ["promptTokenCount", "candidatesTokenCount"],
+] as const;
+/** What says more of the answer, or sums it up. */
+const ofOutput = /^(?:total_tokens|totalTokenCount|(?:output|completion)_tokens_details|candidatesTokensDetails)$/;
+
+/** How many members without a price are taken out of a usage object to find what the rest costs. */
+const mostPruned = 8;
+
+/** How many answers a request asks for. */
+export function answersOf(body: Bag): number {
+  const asked = [body["n"], body["best_of"], bag(body["generationConfig"])["candidateCount"]];
+  return Math.max(1, ...asked.filter((count): count is number => Number.isSafeInteger(count)));
+}
+
+/** The most a request can cost. @throws ValidationError saying what does not bound it. */
+export function estimateOf(call: PricedCall): Amount {
+  const { prices, wire, model, body, bounds } = call;
+  const parts = wire.parts?.(body);
+  if (parts !== undefined) {
+    const costs = parts.map((part) => prices.estimateRequest(model, part, bounds));
+    const [first, ...others] = costs;
+    if (first === undefined) throw new ValidationError("request", [{ pointer: "", message: "is an empty batch" }]);
+    return { unit: first.unit, amount: others.reduce((sum, { amount }) => sum + amount, first.amount) };
+  }
+  const units = wire.units?.(body);
+  if (units === undefined) return prices.estimateRequest(model, body, bounds);
+  const byUnit = tried(() => prices.price(model, { units }));
+  const byTokens = tried(() => prices.estimateRequest(model, body, bounds));
+  return greatest(byUnit, byTokens) ?? prices.estimateRequest(model, body, bounds);
+}
+
+/** What the usage of an answer costs, by the model that was asked for or that answered, whichever is dearer. @throws ValidationError. */
+export function costOf({ prices, wire, model, body }: PricedCall, seen: Seen): Amount {
+  const usage = seen.usage ?? unitsOf(wire, body, seen);
+  const cost = prices.price(model, usage);
+  const { model: other } = seen;
+  if (other === undefined || other === model || !prices.has(other)) return cost;
+  return (
+    greatest(
+      cost,
+      tried(() => prices.price(other, usage)),
+    ) ?? cost
+  );
+}
+
+/** The least that was spent by what was stated so far, members without a price left out. */
+export function leastOf(call: PricedCall, seen: Seen): Amount | undefined {
+  let { usage } = seen;
+  for (let pruned = 0; isBag(usage) && pruned <= mostPruned; pruned += 1) {
+    try {
+      return costOf(call, { ...pick(seen), usage });
+    } catch (error) {
+      const pointer = ValidationError.isInstance(error) ? error.issues[0]?.pointer : undefined;
+      if (pointer?.startsWith("/usage/") !== true) return undefined;
+      usage = without(usage, pointer.split("/").slice(2));
+    }
+  }
+  return undefined;
+}
+
+/**
+ * The most that can have been spent for what was seen of an answer: its prompt, as counted by the provider or bounded, and a
+ * token for every byte of its text; the estimate where the model may have thought unseen.
+ */
+export function seenCost(call: PricedCall, seen: Seen, estimate: Amount): Amount {
+  const { wire, model, body, prices, bounds, hidesReasoning } = call;
+  const hides = hidesReasoning?.(model) ?? mayHideReasoning(model, body);
+  if (hides || wire.limitAt === undefined) return estimate;
+  const counted = withOutput(seen);
+  const share = Math.ceil(seen.tokens / answersOf(body));
+  const cost =
+    (counted && tried(() => costOf(call, { ...pick(seen), usage: counted }))) ??
+    tried(() => prices.estimateRequest(model, withLimit(wire, body, share), bounds));
+  return cost === undefined || compareAmounts(cost, estimate) > 0 ? estimate : cost;
+}
+
+export function greatest(...amounts: readonly (Amount | undefined)[]): Amount | undefined {
+  const given = amounts.filter((amount) => amount !== undefined);
+  return given.reduce<Amount | undefined>(
+    (most, amount) => (most === undefined || compareAmounts(amount, most) > 0 ? amount : most),
+    undefined,
+  );
+}
+
+function unitsOf(wire: Wire, body: Bag, { whole }: Seen): unknown {
+  const units = wire.units?.(body, whole);
+  return units && { units };
+}
+
+/** The usage so far with what was seen as its output; `undefined` where no prompt was counted. */
+function withOutput({ usage, tokens }: Seen): Bag | undefined {
+  if (!isBag(usage)) return undefined;
+  const [, output] = counts.find(([input]) => typeof usage[input] === "number") ?? [];
+  if (output === undefined) return undefined;
+  const before = usage[output];
+  const kept = Object.entries(usage).filter(([name]) => !ofOutput.test(name));
+  return { ...Object.fromEntries(kept), [output]: Math.max(tokens, typeof before === "number" ? before : 0) };
+}
+
+/** Plain members: what is seen may be an object of a class. */
+function pick({ isStream, usage, isDone, tokens, model, isError, whole }: Seen): Seen {
+  return { isStream, usage, isDone, tokens, model, isError, whole };
+}
+
+function without(value: unknown, [name, ...rest]: readonly string[]): unknown {
+  if (name === undefined) return undefined;
+  if (Array.isArray(value)) {
+    return value.map((member: unknown, at) => (String(at) === name ? without(member, rest) : member));
+  }
+  if (!isBag(value)) return undefined;
+  const { [name]: inner, ...others } = value;
+  const left = rest.length === 0 ? undefined : without(inner, rest);
+  return left === undefined ? others : { ...others, [name]: left };
+}
+
+function tried(price: () => Amount): Amount | undefined {
+  try {
+    return price();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,30 @@
+import type { ReserveRequest, Subject } from "@imprest/core";
+import { Refusal } from "./refusal.ts";
+
+const prefix = "imprest-";
+const levels = ["tenant", "workspace", "app", "workflow", "agent", "toolset"] as const;
+
+/**
+ * Takes our own headers off a request: `imprest-agent: researcher` and so on, level by level.
+ * @throws Refusal for a level that there is none of: the money would be another's.
+ */
+export function takeSubject(headers: Headers): Subject {
+  const own = [...headers.keys()].filter((name) => name.startsWith(prefix));
+  const named = own.map((name) => [name.slice(prefix.length), headers.get(name) ?? ""] as const);
+  for (const name of own) headers.delete(name);
+  const unknown = named.find(([level]) => !levels.some((known) => known === level));
+  if (unknown) {
+    throw new Refusal(
+      "UNKNOWN_SUBJECT",
+      `imprest-${unknown[0]} is no level of a subject; there are ${levels.join(", ")}`,
+    );
+  }
+  return Object.fromEntries(named.filter(([, value]) => value !== ""));
+}
+
+/** Header before context before the guard's own option; the authority fills in what is left. */
+export function subjectOf(...subjects: readonly (Subject | undefined)[]): ReserveRequest["subject"] {
+  const given = subjects.filter((subject) => subject !== undefined);
+  const merged: Subject = Object.assign({}, ...given.toReversed()) as Subject;
+  return Object.keys(merged).length === 0 ? undefined : merged;
+}

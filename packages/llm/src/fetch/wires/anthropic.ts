@@ -1,0 +1,42 @@
+import { type ProviderRequest, type Said, type Wire, bag, list, text } from "./wire.ts";
+
+/** Vertex names the model in its path: `/publishers/anthropic/models/NAME:streamRawPredict`. */
+const named = /\/models\/([^/:]+):(stream)?rawPredict$/i;
+
+/** Anthropic's messages, there and on Vertex. */
+export const anthropicMessages: Wire = {
+  name: "anthropic",
+  action: "llm.completion",
+  errors: "anthropic",
+  model: ({ url, body }: ProviderRequest) => text(body, "model") ?? named.exec(url.pathname)?.[1],
+  isStream: ({ url, body }) => body["stream"] === true || named.exec(url.pathname)?.[2] !== undefined,
+  limitAt: () => ["max_tokens"],
+  toolNames: (tool) => [text(tool, "name") ?? ""],
+  read(event): Said {
+    switch (event["type"]) {
+      case "message_start":
+        return { usage: bag(event["message"])["usage"] };
+      case "message_delta":
+        return { usage: event["usage"], isDone: text(bag(event["delta"]), "stop_reason") !== undefined };
+      case "message_stop":
+        return { isDone: true, isLast: true };
+      case "message":
+        return { usage: event["usage"], isDone: true };
+      case "error":
+        return { isLast: true };
+      default:
+        return {};
+    }
+  },
+  repeats: ({ type }) => type === "message_start",
+};
+
+/** A batch of messages, whose answers come later. */
+export const anthropicBatches: Wire = {
+  ...anthropicMessages,
+  name: "anthropic-batches",
+  model: ({ body }) => text(bag(list(body["requests"])[0]?.["params"]), "model"),
+  isStream: () => false,
+  isDetached: () => true,
+  parts: (body) => list(body["requests"]).map(({ params }) => bag(params)),
+};

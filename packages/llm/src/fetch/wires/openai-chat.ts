@@ -1,0 +1,49 @@
+import { type Bag, type ProviderRequest, type Said, type Wire, bag, isBag, list, text } from "./wire.ts";
+
+/** Azure names the model in its path: `/openai/deployments/NAME/chat/completions`. */
+const deployment = /\/deployments\/([^/]+)\//;
+
+/** The model of an OpenAI request: its member, or the deployment. */
+export function openAiModel({ url, body }: ProviderRequest): string | undefined {
+  const [, name] = deployment.exec(url.pathname) ?? [];
+  return text(body, "model") ?? (name === undefined ? undefined : decodeURIComponent(name));
+}
+
+/** The usage of an OpenAI answer with the service tier that stands beside it, which changes the price. */
+export function openAiUsage(answer: Bag): unknown {
+  const usage = answer["usage"] ?? bag(answer["x_groq"])["usage"];
+  const tier = answer["service_tier"];
+  if (!isBag(usage) || typeof tier !== "string" || "service_tier" in usage) return usage ?? undefined;
+  return { ...usage, service_tier: tier };
+}
+
+/** Chat completions, and completions of the older kind: OpenAI, Azure and whatever is compatible. */
+export const openAiChat: Wire = {
+  name: "openai-chat",
+  action: "llm.completion",
+  errors: "openai",
+  model: openAiModel,
+  isStream: ({ body }) => body["stream"] === true,
+  limitAt: (body) => [
+    "max_tokens" in body && !("max_completion_tokens" in body) ? "max_tokens" : "max_completion_tokens",
+  ],
+  toolNames: (tool) => [
+    text(bag(tool["function"] ?? tool["custom"]), "name") ?? text(tool, "name") ?? text(tool, "type") ?? "",
+  ],
+  askForUsage(body) {
+    const options = bag(body["stream_options"]);
+    if (options["include_usage"] === true) return undefined;
+    return { ...body, stream_options: { ...options, include_usage: true } };
+  },
+  isUsageAlone: (event) => isBag(event["usage"]) && Array.isArray(event["choices"]) && event["choices"].length === 0,
+  read(event): Said {
+    const usage = openAiUsage(event);
+    const choices = list(event["choices"]);
+    const isDone = (choices.length === 0 && isBag(usage)) || choices.some((choice) => isGiven(choice["finish_reason"]));
+    return { usage, isDone };
+  },
+};
+
+function isGiven(value: unknown): boolean {
+  return value !== null && value !== undefined;
+}

@@ -1,0 +1,40 @@
+import { openAiModel, openAiUsage } from "./openai-chat.ts";
+import { type Bag, type Said, type Wire, bag, list, text } from "./wire.ts";
+
+/** Embeddings of OpenAI and of what is compatible. */
+export const openAiEmbeddings: Wire = {
+  name: "openai-embeddings",
+  action: "llm.embedding",
+  errors: "openai",
+  model: openAiModel,
+  isStream: () => false,
+  read: (answer): Said => ({ usage: openAiUsage(answer), isDone: true }),
+};
+
+/** Images: models that state tokens are charged by them, the others by the image. */
+export const openAiImages: Wire = {
+  ...openAiEmbeddings,
+  name: "openai-images",
+  action: "llm.image",
+  isStream: ({ body }) => String(body["stream"]) === "true",
+  read: readTyped,
+  units(body, answer) {
+    const asked = Number(body["n"] ?? 1);
+    return { image: answer === undefined ? asked : Math.max(asked, list(answer["data"]).length) };
+  },
+};
+
+/** Transcriptions and translations, which state tokens or seconds. */
+export const openAiTranscriptions: Wire = {
+  ...openAiImages,
+  name: "openai-transcriptions",
+  action: "llm.transcription",
+  units: () => undefined,
+};
+
+/** `image_generation.completed` and `transcript.text.done` bring the usage; an answer that comes whole has no type. */
+function readTyped(event: Bag): Said {
+  const usage = openAiUsage(event);
+  const isDone = text(event, "type") === undefined || Object.keys(bag(usage)).length > 0;
+  return { usage, isDone, isLast: isDone };
+}

@@ -1,0 +1,1 @@
+export { type ModelServer, type ServeModelsOptions, serveModels } from "./serve-models.ts";
