@@ -3,6 +3,9 @@ import type { AP2Mandate } from "@imprest/ap2";
 import { type Places, createWorker, purchase } from "./purchase.ts";
 
 const [places = "", mandate = ""] = process.argv.slice(2);
-await purchase(createWorker(JSON.parse(places) as Places), JSON.parse(mandate) as AP2Mandate, {
-  afterCharge: () => process.kill(process.pid, "SIGKILL"),
+const worker = createWorker(JSON.parse(places) as Places);
+// The answer of the charge has arrived, and nobody has read it yet.
+worker.stripe.on("response", ({ path }: { readonly path: string }) => {
+  if (path.endsWith("/confirm")) process.kill(process.pid, "SIGKILL");
 });
+await purchase(worker, JSON.parse(mandate) as AP2Mandate);

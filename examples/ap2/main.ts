@@ -13,13 +13,13 @@ import { AP2AlreadyConsumed, AP2DryRunResult, type AP2Mandate, paymentAuthority,
 import { embedEvidence, verifyMandate, verifyReceipt } from "@imprest/ap2/verify";
 import { type AuthorityServer, startAuthority } from "./authority-server.ts";
 import { type Places, type Worker, createWorker, lookupCharge, purchase } from "./purchase.ts";
-import { type StripeServer, startStripe } from "./stripe-server.ts";
+import { StripeServer } from "./stripe-server.ts";
 import { giveConsent } from "./tokens.ts";
 
 /** Runs the story. @returns whether everything added up. */
 async function runAp2Story(): Promise<boolean> {
   const directory = await mkdtemp(join(tmpdir(), "imprest-ap2-demo-"));
-  const [authority, stripe] = await Promise.all([startAuthority(), startStripe()]);
+  const [authority, stripe] = await Promise.all([startAuthority(), new StripeServer().listen()]);
   const places: Places = {
     authorityUrl: authority.url,
     apiKey: authority.apiKey,

@@ -3,13 +3,12 @@ import { sqliteRecordStore } from "@imprest/core/node";
 import { CyclesAuthority, CyclesClient } from "@imprest/cycles";
 import {
   type AP2Mandate,
-  AP2PaymentDeclined,
   type ChargeLookup,
   type ChargeQuery,
   type PaymentSettlement,
-  classifyPspError,
   withReservation,
 } from "@imprest/ap2";
+import { chargeWithStripe, stripeLookupCharge } from "@imprest/ap2/stripe";
 import { Stripe } from "stripe";
 
 /** Where everything is; plain JSON, so that a worker process can be told. */
@@ -45,51 +44,20 @@ export function createWorker({ authorityUrl, apiKey, stripePort, recordsFile }: 
 export function purchase(
   { authority, stripe }: Worker,
   mandate: AP2Mandate,
-  options: { readonly dryRun?: boolean; readonly afterCharge?: () => void } = {},
+  options: { readonly dryRun?: boolean } = {},
 ): Promise<{ value: string; settlement: PaymentSettlement }> {
   return withReservation(
     authority,
     { mandate, mode: "hnp", runId: "run_1", tenant: "acme", agent: "checkout-bot", dryRun: options.dryRun },
     async (payment) => {
-      const cents = Number(payment.microcents / 1_000_000n);
-      const intent = await stripe.paymentIntents.create(
-        { amount: cents, currency: "usd", confirm: true, metadata: { imprest_key: payment.pspIdempotencyKey } },
-        { idempotencyKey: payment.pspIdempotencyKey },
-      );
-      options.afterCharge?.();
-      const { status } = outcomeOf(intent);
-      if (status === "declined") throw new AP2PaymentDeclined(`Stripe did not charge: ${intent.status}.`);
-      // Money may still move, or be waiting for somebody: the payment is held, and lookupCharge finds out.
-      if (status !== "charged") throw new Error(`Stripe has not charged yet: ${intent.status}.`);
-      await payment.charged({ reference: intent.id });
-      return intent.id;
+      const { id } = await chargeWithStripe(stripe, payment, { intent: { payment_method: "pm_card_visa" } });
+      return id;
     },
-    { classify: classifyPspError }, // a card error is a decline; a rate limit, a refused login, … says nothing
+    { tracksCharge: true }, // chargeWithStripe calls charging() before it confirms the intent
   );
 }
 
-/** Finds the charge of an attempt whose worker did not live to see it, on however many pages of the list. */
-export async function lookupCharge(
-  stripe: Stripe,
-  { pspIdempotencyKey, startedAtMs, signal }: ChargeQuery,
-): Promise<ChargeLookup> {
-  const created = { gte: Math.floor(startedAtMs / 1000) - 3_600 }; // Stripe's clock is not this one
-  let found: ChargeLookup = { status: "none" }; // believed only once the whole list was read
-  for await (const intent of stripe.paymentIntents.list({ created, limit: 100 })) {
-    if (signal.aborted) return { status: "unknown" };
-    if (intent.metadata["imprest_key"] !== pspIdempotencyKey) continue;
-    const outcome = outcomeOf(intent);
-    if (outcome.status === "charged") return outcome;
-    if (found.status !== "unknown") found = outcome;
-  }
-  return found;
-}
-
-/** What a PaymentIntent says about its charge. */
-function outcomeOf(intent: Stripe.PaymentIntent): ChargeLookup {
-  const { id: reference, status, amount, last_payment_error: refusal } = intent;
-  if (status === "succeeded") return { status: "charged", reference, amount: BigInt(amount) * 1_000_000n };
-  const isRefused = status === "requires_payment_method" && refusal?.type === "card_error";
-  return { status: status === "canceled" || isRefused ? "declined" : "unknown" };
-}
+/** What `recover` asks Stripe about a payment whose worker did not live to see its end. */
+export const lookupCharge = (stripe: Stripe, query: ChargeQuery): ChargeLookup | PromiseLike<ChargeLookup> =>
+  stripeLookupCharge(stripe)(query);
 // #endregion

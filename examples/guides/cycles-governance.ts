@@ -22,7 +22,7 @@ const governance = new CyclesGovernanceClient({
   apiKey, // a tenant's own events, deliveries, ledgers
   adminApiKey, // all tenants
 });
-const who = await governance.introspect(); // undefined: the key has no governance surface there (401)
+const who = await governance.introspect(); // undefined: the key has no governance surface there (401, 403)
 for await (const event of governance.listTenantEvents({ category: "budget" })) {
   const exhausted = eventOf(event, "budget.exhausted");
   if (exhausted) told.push(exhausted.data.remaining); // typed, exact

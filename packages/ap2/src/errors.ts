@@ -36,6 +36,11 @@ export type AP2ErrorCode =
   /** Something was asked of a payment that is over. Remedy: Nothing. */
   | "ERR_AP2_PAYMENT_ENDED"
   /** No usable answer to the reserve; no money moved. Remedy: The same call under the same key. */
+  /**
+   * The payment service has not charged, and still may: the customer must act, or it is at work. Remedy: Wait for its
+   * webhook, or `recover`; the payment is held meanwhile.
+   */
+  | "ERR_AP2_PAYMENT_OPEN"
   | "ERR_AP2_RESERVE_UNCERTAIN";
 
 /** Base of everything that the payment guard throws on its own account. */
@@ -163,6 +168,25 @@ export class AP2PaymentDeclined extends AP2GuardError {
   static override readonly brand: string = "AP2PaymentDeclined";
   constructor(message: string, options?: ErrorOptionsWithCause) {
     super("ERR_AP2_PAYMENT_DECLINED", message, options);
+  }
+}
+
+/** The payment service has not charged, and still may: it waits for the customer, or for itself. The payment is held. */
+export class AP2PaymentOpenError extends AP2GuardError {
+  static override readonly brand: string = "AP2PaymentOpenError";
+  /** The service's id of the charge. */
+  readonly reference: string;
+  /** The service's own word for how it stands. */
+  readonly status: string;
+
+  constructor(reference: string, status: string, options?: ErrorOptionsWithCause) {
+    super("ERR_AP2_PAYMENT_OPEN", `${reference} is ${status}: it has not charged, and still may.`, options);
+    this.reference = reference;
+    this.status = status;
+  }
+
+  protected override details(): Record<string, unknown> {
+    return { reference: this.reference, status: this.status };
   }
 }
 

@@ -23,6 +23,7 @@ export {
   AP2GuardError,
   AP2MandateError,
   AP2PaymentDeclined,
+  AP2PaymentOpenError,
   AP2ReserveUncertain,
   type AP2ErrorCode,
   type AttemptReference,

@@ -3,7 +3,7 @@ import { abortedError } from "@imprest/core/internal";
 import type { CyclesSource } from "@imprest/cycles";
 import { type PaymentAuthority, paymentAuthority } from "./authority.ts";
 import { AP2GuardError, type AttemptReference } from "./errors.ts";
-import { type PaymentRecord, isLeft } from "./ledger/attempt.ts";
+import { type PaymentRecord, counts, isLeft, pspSuffixOf } from "./ledger/attempt.ts";
 import { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
 import { type Resolution, type ResolveOptions, type Resolved, resolveAttempt } from "./resolve-attempt.ts";
 
@@ -109,7 +109,6 @@ export async function reconcile(
   checkTimes(options);
   const authority = paymentAuthority(source, options.records);
   const { record, claim } = error.attempt;
-  if (authority.live.has(claim)) return "unresolved";
   const resolved = await resolve(authority, record, claim, options);
   if (resolved !== undefined) return resolved.resolution;
   throw new AP2GuardError("ERR_AP2_LEDGER", "The record of this payment is gone, or another worker is resolving it.");
@@ -125,8 +124,12 @@ async function resolve(
   const stored = await authority.ledger.records.read(key);
   if (stored === undefined) return undefined;
   const record: PaymentRecord = authority.ledger.read(stored);
-  const attempt = record.attempts.find((found) => found.claim === claim);
-  if (attempt === undefined) return undefined;
+  const named = record.attempts.find((found) => found.claim === claim);
+  if (named === undefined) return undefined;
+  // A later attempt under the same PSP key is about the same charge.
+  const standing = record.attempts.findLast((one) => counts(one) && pspSuffixOf(one) === pspSuffixOf(named));
+  const attempt = standing ?? named;
+  if (authority.live.has(attempt.claim)) return { resolution: "unresolved" };
   try {
     return await resolveAttempt(
       authority,

@@ -84,7 +84,8 @@ async function resolve(
   refused: Refusal | undefined,
 ): Promise<Resolved> {
   const { phase, touchedAtMs, held, suspended } = claimed.attempt;
-  if (phase === "settled" || phase === "released") return { resolution: phase };
+  if (phase === "settled") return { resolution: phase };
+  if (phase === "released") return { resolution: refused ? phase : await reopen(authority, claimed, options) };
   // This clock may be ahead of the worker's: a lease that is kept alive says that the worker lives.
   const isSilent = !held && !suspended && phase !== "charged" && options.abandonedAfterMs !== 0;
   // From here on a worker that was only slow finds its claim lost before it charges.
@@ -120,6 +121,25 @@ async function resolve(
     await claimed.write({ phase: "charged", charged: { amount, reference: found.reference }, touchedAtMs });
   }
   return { resolution: await commit(authority, claimed, standing) };
+}
+
+/**
+ * What was released without a proof may have been charged all the same, and whoever asks again (a webhook) may know: the
+ * reservation is gone, so the charge is recorded as an event.
+ */
+async function reopen(
+  authority: PaymentAuthority,
+  claimed: ClaimedAttempt,
+  options: Circumstances,
+): Promise<Resolution> {
+  const { declined, microcents } = claimed.attempt;
+  if (declined) return "released";
+  const { found } = await askProvider(claimed, authority.ledger.clock, options);
+  if (found.status !== "charged") return "released";
+  const charged = { amount: (found.amount ?? BigInt(microcents)).toString(), reference: found.reference };
+  await claimed.write({ phase: "charged", charged, unproven: undefined, held: true });
+  const standing = await standingOf(authority, claimed, options);
+  return standing === undefined ? "unresolved" : commit(authority, claimed, standing);
 }
 
 async function standingOf(

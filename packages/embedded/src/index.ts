@@ -26,7 +26,7 @@ export type { BudgetBalance, BudgetStatus, PeriodBalance } from "./ledger/budget
 export type { CalendarPeriods, EqualPeriods } from "./ledger/budget-period.ts";
 export type { CalendarUnit } from "./ledger/calendar.ts";
 export type { Caps } from "./ledger/caps.ts";
-export type { OveragePolicy } from "./ledger/overage-policy.ts";
+export type { OveragePolicy, OverdraftRule } from "./ledger/overage-policy.ts";
 export type { DenialDetail, QuotaViolation } from "./ledger/denial-detail.ts";
 export type { LedgerOptions } from "./ledger/ledger.ts";
 export type {

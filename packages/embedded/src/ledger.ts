@@ -9,7 +9,7 @@ export type { Books, BudgetBalance, BudgetStatus, PeriodBalance } from "./ledger
 export type { CalendarPeriods, EqualPeriods } from "./ledger/budget-period.ts";
 export type { CalendarUnit } from "./ledger/calendar.ts";
 export type { Caps } from "./ledger/caps.ts";
-export type { OveragePolicy } from "./ledger/overage-policy.ts";
+export type { OveragePolicy, OverdraftRule } from "./ledger/overage-policy.ts";
 export type { DenialDetail, QuotaViolation } from "./ledger/denial-detail.ts";
 export type { BudgetChange, Fact } from "./ledger/facts.ts";
 export type {

@@ -30,7 +30,7 @@ import {
   webhookDeliveryListQueryShape,
 } from "@imprest/core/models/cycles/governance-shapes";
 import { CyclesConnection, type Operation } from "../connection.ts";
-import { UnauthorizedError } from "../errors.ts";
+import { ForbiddenError, UnauthorizedError } from "../errors.ts";
 import type { CyclesClientOptions } from "../options.ts";
 import { type Page, Pages } from "../pages.ts";
 import { withQuery } from "../query.ts";
@@ -74,7 +74,7 @@ export class CyclesGovernanceClient {
   }
 
   /**
-   * What the key may do; `undefined` when the server answers 401, which means no more than that the key has no
+   * What the key may do; `undefined` when the server answers 401 or 403, which means no more than that the key has no
    * governance surface there, whatever the reason (Cycles governance §introspectAuth).
    * @param options.as whose key; the tenant's where there is one.
    */
@@ -85,7 +85,8 @@ export class CyclesGovernanceClient {
     try {
       return await this.#connection(role).read(operations.introspectAuth, "/v1/auth/introspect", call);
     } catch (error) {
-      if (UnauthorizedError.isInstance(error)) return undefined;
+      // The reference server answers 403 for a key that it does not know.
+      if (UnauthorizedError.isInstance(error) || ForbiddenError.isInstance(error)) return undefined;
       throw error;
     }
   }

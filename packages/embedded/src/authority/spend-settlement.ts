@@ -18,6 +18,7 @@ import { commitRequestShape } from "@imprest/core/models/cycles/shapes";
 import type { OveragePolicy } from "../ledger/overage-policy.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { LedgerRefusal } from "../ledger/refusal.ts";
+import { type ScopeBalance, readSnapshot } from "../ledger/snapshot.ts";
 import { type TenantDefaults, complete } from "./spend-request.ts";
 
 /** The mark in `metadata` of an amount that stands in for a measured one; the Cycles client writes the same. */
@@ -81,9 +82,11 @@ export function performInstruction(ledger: Ledger, tenant: string, instruction: 
     switch (instruction.mode) {
       case "commit": {
         const { actual, ...spend } = readSpend(instruction.body);
-        const { unit, charged, released } = ledger.commit({ ...origin, ...spend, actual });
+        const { unit, charged, released, balances } = ledger.commit({ ...origin, ...spend, actual });
         const settlement = charged < actual.amount ? { uncovered: amount(unit, actual.amount - charged) } : {};
-        const amounts = { charged: amount(unit, charged), refunded: amount(unit, released), ...settlement };
+        const rest = { ...settlement, ...debtIn(balances, unit) };
+        const refunded = released === 0n ? {} : { refunded: amount(unit, released) };
+        const amounts = { charged: amount(unit, charged), ...refunded, ...rest };
         return { settled: { ...settled(instruction, "committed"), ...amounts } };
       }
       case "release": {
@@ -93,9 +96,11 @@ export function performInstruction(ledger: Ledger, tenant: string, instruction: 
       }
       case "event": {
         const event = { ...(parseJson(instruction.body) as unknown as EventBody), ...readSpend(instruction.body) };
-        const { unit, charged } = ledger.recordEvent({ tenant, idempotencyKey, ...event });
+        const recorded = ledger.recordEvent({ tenant, idempotencyKey, ...event });
+        const { unit, charged, scopePaths = [], snapshot = "" } = recorded;
         const uncovered = event.actual.amount - charged;
-        const rest = uncovered > 0n ? { uncovered: amount(unit, uncovered) } : {};
+        const lacking = uncovered > 0n ? { uncovered: amount(unit, uncovered) } : {};
+        const rest = { ...lacking, ...debtIn(readSnapshot(snapshot, scopePaths, unit), unit) };
         return { settled: { ...settled(instruction, "recorded"), charged: amount(unit, charged), ...rest } };
       }
       default: {
@@ -111,6 +116,12 @@ export function performInstruction(ledger: Ledger, tenant: string, instruction: 
     if (fallback === undefined) throw error;
     return { next: { ...rest, mode: "event", body: fallback, notBeforeMs: 0 } };
   }
+}
+
+/** Each scope keeps its own debt; the largest is the one to repay first. */
+function debtIn(balances: readonly ScopeBalance[] = [], unit: string): Pick<Settlement, "debt"> {
+  const largest = balances.reduce((most, { debt }) => (debt > most ? debt : most), 0n);
+  return largest === 0n ? {} : { debt: amount(unit, largest) };
 }
 
 function settled(instruction: SettlementInstruction, status: Settlement["status"]): Settlement {

@@ -15,6 +15,7 @@ import type { Attestor } from "../evidence/attestor.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { ReservationSortKey } from "../ledger/list-reservations.ts";
 import type { LedgerReserveRequest } from "../ledger/requests.ts";
+import { readSnapshot } from "../ledger/snapshot.ts";
 import { readAction } from "./action.ts";
 import { readBalanceQuery, readBody, readListQuery, readMetrics, windowOf } from "./read.ts";
 import { Refused, refusedAttempt } from "./refused.ts";
@@ -24,7 +25,9 @@ import {
   attestedDecision,
   attestedReserve,
   continuation,
+  statable,
   writeBalance,
+  writeBalances,
   writeCommit,
   writeDecision,
   writeEvaluation,
@@ -74,14 +77,15 @@ export const decide: Operation = attestable("POST /v1/decide", decisionRequestSc
 export const createReservation: Operation = attestable(
   "POST /v1/reservations",
   reservationCreateRequestSchema,
-  ({ ledger, tenant }, request) => {
+  ({ ledger, tenant, evidence }, request) => {
     const reserve = reserveRequest(tenant, request);
     if (observes(ledger, tenant, request)) {
       // Nothing was decided, and evidence has no word for what was only watched.
       return { status: 200, body: writeEvaluation(ledger.observe(reserve)) };
     }
-    const body =
+    const answer =
       request.dry_run === true ? writeEvaluation(ledger.dryRun(reserve)) : writeReserve(ledger.reserve(reserve));
+    const body = evidence === undefined ? answer : statable(answer);
     return { status: 200, body, payload: { reserve: { request, response: attestedReserve(body) } } };
   },
 );
@@ -108,10 +112,11 @@ function reserveRequest(tenant: string, body: ReservationCreateRequest): LedgerR
 export const commitReservation: Operation = attestable(
   "POST /v1/reservations/{reservation_id}/commit",
   commitRequestSchema,
-  ({ ledger, tenant, reservationId }, request) => {
+  ({ ledger, tenant, reservationId, evidence }, request) => {
     const { idempotency_key: idempotencyKey, actual, metrics, metadata } = request;
     const spend = { actual, metrics: readMetrics(metrics), metadata };
-    const response = writeCommit(ledger.commit({ tenant, reservationId, idempotencyKey, ...spend }));
+    const answer = writeCommit(ledger.commit({ tenant, reservationId, idempotencyKey, ...spend }));
+    const response = evidence === undefined ? answer : statable(answer);
     const payload = { commit: { reservation_id: reservationId, request, response } };
     return { status: 200, body: response, payload };
   },
@@ -120,9 +125,10 @@ export const commitReservation: Operation = attestable(
 export const releaseReservation: Operation = attestable(
   "POST /v1/reservations/{reservation_id}/release",
   releaseRequestSchema,
-  ({ ledger, tenant, reservationId }, request) => {
+  ({ ledger, tenant, reservationId, evidence }, request) => {
     const { idempotency_key: idempotencyKey, reason } = request;
-    const response = writeRelease(ledger.release({ tenant, reservationId, idempotencyKey, reason }));
+    const answer = writeRelease(ledger.release({ tenant, reservationId, idempotencyKey, reason }));
+    const response = evidence === undefined ? answer : statable(answer);
     const payload = { release: { reservation_id: reservationId, request, response } };
     return { status: 200, body: response, payload };
   },
@@ -133,8 +139,9 @@ export function extendReservation({ ledger, tenant, request, reservationId }: Ca
   const body = readBody(request, reservationExtendRequestSchema);
   const { idempotency_key: idempotencyKey, extend_by_ms: byMs, metadata } = body;
   const extended = ledger.extend({ tenant, reservationId, idempotencyKey, byMs, metadata });
-  const { expiresAtMs, remainingTtlMs } = extended;
-  return { status: 200, body: { status: "ACTIVE", expires_at_ms: expiresAtMs, remaining_ttl_ms: remainingTtlMs } };
+  const { expiresAtMs, remainingTtlMs, balances } = extended;
+  const lease = { expires_at_ms: expiresAtMs, remaining_ttl_ms: remainingTtlMs };
+  return { status: 200, body: { status: "ACTIVE", ...lease, balances: writeBalances(balances) } };
 }
 
 /** GET /v1/reservations/{reservation_id} */
@@ -188,7 +195,7 @@ export function getBalances({ ledger, tenant, query }: Call): Success {
 /** POST /v1/events */
 export function createEvent({ ledger, tenant, request }: Call): Success {
   const body = readBody(request, eventCreateRequestSchema);
-  const { eventId, unit, charged, capped } = ledger.recordEvent({
+  const { eventId, unit, charged, capped, scopePaths, snapshot } = ledger.recordEvent({
     tenant,
     idempotencyKey: body.idempotency_key,
     subject: body.subject,
@@ -200,7 +207,11 @@ export function createEvent({ ledger, tenant, request }: Call): Success {
     metadata: body.metadata,
   });
   const capping = capped ? { charged: { unit, amount: charged } } : {};
-  return { status: 201, body: { status: "APPLIED", event_id: eventId, ...capping } };
+  const balances = scopePaths && snapshot !== undefined ? readSnapshot(snapshot, scopePaths, unit) : undefined;
+  return {
+    status: 201,
+    body: { status: "APPLIED", event_id: eventId, ...capping, balances: writeBalances(balances) },
+  };
 }
 
 /** The query's tenant is validation only (Cycles §listReservations, §getBalances). */

@@ -8,6 +8,7 @@ import {
   reservationListQuerySchema,
 } from "@imprest/core/models/cycles";
 import type { TimeWindow } from "../ledger/list-reservations.ts";
+import type { ReservationStatus } from "../ledger/reservation.ts";
 import { Refused } from "./refused.ts";
 import type { WireRequest } from "../http/wire.ts";
 
@@ -61,12 +62,18 @@ export function readBalanceQuery(query: URLSearchParams): BalanceQuery {
 export function readListQuery(query: URLSearchParams): ReservationListQuery {
   const { include, limit, ...texts } = pick(query, listParameters);
   const included = include?.split(",").map((token) => token.trim());
+  if (texts.status !== undefined && !statuses.has(texts.status)) {
+    throw new Refused("INVALID_REQUEST", `status must be one of ${[...statuses].join(", ")}.`);
+  }
   return parseWire(
     reservationListQuerySchema,
     { ...texts, ...numberIn("limit", limit), ...(included !== undefined && { include: included }) },
     "query",
   );
 }
+
+/** A word that no reservation bears would list nothing, and say that there is nothing (Cycles §ReservationStatus). */
+const statuses: ReadonlySet<string> = new Set<ReservationStatus>(["ACTIVE", "COMMITTED", "RELEASED", "EXPIRED"]);
 
 const levelParameters = ["tenant", "workspace", "app", "workflow", "agent", "toolset"] as const;
 const pageParameters = ["limit", "cursor"] as const;

@@ -10,9 +10,9 @@ import type {
 } from "@imprest/core/models/cycles";
 import { writeAction } from "./action.ts";
 import { writeDenial } from "./denial.ts";
-import type { BudgetBalance } from "../ledger/budget.ts";
 import type { CommitOutcome, Evaluation, ReleaseOutcome, ReserveOutcome } from "../ledger/outcomes.ts";
-import type { Reservation } from "../ledger/reservation.ts";
+import { type Reservation, balancesIn } from "../ledger/reservation.ts";
+import type { ScopeBalance } from "../ledger/snapshot.ts";
 
 // The ledger's answers in the words of the wire. Members that are undefined are left out when they are written.
 
@@ -46,7 +46,7 @@ export function writeEvaluation(evaluation: Evaluation): ReservationCreateRespon
     decision: evaluation.decision,
     affected_scopes: evaluation.affectedScopes,
     scope_path: evaluation.scopePath,
-    balances: evaluation.balances?.map(writeBalance),
+    balances: writeBalances(evaluation.balances),
   };
 }
 
@@ -62,6 +62,7 @@ export function writeReserve(outcome: ReserveOutcome): ReservationCreateResponse
     scope_path: scopes.path,
     affected_scopes: scopes.affected,
     caps,
+    balances: writeBalances(balancesIn(outcome.reservation, outcome.reservation.snapshot)),
   };
 }
 
@@ -74,12 +75,18 @@ export function attestedReserve({
   return answer;
 }
 
-export function writeCommit({ unit, charged, released }: CommitOutcome): CommitResponse {
-  return { status: "COMMITTED", charged: { unit, amount: charged }, released: { unit, amount: released } };
+export function writeCommit({ unit, charged, released, balances }: CommitOutcome): CommitResponse {
+  return {
+    status: "COMMITTED",
+    charged: { unit, amount: charged },
+    // Of an over-reservation, if there was any (Cycles §CommitResponse).
+    released: released === 0n ? undefined : { unit, amount: released },
+    balances: writeBalances(balances),
+  };
 }
 
-export function writeRelease({ unit, released }: ReleaseOutcome): ReleaseResponse {
-  return { status: "RELEASED", released: { unit, amount: released } };
+export function writeRelease({ unit, released, balances }: ReleaseOutcome): ReleaseResponse {
+  return { status: "RELEASED", released: { unit, amount: released }, balances: writeBalances(balances) };
 }
 
 export function writeReservation(
@@ -121,18 +128,37 @@ export function writeSummary(
   };
 }
 
-export function writeBalance(balance: BudgetBalance): Balance {
-  const { unit, scopePath } = balance;
+/**
+ * An answer of which every integer can be stated by canonical JSON, or as it is: the balances are there for people to see
+ * (Cycles §getBalances), and a large budget must not leave the answers about small amounts without evidence.
+ */
+export function statable<Answer extends { readonly balances?: readonly Balance[] | undefined }>(
+  answer: Answer,
+): Answer {
+  const isExact = ({ remaining, allocated = remaining }: Balance): boolean =>
+    [remaining, allocated].every(({ amount }) => amount <= largestExact && amount >= -largestExact);
+  return answer.balances?.every(isExact) === false ? { ...answer, balances: undefined } : answer;
+}
+
+const largestExact = BigInt(Number.MAX_SAFE_INTEGER);
+
+export function writeBalances(balances: readonly ScopeBalance[] | undefined): Balance[] | undefined {
+  return balances?.map(writeBalance);
+}
+
+/** The scope by its own level, the path in full; no debt, no limit and no excess go without saying (Cycles §Balance). */
+export function writeBalance(balance: ScopeBalance): Balance {
+  const { unit, scopePath, debt, overdraftLimit } = balance;
   return {
-    scope: scopePath,
+    scope: scopePath.slice(scopePath.lastIndexOf("/") + 1),
     scope_path: scopePath,
     remaining: { unit, amount: balance.remaining },
     reserved: { unit, amount: balance.reserved },
     spent: { unit, amount: balance.spent },
-    debt: { unit, amount: balance.debt },
     allocated: { unit, amount: balance.allocated },
-    overdraft_limit: { unit, amount: balance.overdraftLimit },
-    is_over_limit: balance.isOverLimit,
+    ...(debt !== 0n && { debt: { unit, amount: debt } }),
+    ...(overdraftLimit !== 0n && { overdraft_limit: { unit, amount: overdraftLimit } }),
+    ...(balance.isOverLimit && { is_over_limit: true }),
   };
 }
 

@@ -37,7 +37,9 @@ function payloadOf(answer: Answer): EvidencePayload | undefined {
       const { ttlMs, graceMs, overagePolicy } = answer.asked;
       const terms = { ttl_ms: ttlMs, grace_period_ms: graceMs, overage_policy: overagePolicy };
       const request = { ...askedRequest(answer.asked), ...terms };
-      return { reserve: { request, response: attestedReserve(writeReserve(answer.outcome)) } };
+      // A grant states no balances, so its evidence states none.
+      const { balances: _unstated, ...response } = attestedReserve(writeReserve(answer.outcome));
+      return { reserve: { request, response } };
     }
     case "settlement":
       return settlementPayload(answer.asked, answer.outcome);

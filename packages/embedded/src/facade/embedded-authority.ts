@@ -8,6 +8,7 @@ import { InProcessSigner } from "../evidence/in-process-signer.ts";
 import { EventStream } from "../governance/event-stream.ts";
 import { GovernancePlane } from "../governance/plane.ts";
 import { fetchHandler } from "../http/fetch-handler.ts";
+import { healthAnswer } from "../http/health.ts";
 import type { WireRequest, WireResponse } from "../http/wire.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { assertName } from "../ledger/scopes.ts";
@@ -97,6 +98,8 @@ class Embedded {
 
   /** Answers one request of the wire, for servers that build no `Request`. Never rejects. */
   answer(request: WireRequest): Promise<WireResponse> {
+    const health = healthAnswer(request, () => this.#ledger.isSound);
+    if (health !== undefined) return Promise.resolve(health);
     return this.#asp?.wire.answers(request.target) ? this.#asp.wire.answer(request) : this.#wire.answer(request);
   }
 

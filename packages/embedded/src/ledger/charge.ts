@@ -1,13 +1,21 @@
 import { type Budget, remainingOf } from "./budget.ts";
-import type { ChargePolicy } from "./overage-policy.ts";
+import type { ChargePolicy, OverdraftRule } from "./overage-policy.ts";
 import { LedgerRefusal } from "./refusal.ts";
+
+/** What is charged, and by which rules. */
+export interface Charge {
+  readonly held: bigint;
+  readonly actual: bigint;
+  readonly policy: ChargePolicy;
+  readonly overdraft: OverdraftRule;
+}
 
 /**
  * Charges `actual` to every budget, giving back the `held` amount first (0 for an event), all or nothing.
  * @returns what was charged: less than `actual` only when ALLOW_IF_AVAILABLE capped it.
  * @throws LedgerRefusal BUDGET_EXCEEDED (REJECT) or OVERDRAFT_LIMIT_EXCEEDED (ALLOW_WITH_OVERDRAFT).
  */
-export function charge(budgets: readonly Budget[], held: bigint, actual: bigint, policy: ChargePolicy): bigint {
+export function charge(budgets: readonly Budget[], { held, actual, policy, overdraft }: Charge): bigint {
   const overage = actual - held;
   const short = overage > 0n ? budgets.filter((budget) => remainingOf(budget) < overage) : [];
   if (short.length === 0 || policy === "CHARGE_OVERAGE") {
@@ -15,20 +23,25 @@ export function charge(budgets: readonly Budget[], held: bigint, actual: bigint,
     return actual;
   }
   if (policy === "REJECT") throw exceeded(short, overage);
-  // By the letter of the spec the whole overage becomes debt where it is not covered, not only the part that lacks.
   // A scope without an overdraft limit behaves as under ALLOW_IF_AVAILABLE, and one charge holds for all scopes.
   const mayOverdraw = policy === "ALLOW_WITH_OVERDRAFT" && short.every(({ overdraftLimit }) => overdraftLimit > 0n);
   if (!mayOverdraw) return chargeAvailable(budgets, held, overage);
-  const overdrawn = short.find((budget) => budget.debt + overage > budget.overdraftLimit);
-  if (overdrawn !== undefined) throw overdraftExceeded(overdrawn);
+  const debts = new Map(short.map((budget) => [budget, overage - coveredOf(budget, overdraft)]));
+  for (const [budget, debt] of debts) {
+    if (budget.debt + debt > budget.overdraftLimit) throw overdraftExceeded(budget);
+  }
   for (const budget of budgets) {
-    if (!short.includes(budget)) book(budget, held, actual);
-    else {
-      book(budget, held, held);
-      budget.debt += overage;
-    }
+    const debt = debts.get(budget) ?? 0n;
+    book(budget, held, actual - debt);
+    budget.debt += debt;
   }
   return actual;
+}
+
+/** How much of an overage a budget that lacks some of it pays. */
+function coveredOf(budget: Budget, overdraft: OverdraftRule): bigint {
+  const remaining = remainingOf(budget);
+  return overdraft === "overage" || remaining < 0n ? 0n : remaining;
 }
 
 /** Caps the overage at what every scope still has, and flags the scopes that could not cover it. */

@@ -1,8 +1,12 @@
 import { ConfigurationError } from "@imprest/core";
 import type { LedgerOptions } from "./ledger.ts";
+import { overdraftRules } from "./overage-policy.ts";
 
 /** @throws ConfigurationError naming the option. */
-export function checkLedgerOptions({ maxExtensions, retention }: LedgerOptions): void {
+export function checkLedgerOptions({ maxExtensions, overdraft = "overage", retention }: LedgerOptions): void {
+  if (!overdraftRules.includes(overdraft)) {
+    throw new ConfigurationError(`overdraft must be one of ${overdraftRules.join(", ")}.`);
+  }
   checkCount("maxExtensions", maxExtensions);
   checkCount("retention.forMs", retention?.forMs);
   checkCount("retention.finishedReservations", retention?.finishedReservations);

@@ -4,6 +4,7 @@ import { flatCopy, flatText } from "./flat-text.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { EventOutcome } from "./outcomes.ts";
 import { type EventRequest, checkAmount, checkPolicy, checkSpend } from "./requests.ts";
+import { snapshotOf } from "./snapshot.ts";
 import type { LedgerState } from "./state.ts";
 
 /**
@@ -28,13 +29,15 @@ export function recordEvent(state: LedgerState, request: EventRequest): EventOut
   const inactive = inactiveAmong(budgets);
   if (inactive !== undefined) throw refusalOf(inactive);
   const policy = request.overagePolicy ?? overagePolicyOf(budgets) ?? overagePolicy;
-  const charged = charge(budgets, 0n, actual.amount, policy);
+  const charged = charge(budgets, { held: 0n, actual: actual.amount, policy, overdraft: state.settings.overdraft });
   for (const budget of budgets) state.budgetChanged(budget);
   const outcome: EventOutcome = {
     eventId: flatText(["evt_", crypto.randomUUID()]),
     unit: actual.unit,
     charged,
     capped: charged < actual.amount,
+    scopePaths: budgets.map(({ scopePath }) => scopePath),
+    snapshot: snapshotOf(budgets),
   };
   const kept = { idempotencyKey: flatCopy(idempotencyKey), fingerprint: print, outcome, atMs };
   state.remember({ tenant, operation: "event", ...kept });

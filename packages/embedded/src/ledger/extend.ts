@@ -3,8 +3,9 @@ import { assertSamePayload } from "./idempotency-memory.ts";
 import type { ExtendOutcome } from "./outcomes.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import { type ExtendRequest, checkDuration, checkIdempotencyKey, longestLeaseMs } from "./requests.ts";
-import { type Reservation, remainingTtlMs } from "./reservation.ts";
+import { type Extension, type Reservation, balancesIn, remainingTtlMs } from "./reservation.ts";
 import { assertSettleable, expired, ownReservation } from "./settle.ts";
+import { snapshotOf } from "./snapshot.ts";
 import type { LedgerState } from "./state.ts";
 
 /**
@@ -21,7 +22,7 @@ export function extend(state: LedgerState, request: ExtendRequest): ExtendOutcom
   const known = reservation.extensions?.get(idempotencyKey);
   if (known !== undefined) {
     assertSamePayload(known.fingerprint, print);
-    return outcome(reservation, known.expiresAtMs, nowMs);
+    return outcome(reservation, known, nowMs);
   }
 
   state.assertTenantOpen(tenant);
@@ -32,11 +33,13 @@ export function extend(state: LedgerState, request: ExtendRequest): ExtendOutcom
     throw new LedgerRefusal("MAX_EXTENSIONS_EXCEEDED", "The reservation has been extended as often as it may be.");
   }
   const expiresAtMs = Math.min(reservation.expiresAtMs + byMs, nowMs + longestLeaseMs);
-  extensions.set(idempotencyKey, { fingerprint: print, expiresAtMs });
+  const extension = { fingerprint: print, expiresAtMs, snapshot: snapshotOf(reservation.budgets) };
+  extensions.set(idempotencyKey, extension);
   state.postpone(reservation, expiresAtMs);
-  return outcome(reservation, expiresAtMs, nowMs);
+  return outcome(reservation, extension, nowMs);
 }
 
-function outcome(reservation: Reservation, expiresAtMs: number, nowMs: number): ExtendOutcome {
-  return { expiresAtMs, remainingTtlMs: remainingTtlMs(reservation, expiresAtMs, nowMs) };
+function outcome(reservation: Reservation, { expiresAtMs, snapshot }: Extension, nowMs: number): ExtendOutcome {
+  const balances = balancesIn(reservation, snapshot);
+  return { expiresAtMs, remainingTtlMs: remainingTtlMs(reservation, expiresAtMs, nowMs), balances };
 }

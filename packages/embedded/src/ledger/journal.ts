@@ -30,6 +30,11 @@ export class Journal {
     this.#changed.set(key, undefined);
   }
 
+  /** False once a write has failed. */
+  get isSound(): boolean {
+    return this.#failure === undefined;
+  }
+
   /** @throws LedgerUnavailableError once a write has failed. */
   assertSound(): void {
     if (this.#failure !== undefined) throw this.#failure;

@@ -19,6 +19,7 @@ import type {
   ReleaseOutcome,
   ReserveOutcome,
 } from "./outcomes.ts";
+import type { OverdraftRule } from "./overage-policy.ts";
 import type { Page } from "./page.ts";
 import { type Policy, checkPolicyRules } from "./policy.ts";
 import type { QuotaCounter } from "./quota-counters.ts";
@@ -51,8 +52,13 @@ export interface LedgerOptions {
   readonly store?: LedgerStore | undefined;
   /** The operator's caps and denials. */
   readonly policy?: Policy | undefined;
-  /** How often one reservation may be extended. Default: 1,000. */
+  /** How often one reservation may be extended. Default: 10, as at the reference server. */
   readonly maxExtensions?: number | undefined;
+  /**
+   * How much of an overage becomes debt under ALLOW_WITH_OVERDRAFT. Default: `"overage"`, the letter of the specification;
+   * `"shortfall"` is what the reference server does.
+   */
+  readonly overdraft?: OverdraftRule | undefined;
   readonly retention?: Retention | undefined;
   /** Which kinds of action may be taken, and how often (Cycles v0.1.26); evaluated before the budgets. */
   readonly actionPolicies?: readonly ActionPolicy[] | undefined;
@@ -76,14 +82,15 @@ export class Ledger {
 
   /** @throws ConfigurationError for a policy that cannot be used, LedgerUnavailableError for an unreadable store. */
   constructor(options: LedgerOptions = {}) {
-    const { clock = systemClock, store, policy, maxExtensions = 1_000, retention = {} } = options;
+    const { clock = systemClock, store, policy, maxExtensions = 10, retention = {} } = options;
+    const { overdraft = "overage" } = options;
     checkPolicyRules(policy);
     const actionPolicies = orderPolicies(options.actionPolicies ?? []);
     const kinds = new ActionKinds(options.customKinds);
     this.#observed = new Set(options.observedTenants);
     this.#store = store;
     this.journal = store && new Journal(store);
-    const rules = { policy, actionPolicies, kinds, maxExtensions };
+    const rules = { policy, actionPolicies, kinds, maxExtensions, overdraft };
     this.#state = new LedgerState({ clock, journal: this.journal, retention, ...rules });
     this.#foreign = store === undefined ? new Map() : recover(this.#state, store);
   }
@@ -232,6 +239,11 @@ export class Ledger {
 
   getBudget(address: operator.BudgetAddress): BudgetBalance {
     return operator.getBudget(this.#state, address);
+  }
+
+  /** Whether it is open and its store has not failed. */
+  get isSound(): boolean {
+    return this.#state.isOpen && this.journal?.isSound !== false;
   }
 
   /** Resolves once everything done so far is durable. @throws LedgerUnavailableError when it will not be. */

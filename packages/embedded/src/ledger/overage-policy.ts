@@ -12,4 +12,12 @@ export const overagePolicies: readonly OveragePolicy[] = ["REJECT", "ALLOW_IF_AV
  */
 export type ChargePolicy = OveragePolicy | "CHARGE_OVERAGE";
 
+/**
+ * How much of an overage becomes debt under ALLOW_WITH_OVERDRAFT: the whole of it where the budget lacks any, as the letter
+ * of the specification has it (Cycles §CommitOveragePolicy), or the part that lacks, as the reference server does.
+ */
+export type OverdraftRule = "overage" | "shortfall";
+
+export const overdraftRules: readonly OverdraftRule[] = ["overage", "shortfall"];
+
 export const chargePolicies: readonly ChargePolicy[] = [...overagePolicies, "CHARGE_OVERAGE"];

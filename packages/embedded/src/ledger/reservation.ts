@@ -4,6 +4,7 @@ import type { Caps } from "./caps.ts";
 import type { ChargePolicy } from "./overage-policy.ts";
 import type { Expiring } from "./expiry-queue.ts";
 import type { Scopes } from "./scopes.ts";
+import { type ScopeBalance, type Snapshot, readSnapshot } from "./snapshot.ts";
 
 /** Cycles §ReservationStatus. A reservation stays ACTIVE through its grace period, in which it can still be settled. */
 export type ReservationStatus = "ACTIVE" | "COMMITTED" | "RELEASED" | "EXPIRED";
@@ -21,6 +22,8 @@ export interface Reservation extends Expiring {
   readonly scopes: Scopes;
   /** The budgets it holds of, outermost first; those created later at its scopes are not touched. */
   readonly budgets: readonly Budget[];
+  /** Their books once they held it; absent in what an earlier version stored. */
+  readonly snapshot: Snapshot | undefined;
   readonly overagePolicy: ChargePolicy;
   readonly graceMs: number;
   readonly caps: Caps | undefined;
@@ -47,6 +50,8 @@ export interface ReservationSettlement {
   readonly fingerprint: string;
   readonly charged: bigint;
   readonly released: bigint;
+  /** The books of the budgets afterwards. */
+  readonly snapshot?: Snapshot | undefined;
   readonly reason?: string | undefined;
   readonly metadata?: Metadata | undefined;
   readonly metrics?: Metrics | undefined;
@@ -56,9 +61,23 @@ export interface ReservationSettlement {
 export interface Extension {
   readonly fingerprint: string;
   readonly expiresAtMs: number;
+  readonly snapshot?: Snapshot | undefined;
 }
 
 /** What is left of an expiry that was once answered; 0 when the reservation is over (Cycles §IDEMPOTENCY). */
 export function remainingTtlMs(reservation: Reservation, expiresAtMs: number, nowMs: number): number {
   return reservation.status === "ACTIVE" ? Math.max(0, expiresAtMs - nowMs) : 0;
+}
+
+/** The balances of its budgets as they stood in a snapshot; absent where none was kept. */
+export function balancesIn(
+  { budgets, unit }: Pick<Reservation, "budgets" | "unit">,
+  snapshot: Snapshot | undefined,
+): readonly ScopeBalance[] | undefined {
+  if (snapshot === undefined) return undefined;
+  return readSnapshot(
+    snapshot,
+    budgets.map(({ scopePath }) => scopePath),
+    unit,
+  );
 }

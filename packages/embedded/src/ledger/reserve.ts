@@ -17,6 +17,7 @@ import {
 } from "./requests.ts";
 import { type Reservation, remainingTtlMs } from "./reservation.ts";
 import type { Scopes } from "./scopes.ts";
+import { snapshotOf } from "./snapshot.ts";
 import type { LedgerState } from "./state.ts";
 
 /** What Cycles §ReservationCreateRequest gives a request that does not say. */
@@ -70,6 +71,7 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
   const ttlMs = request.ttlMs ?? defaults.ttlMs;
   const graceMs = request.graceMs ?? defaults.graceMs;
   const expiresAtMs = nowMs + ttlMs;
+  for (const budget of budgets) budget.reserved += estimate.amount;
   const reservation: Reservation = {
     id: id ?? flatText(["rsv_", crypto.randomUUID()]),
     tenant,
@@ -81,6 +83,7 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
     reserved: estimate.amount,
     scopes,
     budgets,
+    snapshot: snapshotOf(budgets),
     overagePolicy: request.overagePolicy ?? overagePolicyOf(budgets) ?? defaults.overagePolicy,
     graceMs,
     caps: evaluation.caps,
@@ -97,7 +100,6 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
     runCounters: runCountersOf(admission.counts),
   };
   for (const count of admission.counts) raise(state, count, nowMs);
-  for (const budget of budgets) budget.reserved += estimate.amount;
   state.addReservation(reservation);
   return { reservation, remainingTtlMs: ttlMs };
 }

@@ -13,7 +13,8 @@ import {
   checkIdempotencyKey,
   checkText,
 } from "./requests.ts";
-import type { Reservation, ReservationSettlement } from "./reservation.ts";
+import { type Reservation, type ReservationSettlement, balancesIn } from "./reservation.ts";
+import { snapshotOf } from "./snapshot.ts";
 import type { LedgerState } from "./state.ts";
 
 /**
@@ -28,7 +29,7 @@ export function commit(state: LedgerState, request: CommitRequest): CommitOutcom
   const reservation = ownReservation(state, tenant, request.reservationId);
   const print = fingerprint([actual.unit, actual.amount, metrics, metadata]);
   const replayed = replayOf(reservation, "commit", request, print);
-  if (replayed !== undefined) return { unit: reservation.unit, ...replayed };
+  if (replayed !== undefined) return outcomeOf(reservation, replayed);
 
   state.assertTenantOpen(tenant);
   assertSettleable(reservation);
@@ -36,20 +37,28 @@ export function commit(state: LedgerState, request: CommitRequest): CommitOutcom
   if (actual.unit !== unit) throw unitMismatch(reservation.scopes.path, actual.unit, [unit]);
   if (reservation.overagePolicy === "REJECT" && actual.amount > reserved) throw beyondReserve(actual.amount, reserved);
   const debts = budgets.map(({ debt }) => debt);
-  const charged = charge(budgets, reserved, actual.amount, reservation.overagePolicy);
+  const { overdraft } = state.settings;
+  const policy = reservation.overagePolicy;
+  const charged = charge(budgets, { held: reserved, actual: actual.amount, policy, overdraft });
   const released = charged < reserved ? reserved - charged : 0n;
-  reservation.settlement = {
+  const settlement: ReservationSettlement = {
     operation: "commit",
     idempotencyKey: flatCopy(idempotencyKey),
     fingerprint: print,
     charged,
     released,
+    snapshot: snapshotOf(budgets),
     metadata,
     metrics,
   };
+  reservation.settlement = settlement;
   state.finish(reservation, "COMMITTED", nowMs);
   if (actual.amount > reserved) emitOverage(state, reservation, actual.amount, debts);
-  return { unit, charged, released };
+  return outcomeOf(reservation, settlement);
+}
+
+function outcomeOf(reservation: Reservation, { charged, released, snapshot }: ReservationSettlement): CommitOutcome {
+  return { unit: reservation.unit, charged, released, balances: balancesIn(reservation, snapshot) };
 }
 
 /** Whatever the budgets have left: REJECT holds a commit to its reserve (Cycles §CommitOveragePolicy). */
@@ -85,7 +94,7 @@ export function release(state: LedgerState, request: ReleaseRequest): ReleaseOut
   const reservation = ownReservation(state, tenant, request.reservationId);
   const print = fingerprint([reason]);
   const replayed = replayOf(reservation, "release", request, print);
-  if (replayed !== undefined) return { unit: reservation.unit, released: replayed.released };
+  if (replayed !== undefined) return outcomeOf(reservation, replayed);
 
   state.assertTenantOpen(tenant);
   assertSettleable(reservation);
@@ -99,12 +108,14 @@ export function giveBack(
   by: Pick<ReservationSettlement, "idempotencyKey" | "fingerprint" | "reason">,
   nowMs: number,
 ): ReleaseOutcome {
-  const { unit, reserved } = reservation;
-  for (const budget of reservation.budgets) budget.reserved -= reserved;
+  const { reserved, budgets } = reservation;
+  for (const budget of budgets) budget.reserved -= reserved;
   state.uncount(reservation);
-  reservation.settlement = { operation: "release", ...by, charged: 0n, released: reserved };
+  const amounts = { charged: 0n, released: reserved };
+  const settlement = { operation: "release", ...by, ...amounts, snapshot: snapshotOf(budgets) } as const;
+  reservation.settlement = settlement;
   state.finish(reservation, "RELEASED", nowMs);
-  return { unit, released: reserved };
+  return outcomeOf(reservation, settlement);
 }
 
 /** @throws LedgerRefusal NOT_FOUND, or FORBIDDEN for another tenant's (Cycles §AUTH & TENANCY). */
@@ -132,8 +143,8 @@ function replayOf(
   operation: ReservationSettlement["operation"],
   { idempotencyKey }: SettleRequest,
   print: string,
-): { readonly charged: bigint; readonly released: bigint } | undefined {
+): ReservationSettlement | undefined {
   if (settlement?.operation !== operation || settlement.idempotencyKey !== idempotencyKey) return undefined;
   assertSamePayload(settlement.fingerprint, print);
-  return { charged: settlement.charged, released: settlement.released };
+  return settlement;
 }

@@ -7,6 +7,7 @@ import { ExpiryQueue } from "./expiry-queue.ts";
 import type { Cause, Fact, FactListener, Moment } from "./facts.ts";
 import { IdempotencyMemory, type Operation, type Outcomes, type Remembered, keyOf } from "./idempotency-memory.ts";
 import type { Journal } from "./journal.ts";
+import type { OverdraftRule } from "./overage-policy.ts";
 import { Periods } from "./periods.ts";
 import type { Policy } from "./policy.ts";
 import { QuotaCounters } from "./quota-counters.ts";
@@ -25,6 +26,7 @@ export interface LedgerSettings {
   readonly journal: Journal | undefined;
   readonly policy: Policy | undefined;
   readonly maxExtensions: number;
+  readonly overdraft: OverdraftRule;
   readonly retention: Retention;
   /** In the order in which they are asked. */
   readonly actionPolicies: readonly ActionPolicy[];
@@ -71,6 +73,10 @@ export class LedgerState {
     );
     this.#booked = new TenantRetention(forMs ?? 7 * dayMs, idempotencyKeys, forgetKey);
     this.#evaluated = new TenantRetention(forMs ?? dayMs, idempotencyKeys, forgetKey);
+  }
+
+  get isOpen(): boolean {
+    return !this.#closed;
   }
 
   /**

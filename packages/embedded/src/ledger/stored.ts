@@ -82,6 +82,7 @@ export const readStored = {
     return {
       ...fields,
       caps: fields.caps,
+      snapshot: fields.snapshot,
       metadata: fields.metadata,
       runCounters: fields.runCounters,
       finalizedAtMs: fields.finalizedAtMs,

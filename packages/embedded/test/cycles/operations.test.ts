@@ -26,6 +26,25 @@ const fresh = (): string => `key-${(keys += 1)}`;
 const create = (more: object = {}): Promise<Answer> =>
   acme.post("/v1/reservations", { idempotency_key: fresh(), subject, action, estimate, ...more });
 
+/** Both budgets, as an answer states them. */
+function balancesOf({ reserved = 0, spent = 0 }: { readonly reserved?: number; readonly spent?: number }): object[] {
+  return [
+    { path: "tenant:acme", allocated: 10_000 },
+    { path: "tenant:acme/workspace:prod/agent:bot", allocated: 1_000, limit: 50 },
+  ].map(({ path, allocated, limit }) => {
+    const amount = (value: number): object => ({ unit: "TOKENS", amount: value });
+    return {
+      scope: path.split("/").at(-1),
+      scope_path: path,
+      remaining: amount(allocated - reserved - spent),
+      reserved: amount(reserved),
+      spent: amount(spent),
+      allocated: amount(allocated),
+      ...(limit !== undefined && { overdraft_limit: amount(limit) }),
+    };
+  });
+}
+
 beforeEach(async () => {
   clock = new FakeClock();
   authority = createEmbeddedAuthority({ clock });
@@ -47,6 +66,7 @@ describe("reserve, extend, commit, release", () => {
       remaining_ttl_ms: 30_000,
       scope_path: "tenant:acme/workspace:prod/agent:bot",
       affected_scopes: ["tenant:acme", "tenant:acme/workspace:prod", "tenant:acme/workspace:prod/agent:bot"],
+      balances: balancesOf({ reserved: 100 }),
     });
     const { body: balances } = await acme.get("/v1/balances?tenant=acme&include_children=true");
     const amounts = (balances["balances"] as { reserved: { amount: number } }[]).map(({ reserved }) => reserved.amount);
@@ -101,13 +121,15 @@ describe("reserve, extend, commit, release", () => {
       status: "COMMITTED",
       charged: { unit: "TOKENS", amount: 60 },
       released: { unit: "TOKENS", amount: 40 },
+      balances: balancesOf({ spent: 60 }),
     });
+    expect(extended.body).toMatchObject({ balances: balancesOf({ reserved: 100 }) });
     expect(commitResponseSchema.safeParse(committed.body).success).toBe(true);
     expect((await acme.post(`/v1/reservations/${String(first)}/commit`, commit)).body).toEqual(committed.body);
 
     const second = (await create()).body["reservation_id"];
     const released = await acme.post(`/v1/reservations/${String(second)}/release`, { idempotency_key: "r" });
-    expect(released.body).toEqual({ status: "RELEASED", released: estimate });
+    expect(released.body).toEqual({ status: "RELEASED", released: estimate, balances: balancesOf({ spent: 60 }) });
     expect(releaseResponseSchema.safeParse(released.body).success).toBe(true);
 
     const detail = await acme.get(`/v1/reservations/${String(first)}`);
@@ -126,7 +148,11 @@ describe("reserve, extend, commit, release", () => {
     const id = (await create({ estimate: { unit: "TOKENS", amount: 900 } })).body["reservation_id"];
     const actual = { unit: "TOKENS", amount: 1_500 };
     const committed = await acme.post(`/v1/reservations/${String(id)}/commit`, { idempotency_key: "c", actual });
-    expect(committed.body).toMatchObject({ charged: { amount: 1_000 }, released: { amount: 0 } });
+    expect(committed.body).toMatchObject({
+      charged: { amount: 1_000 },
+      balances: [{ scope: "tenant:acme" }, { scope: "agent:bot", remaining: { amount: 0 }, is_over_limit: true }],
+    });
+    expect(committed.body).not.toHaveProperty("released");
     const [tenant, agent] = await authority.budgets.list({ scope: { tenant: "acme" } });
     expect([tenant?.isOverLimit, agent?.isOverLimit]).toEqual([false, true]);
     expect([tenant?.spent, agent?.spent]).toEqual([1_000n, 1_000n]);
@@ -139,7 +165,10 @@ describe("reserve, extend, commit, release", () => {
     const id = (await create(request)).body["reservation_id"];
     const actual = { unit: "TOKENS", amount: 1_010 };
     const committed = await acme.post(`/v1/reservations/${String(id)}/commit`, { idempotency_key: "c", actual });
-    expect(committed.body).toMatchObject({ charged: { amount: 1_010 } });
+    expect(committed.body).toMatchObject({
+      charged: { amount: 1_010 },
+      balances: [{ scope: "tenant:acme" }, { debt: { unit: "TOKENS", amount: 30 }, remaining: { amount: -10 } }],
+    });
     const agent = await authority.budgets.get({ scope: subject, unit: "TOKENS" });
     expect(agent).toMatchObject({ spent: 980n, debt: 30n, remaining: -10n, isOverLimit: false });
     const tenant = await authority.budgets.get({ scope: { tenant: "acme" }, unit: "TOKENS" });
@@ -198,7 +227,11 @@ describe("events", () => {
     const event = { idempotency_key: "e", subject, action, actual: estimate, client_time_ms: 1 };
     const booked = await acme.post("/v1/events", event);
     expect(booked.status).toBe(201);
-    expect(booked.body).toEqual({ status: "APPLIED", event_id: expect.stringMatching(/^evt_/) as string });
+    expect(booked.body).toEqual({
+      status: "APPLIED",
+      event_id: expect.stringMatching(/^evt_/) as string,
+      balances: balancesOf({ spent: 100 }),
+    });
     expect((await acme.post("/v1/events", event)).body).toEqual(booked.body);
     const large = { ...event, idempotency_key: "e2", actual: { unit: "TOKENS", amount: 5_000 } };
     const capped = await acme.post("/v1/events", large);
@@ -307,7 +340,9 @@ describe("lists", () => {
 
   it("shows balances of the named level, with the scopes beneath on request, and wants a level", async () => {
     const scopes = async (query: string): Promise<string[]> =>
-      ((await acme.get(`/v1/balances?${query}`)).body["balances"] as { scope: string }[]).map(({ scope }) => scope);
+      ((await acme.get(`/v1/balances?${query}`)).body["balances"] as { scope_path: string }[]).map(
+        ({ scope_path: path }) => path,
+      );
     expect(await scopes("tenant=acme")).toEqual(["tenant:acme"]);
     expect(await scopes("agent=bot")).toEqual(["tenant:acme/workspace:prod/agent:bot"]);
     expect(await scopes("tenant=acme&include_children=true")).toHaveLength(2);

@@ -81,9 +81,9 @@ describe("expiry", () => {
     clock.advance(500);
     const far = extend("e2", 86_400_000);
     expect(far.remainingTtlMs).toBe(86_400_000);
-    expect(extend("e1", 2_000)).toEqual({ expiresAtMs: first.expiresAtMs, remainingTtlMs: 2_500 });
+    expect(extend("e1", 2_000)).toEqual({ ...first, remainingTtlMs: 2_500 });
     ledger.release({ tenant: "acme", reservationId: id, idempotencyKey: "r" });
-    expect(extend("e1", 2_000)).toEqual({ expiresAtMs: first.expiresAtMs, remainingTtlMs: 0 });
+    expect(extend("e1", 2_000)).toEqual({ ...first, remainingTtlMs: 0 });
   });
 });
 
