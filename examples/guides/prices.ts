@@ -1,8 +1,14 @@
 // docs/prices.md: what a call cost, what it can cost, and where prices come from.
 import assert from "node:assert/strict";
 import { formatAmount, usd } from "@imprest/core";
-import { createPriceTable, mergeUsage, readUsage } from "@imprest/llm";
+import { createPrefixMap, createPriceTable, mergeUsage, readUsage } from "@imprest/llm";
 import { convertLiteLlm } from "@imprest/llm/convert";
+// #region file
+import reviewed from "./prices.json" with { type: "json" };
+
+const listed = createPriceTable(reviewed);
+// #endregion
+assert.deepEqual(listed.price("gpt-invented", { prompt_tokens: 1_000, completion_tokens: 0 }), usd("0.00125"));
 
 // #region table
 const prices = createPriceTable({
@@ -65,6 +71,23 @@ const estimate = prices.estimateRequest("claude-large", request);
 const closer = prices.estimateRequest("claude-large", request, { tokens: (text) => Math.ceil(text.length / 2) });
 // #endregion
 assert.ok(closer.amount < estimate.amount);
+
+const counted = { input_tokens: 60_000, output_tokens: 200 };
+const first = { role: "user", content: "words ".repeat(50_000) };
+const answer = { role: "assistant", content: "Read." };
+const turn = { ...request, messages: [first] };
+const whole = prices.estimateRequest("claude-large", turn);
+
+// #region prefix
+const prefixes = createPrefixMap();
+await prefixes.remember("api.example.com", turn, readUsage(counted)); // after the first answer
+
+const next = { ...request, messages: [first, answer, { role: "user", content: "And now?" }] };
+const prefix = await prefixes.find("api.example.com", next);
+const close = prices.estimateRequest("claude-large", next, { prefix }); // 60,000 tokens and the bytes of two messages
+// #endregion
+assert.deepEqual(prefix, { messages: 1, inputTokens: 60_000 });
+assert.ok(close.amount * 3n < whole.amount);
 
 /** In the form of the public file, with an invented model. */
 const text = JSON.stringify({

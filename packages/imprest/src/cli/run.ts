@@ -6,11 +6,12 @@ import { arcp } from "./commands/arcp.ts";
 import { balance } from "./commands/balance.ts";
 import { doctor } from "./commands/doctor.ts";
 import { evidence } from "./commands/evidence.ts";
+import { prices } from "./commands/prices.ts";
 import { serve } from "./commands/serve.ts";
 import { verify } from "./commands/verify.ts";
 import { Stopped, type Terminal } from "./terminal.ts";
 
-const commands: readonly Command[] = [serve, evidence, verify, balance, doctor, arcp];
+const commands: readonly Command[] = [serve, evidence, verify, balance, prices, doctor, arcp];
 
 /** Runs `imprest ARGS…`. @returns the exit code; never rejects for what a user can do. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {

@@ -2,7 +2,7 @@ import { type Bag, bag } from "./wires/wire.ts";
 
 /** Families that think only where the request asks for it, or not at all. */
 const plain =
-  /(?:^|\/)(?:gpt-3|gpt-4|chatgpt-4|claude-|gemini-1|gemini-2\.0|gemma|llama|meta-llama|mistral|mixtral|codestral|ministral|command|phi-|qwen-?2|deepseek-chat|text-)/i;
+  /(?:^|\/)(?:gpt-3|gpt-4|chatgpt-4|claude-(?:[123]|instant|(?:haiku|sonnet|opus)-4)|gemini-1|gemini-2\.0|gemma|llama|meta-llama|mistral|mixtral|codestral|ministral|command|phi-|qwen-?2|deepseek-chat|text-)/i;
 
 /**
  * Whether a model may think without showing it: what was seen of a stream is no bound then. A name that is not known counts

@@ -63,7 +63,8 @@ export function events(...parts: readonly (string | number | Error | typeof fore
 }
 
 export const data = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
-export const named = (value: { readonly type: string }): string => `event: ${value.type}\n${data(value)}`;
+export const named = (value: { readonly type: string; readonly [member: string]: unknown }): string =>
+  `event: ${value.type}\n${data(value)}`;
 
 /** A POST of JSON as an SDK sends it. */
 export function post(body: unknown, init: RequestInit = {}): RequestInit {

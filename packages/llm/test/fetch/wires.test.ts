@@ -71,12 +71,12 @@ const cases: readonly Case[] = [
     body: { model: "gpt-4o", max_output_tokens: 50, input: "Hi", stream: true },
     answer: () =>
       events(
-        named({ type: "response.created", response: { usage: null } } as { type: string }),
-        named({ type: "response.output_text.delta", delta: text } as { type: string }),
+        named({ type: "response.created", response: { usage: null } }),
+        named({ type: "response.output_text.delta", delta: text }),
         named({
           type: "response.incomplete",
           response: { status: "incomplete", usage: { input_tokens: 9, output_tokens: 50, total_tokens: 59 } },
-        } as { type: string }),
+        }),
       ),
     spent: 59,
   },
@@ -107,13 +107,13 @@ const cases: readonly Case[] = [
     body: { model: "claude-3-haiku", max_tokens: 50, messages, stream: true },
     answer: () =>
       events(
-        named({ type: "message_start", message: { usage: claudeUsage } } as { type: string }),
-        named({ type: "content_block_delta", delta: { type: "text_delta", text } } as { type: string }),
+        named({ type: "message_start", message: { usage: claudeUsage } }),
+        named({ type: "content_block_delta", delta: { type: "text_delta", text } }),
         named({
           type: "message_delta",
           delta: { stop_reason: "end_turn" },
           usage: { input_tokens: null, cache_read_input_tokens: null, output_tokens: 5 },
-        } as { type: string }),
+        }),
         named({ type: "message_stop" }),
       ),
     spent: 17,
