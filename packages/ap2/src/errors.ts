@@ -35,12 +35,12 @@ export type AP2ErrorCode =
   | "ERR_AP2_PAYMENT_DECLINED"
   /** Something was asked of a payment that is over. Remedy: Nothing. */
   | "ERR_AP2_PAYMENT_ENDED"
-  /** No usable answer to the reserve; no money moved. Remedy: The same call under the same key. */
   /**
    * The payment service has not charged, and still may: the customer must act, or it is at work. Remedy: Wait for its
    * webhook, or `recover`; the payment is held meanwhile.
    */
   | "ERR_AP2_PAYMENT_OPEN"
+  /** No usable answer to the reserve; no money moved. Remedy: The same call under the same key. */
   | "ERR_AP2_RESERVE_UNCERTAIN";
 
 /** Base of everything that the payment guard throws on its own account. */

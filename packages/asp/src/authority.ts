@@ -2,6 +2,8 @@ import {
   AbortedError,
   type Attempt,
   type AuthoritySource,
+  type BudgetBooks,
+  type BudgetQuery,
   type CallOptions,
   type CallTerms,
   type Cap,
@@ -42,7 +44,14 @@ import type { AspIncident } from "./incident.ts";
 import { LeaseWatch } from "./lease-watch.ts";
 import * as operations from "./operations.ts";
 import type { AspClientOptions } from "./options.ts";
-import { type Budget, type RequestDefaults, type ResolveBudget, prepareInstruction, toWire } from "./request.ts";
+import {
+  type Budget,
+  type RequestDefaults,
+  type ResolveBudget,
+  budgetOf,
+  prepareInstruction,
+  toWire,
+} from "./request.ts";
 import { committed, lateCommit, released, spentOf } from "./settlement.ts";
 import type { SpendTelemetry } from "./telemetry.ts";
 import { AspVerbs } from "./verbs.ts";
@@ -121,6 +130,19 @@ export class AspAuthority implements SpendAuthority {
   checkOptions({ failOpen }: CallTerms): void {
     if (failOpen === undefined || this.recordsBypass) return;
     throw new ConfigurationError("failOpen needs a bypass recorder on the AspAuthority: createBypassRecorder(…).");
+  }
+
+  async balance({ subject, unit }: BudgetQuery, options: CallOptions = {}): Promise<BudgetBooks | undefined> {
+    const asked: ReserveRequest = { estimate: { unit, amount: 0n }, action: { kind: "budget.query" }, subject };
+    const { budgetId, windowInstanceId } = await budgetOf(asked, this.#defaults, options);
+    const books = await this.client.queryBudget({ budgetId, windowInstanceId, unit }, options);
+    const inUnit = (amount: bigint | undefined) => (amount === undefined ? amount : { unit, amount });
+    return {
+      limit: inUnit(books.allocatedAtomic),
+      spent: inUnit(books.committedSpendAtomic),
+      reserved: inUnit(books.reservedHoldAtomic),
+      remaining: { unit, amount: books.availableAtomic },
+    };
   }
 
   async reserve(request: ReserveRequest, options: CallOptions & { readonly idempotencyKey: string }): Promise<Grant> {

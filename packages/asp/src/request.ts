@@ -59,7 +59,8 @@ export async function toWire(
   };
 }
 
-async function budgetOf(
+/** The budget that a request binds against: its own, else the authority's. @throws ValidationError where there is none. */
+export async function budgetOf(
   request: ReserveRequest,
   { budget }: RequestDefaults,
   { signal }: CallOptions,

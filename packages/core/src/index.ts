@@ -6,6 +6,7 @@ export {
   compareAmounts,
   credits,
   formatAmount,
+  parseAmount,
   riskPoints,
   subtractAmounts,
   tokens,
@@ -15,6 +16,8 @@ export {
 export {
   type Action,
   type Attempt,
+  type BudgetBooks,
+  type BudgetQuery,
   type AuthoritySource,
   type CallOptions,
   type CallTerms,

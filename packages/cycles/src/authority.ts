@@ -2,6 +2,8 @@ import {
   AbortedError,
   type Attempt,
   type AuthoritySource,
+  type BudgetBooks,
+  type BudgetQuery,
   type CallOptions,
   type Cap,
   type Clock,
@@ -17,7 +19,14 @@ import {
   ValidationError,
 } from "@imprest/core";
 import { refuseUnknownOptions, wholeOption } from "@imprest/core/internal";
-import type { Caps, DecisionResponse, ReservationCreateResponse } from "@imprest/core/models/cycles";
+import type {
+  Balance,
+  BalanceQuery,
+  Caps,
+  DecisionResponse,
+  ReservationCreateResponse,
+} from "@imprest/core/models/cycles";
+import { subjectLevels } from "@imprest/core/models/cycles/shapes";
 import { CyclesOperations, type DryRunResponse } from "./client-operations.ts";
 import { malformed, reservationPath } from "./connection.ts";
 import { CyclesError, isDenial, isExpired, isFinal } from "./errors.ts";
@@ -29,8 +38,10 @@ import {
   type RequestDefaults,
   checkDefaults,
   complete,
+  mergeSubjects,
   toWire,
 } from "./request.ts";
+import { findBalance, scopesOf } from "./scopes.ts";
 import {
   asEvent,
   committed,
@@ -108,6 +119,25 @@ export class CyclesAuthority implements SpendAuthority {
   async dryRun(request: ReserveRequest, options?: CallOptions): Promise<Decision> {
     const completed = complete(request, this.#defaults);
     return decisionOf(await this.client.dryRun(toWire(completed, this.#defaults), options));
+  }
+
+  async balance({ subject, unit }: BudgetQuery, options?: CallOptions): Promise<BudgetBooks | undefined> {
+    const named = mergeSubjects(this.#defaults.subject, subject);
+    let tightest: Balance | undefined;
+    let query: BalanceQuery = {};
+    for (const level of subjectLevels) {
+      if (named[level] === undefined) continue;
+      query = { ...query, [level]: named[level] };
+      const { balances } = await this.client.getBalances(query, options).first();
+      const scope = scopesOf(query).at(-1) ?? "";
+      const found = findBalance(balances, scope, unit);
+      if (found !== undefined && (tightest === undefined || found.remaining.amount < tightest.remaining.amount)) {
+        tightest = found;
+      }
+    }
+    if (tightest === undefined) return undefined;
+    const { allocated: limit, spent, reserved, remaining } = tightest;
+    return { limit, spent, reserved, remaining };
   }
 
   async reserve(request: ReserveRequest, options: CallOptions & { readonly idempotencyKey: string }): Promise<Grant> {

@@ -87,7 +87,7 @@ function checkTerms(terms: Readonly<Record<string, unknown>>): CyclesTerms {
 }
 
 /** Level by level; dimensions likewise. */
-function mergeSubjects(fallback: Subject | undefined, own: Subject | undefined): Subject {
+export function mergeSubjects(fallback: Subject | undefined, own: Subject | undefined): Subject {
   if (own === undefined && fallback === undefined) {
     const message = "names nobody; give the request or the client a subject, such as { tenant }";
     throw new ValidationError("reserve", [{ pointer: "/subject", message }]);

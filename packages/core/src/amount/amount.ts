@@ -73,6 +73,25 @@ export function formatAmount({ unit, amount: value }: Amount): string {
   return `${value < 0n ? "-" : ""}$${text}`;
 }
 
+/**
+ * The amount that a text names: `"$5.00"` and `"USD:5.00"` in dollars, `"TOKENS:1200"` and `"1200 TOKENS"` in a unit of
+ * another name. Reads what `formatAmount` writes.
+ * @throws ValidationError for text that names no amount, and as `usd` and `amount`.
+ * @example
+ * const limit = parseAmount("$5.00");
+ */
+export function parseAmount(text: string): Amount {
+  const given = String(text).trim();
+  const dollars = /^(-?)\$\s?(.+)$/.exec(given);
+  if (dollars) return usd(`${dollars[1]}${dollars[2]}`);
+  const [, prefix, before, after, suffix] = /^(?:([A-Za-z_]\w*):(.+)|(-?[\d.]+) ([A-Za-z_]\w*))$/.exec(given) ?? [];
+  const [unit, value] = [prefix ?? suffix, before ?? after];
+  if (unit === undefined || value === undefined) {
+    throw invalid("text", `"${shorten(text)}" is no amount; write "$5.00", "USD:5.00" or "TOKENS:1200"`);
+  }
+  return unit === "USD" ? usd(value) : amount(unit, value);
+}
+
 /** -1, 0 or 1. @throws ValidationError when the units differ. */
 export function compareAmounts(left: Amount, right: Amount): -1 | 0 | 1 {
   sameUnit(left, right);

@@ -7,6 +7,7 @@ export {
   compareAmounts,
   credits,
   formatAmount,
+  parseAmount,
   riskPoints,
   subtractAmounts,
   tokens,

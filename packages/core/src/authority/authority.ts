@@ -1,4 +1,5 @@
 import type { Environment } from "./environment.ts";
+import type { BudgetQuery, BudgetBooks } from "./balance.ts";
 import type { Decision, Grant, Lease } from "./grant.ts";
 import type { CallOptions, CallTerms, ReserveRequest } from "./request.ts";
 import type { Attempt, Intent, SettlementInstruction } from "./settlement.ts";
@@ -40,10 +41,10 @@ export interface SpendAuthority {
   /** Asks without reserving. Absent where the wire cannot. */
   decide?(request: ReserveRequest, options?: CallOptions): Promise<Decision>;
   /**
-   * Whether open reservations hold money of the budgets that `request` would draw on: a denial may pass then. Absent where
-   * the wire cannot say.
+   * The books of the budget that has least left of those a request would draw on, at one moment; `undefined` where there
+   * is no budget. Absent where the wire cannot say.
    */
-  isHeld?(request: ReserveRequest, options?: CallOptions): Promise<boolean>;
+  balance?(of: BudgetQuery, options?: CallOptions): Promise<BudgetBooks | undefined>;
   /**
    * One attempt to reserve.
    * @throws DeniedError when the authority says no; a TransportError or ProtocolError otherwise.

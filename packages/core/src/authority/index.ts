@@ -1,4 +1,5 @@
 export type { SettlingAuthority, SpendAuthority } from "./authority.ts";
+export type { BudgetBooks, BudgetQuery } from "./balance.ts";
 export type { Environment, ReservationContext, RetryOptions } from "./environment.ts";
 export type { Cap, Decision, EvidenceReference, Grant, Lease } from "./grant.ts";
 export { type GuardedCall, Observer, type SpendEvents } from "./observer.ts";

@@ -5,6 +5,7 @@ import {
   compareAmounts,
   credits,
   formatAmount,
+  parseAmount,
   riskPoints,
   subtractAmounts,
   tokens,
@@ -136,5 +137,33 @@ describe("laws", () => {
     );
     expect(formatAmount(tokens(12))).toBe("12 TOKENS");
     expect(formatAmount(usd("-0.05"))).toBe("-$0.05");
+  });
+});
+
+describe("parseAmount", () => {
+  it.each([
+    ["$5.00", usd("5")],
+    ["$ 0.05", usd("0.05")],
+    ["-$0.05", usd("-0.05")],
+    ["USD:5.00", usd("5")],
+    ["TOKENS:1200", tokens(1200)],
+    ["1200 TOKENS", tokens(1200)],
+    [" usd_atomic:7 ", amount("usd_atomic", 7)],
+  ])("reads %s", (text, expected) => {
+    expect(parseAmount(text)).toEqual(expected);
+  });
+
+  it.each(["", "5.00", "5,00 USD", "$", "$1e3", "USD:", "USD:1.123456789", "TOKENS:1.5", "$5.00 each", null, 5])(
+    "refuses %s, and says what to write",
+    (text) => {
+      expect(() => parseAmount(text as string)).toThrow(ValidationError);
+    },
+  );
+
+  it("reads what formatAmount writes (law)", () => {
+    const law = fc.property(fc.constantFrom("USD_MICROCENTS", "TOKENS", "usd_atomic"), fc.bigInt(), (unit, whole) => {
+      expect(parseAmount(formatAmount({ unit, amount: whole }))).toEqual({ unit, amount: whole });
+    });
+    fc.assert(law);
   });
 });

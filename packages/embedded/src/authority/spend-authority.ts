@@ -1,5 +1,8 @@
 import {
+  type Amount,
   type Attempt,
+  type BudgetBooks,
+  type BudgetQuery,
   type CallOptions,
   type Clock,
   type Decision,
@@ -26,7 +29,7 @@ import { LedgerUnavailableError } from "../ledger/unavailable.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Evaluation, ReserveOutcome } from "../ledger/outcomes.ts";
 import { LedgerRefusal, denials } from "../ledger/refusal.ts";
-import { type Complete, type Terms, type TenantDefaults, capsOf, complete } from "./spend-request.ts";
+import { type Complete, type TenantDefaults, type Terms, capsOf, complete, mergeSubjects } from "./spend-request.ts";
 import { performInstruction, prepareInstruction } from "./spend-settlement.ts";
 
 /** For whom an in-process authority speaks. */
@@ -90,6 +93,21 @@ export class LedgerSpendAuthority implements SpendAuthority {
     }));
     const { decision, caps, reasonCode, retryAfterMs } = outcome;
     return { decision, caps: capsOf(caps), reasonCode, retryAfterMs, ...evidence };
+  }
+
+  async balance({ subject, unit }: BudgetQuery, options?: CallOptions): Promise<BudgetBooks | undefined> {
+    const { tenant, subject: own } = this.#defaults;
+    const asked = { tenant, subject: mergeSubjects(own, subject), unit };
+    const { outcome } = await this.#perform(() => this.#ledger.tightestBudget(asked), options);
+    if (outcome === undefined) return undefined;
+    const { allocated, spent, reserved, remaining } = outcome;
+    const inUnit = (amount: bigint): Amount => ({ unit, amount });
+    return {
+      limit: inUnit(allocated),
+      spent: inUnit(spent),
+      reserved: inUnit(reserved),
+      remaining: inUnit(remaining),
+    };
   }
 
   async reserve(request: ReserveRequest, options: CallOptions & { readonly idempotencyKey: string }): Promise<Grant> {

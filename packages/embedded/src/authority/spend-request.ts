@@ -42,7 +42,7 @@ export function complete(request: ReserveRequest, defaults: TenantDefaults): Com
   const { kind, name = kind, tags } = request.action;
   return {
     tenant: defaults.tenant,
-    subject: subjectOf(defaults.subject, request.subject),
+    subject: mergeSubjects(defaults.subject, request.subject),
     action: { kind, name, tags },
     estimate: request.estimate,
     ttlMs: request.ttlMs ?? defaults.ttlMs,
@@ -76,7 +76,7 @@ export function capsOf(caps: Caps | undefined): Cap[] {
 }
 
 /** Level by level, a request's own over the configured; dimensions likewise. */
-function subjectOf(configured: Subject, own: Subject | undefined): Subject {
+export function mergeSubjects(configured: Subject, own: Subject | undefined): Subject {
   if (own === undefined) return configured;
   const merged: Record<string, unknown> = { ...configured };
   for (const [name, value] of Object.entries(own)) if (value !== undefined) merged[name] = value;

@@ -44,6 +44,7 @@ import type { Retention } from "./retention.ts";
 import { commit, expired, ownReservation, release } from "./settle.ts";
 import { LedgerState } from "./state.ts";
 import type { LedgerStore } from "./store.ts";
+import { type TightestBudgetRequest, tightestBudget } from "./tightest-budget.ts";
 
 /** What a ledger works with. */
 export interface LedgerOptions {
@@ -119,6 +120,10 @@ export class Ledger {
   /** Whether a tenant's reserves are only watched, where a request does not say. */
   isObserved(tenant: string): boolean {
     return this.#observed.has(tenant);
+  }
+
+  tightestBudget(request: TightestBudgetRequest): BudgetBalance | undefined {
+    return tightestBudget(this.#state, request);
   }
 
   decide(request: DecideRequest): Evaluation {

@@ -46,7 +46,7 @@ export class Holds {
         // A reservation that settled while this one was asked for has made room.
         const isFreed = this.#ended > before;
         const isHeldHere = this.#open.size > 0 || isFreed;
-        const isHeld = isHeldHere || (await authority.isHeld?.(request, { signal }).catch(() => false)) === true;
+        const isHeld = isHeldHere || (await isHeldElsewhere(authority, request, signal));
         const leftMs = until - clock.monotonic();
         if (!isHeld || leftMs <= 0 || signal?.aborted) throw saying(error, isHeld, waitMs);
         if (!hasWaited) onWait(error);
@@ -81,6 +81,17 @@ export class Holds {
       const unlink = onAbort(signal, wake);
     });
   }
+}
+
+/** Whether reservations of others hold money of the budget; false where the authority cannot say. */
+async function isHeldElsewhere(
+  authority: SpendAuthority,
+  { subject, estimate }: ReserveRequest,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const asked = authority.balance?.({ subject, unit: estimate.unit }, { signal });
+  const books = await asked?.catch(() => undefined);
+  return (books?.reserved?.amount ?? 0n) > 0n;
 }
 
 /** The denial, saying which of the two it was. */
