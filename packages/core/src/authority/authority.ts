@@ -35,8 +35,8 @@ export interface SpendAuthority {
   /** Asks without reserving. Absent where the wire cannot. */
   decide?(request: ReserveRequest, options?: CallOptions): Promise<Decision>;
   /**
-   * Whether open reservations hold money of the budgets that `request` would draw on: a denial may pass then. Absent where
-   * the wire cannot say.
+   * Whether a denied `request` may be granted once open reservations have settled: what is missing is held, not spent. Absent
+   * where the wire cannot say.
    */
   isHeld?(request: ReserveRequest, options?: CallOptions): Promise<boolean>;
   /**

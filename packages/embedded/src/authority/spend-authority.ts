@@ -92,6 +92,10 @@ export class LedgerSpendAuthority implements SpendAuthority {
     return { decision, caps: capsOf(caps), reasonCode, retryAfterMs, ...evidence };
   }
 
+  async isHeld(request: ReserveRequest): Promise<boolean> {
+    return this.#ledger.fitsWithoutHolds(complete(request, this.#defaults));
+  }
+
   async reserve(request: ReserveRequest, options: CallOptions & { readonly idempotencyKey: string }): Promise<Grant> {
     const completed = complete(request, this.#defaults);
     const asked = { ...completed, idempotencyKey: options.idempotencyKey };

@@ -1,6 +1,6 @@
 import { admit } from "./admission.ts";
 import { budgetsAt, denialOf, detailOf } from "./availability.ts";
-import { type Budget, balanceOf } from "./budget.ts";
+import { type Budget, balanceOf, remainingOf } from "./budget.ts";
 import type { DenialDetail } from "./denial-detail.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { flatCopy } from "./flat-text.ts";
@@ -38,6 +38,17 @@ export function dryRun(state: LedgerState, request: LedgerReserveRequest): Evalu
 /** As `dryRun`, and emits what would have become of the request (Cycles v0.1.26 §OBSERVE MODE, rule 1). */
 export function observe(state: LedgerState, request: LedgerReserveRequest): Evaluation {
   return evaluateOnly(state, request, "observe");
+}
+
+/** Whether every budget would take the estimate once its open reservations have settled for nothing. Changes nothing. */
+export function fitsWithoutHolds(
+  state: LedgerState,
+  request: Pick<DecideRequest, "tenant" | "subject" | "estimate">,
+): boolean {
+  const { tenant, subject, estimate } = request;
+  state.begin();
+  const budgets = existing(state, tenant, state.scopes.scopesOf(subject), estimate.unit);
+  return budgets.every((budget) => remainingOf(budget) + budget.reserved >= estimate.amount);
 }
 
 function evaluateOnly(state: LedgerState, request: LedgerReserveRequest, mode: "dry run" | "observe"): Evaluation {

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from "@imprest/core";
 import { ActionKinds, type CustomActionKind } from "./action-kinds.ts";
 import { type ActionPolicy, orderPolicies } from "./action-policy.ts";
 import type { Budget, BudgetBalance } from "./budget.ts";
-import { decide, dryRun, observe } from "./evaluate.ts";
+import { decide, dryRun, fitsWithoutHolds, observe } from "./evaluate.ts";
 import { recordEvent } from "./event.ts";
 import { extend } from "./extend.ts";
 import type { Cause, FactListener, Moment } from "./facts.ts";
@@ -116,6 +116,11 @@ export class Ledger {
 
   decide(request: DecideRequest): Evaluation {
     return decide(this.#state, request);
+  }
+
+  /** Whether the budgets would take the estimate once their open reservations have settled for nothing. */
+  fitsWithoutHolds(request: Pick<DecideRequest, "tenant" | "subject" | "estimate">): boolean {
+    return fitsWithoutHolds(this.#state, request);
   }
 
   commit(request: CommitRequest): CommitOutcome {
