@@ -112,6 +112,13 @@ describe("a request that continues a counted one", () => {
     await prefixes.remember("host", first, counted(100));
     const next = { ...request(user("one"), assistant("a"), user(text("b", true))), max_tokens: 50, system: text("s") };
     expect(await prefixes.find("host", next)).toEqual({ messages: 1, inputTokens: 100 });
+    const breakpoint = { prompt_cache_breakpoint: { mode: "explicit", ttl: "12h" } };
+    const part = { type: "input_text", text: "one" };
+    await prefixes.remember("openai", { input: [user([{ ...part, ...breakpoint }])] }, counted(9));
+    expect(await prefixes.find("openai", { input: [user([part]), user([{ ...part, ...breakpoint }])] })).toEqual({
+      messages: 1,
+      inputTokens: 9,
+    });
     const point = { cachePoint: { type: "default" } };
     await prefixes.remember("bedrock", request(user([{ text: "one" }, point])), counted(7));
     expect(await prefixes.find("bedrock", request(user([{ text: "one" }]), user([{ text: "b" }, point])))).toEqual({

@@ -68,6 +68,7 @@ const outside = new Set([
   "safety_identifier",
   "prompt_cache_key",
   "prompt_cache_retention",
+  "prompt_cache_options",
   "store",
   "cache_control",
 ]);
@@ -161,7 +162,7 @@ async function digestOf(pieces: readonly string[]): Promise<string> {
 function unmarked(value: unknown): unknown {
   if (Array.isArray(value)) return value.filter((part) => !isCachePoint(part)).map(unmarked);
   if (!isBag(value)) return value;
-  const { cache_control: _mark, ...others } = value;
+  const { cache_control: _anthropic, prompt_cache_breakpoint: _openai, ...others } = value;
   const { content } = others;
   if (content === undefined) return others;
   return { ...others, content: typeof content === "string" ? [{ type: "text", text: content }] : unmarked(content) };
