@@ -1,6 +1,15 @@
 import { type Amount, Unit, formatAmount, subtractAmounts } from "@imprest/core";
 import type { BudgetBalance } from "@imprest/embedded";
-import type { Step } from "./agent.ts";
+
+/** What one call came to. */
+export interface Step {
+  readonly number: number;
+  readonly model: string;
+  readonly streamed: boolean;
+  readonly estimate: Amount;
+  readonly cost: Amount;
+  readonly capped: boolean;
+}
 
 const gaugeWidth = 30;
 const columns = [4, 12, 9, 13, 13, 13] as const;
@@ -11,15 +20,14 @@ export function showHeading(budget: Amount): void {
 }
 
 /** One line a call: what was held, what it cost, what came back, and how much is left. */
-export function showStep({ number, model, streamed, estimate, settlement, capped }: Step, left: BudgetBalance): void {
-  const actual = settlement.charged ?? { unit: estimate.unit, amount: 0n };
+export function showStep({ number, model, streamed, estimate, cost, capped }: Step, left: BudgetBalance): void {
   const mode = `${streamed ? "stream" : "whole"}${capped ? "*" : ""}`;
-  const refund = subtractAmounts(estimate, actual);
-  const cells = [String(number), model, mode, formatAmount(estimate), formatAmount(actual), formatAmount(refund)];
+  const refund = subtractAmounts(estimate, cost);
+  const cells = [String(number), model, mode, formatAmount(estimate), formatAmount(cost), formatAmount(refund)];
   console.log(line(...cells, gauge(left)));
 }
 
-export function showLedger(charged: Amount, left: BudgetBalance, calls: number): void {
+export function showLedger(charged: Amount, left: BudgetBalance, calls: number, bill: Amount | undefined): void {
   const rows: [string, Amount][] = [
     ["allocated", dollars(left.allocated)],
     ["spent", dollars(left.spent)],
@@ -30,6 +38,7 @@ export function showLedger(charged: Amount, left: BudgetBalance, calls: number):
   console.log("\nThe closing ledger");
   for (const [name, value] of rows) console.log(`  ${name.padEnd(12)}${formatAmount(value).padStart(14)}`);
   console.log(`  ${calls} calls charged ${formatAmount(charged)} in all.`);
+  if (bill) console.log(`  The provider's own bill: ${formatAmount(bill)}.`);
 }
 
 function gauge({ allocated, remaining }: BudgetBalance): string {

@@ -80,7 +80,7 @@ const whole = prices.estimateRequest("claude-large", turn);
 
 // #region prefix
 const prefixes = createPrefixMap();
-await prefixes.remember("api.example.com", turn, readUsage(counted)); // after the first answer
+await prefixes.remember("api.example.com", turn, counted); // after the first answer
 
 const next = { ...request, messages: [first, answer, { role: "user", content: "And now?" }] };
 const prefix = await prefixes.find("api.example.com", next);

@@ -1,18 +1,14 @@
-// The README's snippet, run as it stands against the demo's model endpoint and an authority in this process.
+// The README's snippet, run as it stands against the demo's model provider and an authority in this process.
 import { capped, usd, withReservationStream } from "@imprest/core";
-import { createPriceTable } from "@imprest/llm";
+import { createPriceTable, notBilled } from "@imprest/llm";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 import { OpenAI } from "openai";
-import { startModelServer } from "../demo/model-server.ts";
+import { demoProvider } from "../demo/provider.ts";
 
-const server = await startModelServer();
-const openai = new OpenAI({ baseURL: server.baseUrl, apiKey: "demo" });
+const openai = new OpenAI({ fetch: demoProvider().fetch, apiKey: "demo" });
 const model = "demo-large";
 const messages = [{ role: "user" as const, content: "How should an agent handle money?" }];
 const prices = createPriceTable({ "demo-large": { input: "5.00", output: "15.00" } });
-/** The provider refused before it worked: it bills nothing for these. */
-const refused = (error: unknown) =>
-  error instanceof OpenAI.APIError && [400, 401, 403, 404, 422, 429].includes(Number(error.status));
 const price = (usage: unknown) => prices.price(model, usage);
 
 const embedded = createEmbeddedAuthority();
@@ -26,10 +22,9 @@ const stream = withReservationStream(authority,
     model, messages, stream: true, stream_options: { include_usage: true },
     max_completion_tokens: capped(caps, "max_tokens", 800) }, { signal, maxRetries: 0 }),
   { honours: ["max_tokens"], spend: (chunk) => chunk.usage && price(chunk.usage),
-    unspent: refused, partial: "estimate" });
+    unspent: notBilled, partial: "estimate" });
 for await (const chunk of stream) process.stdout.write(chunk.choices[0]?.delta?.content ?? "");
 console.log((await stream.settlement).charged);
 // #endregion
 
-server.close();
 await embedded.close();

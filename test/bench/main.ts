@@ -9,6 +9,7 @@ import { coldStart } from "./cold-start.ts";
 import { durablePairs } from "./durable-pairs.ts";
 import { envelopes } from "./envelopes.ts";
 import { feeds } from "./feeds.ts";
+import { guardedFetch } from "./guard-fetch.ts";
 import { guardedPairs } from "./guarded-pairs.ts";
 import { inProcess, ledger } from "./ledger.ts";
 import type { Benchmark, Effort, Group } from "./measure.ts";
@@ -22,6 +23,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   "guarded-pairs": guardedPairs,
   "durable-pairs": durablePairs,
   "served-pairs": servedPairs,
+  "guard-fetch": guardedFetch,
   payments,
   ledger,
   "in-process": inProcess,

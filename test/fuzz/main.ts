@@ -6,10 +6,11 @@ import type { Target } from "./target.ts";
 import { arcpSession } from "./targets/arcp-session.ts";
 import { embeddedHttp } from "./targets/embedded-http.ts";
 import { httpSocket } from "./targets/http-socket.ts";
+import { modelRequests, priceFiles, usageObjects } from "./targets/model-wires.ts";
 import { sdJwt } from "./targets/sd-jwt.ts";
 import { strictJson } from "./targets/strict-json.ts";
 
-const targets = [strictJson, sdJwt, arcpSession, embeddedHttp, httpSocket];
+const targets = [strictJson, sdJwt, arcpSession, embeddedHttp, httpSocket, usageObjects, modelRequests, priceFiles];
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {

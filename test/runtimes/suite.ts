@@ -4,6 +4,7 @@ import { type Vectors, type World, bytes } from "./check.ts";
 import { audit } from "./checks/audit.ts";
 import { guard } from "./checks/guard.ts";
 import { hygiene } from "./checks/hygiene.ts";
+import { modelCalls } from "./checks/model-calls.ts";
 import { protocols } from "./checks/protocols.ts";
 
 /** What a run of the suite saw. */
@@ -16,7 +17,7 @@ export interface Verdict {
   readonly failed: readonly string[];
 }
 
-export const checks = { ...hygiene, ...audit, ...guard, ...protocols };
+export const checks = { ...hygiene, ...audit, ...guard, ...modelCalls, ...protocols };
 
 /** What every runtime must give, with the vectors of `readVectors`. */
 export const expectedVerdict: Verdict = {

@@ -1,3 +1,4 @@
+import { ValidationError } from "@imprest/core";
 import { type PrefixMap, createPrefixMap, createPriceTable, readUsage } from "@imprest/llm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -6,7 +7,7 @@ import { type Message, type Tokenizer, byteTokenizer, countPrompt, mergingTokeni
 /** One dollar for each input token, so that an amount reads as a count; nothing for the output. */
 const counting = createPriceTable({ m: { input: "1000000", output: "0" } });
 const utf8Length = (text: string): number => new TextEncoder().encode(text).length;
-const counted = (tokens: number): ReturnType<typeof readUsage> => readUsage({ input_tokens: tokens, output_tokens: 1 });
+const counted = (tokens: number): unknown => ({ input_tokens: tokens, output_tokens: 1 });
 
 async function boundOf(prefixes: PrefixMap, request: unknown): Promise<number> {
   const prefix = await prefixes.find("host", request);
@@ -111,6 +112,13 @@ describe("a request that continues a counted one", () => {
     await prefixes.remember("host", first, counted(100));
     const next = { ...request(user("one"), assistant("a"), user(text("b", true))), max_tokens: 50, system: text("s") };
     expect(await prefixes.find("host", next)).toEqual({ messages: 1, inputTokens: 100 });
+    const breakpoint = { prompt_cache_breakpoint: { mode: "explicit", ttl: "12h" } };
+    const part = { type: "input_text", text: "one" };
+    await prefixes.remember("openai", { input: [user([{ ...part, ...breakpoint }])] }, counted(9));
+    expect(await prefixes.find("openai", { input: [user([part]), user([{ ...part, ...breakpoint }])] })).toEqual({
+      messages: 1,
+      inputTokens: 9,
+    });
     const point = { cachePoint: { type: "default" } };
     await prefixes.remember("bedrock", request(user([{ text: "one" }, point])), counted(7));
     expect(await prefixes.find("bedrock", request(user([{ text: "one" }]), user([{ text: "b" }, point])))).toEqual({
@@ -178,12 +186,20 @@ describe("what is remembered", () => {
 
   it("is no sum of several requests, and no count of nothing", async () => {
     const prefixes = createPrefixMap();
-    const compacted = readUsage({
+    const compacted = {
       input_tokens: 10,
       output_tokens: 1,
       iterations: [{ type: "compaction", input_tokens: 90_000, output_tokens: 500 }],
-    });
+    };
     for (const usage of [compacted, counted(0)]) await prefixes.remember("host", request(user("one")), usage);
+    expect(await prefixes.find("host", request(user("one")))).toBeUndefined();
+  });
+
+  it("is nothing where the usage cannot be read", async () => {
+    const prefixes = createPrefixMap();
+    for (const usage of [undefined, { input_tokens: 9, smell: 3 }]) {
+      await expect(prefixes.remember("host", request(user("one")), usage)).rejects.toThrow(ValidationError);
+    }
     expect(await prefixes.find("host", request(user("one")))).toBeUndefined();
   });
 
@@ -196,8 +212,13 @@ describe("what is remembered", () => {
   it("counts every class of the cache", async () => {
     const prefixes = createPrefixMap();
     const usage = { input_tokens: 5, output_tokens: 1, cache_read_input_tokens: 70, cache_creation_input_tokens: 25 };
-    await prefixes.remember("host", request(user("one")), readUsage(usage));
-    expect(await prefixes.find("host", request(user("one")))).toEqual({ messages: 1, inputTokens: 100 });
+    for (const [text, stated] of [
+      ["one", usage],
+      ["two", readUsage(usage)],
+    ] as const) {
+      await prefixes.remember("host", request(user(text)), stated);
+      expect(await prefixes.find("host", request(user(text)))).toEqual({ messages: 1, inputTokens: 100 });
+    }
   });
 
   it("is bounded: the request that was not asked for the longest is forgotten first", async () => {

@@ -1,4 +1,5 @@
-import { mergeUsage, readUsage } from "@imprest/llm";
+import { ValidationError } from "@imprest/core";
+import { createPriceTable, mergeUsage, readUsage } from "@imprest/llm";
 import { describe, expect, it } from "vitest";
 
 describe("readUsage", () => {
@@ -495,6 +496,16 @@ describe("readUsage", () => {
   ])("refuses by the member's name rather than count wrong: %o", (usage, message) => {
     expect(() => readUsage(usage)).toThrow(message);
   });
+});
+
+it.each([
+  ["lists", `{"prompt_tokens":1,"total_tokens":2,"x":${"[".repeat(100_000)}${"]".repeat(100_000)}}`],
+  ["what a provider said", `${'{"inputTokens":1,"outputTokens":1,"raw":'.repeat(100_000)}1${"}".repeat(100_000)}`],
+])("a usage object that is nested without end is refused, not a crash: %s", (_name, text) => {
+  const usage: unknown = JSON.parse(text);
+  expect(() => readUsage(usage)).toThrow(ValidationError);
+  const trusting = createPriceTable({ m: { input: "1", output: "1" } }, { trustStatedCost: true });
+  expect(() => trusting.price("m", usage)).toThrow(ValidationError);
 });
 
 describe("mergeUsage", () => {

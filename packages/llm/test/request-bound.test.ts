@@ -208,6 +208,14 @@ describe("estimateRequest", () => {
     }
   });
 
+  it("refuses a body that is nested without end, by an error that can be told from a fault", () => {
+    const lists = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+    const objects = `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`;
+    for (const body of [`{"messages":${lists}}`, objects]) {
+      expect(() => prices.estimateRequest("limited", body)).toThrow(ValidationError);
+    }
+  });
+
   it("holds the price of the request itself", () => {
     expect(prices.estimateRequest("fee", { messages, max_tokens: 10 })).toEqual(usd("0.005"));
     expect(prices.price("fee", { prompt_tokens: 5, completion_tokens: 5, total_tokens: 10 })).toEqual(usd("0.005"));

@@ -81,7 +81,7 @@ export function formatAmount({ unit, amount: value }: Amount): string {
  * const limit = parseAmount("$5.00");
  */
 export function parseAmount(text: string): Amount {
-  const given = String(text).trim();
+  const given = typeof text === "string" ? text.trim() : "";
   const dollars = /^(-?)\$\s?(.+)$/.exec(given);
   if (dollars) return usd(`${dollars[1]}${dollars[2]}`);
   const [, prefix, before, after, suffix] = /^(?:([A-Za-z_]\w*):(.+)|(-?[\d.]+) ([A-Za-z_]\w*))$/.exec(given) ?? [];

@@ -12,7 +12,6 @@ const codes = new Set([
   "ENETDOWN",
   "EADDRNOTAVAIL",
   "UND_ERR_CONNECT_TIMEOUT",
-  "ERR_INVALID_URL",
   // Bun's own words.
   "ConnectionRefused",
   "FailedToOpenSocket",

@@ -26,6 +26,8 @@ export interface WaitOptions {
 export class Holds {
   readonly #open = new Set<Reservation>();
   readonly #waiting = new Set<() => void>();
+  /** Attempts to reserve whose answer is not there yet: each may hold money already. */
+  #asking = 0;
   #ended = 0;
 
   /**
@@ -39,32 +41,53 @@ export class Holds {
     let hasWaited = false;
     for (;;) {
       const before = this.#ended;
+      this.#asking += 1;
       try {
         return this.#keep(await open());
       } catch (error) {
-        if (!DeniedError.isInstance(error) || !short.test(error.reasonCode ?? "")) throw error;
-        // A reservation that settled while this one was asked for has made room.
-        const isFreed = this.#ended > before;
-        const isHeldHere = this.#open.size > 0 || isFreed;
-        const isHeld = isHeldHere || (await isHeldElsewhere(authority, request, signal));
+        this.#asking -= 1;
+        if (!DeniedError.isInstance(error) || !short.test(error.reasonCode ?? "")) {
+          this.#wake();
+          throw error;
+        }
+        const isHeld = this.#ended > before || (await this.#holds(authority, request, signal));
         const leftMs = until - clock.monotonic();
-        if (!isHeld || leftMs <= 0 || signal?.aborted) throw saying(error, isHeld, waitMs);
+        if (!isHeld || leftMs <= 0 || signal?.aborted) {
+          this.#wake();
+          throw saying(error, isHeld, waitMs);
+        }
         if (!hasWaited) onWait(error);
         hasWaited = true;
-        if (!isFreed) await this.#next(clock, isHeldHere ? leftMs : Math.min(leftMs, askEveryMs), signal);
+        // A reservation that settled in the meantime has made room.
+        const waitedMs = authority.balance === undefined ? leftMs : Math.min(leftMs, askEveryMs);
+        if (this.#ended === before) await this.#next(clock, waitedMs, signal);
       }
     }
   }
 
+  /** Whether the request fits once others have settled: by the books, where the authority can say, else by this fetch. */
+  async #holds(authority: SpendAuthority, request: ReserveRequest, signal: AbortSignal | undefined): Promise<boolean> {
+    const { subject, estimate } = request;
+    const asked = authority.balance?.({ subject, unit: estimate.unit }, { signal });
+    const books = await asked?.catch(() => undefined);
+    if (books?.reserved === undefined) return this.#open.size > 0 || this.#asking > 0;
+    return books.remaining.amount + books.reserved.amount >= estimate.amount;
+  }
+
   #keep(reservation: Reservation): Reservation {
+    this.#asking -= 1;
     this.#open.add(reservation);
     const end = (): void => {
       this.#open.delete(reservation);
       this.#ended += 1;
-      for (const wake of this.#waiting) wake();
+      this.#wake();
     };
     reservation.settlement.then(end, end);
     return reservation;
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
   }
 
   /** The next settlement, or so many milliseconds, or the abort. */
@@ -81,17 +104,6 @@ export class Holds {
       const unlink = onAbort(signal, wake);
     });
   }
-}
-
-/** Whether reservations of others hold money of the budget; false where the authority cannot say. */
-async function isHeldElsewhere(
-  authority: SpendAuthority,
-  { subject, estimate }: ReserveRequest,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  const asked = authority.balance?.({ subject, unit: estimate.unit }, { signal });
-  const books = await asked?.catch(() => undefined);
-  return (books?.reserved?.amount ?? 0n) > 0n;
 }
 
 /** The denial, saying which of the two it was. */

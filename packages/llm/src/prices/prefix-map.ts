@@ -1,7 +1,8 @@
 import { ConfigurationError } from "@imprest/core";
 import { hex, utf8 } from "@imprest/core/internal";
 import { isBag } from "../usage/members.ts";
-import { type Usage, promptTokens } from "../usage/usage.ts";
+import { readUsage } from "../usage/read-usage.ts";
+import { promptTokens } from "../usage/usage.ts";
 import { findPointing, holdsItsBytes } from "./pointing.ts";
 import { type RequestBody, bodyOf, conversationOf } from "./request-body.ts";
 import { findLooping } from "./looping.ts";
@@ -27,9 +28,10 @@ export interface PrefixMap {
   /**
    * Keeps what the provider counted for `request`. A request is not kept whose prompt may be counted otherwise when it comes
    * again: one that holds addresses of media, lets the provider edit its prompt, or leaves the model to a router.
-   * @throws ValidationError for what is no request body.
+   * @param usage the provider's usage object, or a `Usage`.
+   * @throws ValidationError for what is no request body, or no usage object.
    */
-  remember(target: string, request: unknown, usage: Usage): Promise<void>;
+  remember(target: string, request: unknown, usage: unknown): Promise<void>;
 }
 
 /** Some 300 bytes each: a key, its digest and three numbers. */
@@ -66,6 +68,7 @@ const outside = new Set([
   "safety_identifier",
   "prompt_cache_key",
   "prompt_cache_retention",
+  "prompt_cache_options",
   "store",
   "cache_control",
 ]);
@@ -85,7 +88,7 @@ interface Entry {
  * const prefix = await prefixes.find("api.openai.com", request);
  * const estimate = prices.estimateRequest(request.model, request, { prefix });
  * // … the call …
- * await prefixes.remember("api.openai.com", request, readUsage(answer.usage));
+ * await prefixes.remember("api.openai.com", request, answer.usage);
  */
 export function createPrefixMap({ entries = mostEntries }: { readonly entries?: number | undefined } = {}): PrefixMap {
   if (!Number.isSafeInteger(entries) || entries < 1)
@@ -114,8 +117,9 @@ export function createPrefixMap({ entries = mostEntries }: { readonly entries?: 
     },
     async remember(target, request, usage) {
       const { body } = bodyOf(request);
+      const { requests, tokens } = readUsage(usage);
       // The sum of several requests is no count of this one.
-      const counted = usage.requests.length > 1 ? 0 : promptTokens(usage.tokens);
+      const counted = requests.length > 1 ? 0 : promptTokens(tokens);
       if (counted === 0 || !isSteady(body)) return;
       const pieces = piecesOf(target, body);
       const digest = await digestOf(pieces);
@@ -158,7 +162,7 @@ async function digestOf(pieces: readonly string[]): Promise<string> {
 function unmarked(value: unknown): unknown {
   if (Array.isArray(value)) return value.filter((part) => !isCachePoint(part)).map(unmarked);
   if (!isBag(value)) return value;
-  const { cache_control: _mark, ...others } = value;
+  const { cache_control: _anthropic, prompt_cache_breakpoint: _openai, ...others } = value;
   const { content } = others;
   if (content === undefined) return others;
   return { ...others, content: typeof content === "string" ? [{ type: "text", text: content }] : unmarked(content) };

@@ -141,17 +141,18 @@ export class Members {
       const children = this.#children.get(name);
       if (children) for (const child of children) child.refuseUnread();
       if (this.#read.has(name) || uncharged.has(name)) continue;
-      this.#refuseNumber(value, name);
+      this.#refuseNumber(value, name, this.#depth + 1);
     }
   }
 
-  #refuseNumber(value: unknown, name: string): void {
+  #refuseNumber(value: unknown, name: string, depth: number): void {
     if (isNumber(value)) {
       throw unreadable(`${this.pointer}/${name}`, "is charged at a price that the table has no place for");
     }
-    if (isBag(value)) return new Members(value, `${this.pointer}/${name}`, this.#depth + 1).refuseUnread();
+    if (isBag(value)) return new Members(value, `${this.pointer}/${name}`, depth).refuseUnread();
     if (!Array.isArray(value)) return;
-    for (const [at, member] of value.entries()) this.#refuseNumber(member, `${name}/${at}`);
+    if (depth > deepest) throw unreadable(`${this.pointer}/${name}`, "is nested too deep");
+    for (const [at, member] of value.entries()) this.#refuseNumber(member, `${name}/${at}`, depth + 1);
   }
 
   #objects(name: string): readonly Members[] {

@@ -10,8 +10,8 @@ const ticksScale = 10;
  * The provider's own cost in dollars: OpenRouter's `cost`, Perplexity's `cost.total_cost`, DeepInfra's `estimated_cost`, xAI's
  * ticks; also within `raw` of the AI SDK. @throws ValidationError for a cost that is no amount.
  */
-export function statedCost(usage: unknown, pointer = "/usage"): string | undefined {
-  if (!isBag(usage)) return undefined;
+export function statedCost(usage: unknown, pointer = "/usage", levels = 5): string | undefined {
+  if (!isBag(usage) || levels === 0) return undefined;
   const { cost, cost_details: details } = usage;
   const ticks = given(usage["cost_in_usd_ticks"]);
   if (ticks !== undefined) {
@@ -22,7 +22,7 @@ export function statedCost(usage: unknown, pointer = "/usage"): string | undefin
     return total === undefined ? undefined : decimalText(total, `${pointer}/cost/total_cost`);
   }
   const stated = given(usage["statedCost"]) ?? given(cost) ?? given(usage["estimated_cost"]);
-  if (stated === undefined) return usage["raw"] === undefined ? undefined : statedCost(usage["raw"], `${pointer}/raw`);
+  if (stated === undefined) return statedCost(usage["raw"], `${pointer}/raw`, levels - 1);
   const text = decimalText(stated, `${pointer}/cost`);
   const upstream = isBag(details) ? given(details["upstream_inference_cost"]) : undefined;
   // With a key of one's own, `cost` is OpenRouter's fee, and the provider charges beside it.
