@@ -15,9 +15,9 @@ import {
   checkSpend,
   longestLeaseMs,
 } from "./requests.ts";
-import { type Reservation, remainingTtlMs } from "./reservation.ts";
+import { type Reservation, balancesIn, remainingTtlMs } from "./reservation.ts";
 import type { Scopes } from "./scopes.ts";
-import { snapshotOf } from "./snapshot.ts";
+import { balancesOf, snapshotOf } from "./snapshot.ts";
 import type { LedgerState } from "./state.ts";
 
 /** What Cycles §ReservationCreateRequest gives a request that does not say. */
@@ -101,7 +101,7 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
   };
   for (const count of admission.counts) raise(state, count, nowMs);
   state.addReservation(reservation);
-  return { reservation, remainingTtlMs: ttlMs };
+  return { reservation, remainingTtlMs: ttlMs, balances: balancesOf(budgets) };
 }
 
 /** A reserve or a decide was denied. */
@@ -163,5 +163,6 @@ export function reserveFingerprint(
 
 function replay(known: Reservation | Evaluation, nowMs: number): ReserveOutcome {
   if (!("id" in known)) return { denied: known };
-  return { reservation: known, remainingTtlMs: remainingTtlMs(known, known.grantedUntilMs, nowMs) };
+  const ttlMs = remainingTtlMs(known, known.grantedUntilMs, nowMs);
+  return { reservation: known, remainingTtlMs: ttlMs, balances: balancesIn(known, known.snapshot) };
 }
