@@ -29,7 +29,10 @@ export function commit(state: LedgerState, request: CommitRequest): CommitOutcom
   const reservation = ownReservation(state, tenant, request.reservationId);
   const print = fingerprint([actual.unit, actual.amount, metrics, metadata]);
   const replayed = replayOf(reservation, "commit", request, print);
-  if (replayed !== undefined) return repeated(reservation, replayed);
+  if (replayed !== undefined) {
+    const { charged, released, snapshot } = replayed;
+    return { unit: reservation.unit, charged, released, balances: balancesIn(reservation, snapshot) };
+  }
 
   state.assertTenantOpen(tenant);
   assertSettleable(reservation);
@@ -55,10 +58,6 @@ export function commit(state: LedgerState, request: CommitRequest): CommitOutcom
   state.finish(reservation, "COMMITTED", nowMs);
   if (actual.amount > reserved) emitOverage(state, reservation, actual.amount, debts);
   return { unit, charged, released, balances: balancesOf(budgets) };
-}
-
-function repeated(reservation: Reservation, { charged, released, snapshot }: ReservationSettlement): CommitOutcome {
-  return { unit: reservation.unit, charged, released, balances: balancesIn(reservation, snapshot) };
 }
 
 /** Whatever the budgets have left: REJECT holds a commit to its reserve (Cycles §CommitOveragePolicy). */
@@ -94,7 +93,10 @@ export function release(state: LedgerState, request: ReleaseRequest): ReleaseOut
   const reservation = ownReservation(state, tenant, request.reservationId);
   const print = fingerprint([reason]);
   const replayed = replayOf(reservation, "release", request, print);
-  if (replayed !== undefined) return repeated(reservation, replayed);
+  if (replayed !== undefined) {
+    const { released, snapshot } = replayed;
+    return { unit: reservation.unit, released, balances: balancesIn(reservation, snapshot) };
+  }
 
   state.assertTenantOpen(tenant);
   assertSettleable(reservation);
