@@ -258,17 +258,25 @@ describe("open mandates", () => {
     const { tokens } = conformance("ap2-signed-tokens.json") as { readonly tokens: { readonly payment_chain: string } };
     const { cycles, authority } = createHarness();
     const mandate = mandateFromAP2(tokens.payment_chain, { mode: "hnp" });
-    await withReservation(authority, makeTerms({ mandate, mode: "hnp" }), () => {});
-    await expect(withReservation(authority, makeTerms({ mandate }), () => {})).rejects.toThrow(AP2AlreadyConsumed);
+    await expect(withReservation(authority, makeTerms({ mandate, mode: "hnp" }), () => {})).rejects.toThrow(/expired/);
+    const long = { enforceExpiry: false } as const;
+    await withReservation(authority, makeTerms({ mandate, mode: "hnp", ...long }), () => {});
+    await expect(withReservation(authority, makeTerms({ mandate, ...long }), () => {})).rejects.toThrow(
+      AP2AlreadyConsumed,
+    );
     expect(cycles.spent).toBe(19_900_000_000);
   });
 
-  it("ap2 4 G26: enforceExpiry refuses a mandate that has expired", async () => {
-    const { authority } = createHarness();
-    const expired = makeMandate({ expiresAtMs: 1 });
-    await expect(
-      withReservation(authority, makeTerms({ mandate: expired, enforceExpiry: true }), () => {}),
-    ).rejects.toThrow(/expired/);
+  it("a mandate that expired more than five minutes ago is refused unless the caller says otherwise", async () => {
+    const { authority, cycles } = createHarness();
+    const pay = (agoMs: number, change: object = {}): Promise<unknown> => {
+      const mandate = makeMandate({ transactionId: `${agoMs}`, expiresAtMs: Date.now() - agoMs });
+      return withReservation(authority, makeTerms({ mandate, ...change }), () => {});
+    };
+    await pay(290_000);
+    await expect(pay(310_000)).rejects.toThrow(/expired/);
+    await pay(310_001, { enforceExpiry: false });
+    expect(cycles.requests("commit")).toHaveLength(2);
   });
 });
 
@@ -290,7 +298,7 @@ describe("ap2 4 D5, 6.9: mandates of several uses", () => {
 
   it("the budget is counted exactly, uses under way included; the last cent fits and one more does not", async () => {
     const { authority } = createHarness();
-    const limits = { budget: "20.01" };
+    const limits = { frequency: "ON_DEMAND", budget: "20.01" };
     await withReservation(authority, recurring("A", limits), () => {});
     await expect(withReservation(authority, recurring("B", limits, "10.02"), () => {})).rejects.toThrow(/budget/);
     await withReservation(authority, recurring("B", limits, "10.01"), () => {});
