@@ -11,6 +11,7 @@ import {
   type LedgerReserveRequest,
   checkAmount,
   checkDuration,
+  checkMetadata,
   checkPolicy,
   checkSpend,
   longestLeaseMs,
@@ -40,6 +41,8 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
   }
 
   state.assertTenantOpen(tenant);
+  const metadataBytes = checkMetadata(request.metadata, state.settings.maxMetadataBytes);
+  state.ofTenants.assertRoom(tenant, metadataBytes);
   const admission = admit(state, request, scopes, nowMs);
   if (admission.denial !== undefined) {
     const { reason, message, detail } = admission.denial;
@@ -88,6 +91,7 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
     graceMs,
     caps: evaluation.caps,
     metadata: request.metadata,
+    metadataBytes,
     createdAtMs: nowMs,
     grantedUntilMs: expiresAtMs,
     expiresAtMs,

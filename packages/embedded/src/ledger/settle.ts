@@ -11,6 +11,7 @@ import {
   type SettleRequest,
   checkAmount,
   checkIdempotencyKey,
+  checkMetadata,
   checkText,
 } from "./requests.ts";
 import { type Reservation, type ReservationSettlement, balancesIn } from "./reservation.ts";
@@ -36,6 +37,7 @@ export function commit(state: LedgerState, request: CommitRequest): CommitOutcom
 
   state.assertTenantOpen(tenant);
   assertSettleable(reservation);
+  const metadataBytes = checkMetadata(metadata, state.settings.maxMetadataBytes);
   const { unit, budgets, reserved } = reservation;
   if (actual.unit !== unit) throw unitMismatch(reservation.scopes.path, actual.unit, [unit]);
   if (reservation.overagePolicy === "REJECT" && actual.amount > reserved) throw beyondReserve(actual.amount, reserved);
@@ -52,6 +54,7 @@ export function commit(state: LedgerState, request: CommitRequest): CommitOutcom
     released,
     snapshot: snapshotOf(budgets),
     metadata,
+    metadataBytes,
     metrics,
   };
   reservation.settlement = settlement;
