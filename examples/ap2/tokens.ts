@@ -29,7 +29,7 @@ export async function giveConsent(): Promise<Consent> {
     iat: nowSeconds,
     exp: nowSeconds + 3_600,
   };
-  const root = `${await sign(wallet, { alg: "ES256", typ: "dc+sd-jwt", kid }, { delegate_payload: [open] })}~`;
+  const root = await delegate(wallet, { alg: "ES256", typ: "dc+sd-jwt", kid }, open);
   return {
     issuerKey: { ...(await publicKey(wallet)), kid },
     async close(transactionId, minorUnits) {
@@ -40,10 +40,17 @@ export async function giveConsent(): Promise<Consent> {
         payment_amount: { amount: minorUnits, currency: "USD" },
         payment_instrument: { id: "card_1", type: "card" },
       };
-      const payload = { delegate_payload: [closed], sd_hash: await hash(root), iat: nowSeconds, aud: "psp" };
-      return `${root}~${await sign(agent, { alg: "ES256", typ: "kb+sd-jwt" }, payload)}~`;
+      const binding = { sd_hash: await hash(root), iat: nowSeconds, aud: "psp", nonce: crypto.randomUUID() };
+      return `${root}~${await delegate(agent, { alg: "ES256", typ: "kb+sd-jwt" }, closed, binding)}`;
     },
   };
+}
+
+/** Signs a mandate by its digest and discloses it beside, as AP2's own SDK does: it reads no token without a disclosure. */
+async function delegate(pair: CryptoKeyPair, header: object, mandate: object, binding: object = {}): Promise<string> {
+  const disclosure = encode([crypto.randomUUID(), mandate]);
+  const payload = { ...binding, _sd_alg: "sha-256", delegate_payload: [{ "...": await hash(disclosure) }] };
+  return `${await sign(pair, header, payload)}~${disclosure}~`;
 }
 
 function newKey(): Promise<CryptoKeyPair> {

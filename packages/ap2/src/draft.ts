@@ -11,6 +11,9 @@ import { claimName } from "./payment-port.ts";
 import { type Priced, quoteMetadata } from "./quote.ts";
 import { boundedText } from "./text.ts";
 
+/** How far clocks may differ: AP2's own SDK allows as much. */
+export const clockSkewMs = 300_000;
+
 /** Which use of which scope a payment is. */
 export interface Purpose {
   readonly scope: string;
@@ -69,7 +72,11 @@ export function checkTerms(terms: PaymentTerms, nowMs: number): AP2Mandate {
       "The user is not present, so the payment needs an open mandate; make the mandate from its chain.",
     );
   }
-  if (terms.enforceExpiry && mandate.expiresAtMs !== undefined && mandate.expiresAtMs <= nowMs) {
+  if (
+    terms.enforceExpiry !== false &&
+    mandate.expiresAtMs !== undefined &&
+    mandate.expiresAtMs <= nowMs - clockSkewMs
+  ) {
     throw new AP2MandateError("The mandate has expired.");
   }
   const { leg } = terms;

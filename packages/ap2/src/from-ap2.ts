@@ -8,12 +8,12 @@ import {
   paymentMandateShape,
   paymentMandateV01Shape,
 } from "@imprest/core/models/ap2/shapes";
-import { checkConstraints, limitsOf } from "./constraints.ts";
+import { type ConsentOptions, checkConsent } from "./consent.ts";
+import { limitsOf } from "./constraints.ts";
 import { fromMinorUnits } from "./currency.ts";
 import { AP2MandateError } from "./errors.ts";
 import { inCamelCase, inSnakeCase } from "./letter-case.ts";
-import { type AP2Mandate, checkMandate } from "./mandate.ts";
-import { checkPresets } from "./presets.ts";
+import { type AP2Mandate, type Delegation, checkMandate } from "./mandate.ts";
 import { type SdJwt, hashText, mandateId, parseChain } from "./sd-jwt.ts";
 
 /** AP2's objects, as they came: an encoded token or chain, or an object in snake or camel case. */
@@ -37,14 +37,9 @@ export interface AP2Documents {
 }
 
 /** How `mandateFromAP2` reads what the documents leave open. */
-export interface FromAP2Options {
+export interface FromAP2Options extends ConsentOptions {
   /** `"hnp"` (human not present) makes a missing open mandate an error; so does a token that was signed under one. */
   readonly mode?: "hnp" | "hp" | undefined;
-  /**
-   * False leaves the open mandates' constraints to somebody else. `limits` are counted all the same, and what an open
-   * mandate fixed (payee, amount, instrument, …) must be unchanged all the same.
-   */
-  readonly checkConstraints?: boolean | undefined;
 }
 
 /**
@@ -73,7 +68,7 @@ function documentsOf(input: AP2Document | AP2Documents): AP2Documents {
   return { paymentMandate: input };
 }
 
-function fromDocuments(documents: AP2Documents, { mode, checkConstraints: check = true }: FromAP2Options): AP2Mandate {
+function fromDocuments(documents: AP2Documents, { mode, ...options }: FromAP2Options): AP2Mandate {
   const payment = readPayment(documents);
   const checkout = readCheckout(documents);
   const { closed, opens } = payment;
@@ -87,7 +82,10 @@ function fromDocuments(documents: AP2Documents, { mode, checkConstraints: check 
   ) {
     throw new AP2MandateError("The open payment mandate refers to another open checkout mandate.");
   }
-  if (closed) payment.opens.forEach((open) => assertAllowed(open, closed, check));
+  const [problem] = closed ? checkConsent(opens, closed, options) : [];
+  if (problem) {
+    throw new AP2MandateError(`The open mandate does not allow this payment: ${problem.type} ${problem.message}.`);
+  }
   const links = [payment.reference ?? checkout.presentationHash, payment.openId && checkout.openId];
   const linkedHashes = links.filter((link) => link !== undefined);
   const openMandateHash = payment.openId ?? checkout.openId ?? documents.openMandateHash;
@@ -104,6 +102,7 @@ function fromDocuments(documents: AP2Documents, { mode, checkConstraints: check 
     ...(openMandateHash !== undefined && { openMandateHash }),
     ...(linkedHashes.length > 0 && { linkedHashes }),
     ...(limits && { limits }),
+    ...(payment.delegations && payment.delegations.length > 0 && { delegations: payment.delegations }),
     ...(expiries.length > 0 && { expiresAtMs: Math.min(...expiries) * 1000 }),
   });
 }
@@ -116,6 +115,7 @@ interface ReadPayment {
   /** The user's first; then those by which an agent delegated further. */
   readonly opens: readonly OpenPaymentMandate[];
   readonly openId?: string | undefined;
+  readonly delegations?: readonly Delegation[] | undefined;
   /** What the open mandate says the open checkout mandate's presentation hashes to. */
   readonly reference?: string | undefined;
   /** Signed by an agent under an open mandate. */
@@ -138,6 +138,10 @@ function readPayment({ paymentMandate, openPaymentMandate }: AP2Documents): Read
     closed,
     opens,
     openId: root && mandateId(root),
+    delegations: hops.slice(1, -1).map((hop, at) => {
+      const limits = limitsOf(opens[at + 1]?.constraints ?? []);
+      return { id: mandateId(hop), ...(limits && { limits }) };
+    }),
     reference: opens[0] && referenceOf(opens[0]),
     isDelegated: isDelegated(leaf),
     expiries: expiriesOf(hops),
@@ -274,13 +278,6 @@ function expiriesOf(hops: readonly SdJwt[]): number[] {
 function referenceOf({ constraints }: OpenPaymentMandate): string | undefined {
   const reference = constraints.find(({ type }) => type === "payment.reference")?.["conditional_transaction_id"];
   return typeof reference === "string" ? reference : undefined;
-}
-
-/** AP2 v0.2 §Agent Authorization, verification rules 2 and 3: every open mandate of the chain has a say. */
-function assertAllowed(open: OpenPaymentMandate, closed: PaymentMandate, check: boolean): void {
-  const [problem] = [...checkPresets(open, closed), ...(check ? checkConstraints(open.constraints, closed) : [])];
-  if (problem === undefined) return;
-  throw new AP2MandateError(`The open mandate does not allow this payment: ${problem.type} ${problem.message}.`);
 }
 
 /** The host of an address, in its one lower-case ASCII spelling; a bare host likewise. */

@@ -32,7 +32,7 @@ export {
 } from "./errors.ts";
 export { type AP2Document, type AP2Documents, type FromAP2Options, mandateFromAP2 } from "./from-ap2.ts";
 export { type Phase, idempotencyKey } from "./idempotency-key.ts";
-export type { AP2Mandate, MandateLimits } from "./mandate.ts";
+export type { AP2Mandate, Delegation, MandateLimits } from "./mandate.ts";
 export { type AmountOptions, toMicrocents } from "./microcents.ts";
 export type { Charge, Payment, PaymentOptions, PaymentSettlement, PaymentTerms, RefundTerms } from "./options.ts";
 export {

@@ -1,13 +1,20 @@
 import { ValidationError } from "@imprest/core";
 import { boundedText } from "./text.ts";
 
-/** How an open mandate may be used more than once (AP2 §Agent Recurrence, §Budget). */
+/** How an open mandate may be used (AP2 §Agent Recurrence, §Budget). */
 export interface MandateLimits {
-  /** `ON_DEMAND`, `DAILY`, `WEEKLY`, `BIWEEKLY`, `MONTHLY`, `QUARTERLY` or `ANNUALLY`; any other word allows nothing. */
+  /** Without it the mandate has one use. `ON_DEMAND`, `DAILY`, `WEEKLY`, `BIWEEKLY`, `MONTHLY`, `QUARTERLY` or `ANNUALLY`; any other word allows nothing. */
   readonly frequency?: string | undefined;
   readonly maxOccurrences?: number | undefined;
   /** The most that all occurrences may cost together, in whole units as a plain decimal, in the mandate's currency. */
   readonly budget?: string | undefined;
+}
+
+/** An open mandate by which an agent delegated further: used as its own limits say, once without any. */
+export interface Delegation {
+  /** Derived as `openMandateHash` is. */
+  readonly id: string;
+  readonly limits?: MandateLimits | undefined;
 }
 
 /** One payment that a user agreed to, as far as the guard needs to know it. */
@@ -27,8 +34,10 @@ export interface AP2Mandate {
   readonly openMandateHash?: string | undefined;
   /** Identities of open mandates that belong to the same purchase; whichever is used, all are. */
   readonly linkedHashes?: readonly string[] | undefined;
-  /** Present when the open mandate allows several payments. */
+  /** What the open mandate says of its use; one payment when absent. */
   readonly limits?: MandateLimits | undefined;
+  /** The mandates between the open one and the closed one. */
+  readonly delegations?: readonly Delegation[] | undefined;
   /** When the mandate, or what it stands on, expires: epoch milliseconds. */
   readonly expiresAtMs?: number | undefined;
 }
@@ -42,6 +51,7 @@ const known: ReadonlySet<string> = new Set<keyof AP2Mandate>([
   "openMandateHash",
   "linkedHashes",
   "limits",
+  "delegations",
   "expiresAtMs",
 ]);
 
@@ -58,7 +68,7 @@ export function checkMandate(mandate: AP2Mandate): AP2Mandate {
     boundedText("mandate", field, mandate[field], least, most);
   const hash = (field: "checkoutHash" | "openMandateHash"): Partial<AP2Mandate> =>
     mandate[field] === undefined || mandate[field] === null ? {} : { [field]: text(field, 1, 256) };
-  const { linkedHashes, limits, expiresAtMs } = mandate;
+  const { linkedHashes, limits, delegations, expiresAtMs } = mandate;
   return {
     transactionId: text("transactionId", 1, 256),
     amountValue: text("amountValue", 1, 64),
@@ -70,6 +80,12 @@ export function checkMandate(mandate: AP2Mandate): AP2Mandate {
       linkedHashes: linkedHashes.map((link) => boundedText("mandate", "linkedHashes", link, 1, 256)),
     }),
     ...(limits && { limits }),
+    ...(delegations && {
+      delegations: delegations.map((one) => ({
+        ...one,
+        id: boundedText("mandate", "delegations/id", one.id, 1, 256),
+      })),
+    }),
     ...(expiresAtMs !== undefined && { expiresAtMs }),
   };
 }

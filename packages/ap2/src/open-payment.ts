@@ -99,11 +99,11 @@ async function capturedUnder(authority: PaymentAuthority, mandate: AP2Mandate): 
 function claim(authority: PaymentAuthority, draft: Draft, { tracksCharge }: PaymentOptions): Promise<ClaimedAttempt> {
   const { mandate, priced, purpose } = draft;
   const { scope, amount, total, leg, isRefund } = purpose;
-  const { transactionId, limits, linkedHashes = [] } = mandate;
+  const { transactionId, limits, delegations, linkedHashes = [] } = mandate;
   return authority.ledger.claim({
     scope,
     links: isRefund ? [] : linkedHashes,
-    wish: { transactionId, amount, total, leg, limits: isRefund ? undefined : limits },
+    wish: { transactionId, amount, total, leg, ...(!isRefund && { limits, delegations }) },
     microcents: priced.microcents,
     isRefund,
     phase: tracksCharge ? "reserving" : "charging",

@@ -9,7 +9,10 @@ import type { PaymentReceipt } from "./receipt.ts";
 export interface PaymentTerms extends ReserveBodyInput {
   /** `"hnp"` (human not present) requires an open mandate. */
   readonly mode?: "hnp" | "hp" | undefined;
-  /** Refuses a mandate whose `expiresAtMs` has passed. Whether that date is genuine, `verifyMandate` tells. */
+  /**
+   * False pays a mandate whose `expiresAtMs` has passed by more than five minutes, which is refused otherwise. Whether that
+   * date is genuine, `verifyMandate` reports.
+   */
   readonly enforceExpiry?: boolean | undefined;
   /** Reserves more than the mandate's amount, for tips, tax and exchange rates, in hundredths of a per cent of it. */
   readonly headroomBasisPoints?: number | undefined;

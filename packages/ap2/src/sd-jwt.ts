@@ -57,9 +57,10 @@ function parseSdJwt(presentation: string): SdJwt {
   const header = readObject(headerText, "header");
   const payload = readObject(payloadText, "payload");
   const disclosed = new Disclosures(rest.slice(0, -1), payload["_sd_alg"]);
-  const [delegated] = asList(disclosed.resolve(payload["delegate_payload"] ?? []));
+  const delegates = asList(payload["delegate_payload"] ?? []).map((item) => disclosed.delegate(item));
   disclosed.assertAllUsed();
-  const mandate = delegated ?? payload;
+  // A wallet may sign several mandates at once, of which the holder discloses one.
+  const mandate = delegates.find((one) => isObject(one) && !("..." in one)) ?? delegates[0] ?? payload;
   if (!isObject(mandate) || "..." in mandate) throw malformed("does not disclose its mandate");
   return { presentation, jwt, signingInput: `${headerText}.${payloadText}`, signature, header, payload, mandate };
 }
@@ -95,6 +96,13 @@ class Disclosures {
       names.add(name);
     }
     return Object.fromEntries([...resolved, ...hidden]);
+  }
+
+  /** A delegated mandate; some wallets write its bare digest where `{"...": digest}` belongs (AP2's SDK reads both). */
+  delegate(item: JsonValue): JsonValue {
+    if (typeof item !== "string") return this.#element(item);
+    const found = this.#take(item);
+    return found === undefined ? { "...": item } : this.resolve(found.at(-1) ?? null);
   }
 
   assertAllUsed(): void {

@@ -22,7 +22,7 @@ function withoutRemaining({ remaining_ttl_ms: _remaining, ...rest }: Record<stri
 }
 
 describe("one worker, one payment", () => {
-  it("an identical retry after success never runs the body", async () => {
+  it("ap2 4 D1, test_two_guards_same_transaction: an identical retry after success never runs the body", async () => {
     const { cycles, authority } = createHarness();
     let charges = 0;
     const pay = () => withReservation(authority, makeTerms(), () => (charges += 1));
@@ -38,7 +38,7 @@ describe("one worker, one payment", () => {
     expect(cycles.requests("reserve")).toHaveLength(1);
   });
 
-  it("with a PSP reference too", async () => {
+  it("ap2 4 D1b: with a PSP reference too", async () => {
     const { authority } = createHarness();
     let charges = 0;
     const pay = () =>
@@ -48,7 +48,7 @@ describe("one worker, one payment", () => {
     expect(charges).toBe(1);
   });
 
-  it("of fifty workers with one payload one runs the body", async () => {
+  it("ap2 4 D2: of fifty workers with one payload one runs the body", async () => {
     const { authority } = createHarness();
     let charges = 0;
     const results = await Promise.allSettled(
@@ -60,7 +60,7 @@ describe("one worker, one payment", () => {
     ).toHaveLength(49);
   });
 
-  it("workers without a common store are told apart by the claim in the reserve", async () => {
+  it("ap2 6.6: workers without a common store are told apart by the claim in the reserve", async () => {
     const { cycles } = createHarness();
     let charges = 0;
     const pay = () =>
@@ -78,7 +78,7 @@ describe("one worker, one payment", () => {
     ).toEqual(["IDEMPOTENCY_MISMATCH", "IDEMPOTENCY_MISMATCH"]);
   });
 
-  it("a diverging payload changes nothing", async () => {
+  it("ap2 4 D2b, test_double_spend_same_transaction.py: a diverging payload changes nothing", async () => {
     const { authority } = createHarness();
     await withReservation(authority, makeTerms(), () => {});
     await expect(withReservation(authority, makeTerms({ runId: "another" }), () => {})).rejects.toThrow(
@@ -106,7 +106,7 @@ describe("one worker, one payment", () => {
     expect(new Set(cycles.requests("reserve").map(({ body }) => body["idempotency_key"])).size).toBe(2);
   });
 
-  it("the replay of a dead reservation is recognised before the body", async () => {
+  it("ap2 6.7: the replay of a dead reservation is recognised before the body", async () => {
     const { cycles, authority } = createHarness();
     cycles.fault = (operation) =>
       operation === "reserve" ? { answer: (real) => ({ ...real, remaining_ttl_ms: 0 }) } : undefined;
@@ -115,7 +115,7 @@ describe("one worker, one payment", () => {
     });
   });
 
-  it("a server that does not tell what remains is asked for the reservation's status", async () => {
+  it("ap2 6.7: a server that does not tell what remains is asked for the reservation's status", async () => {
     const { cycles, authority } = createHarness();
     cycles.fault = (operation) => (operation === "reserve" ? { answer: withoutRemaining } : undefined);
     await expect(withReservation(authority, makeTerms(), () => 1)).resolves.toMatchObject({
@@ -133,7 +133,7 @@ describe("one worker, one payment", () => {
     });
   });
 
-  it("protection outlives the server's memory of keys through the store", async () => {
+  it("ap2 4 D6, 6.10: protection outlives the server's memory of keys through the store", async () => {
     const clock = createManualClock();
     const harness = createHarness({ clock });
     await withReservation(harness.authority, makeTerms(), () => {});
@@ -143,7 +143,7 @@ describe("one worker, one payment", () => {
     await expect(withReservation(authority, makeTerms(), () => expect.fail("ran"))).rejects.toThrow(AP2AlreadyConsumed);
   });
 
-  it("with searchAuthority also without the store, as long as the authority keeps the reservation", async () => {
+  it("ap2 4 D6: with searchAuthority also without the store, as long as the authority keeps the reservation", async () => {
     const { cycles, authority } = createHarness();
     await withReservation(authority, makeTerms(), () => {});
     const fresh = new CyclesAuthority(clientOf(cycles), { records: memoryRecordStore() });
@@ -182,7 +182,7 @@ describe("one worker, one payment", () => {
     );
   });
 
-  it("the PSP's key is the same for one attempt and another for the next", async () => {
+  it("ap2 4 G17, 6.14: the PSP's key is the same for one attempt and another for the next", async () => {
     const { authority } = createHarness();
     const keys: string[] = [];
     const decline = () => Promise.reject(new AP2PaymentDeclined("no"));
@@ -197,13 +197,13 @@ describe("one worker, one payment", () => {
 });
 
 describe("open mandates", () => {
-  it("hnp without an open mandate is an error before anything is sent", async () => {
+  it("ap2 4 D13: hnp without an open mandate is an error before anything is sent", async () => {
     const { cycles, authority } = createHarness();
     await expect(withReservation(authority, makeTerms({ mode: "hnp" }), () => {})).rejects.toThrow(/open mandate/);
     expect(cycles.seen).toHaveLength(0);
   });
 
-  it("linked open mandates share one use, whichever is presented", async () => {
+  it("ap2 6.4: linked open mandates share one use, whichever is presented", async () => {
     const { authority } = createHarness();
     const pay = (openMandateHash: string, linkedHashes: string[], transactionId: string) =>
       withReservation(
@@ -216,7 +216,7 @@ describe("open mandates", () => {
     await expect(pay("other", [], "C")).resolves.toMatchObject({ settlement: { status: "committed" } });
   });
 
-  it("linked mandates that race run once", async () => {
+  it("ap2 6.4: linked mandates that race run once", async () => {
     const { authority } = createHarness();
     let charges = 0;
     const pay = (openMandateHash: string) =>
@@ -254,25 +254,33 @@ describe("open mandates", () => {
     });
   });
 
-  it.skipIf(isMissing)("the real token is used once, by its own identity", async () => {
+  it.skipIf(isMissing)("ap2 4 D12: the real token is used once, by its own identity", async () => {
     const { tokens } = conformance("ap2-signed-tokens.json") as { readonly tokens: { readonly payment_chain: string } };
     const { cycles, authority } = createHarness();
     const mandate = mandateFromAP2(tokens.payment_chain, { mode: "hnp" });
-    await withReservation(authority, makeTerms({ mandate, mode: "hnp" }), () => {});
-    await expect(withReservation(authority, makeTerms({ mandate }), () => {})).rejects.toThrow(AP2AlreadyConsumed);
+    await expect(withReservation(authority, makeTerms({ mandate, mode: "hnp" }), () => {})).rejects.toThrow(/expired/);
+    const long = { enforceExpiry: false } as const;
+    await withReservation(authority, makeTerms({ mandate, mode: "hnp", ...long }), () => {});
+    await expect(withReservation(authority, makeTerms({ mandate, ...long }), () => {})).rejects.toThrow(
+      AP2AlreadyConsumed,
+    );
     expect(cycles.spent).toBe(19_900_000_000);
   });
 
-  it("enforceExpiry refuses a mandate that has expired", async () => {
-    const { authority } = createHarness();
-    const expired = makeMandate({ expiresAtMs: 1 });
-    await expect(
-      withReservation(authority, makeTerms({ mandate: expired, enforceExpiry: true }), () => {}),
-    ).rejects.toThrow(/expired/);
+  it("a mandate that expired more than five minutes ago is refused unless the caller says otherwise", async () => {
+    const { authority, cycles } = createHarness();
+    const pay = (agoMs: number, change: object = {}): Promise<unknown> => {
+      const mandate = makeMandate({ transactionId: `${agoMs}`, expiresAtMs: Date.now() - agoMs });
+      return withReservation(authority, makeTerms({ mandate, ...change }), () => {});
+    };
+    await pay(290_000);
+    await expect(pay(310_000)).rejects.toThrow(/expired/);
+    await pay(310_001, { enforceExpiry: false });
+    expect(cycles.requests("commit")).toHaveLength(2);
   });
 });
 
-describe("mandates of several uses", () => {
+describe("ap2 4 D5, 6.9: mandates of several uses", () => {
   const recurring = (transactionId: string, limits: object, amountValue = "10.00") =>
     makeTerms({ mandate: makeMandate({ transactionId, amountValue, openMandateHash: "omh", limits }) });
 
@@ -290,7 +298,7 @@ describe("mandates of several uses", () => {
 
   it("the budget is counted exactly, uses under way included; the last cent fits and one more does not", async () => {
     const { authority } = createHarness();
-    const limits = { budget: "20.01" };
+    const limits = { frequency: "ON_DEMAND", budget: "20.01" };
     await withReservation(authority, recurring("A", limits), () => {});
     await expect(withReservation(authority, recurring("B", limits, "10.02"), () => {})).rejects.toThrow(/budget/);
     await withReservation(authority, recurring("B", limits, "10.01"), () => {});

@@ -11,7 +11,7 @@ const address = { scope, unit: "TOKENS" };
 const action = { kind: "llm.completion" };
 
 describe("the entry of the ledger alone", () => {
-  it("brings no wire, no governance, no evidence and no zod, and stays under 31 kB gzipped with what it needs of core", async () => {
+  it("brings no wire, no governance, no evidence and no zod, and stays under 33 kB gzipped with what it needs of core", async () => {
     const result = await build({
       stdin: {
         contents: 'export * from "@imprest/embedded/ledger";',
@@ -33,7 +33,7 @@ describe("the entry of the ledger alone", () => {
     expect(modules.filter((path) => others.test(path))).toEqual([]);
     const size = gzipSync(result.outputFiles[0]?.contents ?? "", { level: 9 }).length;
     console.log("gzipped bytes of the ledger's entry with what it needs of core:", size);
-    expect(size).toBeLessThanOrEqual(31_000);
+    expect(size).toBeLessThanOrEqual(33_000);
   });
 
   it("sets budget aside, commits what was spent, and denies what the budget does not cover", async () => {

@@ -1,4 +1,4 @@
-import type { MandateLimits } from "../mandate.ts";
+import type { Delegation, MandateLimits } from "../mandate.ts";
 import { toScaled } from "../microcents.ts";
 import { type Attempt, type AttemptPhase, amountOf, counts, pspEpochOf } from "./attempt.ts";
 
@@ -11,6 +11,7 @@ export interface Wish {
   /** What all legs together may come to, in the same unit. */
   readonly total: bigint;
   readonly limits?: MandateLimits | undefined;
+  readonly delegations?: readonly Delegation[] | undefined;
   /** Epoch milliseconds. */
   readonly nowMs: number;
 }
@@ -29,14 +30,14 @@ export type Admission =
     };
 
 /**
- * Whether a mandate may be used once more after what was tried under it. Pure. A mandate without limits has one use; each
+ * Whether a mandate may be used once more after what was tried under it. Pure. A mandate has one use unless it recurs; each
  * use, and each leg of one, has one attempt at a time, and another only after the last is released. The next has a PSP
  * key of its own only if the last was declined.
  */
 export function admit(attempts: readonly Attempt[], wish: Wish): Admission {
-  const { transactionId, leg, limits } = wish;
+  const { transactionId, leg, limits, delegations = [] } = wish;
   // Under a mandate of one use, every transaction is the same use: that is what consume-once means.
-  const same = limits === undefined ? attempts : attempts.filter((attempt) => attempt.transactionId === transactionId);
+  const same = recurs(limits) ? attempts.filter((attempt) => attempt.transactionId === transactionId) : attempts;
   // Legs have PSP keys of their own, so a whole payment that may have been made after all admits none, nor the reverse.
   const mayStand = same.filter((attempt) => counts(attempt) || attempt.unproven);
   const mixed = mayStand.find((attempt) => (attempt.leg === undefined) !== (leg === undefined));
@@ -48,7 +49,10 @@ export function admit(attempts: readonly Attempt[], wish: Wish): Admission {
   if (last?.suspended && last.phase === "reserving") return { resume: last };
   if (last && counts(last)) return refuse(inWords(last.phase), last);
   const overdrawn = leg === undefined ? undefined : legsLeft(same, wish);
-  const limited = overdrawn ?? (limits && withinLimits(attempts, wish, limits));
+  const limited =
+    overdrawn ??
+    (limits && withinLimits(attempts, wish, limits)) ??
+    delegations.map((one) => withinDelegation(attempts, wish, one)).find((refused) => refused !== undefined);
   if (limited !== undefined) return { refused: limited };
   const occurrence = same.at(-1)?.occurrence ?? 1 + Math.max(-1, ...attempts.map((attempt) => attempt.occurrence));
   const pspEpoch = last ? pspEpochOf(last) + (last.declined ? 1 : 0) : 0;
@@ -70,6 +74,18 @@ function legsLeft(same: readonly Attempt[], { amount, total }: Wish): string | u
   return taken + amount > total
     ? "Together they would exceed the whole: the mandate's amount, or what was captured."
     : undefined;
+}
+
+/** AP2 v0.2 §Agent Recurrence is the one rule by which a mandate is used more than once. */
+function recurs(limits: MandateLimits | undefined): boolean {
+  return limits?.frequency !== undefined;
+}
+
+function withinDelegation(attempts: readonly Attempt[], wish: Wish, { id, limits }: Delegation): string | undefined {
+  const under = attempts.filter(({ delegations }) => delegations?.includes(id));
+  const other = under.some((attempt) => counts(attempt) && attempt.transactionId !== wish.transactionId);
+  if (other && !recurs(limits)) return "The mandate by which it was delegated was used for another transaction.";
+  return limits && withinLimits(under, wish, limits);
 }
 
 function withinLimits(attempts: readonly Attempt[], wish: Wish, limits: MandateLimits): string | undefined {

@@ -22,6 +22,8 @@ export interface Attempt {
    * keeps the key: should the charge exist after all, the PSP answers with it. Records of earlier versions lack it.
    */
   readonly pspEpoch?: number | undefined;
+  /** The mandates by which it was delegated, whose uses are counted too. */
+  readonly delegations?: readonly string[] | undefined;
   /** A partial capture or shipment, from 1; absent when the whole amount is paid at once. */
   readonly leg?: number | undefined;
   /** What the mandate's currency is charged with. */

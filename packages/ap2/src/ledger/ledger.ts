@@ -143,6 +143,7 @@ export class PaymentLedger {
       claim,
       phase,
       transactionId: wish.transactionId,
+      ...(wish.delegations && { delegations: wish.delegations.map(({ id }) => id) }),
       ...place,
       amount: wish.amount.toString(),
       microcents: microcents.toString(),

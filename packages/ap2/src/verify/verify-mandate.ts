@@ -1,4 +1,9 @@
 import type { Disposition, Finding, Jwk, JsonObject, VerificationReport } from "@imprest/core/audit";
+import { ValidationError } from "@imprest/core";
+import { parseWire } from "@imprest/core/internal";
+import { openPaymentMandateShape, paymentMandateShape } from "@imprest/core/models/ap2/shapes";
+import { checkConsent } from "../consent.ts";
+import { clockSkewMs } from "../draft.ts";
 import { AP2MandateError } from "../errors.ts";
 import { assertBound, mandateFromAP2 } from "../from-ap2.ts";
 import type { AP2Mandate } from "../mandate.ts";
@@ -14,7 +19,7 @@ export interface VerifyMandateOptions {
   readonly issuerKeys?: readonly Jwk[] | undefined;
   /** Epoch milliseconds; the present when absent. */
   readonly nowMs?: number | undefined;
-  /** How far clocks may differ, in milliseconds; one minute when absent. */
+  /** How far clocks may differ, in milliseconds; five minutes when absent, as in AP2's SDK. */
   readonly toleranceMs?: number | undefined;
   /** Whom the closed mandate must be for (`aud`). */
   readonly audience?: string | undefined;
@@ -22,15 +27,18 @@ export interface VerifyMandateOptions {
   readonly nonce?: string | undefined;
 }
 
+/** One signature is checked for each key that a mandate without `kid` may be signed with. */
+const mostKeys = 32;
+
 /** What verifying an encoded mandate established. */
 export interface MandateReport extends VerificationReport {
   /** What is left of it for the guard: only of a payment mandate without an error. */
   readonly mandate?: AP2Mandate | undefined;
 }
 
-const rootTypes: ReadonlySet<unknown> = new Set(["dc+sd-jwt", "example+sd-jwt", "vc+sd-jwt"]);
-const delegatingType = "kb+sd-jwt+kb";
-const closingType = "kb+sd-jwt";
+// Each in the draft's spelling and in that of wallets that run (AP2's SDK reads both).
+const delegatingTypes: ReadonlySet<unknown> = new Set(["kb+sd-jwt+kb", "kb-sd-jwt+kb"]);
+const closingTypes: ReadonlySet<unknown> = new Set(["kb+sd-jwt", "kb-sd-jwt"]);
 
 /**
  * Verifies an encoded payment or checkout mandate: the signature of each hop by the key that the hop before it names, the
@@ -58,23 +66,42 @@ export async function verifyMandate(
   const { disposition, problem } = await judge(hops, options.issuerKeys);
   if (problem) findings.push(problem);
   const isBound = disposition === "authentic" || disposition === "binding_only";
+  findings.push(...consentFindings(hops, options.nowMs));
   if (!isBound || findings.some(({ severity }) => severity === "error")) return { disposition, findings };
-  return withMandate(chain, hops, { disposition, findings });
+  return withMandate(chain, hops, { disposition, findings }, options.nowMs);
 }
 
 function withMandate(
   chain: string | readonly string[],
   hops: readonly SdJwt[],
   report: VerificationReport,
+  nowMs: number | undefined,
 ): MandateReport {
   if (hops.at(-1)?.mandate["vct"] !== "mandate.payment.1") return report;
   const [open, ...closed] = typeof chain === "string" ? [chain] : chain;
   const documents = closed.length === 0 ? (open ?? "") : { paymentMandate: closed.join("~"), openPaymentMandate: open };
   try {
-    return { ...report, mandate: mandateFromAP2(documents) };
+    return { ...report, mandate: mandateFromAP2(documents, { nowMs }) };
   } catch (error) {
     const message = error instanceof Error ? error.message : "The mandate cannot be used.";
     return { ...report, findings: [...report.findings, finding("schema", "unusable_mandate", message)] };
+  }
+}
+
+/** What each mandate of the chain fixed or allowed, and the payment does not keep to: all of it, not the first alone. */
+function consentFindings(hops: readonly SdJwt[], nowMs: number | undefined): Finding[] {
+  const leaf = hops.at(-1);
+  if (leaf?.mandate["vct"] !== "mandate.payment.1") return [];
+  try {
+    const closed = parseWire(paymentMandateShape, leaf.mandate, "closed payment mandate");
+    const opens = hops.slice(0, -1).map(({ mandate }) => parseWire(openPaymentMandateShape, mandate, "open mandate"));
+    return checkConsent(opens, closed, { nowMs }).map(({ hop, type, message }) =>
+      finding("schema", "consent_broken", `${type} ${message}.`, hop),
+    );
+  } catch (error) {
+    // A mandate of no known form, or an amount in no known currency: making one for the guard says which.
+    if (ValidationError.isInstance(error) || AP2MandateError.isInstance(error)) return [];
+    throw error;
   }
 }
 
@@ -98,13 +125,16 @@ async function judge(hops: readonly SdJwt[], issuerKeys: readonly Jwk[] | undefi
     return { disposition: "signer_resolution_failed", problem: finding("signer", "no_issuer_keys", message) };
   }
   const { kid } = root.header;
-  const jwk = issuerKeys.find((key) => key.kid === kid);
-  const key = jwk && (await readKey(jwk));
-  if (key === undefined) {
+  // A mandate that names no key (RFC 7515 §4.1.4: `kid` is optional) may be signed with any of them.
+  const named = kid === undefined ? issuerKeys : issuerKeys.filter((key) => key.kid === kid);
+  const keys = (await Promise.all(named.slice(0, mostKeys).map(readKey))).filter((key) => key !== undefined);
+  if (keys.length === 0) {
     const message = "The key that the open mandate names is none of the issuer's.";
     return { disposition: "signer_authority_failed", problem: finding("signer", "unknown_issuer_key", message) };
   }
-  if (await isSigned(key, root.signingInput, root.signature)) return { disposition: "authentic" };
+  for (const key of keys) {
+    if (await isSigned(key, root.signingInput, root.signature)) return { disposition: "authentic" };
+  }
   return invalid(0, "The issuer's signature is not valid.");
 }
 
@@ -119,9 +149,11 @@ async function isSignedUnder({ mandate }: SdJwt, hop: SdJwt): Promise<boolean> {
 function typeFindings({ header, mandate, payload }: SdJwt, at: number, count: number): Finding[] {
   const { alg, typ } = header;
   const isLast = at === count - 1;
-  const isRightType = at === 0 ? rootTypes.has(typ) : typ === (isLast ? closingType : delegatingType);
+  // Neither RFC 9901 nor AP2 names the type of what an issuer signs; it is only no key binding.
+  const isRoot = at === 0 && !delegatingTypes.has(typ) && !closingTypes.has(typ);
+  const isRightType = isRoot || (at > 0 && (isLast ? closingTypes : delegatingTypes).has(typ));
   // A closed token that came alone is judged as what it says it is.
-  const isAlone = count === 1 && typ === closingType;
+  const isAlone = count === 1 && closingTypes.has(typ);
   const found: Finding[] = [];
   if (alg !== "ES256") found.push(finding("signature", "wrong_algorithm", "Mandates are signed with ES256.", at));
   if (!isRightType && !isAlone)
@@ -135,7 +167,7 @@ function typeFindings({ header, mandate, payload }: SdJwt, at: number, count: nu
 function dateFindings(
   hop: SdJwt,
   at: number,
-  { nowMs = Date.now(), toleranceMs = 60_000 }: VerifyMandateOptions,
+  { nowMs = Date.now(), toleranceMs = clockSkewMs }: VerifyMandateOptions,
 ): Finding[] {
   const dates = (name: string): number[] =>
     [hop.payload[name], hop.mandate[name]].filter((date) => typeof date === "number").map((seconds) => seconds * 1000);

@@ -27,6 +27,8 @@ export interface Consent {
   readonly verifierKey: Claims;
   /** A chain: the open mandate, further open ones if any, and a closed one with `claims`. */
   close(claims?: Claims, middle?: Claims): Promise<string>;
+  /** Several payments closed under one and the same open mandate, or under one further one. */
+  closeAll(payments: readonly Claims[], middle?: Claims): Promise<string[]>;
   /** A rejection receipt for a chain. */
   reject(chain: string, claims?: Claims): Promise<string>;
 }
@@ -41,22 +43,32 @@ export async function giveConsent(open: Claims = {}): Promise<Consent> {
   const root = `${await sign(issuer, { alg: "ES256", typ: "dc+sd-jwt", kid: "k1" }, { delegate_payload: [{ nonce: crypto.randomUUID(), ...base }] })}~`;
   const hop = async (before: string, typ: string, mandate: object): Promise<string> =>
     `${await sign(agent, { alg: "ES256", typ }, { delegate_payload: [mandate], sd_hash: hashText(before) })}~`;
+  async function closeAll(payments: readonly Claims[], middle?: Claims): Promise<string[]> {
+    const further = { vct: "mandate.payment.open.1", constraints, cnf, ...middle };
+    const between = middle && (await hop(root, "kb+sd-jwt+kb", further));
+    return Promise.all(
+      payments.map(async (claims) => {
+        const closed = {
+          vct: "mandate.payment.1",
+          transaction_id: "tx_1",
+          payee: merchant,
+          payment_amount: { amount: 9_900, currency: "USD" },
+          payment_instrument: { id: "card_1", type: "card" },
+          ...claims,
+        };
+        const leaf = await hop(between ?? root, "kb+sd-jwt", closed);
+        return between === undefined ? `${root}~${leaf}` : `${root}~${between}~${leaf}`;
+      }),
+    );
+  }
   return {
     issuerKey: { ...(await publicJwk(issuer)), kid: "k1" },
     verifierKey: await publicJwk(verifier),
     async close(claims = {}, middle) {
-      const closed = {
-        vct: "mandate.payment.1",
-        transaction_id: "tx_1",
-        payee: merchant,
-        payment_amount: { amount: 9_900, currency: "USD" },
-        payment_instrument: { id: "card_1", type: "card" },
-        ...claims,
-      };
-      if (middle === undefined) return `${root}~${await hop(root, "kb+sd-jwt", closed)}`;
-      const between = await hop(root, "kb+sd-jwt+kb", { vct: "mandate.payment.open.1", constraints, cnf, ...middle });
-      return `${root}~${between}~${await hop(between, "kb+sd-jwt", closed)}`;
+      const [chain = ""] = await closeAll([claims], middle);
+      return chain;
     },
+    closeAll,
     reject(chain, claims = {}) {
       const reference = hashText(chain.split("~~").at(-1) ?? "");
       const iat = Math.floor(Date.now() / 1000);

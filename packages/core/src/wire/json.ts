@@ -67,6 +67,19 @@ function quote(text: string): string {
   return escaped.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
+/** Names of members as they are written: a wire has few, and each is written thousands of times a second. */
+const memberNames = new Map<string, string>();
+/** Beyond so many names, which are somebody's metadata, a name is quoted each time. */
+const mostNames = 1_000;
+
+function memberName(key: string): string {
+  const known = memberNames.get(key);
+  if (known !== undefined) return known;
+  const name = `${quote(key)}:`;
+  if (memberNames.size < mostNames && key.length <= 64) memberNames.set(key, name);
+  return name;
+}
+
 /** `undefined` where `JSON.stringify` leaves a member out. */
 function write(value: unknown, depth: number): string | undefined {
   switch (typeof value) {
@@ -102,7 +115,7 @@ function writeObject(value: object, depth: number): string | undefined {
   for (const key of Object.keys(members)) {
     const written = write(members[key], depth + 1);
     if (written === undefined) continue;
-    text += `${text && ","}${quote(key)}:${written}`;
+    text += `${text && ","}${memberName(key)}${written}`;
   }
   return `{${text}}`;
 }

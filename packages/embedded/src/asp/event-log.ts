@@ -55,6 +55,9 @@ export interface EventLogParts {
 
 const kind = "asp-event";
 
+/** Events of one tenant, some 300 MB: a year of denials of a broken agent must not fill the memory of all. */
+const mostOfTenant = 250_000;
+
 /**
  * Every audit event, signed and kept (ASP §5). Each tenant has a source and a feed of its own, numbered from 1 inside
  * what is signed, so that a gap shows. An event is journalled in the turn of the change that it tells, unsigned if need
@@ -164,7 +167,8 @@ export class EventLog {
 
   #prune(feed: Feed, nowMs: number): void {
     for (let [oldest] = feed.entries; oldest !== undefined; [oldest] = feed.entries) {
-      if (oldest.line === undefined || oldest.atMs + this.#parts.retentionMs >= nowMs) return;
+      const isKept = oldest.atMs + this.#parts.retentionMs >= nowMs && feed.entries.length < mostOfTenant;
+      if (oldest.line === undefined || isKept) return;
       feed.entries.shift();
       feed.first += 1;
       this.#parts.journal?.removed(entryKey(oldest));

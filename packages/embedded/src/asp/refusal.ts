@@ -56,6 +56,8 @@ export function refusalOf(error: unknown): AspRefusal {
       return new AspRefusal("permission_denied", error.message);
     case "IDEMPOTENCY_MISMATCH":
       return new AspRefusal("failed_precondition", error.message, "REPLAY_CONFLICT");
+    case "LIMIT_EXCEEDED":
+      return new AspRefusal("resource_exhausted", error.message);
     case "INVALID_REQUEST":
       return new AspRefusal("invalid_argument", error.message);
     default:

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "@imprest/core";
 import { ExpiryQueue } from "../ledger/expiry-queue.ts";
-import { RetentionQueue } from "../ledger/retention.ts";
+import { TenantRetention } from "../ledger/tenant-retention.ts";
 import { ledgerTime } from "../ledger/time.ts";
 import type { AspReservation, AspState } from "./reservation.ts";
 
@@ -19,7 +19,7 @@ export class Reservations {
   readonly #parts: ReservationsParts;
   readonly #byId = new Map<string, AspReservation>();
   readonly #due = new ExpiryQueue<AspReservation>();
-  readonly #finished: RetentionQueue<AspReservation>;
+  readonly #finished: TenantRetention<AspReservation>;
   readonly #now: () => number;
   #timer: Timer | undefined;
   #timerDueAtMs = Infinity;
@@ -28,7 +28,9 @@ export class Reservations {
   constructor(parts: ReservationsParts) {
     this.#parts = parts;
     this.#now = ledgerTime(parts.clock);
-    this.#finished = new RetentionQueue(parts.rememberedMs, parts.mostRemembered, ({ id }) => this.#byId.delete(id));
+    this.#finished = new TenantRetention({ forMs: parts.rememberedMs, entries: parts.mostRemembered }, ({ id }) =>
+      this.#byId.delete(id),
+    );
   }
 
   get size(): number {

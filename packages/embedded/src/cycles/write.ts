@@ -11,7 +11,7 @@ import type {
 import { writeAction } from "./action.ts";
 import { writeDenial } from "./denial.ts";
 import type { CommitOutcome, Evaluation, ReleaseOutcome, ReserveOutcome } from "../ledger/outcomes.ts";
-import { type Reservation, balancesIn } from "../ledger/reservation.ts";
+import type { Reservation } from "../ledger/reservation.ts";
 import type { ScopeBalance } from "../ledger/snapshot.ts";
 
 // The ledger's answers in the words of the wire. Members that are undefined are left out when they are written.
@@ -62,7 +62,7 @@ export function writeReserve(outcome: ReserveOutcome): ReservationCreateResponse
     scope_path: scopes.path,
     affected_scopes: scopes.affected,
     caps,
-    balances: writeBalances(balancesIn(outcome.reservation, outcome.reservation.snapshot)),
+    balances: writeBalances(outcome.balances),
   };
 }
 

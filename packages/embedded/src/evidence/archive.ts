@@ -1,7 +1,7 @@
 import { parseJson, stringifyJson } from "@imprest/core/internal";
 import type { ArtifactType, ReservationEvidence } from "@imprest/core/models/cycles";
 import type { Journal } from "../ledger/journal.ts";
-import { RetentionQueue } from "../ledger/retention.ts";
+import { TenantRetention } from "../ledger/tenant-retention.ts";
 import { LedgerUnavailableError } from "../ledger/unavailable.ts";
 import type { EvidenceRetention } from "./options.ts";
 
@@ -10,6 +10,8 @@ export interface ArchivedEvidence {
   readonly id: string;
   /** The envelope, served as it is. */
   readonly text: string;
+  /** Whose answer it is; empty where nobody's, and in what an earlier version stored. */
+  readonly tenant: string;
   /** What it states, as one text: a replay states the same. */
   readonly statement: string;
   readonly artifact: ArtifactType;
@@ -20,21 +22,22 @@ export interface ArchivedEvidence {
 
 const thirtyDaysMs = 30 * 86_400_000;
 
-/** The envelopes that are served, by id, by what they state and by reservation; the oldest are forgotten first. */
+/** The envelopes that are served, by id, by what they state and by reservation; the oldest of a tenant are forgotten first. */
 export class EvidenceArchive {
   readonly #byId = new Map<string, ArchivedEvidence>();
   readonly #byStatement = new Map<string, ArchivedEvidence>();
   readonly #ofReservations = new Map<string, string>();
-  readonly #kept: RetentionQueue<ArchivedEvidence>;
+  readonly #kept: TenantRetention<ArchivedEvidence>;
   readonly #journal: Journal | undefined;
   /** The time of the newest envelope, epoch milliseconds; 0 while there is none. */
   readonly restoredUntilMs: number;
 
   /** @param stored what an earlier run journaled. @throws LedgerUnavailableError for an entry that cannot be read. */
   constructor(journal: Journal | undefined, stored: ReadonlyMap<string, string>, retention: EvidenceRetention = {}) {
-    const { forMs = thirtyDaysMs, envelopes = 50_000 } = retention;
+    const { forMs = thirtyDaysMs, envelopes = 50_000, bytes = 134_217_728 } = retention;
     this.#journal = journal;
-    this.#kept = new RetentionQueue(forMs, envelopes, (evidence) => this.#forget(evidence));
+    const most = { forMs, entries: envelopes, bytes, bytesOf: ({ text }: ArchivedEvidence) => text.length };
+    this.#kept = new TenantRetention(most, (evidence) => this.#forget(evidence));
     const restored = Array.from(stored.values(), readEntry).sort((one, other) => one.issuedAtMs - other.issuedAtMs);
     for (const evidence of restored) this.#put(evidence);
     this.restoredUntilMs = restored.at(-1)?.issuedAtMs ?? 0;
@@ -90,7 +93,8 @@ function stepOf(reservationId: string, artifact: ArtifactType): string {
 
 function readEntry(text: string): ArchivedEvidence {
   try {
-    return parseJson(text) as unknown as ArchivedEvidence;
+    const entry = parseJson(text) as unknown as Partial<ArchivedEvidence>;
+    return { ...(entry as ArchivedEvidence), tenant: entry.tenant ?? "" };
   } catch (error) {
     throw new LedgerUnavailableError("The authority's store holds evidence that cannot be read.", { cause: error });
   }

@@ -141,13 +141,13 @@ export class Attestor {
     return signing;
   }
 
-  async #sign(stated: string, { payload, traceId, serverId }: Addressed): Promise<string> {
+  async #sign(stated: string, { payload, traceId, serverId, tenant }: Addressed): Promise<string> {
     const { keyPair, kid, issuedAtMs } = (await this.#keys).stamp();
     const signed = await signEvidence({ payload, issuedAtMs, traceId }, { serverId, keyPair, kid });
     const [id, text] = [flatCopy(signed.evidenceId), flatCopy(signed.text)];
     const artifact = artifactTypes.find((type) => payload[type] !== undefined) ?? "error";
     const reservationId = artifact === "error" ? undefined : reservationIdOf({ payload });
-    this.#archive.add({ id, text, statement: stated, artifact, reservationId, issuedAtMs });
+    this.#archive.add({ id, text, tenant, statement: stated, artifact, reservationId, issuedAtMs });
     return id;
   }
 }

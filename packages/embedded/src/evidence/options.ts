@@ -17,12 +17,14 @@ export interface EvidenceOptions {
   readonly retention?: EvidenceRetention | undefined;
 }
 
-/** How long and how much signed evidence is served. */
+/** How long and how much signed evidence of one tenant is served. */
 export interface EvidenceRetention {
   /** Milliseconds that an envelope is served. Default: thirty days. */
   readonly forMs?: number | undefined;
   /** Envelopes kept at most, the oldest go first; each takes about 1.5 kB of memory. Default: 50,000. */
   readonly envelopes?: number | undefined;
+  /** Characters of all envelopes at most, the oldest go first. Default: 134,217,728. */
+  readonly bytes?: number | undefined;
 }
 
 /** @throws ConfigurationError unless `serverId` is an http(s) URL to which a path can be appended as it is. */

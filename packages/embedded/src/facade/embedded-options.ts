@@ -31,6 +31,7 @@ export function checkOptions(options: EmbeddedAuthorityOptions): void {
   checkLedgerOptions(options);
   checkCount("evidence.retention.forMs", evidence?.retention?.forMs);
   checkCount("evidence.retention.envelopes", evidence?.retention?.envelopes);
+  checkCount("evidence.retention.bytes", evidence?.retention?.bytes);
   checkPositive("rateLimit.perSecond", rateLimit?.perSecond);
   checkPositive("rateLimit.burst", rateLimit?.burst);
 }

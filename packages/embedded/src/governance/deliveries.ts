@@ -39,6 +39,8 @@ export interface DeliveriesParts {
   readonly retention: { readonly deliveriesForMs: number; readonly deliveries: number };
   readonly clock: Clock;
   readonly logger: Logger;
+  /** No delivery of this event waits any more. */
+  readonly onMade: (eventId: string) => void;
 }
 
 /** Those of one webhook, in the order in which they were queued; apart from all, those that are still to be sent. */
@@ -51,6 +53,8 @@ interface Lane {
 /** The deliveries of all webhooks, oldest first. What waits outlives the process where the ledger does. */
 export class Deliveries {
   readonly #lanes = new Map<string, Lane>();
+  /** How many deliveries of an event are still to be made. */
+  readonly #waits = new Map<string, number>();
   readonly #parts: DeliveriesParts;
   #nextSequence = 1;
 
@@ -76,6 +80,11 @@ export class Deliveries {
   put(delivery: Delivery): void {
     this.#place(delivery);
     this.#parts.journal?.changed(entryKeyOf(delivery.id), () => stringifyJson(delivery));
+  }
+
+  /** Whether an event is still to be delivered to anyone. */
+  awaits(eventId: string): boolean {
+    return this.#waits.has(eventId);
   }
 
   /** Whether a delivery stands as it was last put. */
@@ -113,17 +122,32 @@ export class Deliveries {
   /** Forgets those of a webhook. */
   forget(webhookId: string): void {
     for (const { id } of this.of(webhookId)) this.#parts.journal?.removed(entryKeyOf(id));
+    for (const { eventId } of this.waiting(webhookId)) this.#made(eventId);
     this.#lanes.delete(webhookId);
   }
 
   #place(delivery: Delivery): void {
     const { all, pending, retrying } = this.#lane(delivery.webhookId);
-    const { id, status } = delivery;
+    const { id, status, eventId } = delivery;
+    const waited = pending.has(id) || retrying.has(id);
+    const waits = status === "PENDING" || status === "RETRYING";
     all.set(id, delivery);
     if (status === "PENDING") pending.set(id, delivery);
     else pending.delete(id);
     if (status === "RETRYING") retrying.set(id, delivery);
     else retrying.delete(id);
+    if (waits && !waited) this.#waits.set(eventId, (this.#waits.get(eventId) ?? 0) + 1);
+    if (waited && !waits) this.#made(eventId);
+  }
+
+  #made(eventId: string): void {
+    const left = (this.#waits.get(eventId) ?? 1) - 1;
+    if (left > 0) {
+      this.#waits.set(eventId, left);
+      return;
+    }
+    this.#waits.delete(eventId);
+    this.#parts.onMade(eventId);
   }
 
   #lane(webhookId: string): Lane {
@@ -142,6 +166,7 @@ export class Deliveries {
       journal?.removed(entryKeyOf(id));
       const wasPending = pending.delete(id);
       if (!retrying.delete(id) && !wasPending) continue;
+      this.#made(eventId);
       logger.warn("a webhook delivery was forgotten before it was made", { webhook: webhookId, event: eventId });
     }
   }

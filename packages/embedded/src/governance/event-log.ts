@@ -1,6 +1,7 @@
-import { parseJson, stringifyJson } from "@imprest/core/internal";
+import { parseJson, stringifyJson, utf8 } from "@imprest/core/internal";
 import type { EmittedEvent } from "@imprest/core/models/cycles";
 import type { Journal } from "../ledger/journal.ts";
+import { TenantRetention } from "../ledger/tenant-retention.ts";
 import type { ResolvedGovernance } from "./options.ts";
 
 /** An event, and its place among all: events of one instant have an order too. */
@@ -11,24 +12,46 @@ export interface KeptEvent {
   readonly traceFlags?: string | undefined;
 }
 
-/** The events, oldest first, as durable as what they tell of; the oldest are forgotten first. */
+/** An event as the retention counts it. */
+interface Counted {
+  readonly tenant: string;
+  readonly entry: KeptEvent;
+  readonly bytes: number;
+}
+
+type Bounds = Pick<ResolvedGovernance["retention"], "forMs" | "events" | "eventBytes">;
+
+/** What the log works with. */
+export interface EventLogParts {
+  readonly journal: Journal | undefined;
+  /** What an earlier run journaled, by store key. */
+  readonly stored: ReadonlyMap<string, string>;
+  readonly retention: Bounds;
+  /** Whether a delivery still waits for an event. */
+  readonly isAwaited: (eventId: string) => boolean;
+}
+
+/**
+ * The events, oldest first, as durable as what they tell of. A tenant's oldest are forgotten first, and no other's; one
+ * that a delivery waits for is found until it is made.
+ */
 export class EventLog {
   readonly #events = new Map<string, KeptEvent>();
-  readonly #journal: Journal | undefined;
-  readonly #retention: Pick<ResolvedGovernance["retention"], "forMs" | "events">;
+  readonly #ofTenants = new Map<string, Map<string, KeptEvent>>();
+  /** Beyond the retention, and waited for. */
+  readonly #awaited = new Map<string, KeptEvent>();
+  readonly #parts: EventLogParts;
+  readonly #kept: TenantRetention<Counted>;
   #nextSequence = 1;
 
-  /** @param stored what an earlier run journaled, by store key. */
-  constructor(
-    journal: Journal | undefined,
-    stored: ReadonlyMap<string, string>,
-    retention: Pick<ResolvedGovernance["retention"], "forMs" | "events">,
-  ) {
-    this.#journal = journal;
-    this.#retention = retention;
-    const kept = Array.from(stored.values(), (text) => parseJson(text) as unknown as KeptEvent);
+  constructor(parts: EventLogParts) {
+    this.#parts = parts;
+    const { forMs, events, eventBytes } = parts.retention;
+    const most = { forMs, entries: events, bytes: eventBytes, bytesOf: ({ bytes }: Counted) => bytes };
+    this.#kept = new TenantRetention(most, ({ entry }) => this.#forget(entry));
+    const kept = Array.from(parts.stored.values(), (text) => parseJson(text) as unknown as KeptEvent);
     for (const entry of kept.toSorted((one, other) => one.sequence - other.sequence)) {
-      this.#events.set(entry.event.event_id, entry);
+      this.#put(entry);
       this.#nextSequence = entry.sequence + 1;
     }
   }
@@ -36,14 +59,14 @@ export class EventLog {
   append(event: EmittedEvent, traceFlags?: string): KeptEvent {
     const entry: KeptEvent = { sequence: this.#nextSequence, event, traceFlags };
     this.#nextSequence += 1;
-    this.#events.set(event.event_id, entry);
-    this.#journal?.changed(entryKeyOf(event.event_id), () => stringifyJson(entry));
-    this.#forget(Date.parse(event.timestamp));
+    this.#parts.journal?.changed(entryKeyOf(event.event_id), () => stringifyJson(entry));
+    this.#put(entry);
+    this.#kept.prune(Date.parse(event.timestamp));
     return entry;
   }
 
   get(eventId: string): EmittedEvent | undefined {
-    return this.#events.get(eventId)?.event;
+    return (this.#events.get(eventId) ?? this.#awaited.get(eventId))?.event;
   }
 
   /** All that are kept, oldest first. */
@@ -51,13 +74,33 @@ export class EventLog {
     return this.#events.values();
   }
 
-  #forget(nowMs: number): void {
-    for (const { event } of this.#events.values()) {
-      const isOld = nowMs - Date.parse(event.timestamp) > this.#retention.forMs;
-      if (!isOld && this.#events.size <= this.#retention.events) return;
-      this.#events.delete(event.event_id);
-      this.#journal?.removed(entryKeyOf(event.event_id));
-    }
+  /** A tenant's, oldest first. */
+  of(tenant: string): Iterable<KeptEvent> {
+    return this.#ofTenants.get(tenant)?.values() ?? [];
+  }
+
+  /** No delivery waits for an event any more. */
+  release(eventId: string): void {
+    if (this.#awaited.delete(eventId)) this.#parts.journal?.removed(entryKeyOf(eventId));
+  }
+
+  #put(entry: KeptEvent): void {
+    const { event } = entry;
+    const { tenant_id: tenant } = event;
+    const own = this.#ofTenants.get(tenant) ?? new Map<string, KeptEvent>();
+    this.#ofTenants.set(tenant, own.set(event.event_id, entry));
+    this.#events.set(event.event_id, entry);
+    this.#kept.add({ tenant, entry, bytes: utf8(stringifyJson(entry)).length }, Date.parse(event.timestamp));
+  }
+
+  #forget(entry: KeptEvent): void {
+    const { event_id: id, tenant_id: tenant } = entry.event;
+    this.#events.delete(id);
+    const own = this.#ofTenants.get(tenant);
+    own?.delete(id);
+    if (own?.size === 0) this.#ofTenants.delete(tenant);
+    if (this.#parts.isAwaited(id)) this.#awaited.set(id, entry);
+    else this.#parts.journal?.removed(entryKeyOf(id));
   }
 }
 

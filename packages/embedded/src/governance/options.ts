@@ -1,11 +1,13 @@
 import { ConfigurationError, type Transport, defaultTransport } from "@imprest/core";
 
-/** How long events and deliveries are kept; whichever bound is reached first. */
+/** How long events and deliveries are kept; whichever bound is reached first. No tenant's count against another's. */
 export interface EventRetention {
   /** Milliseconds. Default: 90 days (Cycles governance §Event, RETENTION). */
   readonly forMs?: number | undefined;
-  /** How many events. Default: 20,000. */
+  /** How many events of a tenant, and of the system. Default: 20,000. */
   readonly events?: number | undefined;
+  /** Bytes of a tenant's events, as JSON. Default: 33,554,432. */
+  readonly eventBytes?: number | undefined;
   /** How many deliveries of one webhook, those that wait included. Default: 10,000. */
   readonly deliveries?: number | undefined;
   /** Milliseconds. Default: 14 days (Cycles §Webhook delivery protocol, Retention). */
@@ -47,7 +49,8 @@ export function resolveGovernance(options: GovernanceOptions): ResolvedGovernanc
   const { retention = {}, deliveryTimeoutMs = 10_000, allowInsecureHttp = false } = options;
   const { staleAfterMs = dayMs } = options;
   const { forMs = 90 * dayMs, events = 20_000, deliveries = 10_000, deliveriesForMs = 14 * dayMs } = retention;
-  const kept = { forMs, events, deliveries, deliveriesForMs };
+  const { eventBytes = 33_554_432 } = retention;
+  const kept = { forMs, events, eventBytes, deliveries, deliveriesForMs };
   for (const [name, value] of Object.entries(kept)) check(`retention.${name}`, value);
   check("deliveryTimeoutMs", deliveryTimeoutMs);
   check("staleAfterMs", staleAfterMs);

@@ -37,9 +37,14 @@ export class GovernancePlane implements EventSink {
     const { journal } = ledger;
     this.ledger = ledger;
     this.adminKeys = new AdminKeys(resolved.adminKeys);
-    this.#log = new EventLog(journal, ledger.claim("event"), resolved.retention);
     const { retention } = resolved;
-    this.#deliveries = new Deliveries({ journal, stored: ledger.claim("delivery"), retention, clock, logger });
+    // Deliveries that are forgotten while they are read release nothing: the log has not begun to forget.
+    let log: EventLog | undefined;
+    const onMade = (eventId: string): void => log?.release(eventId);
+    this.#deliveries = new Deliveries({ journal, stored: ledger.claim("delivery"), retention, clock, logger, onMade });
+    const isAwaited = (eventId: string): boolean => this.#deliveries.awaits(eventId);
+    log = new EventLog({ journal, stored: ledger.claim("event"), retention, isAwaited });
+    this.#log = log;
     this.webhooks = new Webhooks({
       log: this.#log,
       deliveries: this.#deliveries,
@@ -67,7 +72,7 @@ export class GovernancePlane implements EventSink {
   }
 
   listTenantEvents(tenant: string, query: EventListQuery): Page<EmittedEvent> {
-    return listTenantEvents(this.#log.all(), tenant, query);
+    return listTenantEvents(this.#log.of(tenant), tenant, query);
   }
 
   getEvent(eventId: string): EmittedEvent | undefined {
@@ -100,7 +105,8 @@ export class GovernancePlane implements EventSink {
     { from, to, event_types: types, max_events: most = 100 }: EventReplayRequest,
   ): { readonly replayId: string; readonly queued: number } | undefined {
     const webhook = this.webhooks.get(webhookId);
-    const chosen = Array.from(this.#log.all()).filter(
+    const events = webhook.tenant === undefined ? this.#log.all() : this.#log.of(webhook.tenant);
+    const chosen = Array.from(events).filter(
       ({ event }) =>
         webhook.receives(event) &&
         (types === undefined || types.includes(event.event_type)) &&

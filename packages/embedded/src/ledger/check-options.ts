@@ -3,11 +3,15 @@ import type { LedgerOptions } from "./ledger.ts";
 import { overdraftRules } from "./overage-policy.ts";
 
 /** @throws ConfigurationError naming the option. */
-export function checkLedgerOptions({ maxExtensions, overdraft = "overage", retention }: LedgerOptions): void {
+export function checkLedgerOptions(options: LedgerOptions): void {
+  const { maxExtensions, overdraft = "overage", retention } = options;
   if (!overdraftRules.includes(overdraft)) {
     throw new ConfigurationError(`overdraft must be one of ${overdraftRules.join(", ")}.`);
   }
   checkCount("maxExtensions", maxExtensions);
+  checkCount("maxMetadataBytes", options.maxMetadataBytes);
+  checkCount("maxActiveReservations", options.maxActiveReservations);
+  checkCount("retention.metadataBytes", retention?.metadataBytes);
   checkCount("retention.forMs", retention?.forMs);
   checkCount("retention.finishedReservations", retention?.finishedReservations);
   checkCount("retention.idempotencyKeys", retention?.idempotencyKeys);

@@ -7,7 +7,7 @@ import { flatCopy } from "./flat-text.ts";
 import type { Evaluation } from "./outcomes.ts";
 import { evaluatePolicy } from "./policy.ts";
 import { LedgerRefusal } from "./refusal.ts";
-import { type DecideRequest, type LedgerReserveRequest, checkAmount, checkSpend } from "./requests.ts";
+import { type DecideRequest, type LedgerReserveRequest, checkAmount, checkMetadata, checkSpend } from "./requests.ts";
 import { checkReserve, reserveFingerprint, emitDenied } from "./reserve.ts";
 import type { Scopes } from "./scopes.ts";
 import type { LedgerState } from "./state.ts";
@@ -22,6 +22,7 @@ export function decide(state: LedgerState, request: DecideRequest): Evaluation {
   const print = fingerprint([scopes.path, request.subject.dimensions, action, estimate, metadata]);
   const known = state.memory.recall(tenant, "decide", idempotencyKey, print);
   if (known !== undefined) return known;
+  checkMetadata(metadata, state.settings.maxMetadataBytes);
   const outcome = evaluate(state, request, scopes, atMs);
   const kept = { idempotencyKey: flatCopy(idempotencyKey), fingerprint: print, outcome, atMs };
   state.remember({ tenant, operation: "decide", ...kept });
@@ -48,6 +49,7 @@ function evaluateOnly(state: LedgerState, request: LedgerReserveRequest, mode: "
   const known = state.memory.recall(tenant, "reserve", idempotencyKey, print);
   // A live reserve has another fingerprint, so what is known under this one is an evaluation.
   if (known !== undefined) return known as Evaluation;
+  checkMetadata(request.metadata, state.settings.maxMetadataBytes);
   const evaluation = evaluate(state, request, scopes, atMs);
   const balances = existing(state, tenant, scopes, estimate.unit).map(balanceOf);
   const outcome = { ...evaluation, balances };

@@ -3,7 +3,7 @@ import { charge } from "./charge.ts";
 import { flatCopy, flatText } from "./flat-text.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { EventOutcome } from "./outcomes.ts";
-import { type EventRequest, checkAmount, checkPolicy, checkSpend } from "./requests.ts";
+import { type EventRequest, checkAmount, checkMetadata, checkPolicy, checkSpend } from "./requests.ts";
 import { snapshotOf } from "./snapshot.ts";
 import type { LedgerState } from "./state.ts";
 
@@ -25,6 +25,7 @@ export function recordEvent(state: LedgerState, request: EventRequest): EventOut
   if (known !== undefined) return known;
 
   state.assertTenantOpen(tenant);
+  checkMetadata(metadata, state.settings.maxMetadataBytes);
   const budgets = budgetsAt(state.tenants.get(tenant), scopes, actual.unit);
   const inactive = inactiveAmong(budgets);
   if (inactive !== undefined) throw refusalOf(inactive);

@@ -2,7 +2,7 @@ import { fingerprint } from "./fingerprint.ts";
 import { assertSamePayload } from "./idempotency-memory.ts";
 import type { ExtendOutcome } from "./outcomes.ts";
 import { LedgerRefusal } from "./refusal.ts";
-import { type ExtendRequest, checkDuration, checkIdempotencyKey, longestLeaseMs } from "./requests.ts";
+import { type ExtendRequest, checkDuration, checkIdempotencyKey, checkMetadata, longestLeaseMs } from "./requests.ts";
 import { type Extension, type Reservation, balancesIn, remainingTtlMs } from "./reservation.ts";
 import { assertSettleable, expired, ownReservation } from "./settle.ts";
 import { snapshotOf } from "./snapshot.ts";
@@ -26,6 +26,7 @@ export function extend(state: LedgerState, request: ExtendRequest): ExtendOutcom
   }
 
   state.assertTenantOpen(tenant);
+  checkMetadata(metadata, state.settings.maxMetadataBytes);
   assertSettleable(reservation);
   if (nowMs > reservation.expiresAtMs) throw expired();
   const extensions = (reservation.extensions ??= new Map());

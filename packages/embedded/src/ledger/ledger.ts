@@ -40,7 +40,7 @@ import type {
 } from "./requests.ts";
 import { reserve } from "./reserve.ts";
 import type { Reservation } from "./reservation.ts";
-import type { Retention } from "./retention.ts";
+import { type Retention, defaultMetadataBytes } from "./retention.ts";
 import { commit, expired, ownReservation, release } from "./settle.ts";
 import { LedgerState } from "./state.ts";
 import type { LedgerStore } from "./store.ts";
@@ -61,6 +61,10 @@ export interface LedgerOptions {
    */
   readonly overdraft?: OverdraftRule | undefined;
   readonly retention?: Retention | undefined;
+  /** Bytes of metadata that one request may carry. Default: 16,384. */
+  readonly maxMetadataBytes?: number | undefined;
+  /** Active reservations of a tenant at once; one more is refused (`LIMIT_EXCEEDED`). Default: 100,000. */
+  readonly maxActiveReservations?: number | undefined;
   /** Which kinds of action may be taken, and how often (Cycles v0.1.26); evaluated before the budgets. */
   readonly actionPolicies?: readonly ActionPolicy[] | undefined;
   /** Kinds of the operator's own, which are refused unless they are declared. */
@@ -84,14 +88,15 @@ export class Ledger {
   /** @throws ConfigurationError for a policy that cannot be used, LedgerUnavailableError for an unreadable store. */
   constructor(options: LedgerOptions = {}) {
     const { clock = systemClock, store, policy, maxExtensions = 10, retention = {} } = options;
-    const { overdraft = "overage" } = options;
+    const { overdraft = "overage", maxMetadataBytes = 16_384, maxActiveReservations = 100_000 } = options;
+    const active = { reservations: maxActiveReservations, metadataBytes: defaultMetadataBytes };
     checkPolicyRules(policy);
     const actionPolicies = orderPolicies(options.actionPolicies ?? []);
     const kinds = new ActionKinds(options.customKinds);
     this.#observed = new Set(options.observedTenants);
     this.#store = store;
     this.journal = store && new Journal(store);
-    const rules = { policy, actionPolicies, kinds, maxExtensions, overdraft };
+    const rules = { policy, actionPolicies, kinds, maxExtensions, overdraft, maxMetadataBytes, active };
     this.#state = new LedgerState({ clock, journal: this.journal, retention, ...rules });
     this.#foreign = store === undefined ? new Map() : recover(this.#state, store);
   }

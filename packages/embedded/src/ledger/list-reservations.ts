@@ -38,7 +38,6 @@ export function listReservations(state: LedgerState, request: ListReservationsRe
   const wanted = namedLevels(subject);
   const rows = candidates(state, tenant, idempotencyKey).filter(
     (reservation) =>
-      reservation.tenant === tenant &&
       (status === undefined || reservation.status === status) &&
       hasLevels(reservation.subject, wanted) &&
       within(reservation.createdAtMs, created) &&
@@ -55,7 +54,7 @@ function candidates(
   tenant: string,
   idempotencyKey: string | undefined,
 ): IteratorObject<Reservation> {
-  if (idempotencyKey === undefined) return state.reservations.values();
+  if (idempotencyKey === undefined) return state.ofTenants.of(tenant);
   const outcome = state.memory.find(tenant, "reserve", idempotencyKey)?.outcome;
   return (outcome !== undefined && "id" in outcome ? [outcome] : []).values();
 }

@@ -212,8 +212,8 @@ export function closeTenant(state: LedgerState, name: string): string {
   const closeId = crypto.randomUUID();
   if (tenant.status === "CLOSED") return closeId;
   const held = new Map(Array.from(budgetsOf(tenant), (budget) => [budget, budget.reserved] as const));
-  for (const reservation of state.reservations.values()) {
-    if (reservation.tenant !== name || reservation.status !== "ACTIVE") continue;
+  for (const reservation of state.ofTenants.of(name)) {
+    if (reservation.status !== "ACTIVE") continue;
     // No request released it, so no key can replay it.
     giveBack(state, reservation, { idempotencyKey: "", fingerprint: "", reason: "tenant_closed" }, nowMs);
   }

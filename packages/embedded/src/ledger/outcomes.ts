@@ -20,7 +20,12 @@ export interface Evaluation {
 
 /** A reserve: budget set aside, or a policy's denial. */
 export type ReserveOutcome =
-  | { readonly reservation: Readonly<Reservation>; readonly remainingTtlMs: number }
+  | {
+      readonly reservation: Readonly<Reservation>;
+      readonly remainingTtlMs: number;
+      /** Of the reservation's budgets, outermost first, once they held it. A replay repeats them. */
+      readonly balances: readonly ScopeBalance[] | undefined;
+    }
   | { readonly reservation?: undefined; readonly denied: Evaluation };
 
 export interface CommitOutcome {

@@ -1,5 +1,5 @@
 import { type Action, type Amount, type Metadata, type Metrics, type Subject } from "@imprest/core";
-import { int64Max } from "@imprest/core/internal";
+import { int64Max, stringifyJson, utf8 } from "@imprest/core/internal";
 import { type ChargePolicy, chargePolicies } from "./overage-policy.ts";
 import { LedgerRefusal } from "./refusal.ts";
 
@@ -106,6 +106,18 @@ export function checkPolicy(policy: string): void {
 export function checkText(value: unknown, what: string, least: number, most: number): void {
   if (typeof value === "string" && value.length >= least && hasAtMost(value, most)) return;
   throw invalid(`${what} must be a text of ${least} to ${most} characters.`);
+}
+
+/**
+ * @returns how many bytes metadata takes as JSON; what is remembered of a request is as large as this and a kilobyte.
+ * @throws LedgerRefusal INVALID_REQUEST for more than `most`.
+ */
+export function checkMetadata(metadata: Metadata | undefined, most: number): number {
+  if (metadata === undefined) return 0;
+  const text = stringifyJson(metadata);
+  const bytes = text.length > most ? text.length : utf8(text).length;
+  if (bytes <= most) return bytes;
+  throw invalid(`metadata is larger than ${most} bytes; refer to what is large instead.`);
 }
 
 /** Code points are counted, as JSON Schema does. */

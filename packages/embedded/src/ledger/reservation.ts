@@ -28,6 +28,8 @@ export interface Reservation extends Expiring {
   readonly graceMs: number;
   readonly caps: Caps | undefined;
   readonly metadata: Metadata | undefined;
+  /** Bytes of the metadata that it was made with. */
+  readonly metadataBytes: number;
   readonly createdAtMs: number;
   /** The expiry that the reserve was answered with; a replay repeats it. */
   readonly grantedUntilMs: number;
@@ -54,6 +56,7 @@ export interface ReservationSettlement {
   readonly snapshot?: Snapshot | undefined;
   readonly reason?: string | undefined;
   readonly metadata?: Metadata | undefined;
+  readonly metadataBytes?: number | undefined;
   readonly metrics?: Metrics | undefined;
 }
 
@@ -80,4 +83,9 @@ export function balancesIn(
     budgets.map(({ scopePath }) => scopePath),
     unit,
   );
+}
+
+/** Bytes of all the metadata that it holds. */
+export function metadataBytesOf({ metadataBytes, settlement }: Reservation): number {
+  return metadataBytes + (settlement?.metadataBytes ?? 0);
 }

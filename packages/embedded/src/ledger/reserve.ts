@@ -11,13 +11,14 @@ import {
   type LedgerReserveRequest,
   checkAmount,
   checkDuration,
+  checkMetadata,
   checkPolicy,
   checkSpend,
   longestLeaseMs,
 } from "./requests.ts";
-import { type Reservation, remainingTtlMs } from "./reservation.ts";
+import { type Reservation, balancesIn, remainingTtlMs } from "./reservation.ts";
 import type { Scopes } from "./scopes.ts";
-import { snapshotOf } from "./snapshot.ts";
+import { balancesOf, snapshotOf } from "./snapshot.ts";
 import type { LedgerState } from "./state.ts";
 
 /** What Cycles §ReservationCreateRequest gives a request that does not say. */
@@ -40,6 +41,8 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
   }
 
   state.assertTenantOpen(tenant);
+  const metadataBytes = checkMetadata(request.metadata, state.settings.maxMetadataBytes);
+  state.ofTenants.assertRoom(tenant, metadataBytes);
   const admission = admit(state, request, scopes, nowMs);
   if (admission.denial !== undefined) {
     const { reason, message, detail } = admission.denial;
@@ -88,6 +91,7 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
     graceMs,
     caps: evaluation.caps,
     metadata: request.metadata,
+    metadataBytes,
     createdAtMs: nowMs,
     grantedUntilMs: expiresAtMs,
     expiresAtMs,
@@ -101,7 +105,7 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
   };
   for (const count of admission.counts) raise(state, count, nowMs);
   state.addReservation(reservation);
-  return { reservation, remainingTtlMs: ttlMs };
+  return { reservation, remainingTtlMs: ttlMs, balances: balancesOf(budgets) };
 }
 
 /** A reserve or a decide was denied. */
@@ -163,5 +167,6 @@ export function reserveFingerprint(
 
 function replay(known: Reservation | Evaluation, nowMs: number): ReserveOutcome {
   if (!("id" in known)) return { denied: known };
-  return { reservation: known, remainingTtlMs: remainingTtlMs(known, known.grantedUntilMs, nowMs) };
+  const ttlMs = remainingTtlMs(known, known.grantedUntilMs, nowMs);
+  return { reservation: known, remainingTtlMs: ttlMs, balances: balancesIn(known, known.snapshot) };
 }

@@ -15,21 +15,34 @@ export interface Retention {
    * them; the oldest go first. Default: 100,000. An event whose key is forgotten is charged again when it is repeated.
    */
   readonly idempotencyKeys?: number | undefined;
+  /** Bytes of the metadata of a tenant's finished reservations; the oldest go first. Default: 67,108,864. */
+  readonly metadataBytes?: number | undefined;
+}
+
+/** The metadata that one tenant may have kept, of active reservations and of finished ones each. */
+export const defaultMetadataBytes = 67_108_864;
+
+/** What a queue keeps at most, and for how long. */
+export interface RetentionBounds<Entry> {
+  readonly forMs: number;
+  readonly entries: number;
+  /** Together with `bytesOf`, which says how many bytes an entry counts. */
+  readonly bytes?: number | undefined;
+  readonly bytesOf?: ((entry: Entry) => number) | undefined;
 }
 
 /**
- * First in, first forgotten: by age and by number. A plain array with a moving head, because a Map that loses its
+ * First in, first forgotten: by age, by number and by bytes. A plain array with a moving head, because a Map that loses its
  * oldest entry on every write scans its tombstones.
  */
 export class RetentionQueue<Entry> {
-  #entries: ({ readonly entry: Entry; readonly atMs: number } | undefined)[] = [];
+  #entries: ({ readonly entry: Entry; readonly atMs: number; readonly bytes: number } | undefined)[] = [];
   #head = 0;
-  readonly #forMs: number;
-  readonly #most: number;
+  #bytes = 0;
+  readonly #most: RetentionBounds<Entry>;
   readonly #forget: (entry: Entry) => void;
 
-  constructor(forMs: number, most: number, forget: (entry: Entry) => void) {
-    this.#forMs = forMs;
+  constructor(most: RetentionBounds<Entry>, forget: (entry: Entry) => void) {
     this.#most = most;
     this.#forget = forget;
   }
@@ -45,15 +58,18 @@ export class RetentionQueue<Entry> {
 
   /** Remembers `entry` from `atMs` on. */
   add(entry: Entry, atMs: number): void {
-    this.#entries.push({ entry, atMs });
-    if (this.size > this.#most) this.#drop();
+    const { entries: most, bytes: mostBytes = Infinity, bytesOf } = this.#most;
+    const bytes = bytesOf?.(entry) ?? 0;
+    this.#entries.push({ entry, atMs, bytes });
+    this.#bytes += bytes;
+    while (this.size > most || (this.#bytes > mostBytes && this.size > 1)) this.#drop();
   }
 
   /** Forgets what has become too old at `nowMs`. */
   prune(nowMs: number): void {
     for (;;) {
       const oldest = this.#entries[this.#head];
-      if (oldest === undefined || oldest.atMs + this.#forMs >= nowMs) return;
+      if (oldest === undefined || oldest.atMs + this.#most.forMs >= nowMs) return;
       this.#drop();
     }
   }
@@ -62,6 +78,7 @@ export class RetentionQueue<Entry> {
     const oldest = this.#entries[this.#head];
     if (oldest === undefined) return;
     this.#entries[this.#head] = undefined;
+    this.#bytes -= oldest.bytes;
     this.#head += 1;
     if (this.#head > 1_024 && this.#head * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#head);

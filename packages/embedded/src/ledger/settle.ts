@@ -11,10 +11,11 @@ import {
   type SettleRequest,
   checkAmount,
   checkIdempotencyKey,
+  checkMetadata,
   checkText,
 } from "./requests.ts";
 import { type Reservation, type ReservationSettlement, balancesIn } from "./reservation.ts";
-import { snapshotOf } from "./snapshot.ts";
+import { balancesOf, snapshotOf } from "./snapshot.ts";
 import type { LedgerState } from "./state.ts";
 
 /**
@@ -29,10 +30,14 @@ export function commit(state: LedgerState, request: CommitRequest): CommitOutcom
   const reservation = ownReservation(state, tenant, request.reservationId);
   const print = fingerprint([actual.unit, actual.amount, metrics, metadata]);
   const replayed = replayOf(reservation, "commit", request, print);
-  if (replayed !== undefined) return outcomeOf(reservation, replayed);
+  if (replayed !== undefined) {
+    const { charged, released, snapshot } = replayed;
+    return { unit: reservation.unit, charged, released, balances: balancesIn(reservation, snapshot) };
+  }
 
   state.assertTenantOpen(tenant);
   assertSettleable(reservation);
+  const metadataBytes = checkMetadata(metadata, state.settings.maxMetadataBytes);
   const { unit, budgets, reserved } = reservation;
   if (actual.unit !== unit) throw unitMismatch(reservation.scopes.path, actual.unit, [unit]);
   if (reservation.overagePolicy === "REJECT" && actual.amount > reserved) throw beyondReserve(actual.amount, reserved);
@@ -49,16 +54,13 @@ export function commit(state: LedgerState, request: CommitRequest): CommitOutcom
     released,
     snapshot: snapshotOf(budgets),
     metadata,
+    metadataBytes,
     metrics,
   };
   reservation.settlement = settlement;
   state.finish(reservation, "COMMITTED", nowMs);
   if (actual.amount > reserved) emitOverage(state, reservation, actual.amount, debts);
-  return outcomeOf(reservation, settlement);
-}
-
-function outcomeOf(reservation: Reservation, { charged, released, snapshot }: ReservationSettlement): CommitOutcome {
-  return { unit: reservation.unit, charged, released, balances: balancesIn(reservation, snapshot) };
+  return { unit, charged, released, balances: balancesOf(budgets) };
 }
 
 /** Whatever the budgets have left: REJECT holds a commit to its reserve (Cycles §CommitOveragePolicy). */
@@ -94,7 +96,10 @@ export function release(state: LedgerState, request: ReleaseRequest): ReleaseOut
   const reservation = ownReservation(state, tenant, request.reservationId);
   const print = fingerprint([reason]);
   const replayed = replayOf(reservation, "release", request, print);
-  if (replayed !== undefined) return outcomeOf(reservation, replayed);
+  if (replayed !== undefined) {
+    const { released, snapshot } = replayed;
+    return { unit: reservation.unit, released, balances: balancesIn(reservation, snapshot) };
+  }
 
   state.assertTenantOpen(tenant);
   assertSettleable(reservation);
@@ -108,14 +113,14 @@ export function giveBack(
   by: Pick<ReservationSettlement, "idempotencyKey" | "fingerprint" | "reason">,
   nowMs: number,
 ): ReleaseOutcome {
-  const { reserved, budgets } = reservation;
+  const { reserved, budgets, unit } = reservation;
   for (const budget of budgets) budget.reserved -= reserved;
   state.uncount(reservation);
   const amounts = { charged: 0n, released: reserved };
   const settlement = { operation: "release", ...by, ...amounts, snapshot: snapshotOf(budgets) } as const;
   reservation.settlement = settlement;
   state.finish(reservation, "RELEASED", nowMs);
-  return outcomeOf(reservation, settlement);
+  return { unit, released: reserved, balances: balancesOf(budgets) };
 }
 
 /** @throws LedgerRefusal NOT_FOUND, or FORBIDDEN for another tenant's (Cycles §AUTH & TENANCY). */

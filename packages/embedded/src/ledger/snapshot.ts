@@ -1,5 +1,5 @@
 import { flatCopy } from "./flat-text.ts";
-import { type Budget, isOverLimit } from "./budget.ts";
+import { type Budget, isOverLimit, remainingOf } from "./budget.ts";
 
 /**
  * The books of some budgets at one moment, as one text: replays repeat the balances of the first answer (Cycles
@@ -29,6 +29,15 @@ export function snapshotOf(budgets: readonly Budget[]): Snapshot {
   }
   // What is kept must not drag along the parts that it was joined of.
   return flatCopy(text);
+}
+
+/** The balances of budgets as they stand. */
+export function balancesOf(budgets: readonly Budget[]): ScopeBalance[] {
+  return budgets.map((budget) => {
+    const { scopePath, unit, allocated, spent, reserved, debt, overdraftLimit } = budget;
+    const amounts = { allocated, spent, reserved, debt, remaining: remainingOf(budget), overdraftLimit };
+    return { scopePath, unit, ...amounts, isOverLimit: isOverLimit(budget) };
+  });
 }
 
 /** @param scopePaths of the budgets, in the order in which the snapshot was made. */

@@ -12,11 +12,12 @@ import { Periods } from "./periods.ts";
 import type { Policy } from "./policy.ts";
 import { QuotaCounters } from "./quota-counters.ts";
 import { LedgerRefusal } from "./refusal.ts";
-import type { Reservation, ReservationStatus } from "./reservation.ts";
-import type { Retention } from "./retention.ts";
+import { type Reservation, type ReservationStatus, metadataBytesOf } from "./reservation.ts";
+import { type Retention, defaultMetadataBytes } from "./retention.ts";
 import { ScopeTree } from "./scopes.ts";
 import { entryKey, entryText } from "./stored.ts";
 import { type Tenant, newTenant } from "./tenant.ts";
+import { type ActiveBounds, TenantReservations } from "./tenant-reservations.ts";
 import { TenantRetention } from "./tenant-retention.ts";
 import { ledgerTime } from "./time.ts";
 import { LedgerUnavailableError } from "./unavailable.ts";
@@ -27,6 +28,8 @@ export interface LedgerSettings {
   readonly policy: Policy | undefined;
   readonly maxExtensions: number;
   readonly overdraft: OverdraftRule;
+  readonly maxMetadataBytes: number;
+  readonly active: ActiveBounds;
   readonly retention: Retention;
   /** In the order in which they are asked. */
   readonly actionPolicies: readonly ActionPolicy[];
@@ -43,6 +46,7 @@ export class LedgerState {
   readonly settings: LedgerSettings;
   readonly tenants: Map<string, Tenant> = new Map();
   readonly reservations: Map<string, Reservation> = new Map();
+  readonly ofTenants: TenantReservations;
   readonly memory: IdempotencyMemory = new IdempotencyMemory();
   readonly scopes: ScopeTree = new ScopeTree();
   readonly counters: QuotaCounters;
@@ -66,13 +70,16 @@ export class LedgerState {
     this.#now = ledgerTime(settings.clock);
     this.#periods = new Periods(settings.clock, (budget, before) => this.#changedByTime(budget, before));
     this.counters = new QuotaCounters(settings.journal);
+    this.ofTenants = new TenantReservations(settings.active);
     const { forMs, finishedReservations = 100_000, idempotencyKeys = 100_000 } = settings.retention;
+    const { metadataBytes = defaultMetadataBytes } = settings.retention;
     const forgetKey = (entry: Remembered): void => this.#forgetKey(entry);
-    this.#finished = new TenantRetention(forMs ?? 30 * dayMs, finishedReservations, (reservation) =>
+    const finished = { entries: finishedReservations, bytes: metadataBytes, bytesOf: metadataBytesOf };
+    this.#finished = new TenantRetention({ forMs: forMs ?? 30 * dayMs, ...finished }, (reservation) =>
       this.#forget(reservation),
     );
-    this.#booked = new TenantRetention(forMs ?? 7 * dayMs, idempotencyKeys, forgetKey);
-    this.#evaluated = new TenantRetention(forMs ?? dayMs, idempotencyKeys, forgetKey);
+    this.#booked = new TenantRetention({ forMs: forMs ?? 7 * dayMs, entries: idempotencyKeys }, forgetKey);
+    this.#evaluated = new TenantRetention({ forMs: forMs ?? dayMs, entries: idempotencyKeys }, forgetKey);
   }
 
   get isOpen(): boolean {
@@ -125,6 +132,7 @@ export class LedgerState {
   restoreReservation(reservation: Reservation): void {
     const { id, tenant, idempotencyKey, fingerprint, createdAtMs: atMs, status } = reservation;
     this.reservations.set(id, reservation);
+    this.ofTenants.add(reservation);
     this.memory.remember({ tenant, operation: "reserve", idempotencyKey, fingerprint, outcome: reservation, atMs });
     if (status === "ACTIVE") this.#expiry.add(reservation);
     else this.#finished.add(reservation, finishedAt(reservation));
@@ -133,6 +141,7 @@ export class LedgerState {
   /** Ends a reservation whose budgets no longer hold it. */
   finish(reservation: Reservation, status: Exclude<ReservationStatus, "ACTIVE">, nowMs: number): void {
     this.#expiry.remove(reservation);
+    this.ofTenants.end(reservation);
     reservation.status = status;
     if (status !== "EXPIRED") reservation.finalizedAtMs = nowMs;
     this.reservationChanged(reservation);
@@ -290,6 +299,7 @@ export class LedgerState {
 
   #forget(reservation: Reservation): void {
     this.reservations.delete(reservation.id);
+    this.ofTenants.forget(reservation);
     this.memory.forget(reservation.tenant, "reserve", reservation.idempotencyKey);
     this.settings.journal?.removed(entryKey.reservation(reservation));
   }

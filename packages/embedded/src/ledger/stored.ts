@@ -84,6 +84,7 @@ export const readStored = {
       caps: fields.caps,
       snapshot: fields.snapshot,
       metadata: fields.metadata,
+      metadataBytes: fields.metadataBytes ?? 0,
       runCounters: fields.runCounters,
       finalizedAtMs: fields.finalizedAtMs,
       reserved: exact(entry["reserved"]),

@@ -1,5 +1,5 @@
 import { type Expiring, ExpiryQueue } from "./expiry-queue.ts";
-import { RetentionQueue } from "./retention.ts";
+import { type RetentionBounds, RetentionQueue } from "./retention.ts";
 
 /** What one tenant has remembered; due when its oldest entry becomes too old, or sooner. */
 interface TenantQueue<Entry> extends Expiring {
@@ -9,15 +9,13 @@ interface TenantQueue<Entry> extends Expiring {
 
 /** Remembers tenant by tenant, each up to the same number: no tenant makes the ledger forget what another did. */
 export class TenantRetention<Entry extends { readonly tenant: string }> {
-  readonly #forMs: number;
-  readonly #most: number;
+  readonly #most: RetentionBounds<Entry>;
   readonly #forget: (entry: Entry) => void;
   readonly #queues = new Map<string, TenantQueue<Entry>>();
   /** The queues that hold something, so that pruning visits only those with something to forget. */
   readonly #due = new ExpiryQueue<TenantQueue<Entry>>();
 
-  constructor(forMs: number, most: number, forget: (entry: Entry) => void) {
-    this.#forMs = forMs;
+  constructor(most: RetentionBounds<Entry>, forget: (entry: Entry) => void) {
     this.#most = most;
     this.#forget = forget;
   }
@@ -27,8 +25,8 @@ export class TenantRetention<Entry extends { readonly tenant: string }> {
     const { tenant } = entry;
     let queue = this.#queues.get(tenant);
     if (queue === undefined) {
-      const kept = new RetentionQueue(this.#forMs, this.#most, this.#forget);
-      queue = { tenant, kept, dueAtMs: atMs + this.#forMs, queuePosition: -1 };
+      const kept = new RetentionQueue(this.#most, this.#forget);
+      queue = { tenant, kept, dueAtMs: atMs + this.#most.forMs, queuePosition: -1 };
       this.#queues.set(tenant, queue);
       this.#due.add(queue);
     }
@@ -46,7 +44,7 @@ export class TenantRetention<Entry extends { readonly tenant: string }> {
         this.#due.remove(queue);
         this.#queues.delete(queue.tenant);
       } else {
-        queue.dueAtMs = oldestAtMs + this.#forMs;
+        queue.dueAtMs = oldestAtMs + this.#most.forMs;
         this.#due.update(queue);
       }
     }
@@ -58,7 +56,7 @@ export class TenantRetention<Entry extends { readonly tenant: string }> {
    */
   rememberedMs(tenant: string, nowMs: number): number {
     const kept = this.#queues.get(tenant)?.kept;
-    if ((kept?.size ?? 0) < this.#most) return this.#forMs;
-    return Math.min(this.#forMs, Math.max(0, nowMs - (kept?.oldestAtMs ?? nowMs) - 1));
+    if ((kept?.size ?? 0) < this.#most.entries) return this.#most.forMs;
+    return Math.min(this.#most.forMs, Math.max(0, nowMs - (kept?.oldestAtMs ?? nowMs) - 1));
   }
 }

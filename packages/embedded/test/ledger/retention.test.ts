@@ -115,9 +115,12 @@ describe("what the ledger remembers", () => {
       fc.property(fc.array(step, { maxLength: 80 }), fc.integer({ min: 0, max: 5 }), (steps, most) => {
         const kept = new Set<{ tenant: string; atMs: number }>();
         const all: { tenant: string; atMs: number }[] = [];
-        const retention = new TenantRetention<{ tenant: string; atMs: number }>(100, most, (entry) => {
-          expect(kept.delete(entry)).toBe(true);
-        });
+        const retention = new TenantRetention<{ tenant: string; atMs: number }>(
+          { forMs: 100, entries: most },
+          (entry) => {
+            expect(kept.delete(entry)).toBe(true);
+          },
+        );
         let nowMs = 0;
         for (const { tenant, afterMs } of steps) {
           nowMs += afterMs;
@@ -141,5 +144,42 @@ describe("what the ledger remembers", () => {
         expect(kept.size).toBe(0);
       }),
     );
+  });
+});
+
+describe("what one tenant may hold", () => {
+  it("is bounded in active reservations; others, and settlements, go on", () => {
+    const { ledger, reserve, commit } = open({ maxActiveReservations: 3 });
+    const ids = ["a", "b", "c"].map((key) => reserve("one", key));
+    expect(() => reserve("one", "d")).toThrow("has 3 active reservations");
+    expect(reserve("one", "a")).toBe(ids[0]);
+    reserve("other", "d");
+    commit("one", ids[0] ?? "");
+    reserve("one", "d");
+    expect(ledger.listReservations({ tenant: "one" }).rows.map(({ idempotencyKey }) => idempotencyKey)).toHaveLength(4);
+    expect(ledger.listReservations({ tenant: "other" }).rows).toHaveLength(1);
+  });
+
+  it("is bounded in metadata, of a request and of all that are finished", () => {
+    const { ledger } = open({ maxMetadataBytes: 100, retention: { metadataBytes: 250 } });
+    const spend = (key: string, filler: string) => ({
+      tenant: "one",
+      idempotencyKey: key,
+      subject: { tenant: "one" },
+      action,
+      metadata: { filler },
+    });
+    const large = "x".repeat(90);
+    expect(() => ledger.reserve({ ...spend("a", large), estimate: tokens(1) })).toThrow("larger than 100 bytes");
+    expect(() => ledger.recordEvent({ ...spend("a", large), actual: tokens(1) })).toThrow("larger than 100 bytes");
+    expect(() => ledger.decide({ ...spend("a", "\u20ac".repeat(30)), estimate: tokens(1) })).toThrow(
+      "larger than 100 bytes",
+    );
+    for (let at = 0; at < 10; at += 1) {
+      const { reservation } = ledger.reserve({ ...spend(`k${at}`, "x".repeat(80)), estimate: tokens(1) });
+      const reservationId = reservation?.id ?? "";
+      ledger.commit({ tenant: "one", reservationId, idempotencyKey: "c", actual: tokens(1) });
+    }
+    expect(ledger.listReservations({ tenant: "one" }).rows).toHaveLength(2);
   });
 });

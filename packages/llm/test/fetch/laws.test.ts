@@ -7,6 +7,16 @@ import { describe, expect, it } from "vitest";
 import { openBooks, prices } from "./books.ts";
 import { data, post, provider } from "./provider.ts";
 
+/** A body that arrives in these pieces. */
+function inPieces(pieces: readonly Uint8Array[]): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      for (const piece of pieces) controller.enqueue(piece);
+      controller.close();
+    },
+  });
+}
+
 const chat = "https://api.openai.com/v1/chat/completions";
 const messages = [{ role: "user", content: "Hi" }];
 const usage = { prompt_tokens: 9, completion_tokens: 3, total_tokens: 12 };
@@ -37,7 +47,7 @@ describe("a stream that is cut into any pieces", () => {
         const pieces = ends.map((end) => whole.subarray(from, (from = end)));
         const books = await openBooks();
         const { fetch } = provider(
-          () => new Response(ReadableStream.from(pieces), { headers: { "content-type": "text/event-stream" } }),
+          () => new Response(inPieces(pieces), { headers: { "content-type": "text/event-stream" } }),
         );
         const options = asked ? { stream_options: { include_usage: true } } : {};
         const body = { model: "gpt-4o", max_tokens: 50, messages, stream: true, ...options };
@@ -86,7 +96,7 @@ describe("what is left behind", () => {
         await reader?.read();
         if (at % 2) kept.push(await reader?.closed.catch((error: unknown) => error));
         else await reader?.cancel();
-      }).concat(new Promise((resolve) => setTimeout(() => resolve(abort.abort("all")), 1_500))),
+      }).concat(new Promise<void>((resolve) => setTimeout(() => resolve(abort.abort("all")), 1_500))),
     );
     expect(kept).toEqual(Array(500).fill("all"));
     expect((await embedded.budgets.get({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" })).reserved).toBe(0n);
