@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { parseBase64url, utf8 } from "@imprest/core/internal";
 import { type JsonObject, canonicalize, keyPairFromSeed, parseStrictJson, publicKeyToJwk } from "@imprest/core/audit";
 import { signAuditEvent } from "@imprest/asp/audit";
-import { type Terminal, run } from "imprest";
+import { type Terminal, run } from "imprest/cli";
 
 export const origin = "https://authority.example";
 const seed = Uint8Array.from({ length: 32 }, (_, at) => at + 1);

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { run, systemTerminal } from "imprest";
+import { run, systemTerminal } from "imprest/cli";
 
 const code = await run(process.argv.slice(2), systemTerminal());
 // Standard output that broke has set it already.

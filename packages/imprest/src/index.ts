@@ -1,2 +1,17 @@
-export { run } from "./cli/run.ts";
-export { type Terminal, systemTerminal } from "./cli/terminal.ts";
+export { type Budget, type BudgetEvents, type BudgetGuardOptions } from "./budget/budget.ts";
+export { connectBudget } from "./budget/connect-budget.ts";
+export { type CreateBudgetOptions, type LocalBudget, createBudget } from "./budget/create-budget.ts";
+export { type Limit } from "./budget/local-budgets.ts";
+export { type ThresholdEvent } from "./budget/thresholds.ts";
+export {
+  type Amount,
+  type BudgetBooks,
+  DeniedError,
+  formatAmount,
+  guard,
+  parseAmount,
+  usd,
+  withReservation,
+  withReservationStream,
+} from "@imprest/core";
+export { type ModelPrices, type PriceTable, createPriceTable, denialOf, denialResponse } from "@imprest/llm";

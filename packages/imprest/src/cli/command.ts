@@ -3,9 +3,6 @@ import type { Terminal } from "./terminal.ts";
 
 /** One command of `imprest`. */
 export interface Command {
-  readonly name: string;
-  /** One line, for the list of commands. */
-  readonly summary: string;
   /** A screen at most. */
   readonly help: string;
   /** @returns the exit code. @throws UsageError for arguments that cannot be used. */

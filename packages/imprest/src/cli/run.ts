@@ -2,16 +2,41 @@ import { readFile } from "node:fs/promises";
 import { ImprestError } from "@imprest/core";
 import { type Command, UsageError } from "./command.ts";
 import { ExitCode } from "./exit-code.ts";
-import { arcp } from "./commands/arcp.ts";
-import { balance } from "./commands/balance.ts";
-import { doctor } from "./commands/doctor.ts";
-import { evidence } from "./commands/evidence.ts";
-import { prices } from "./commands/prices.ts";
-import { serve } from "./commands/serve.ts";
-import { verify } from "./commands/verify.ts";
 import { Stopped, type Terminal } from "./terminal.ts";
 
-const commands: readonly Command[] = [serve, evidence, verify, balance, prices, doctor, arcp];
+/** What each command says of itself in the list, and where it is: only the one that is asked for is loaded. */
+const commands: ReadonlyMap<string, { readonly summary: string; readonly load: () => Promise<Command> }> = new Map(
+  Object.entries({
+    serve: {
+      summary: "serve a budget authority on this machine",
+      load: async () => (await import("./commands/serve.ts")).serve,
+    },
+    evidence: {
+      summary: "verify signed Cycles evidence",
+      load: async () => (await import("./commands/evidence.ts")).evidence,
+    },
+    verify: {
+      summary: "verify and audit a feed of ASP events",
+      load: async () => (await import("./commands/verify.ts")).verify,
+    },
+    balance: {
+      summary: "show balances at the configured authority",
+      load: async () => (await import("./commands/balance.ts")).balance,
+    },
+    prices: {
+      summary: "keep the prices of your models in a file of your own",
+      load: async () => (await import("./commands/prices.ts")).prices,
+    },
+    doctor: {
+      summary: "say what is wrong with the configured authority",
+      load: async () => (await import("./commands/doctor.ts")).doctor,
+    },
+    arcp: {
+      summary: "submit, follow and cancel the jobs of an ARCP runtime",
+      load: async () => (await import("./commands/arcp.ts")).arcp,
+    },
+  }),
+);
 
 /** Runs `imprest ARGS…`. @returns the exit code; never rejects for what a user can do. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -24,11 +49,12 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     await terminal.write(`${await version()}\n`);
     return ExitCode.clean;
   }
-  const command = commands.find((candidate) => candidate.name === name);
-  if (command === undefined) {
+  const listed = commands.get(name);
+  if (listed === undefined) {
     terminal.warn(`imprest: there is no command "${name}". Try: imprest help\n`);
     return ExitCode.unusable;
   }
+  const command = await listed.load();
   if (rest.includes("--help")) {
     await terminal.write(command.help);
     return ExitCode.clean;
@@ -53,7 +79,7 @@ async function version(): Promise<string> {
 }
 
 function overview(): string {
-  const list = commands.map(({ name: command, summary }) => `  ${command.padEnd(10)}${summary}`).join("\n");
+  const list = Array.from(commands, ([command, { summary }]) => `  ${command.padEnd(10)}${summary}`).join("\n");
   return `Usage: imprest COMMAND [options]\n\n${list}\n\nimprest COMMAND --help says more; imprest --version says which this is.\nExit code: 0 clean, 1 findings, 2 unusable input.\n`;
 }
 

@@ -41,8 +41,6 @@ const subcommands: Readonly<Record<string, Command["run"]>> = {
 };
 
 export const arcp: Command = {
-  name: "arcp",
-  summary: "submit, follow and cancel the jobs of an ARCP runtime",
   help,
   async run([name, ...rest], terminal) {
     const subcommand = name !== undefined && Object.hasOwn(subcommands, name) ? subcommands[name] : undefined;

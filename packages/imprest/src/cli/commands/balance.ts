@@ -18,8 +18,6 @@ Shows the balances of a scope at the authority that CYCLES_BASE_URL and CYCLES_A
 `;
 
 export const balance: Command = {
-  name: "balance",
-  summary: "show balances at the configured authority",
   help,
   async run(args, terminal) {
     const text = Object.fromEntries(levels.map((level) => [level, { type: "string" as const }]));

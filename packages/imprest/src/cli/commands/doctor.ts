@@ -17,8 +17,6 @@ interface Check {
 }
 
 export const doctor: Command = {
-  name: "doctor",
-  summary: "say what is wrong with the configured authority",
   help,
   async run(args, terminal) {
     readArguments(args, {}, 0);

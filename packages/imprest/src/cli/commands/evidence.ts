@@ -24,8 +24,6 @@ Exit code: 0 all authentic, 1 findings, 2 the input cannot be used.
 `;
 
 export const evidence: Command = {
-  name: "evidence",
-  summary: "verify signed Cycles evidence",
   help,
   async run(args, terminal) {
     const text = { type: "string" } as const;

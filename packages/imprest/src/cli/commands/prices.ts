@@ -26,8 +26,6 @@ Exit code: 0 clean, 1 a model was refused or differs, 2 the input cannot be used
 const subcommands: Readonly<Record<string, Command["run"]>> = { pull: pullPrices, check: checkPrices };
 
 export const prices: Command = {
-  name: "prices",
-  summary: "keep the prices of your models in a file of your own",
   help,
   async run([name, ...rest], terminal) {
     const subcommand = name !== undefined && Object.hasOwn(subcommands, name) ? subcommands[name] : undefined;

@@ -47,8 +47,6 @@ is. So are keys: --key TENANT makes one where the tenant has none. Signing keys 
 `;
 
 export const serve: Command = {
-  name: "serve",
-  summary: "serve a budget authority on this machine",
   help,
   async run(args, terminal) {
     const text = { type: "string" } as const;

@@ -40,8 +40,6 @@ Exit code: 0 clean, 1 findings, 2 the input cannot be used. A summary goes to st
 `;
 
 export const verify: Command = {
-  name: "verify",
-  summary: "verify and audit a feed of ASP events",
   help,
   async run(args, terminal) {
     const text = { type: "string" } as const;

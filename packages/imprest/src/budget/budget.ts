@@ -1,0 +1,144 @@
+import {
+  type BudgetBooks,
+  type CallOptions,
+  ConfigurationError,
+  type SpendAuthority,
+  type SpendEvents,
+  type Subject,
+  settlementQueue,
+} from "@imprest/core";
+import {
+  type GuardFetchOptions,
+  type GuardPrices,
+  type ModelPrices,
+  createPrefixMap,
+  createPriceTable,
+  guardFetch,
+} from "@imprest/llm";
+import { speakingFor } from "./speaking-for.ts";
+import { type ThresholdEvent, watchThresholds } from "./thresholds.ts";
+
+/** What a budget emits. */
+export interface BudgetEvents {
+  /** The spend reached a share of the limit: 80, 95 and 100 % by default, each once until the budget begins anew. */
+  threshold: ThresholdEvent;
+  /** A call was refused before it started. */
+  denied: SpendEvents["decision"];
+  /** A call was settled: committed, released, or left pending. */
+  settled: SpendEvents["settlement"];
+}
+
+/** A budget that guards model calls and whatever else spends, wherever its books are kept. */
+export interface Budget {
+  /** Give it to any SDK that takes a `fetch`: every attempt is reserved before it leaves, and settled by its answer. */
+  readonly fetch: typeof fetch;
+  /** What every helper takes: `withReservation(budget, …)`, `guard(budget, …)`. */
+  readonly authority: SpendAuthority;
+  /** Limit, spend, holds and what is left, of one moment. @throws ConfigurationError where the authority has no such budget. */
+  balance(options?: CallOptions): Promise<BudgetBooks>;
+  /** The same budget for calls of a part of the application: `budget.for({ agent: "writer" })`. */
+  for(subject: Subject): Budget;
+  /**
+   * Waits until what was spent is in the books: in a Worker `ctx.waitUntil(budget.flush())`, in Next `after(() => budget.flush())`.
+   * @returns how many settlements are still under way when `timeoutMs` (10,000 unless given) ends.
+   */
+  flush(options?: { readonly timeoutMs?: number | undefined }): Promise<{ readonly pending: number }>;
+  /** Listens. A listener that throws breaks no call. @returns the function that unsubscribes. */
+  on<Name extends keyof BudgetEvents>(name: Name, listener: (event: BudgetEvents[Name]) => unknown): () => void;
+}
+
+/** How the guarded fetch of a budget works, and what it prices with. */
+export interface BudgetGuardOptions extends Omit<GuardFetchOptions, "prices" | "subject" | "prefixes"> {
+  /** What models cost: the object of a `prices.json` that `imprest prices pull` wrote, or a table of `createPriceTable`. */
+  readonly prices: Readonly<Record<string, ModelPrices>> | GuardPrices;
+  /** The shares of the limit, in percent, at which `threshold` is emitted. Default: 80, 95, 100. */
+  readonly thresholds?: readonly number[] | undefined;
+}
+
+/** A budget's parts. */
+export interface BudgetParts {
+  /** Opens the authority; called once, when the budget is first used. */
+  readonly open: () => SpendAuthority;
+  readonly subject: Subject | undefined;
+  /** The unit that `balance` reports in. */
+  readonly unit: string;
+  readonly guard: GuardOptions;
+}
+
+/** The options with the prices read. */
+type GuardOptions = Omit<BudgetGuardOptions, "prices"> & { readonly prices: GuardPrices };
+
+/** Reads the prices of the options. @throws ConfigurationError naming the model and the price that is none. */
+export function withPrices({ prices, ...options }: BudgetGuardOptions): GuardOptions {
+  return { ...options, prices: isTable(prices) ? prices : createPriceTable(prices) };
+}
+
+function isTable(prices: BudgetGuardOptions["prices"]): prices is GuardPrices {
+  return typeof prices["estimateRequest"] === "function";
+}
+
+/** A budget over any authority. It does nothing until it is used: Workers forbid I/O while a module loads. */
+export class AuthorityBudget implements Budget {
+  readonly fetch: typeof fetch;
+  protected readonly parts: BudgetParts;
+  #authority: SpendAuthority | undefined;
+  #guarded: typeof fetch | undefined;
+
+  constructor(parts: BudgetParts) {
+    this.parts = parts;
+    // SDKs take it off the budget.
+    this.fetch = (input, init) => (this.#guarded ??= this.#guard())(input, init);
+  }
+
+  get authority(): SpendAuthority {
+    return (this.#authority ??= this.#open());
+  }
+
+  async balance(options?: CallOptions): Promise<BudgetBooks> {
+    const { unit } = this.parts;
+    const books = await this.authority.balance?.({ unit }, options);
+    if (books === undefined) {
+      throw new ConfigurationError(`The authority has no budget in ${unit} here, or cannot say what is left of it.`);
+    }
+    return books;
+  }
+
+  for(subject: Subject): Budget {
+    return new AuthorityBudget(this.partsFor(subject));
+  }
+
+  flush({ timeoutMs = 10_000 }: { readonly timeoutMs?: number | undefined } = {}): Promise<{
+    readonly pending: number;
+  }> {
+    return settlementQueue(this.authority).flush({ timeoutMs });
+  }
+
+  on<Name extends keyof BudgetEvents>(name: Name, listener: (event: BudgetEvents[Name]) => unknown): () => void {
+    const { observer } = settlementQueue(this.authority);
+    if (name === "settled") return observer.on("settlement", listener as (event: BudgetEvents["settled"]) => unknown);
+    if (name === "threshold") {
+      const { thresholds } = this.parts.guard;
+      const emit = listener as (event: ThresholdEvent) => unknown;
+      return watchThresholds(observer, () => this.balance(), { thresholds, emit });
+    }
+    const denied = listener as (event: BudgetEvents["denied"]) => unknown;
+    return observer.on("decision", (event) => (event.reservationId === undefined ? denied(event) : undefined));
+  }
+
+  /** The parts of the same budget for a narrower subject. */
+  protected partsFor(subject: Subject): BudgetParts {
+    const { parts } = this;
+    return { ...parts, open: () => this.authority, subject: { ...parts.subject, ...subject } };
+  }
+
+  #guard(): typeof fetch {
+    const { thresholds: _thresholds, ...options } = this.parts.guard;
+    return guardFetch(this.authority, { ...options, prefixes: createPrefixMap() });
+  }
+
+  #open(): SpendAuthority {
+    const { open, subject } = this.parts;
+    const authority = open();
+    return subject === undefined ? authority : speakingFor(authority, subject);
+  }
+}

@@ -1,0 +1,69 @@
+import type { Clock, Logger, SpendAuthority, Subject } from "@imprest/core";
+import { type LedgerStore, type Policy, createLedgerAuthority } from "@imprest/embedded/ledger";
+import { AuthorityBudget, type Budget, type BudgetGuardOptions, type BudgetParts, withPrices } from "./budget.ts";
+import { type Limit, LocalBudgets, tenant } from "./local-budgets.ts";
+import { speakingFor } from "./speaking-for.ts";
+
+/** How a budget of this process is made. */
+export interface CreateBudgetOptions extends Limit, BudgetGuardOptions {
+  /** Keeps the books beyond the process: `sqliteStore({ file })` of `imprest/node`. Without it, they are in memory. */
+  readonly store?: LedgerStore | undefined;
+  /** Caps and denials by your own rules. */
+  readonly policy?: Policy | undefined;
+  readonly clock?: Clock | undefined;
+  readonly logger?: Logger | undefined;
+}
+
+/** A budget whose books are in this process. */
+export interface LocalBudget extends Budget {
+  /** The same budget for a part of the application; with a limit, that part has a budget of its own within it. */
+  for(subject: Subject, limit?: Limit): LocalBudget;
+  /** Waits until everything is written, and closes the store. Calls that come later fail. */
+  close(): Promise<void>;
+  /** `await using`: as `close`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * A budget of this process: in memory, or in a store of its own. It is a limit for this process alone, and on serverless
+ * platforms for one isolate; `connectBudget` shares one among many. Nothing happens until it is first used.
+ * @throws ConfigurationError or ValidationError for an option that cannot be used; what a store refuses is thrown by the
+ * first use.
+ * @example
+ * const budget = createBudget({ limit: "$5.00", every: "day", prices });
+ * const openai = new OpenAI({ fetch: budget.fetch });
+ */
+export function createBudget(options: CreateBudgetOptions): LocalBudget {
+  const { limit, every, timeZone, store, policy, clock, logger, ...guard } = options;
+  const budgets = new LocalBudgets(() => createLedgerAuthority({ store, policy, clock }));
+  const { unit } = budgets.add({}, { limit, every, timeZone });
+  const open = (): SpendAuthority => {
+    const authority = budgets.ledger.authority({ tenant, ...(clock && { clock }), ...(logger && { logger }) });
+    return speakingFor(authority, {}, () => budgets.ready());
+  };
+  return new LedgerBudget({ open, subject: undefined, unit, guard: withPrices(guard) }, budgets);
+}
+
+class LedgerBudget extends AuthorityBudget implements LocalBudget {
+  readonly #budgets: LocalBudgets;
+
+  constructor(parts: BudgetParts, budgets: LocalBudgets) {
+    super(parts);
+    this.#budgets = budgets;
+  }
+
+  override for(subject: Subject, limit?: Limit): LocalBudget {
+    const parts = this.partsFor(subject);
+    if (limit === undefined) return new LedgerBudget(parts, this.#budgets);
+    const { unit } = this.#budgets.add(parts.subject ?? {}, limit);
+    return new LedgerBudget({ ...parts, unit }, this.#budgets);
+  }
+
+  close(): Promise<void> {
+    return this.#budgets.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
