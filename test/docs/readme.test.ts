@@ -18,6 +18,22 @@ const example = (file: string, env: NodeJS.ProcessEnv = {}) =>
 describe("README", () => {
   const readme = readFileSync(join(root, "README.md"), "utf8");
 
+  it("begins with a loop that a budget ends, and whose books are the provider's bill", async () => {
+    const args = [
+      "--conditions=@imprest/source",
+      "--import",
+      "./examples/readme/stand-in.ts",
+      "examples/readme/budget.ts",
+    ];
+    const { stdout } = await run(process.execPath, args, {
+      cwd: root,
+      env: { ...process.env, OPENAI_API_KEY: "none" },
+    });
+    const [, spent] = /^spent (\$[\d.]+)$/m.exec(stdout) ?? [];
+    expect(spent).toBeDefined();
+    expect(stdout).toContain(`The provider's own bill: ${spent}\n`);
+  });
+
   it("shows the snippet that the example runs, to the letter", () => {
     expect(readme).toContain(region("examples/readme/stream.ts", "stream"));
   });

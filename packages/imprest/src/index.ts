@@ -1,3 +1,4 @@
+export { type Balance } from "./budget/balance.ts";
 export { type Budget, type BudgetEvents, type BudgetGuardOptions } from "./budget/budget.ts";
 export { connectBudget } from "./budget/connect-budget.ts";
 export { type CreateBudgetOptions, type LocalBudget, createBudget } from "./budget/create-budget.ts";
@@ -5,7 +6,6 @@ export { type Limit } from "./budget/local-budgets.ts";
 export { type ThresholdEvent } from "./budget/thresholds.ts";
 export {
   type Amount,
-  type BudgetBooks,
   DeniedError,
   formatAmount,
   guard,

@@ -1,5 +1,4 @@
 import {
-  type BudgetBooks,
   type CallOptions,
   ConfigurationError,
   type SpendAuthority,
@@ -15,6 +14,7 @@ import {
   createPriceTable,
   guardFetch,
 } from "@imprest/llm";
+import type { Balance } from "./balance.ts";
 import { speakingFor } from "./speaking-for.ts";
 import { type ThresholdEvent, watchThresholds } from "./thresholds.ts";
 
@@ -34,8 +34,11 @@ export interface Budget {
   readonly fetch: typeof fetch;
   /** What every helper takes: `withReservation(budget, …)`, `guard(budget, …)`. */
   readonly authority: SpendAuthority;
-  /** Limit, spend, holds and what is left, of one moment. @throws ConfigurationError where the authority has no such budget. */
-  balance(options?: CallOptions): Promise<BudgetBooks>;
+  /**
+   * Limit, spend, holds and what is left.
+   * @throws ConfigurationError where the authority has no such budget, or does not say all of it.
+   */
+  balance(options?: CallOptions): Promise<Balance>;
   /** The same budget for calls of a part of the application: `budget.for({ agent: "writer" })`. */
   for(subject: Subject): Budget;
   /**
@@ -94,13 +97,13 @@ export class AuthorityBudget implements Budget {
     return (this.#authority ??= this.#open());
   }
 
-  async balance(options?: CallOptions): Promise<BudgetBooks> {
+  async balance(options?: CallOptions): Promise<Balance> {
     const { unit } = this.parts;
-    const books = await this.authority.balance?.({ unit }, options);
-    if (books === undefined) {
-      throw new ConfigurationError(`The authority has no budget in ${unit} here, or cannot say what is left of it.`);
+    const { limit, spent, reserved, remaining } = (await this.authority.balance?.({ unit }, options)) ?? {};
+    if (limit === undefined || spent === undefined || reserved === undefined || remaining === undefined) {
+      throw new ConfigurationError(`The authority has no budget in ${unit} here, or does not say how it stands.`);
     }
-    return books;
+    return { limit, spent, reserved, remaining };
   }
 
   for(subject: Subject): Budget {

@@ -1,10 +1,11 @@
-import type { BudgetBooks, Observer } from "@imprest/core";
+import type { Observer } from "@imprest/core";
+import type { Balance } from "./balance.ts";
 
 /** The spend reached a share of the limit. */
 export interface ThresholdEvent {
   /** In percent of the limit. */
   readonly threshold: number;
-  readonly books: BudgetBooks;
+  readonly balance: Balance;
 }
 
 /** What to watch for. */
@@ -14,13 +15,13 @@ interface Watch {
 }
 
 /**
- * Looks at the books after each settlement, and emits the highest share that was reached since. A spend that falls, because
+ * Reads the balance after each settlement, and emits the highest share that was reached since. A spend that falls, because
  * the budget began anew, makes each share count again.
  * @returns the function that ends it.
  */
 export function watchThresholds(
   observer: Observer,
-  readBooks: () => Promise<BudgetBooks>,
+  readBalance: () => Promise<Balance>,
   { thresholds = [80, 95, 100], emit }: Watch,
 ): () => void {
   const rising = thresholds.toSorted((one, other) => one - other);
@@ -29,14 +30,13 @@ export function watchThresholds(
   let isStale = false;
 
   const look = async (): Promise<void> => {
-    const books = await readBooks();
-    const { limit, spent } = books;
-    if (limit === undefined || spent === undefined) return;
+    const balance = await readBalance();
+    const { limit, spent } = balance;
     const now = rising.filter((percent) => spent.amount * 100n >= limit.amount * BigInt(percent)).length;
     const threshold = rising[now - 1];
     const isNews = now > reached;
     reached = now;
-    if (isNews && threshold !== undefined) await emit({ threshold, books });
+    if (isNews && threshold !== undefined) await emit({ threshold, balance });
   };
 
   return observer.on("settlement", async ({ settlement: { status } }) => {
@@ -45,7 +45,7 @@ export function watchThresholds(
     if (isReading) return;
     isReading = true;
     try {
-      // What settled while the books were read is in the next reading.
+      // What settled while the balance was read is in the next reading.
       while (isStale) {
         isStale = false;
         await look();

@@ -1,0 +1,33 @@
+import { execFile } from "node:child_process";
+import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { expect, it } from "vitest";
+import { builtPackages, packAll } from "./support/pack.ts";
+
+// What a stranger does: an empty folder, the packed packages and a real SDK from the registry, the README's first block as it
+// stands. A provider that stands in answers, because this test has no key.
+
+const run = promisify(execFile);
+const root = resolve(import.meta.dirname, "../..");
+const sdk = "openai@7.55.0";
+
+it("the README's first block stops a real SDK's loop in an empty folder", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "imprest-front-door-"));
+  const tarballs = await packAll(builtPackages(), join(folder, "tarballs"));
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const [, block = ""] =
+    /<!-- region examples\/readme\/budget\.ts#budget -->\n\n```ts\n([\s\S]*?)```/.exec(readme) ?? [];
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  writeFileSync(join(folder, "budget.js"), block);
+  for (const file of ["prices.json", "stand-in.ts"])
+    copyFileSync(join(root, "examples/readme", file), join(folder, file));
+  const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
+  await run("npm", ["install", ...quiet, sdk, ...tarballs.values()], { cwd: folder });
+  const env = { ...process.env, OPENAI_API_KEY: "none" };
+  const { stdout } = await run(process.execPath, ["--import", "./stand-in.ts", "budget.js"], { cwd: folder, env });
+  const [spent, bill] = stdout.trim().split("\n");
+  expect(spent).toMatch(/^spent \$0\.0[34]\d*$/);
+  expect(bill).toBe(`The provider's own bill: ${spent?.replace("spent ", "")}`);
+});
