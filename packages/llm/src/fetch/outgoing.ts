@@ -1,4 +1,4 @@
-import { readBounded } from "./read-bounded.ts";
+import { parsed, readBounded } from "./read-bounded.ts";
 import { type Bag, isBag } from "./wires/wire.ts";
 
 /** The arguments of a `fetch`, as they leave: nothing of `init` is lost, whatever else an SDK puts there. */
@@ -56,12 +56,12 @@ function baseUrl(): string | undefined {
 /** Reads a body of any form. @returns `undefined` for one that is too long, or neither a JSON object nor a form. */
 export async function readBody({ body, headers, signal }: Outgoing): Promise<RequestBody | undefined> {
   if (body === undefined || body === null) return undefined;
-  if (typeof body === "string") return jsonBody(body, body);
+  if (typeof body === "string") return jsonBody(body);
   const wrapped = new Response(body);
   const bytes = await readBounded(wrapped.body, longestRequest, signal);
   if (bytes === undefined) return undefined;
   const type = headers.get("content-type") ?? wrapped.headers.get("content-type") ?? "";
-  if (!/multipart\/form-data|x-www-form-urlencoded/.test(type)) return jsonBody(bytes, new TextDecoder().decode(bytes));
+  if (!/multipart\/form-data|x-www-form-urlencoded/.test(type)) return jsonBody(bytes);
   // The boundary is that of these bytes.
   headers.set("content-type", type);
   const fields = await new Response(bytes, { headers: { "content-type": type } }).formData().catch(() => undefined);
@@ -72,11 +72,7 @@ export async function readBody({ body, headers, signal }: Outgoing): Promise<Req
   return { bytes, members, isJson: false };
 }
 
-function jsonBody(bytes: RequestBody["bytes"], text: string): RequestBody | undefined {
-  try {
-    const members: unknown = JSON.parse(text);
-    return isBag(members) ? { bytes, members, isJson: true } : undefined;
-  } catch {
-    return undefined;
-  }
+function jsonBody(bytes: RequestBody["bytes"]): RequestBody | undefined {
+  const members = parsed(bytes);
+  return isBag(members) ? { bytes, members, isJson: true } : undefined;
 }

@@ -2,6 +2,8 @@ import { isRefusal, isUnsent, unclearStatuses } from "./not-billed.ts";
 
 /** What became of one request to a provider. */
 export type Outcome =
+  /** Aborted before it was sent. */
+  | { readonly kind: "unsent" }
   | { readonly kind: "failed"; readonly error: unknown }
   | { readonly kind: "answered"; readonly status: number; readonly isProvidersError: boolean }
   | {
@@ -33,12 +35,12 @@ interface Row {
 export const rows: readonly Row[] = [
   {
     event: "no connection: refused, DNS, TLS, connect timeout",
-    when: (outcome) => outcome.kind === "failed" && isUnsent(outcome.error),
+    when: (outcome) => outcome.kind === "unsent" || (outcome.kind === "failed" && isUnsent(outcome.error)),
     spend: "none",
     settle: "release",
   },
   {
-    event: "abort, timeout or reset after the request left",
+    event: "abort, timeout or reset after the request left, before a whole answer",
     when: ({ kind }) => kind === "failed",
     spend: "possible",
     settle: "estimate",
@@ -80,15 +82,9 @@ export const rows: readonly Row[] = [
   },
   {
     event: "a stream that breaks off",
-    when: (outcome) => "isStream" in outcome && outcome.isStream,
-    spend: "possible",
-    settle: "seen",
-  },
-  {
-    event: "a whole answer that breaks off",
     when: () => true,
     spend: "possible",
-    settle: "estimate",
+    settle: "seen",
   },
 ];
 

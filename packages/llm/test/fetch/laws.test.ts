@@ -37,7 +37,7 @@ describe("a stream that is cut into any pieces", () => {
         const pieces = ends.map((end) => whole.subarray(from, (from = end)));
         const books = await openBooks();
         const { fetch } = provider(
-          () => new Response(ReadableStream.from(pieces), { headers: { "content-type": "text/event-stream" } }),
+          () => new Response(streamOf(pieces), { headers: { "content-type": "text/event-stream" } }),
         );
         const options = asked ? { stream_options: { include_usage: true } } : {};
         const body = { model: "gpt-4o", max_tokens: 50, messages, stream: true, ...options };
@@ -86,7 +86,7 @@ describe("what is left behind", () => {
         await reader?.read();
         if (at % 2) kept.push(await reader?.closed.catch((error: unknown) => error));
         else await reader?.cancel();
-      }).concat(new Promise((resolve) => setTimeout(() => resolve(abort.abort("all")), 1_500))),
+      }).concat(new Promise<void>((resolve) => setTimeout(() => resolve(abort.abort("all")), 1_500))),
     );
     expect(kept).toEqual(Array(500).fill("all"));
     expect((await embedded.budgets.get({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" })).reserved).toBe(0n);
@@ -108,6 +108,15 @@ describe("what is left behind", () => {
     await embedded.close();
   });
 });
+
+function streamOf(pieces: readonly Uint8Array[]): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      for (const piece of pieces) controller.enqueue(piece);
+      controller.close();
+    },
+  });
+}
 
 /** Text without an end, slower than it is read. */
 function endless(): ReadableStream<Uint8Array> {
