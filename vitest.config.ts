@@ -31,7 +31,15 @@ export default defineConfig({
       },
       { ...shared, test: { name: "runtimes", include: ["test/runtimes/*.test.ts"], testTimeout: 60_000 } },
       ...chromiumProjects,
-      { ...shared, test: { name: "peers", include: ["test/peers/**/*.test.ts"], testTimeout: 60_000 } },
+      {
+        ...shared,
+        test: {
+          name: "peers",
+          include: ["test/peers/**/*.test.ts"],
+          globalSetup: "test/peers/install.ts",
+          testTimeout: 60_000,
+        },
+      },
       { test: { name: "next", include: ["test/next/**/*.test.ts"], testTimeout: 60_000 } },
       { test: { name: "package", include: ["test/package/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 180_000 } },
     ],

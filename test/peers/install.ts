@@ -1,60 +1,39 @@
-import { execFile } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { promisify } from "node:util";
-import type { ModelProvider } from "@imprest/testing/models";
 
-const run = promisify(execFile);
+// Runs once before the tests: the SDKs of versions.json, installed into a folder of this machine that is kept between runs, so
+// that the lock file of the repository knows nothing of them.
+
 const here = import.meta.dirname;
 
-/** Which versions of the SDKs: `newest`, or `lowest` (`pnpm test:peers --lowest`). */
-export type Versions = "newest" | "lowest";
+/** Which versions of the SDKs: the newest, or the lowest that are supported (`pnpm test:peers --lowest`). */
+export const versions = process.env["PEERS_VERSIONS"] === "lowest" ? "lowest" : "newest";
 
-/** What a test says to a model through an SDK. */
-export interface SdkCall {
-  readonly fetch: typeof fetch;
-  readonly model: string;
-  readonly prompt: string;
-  readonly maxTokens: number;
-  readonly signal?: AbortSignal | undefined;
+const all = JSON.parse(readFileSync(join(here, "versions.json"), "utf8")) as Record<typeof versions, object>;
+const dependencies = all[versions];
+const digest = createHash("sha256").update(JSON.stringify(dependencies)).digest("hex").slice(0, 12);
+const folder = join(tmpdir(), `imprest-peers-${digest}`);
+
+/** The files of `sdks/` among the installed packages, so that Node itself loads them, by the packages' own conditions. */
+export function modulesFolder(): string {
+  return join(folder, "node_modules", "sdks");
 }
 
-/** An SDK, used as its own documentation says. */
-export interface Sdk {
-  readonly name: string;
-  readonly model: string;
-  ask(call: SdkCall): Promise<string>;
-  stream(call: SdkCall): AsyncIterable<string>;
-  /** What else the SDK does in one call or in a few, by what it is. */
-  readonly also?: Readonly<Record<string, (call: SdkCall & { readonly provider: ModelProvider }) => Promise<unknown>>>;
-}
-
-/**
- * The SDKs of `versions.json`, installed into a folder of this machine that is kept between runs, so that the lock file of
- * the repository knows nothing of them.
- */
-export async function installSdks(versions: Versions): Promise<readonly Sdk[]> {
-  const all = JSON.parse(readFileSync(join(here, "versions.json"), "utf8")) as Record<Versions, object>;
-  const dependencies = all[versions];
-  const digest = createHash("sha256").update(JSON.stringify(dependencies)).digest("hex").slice(0, 12);
-  const folder = join(tmpdir(), `imprest-peers-${digest}`);
-  if (!existsSync(join(folder, "installed"))) {
+export function setup(): void {
+  const mark = join(folder, "installed");
+  if (!existsSync(mark)) {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module", dependencies }));
-    await run("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--legacy-peer-deps"], { cwd: folder });
-    writeFileSync(join(folder, "installed"), "");
+    const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--legacy-peer-deps", "--loglevel=error"];
+    execFileSync("npm", ["install", ...flags], { cwd: folder, stdio: "inherit" });
+    writeFileSync(mark, "");
   }
-  // Among the installed, so that Node itself loads them, by the packages' own conditions.
-  const modules = join(folder, "node_modules", "sdks");
-  mkdirSync(modules, { recursive: true });
-  const files = readdirSync(join(here, "sdks"));
-  for (const file of files) copyFileSync(join(here, "sdks", file), join(modules, file));
-  const loaded = await Promise.all(
-    files.map((file) => import(pathToFileURL(join(modules, file)).href) as Promise<{ readonly sdks: readonly Sdk[] }>),
-  );
-  return loaded.flatMap(({ sdks }) => sdks);
+  rmSync(modulesFolder(), { recursive: true, force: true });
+  mkdirSync(modulesFolder(), { recursive: true });
+  for (const file of readdirSync(join(here, "sdks")))
+    copyFileSync(join(here, "sdks", file), join(modulesFolder(), file));
 }

@@ -1,7 +1,7 @@
 import { usd } from "@imprest/core";
 import type { Directive, Fault, ModelProvider } from "@imprest/testing/models";
 import { type Bench, openBench } from "./books.ts";
-import type { Sdk } from "./install.ts";
+import type { Sdk } from "./sdks.ts";
 
 /** What happens to one call through an SDK. */
 export interface Row {

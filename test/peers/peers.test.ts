@@ -3,14 +3,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openBench } from "./books.ts";
-import { installSdks } from "./install.ts";
+import { versions } from "./install.ts";
 import { type Result, type Row, play, rows, socketRows, tableOf } from "./matrix.ts";
+import { loadSdks } from "./sdks.ts";
 
 // Each SDK, used as its own documentation says, over guardFetch, before a provider with books of its own that fails in every
 // way that a provider fails. The SDKs are installed beside the repository: see versions.json.
 
-const versions = process.env["PEERS_VERSIONS"] === "lowest" ? "lowest" : "newest";
-const sdks = await installSdks(versions);
+const sdks = await loadSdks();
 const page = resolve(import.meta.dirname, "../../docs/model-sdks.md");
 
 /** Most of the time is the SDKs' own waiting before they try again, so that all rows wait together. */

@@ -17,6 +17,15 @@ export const sdks = [
         if (event.type === "content_block_delta" && event.delta.type === "text_delta") yield event.delta.text;
       }
     },
+    async turn({ fetch, model, system, messages, maxTokens }) {
+      const client = new Anthropic({ apiKey: "test", fetch });
+      const cached = (text) => [{ type: "text", text, cache_control: { type: "ephemeral" } }];
+      const earlier = messages.slice(0, -1);
+      const last = { role: "user", content: cached(messages.at(-1).content) };
+      const request = { model, max_tokens: maxTokens, system: cached(system), messages: [...earlier, last] };
+      const { content } = await client.messages.stream(request).finalMessage();
+      return content[0].text;
+    },
     also: {
       async "a conversation whose beginning is cached for five minutes"({ fetch, model }) {
         const client = new Anthropic({ apiKey: "test", fetch });

@@ -16,6 +16,14 @@ export const sdks = [
       const stream = await connect({ fetch }).chat.completions.create({ ...request, stream: true }, { signal });
       for await (const chunk of stream) yield chunk.choices[0]?.delta.content ?? "";
     },
+    async turn({ fetch, model, system, messages, maxTokens }) {
+      const request = {
+        model,
+        max_completion_tokens: maxTokens,
+        messages: [{ role: "system", content: system }, ...messages],
+      };
+      return (await connect({ fetch }).chat.completions.create(request)).choices[0].message.content;
+    },
     also: {
       async "a conversation whose beginning is cached"({ fetch, model }) {
         const client = connect({ fetch });
