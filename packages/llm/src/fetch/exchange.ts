@@ -78,8 +78,7 @@ export class Exchange {
     if (!ok) {
       // Read whole, because its body says whose error it is.
       const bytes = await readBounded(body, longestError, signal).catch(() => undefined);
-      const isProviders = bytes !== undefined && isProvidersError(parsed(bytes));
-      await this.#settled.settle({ kind: "answered", status, isProvidersError: isProviders });
+      await this.#settled.settle({ kind: "answered", status, isError: isProvidersError(bytes && parsed(bytes)) });
       this.#end();
       return rebuilt(response, bytes ?? null);
     }

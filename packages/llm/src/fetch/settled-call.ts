@@ -21,21 +21,17 @@ export class SettledCall {
     return this.#done !== undefined;
   }
 
-  /** Never rejects: the kernel keeps what it could not settle. */
-  settle(outcome: Outcome): Promise<void> {
-    this.#done ??= this.#settle(outcome).catch(() => {});
+  /** Settles by what became of the call, and what was seen of its answer. Never rejects: the kernel keeps what it could not settle. */
+  settle(outcome: Outcome, seen?: Seen): Promise<void> {
+    this.#done ??= this.#settle(outcome, seen).catch(() => {});
     return this.#done;
   }
 
   /** An answer that came: `ended` as a whole, or `broken` off. */
   settleBy(seen: Seen, kind: "ended" | "broken"): Promise<void> {
-    const { isStream, isDone, isError } = seen;
+    const { isDone, isError } = seen;
     // An end without its usual signs is one of the connection, not of the answer.
-    this.#done ??= this.#settle(
-      { kind: isDone ? kind : "broken", isStream, isDone, isError, isPriced: false },
-      seen,
-    ).catch(() => {});
-    return this.#done;
+    return this.settle({ kind: isDone ? kind : "broken", isDone, isError }, seen);
   }
 
   /** Hands the reservation to whoever settles it later; the estimate is committed where that fails. */
@@ -52,7 +48,7 @@ export class SettledCall {
     }
   }
 
-  async #settle(outcome: Outcome, seen?: Seen): Promise<void> {
+  async #settle(outcome: Outcome, seen: Seen | undefined): Promise<void> {
     const { reservation, call, estimate, request } = this.#admitted;
     let cost: Amount | undefined;
     let error: unknown;
@@ -61,8 +57,7 @@ export class SettledCall {
     } catch (thrown) {
       error = thrown;
     }
-    const isPriced = cost !== undefined;
-    const row = rowOf("isPriced" in outcome ? { ...outcome, isPriced } : outcome, this.#guard.billed);
+    const row = rowOf({ ...outcome, isPriced: cost !== undefined }, this.#guard.billed);
     if (row.settle === "release") return void (await reservation.release(row.event));
     const metrics = { ...usageMetrics(seen?.usage), modelVersion: seen?.model };
     if (row.settle === "commit" && cost !== undefined) {
