@@ -37,7 +37,7 @@ const uncharged: ReadonlySet<string> = new Set([
 ]);
 
 /** The names that readers ask for are in snake case: SDKs spell those of the wire in camel case. */
-function snakeCase(name: string): string {
+export function snakeCase(name: string): string {
   return name.replace(/[A-Z]|(?<=[a-z])\d/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
