@@ -149,7 +149,8 @@ function reserve(
   const request = {
     estimate,
     action: { kind: wire.action, name: model, tags: [wire.name, "attempt", ...tags] },
-    subject: subjectOf(who, context),
+    // What an agent does within a reservation of its own is spent by that agent.
+    subject: subjectOf(who, context, authority.environment?.context?.current()?.subject),
     ...(attempt && { metadata: attempt }),
   };
   const open = (): Promise<Reservation> =>
