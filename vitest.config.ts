@@ -32,7 +32,9 @@ export default defineConfig({
       { ...shared, test: { name: "runtimes", include: ["test/runtimes/*.test.ts"], testTimeout: 60_000 } },
       ...chromiumProjects,
       {
-        ...shared,
+        // The SDKs are loaded by Node itself, by the conditions that a user's program has.
+        resolve: { conditions: conditions.slice(0, 1) },
+        ssr: { resolve: { conditions: conditions.slice(0, 1) } },
         test: {
           name: "peers",
           include: ["test/peers/**/*.test.ts"],

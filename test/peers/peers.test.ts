@@ -55,7 +55,8 @@ describe.each([
     });
   });
 
-  it.runIf(!isServed && versions === "newest")("the table in the docs is what the SDKs do", () => {
+  if (isServed || versions === "lowest") return;
+  it("the table in the docs is what the SDKs do", () => {
     const text = readFileSync(page, "utf8");
     const table = /(?<=<!-- table of test\/peers -->\n\n)[^]*?(?=\n\n<!-- end of the table -->)/;
     const current = table.exec(text)?.[0] ?? "";
