@@ -108,7 +108,7 @@ export async function admit(guard: Guard, outgoing: Outgoing, wire: Wire, who: S
 async function priced({ options }: Guard, wire: Wire, request: GuardedRequest): Promise<PricedCall> {
   const { prices, tokens, extraInputTokens, prefixes, hidesReasoning } = options;
   const { model, body } = request;
-  const prefix = await prefixes?.find(countedAs(request), body);
+  const prefix = await prefixes?.find(countedAs(request), body).catch(() => undefined);
   const bounds: BoundOptions = {
     ...(tokens && { tokens }),
     ...(extraInputTokens !== undefined && { extraInputTokens }),

@@ -52,7 +52,7 @@ export class WholeAnswer extends Seen {
     this.isDone = true;
     if (isBag(answer)) this.whole = answer;
     else if (!Array.isArray(answer)) this.tokens = length;
-    this.isError = isProvidersError(answer) && Object.keys(answer as Bag).length <= 3;
+    this.isError = this.usage === undefined && isProvidersError(answer) && Object.keys(answer as Bag).length <= 3;
   }
 }
 

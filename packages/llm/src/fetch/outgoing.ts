@@ -11,6 +11,8 @@ export interface Outgoing {
   readonly signal: AbortSignal | undefined;
   /** What is handed on beside method, headers, body and signal. */
   readonly rest: RequestInit;
+  /** Held for its signal, which Node lets go with the request. */
+  readonly request: Request | undefined;
   /** The body in any form that `fetch` takes. */
   readonly body: RequestInit["body"] | undefined;
 }
@@ -44,6 +46,7 @@ export function outgoing(input: Parameters<typeof fetch>[0], init: RequestInit =
     headers: new Headers(headers ?? request?.headers),
     signal: (signal === undefined ? request?.signal : signal) ?? undefined,
     rest: { ...Object.fromEntries(ofRequest.filter(([, value]) => value !== undefined)), ...rest },
+    request,
     body: body ?? request?.body,
   };
 }

@@ -124,6 +124,13 @@ describe("an authority's caps are written into the request", () => {
       limit,
       { max_completion_tokens: 5 },
     ],
+    [
+      "the older completions' limit",
+      "https://api.openai.com/v1/completions",
+      { model: "gpt-4o", prompt: "Hi", max_tokens: 50 },
+      limit,
+      { max_tokens: 5 },
+    ],
     ["shared by two answers", chat, { ...request, n: 2 }, limit, { max_tokens: 2 }],
     [
       "responses'",

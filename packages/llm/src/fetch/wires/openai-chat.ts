@@ -27,9 +27,10 @@ export const openAiChat: Wire = {
   errors: "openai",
   model: openAiModel,
   isStream: ({ body }) => body["stream"] === true,
-  limitAt: (body) => [
-    "max_tokens" in body && !("max_completion_tokens" in body) ? "max_tokens" : "max_completion_tokens",
-  ],
+  limitAt(body) {
+    const isOlder = "max_tokens" in body || !("messages" in body);
+    return [isOlder && !("max_completion_tokens" in body) ? "max_tokens" : "max_completion_tokens"];
+  },
   toolNames: (tool) => [
     text(bag(tool["function"] ?? tool["custom"]), "name") ?? text(tool, "name") ?? text(tool, "type") ?? "",
   ],
