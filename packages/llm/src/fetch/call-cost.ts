@@ -1,4 +1,4 @@
-import { type Amount, type Metrics, ValidationError, addAmounts, compareAmounts } from "@imprest/core";
+import { type Amount, type Metrics, addAmounts, compareAmounts } from "@imprest/core";
 import type { PriceTable } from "../prices/price-table.ts";
 import type { Seen } from "./answer.ts";
 import { withLimit } from "./caps.ts";
@@ -47,9 +47,6 @@ const counts = [
 /** What says more of the answer, or sums it up. */
 const ofOutput = /^(?:total_tokens|totalTokenCount|(?:output|completion)_tokens_details|candidatesTokensDetails)$/;
 
-/** How many members without a price are taken out of a usage object to find what the rest costs. */
-const mostPruned = 8;
-
 /** How many answers a request asks for. */
 export function answersOf(body: Bag): number {
   const asked = [body["n"], body["best_of"], bag(body["generationConfig"])["candidateCount"]];
@@ -85,19 +82,11 @@ export function costOf({ prices, wire, model, body }: PricedCall, seen: Seen, st
   return greatest(cost, others) ?? cost;
 }
 
-/** The least that was spent by what was stated so far, members without a price left out. */
+/** The least that was spent by what was stated so far: where a part of it has no price, by its counts of text alone. */
 export function leastOf(call: PricedCall, seen: Seen): Amount | undefined {
-  let { usage } = seen;
-  for (let pruned = 0; isBag(usage) && pruned <= mostPruned; pruned += 1) {
-    try {
-      return costOf(call, seen, usage);
-    } catch (error) {
-      const pointer = ValidationError.isInstance(error) ? error.issues[0]?.pointer : undefined;
-      if (pointer?.startsWith("/usage/") !== true) return undefined;
-      usage = without(usage, pointer.split("/").slice(2));
-    }
-  }
-  return undefined;
+  const { inputTokens: input = 0, outputTokens: output = 0 } = usageMetrics(seen.usage);
+  const plain = (): Amount => call.prices.price(call.model, { tokens: { input, output } });
+  return tried(() => costOf(call, seen)) ?? tried(plain);
 }
 
 /**
@@ -132,17 +121,6 @@ function withOutput({ usage, tokens }: Seen): Bag | undefined {
   const before = usage[output];
   const kept = Object.entries(usage).filter(([name]) => !ofOutput.test(name));
   return { ...Object.fromEntries(kept), [output]: Math.max(tokens, typeof before === "number" ? before : 0) };
-}
-
-function without(value: unknown, [name, ...rest]: readonly string[]): unknown {
-  if (name === undefined) return undefined;
-  if (Array.isArray(value)) {
-    return value.map((member: unknown, at) => (String(at) === name ? without(member, rest) : member));
-  }
-  if (!isBag(value)) return undefined;
-  const { [name]: inner, ...others } = value;
-  const left = rest.length === 0 ? undefined : without(inner, rest);
-  return left === undefined ? others : { ...others, [name]: left };
 }
 
 function tried(price: () => Amount): Amount | undefined {
