@@ -8,7 +8,7 @@ import { type Conversation, type Sdk, loadSdks } from "./sdks.ts";
 // answer with 32,000 tokens: a guard that cannot bound a request closely would hold most of the budget for nothing.
 
 const budget = usd("5.00");
-const sdks = (await loadSdks()).filter(({ turn }) => turn);
+const sdks = (await loadSdks()).filter((sdk) => sdk.turn !== undefined);
 
 /** What the agents read again with every turn. */
 const repository = "export const answer = 42; // a line of the repository\n".repeat(4_300);
