@@ -34,6 +34,17 @@ export default defineConfig({
       },
       { ...shared, test: { name: "runtimes", include: ["test/runtimes/*.test.ts"], testTimeout: 60_000 } },
       ...chromiumProjects,
+      {
+        // The SDKs are loaded by Node itself, by the conditions that a user's program has.
+        resolve: { conditions: conditions.slice(0, 1) },
+        ssr: { resolve: { conditions: conditions.slice(0, 1) } },
+        test: {
+          name: "peers",
+          include: ["test/peers/**/*.test.ts"],
+          globalSetup: "test/peers/install.ts",
+          testTimeout: 60_000,
+        },
+      },
       { test: { name: "next", include: ["test/next/**/*.test.ts"], testTimeout: 60_000 } },
       { test: { name: "package", include: ["test/package/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 180_000 } },
     ],

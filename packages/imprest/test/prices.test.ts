@@ -122,6 +122,18 @@ describe("imprest prices pull", () => {
     expect(made).toEqual({});
   });
 
+  it("reads standard input, and no more of it than a price file can have", async () => {
+    const given = await prices(["pull", "gpt-test", "--from", "-"], { files: { "-": text } });
+    expect(Object.keys(JSON.parse(given.made["prices.json"] ?? "") as object)).toEqual(["gpt-test"]);
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      for (;;) yield new Uint8Array(1024 * 1024).fill(32);
+    }
+    const { code, err, made } = await prices(["pull", "gpt-test", "--from", "-"], { files: { "-": endless() } });
+    expect(err).toContain("more than 33554432 bytes");
+    expect(code).toBe(2);
+    expect(made).toEqual({});
+  });
+
   it.each([
     [["pull"], "Name the models"],
     [["pull", "=gpt"], "neither MODEL nor NAME=MODEL"],

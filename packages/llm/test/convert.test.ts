@@ -373,6 +373,16 @@ describe("the models that are asked for", () => {
     expect(refused).toEqual([]);
   });
 
+  it("may have the names that genai-prices lists of a row", async () => {
+    const match = { or: [{ equals: "gpt-test" }, { equals: "gpt-test-diarize" }, { starts_with: "gpt-test-other" }] };
+    const models = [{ id: "gpt-test", match, prices: { input_mtok: 1, output_mtok: 2 } }];
+    const named = ["acme/gpt-test-diarize", "acme/gpt-test-other-thing"];
+    const file = JSON.stringify([{ id: "acme", models }]);
+    const { rows, refused } = await convertGenaiPrices(file, { ...options, models: named });
+    expect(rows).toEqual({ "acme/gpt-test-diarize": "acme/gpt-test" });
+    expect(refused.map(({ model }) => model)).toEqual(["acme/gpt-test-other-thing"]);
+  });
+
   it("may have names of your own", async () => {
     const { models, rows } = await asked({ mine: "two/llama-test" });
     expect(Object.keys(models)).toEqual(["mine"]);

@@ -498,6 +498,13 @@ describe("readUsage", () => {
   });
 });
 
+it("a member that is given in two spellings is refused: one of them would be dropped", () => {
+  const usage = { input_tokens: 9, inputTokens: 900, output_tokens: 1 };
+  expect(() => readUsage(usage)).toThrow("/usage/inputTokens: is given twice, as input_tokens too");
+  expect(readUsage({ ...usage, inputTokens: null }).tokens).toEqual({ input: 9, output: 1 });
+  expect(readUsage({ ...usage, input_tokens: undefined }).tokens).toEqual({ input: 900, output: 1 });
+});
+
 it.each([
   ["lists", `{"prompt_tokens":1,"total_tokens":2,"x":${"[".repeat(100_000)}${"]".repeat(100_000)}}`],
   ["what a provider said", `${'{"inputTokens":1,"outputTokens":1,"raw":'.repeat(100_000)}1${"}".repeat(100_000)}`],

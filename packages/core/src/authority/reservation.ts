@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Amount } from "../amount/amount.ts";
 import type { Cap } from "./grant.ts";
-import type { Metadata } from "./request.ts";
+import type { Metadata, Subject } from "./request.ts";
 import type { Metrics, Settlement, Spend } from "./settlement.ts";
 
 /**
@@ -17,6 +17,8 @@ export interface Reservation {
   readonly decision: "ALLOW" | "ALLOW_WITH_CAPS" | "BYPASS";
   readonly caps: readonly Cap[];
   readonly reserved: Amount;
+  /** Who spends, as it was granted. */
+  readonly subject: Subject | undefined;
   /** The authority's own clock, epoch milliseconds, with extensions; for display. */
   readonly expiresAt: number | undefined;
   /** Aborts with the caller's signal, with the parent's, and by `leaseLoss: "cancel"`. Pass it to what spends. */

@@ -89,6 +89,10 @@ export class ReservationHandle implements Reservation {
     return this.grant.reserved;
   }
 
+  get subject(): Grant["request"]["subject"] {
+    return this.grant.request.subject;
+  }
+
   get expiresAt(): number | undefined {
     return this.#lifeline?.expiresAt ?? this.grant.lease?.expiresAt;
   }

@@ -40,8 +40,8 @@ export interface ConvertedPrices {
   readonly refused: readonly RefusedRow[];
 }
 
-/** A model's name and how to read its row. */
-export type Row = readonly [model: string, read: (draft: Draft) => void];
+/** A model's name, how to read its row, and what else the file calls it. */
+export type Row = readonly [model: string, read: (draft: Draft) => void, aliases?: readonly string[]];
 
 /** Reads the rows that are asked for, each as a whole or not at all. */
 export async function convert(
@@ -86,8 +86,9 @@ function choose(
   models: PriceFileOptions["models"],
 ): { readonly found: readonly Chosen[]; readonly missing: readonly RefusedRow[] } {
   if (models === undefined) return { found: rows.map(([row, read]) => ({ model: row, row, read })), missing: [] };
-  const byName = new Map(rows);
-  const find = nameFinder([...byName.keys()], {});
+  const byName = new Map(rows.map(([row, read]) => [row, read]));
+  const aliases = rows.flatMap(([row, , names = []]) => names.map((name) => [name, row] as const));
+  const find = nameFinder([...byName.keys()], Object.fromEntries(aliases));
   const asked = Array.isArray(models) ? models.map((name: string) => [name, name] as const) : Object.entries(models);
   const found: Chosen[] = [];
   const missing: RefusedRow[] = [];

@@ -56,10 +56,19 @@ export async function convertGenaiPrices(text: string, options: PriceFileOptions
     if (typeof id !== "string" || !Array.isArray(models)) wrongForm(format);
     return models.map((row: unknown): Row => {
       const name = isBag(row) && typeof row["id"] === "string" ? row["id"] : wrongForm(format);
-      return [`${id}/${name}`, (draft) => readRow(draft, row, options.date)];
+      const aliases = isBag(row) ? equalsOf(row["match"]).map((alias) => `${id}/${alias}`) : [];
+      return [`${id}/${name}`, (draft) => readRow(draft, row, options.date), aliases];
     });
   });
   return convert("genai-prices", text, options, rows, () => new Draft());
+}
+
+/** The whole names that a row is for; what a row is for by a part of a name may be another model. */
+function equalsOf(match: unknown): string[] {
+  if (!isBag(match)) return [];
+  const any: unknown = match["or"];
+  const clauses: readonly unknown[] = Array.isArray(any) ? any : [match];
+  return clauses.flatMap((clause) => (isBag(clause) && typeof clause["equals"] === "string" ? [clause["equals"]] : []));
 }
 
 function readRow(draft: Draft, row: unknown, date: string): void {

@@ -10,7 +10,7 @@ import {
 import { parseJson, stringifyJson } from "@imprest/core/internal";
 import { type BoundOptions, type PricedCall, answersOf, estimateOf } from "./call-cost.ts";
 import { underCaps, writtenCaps } from "./caps.ts";
-import type { GuardFetchOptions, GuardedRequest } from "./options.ts";
+import type { GuardFetchOptions, GuardReport, GuardedRequest } from "./options.ts";
 import { type Outgoing, type RequestBody, readBody } from "./outgoing.ts";
 import { Refusal } from "./refusal.ts";
 import type { Holds } from "./waiting.ts";
@@ -33,12 +33,24 @@ export interface Admitted {
   readonly estimate: Amount;
   /** What is sent. */
   readonly bytes: RequestBody["bytes"];
+  readonly isChanged: boolean;
   /** The usage was asked for by us, and its event is taken out again. */
   readonly hidesUsage: boolean;
   readonly isDetached: boolean;
 }
 
 const defaultWaitMs = 30_000;
+
+/** Emits a report. A listener of the caller's must not break a call. */
+export function report({ authority, options }: Guard, said: GuardReport): void {
+  const { kind, wire, model } = said;
+  authority.environment?.logger?.warn(`guardFetch: ${kind}`, { wire, model });
+  try {
+    Promise.resolve(options.onReport?.(said)).catch(() => {});
+  } catch {
+    // As above.
+  }
+}
 
 /** Reads, prices and reserves. @throws Refusal or DeniedError: nothing is sent then; what `openReservation` throws. */
 export async function admit(guard: Guard, outgoing: Outgoing, wire: Wire, who: Subject): Promise<Admitted> {
@@ -77,7 +89,16 @@ export async function admit(guard: Guard, outgoing: Outgoing, wire: Wire, who: S
         })
       : body.bytes;
     const sent = capped === undefined ? call : { ...call, body: capped };
-    return { call: sent, request, reservation, estimate, bytes, hidesUsage: asked !== undefined, isDetached };
+    return {
+      call: sent,
+      request,
+      reservation,
+      estimate,
+      bytes,
+      isChanged,
+      hidesUsage: asked !== undefined,
+      isDetached,
+    };
   } catch (error) {
     void reservation.release("the authority's caps leave nothing to ask for");
     throw error;
@@ -87,7 +108,7 @@ export async function admit(guard: Guard, outgoing: Outgoing, wire: Wire, who: S
 async function priced({ options }: Guard, wire: Wire, request: GuardedRequest): Promise<PricedCall> {
   const { prices, tokens, extraInputTokens, prefixes, hidesReasoning } = options;
   const { model, body } = request;
-  const prefix = await prefixes?.find(countedAs(request), body);
+  const prefix = await prefixes?.find(countedAs(request), body).catch(() => undefined);
   const bounds: BoundOptions = {
     ...(tokens && { tokens }),
     ...(extraInputTokens !== undefined && { extraInputTokens }),
@@ -128,7 +149,8 @@ function reserve(
   const request = {
     estimate,
     action: { kind: wire.action, name: model, tags: [wire.name, "attempt", ...tags] },
-    subject: subjectOf(who, context),
+    // What an agent does within a reservation of its own is spent by that agent.
+    subject: subjectOf(who, context, authority.environment?.context?.current()?.subject),
     ...(attempt && { metadata: attempt }),
   };
   const open = (): Promise<Reservation> =>
@@ -145,9 +167,7 @@ function reserve(
     request,
     waitMs,
     signal,
-    onWait: (denial) => {
-      options.onReport?.({ kind: "waiting", wire: wire.name, model, denial });
-    },
+    onWait: (denial) => report(guard, { kind: "waiting", wire: wire.name, model, denial }),
   });
 }
 

@@ -1,25 +1,11 @@
 import { mergeUsage } from "../usage/merge-usage.ts";
 import { EventSplitter, dataOf } from "./event-splitter.ts";
-import { joined } from "./read-bounded.ts";
+import { parsed } from "./read-bounded.ts";
 import { seenTokens } from "./seen-text.ts";
 import { type Bag, type Wire, isBag, text } from "./wires/wire.ts";
 
-/** What an answer has said so far. */
-export interface Seen {
-  readonly isStream: boolean;
-  /** The provider's usage object, merged of what events stated. */
-  readonly usage: unknown;
-  /** The answer is done, and `usage` is the whole, where there is one. */
-  readonly isDone: boolean;
-  /** The most tokens that the text seen can be. */
-  readonly tokens: number;
-  /** The model that the provider says answered. */
-  readonly model: string | undefined;
-  /** The answer is the provider's own error and nothing else. */
-  readonly isError: boolean;
-  /** An answer that came whole. */
-  readonly whole: Bag | undefined;
-}
+/** The longest event (it may hold an image); a stream with a longer one passes through unread. */
+const longestEvent = 32 * 1024 * 1024;
 
 /** What can be handed out, and whether it must wait for the settlement. */
 export interface Taken {
@@ -28,128 +14,91 @@ export interface Taken {
   readonly state: "open" | "complete" | "last";
 }
 
-/** Reads an answer while it passes through. */
-export interface AnswerReader {
-  readonly seen: Seen;
-  take(bytes: Uint8Array): Taken;
-  /** What is left to hand out when the answer has ended. */
-  end(): readonly Uint8Array[];
-}
-
-/** The longest event (an image within one), and the longest answer that is read whole; more passes through unread. */
-const longestEvent = 32 * 1024 * 1024;
-const longestWhole = 64 * 1024 * 1024;
-
-abstract class Reading {
+/** What an answer has said so far. */
+export class Seen {
+  readonly isStream: boolean = false;
+  /** The provider's usage object, merged of what events stated. */
   usage: unknown;
+  /** The answer is done, and `usage` is the whole, where there is one. */
   isDone = false;
+  /** The most tokens that the text seen can be. */
   tokens = 0;
+  /** The model that the provider says answered. */
   model: string | undefined;
+  /** The answer is the provider's own error and nothing else. */
   isError = false;
+  /** An answer that came whole. */
   whole: Bag | undefined;
-  abstract readonly isStream: boolean;
-  protected readonly wire: Wire;
 
-  constructor(wire: Wire) {
-    this.wire = wire;
-  }
-
-  get seen(): Seen {
-    return this;
-  }
-
-  /** @returns whether nothing follows that matters. */
-  protected note(event: Bag): boolean {
-    const { usage, isDone = false, isLast = false } = this.wire.read(event);
+  /** Reads an event, or a whole answer. @returns whether nothing follows that matters. */
+  protected note(wire: Wire, event: Bag): boolean {
+    const { usage, isDone = false, isLast = false } = wire.read(event);
     this.usage = mergeUsage(this.usage, usage);
     this.isDone ||= isDone;
     this.model = modelOf(event) ?? this.model;
-    if (this.wire.repeats?.(event) !== true) this.tokens += seenTokens(event);
+    if (wire.repeats?.(event) !== true) this.tokens += seenTokens(event);
     return isLast;
   }
 }
 
-class StreamReading extends Reading implements AnswerReader {
-  readonly isStream = true;
+/** An answer that came whole; without `bytes`, one too long to be read. */
+export class WholeAnswer extends Seen {
+  constructor(wire: Wire, bytes: Uint8Array | undefined, length: number) {
+    super();
+    const answer = bytes && parsed(bytes);
+    // Without `alt=sse`, Gemini streams a list.
+    const events: readonly unknown[] = Array.isArray(answer) ? answer : [answer];
+    for (const event of events) if (isBag(event)) this.note(wire, event);
+    this.isDone = true;
+    if (isBag(answer)) this.whole = answer;
+    else if (!Array.isArray(answer)) this.tokens = length;
+    this.isError = this.usage === undefined && isProvidersError(answer) && Object.keys(answer as Bag).length <= 3;
+  }
+}
+
+/** Reads a stream of events while it passes through. */
+export class StreamedAnswer extends Seen {
+  override readonly isStream = true;
+  readonly #wire: Wire;
+  readonly #hidesUsage: boolean;
   readonly #splitter = new EventSplitter(longestEvent);
   readonly #decoder = new TextDecoder();
-  readonly #isHidden: (event: Bag) => boolean;
-  readonly #hides: boolean;
 
+  /** @param hidesUsage the usage was asked for by us: its event is taken out again. */
   constructor(wire: Wire, hidesUsage: boolean) {
-    super(wire);
-    this.#hides = hidesUsage;
-    this.#isHidden = (event) => hidesUsage && wire.isUsageAlone?.(event) === true;
+    super();
+    this.#wire = wire;
+    this.#hidesUsage = hidesUsage;
   }
 
   take(bytes: Uint8Array): Taken {
-    const events = this.#splitter.push(bytes).map((event) => this.#read(event));
-    const isLast = events.some((event) => event.isLast);
+    const kept: Uint8Array[] = [];
+    let isLast = false;
+    for (const event of this.#splitter.push(bytes)) isLast = this.#read(event, kept) || isLast;
     const isComplete = this.isDone && this.usage !== undefined;
-    const kept = events.flatMap((event) => (event.isHidden ? [] : [event.bytes]));
-    return { bytes: this.#hides ? kept : [bytes], state: isLast ? "last" : isComplete ? "complete" : "open" };
+    return { bytes: this.#hidesUsage ? kept : [bytes], state: isLast ? "last" : isComplete ? "complete" : "open" };
   }
 
+  /** What is left to hand out when the stream has ended. */
   end(): readonly Uint8Array[] {
-    const rest = this.#read(this.#splitter.end());
-    return this.#hides && !rest.isHidden && rest.bytes.length > 0 ? [rest.bytes] : [];
+    const kept: Uint8Array[] = [];
+    this.#read(this.#splitter.end(), kept);
+    return this.#hidesUsage ? kept : [];
   }
 
-  #read(bytes: Uint8Array): { readonly bytes: Uint8Array; readonly isLast: boolean; readonly isHidden: boolean } {
-    if (this.#splitter.overflow) {
-      this.tokens += bytes.length;
-      return { bytes, isLast: false, isHidden: false };
+  /** @returns whether nothing follows that matters. */
+  #read(bytes: Uint8Array, kept: Uint8Array[]): boolean {
+    const event = this.#splitter.overflow ? undefined : dataOf(bytes, this.#decoder);
+    if (isBag(event)) {
+      if (!this.#hidesUsage || this.#wire.isUsageAlone?.(event) !== true) kept.push(bytes);
+      return this.note(this.#wire, event);
     }
-    const event = dataOf(bytes, this.#decoder);
-    if (event === "end") {
-      this.isDone = true;
-      return { bytes, isLast: true, isHidden: false };
-    }
+    kept.push(bytes);
+    this.isDone ||= event === "end";
     // What cannot be read may be text of the answer.
     if (event === undefined) this.tokens += bytes.length;
-    if (!isBag(event)) return { bytes, isLast: false, isHidden: false };
-    return { bytes, isLast: this.note(event), isHidden: this.#isHidden(event) };
+    return event === "end";
   }
-}
-
-class WholeReading extends Reading implements AnswerReader {
-  readonly isStream = false;
-  #chunks: Uint8Array[] = [];
-  #length = 0;
-
-  take(bytes: Uint8Array): Taken {
-    this.#length += bytes.length;
-    if (this.#length > longestWhole) this.#chunks = [];
-    else this.#chunks.push(bytes);
-    return { bytes: [bytes], state: "open" };
-  }
-
-  end(): readonly Uint8Array[] {
-    this.isDone = true;
-    const answer = this.#parse();
-    // Without `alt=sse`, Gemini streams a list.
-    for (const event of Array.isArray(answer) ? answer : [answer]) if (isBag(event)) this.note(event);
-    if (isBag(answer)) {
-      this.whole = answer;
-      this.isError = isProvidersError(answer) && Object.keys(answer).length <= 3;
-    } else if (!Array.isArray(answer)) this.tokens += this.#length;
-    this.#chunks = [];
-    return [];
-  }
-
-  #parse(): unknown {
-    if (this.#length > longestWhole) return undefined;
-    try {
-      return JSON.parse(new TextDecoder().decode(joined(this.#chunks, this.#length)));
-    } catch {
-      return undefined;
-    }
-  }
-}
-
-/** @param hidesUsage the usage was asked for by us: its event is taken out again. */
-export function readAnswer(wire: Wire, contentType: string, hidesUsage: boolean): AnswerReader {
-  return /\btext\/event-stream\b/i.test(contentType) ? new StreamReading(wire, hidesUsage) : new WholeReading(wire);
 }
 
 /** The provider's own form of an error: it has refused, or failed before it charged. */
@@ -160,7 +109,9 @@ export function isProvidersError(answer: unknown): boolean {
 }
 
 function modelOf(event: Bag): string | undefined {
-  const inner = [event, event["response"], event["message"]].filter(isBag);
-  const names = inner.map((one) => text(one, "model") ?? text(one, "modelVersion") ?? text(one, "modelId"));
-  return names.find((name) => name !== undefined);
+  for (const one of [event, event["response"], event["message"]]) {
+    const name = isBag(one) ? (text(one, "model") ?? text(one, "modelVersion") ?? text(one, "modelId")) : undefined;
+    if (name !== undefined) return name;
+  }
+  return undefined;
 }

@@ -1,9 +1,9 @@
-import { type Amount, ValidationError, compareAmounts } from "@imprest/core";
+import { type Amount, type Metrics, addAmounts, compareAmounts } from "@imprest/core";
 import type { PriceTable } from "../prices/price-table.ts";
 import type { Seen } from "./answer.ts";
 import { withLimit } from "./caps.ts";
 import { mayHideReasoning } from "./reasoning.ts";
-import { type Bag, type Wire, bag, isBag } from "./wires/wire.ts";
+import { type Bag, type Wire, bag, isBag, text } from "./wires/wire.ts";
 
 /** What the guard asks of a price table. */
 export type GuardPrices = Pick<PriceTable, "has" | "price" | "estimateRequest">;
@@ -42,12 +42,10 @@ const counts = [
   ["input_tokens", "output_tokens"],
   ["prompt_tokens", "completion_tokens"],
   ["promptTokenCount", "candidatesTokenCount"],
+  ["inputTokens", "outputTokens"],
 ] as const;
 /** What says more of the answer, or sums it up. */
 const ofOutput = /^(?:total_tokens|totalTokenCount|(?:output|completion)_tokens_details|candidatesTokensDetails)$/;
-
-/** How many members without a price are taken out of a usage object to find what the rest costs. */
-const mostPruned = 8;
 
 /** How many answers a request asks for. */
 export function answersOf(body: Bag): number {
@@ -58,12 +56,11 @@ export function answersOf(body: Bag): number {
 /** The most a request can cost. @throws ValidationError saying what does not bound it. */
 export function estimateOf(call: PricedCall): Amount {
   const { prices, wire, model, body, bounds } = call;
-  const parts = wire.parts?.(body);
-  if (parts !== undefined) {
-    const costs = parts.map((part) => prices.estimateRequest(model, part, bounds));
-    const [first, ...others] = costs;
-    if (first === undefined) throw new ValidationError("request", [{ pointer: "", message: "is an empty batch" }]);
-    return { unit: first.unit, amount: others.reduce((sum, { amount }) => sum + amount, first.amount) };
+  const parts = wire.parts?.(body) ?? [];
+  if (parts.length > 0) {
+    // A batch may mix models.
+    const costs = parts.map((part) => prices.estimateRequest(text(part, "model") ?? model, part, bounds));
+    return costs.reduce((sum, cost) => addAmounts(sum, cost));
   }
   const units = wire.units?.(body);
   if (units === undefined) return prices.estimateRequest(model, body, bounds);
@@ -72,33 +69,24 @@ export function estimateOf(call: PricedCall): Amount {
   return greatest(byUnit, byTokens) ?? prices.estimateRequest(model, body, bounds);
 }
 
-/** What the usage of an answer costs, by the model that was asked for or that answered, whichever is dearer. @throws ValidationError. */
-export function costOf({ prices, wire, model, body }: PricedCall, seen: Seen): Amount {
-  const usage = seen.usage ?? unitsOf(wire, body, seen);
+/**
+ * What a usage costs, by the model that was asked for or that answered, whichever is dearer.
+ * @throws ValidationError naming what has no price.
+ */
+export function costOf({ prices, wire, model, body }: PricedCall, seen: Seen, stated: unknown = seen.usage): Amount {
+  const units = stated === undefined ? wire.units?.(body, seen.whole) : undefined;
+  const usage = units ? { units } : stated;
   const cost = prices.price(model, usage);
-  const { model: other } = seen;
-  if (other === undefined || other === model || !prices.has(other)) return cost;
-  return (
-    greatest(
-      cost,
-      tried(() => prices.price(other, usage)),
-    ) ?? cost
-  );
+  const { model: other = model } = seen;
+  const others = other === model || !prices.has(other) ? undefined : tried(() => prices.price(other, usage));
+  return greatest(cost, others) ?? cost;
 }
 
-/** The least that was spent by what was stated so far, members without a price left out. */
+/** The least that was spent by what was stated so far: where a part of it has no price, by its counts of text alone. */
 export function leastOf(call: PricedCall, seen: Seen): Amount | undefined {
-  let { usage } = seen;
-  for (let pruned = 0; isBag(usage) && pruned <= mostPruned; pruned += 1) {
-    try {
-      return costOf(call, { ...pick(seen), usage });
-    } catch (error) {
-      const pointer = ValidationError.isInstance(error) ? error.issues[0]?.pointer : undefined;
-      if (pointer?.startsWith("/usage/") !== true) return undefined;
-      usage = without(usage, pointer.split("/").slice(2));
-    }
-  }
-  return undefined;
+  const { inputTokens: input = 0, outputTokens: output = 0 } = usageMetrics(seen.usage);
+  const plain = (): Amount => call.prices.price(call.model, { tokens: { input, output } });
+  return tried(() => costOf(call, seen)) ?? tried(plain);
 }
 
 /**
@@ -112,7 +100,7 @@ export function seenCost(call: PricedCall, seen: Seen, estimate: Amount): Amount
   const counted = withOutput(seen);
   const share = Math.ceil(seen.tokens / answersOf(body));
   const cost =
-    (counted && tried(() => costOf(call, { ...pick(seen), usage: counted }))) ??
+    (counted && tried(() => costOf(call, seen, counted))) ??
     tried(() => prices.estimateRequest(model, withLimit(wire, body, share), bounds));
   return cost === undefined || compareAmounts(cost, estimate) > 0 ? estimate : cost;
 }
@@ -125,11 +113,6 @@ export function greatest(...amounts: readonly (Amount | undefined)[]): Amount | 
   );
 }
 
-function unitsOf(wire: Wire, body: Bag, { whole }: Seen): unknown {
-  const units = wire.units?.(body, whole);
-  return units && { units };
-}
-
 /** The usage so far with what was seen as its output; `undefined` where no prompt was counted. */
 function withOutput({ usage, tokens }: Seen): Bag | undefined {
   if (!isBag(usage)) return undefined;
@@ -140,26 +123,23 @@ function withOutput({ usage, tokens }: Seen): Bag | undefined {
   return { ...Object.fromEntries(kept), [output]: Math.max(tokens, typeof before === "number" ? before : 0) };
 }
 
-/** Plain members: what is seen may be an object of a class. */
-function pick({ isStream, usage, isDone, tokens, model, isError, whole }: Seen): Seen {
-  return { isStream, usage, isDone, tokens, model, isError, whole };
-}
-
-function without(value: unknown, [name, ...rest]: readonly string[]): unknown {
-  if (name === undefined) return undefined;
-  if (Array.isArray(value)) {
-    return value.map((member: unknown, at) => (String(at) === name ? without(member, rest) : member));
-  }
-  if (!isBag(value)) return undefined;
-  const { [name]: inner, ...others } = value;
-  const left = rest.length === 0 ? undefined : without(inner, rest);
-  return left === undefined ? others : { ...others, [name]: left };
-}
-
 function tried(price: () => Amount): Amount | undefined {
   try {
     return price();
   } catch {
     return undefined;
   }
+}
+
+/** The counts of a usage object as they stand there, for the books beside the amount. */
+export function usageMetrics(usage: unknown): Metrics {
+  if (!isBag(usage)) return {};
+  const [input, output] = counts.find(([name]) => usage[name] !== undefined) ?? [];
+  return { inputTokens: countIn(usage, input), outputTokens: countIn(usage, output) };
+}
+
+function countIn(usage: Bag, name: string | undefined): number | undefined {
+  const stated = name === undefined ? undefined : usage[name];
+  const count = isBag(stated) ? stated["total"] : stated;
+  return Number.isSafeInteger(count) ? (count as number) : undefined;
 }

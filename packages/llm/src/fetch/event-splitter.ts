@@ -1,4 +1,4 @@
-import { joined } from "./read-bounded.ts";
+import { joined, parsed } from "./read-bounded.ts";
 
 const lineFeed = 10;
 const carriageReturn = 13;
@@ -70,16 +70,11 @@ export class EventSplitter {
   }
 }
 
-/** The JSON object that an event carries in its `data` lines. @returns `"end"` for `[DONE]`, `undefined` for no JSON. */
+/** The JSON that an event carries in its `data` lines: `"end"` for `[DONE]`, `null` for none, `undefined` for what is no JSON. */
 export function dataOf(event: Uint8Array, decoder: TextDecoder): unknown {
   const lines = decoder.decode(event).split(/\r\n|\r|\n/);
-  const data = lines.flatMap((line) => (line.startsWith("data:") ? [line.slice(5)] : []));
+  const data = lines.filter((line) => line.startsWith("data:")).map((line) => line.slice(5));
   const text = data.join("\n").trim();
   if (text === "[DONE]") return "end";
-  if (text === "") return null;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
+  return text === "" ? null : parsed(text);
 }

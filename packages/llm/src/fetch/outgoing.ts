@@ -1,4 +1,4 @@
-import { readBounded } from "./read-bounded.ts";
+import { parsed, readBounded } from "./read-bounded.ts";
 import { type Bag, isBag } from "./wires/wire.ts";
 
 /** The arguments of a `fetch`, as they leave: nothing of `init` is lost, whatever else an SDK puts there. */
@@ -11,6 +11,8 @@ export interface Outgoing {
   readonly signal: AbortSignal | undefined;
   /** What is handed on beside method, headers, body and signal. */
   readonly rest: RequestInit;
+  /** Held for its signal, which Node lets go with the request. */
+  readonly request: Request | undefined;
   /** The body in any form that `fetch` takes. */
   readonly body: RequestInit["body"] | undefined;
 }
@@ -44,6 +46,7 @@ export function outgoing(input: Parameters<typeof fetch>[0], init: RequestInit =
     headers: new Headers(headers ?? request?.headers),
     signal: (signal === undefined ? request?.signal : signal) ?? undefined,
     rest: { ...Object.fromEntries(ofRequest.filter(([, value]) => value !== undefined)), ...rest },
+    request,
     body: body ?? request?.body,
   };
 }
@@ -56,12 +59,12 @@ function baseUrl(): string | undefined {
 /** Reads a body of any form. @returns `undefined` for one that is too long, or neither a JSON object nor a form. */
 export async function readBody({ body, headers, signal }: Outgoing): Promise<RequestBody | undefined> {
   if (body === undefined || body === null) return undefined;
-  if (typeof body === "string") return jsonBody(body, body);
+  if (typeof body === "string") return jsonBody(body);
   const wrapped = new Response(body);
   const bytes = await readBounded(wrapped.body, longestRequest, signal);
   if (bytes === undefined) return undefined;
   const type = headers.get("content-type") ?? wrapped.headers.get("content-type") ?? "";
-  if (!/multipart\/form-data|x-www-form-urlencoded/.test(type)) return jsonBody(bytes, new TextDecoder().decode(bytes));
+  if (!/multipart\/form-data|x-www-form-urlencoded/.test(type)) return jsonBody(bytes);
   // The boundary is that of these bytes.
   headers.set("content-type", type);
   const fields = await new Response(bytes, { headers: { "content-type": type } }).formData().catch(() => undefined);
@@ -72,11 +75,7 @@ export async function readBody({ body, headers, signal }: Outgoing): Promise<Req
   return { bytes, members, isJson: false };
 }
 
-function jsonBody(bytes: RequestBody["bytes"], text: string): RequestBody | undefined {
-  try {
-    const members: unknown = JSON.parse(text);
-    return isBag(members) ? { bytes, members, isJson: true } : undefined;
-  } catch {
-    return undefined;
-  }
+function jsonBody(bytes: RequestBody["bytes"]): RequestBody | undefined {
+  const members = parsed(bytes);
+  return isBag(members) ? { bytes, members, isJson: true } : undefined;
 }

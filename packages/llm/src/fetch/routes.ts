@@ -24,21 +24,11 @@ const priced: readonly (readonly [RegExp, Wire])[] = [
 ];
 
 /** What providers do for nothing although it is posted. Storage and training are not among it. */
-const free: readonly RegExp[] = [
-  /\/count_tokens$/,
-  /:(?:countTokens|computeTokens)$/,
-  /\/responses\/input_tokens$/,
-  /\/(?:responses|batches|messages\/batches|uploads)\/[^/]+[/:]cancel$/,
-  /\/batches\/[^/]+:cancel$/,
-  /\/(?:files|uploads)$/,
-  /\/uploads\/[^/]+\/(?:parts|complete)$/,
-  /\/moderations$/,
-  /\/(?:tokenize|detokenize)$/,
-  /\/oauth2?\/token$/,
-];
+const free =
+  /\/(?:count_tokens|input_tokens|moderations|files|uploads|tokenize|detokenize)$|:(?:countTokens|computeTokens)$|[/:]cancel$|\/uploads\/[^/]+\/(?:parts|complete)$|\/oauth2?\/token$/;
 
 /** Reading what is there costs nothing, and neither does deleting it. */
-const freeMethods = new Set(["GET", "HEAD", "OPTIONS", "DELETE"]);
+const freeMethods = /^(?:GET|HEAD|OPTIONS|DELETE)$/;
 
 /** Where a request goes: to what is free, to what a wire prices, or to what nothing is known of. */
 export type Route = "free" | "unknown" | Wire;
@@ -46,7 +36,7 @@ export type Route = "free" | "unknown" | Wire;
 /** Recognises a request by its method and the end of its path. */
 export function routeOf(method: string, url: URL): Route {
   const path = url.pathname.replace(/\/+$/, "");
-  if (freeMethods.has(method) || free.some((pattern) => pattern.test(path))) return "free";
+  if (freeMethods.test(method) || free.test(path)) return "free";
   return priced.find(([pattern]) => pattern.test(path))?.[1] ?? "unknown";
 }
 

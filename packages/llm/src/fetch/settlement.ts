@@ -1,100 +1,66 @@
-import { isRefusal, isUnsent, unclearStatuses } from "./not-billed.ts";
+import { isRefusal, isUnclear, isUnsent } from "./not-billed.ts";
 
 /** What became of one request to a provider. */
-export type Outcome =
-  | { readonly kind: "failed"; readonly error: unknown }
-  | { readonly kind: "answered"; readonly status: number; readonly isProvidersError: boolean }
-  | {
-      /** `ended`: the answer came whole; `broken`: aborted, timed out, reset, left, or an end without its usual signs. */
-      readonly kind: "ended" | "broken";
-      readonly isStream: boolean;
-      readonly isError: boolean;
-      readonly isDone: boolean;
-      /** The usage was stated and has a price. */
-      readonly isPriced: boolean;
-    };
-
-/**
- * How it is settled: `release`; `commit` of what the usage costs; `seen`, an upper bound of what was seen of the answer;
- * `estimate`, the whole of what was reserved. The last two are marked as estimates, and never below what is known.
- */
-export type SettleAs = "release" | "commit" | "seen" | "estimate";
+export interface Outcome {
+  /**
+   * `unsent`: aborted before it left; `failed`: no answer, or no whole one; `answered`: with an error status; `ended`: an
+   * answer came to its end; `broken`: a stream was aborted, timed out, was reset, was left, or ended without its usual signs.
+   */
+  readonly kind: "unsent" | "failed" | "answered" | "ended" | "broken";
+  /** What a failure threw. */
+  readonly error?: unknown;
+  /** The status of an error. */
+  readonly status?: number;
+  /** The answer is the provider's own error. */
+  readonly isError?: boolean;
+  /** The answer is done: the usage that it stated, if any, is the whole. */
+  readonly isDone?: boolean;
+  /** The usage has a price. */
+  readonly isPriced?: boolean;
+}
 
 interface Row {
   readonly event: string;
   readonly when: (outcome: Outcome, billed: ReadonlySet<number>) => boolean;
-  readonly spend: "none" | "known" | "possible";
-  readonly settle: SettleAs;
-  /** The provider's usage is missing or cannot be priced, which somebody should look at. */
+  /**
+   * `release`: nothing was spent. `commit`: what the usage costs. `seen`: an upper bound of what was seen of the answer;
+   * `estimate`: all that was reserved; these two are marked as estimates, and never below what is known.
+   */
+  readonly settle: "release" | "commit" | "seen" | "estimate";
+  /** The provider's usage is missing or has no price, which somebody should look at. */
   readonly isReported?: boolean;
 }
 
 /** The table of docs/guides/model-calls.md; the first row that fits decides. */
-export const rows: readonly Row[] = [
+const rows: readonly Row[] = [
   {
-    event: "no connection: refused, DNS, TLS, connect timeout",
-    when: (outcome) => outcome.kind === "failed" && isUnsent(outcome.error),
-    spend: "none",
+    event: "no connection",
+    when: ({ kind, error }) => kind === "unsent" || (kind === "failed" && isUnsent(error)),
     settle: "release",
   },
+  { event: "abort, timeout or reset", when: ({ kind }) => kind === "failed", settle: "estimate" },
   {
-    event: "abort, timeout or reset after the request left",
-    when: ({ kind }) => kind === "failed",
-    spend: "possible",
+    event: "an intermediary's status, or one that is billed",
+    when: ({ status = 0 }, billed) => isUnclear(status) || billed.has(status),
     settle: "estimate",
   },
   {
-    event: "408, 499, 502, 504, 520 to 524, and what billedStatuses adds",
-    when: (outcome, billed) =>
-      outcome.kind === "answered" && (unclearStatuses.has(outcome.status) || billed.has(outcome.status)),
-    spend: "possible",
-    settle: "estimate",
-  },
-  {
-    event: "another 4xx, 503, 529, or the provider's own error",
-    when: (outcome) =>
-      outcome.kind === "answered"
-        ? isRefusal(outcome.status) || outcome.isProvidersError
-        : outcome.kind === "ended" && outcome.isError,
-    spend: "none",
+    event: "the provider refused",
+    when: ({ kind, status = 0, isError }) => isRefusal(status) || (isError === true && kind !== "broken"),
     settle: "release",
   },
+  { event: "another error", when: ({ kind }) => kind === "answered", settle: "estimate" },
+  { event: "an answer", when: ({ isDone, isPriced }) => isDone === true && isPriced === true, settle: "commit" },
   {
-    event: "a bare 500, or any other status",
-    when: ({ kind }) => kind === "answered",
-    spend: "possible",
-    settle: "estimate",
-  },
-  {
-    event: "an answer that is done, with its usage",
-    when: (outcome) => "isDone" in outcome && outcome.isDone && outcome.isPriced,
-    spend: "known",
-    settle: "commit",
-  },
-  {
-    event: "an answer that is done, its usage missing, unreadable or without a price",
-    when: (outcome) => outcome.kind === "ended" && outcome.isDone,
-    spend: "possible",
+    event: "an answer without a usage that has a price",
+    when: ({ kind }) => kind === "ended",
     settle: "seen",
     isReported: true,
   },
-  {
-    event: "a stream that breaks off",
-    when: (outcome) => "isStream" in outcome && outcome.isStream,
-    spend: "possible",
-    settle: "seen",
-  },
-  {
-    event: "a whole answer that breaks off",
-    when: () => true,
-    spend: "possible",
-    settle: "estimate",
-  },
 ];
+const brokenOff: Row = { event: "a stream that broke off", when: () => true, settle: "seen" };
 
 /** The row for what became of a request. */
 export function rowOf(outcome: Outcome, billed: ReadonlySet<number>): Row {
-  const row = rows.find(({ when }) => when(outcome, billed));
-  if (row === undefined) throw new TypeError("The table has no row for an outcome.");
-  return row;
+  return rows.find(({ when }) => when(outcome, billed)) ?? brokenOff;
 }

@@ -1,37 +1,29 @@
-import { isBag } from "../usage/members.ts";
+import { isBag, snakeCase } from "../usage/members.ts";
 
 type Bag = Readonly<Record<string, unknown>>;
 
-/** Members that point at what the request does not hold, or hold what is not counted by its bytes. */
+/** Members that point at what the request does not hold, or hold what is not counted by its bytes; in any spelling. */
 const pointing = new Set([
   "image_url",
-  "imageUrl",
   "image",
   "images",
   "video_url",
-  "videoUrl",
   "video",
   "audio",
   "input_audio",
-  "inputAudio",
-  "inlineData",
   "inline_data",
-  "fileData",
   "file_data",
   "file",
   "file_id",
-  "fileId",
   "file_url",
-  "fileUrl",
   "document_url",
   "previous_response_id",
   "conversation",
-  "cachedContent",
   "cached_content",
   "container",
 ]);
 /** What an own program put there: names in it mean nothing. */
-const opaque = new Set(["tools", "arguments", "args", "parameters", "response_format", "responseSchema", "metadata"]);
+const opaque = new Set(["tools", "arguments", "args", "parameters", "response_format", "response_schema", "metadata"]);
 
 /**
  * The first member, as a pointer, whose tokens do not show in its bytes; `undefined` where there is none.
@@ -50,16 +42,17 @@ export function findPointing(
   }
   if (!isBag(value)) return undefined;
   if (isMedium(value)) return isSkipped(value) ? undefined : pointer;
-  for (const [name, member] of Object.entries(value)) {
+  for (const [spelled, member] of Object.entries(value)) {
+    const name = snakeCase(spelled);
     if (member === null || member === undefined || opaque.has(name)) continue;
     if (name === "input" && value["type"] === "tool_use") continue;
     // A prompt of OpenAI's that is kept there stands in the request by its id alone.
     const isKept = name === "prompt" && isBag(member);
     if (isKept || pointing.has(name) || isSource(name, member)) {
       if (isSkipped(member)) continue;
-      return `${pointer}/${name}`;
+      return `${pointer}/${spelled}`;
     }
-    const found = findPointing(member, `${pointer}/${name}`, isSkipped);
+    const found = findPointing(member, `${pointer}/${spelled}`, isSkipped);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -84,15 +77,17 @@ export function holdsItsBytes(medium: unknown): boolean {
 }
 
 function isBytes(name: string, text: string): boolean {
-  return /^(?:data|bytes|file_data|fileData)$/.test(name) || text.startsWith("data:");
+  return /^(?:data|bytes|file_data)$/.test(name) || text.startsWith("data:");
 }
 
 function isAddress(name: string, text: string): boolean {
-  return /^(?:id|.*_id|.*Id|.*uri|.*Uri)$/.test(name) || (/ur[il]$/i.test(name) && !text.startsWith("data:"));
+  return /(?:^|_)(?:id|uri)$/.test(name) || (name.endsWith("url") && !text.startsWith("data:"));
 }
 
 function leaves(value: unknown, name: string): (readonly [name: string, text: string])[] {
   if (typeof value === "string") return [[name, value]];
   if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([inner, member]) => leaves(member, Array.isArray(value) ? name : inner));
+  return Object.entries(value).flatMap(([inner, member]) =>
+    leaves(member, Array.isArray(value) ? name : snakeCase(inner)),
+  );
 }

@@ -1,5 +1,5 @@
 import { type Members, unreadable } from "./members.ts";
-import { type Reading, readServerTools, readTerms, readWrites } from "./reading.ts";
+import { type Reading, type Writes, readServerTools, readTerms, readWrites } from "./reading.ts";
 import { outputByTotal, splitInput, splitOutput } from "./split.ts";
 import { type RequestUsage, type TokenCounts, answerTokens, promptTokens, sumCounts } from "./usage.ts";
 
@@ -7,6 +7,8 @@ const markers = [
   "cache_read_input_tokens",
   "cache_creation_input_tokens",
   "cache_creation",
+  "cache_write_input_tokens",
+  "cache_details",
   "server_tool_use",
   "iterations",
   "inference_geo",
@@ -16,7 +18,7 @@ export function isAnthropic(usage: Members): boolean {
   return usage.names("input_tokens") && usage.names(...markers);
 }
 
-/** Anthropic messages. Cached tokens are not counted among the input tokens. */
+/** Anthropic messages, Bedrock Converse. Cached tokens are not counted among the input tokens. */
 export function readAnthropic(usage: Members): Reading {
   const tokens = readCounts(usage);
   const units = readServerTools(usage);
@@ -38,7 +40,7 @@ export function readAnthropic(usage: Members): Reading {
 function readCounts(usage: Members): TokenCounts {
   const plain = usage.needed("input_tokens");
   const cached = usage.most("cache_read_input_tokens");
-  const writes = readWrites(usage.most("cache_creation_input_tokens"), usage.at("cache_creation"));
+  const writes = readCacheWrites(usage);
   const all = plain + cached + writes.written + writes.written1h + writes.written12h;
   const details = usage.at("output_tokens_details");
   const output = outputByTotal(usage.needed("output_tokens"), all, usage.count("total_tokens"));
@@ -46,6 +48,21 @@ function readCounts(usage: Members): TokenCounts {
     ...splitInput(usage, { all, cached, ...writes }),
     ...splitOutput({ all: output, reasoning: details.most("thinking_tokens", "reasoning_tokens") }),
   };
+}
+
+/** By its lifetimes: Anthropic's in an object, Bedrock's in a list. */
+function readCacheWrites(usage: Members): Writes {
+  const total = usage.most("cache_creation_input_tokens", "cache_write_input_tokens");
+  const listed = usage.list("cache_details");
+  if (listed.length === 0) return readWrites(total, usage.at("cache_creation"));
+  const byLife = { "5m": 0, "1h": 0 };
+  for (const detail of listed) {
+    const ttl = detail.word("ttl");
+    if (ttl !== "5m" && ttl !== "1h")
+      throw unreadable(`${detail.pointer}/ttl`, "is a cache lifetime that is not known");
+    byLife[ttl] += detail.needed("input_tokens");
+  }
+  return { written: Math.max(byLife["5m"], total - byLife["1h"]), written1h: byLife["1h"], written12h: 0 };
 }
 
 interface Iteration extends RequestUsage {

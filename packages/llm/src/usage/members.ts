@@ -20,7 +20,7 @@ const uncharged: ReadonlySet<string> = new Set([
   "cost_in_usd_ticks",
   "estimated_cost",
   "market_cost",
-  "statedCost",
+  "stated_cost",
   "queue_time",
   "prompt_time",
   "completion_time",
@@ -36,13 +36,28 @@ const uncharged: ReadonlySet<string> = new Set([
   "completion_tokens_after_first_per_sec_first_ten",
 ]);
 
+/** The names that readers ask for are in snake case: SDKs spell those of the wire in camel case. */
+export function snakeCase(name: string): string {
+  return name.replace(/[A-Z]|(?<=[a-z])\d/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+export function camelCase(name: string): string {
+  return name.replace(/_(\w)/g, (_match, letter: string) => letter.toUpperCase());
+}
+
+interface Member {
+  /** As it is spelled. */
+  readonly name: string;
+  readonly value: unknown;
+}
+
 /**
  * An object of a usage object, and which of its members a reader has read. A number that nobody has read may be something
  * that is charged, so `refuseUnread` refuses it by name. `null` counts as absent.
  */
 export class Members {
   readonly pointer: string;
-  readonly #bag: Bag;
+  readonly #members = new Map<string, Member>();
   readonly #read = new Set<string>();
   readonly #children = new Map<string, readonly Members[]>();
   readonly #depth: number;
@@ -50,9 +65,17 @@ export class Members {
   constructor(value: unknown, pointer = "/usage", depth = 0) {
     if (!isBag(value)) throw unreadable(pointer, "is no usage object with known token counts");
     if (depth > deepest) throw unreadable(pointer, "is nested too deep");
-    this.#bag = value;
     this.pointer = pointer;
     this.#depth = depth;
+    for (const [name, member] of Object.entries(value)) {
+      const key = snakeCase(name);
+      const twin = this.#members.get(key);
+      if (twin === undefined || twin.value === null || twin.value === undefined) {
+        this.#members.set(key, { name, value: member });
+      } else if (member !== null && member !== undefined) {
+        throw unreadable(`${pointer}/${name}`, `is given twice, as ${twin.name} too`);
+      }
+    }
   }
 
   /** True for a member that is neither absent nor `null`. */
@@ -62,7 +85,7 @@ export class Members {
 
   /** True for a member that is given, `null` included: which wire it is shows in the names. */
   names(...names: readonly string[]): boolean {
-    return names.some((name) => Object.hasOwn(this.#bag, name));
+    return names.some((name) => this.#members.has(name));
   }
 
   isObject(name: string): boolean {
@@ -75,7 +98,7 @@ export class Members {
     const value = this.#value(name);
     if (value === undefined) return undefined;
     if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
-    throw unreadable(`${this.pointer}/${name}`, "is no whole number of tokens");
+    throw unreadable(this.pointerTo(name), "is no whole number of tokens");
   }
 
   /** @throws ValidationError for a count that is missing. */
@@ -84,7 +107,7 @@ export class Members {
   }
 
   missing(name: string): never {
-    throw unreadable(`${this.pointer}/${name}`, "is missing from the usage object");
+    throw unreadable(this.pointerTo(name), "is missing from the usage object");
   }
 
   /** The counts that are given of these names. */
@@ -100,7 +123,7 @@ export class Members {
   /** A second name of a count that has been read. @throws ValidationError when they differ. */
   same(name: string, first: string, value: number): void {
     const other = this.count(name);
-    if (other !== undefined && other !== value) throw unreadable(`${this.pointer}/${name}`, `differs from ${first}`);
+    if (other !== undefined && other !== value) throw unreadable(this.pointerTo(name), `differs from ${first}`);
   }
 
   /** A word; what is no text is refused, because it may change the price. */
@@ -110,7 +133,7 @@ export class Members {
       const value = this.#value(name);
       if (value === undefined) continue;
       if (typeof value === "string") return value;
-      throw unreadable(`${this.pointer}/${name}`, "is no text");
+      throw unreadable(this.pointerTo(name), "is no text");
     }
     return undefined;
   }
@@ -130,17 +153,17 @@ export class Members {
     for (const name of names) this.count(name);
   }
 
-  /** The members that are whole numbers, by name: an open list of what was counted. */
+  /** The members that are whole numbers, by their names as they are spelled: an open list of what was counted. */
   everyCount(): (readonly [string, number])[] {
-    return Object.keys(this.#bag).map((name) => [name, this.count(name) ?? 0] as const);
+    return [...this.#members].map(([key, { name }]) => [name, this.count(key) ?? 0] as const);
   }
 
   /** @throws ValidationError naming a number, or an object with one, that no reader has read. */
   refuseUnread(): void {
-    for (const [name, value] of Object.entries(this.#bag)) {
-      const children = this.#children.get(name);
+    for (const [key, { name, value }] of this.#members) {
+      const children = this.#children.get(key);
       if (children) for (const child of children) child.refuseUnread();
-      if (this.#read.has(name) || uncharged.has(name)) continue;
+      if (this.#read.has(key) || uncharged.has(key)) continue;
       this.#refuseNumber(value, name, this.#depth + 1);
     }
   }
@@ -160,7 +183,7 @@ export class Members {
     if (known) return known;
     this.#read.add(name);
     const value = this.#value(name);
-    const pointer = `${this.pointer}/${name}`;
+    const pointer = this.pointerTo(name);
     const child = (member: unknown, at: string): Members[] => {
       if (member === undefined || member === null) return [];
       if (!isBag(member)) throw unreadable(at, "is no object with token counts");
@@ -174,7 +197,14 @@ export class Members {
   }
 
   #value(name: string): unknown {
-    return Object.hasOwn(this.#bag, name) ? (this.#bag[name] ?? undefined) : undefined;
+    return this.#members.get(name)?.value ?? undefined;
+  }
+
+  /** A pointer to a member as it is spelled, or would be among the others. */
+  pointerTo(name: string): string {
+    const isCamelCase = [...this.#members.values()].some((member) => /[A-Z]/.test(member.name));
+    const spelled = isCamelCase ? camelCase(name) : name;
+    return `${this.pointer}/${this.#members.get(name)?.name ?? spelled}`;
   }
 }
 

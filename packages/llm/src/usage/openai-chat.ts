@@ -1,5 +1,5 @@
 import { type Members, unreadable } from "./members.ts";
-import { type Reading, freeMessages, least, readServerTools, readTerms, readWrites, unitName } from "./reading.ts";
+import { type Reading, least, readServerTools, readTerms, readWrites, unitName } from "./reading.ts";
 import { outputByTotal, splitInput, splitOutput } from "./split.ts";
 import type { UnitCounts } from "./usage.ts";
 
@@ -26,7 +26,8 @@ function readInput(usage: Members): Parameters<typeof splitInput>[1] {
   const prompt = usage.needed("prompt_tokens");
   const details = usage.at("prompt_tokens_details", "prompt_token_details", "input_tokens_details");
   details.free("text_tokens");
-  freeMessages(details);
+  // Mistral counts the tokens of the prompt by message once more.
+  for (const message of details.list("messages")) message.free("total_tokens", "settings_tokens", "usage_count");
   const within = [
     ...details.counts("cached_tokens"),
     // Moonshot, Mistral and DeepSeek.

@@ -11,11 +11,11 @@ export function readDuration(usage: Members): Reading {
 }
 
 export function isPages(usage: Members): boolean {
-  return usage.names("pages_processed", "pagesProcessed");
+  return usage.names("pages_processed");
 }
 
 /** Mistral's document reader. */
 export function readPages(usage: Members): Reading {
-  usage.free("doc_size_bytes", "docSizeBytes");
-  return { units: { page: usage.most("pages_processed", "pagesProcessed") } };
+  usage.free("doc_size_bytes");
+  return { units: { page: usage.most("pages_processed") } };
 }

@@ -1,13 +1,5 @@
-import {
-  isEmbedding,
-  isInputTokens,
-  isPromptTokens,
-  readEmbedding,
-  readInputTokens,
-  readPromptTokens,
-} from "./ai-sdk.ts";
+import { isEmbedding, isNested, readEmbedding, readNested, withRaw } from "./ai-sdk.ts";
 import { isAnthropic, readAnthropic } from "./anthropic.ts";
-import { isBedrock, readBedrock } from "./bedrock.ts";
 import { isCohere, readCohere } from "./cohere.ts";
 import { isInteraction, readInteraction } from "./gemini-interactions.ts";
 import { isGemini, readGemini } from "./gemini.ts";
@@ -27,15 +19,13 @@ const readers: readonly (readonly [(usage: Members) => boolean, Reader])[] = [
   [isCohere, readCohere],
   [isOwn, readOwn],
   [isChat, readChat],
+  [isNested, readNested],
+  [isAgents, readAgents],
   [isAnthropic, readAnthropic],
   [isLangChain, readLangChain],
   [isResponses, readResponses],
   [isGemini, readGemini],
   [isInteraction, readInteraction],
-  [isPromptTokens, readPromptTokens],
-  [isBedrock, readBedrock],
-  [isAgents, readAgents],
-  [isInputTokens, readInputTokens],
   [isEmbedding, readEmbedding],
   [isDuration, readDuration],
   [isPages, readPages],
@@ -66,7 +56,10 @@ export function readUsage(value: unknown): Usage {
 }
 
 function read(usage: Members): Reading | undefined {
-  return readers.find(([fits]) => fits(usage))?.[1](usage, read);
+  const own = readers.find(([fits]) => fits(usage))?.[1](usage);
+  if (own === undefined || !usage.isObject("raw")) return own;
+  const raw = usage.at("raw");
+  return withRaw(own, raw, read(raw));
 }
 
 function requestOf({ tokens = {}, units = {}, model }: Partial<RequestUsage>): RequestUsage {

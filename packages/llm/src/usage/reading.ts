@@ -1,4 +1,4 @@
-import type { Members } from "./members.ts";
+import { type Members, camelCase } from "./members.ts";
 import type { InputParts } from "./split.ts";
 import type { RequestUsage, TokenCounts, UnitCounts, UsageTerms } from "./usage.ts";
 
@@ -12,7 +12,7 @@ export interface Reading {
 }
 
 /** Reads the members that it knows; those that it leaves are refused by name if they count something. */
-export type Reader = (usage: Members, readInner: (inner: Members) => Reading | undefined) => Reading;
+export type Reader = (usage: Members) => Reading;
 
 /** Words under which the plain prices hold. */
 const plain: ReadonlySet<string> = new Set([
@@ -28,9 +28,9 @@ const plain: ReadonlySet<string> = new Set([
 
 /** The words that change a price, wherever a usage object has them. */
 export function readTerms(usage: Members): UsageTerms {
-  const tier = special(usage.word("service_tier", "serviceTier", "trafficType", "traffic_type"));
+  const tier = special(usage.word("service_tier", "traffic_type"));
   const speed = special(usage.word("speed"));
-  const region = special(usage.word("inference_geo", "inferenceGeo"));
+  const region = special(usage.word("inference_geo"));
   return {
     // Vertex writes ON_DEMAND_PRIORITY, the Gemini API "priority".
     ...(tier !== undefined && { tier: tier.replace(/^on_demand_/, "") }),
@@ -51,17 +51,17 @@ function special(word: string | undefined): string | undefined {
 
 /** Tools that run at the provider and are charged by the call; a web fetch costs its tokens alone. */
 export function readServerTools(usage: Members): UnitCounts {
-  const tools = usage.at("server_tool_use", "serverToolUse");
-  tools.free("web_fetch_requests", "webFetchRequests");
+  const tools = usage.at("server_tool_use");
+  tools.free("web_fetch_requests");
   return {
-    webSearch: tools.most("web_search_requests", "webSearchRequests"),
-    codeExecution: tools.most("code_execution_requests", "codeExecutionRequests"),
+    webSearch: tools.most("web_search_requests"),
+    codeExecution: tools.most("code_execution_requests"),
   };
 }
 
 /** `web_search_calls` and `web_search_requests` are both `webSearch`. */
 export function unitName(member: string): string {
-  return member.replace(/_(?:calls|requests)$/, "").replace(/_(\w)/g, (_match, letter: string) => letter.toUpperCase());
+  return camelCase(member.replace(/_(?:calls|requests)$/, ""));
 }
 
 /** Tokens written to a cache, each in one class. */
@@ -69,17 +69,10 @@ export type Writes = Required<Pick<InputParts, "written" | "written1h" | "writte
 
 /** Cache writes by how long the cache lives; what has no class is of the short one. */
 export function readWrites(total: number, classes: Members): Writes {
-  const written1h = classes.most("ephemeral_1h_input_tokens", "ephemeral1hInputTokens");
+  const written1h = classes.most("ephemeral_1h_input_tokens");
   const written12h = classes.most("ttl_12h_tokens");
-  const short = classes.most("ephemeral_5m_input_tokens", "ephemeral5mInputTokens", "ttl_30m_tokens");
+  const short = classes.most("ephemeral_5m_input_tokens", "ttl_30m_tokens");
   return { written: Math.max(short, total - written1h - written12h), written1h, written12h };
-}
-
-/** Mistral counts the tokens of the prompt by message once more. */
-export function freeMessages(details: Members): void {
-  for (const message of details.list("messages")) {
-    message.free("total_tokens", "settings_tokens", "usage_count", "totalTokens", "settingsTokens", "usageCount");
-  }
 }
 
 /** Of a count that is given twice, the lesser: more tokens stay at the dearer rate. */

@@ -7,16 +7,6 @@ import { describe, expect, it } from "vitest";
 import { openBooks, prices } from "./books.ts";
 import { data, post, provider } from "./provider.ts";
 
-/** A body that arrives in these pieces. */
-function inPieces(pieces: readonly Uint8Array[]): ReadableStream<Uint8Array> {
-  return new ReadableStream({
-    start(controller) {
-      for (const piece of pieces) controller.enqueue(piece);
-      controller.close();
-    },
-  });
-}
-
 const chat = "https://api.openai.com/v1/chat/completions";
 const messages = [{ role: "user", content: "Hi" }];
 const usage = { prompt_tokens: 9, completion_tokens: 3, total_tokens: 12 };
@@ -47,7 +37,7 @@ describe("a stream that is cut into any pieces", () => {
         const pieces = ends.map((end) => whole.subarray(from, (from = end)));
         const books = await openBooks();
         const { fetch } = provider(
-          () => new Response(inPieces(pieces), { headers: { "content-type": "text/event-stream" } }),
+          () => new Response(streamOf(pieces), { headers: { "content-type": "text/event-stream" } }),
         );
         const options = asked ? { stream_options: { include_usage: true } } : {};
         const body = { model: "gpt-4o", max_tokens: 50, messages, stream: true, ...options };
@@ -118,6 +108,15 @@ describe("what is left behind", () => {
     await embedded.close();
   });
 });
+
+function streamOf(pieces: readonly Uint8Array[]): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      for (const piece of pieces) controller.enqueue(piece);
+      controller.close();
+    },
+  });
+}
 
 /** Text without an end, slower than it is read. */
 function endless(): ReadableStream<Uint8Array> {

@@ -1,4 +1,5 @@
-import { usd } from "@imprest/core";
+import { usd, withReservation } from "@imprest/core";
+import { asyncReservationContext } from "@imprest/core/node";
 import { guardFetch } from "@imprest/llm";
 import { fakeAuthority } from "@imprest/testing";
 import { describe, expect, it } from "vitest";
@@ -123,6 +124,13 @@ describe("an authority's caps are written into the request", () => {
       limit,
       { max_completion_tokens: 5 },
     ],
+    [
+      "the older completions' limit",
+      "https://api.openai.com/v1/completions",
+      { model: "gpt-4o", prompt: "Hi", max_tokens: 50 },
+      limit,
+      { max_tokens: 5 },
+    ],
     ["shared by two answers", chat, { ...request, n: 2 }, limit, { max_tokens: 2 }],
     [
       "responses'",
@@ -203,6 +211,17 @@ describe("who spends", () => {
     await (await guarded(chat, post(request, { headers: { "Imprest-Agent": "header", "x-own": "1" } }))).text();
     expect(seen.decision[0]?.subject).toMatchObject({ agent: "header", workflow: "nightly" });
     expect([...(reached[0]?.headers.keys() ?? [])].toSorted()).toEqual(["content-type", "x-own"]);
+  });
+
+  it("is said by the reservation around the call, where a context carries it", async () => {
+    const authority = fakeAuthority({ environment: { context: asyncReservationContext() } });
+    const { fetch } = provider(answer);
+    const guarded = guardFetch(authority, { prices, fetch });
+    const outer = { estimate: usd(1), action: { kind: "agent.run" }, subject: { agent: "planner" } };
+    await withReservation(authority, outer, async () => (await guarded(chat, post(request))).text(), {
+      spend: () => usd(1),
+    });
+    expect(authority.requests.map(({ subject }) => subject)).toEqual([{ agent: "planner" }, { agent: "planner" }]);
   });
 
   it("is left to the authority where nothing says it", async () => {

@@ -137,6 +137,11 @@ describe("an answer with an error", () => {
     expect(settled).toEqual(["released"]);
   });
 
+  it("a provider's error that states what was used is committed", async () => {
+    const { settled } = await run({ answer: () => json({ ...own, usage }) });
+    expect(settled).toEqual(["committed 12 actual"]);
+  });
+
   it("is settled before it is handed out, whether its body is read or not", async () => {
     const books = await openBooks();
     const { fetch } = provider(() => json(own, 429));

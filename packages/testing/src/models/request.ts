@@ -1,5 +1,4 @@
-import type { Members } from "./wires/wire.ts";
-import { isMembers } from "./wires/wire.ts";
+import { type Members, isMembers } from "./wires/wire.ts";
 
 /** A request as it came. */
 export interface ArrivedRequest {
@@ -24,14 +23,40 @@ export async function readRequest(request: Request): Promise<ArrivedRequest> {
   const url = new URL(request.url);
   const headers = Object.fromEntries([...request.headers].filter(([name]) => !secrets.test(name)));
   const head = { method: request.method, path: url.pathname, query: url.searchParams, headers };
-  if (/^multipart\/form-data/i.test(request.headers.get("content-type") ?? "")) {
-    const body = Object.fromEntries([...(await request.formData())].filter(([, value]) => typeof value === "string"));
-    const text = JSON.stringify(body);
-    return { ...head, text, bytes: text.length, body, isTooLong: false };
+  const bytes = await readBody(request);
+  if (bytes === undefined) return { ...head, text: "", bytes: mostBytes, body: undefined, isTooLong: true };
+  const type = request.headers.get("content-type") ?? "";
+  const isForm = /^multipart\/form-data/i.test(type);
+  const body = isForm ? await formOf(bytes, type) : parsed(new TextDecoder().decode(bytes));
+  const text = isForm ? JSON.stringify(body ?? {}) : new TextDecoder().decode(bytes);
+  return { ...head, text, bytes: bytes.length, body, isTooLong: false };
+}
+
+/** `undefined` for a body that is too long. */
+async function readBody({ body }: Request): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  const reader = body?.getReader();
+  for (;;) {
+    const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
+    if (done) return new Uint8Array(await new Blob(chunks).arrayBuffer());
+    length += value.length;
+    if (length > mostBytes) {
+      await reader?.cancel();
+      return undefined;
+    }
+    chunks.push(value);
   }
-  const text = await request.text();
-  const isTooLong = text.length > mostBytes;
-  return { ...head, text, bytes: text.length, body: isTooLong ? undefined : parsed(text), isTooLong };
+}
+
+/** The fields of a form that are text. */
+async function formOf(bytes: Uint8Array<ArrayBuffer>, type: string): Promise<Members | undefined> {
+  try {
+    const form = await new Response(bytes, { headers: { "content-type": type } }).formData();
+    return Object.fromEntries([...form].filter(([, value]) => typeof value === "string"));
+  } catch {
+    return undefined;
+  }
 }
 
 function parsed(text: string): Members | undefined {

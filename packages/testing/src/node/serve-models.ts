@@ -31,7 +31,11 @@ export interface ModelServer {
  */
 export async function serveModels(provider: ModelProvider, options: ServeModelsOptions = {}): Promise<ModelServer> {
   const { port = 0, host = "127.0.0.1" } = options;
-  const server = createServer((request, response) => void answer(provider, request, response));
+  // A connection that this end closes for being idle, while the client uses it again, is a fault that nobody directed.
+  const server = createServer(
+    { keepAliveTimeout: 65_000 },
+    (request, response) => void answer(provider, request, response),
+  );
   await listen(server, port, host);
   const address = server.address() as AddressInfo;
   const close = (): Promise<void> =>

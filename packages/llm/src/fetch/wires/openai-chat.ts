@@ -9,12 +9,15 @@ export function openAiModel({ url, body }: ProviderRequest): string | undefined 
   return text(body, "model") ?? (name === undefined ? undefined : decodeURIComponent(name));
 }
 
-/** The usage of an OpenAI answer with the service tier that stands beside it, which changes the price. */
+/** What stands beside the usage and changes the price: the tier, searches and images of tools, what another model drew. */
+const besideUsage = ["service_tier", "tool_usage", "svg_usage"];
+
+/** The usage of an OpenAI answer with what stands beside it. */
 export function openAiUsage(answer: Bag): unknown {
   const usage = answer["usage"] ?? bag(answer["x_groq"])["usage"];
-  const tier = answer["service_tier"];
-  if (!isBag(usage) || typeof tier !== "string" || "service_tier" in usage) return usage ?? undefined;
-  return { ...usage, service_tier: tier };
+  if (!isBag(usage)) return usage ?? undefined;
+  const beside = besideUsage.filter((name) => isBag(answer[name]) || typeof answer[name] === "string");
+  return { ...Object.fromEntries(beside.map((name) => [name, answer[name]])), ...usage };
 }
 
 /** Chat completions, and completions of the older kind: OpenAI, Azure and whatever is compatible. */
@@ -24,9 +27,10 @@ export const openAiChat: Wire = {
   errors: "openai",
   model: openAiModel,
   isStream: ({ body }) => body["stream"] === true,
-  limitAt: (body) => [
-    "max_tokens" in body && !("max_completion_tokens" in body) ? "max_tokens" : "max_completion_tokens",
-  ],
+  limitAt(body) {
+    const isOlder = "max_tokens" in body || !("messages" in body);
+    return [isOlder && !("max_completion_tokens" in body) ? "max_tokens" : "max_completion_tokens"];
+  },
   toolNames: (tool) => [
     text(bag(tool["function"] ?? tool["custom"]), "name") ?? text(tool, "name") ?? text(tool, "type") ?? "",
   ],

@@ -105,7 +105,7 @@ function contentOf(work: Work): ContentBlock[] {
   }
   if (work.text.length > 0) {
     const delta = (text: string): Members => ({ type: "text_delta", text });
-    const whole = { type: "text", text: joined(work.text), citations: null };
+    const whole = { type: "text", text: joined(work.text) };
     blocks.push({ whole, begun: { ...whole, text: "" }, delta, pieces: work.text });
   }
   for (const { id, name, input } of work.toolCalls) {
