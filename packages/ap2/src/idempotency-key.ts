@@ -16,6 +16,22 @@ export function scopeOf({
   return `ap2:${scope}:${hashOf(strip(input))}`;
 }
 
+/** By what a purchase is known. */
+export interface Identities {
+  /** The bucket of the mandate, `ap2:…`. */
+  readonly scope: string;
+  readonly transactionId: string;
+  /** Hashes of its open mandates: whichever is presented, all are. */
+  readonly links: readonly string[];
+}
+
+/** By what the purchase of a mandate is known in the ledger, whichever of its forms is presented. */
+export function identitiesOf(mandate: AP2Mandate): Identities {
+  const { transactionId, openMandateHash, linkedHashes = [] } = mandate;
+  const links = openMandateHash === undefined ? linkedHashes : [strip(openMandateHash), ...linkedHashes];
+  return { scope: scopeOf(mandate), transactionId: strip(transactionId), links: [...new Set(links)] };
+}
+
 /**
  * The key of one step, the same in every worker and in the Python guard:
  * `ap2:{open_mandate|tx}:{first 32 hex digits of SHA-256}:{phase}[:{suffix}]`. The suffix keeps letters, digits and

@@ -21,7 +21,7 @@ import {
   AP2MandateError,
   AP2ReserveUncertain,
 } from "./errors.ts";
-import { hashOf, keyIn, scopeOf } from "./idempotency-key.ts";
+import { hashOf, identitiesOf, keyIn, scopeOf } from "./idempotency-key.ts";
 import { suffixOf } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
 import type { AP2Mandate } from "./mandate.ts";
@@ -69,14 +69,14 @@ export async function openRefund(
     throw new AP2MandateError("refund.amount must be above zero: a refund of nothing would use its number.");
   const charge = { ...terms, actionKind: refundKind, leg: { number: refund.number, amountValue: "0" } };
   const mandate = checkTerms(charge, authority.ledger.clock.now());
-  const captured = await capturedUnder(authority, mandate);
+  const { captured, scope } = await capturedUnder(authority, mandate);
   const draft = new Draft(
     mandate,
     charge,
     { microcents: amount },
     {
-      // Under a mandate of several payments, each is refunded by itself.
-      scope: `ap2:refund:${hashOf(`${scopeOf(mandate)}:${mandate.transactionId}`)}`,
+      // By the purchase, not by its form; under a mandate of several payments, each is refunded by itself.
+      scope: `ap2:refund:${hashOf(`${scope}:${mandate.transactionId}`)}`,
       amount,
       total: captured,
       leg: refund.number,
@@ -87,22 +87,25 @@ export async function openRefund(
   return reserve(authority, await claim(authority, draft, options), draft, options);
 }
 
-/** What the PSP charged for one transaction, in microcents. @throws AP2GuardError when it charged nothing. */
-async function capturedUnder(authority: PaymentAuthority, mandate: AP2Mandate): Promise<bigint> {
-  const found = await authority.ledger.find(scopeOf(mandate), mandate.linkedHashes ?? []);
+/** What the PSP charged for one transaction, in microcents, and where it is kept. @throws AP2GuardError when it charged nothing. */
+async function capturedUnder(
+  authority: PaymentAuthority,
+  mandate: AP2Mandate,
+): Promise<{ readonly captured: bigint; readonly scope: string }> {
+  const found = await authority.ledger.find(identitiesOf(mandate));
   const paid = found?.record.attempts.filter(({ transactionId }) => transactionId === mandate.transactionId) ?? [];
   const captured = paid.reduce((sum, { charged }) => sum + BigInt(charged?.amount ?? 0), 0n);
-  if (captured > 0n) return captured;
+  if (found !== undefined && captured > 0n) return { captured, scope: found.record.scope };
   throw new AP2GuardError("ERR_AP2_LEDGER", "Nothing was captured under this mandate, so there is nothing to refund.");
 }
 
 function claim(authority: PaymentAuthority, draft: Draft, { tracksCharge }: PaymentOptions): Promise<ClaimedAttempt> {
   const { mandate, priced, purpose } = draft;
   const { scope, amount, total, leg, isRefund } = purpose;
-  const { transactionId, limits, delegations, linkedHashes = [] } = mandate;
+  const { transactionId, limits, delegations } = mandate;
   return authority.ledger.claim({
     scope,
-    links: isRefund ? [] : linkedHashes,
+    links: isRefund ? [] : identitiesOf(mandate).links,
     wish: { transactionId, amount, total, leg, ...(!isRefund && { limits, delegations }) },
     microcents: priced.microcents,
     isRefund,

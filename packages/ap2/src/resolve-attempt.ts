@@ -18,8 +18,8 @@ export interface ResolveOptions extends Pick<CallOptions, "signal"> {
   readonly lookupTimeoutMs?: number | undefined;
   /**
    * How long after the last sign of life a PSP that knows no charge is believed, in milliseconds; ten minutes by default,
-   * and not before the reservation has run out by the authority's time. Until then the request may still be on its way. 0
-   * believes it at once.
+   * and not before the reservation has run out by the authority's time. Until then the request may still be on its way.
+   * Under a minute, which no lease runs out in, only this clock is asked.
    */
   readonly absentAfterMs?: number | undefined;
 }
@@ -43,6 +43,8 @@ export interface Resolved {
 export type Refusal = Pick<Attempt, "declined" | "unproven" | "rejectedBy">;
 
 const tenMinutesMs = 600_000;
+/** The default lifetime of a lease: a wait that is shorter cannot be judged by one. */
+const leaseMs = 60_000;
 
 /** What the authority says of an attempt's reservation. */
 type Standing =
@@ -87,7 +89,8 @@ async function resolve(
   if (phase === "settled") return { resolution: phase };
   if (phase === "released") return { resolution: refused ? phase : await reopen(authority, claimed, options) };
   // This clock may be ahead of the worker's: a lease that is kept alive says that the worker lives.
-  const isSilent = !held && !suspended && phase !== "charged" && options.abandonedAfterMs !== 0;
+  const waitsForLease = (options.abandonedAfterMs ?? Infinity) >= leaseMs;
+  const isSilent = !held && !suspended && phase !== "charged" && waitsForLease;
   // From here on a worker that was only slow finds its claim lost before it charges.
   const takeOver = (): Promise<void> => claimed.write({ held: true, touchedAtMs });
   if (!isSilent) await takeOver();
@@ -111,7 +114,7 @@ async function resolve(
     }
     const absentAfterMs = options.absentAfterMs ?? tenMinutesMs;
     // By the authority's time too, which a clock of this machine that is ahead does not change.
-    const hasRunOut = standing.status !== "open" || absentAfterMs === 0;
+    const hasRunOut = standing.status !== "open" || absentAfterMs < leaseMs;
     const isOldEnough = hasRunOut && clock.now() - touchedAtMs >= absentAfterMs;
     if (found.status === "none" && isOldEnough) {
       return giveBack(authority, claimed, standing, "the PSP did not charge", { unproven: true });

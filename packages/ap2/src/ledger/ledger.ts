@@ -1,9 +1,9 @@
 import { type Clock, type RandomBytes, type RecordStore, type StoredRecord } from "@imprest/core";
 import { randomHex } from "@imprest/core/internal";
 import { AP2AlreadyConsumed, AP2GuardError } from "../errors.ts";
-import { hashOf } from "../idempotency-key.ts";
+import { type Identities, hashOf } from "../idempotency-key.ts";
 import { type AttemptPlace, type Wish, admit } from "./admit.ts";
-import { type Attempt, type PaymentRecord, readRecord, writeRecord } from "./attempt.ts";
+import { type Attempt, type AttemptPhase, type PaymentRecord, counts, readRecord, writeRecord } from "./attempt.ts";
 import { ClaimedAttempt } from "./claimed-attempt.ts";
 
 /** Where the ledger stands in a store. */
@@ -11,14 +11,11 @@ const recordPrefix = "ap2-payment:";
 const linkPrefix = "ap2-link:";
 
 /** What a claim needs besides the wish. */
-export interface ClaimRequest {
-  /** The bucket of the mandate, `ap2:…`. */
-  readonly scope: string;
-  /** Other identities of the same purchase. */
-  readonly links: readonly string[];
+export interface ClaimRequest extends Pick<Identities, "scope" | "links"> {
   readonly wish: Omit<Wish, "nowMs">;
   /** The payment in microcents. */
   readonly microcents: bigint;
+  /** A movement of its own scope, which no other form of the purchase has. */
   readonly isRefund?: boolean | undefined;
   /** The first phase to record: `charging` when the body may reach the PSP at any moment. */
   readonly phase: "reserving" | "charging";
@@ -51,7 +48,8 @@ export class PaymentLedger {
    * @throws AP2AlreadyConsumed when the mandate is used or in use; what the store throws.
    */
   async claim(request: ClaimRequest): Promise<ClaimedAttempt> {
-    const scope = await this.#scopeOf(request);
+    const { scope, others } = await this.#placeOf(request);
+    for (const other of others) await this.#useElsewhere(request, other);
     const key = this.recordKey(scope);
     const fresh = this.#attempt(request, scope, { occurrence: 0, epoch: 0, pspEpoch: 0, leg: request.wish.leg });
     const record: PaymentRecord = { version: 1, scope, target: this.target, attempts: [fresh] };
@@ -81,13 +79,14 @@ export class PaymentLedger {
     }
   }
 
-  /** The record of a mandate, under whichever of its identities it was tried. */
-  async find(
-    scope: string,
-    links: readonly string[],
-  ): Promise<(StoredRecord & { readonly record: PaymentRecord }) | undefined> {
-    let agreed = scope;
-    for (const link of links.toSorted()) agreed = (await this.#linked(link)) ?? agreed;
+  /** The record of a purchase, under whichever of its identities it was tried. */
+  async find({
+    scope,
+    transactionId,
+    links,
+  }: Identities): Promise<(StoredRecord & { readonly record: PaymentRecord }) | undefined> {
+    const linked = await Promise.all([this.#transaction(transactionId), ...links].map((link) => this.#linked(link)));
+    const agreed = linked.find((found) => found !== undefined) ?? scope;
     const stored = await this.records.read(this.recordKey(agreed));
     return stored && { ...stored, record: this.read(stored) };
   }
@@ -118,14 +117,59 @@ export class PaymentLedger {
       : `${recordPrefix}${scope}@${this.#tenant}`;
   }
 
-  /** The scope that linked mandates share: whoever comes first names it, through whichever of them they came. */
-  async #scopeOf({ scope, links }: ClaimRequest): Promise<string> {
-    let agreed = scope;
+  /**
+   * The scope that every form of one purchase shares: whoever comes first names it, by its transaction and by each of its
+   * mandates. A transaction that was tried under another scope than its mandate stays there; the mandate is used up in
+   * `others` too.
+   */
+  async #placeOf({
+    scope,
+    links,
+    wish,
+    isRefund,
+  }: ClaimRequest): Promise<{ readonly scope: string; readonly others: string[] }> {
+    let mandate = scope;
+    const named = new Set<string>();
     for (const link of links.toSorted()) {
-      if ((await this.records.create(linkKey(link), agreed)) !== undefined) continue;
-      agreed = (await this.#linked(link)) ?? agreed;
+      const found = await this.#link(link, mandate);
+      if (named.size === 0) mandate = found;
+      named.add(found);
     }
-    return agreed;
+    if (isRefund) return { scope, others: [] };
+    const agreed = await this.#link(this.#transaction(wish.transactionId), mandate);
+    return { scope: agreed, others: [...named].filter((other) => other !== agreed) };
+  }
+
+  /** What a link names, which is `scope` if nothing did. */
+  async #link(link: string, scope: string): Promise<string> {
+    if ((await this.records.create(linkKey(link), scope)) !== undefined) return scope;
+    return (await this.#linked(link)) ?? scope;
+  }
+
+  /** A transaction id is whatever its merchant chose, so it names one purchase of one tenant. */
+  #transaction(transactionId: string): string {
+    return `tx:${transactionId}@${this.#tenant}`;
+  }
+
+  /** Counts a payment that is kept in another record as a use of this scope's mandate. @throws AP2AlreadyConsumed. */
+  async #useElsewhere({ wish, microcents }: ClaimRequest, scope: string): Promise<void> {
+    const key = this.recordKey(scope);
+    for (;;) {
+      const stored = await this.records.read(key);
+      const record = stored ? this.read(stored) : { version: 1 as const, scope, target: this.target, attempts: [] };
+      if (record.attempts.some((one) => counts(one) && one.transactionId === wish.transactionId)) return;
+      const admission = admit(record.attempts, { ...wish, nowMs: this.clock.now() });
+      if ("refused" in admission) throw consumed(admission);
+      // One that waits to be resumed is of the same mandate, and may still become a payment.
+      if ("resume" in admission) throw consumed({ refused: "The mandate is being used for another transaction." });
+      const settled = { wish, microcents, phase: "settled" as const, reserveBody: () => "{}" };
+      const use = this.#attempt(settled, scope, admission.place);
+      const next = writeRecord({ ...record, attempts: [...record.attempts, use] });
+      const written = stored
+        ? await this.records.replace(key, next, stored.version)
+        : await this.records.create(key, next);
+      if (written !== undefined) return;
+    }
   }
 
   async #linked(link: string): Promise<string | undefined> {
@@ -135,8 +179,9 @@ export class PaymentLedger {
     throw unreadable(stored.key);
   }
 
-  #attempt(request: ClaimRequest, scope: string, place: AttemptPlace): Attempt {
+  #attempt(request: AttemptRequest, scope: string, { occurrence, epoch, pspEpoch, leg }: AttemptPlace): Attempt {
     const { wish, microcents, phase, isRefund } = request;
+    const place = { occurrence, epoch, pspEpoch, ...(leg !== undefined && { leg }) };
     const claim = randomHex(16, this.#random);
     const nowMs = this.clock.now();
     return {
@@ -165,6 +210,11 @@ export class PaymentLedger {
     const { suspended: _, ...again } = attempt;
     return { ...again, phase: request.phase, touchedAtMs: this.clock.now() };
   }
+}
+
+/** What an attempt is made of. */
+interface AttemptRequest extends Pick<ClaimRequest, "wish" | "microcents" | "isRefund" | "reserveBody"> {
+  readonly phase: AttemptPhase;
 }
 
 function linkKey(link: string): string {

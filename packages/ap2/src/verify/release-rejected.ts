@@ -1,8 +1,9 @@
 import type { RecordStore } from "@imprest/core";
 import type { CyclesSource } from "@imprest/cycles";
 import { type PaymentAuthority, paymentAuthority } from "../authority.ts";
+import { clockSkewMs } from "../draft.ts";
 import { AP2GuardError, AP2MandateError } from "../errors.ts";
-import { scopeOf, sha256Hex } from "../idempotency-key.ts";
+import { identitiesOf, sha256Hex } from "../idempotency-key.ts";
 import { type Attempt, isLeft } from "../ledger/attempt.ts";
 import { ClaimedAttempt } from "../ledger/claimed-attempt.ts";
 import { type AP2Mandate, checkMandate } from "../mandate.ts";
@@ -17,8 +18,6 @@ export interface ReleaseRejectedOptions extends VerifyMandateReceiptOptions {
 
 /** `iat` counts whole seconds: a receipt may have been issued at any moment of its second. */
 const secondMs = 1_000;
-/** How far the issuer's clock may be ahead. */
-const aheadMs = 60_000;
 
 /**
  * Opens an open mandate for its next attempt after a signed rejection of the last one (AP2 v0.2: no subsequent
@@ -41,7 +40,7 @@ export async function releaseRejected(
   const tried = checkMandate(mandate);
   assertPresented(tried, options.mandate);
   const authority = paymentAuthority(source, options.records);
-  const found = await authority.ledger.find(scopeOf(tried), tried.linkedHashes ?? []);
+  const found = await authority.ledger.find(identitiesOf(tried));
   const attempts = found?.record.attempts.filter(({ transactionId }) => transactionId === tried.transactionId) ?? [];
   const attempt = attempts.at(-1);
   if (found === undefined || attempt === undefined) {
@@ -70,9 +69,11 @@ function assertOfLast(
   }
   if (issuedAt === undefined) throw unproven("It does not say when it was issued (iat).");
   const nowMs = ledger.clock.now();
-  if (issuedAt * secondMs > nowMs + aheadMs) throw unproven("It is from the future.");
+  if (issuedAt * secondMs > nowMs + clockSkewMs) throw unproven("It is from the future.");
   // Within the second in which the last attempt began, it may answer an earlier one whose receipt nobody has seen yet.
   const isOfLast = attempts.slice(0, -1).every(({ rejectedBy }) => rejectedBy !== undefined);
+  // No more than that second: a verifier whose clock is behind leaves the payment held, which costs a look-up. Tolerance
+  // would let the answer to an earlier presentation free a payment that was charged.
   const latestMs = issuedAt * secondMs + (isOfLast ? secondMs - 1 : 0);
   if (latestMs < last.startedAtMs) throw unproven("It was issued before the attempt began.");
   const isOver = last.phase === "settled" || last.phase === "released";

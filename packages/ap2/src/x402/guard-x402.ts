@@ -1,15 +1,21 @@
+import type { Clock, Timer } from "@imprest/core";
 import type { CyclesSource } from "@imprest/cycles";
+import { paymentAuthority } from "../authority.ts";
 import { AP2GuardError } from "../errors.ts";
+import { checkMicrocents } from "../microcents.ts";
 import type { PaymentOptions, PaymentTerms } from "../options.ts";
 import { type OpenPayment, openPayment } from "../with-reservation.ts";
 
-/** What a server asks to be paid (x402 v2 `PaymentRequirements`), as far as the guard looks at it. */
+/** What a server asks to be paid (x402 `PaymentRequirements`, version 1 or 2), as far as the guard looks at it. */
 export interface X402Requirements {
   readonly network: string;
   readonly asset: string;
-  /** Atomic units of the asset. */
-  readonly amount: string;
+  /** Atomic units of the asset; in version 1 of the protocol it is called `maxAmountRequired`. */
+  readonly amount?: string | undefined;
+  readonly maxAmountRequired?: string | undefined;
   readonly payTo: string;
+  /** How long a signed payload may be settled. */
+  readonly maxTimeoutSeconds?: number | undefined;
 }
 
 /** What the client tells its hooks before and after it signs. */
@@ -50,24 +56,50 @@ export interface X402GuardOptions extends Omit<PaymentOptions, "tracksCharge"> {
   readonly onUnsettled?: ((error: unknown) => void) | undefined;
 }
 
+/** How long a payment may take from its reserve to its signature, in milliseconds. */
+const signingMs = 60_000;
+/** What a signed payload is given beyond its own validity, for an answer that is on its way. */
+const marginMs = 60_000;
+/** A payload that is valid for longer is not waited for any longer; `recover` asks the chain. */
+const longestMs = 600_000;
+
 /**
  * Guards every payment of an x402 client: reserves before it signs, counts the signed payload as a charge that may happen,
- * and settles by the server's answer. A denial, and a mandate that was used, abort the payment with their reason.
+ * and settles by the server's answer. A denial, and a mandate that was used, abort the payment with their reason. A payment
+ * that is not signed within a minute (another hook threw or aborted) is given back; one that is signed and has no answer
+ * when its payload is no longer valid is held, for `recover` to ask the chain.
  */
 export function guardX402(client: X402Client, source: CyclesSource, options: X402GuardOptions): void {
   const { terms, microcents, onUnsettled = () => {}, ...payment } = options;
-  const opening = new WeakMap<object, OpenPayment>();
-  const sent = new WeakMap<object, OpenPayment>();
+  const { clock } = paymentAuthority(source, options.records).ledger;
+  const opening = new PendingPayments(clock);
+  const sent = new PendingPayments(clock);
+
+  /** What is still open when this ends is held, and whoever asked for it is told why. */
+  const hold = async (opened: OpenPayment): Promise<void> => {
+    try {
+      await opened[Symbol.asyncDispose]();
+    } catch (error) {
+      onUnsettled(error);
+    }
+  };
 
   client.onBeforePaymentCreation(async (context) => {
     const { selectedRequirements: requirements } = context;
+    const atomic = atomicOf(requirements.amount ?? requirements.maxAmountRequired);
+    if (atomic === undefined) return { abort: true, reason: "The server asks for an amount that is no whole number." };
     try {
+      // Priced before anything is claimed: what cannot be priced must not hold the mandate.
+      const asked = checkMicrocents(microcents(atomic, requirements), "The price in microcents");
       const opened = await openPayment(source, await terms(context), { ...payment, tracksCharge: true });
-      opening.set(requirements, opened);
-      const asked = microcents(BigInt(requirements.amount), requirements);
-      if (asked <= opened.microcents) return undefined;
-      await giveUp(opening, requirements, "the server asks for more than the mandate allows");
-      return { abort: true, reason: "The server asks for more than the mandate allows." };
+      if (asked > opened.microcents) {
+        await giveUp(opened, "the server asks for more than the mandate allows");
+        return { abort: true, reason: "The server asks for more than the mandate allows." };
+      }
+      opening.add(requirements, opened, signingMs, () =>
+        giveUp(opened, "the payment was not signed").catch(onUnsettled),
+      );
+      return undefined;
     } catch (error) {
       if (AP2GuardError.isInstance(error)) return { abort: true, reason: error.message };
       throw error;
@@ -75,42 +107,75 @@ export function guardX402(client: X402Client, source: CyclesSource, options: X40
   });
 
   client.onAfterPaymentCreation(async ({ selectedRequirements: requirements, paymentPayload }) => {
-    const opened = opening.get(requirements);
+    const opened = opening.take(requirements);
     if (opened === undefined) return;
     // Whoever holds the signed payload can be paid with it.
     await opened.charging();
-    opening.delete(requirements);
-    sent.set(paymentPayload, opened);
+    const { maxTimeoutSeconds = 60 } = requirements;
+    const validMs = Math.min(maxTimeoutSeconds * 1_000 + marginMs, longestMs);
+    sent.add(paymentPayload, opened, validMs, () => hold(opened));
   });
 
   client.onPaymentCreationFailure(async ({ selectedRequirements: requirements }) => {
-    await giveUp(opening, requirements, "the payment was not created");
+    const opened = opening.take(requirements);
+    if (opened) await giveUp(opened, "the payment was not created");
   });
 
   client.onPaymentResponse(async ({ paymentPayload, requirements, settleResponse }) => {
-    const opened = sent.get(paymentPayload);
+    const opened = sent.take(paymentPayload);
     if (opened === undefined) return;
-    sent.delete(paymentPayload);
+    const asked = requirements.amount ?? requirements.maxAmountRequired;
+    const settled = settleResponse?.success === true ? atomicOf(settleResponse.amount ?? asked) : undefined;
+    // A server that reports a failure, or a success of no known amount, may have settled: the chain knows.
+    if (settleResponse === undefined || settled === undefined) return hold(opened);
     try {
-      if (settleResponse?.success) {
-        const { transaction, amount = requirements.amount } = settleResponse;
-        await opened.charged({ reference: transaction, amount: microcents(BigInt(amount), requirements) });
-        await opened.finish();
-      } else {
-        // A server that reports a failure may have settled all the same: the chain knows, and `recover` asks it.
-        await opened[Symbol.asyncDispose]();
-      }
+      await opened.charged({ reference: settleResponse.transaction, amount: microcents(settled, requirements) });
+      await opened.finish();
     } catch (error) {
+      // Nobody else ends this payment: what is not settled must not stay alive for the life of the process.
+      await Promise.resolve(opened[Symbol.asyncDispose]()).catch(() => {});
       if (!AP2GuardError.isInstance(error)) throw error;
       onUnsettled(error);
     }
   });
 }
 
+/** Payments that wait for the client's next hook, by what it will be called with: one object may stand for several. */
+class PendingPayments {
+  readonly #clock: Clock;
+  readonly #waiting = new WeakMap<object, { readonly opened: OpenPayment; readonly timer: Timer }[]>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** `onLate` is called when nobody has taken the payment for `forMs` milliseconds. */
+  add(key: object, opened: OpenPayment, forMs: number, onLate: () => Promise<void>): void {
+    const waiting = this.#waiting.get(key) ?? [];
+    const late = (): void => {
+      waiting.splice(waiting.indexOf(entry), 1);
+      void onLate();
+    };
+    const entry = { opened, timer: this.#clock.setTimer(late, forMs) };
+    waiting.push(entry);
+    this.#waiting.set(key, waiting);
+  }
+
+  /** The one that has waited longest. */
+  take(key: object): OpenPayment | undefined {
+    const entry = this.#waiting.get(key)?.shift();
+    entry?.timer.clear();
+    return entry?.opened;
+  }
+}
+
+/** Atomic units as both versions of the protocol write them: a decimal of digits alone. */
+function atomicOf(amount: unknown): bigint | undefined {
+  return typeof amount === "string" && /^\d{1,78}$/.test(amount) ? BigInt(amount) : undefined;
+}
+
 /** Ends a payment whose payload never left. */
-async function giveUp(opening: WeakMap<object, OpenPayment>, requirements: object, reason: string): Promise<void> {
-  const opened = opening.get(requirements);
-  opening.delete(requirements);
-  opened?.abort(reason);
-  await opened?.finish();
+async function giveUp(opened: OpenPayment, reason: string): Promise<void> {
+  opened.abort(reason);
+  await opened.finish();
 }

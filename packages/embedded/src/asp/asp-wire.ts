@@ -19,7 +19,7 @@ import {
 } from "@imprest/core/models/asp";
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { ApiKeys } from "../access/api-keys.ts";
-import type { WireRequest, WireResponse } from "../http/wire.ts";
+import type { RequestHead, WireRequest, WireResponse } from "../http/wire.ts";
 import type { AspBooks } from "./books.ts";
 import { commit } from "./commit.ts";
 import { queryBudget } from "./query-budget.ts";
@@ -84,6 +84,11 @@ export class AspWire {
     return path.startsWith(`/${aspServicePath}/`) || documents.has(path);
   }
 
+  /** Whether a known key comes with the request. */
+  knowsCaller(request: RequestHead): boolean {
+    return this.#tenantOf(request) !== undefined;
+  }
+
   /** Answers one request; never rejects. Nothing is acknowledged before it is signed and durable. */
   async answer(request: WireRequest): Promise<WireResponse> {
     try {
@@ -132,10 +137,14 @@ export class AspWire {
   }
 
   #authenticate(request: WireRequest): string {
-    const [, key] = /^Bearer ([\x21-\x7e]+)$/i.exec(request.header("authorization") ?? "") ?? [];
-    const tenant = key === undefined ? undefined : this.#parts.apiKeys.holderOf(key)?.tenant;
+    const tenant = this.#tenantOf(request);
     if (tenant === undefined) throw new AspRefusal("unauthenticated", "Send a known API key as Authorization: Bearer.");
     return tenant;
+  }
+
+  #tenantOf(request: RequestHead): string | undefined {
+    const [, key] = /^Bearer ([\x21-\x7e]+)$/i.exec(request.header("authorization") ?? "") ?? [];
+    return key === undefined ? undefined : this.#parts.apiKeys.holderOf(key)?.tenant;
   }
 
   #read(request: WireRequest): unknown {

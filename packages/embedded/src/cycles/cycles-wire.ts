@@ -9,10 +9,10 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { type Correlation, correlate } from "./correlation.ts";
 import { type Caller, adminCaller, tenantCaller } from "../governance/wire/caller.ts";
 import { type GovernedRoute, governedRouteOf } from "../governance/wire/routes.ts";
-import { isPublic, publishedDocument } from "./published.ts";
+import { isPublic, jwksPath, publishedDocument } from "./published.ts";
 import { Refused, errorBody, refusedBy } from "./refused.ts";
 import { routeOf } from "./routes.ts";
-import type { WireRequest, WireResponse } from "../http/wire.ts";
+import type { RequestHead, WireRequest, WireResponse } from "../http/wire.ts";
 import type { Success } from "./success.ts";
 
 /** What the wire stands on. */
@@ -37,7 +37,7 @@ interface Exchange {
   readonly headers: Record<string, string>;
 }
 
-/** The buckets of those who send no key, and of administrators; no tenant has these names. */
+/** The buckets of those who draw envelopes without a key, and of administrators; no tenant has these names. */
 const anyone = "";
 const administrator = "/admin";
 
@@ -51,6 +51,15 @@ export class CyclesWire {
     this.#parts = parts;
     this.maxBodyBytes = parts.maxBodyBytes;
     this.#limiter = parts.rateLimit && new RateLimiter(parts.rateLimit, parts.clock);
+  }
+
+  /** Whether a key comes with the request that is a tenant's or an administrator's. */
+  knowsCaller({ header }: RequestHead): boolean {
+    const { apiKeys, governance } = this.#parts;
+    const key = header("x-cycles-api-key");
+    if (key !== undefined && apiKeys.holderOf(key) !== undefined) return true;
+    const adminKey = header("x-admin-api-key");
+    return adminKey !== undefined && governance?.adminKeys.accepts(adminKey) === true;
   }
 
   /** Answers one request; never rejects. Nothing is acknowledged before it is durable. */
@@ -82,7 +91,8 @@ export class CyclesWire {
     const question = request.target.indexOf("?");
     const path = question === -1 ? request.target : request.target.slice(0, question);
     if (evidence !== undefined && isPublic(path)) {
-      this.#limit(anyone, headers);
+      // Every verifier needs the keys, and caches them: no stranger who draws envelopes may keep them from anyone.
+      if (path !== jwksPath) this.#limit(anyone, headers);
       const { text, cacheControl } = await publishedDocument(evidence, request.method, path);
       return { status: 200, headers: { ...headers, "Cache-Control": cacheControl }, body: text };
     }

@@ -175,6 +175,7 @@ export function listReservations({ ledger, tenant, query, evidence }: Call): Suc
     finalized: windowOf(asked.finalized_from, asked.finalized_to),
     sortBy: asked.sort_by && sortKeys[asked.sort_by],
     sortDirection: asked.sort_dir,
+    withMetadata: include.includes("metadata") || include.includes("committed_metadata"),
     limit: asked.limit,
     cursor: asked.cursor,
   });

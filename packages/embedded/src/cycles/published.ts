@@ -9,7 +9,7 @@ export interface PublishedDocument {
 }
 
 const evidencePath = "/v1/evidence/";
-const jwksPath = "/v1/.well-known/cycles-jwks.json";
+export const jwksPath = "/v1/.well-known/cycles-jwks.json";
 
 /** Whether a path is one that anyone may read without a key. */
 export function isPublic(path: string): boolean {

@@ -10,6 +10,7 @@ import {
 import type { TimeWindow } from "../ledger/list-reservations.ts";
 import type { ReservationStatus } from "../ledger/reservation.ts";
 import { Refused } from "./refused.ts";
+import { namesMemberTwice } from "../http/duplicate-members.ts";
 import type { WireRequest } from "../http/wire.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -36,16 +37,25 @@ export function readUnkeyedBody<Body>(request: WireRequest, schema: WireReader<B
   if (type !== undefined && !/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)) {
     throw new Refused("INVALID_REQUEST", "The body must be application/json.");
   }
+  const encoding = request.header("content-encoding");
+  if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
+    throw new Refused("INVALID_REQUEST", "The body must be sent without a Content-Encoding.");
+  }
   return parseWire(schema, readJson(request.body), "request body");
 }
 
 function readJson(bytes: Uint8Array): ExactJson {
+  let text: string;
+  let value: ExactJson;
   try {
-    return parseJson(decoder.decode(bytes));
+    text = decoder.decode(bytes);
+    value = parseJson(text);
   } catch {
     // Not UTF-8, not JSON, or nested beyond what the platform parses: all of it is the caller's to correct.
     throw new Refused("INVALID_REQUEST", "The body is not JSON in UTF-8.");
   }
+  if (!namesMemberTwice(text, value)) return value;
+  throw new Refused("INVALID_REQUEST", "The body names a member twice; readers would differ in which they take.");
 }
 
 /** @throws ValidationError. */

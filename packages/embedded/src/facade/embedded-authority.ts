@@ -9,7 +9,7 @@ import { EventStream } from "../governance/event-stream.ts";
 import { GovernancePlane } from "../governance/plane.ts";
 import { fetchHandler } from "../http/fetch-handler.ts";
 import { healthAnswer } from "../http/health.ts";
-import type { WireRequest, WireResponse } from "../http/wire.ts";
+import type { RequestHead, WireRequest, WireResponse } from "../http/wire.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { assertName } from "../ledger/scopes.ts";
 import { ApiKeyGroup } from "./api-keys.ts";
@@ -59,7 +59,8 @@ class Embedded {
     this.#wire = new CyclesWire({ ...served, rateLimit, evidence: this.#attestor, governance: this.#governance });
     const rememberedMs = options.retention?.forMs ?? aspRememberedMs;
     this.#asp = asp && new AspPlane(asp, { ...served, rememberedMs });
-    this.#handler = fetchHandler({ maxBodyBytes, answer: (request) => this.answer(request) });
+    const knowsCaller = (head: RequestHead): boolean => this.knowsCaller(head);
+    this.#handler = fetchHandler({ maxBodyBytes, knowsCaller, answer: (request) => this.answer(request) });
     this.budgets = new BudgetGroup(ledger);
     this.tenants = new TenantGroup(ledger, { apiKeys, webhooks: this.#governance?.webhooks, events });
     this.apiKeys = new ApiKeyGroup({ ledger, apiKeys, events });
@@ -94,6 +95,12 @@ class Embedded {
   async servedAt(url: string): Promise<void> {
     this.#attestor?.address(`${url}/v1`);
     await this.#attestor?.jwks();
+  }
+
+  /** Whether a key comes with a request that the authority knows: a server need not read the body of any other. */
+  knowsCaller(request: RequestHead): boolean {
+    const wire = this.#asp?.wire.answers(request.target) ? this.#asp.wire : this.#wire;
+    return wire.knowsCaller(request);
   }
 
   /** Answers one request of the wire, for servers that build no `Request`. Never rejects. */

@@ -1,8 +1,10 @@
-import type { WireRequest, WireResponse } from "./wire.ts";
+import { type RequestHead, type WireRequest, type WireResponse, isSmallBody } from "./wire.ts";
 
 /** Whatever answers requests. */
 export interface Wire {
   readonly maxBodyBytes: number;
+  /** Whether a key comes with a request that the authority knows. */
+  knowsCaller(request: RequestHead): boolean;
   /** Never rejects. */
   answer(request: WireRequest): Promise<WireResponse>;
 }
@@ -11,19 +13,22 @@ export interface Wire {
 export function fetchHandler(wire: Wire): (request: Request) => Promise<Response> {
   return async (request) => {
     const { pathname, search } = new URL(request.url);
-    const { body, complete } = await readLimited(request, wire.maxBodyBytes);
-    const wireRequest: WireRequest = {
+    const head: RequestHead = {
       method: request.method,
       target: pathname + search,
       header: (name) => request.headers.get(name) ?? undefined,
-      body,
     };
-    const answer = await wire.answer(wireRequest);
+    const isRead = request.body === null || isSmallBody(head) || wire.knowsCaller(head);
+    const { body, complete } = isRead ? await readLimited(request, wire.maxBodyBytes) : unread;
+    const answer = await wire.answer({ ...head, body });
     // What was left unread would be taken for the next request on the connection.
     const headers = complete ? answer.headers : { ...answer.headers, Connection: "close" };
     return new Response(request.method === "HEAD" ? null : answer.body, { status: answer.status, headers });
   };
 }
+
+/** What is made of a body that nobody known sends: the answer does not depend on it. */
+const unread = { body: new Uint8Array(), complete: false } as const;
 
 /** Reads no more than one byte beyond the limit: enough for the wire to refuse, and no memory for an attacker. */
 async function readLimited(

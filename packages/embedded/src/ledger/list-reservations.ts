@@ -1,7 +1,7 @@
 import type { Subject } from "@imprest/core";
 import { type Page, type PageRequest, type Position, pageOf } from "./page.ts";
 import { LedgerRefusal } from "./refusal.ts";
-import type { Reservation, ReservationStatus } from "./reservation.ts";
+import { type Reservation, type ReservationStatus, metadataBytesOf } from "./reservation.ts";
 import { hasLevels, namedLevels } from "./scopes.ts";
 import type { LedgerState } from "./state.ts";
 
@@ -27,6 +27,8 @@ export interface ListReservationsRequest extends PageRequest {
   readonly finalized?: TimeWindow | undefined;
   readonly sortBy?: ReservationSortKey | undefined;
   readonly sortDirection?: "asc" | "desc" | undefined;
+  /** Whether the metadata is to be shown: then fewer rows fit on a page. */
+  readonly withMetadata?: boolean | undefined;
 }
 
 /** A tenant's reservations, newest first unless told otherwise (Cycles §listReservations). */
@@ -45,9 +47,13 @@ export function listReservations(state: LedgerState, request: ListReservationsRe
       within(reservation.finalizedAtMs, finalized),
   );
   const filter = [tenant, wanted, idempotencyKey, status, created, expires, finalized, sortBy, sortDirection];
-  const order = { descending: sortDirection === "desc", filter };
+  const bytesOf = request.withMetadata === true ? (row: Reservation) => rowBytes + metadataBytesOf(row) : undefined;
+  const order = { descending: sortDirection === "desc", filter, bytesOf };
   return pageOf(rows, (reservation) => [sortedValue[sortBy](reservation), reservation.id], order, request);
 }
+
+/** About what a row takes without its metadata. */
+const rowBytes = 1_024;
 
 function candidates(
   state: LedgerState,

@@ -19,6 +19,9 @@ export interface Page<Row> {
 /** Where a row stands in its order: the sorted value, then the identity that settles ties. */
 export type Position = readonly [value: string | number | bigint, identity: string];
 
+/** Bytes of rows on one page; a page has one row at least, however large. */
+const mostPageBytes = 1_048_576;
+
 /**
  * Orders rows and cuts out one page after the cursor's row. A cursor is bound to the filter that it was made under
  * (Cycles §listReservations, cursor invalidation) and holds a position, not an offset: rows that come or go between
@@ -28,7 +31,12 @@ export type Position = readonly [value: string | number | bigint, identity: stri
 export function pageOf<Row>(
   rows: Iterable<Row>,
   positionOf: (row: Row) => Position,
-  order: { readonly descending: boolean; readonly filter: unknown },
+  order: {
+    readonly descending: boolean;
+    readonly filter: unknown;
+    /** About how many bytes a row takes where it is shown; a small number that is left out where all are small. */
+    readonly bytesOf?: ((row: Row) => number) | undefined;
+  },
   { limit = 50, cursor }: PageRequest,
 ): Page<Row> {
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > 200) throw invalid("limit must be from 1 to 200.");
@@ -43,10 +51,22 @@ export function pageOf<Row>(
     const position = positionOf(row);
     if (after === undefined || sign * compare(position, after) > 0) first.offer({ row, position });
   }
-  const cut = first.kept.slice(0, limit);
+  const cut = fitting(first.kept.slice(0, limit), order.bytesOf);
   const last = cut.at(-1);
-  const nextCursor = first.kept.length > limit && last !== undefined ? writeCursor(last.position, filter) : undefined;
+  const nextCursor =
+    first.kept.length > cut.length && last !== undefined ? writeCursor(last.position, filter) : undefined;
   return { rows: cut.map(({ row }) => row), nextCursor };
+}
+
+/** The first rows that a page has room for. */
+function fitting<Row>(
+  rows: readonly { readonly row: Row; readonly position: Position }[],
+  bytesOf: ((row: Row) => number) | undefined,
+): readonly { readonly row: Row; readonly position: Position }[] {
+  if (bytesOf === undefined) return rows;
+  let bytes = 0;
+  const end = rows.findIndex(({ row }, at) => (bytes += bytesOf(row)) > mostPageBytes && at > 0);
+  return end === -1 ? rows : rows.slice(0, end);
 }
 
 /** Keeps the first few of many in order, so that a page out of 100,000 rows costs one look at each and no sort. */

@@ -2,8 +2,9 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import type { AddressInfo } from "node:net";
 import { ConfigurationError } from "@imprest/core";
 import { isLoopback } from "@imprest/core/internal";
-import type { WireRequest, WireResponse } from "../http/wire.ts";
 import type { EmbeddedAuthority } from "../facade/embedded-authority.ts";
+import { type RequestHead, type WireResponse, isSmallBody } from "../http/wire.ts";
+import { readBody, unreadBody } from "./read-body.ts";
 
 /** Where to listen, and how long to wait for slow senders. */
 export interface ServeOptions {
@@ -17,6 +18,10 @@ export interface ServeOptions {
   readonly allowInsecure?: boolean | undefined;
   /** How long a whole request may take to arrive, in milliseconds. Default: 10,000. */
   readonly requestTimeoutMs?: number | undefined;
+  /** How long a client may take to read an answer, in milliseconds. Default: 30,000. */
+  readonly writeTimeoutMs?: number | undefined;
+  /** Connections at once; more are cut when they come. Default: 4,096. */
+  readonly maxConnections?: number | undefined;
   /** How long `close` waits for requests under way before it cuts their connections. Default: 5,000. */
   readonly closeTimeoutMs?: number | undefined;
 }
@@ -41,6 +46,7 @@ const maxHeaderBytes = 16_384;
  */
 export async function serve(authority: EmbeddedAuthority, options: ServeOptions = {}): Promise<EmbeddedServer> {
   const { port = 7_878, host = "127.0.0.1", requestTimeoutMs = 10_000, closeTimeoutMs = 5_000 } = options;
+  const { writeTimeoutMs = 30_000, maxConnections = 4_096 } = options;
   if (host !== "::1" && !isLoopback(host) && options.behindTls !== true && options.allowInsecure !== true) {
     const message = `API keys would travel in the clear on ${host}; say behindTls, or allowInsecure on a network of your own.`;
     throw new ConfigurationError(message);
@@ -55,8 +61,9 @@ export async function serve(authority: EmbeddedAuthority, options: ServeOptions 
   };
   const server = createServer(limits, (request, response) => {
     // `handle` settles every request by itself; what is left to fail is a connection that is gone.
-    handle(authority, server, request, response).catch(() => response.destroy());
+    handle(authority, { server, writeTimeoutMs }, request, response).catch(() => response.destroy());
   });
+  server.maxConnections = maxConnections;
   await listen(server, port, host);
   const address = server.address() as AddressInfo;
   const url = urlOf(address);
@@ -72,21 +79,29 @@ export async function serve(authority: EmbeddedAuthority, options: ServeOptions 
 
 async function handle(
   authority: EmbeddedAuthority,
-  server: Server,
+  { server, writeTimeoutMs }: { readonly server: Server; readonly writeTimeoutMs: number },
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { body, complete } = await readBody(request, authority.maxBodyBytes);
-  if (request.destroyed && !request.complete && !complete && body.length <= authority.maxBodyBytes) return;
-  const wireRequest: WireRequest = {
+  const head: RequestHead = {
     method: request.method ?? "",
     target: request.url ?? "",
     header: (name) => headerOf(request, name),
-    body,
   };
-  const answer = await authority.answer(wireRequest);
+  const isRead = isSmallBody(head) || authority.knowsCaller(head);
+  const { body, complete } = isRead ? await readBody(request, authority.maxBodyBytes) : unreadBody(request);
+  if (isRead && request.destroyed && !request.complete && !complete && body.length <= authority.maxBodyBytes) return;
+  const answer = await authority.answer({ ...head, body });
   // What was left unread would be taken for the next request on the connection; a closing server wants no next one.
   write(response, answer, complete && server.listening);
+  cutWhenUnread(response, writeTimeoutMs);
+}
+
+/** An answer that nobody reads is not held for ever: its connection is cut. */
+function cutWhenUnread(response: ServerResponse, timeoutMs: number): void {
+  if (response.writableFinished) return;
+  const cut = setTimeout(() => response.destroy(), timeoutMs).unref();
+  response.once("close", () => clearTimeout(cut));
 }
 
 function write(response: ServerResponse, { status, headers, body }: WireResponse, keepAlive: boolean): void {
@@ -100,32 +115,6 @@ function write(response: ServerResponse, { status, headers, body }: WireResponse
 function headerOf(request: IncomingMessage, name: string): string | undefined {
   const value = request.headersDistinct[name];
   return value?.join(", ");
-}
-
-/** Reads no more than one byte beyond the limit. */
-function readBody(
-  request: IncomingMessage,
-  maxBytes: number,
-): Promise<{ readonly body: Uint8Array; readonly complete: boolean }> {
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    const finish = (complete: boolean): void => {
-      const body = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
-      resolve({ body: (body ?? Buffer.alloc(0)).subarray(0, maxBytes + 1), complete });
-    };
-    request.on("data", (chunk: Buffer) => {
-      chunks.push(chunk);
-      length += chunk.length;
-      if (length <= maxBytes) return;
-      request.pause();
-      request.removeAllListeners("data");
-      finish(false);
-    });
-    request.on("end", () => finish(true));
-    request.on("error", () => finish(false));
-    request.on("close", () => finish(request.complete));
-  });
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {

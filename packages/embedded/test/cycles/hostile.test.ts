@@ -30,6 +30,17 @@ async function expectRefused(body: BodyInit | undefined, headers: Record<string,
 const withBody = (more: object): string => JSON.stringify({ ...good, ...more });
 const nested = (depth: number): string => `${"[".repeat(depth)}${"]".repeat(depth)}`;
 
+describe("a body", () => {
+  it("in an encoding that nobody undoes is refused", () =>
+    expectRefused(JSON.stringify(good), { "content-encoding": "gzip" }));
+
+  it("may hold colons and quotes in its texts", async () => {
+    const action = { kind: 'a:"b":\\\\', name: '\\"::{"a":1,"a":2}' };
+    const answer = await acme.send("POST", "/v1/reservations", JSON.stringify({ ...good, action }));
+    expect(answer.status).toBe(200);
+  });
+});
+
 describe("bad input is the spec's 400 and changes nothing", () => {
   it.each<[string, BodyInit | undefined]>([
     ["no body", undefined],
@@ -45,6 +56,8 @@ describe("bad input is the spec's 400 and changes nothing", () => {
     ["metadata nested too deep", `${withBody({}).slice(0, -1)},"metadata":{"deep":${nested(100)}}}`],
     ["metadata nested beyond a parser's stack", `${withBody({}).slice(0, -1)},"metadata":{"deep":${nested(4_500)}}}`],
     ["a deep nest with an integer beyond 2^53", `{"a":12345678901234567890,"deep":${nested(4_500)}}`],
+    ["a member twice", `${withBody({}).slice(0, -1)},"estimate":{"unit":"TOKENS","amount":2}}`],
+    ["a member of a member twice", withBody({}).replace('"amount":1', '"amount":1,"amount":2')],
     ["an unknown member", withBody({ overage_polcy: "REJECT" })],
     ["a missing member", withBody({ action: undefined })],
     ["a prototype member", `${withBody({}).slice(0, -1)},"__proto__":{"idempotency_key":"x"}}`],

@@ -49,12 +49,14 @@ describe("Cycles §getEvidence", () => {
     expect(await answer.json()).toMatchObject({ error, request_id: answer.headers.get("x-request-id") });
   });
 
-  it("throttles those who send no key among themselves", async () => {
+  it("throttles those who draw envelopes without a key among themselves, and keeps nobody from the keys", async () => {
     const limited = new SigningWorld({ rateLimit: { perSecond: 1, burst: 2 } });
     world = limited;
     await limited.open();
-    const statuses = await Promise.all([ask(jwksPath), ask(jwksPath), ask(jwksPath)]);
-    expect(statuses.map(({ status }) => status)).toEqual([200, 200, 429]);
+    const envelope = `/v1/evidence/${"0".repeat(64)}`;
+    const statuses = await Promise.all([ask(envelope), ask(envelope), ask(envelope)]);
+    for (let at = 0; at < 5; at += 1) expect((await ask(jwksPath)).status).toBe(200);
+    expect(statuses.map(({ status }) => status)).toEqual([404, 404, 429]);
     expect(statuses[2]?.headers.get("retry-after")).toBe("1");
     expect((await limited.reserve()).status).toBe(200);
   });

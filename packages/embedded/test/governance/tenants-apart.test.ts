@@ -101,7 +101,8 @@ describe("evidence of one tenant", () => {
       const estimate = { unit: "USD_MICROCENTS", amount: 1 };
       const request = { idempotency_key: key, subject: { tenant }, action, estimate };
       const answer = await callers.get(tenant)?.post("/v1/decide", request);
-      return String((answer?.body["cycles_evidence"] as { evidence_id: string } | undefined)?.evidence_id);
+      const reference = answer?.body["cycles_evidence"] as { readonly evidence_id: string } | undefined;
+      return reference?.evidence_id ?? "none";
     };
     const id = await decide("quiet", "k");
     for (let at = 0; at < 10; at += 1) await decide("noisy", `k${at}`);

@@ -28,3 +28,18 @@ describe("pageOf", () => {
     );
   });
 });
+
+describe("a page of large rows", () => {
+  it("ends where it is full, shows each row once, and one at least however large it is", () => {
+    const rows = Array.from({ length: 7 }, (_, at) => at);
+    const order = { descending: false, filter: "f", bytesOf: (row: number) => (row === 3 ? 5_000_000 : 400_000) };
+    const seen: number[][] = [];
+    let cursor: string | undefined;
+    do {
+      const page = pageOf(rows, (row) => [row, String(row)], order, { limit: 200, cursor });
+      seen.push([...page.rows]);
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    expect(seen).toEqual([[0, 1], [2], [3], [4, 5], [6]]);
+  });
+});

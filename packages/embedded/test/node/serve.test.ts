@@ -126,6 +126,53 @@ describe("serve", () => {
     await server.close();
   });
 
+  it("reads no large body before it knows whose it is", async () => {
+    const head = "POST /v1/reservations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    for (const size of ["Content-Length: 250000", "Transfer-Encoding: chunked"]) {
+      // Not a byte of the body is sent: the answer does not wait for it.
+      const answer = await raw(`${head}X-Cycles-API-Key: ${"x".repeat(24)}\r\n${size}\r\n\r\n`);
+      expect(answer).toMatch(/^HTTP\/1.1 401 /);
+      expect(answer).toContain("Connection: close");
+    }
+    const body = JSON.stringify({ filler: "x".repeat(20_000) });
+    const web = await authority.handler(new Request("http://a.test/v1/reservations", { method: "POST", body }));
+    expect(web.status).toBe(401);
+  });
+
+  it("takes a body in a thousand pieces", async () => {
+    const request = { idempotency_key: "pieces", subject: { tenant: "acme" }, action: { kind: "k", name: "n" } };
+    const body = JSON.stringify({ ...request, estimate: { unit: "TOKENS", amount: 1 } });
+    const chunks = Array.from(body, (character) => `1\r\n${character}\r\n`).join("");
+    const head = `POST /v1/reservations HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Cycles-API-Key: ${key}\r\n`;
+    expect(await raw(`${head}Transfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`)).toMatch(/^HTTP\/1.1 200 /);
+  });
+
+  it("cuts the connection of an answer that nobody reads, and those beyond the cap", async () => {
+    const metadata = { filler: "x".repeat(4_000) };
+    for (let at = 0; at < 200; at += 1) {
+      const request = { idempotency_key: `m${at}`, subject: { tenant: "acme" }, action: { kind: "k", name: "n" } };
+      await reserve(at, JSON.stringify({ ...request, estimate: { unit: "TOKENS", amount: 0 }, metadata }));
+    }
+    await using small = await serve(authority, { port: 0, writeTimeoutMs: 300, maxConnections: 1 });
+    const ask = `GET /v1/reservations?limit=200&include=metadata HTTP/1.1\r\nHost: x\r\nX-Cycles-API-Key: ${key}\r\n\r\n`;
+    const socket = connect(small.port, "127.0.0.1");
+    socket.pause();
+    // Twenty answers are more than what the sockets between the two take.
+    socket.write(ask.repeat(20));
+    socket.on("error", () => {});
+    await once(socket, "connect");
+    const surplus = connect(small.port, "127.0.0.1");
+    surplus.on("error", () => {});
+    await once(surplus, "close");
+    const ended = once(socket, "close");
+    await new Promise((resolve) => {
+      setTimeout(resolve, 1_000);
+    });
+    socket.resume();
+    await ended;
+    expect(socket.bytesRead).toBeLessThan(20 * 200 * 4_000);
+  }, 15_000);
+
   it("takes no keys in the clear from other machines unless told to", async () => {
     await expect(serve(authority, { port: 0, host: "0.0.0.0" })).rejects.toThrow("API keys would travel in the clear");
     await using open = await serve(authority, { port: 0, host: "0.0.0.0", allowInsecure: true });
