@@ -37,7 +37,7 @@ export { connect } from "./session/connect.ts";
 export type { SessionState } from "./session/connection.ts";
 export type { SessionEvents } from "./session/events.ts";
 export type { Hole } from "./session/sequence.ts";
-export type { ConnectOptions, ConnectTarget, TokenSource } from "./session/options.ts";
+export type { ConnectOptions, ConnectTarget, TokenRequest, TokenSource } from "./session/options.ts";
 export { redactFrame } from "./session/redact.ts";
 export type { ArcpSession, ListJobsRequest, ListedJob, SubscribeOptions } from "./session/session.ts";
 export type { SessionTicket } from "./session/ticket.ts";

@@ -17,7 +17,7 @@ import { ArcpSession } from "./session.ts";
 export async function connect(target: ConnectTarget, options: ConnectOptions): Promise<ArcpSession> {
   const settings = fill(target, options);
   const engine = new SessionEngine(settings, options.resume);
-  await engine.connection.open(options.signal);
+  await engine.connection.open(options.signal, options.waitForMs ?? 0);
   return new ArcpSession(engine, settings);
 }
 
@@ -47,6 +47,7 @@ function fill(target: ConnectTarget, options: ConnectOptions): Settings {
     backOff: (attempt) => jitter(settings.random) * Math.min(250 * 2 ** attempt, 15_000),
     ...settings,
     token: tokenFrom(options.token),
+    renewsToken: typeof options.token === "function",
     dial: dialler(target, options),
     redial: reusable && options.reconnect !== false,
   };
@@ -82,9 +83,9 @@ function dialler(target: ConnectTarget, options: ConnectOptions): Settings["dial
   };
 }
 
-function tokenFrom(source: TokenSource): () => Promise<string> {
-  return async () => {
-    const token = typeof source === "function" ? await source() : source;
+function tokenFrom(source: TokenSource): Settings["token"] {
+  return async (refused) => {
+    const token = typeof source === "function" ? await source({ refused }) : source;
     const text = token instanceof Secret ? token.reveal() : token;
     if (typeof text !== "string" || text === "") throw new ConfigurationError("The ARCP token is empty.");
     return text;

@@ -15,6 +15,14 @@ export interface ResumePoint {
   readonly last: number;
 }
 
+/** How a connection is greeted. */
+export interface Greeting {
+  /** Absent for a new session. */
+  readonly resume: ResumePoint | undefined;
+  /** The runtime refused the token that was given last. */
+  readonly tokenRefused: boolean;
+}
+
 /** What becomes of a connection that is being opened, and then of the open one. */
 export interface HandshakeHooks extends LinkHooks {
   /** Takes the welcome over, in the same turn: the next frame belongs to the session. @returns false when it is none. */
@@ -31,7 +39,7 @@ export interface HandshakeHooks extends LinkHooks {
 export async function openLink(
   settings: Settings,
   stopped: AbortSignal,
-  resume: ResumePoint | undefined,
+  { resume, tokenRefused }: Greeting,
   hooks: HandshakeHooks,
 ): Promise<void> {
   const { clock, handshakeTimeoutMs } = settings;
@@ -44,7 +52,7 @@ export async function openLink(
     await new Promise<void>((resolve, reject) => {
       onAbort(given.signal, () => reject(given.signal.reason));
       const greet = async (): Promise<void> => {
-        const token = await settings.token();
+        const token = await settings.token(tokenRefused);
         given.signal.throwIfAborted();
         const transport = await settings.dial(given.signal);
         if (given.signal.aborted) return transport.close();

@@ -58,6 +58,16 @@ export class Sequence {
     return "reused";
   }
 
+  /** A frame is held because one before it is missing. */
+  get hasHole(): boolean {
+    return this.#held.size > 0;
+  }
+
+  /** No more can be held. */
+  get isFull(): boolean {
+    return this.#held.size >= mostHeld;
+  }
+
   /** Gives up on the hole: the runtime has nothing to fill it. @returns the numbers that are missing. */
   skipHole(): Hole | undefined {
     if (this.#held.size === 0) return undefined;

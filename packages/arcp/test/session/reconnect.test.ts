@@ -185,7 +185,7 @@ describe("a lost connection", () => {
       });
       return runtime.defaultWelcome();
     };
-    await runtime.clock.advance(150);
+    await runtime.clock.advance(250);
     expect(runtime.received[1]?.[0]?.payload.resume.last_event_seq).toBe(1);
     expect(await drive(runtime.clock, seen)).toEqual(["1", "2", "3", "4", "5"]);
   });
@@ -205,7 +205,7 @@ describe("a lost connection", () => {
       runtime.event("job_1", "log", { level: "info", message: "3" }, { id: "msg_third" });
     };
     third();
-    await runtime.clock.advance(150);
+    await runtime.clock.advance(250);
     third();
     runtime.log("job_1", "4");
     runtime.succeed("job_1");
