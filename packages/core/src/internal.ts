@@ -58,4 +58,5 @@ export {
   parseWire,
   pointerOf,
   stringifyJson,
+  writeWire,
 } from "./wire/index.ts";

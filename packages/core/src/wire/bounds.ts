@@ -8,7 +8,7 @@ export const mostIssues = 20;
 const longestWord = 40;
 
 /** The longest message of a check, in characters; none of ours is longer unless it lists the sender's words. */
-const longestMessage = 300;
+const longestMessage = 200;
 
 export function shortened(word: string): string {
   return word.length > longestWord ? `${word.slice(0, longestWord)}…` : word;

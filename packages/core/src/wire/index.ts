@@ -1,4 +1,12 @@
 export { type ExactJson, parseJson, stringifyJson } from "./json.ts";
 export { pointerOf } from "./pointer.ts";
-export { type ParsedWire, type WireIssue, type WireReader, type WireSchema, issuesOf, parseWire } from "./schema.ts";
+export {
+  type ParsedWire,
+  type WireIssue,
+  type WireReader,
+  type WireSchema,
+  issuesOf,
+  parseWire,
+  writeWire,
+} from "./schema.ts";
 export type { Shape } from "./shape.ts";

@@ -17,10 +17,16 @@ export type ParsedWire<Value> =
   | { readonly success: true; readonly data: Value }
   | { readonly success: false; readonly error: { readonly issues: readonly WireIssue[] } };
 
-/** Whatever checks a wire value: a `Shape`, a zod schema, or another engine's. */
+/** Whatever checks a wire value. */
 export interface WireReader<Value> {
   /** The value as it is read, or the issues that keep it from being read. Never throws. */
   safeParse(value: unknown): ParsedWire<Value>;
+}
+
+/** Whatever writes one. */
+export interface WireWriter<Value> {
+  /** What stands on the wire for a value, or the issues that keep it from being written. Never throws. */
+  safeWrite(value: Value): ParsedWire<unknown>;
 }
 
 /**
@@ -29,7 +35,15 @@ export interface WireReader<Value> {
  * @throws ValidationError listing each issue with its JSON pointer; received values are not repeated.
  */
 export function parseWire<Value>(reader: WireReader<Value>, value: unknown, subject: string): Value {
-  const result = reader.safeParse(value);
+  return given(reader.safeParse(value), subject);
+}
+
+/** What stands on the wire for `value`. @throws ValidationError as `parseWire`. */
+export function writeWire<Value>(writer: WireWriter<Value>, value: Value, subject: string): unknown {
+  return given(writer.safeWrite(value), subject);
+}
+
+function given<Value>(result: ParsedWire<Value>, subject: string): Value {
   if (result.success) return result.data;
   throw new ValidationError(subject, issuesOf(result.error));
 }

@@ -22,28 +22,33 @@ function make(shape: Shape<unknown>): z.ZodMiniType {
       const whole = new CompiledObject({
         type: "object",
         shape: Object.fromEntries(members),
-        catchall: parts.isClosed ? z.never() : z.unknown(),
-        error: ({ code, keys = [] }) => (code === "unrecognized_keys" ? unknownMembers(keys) : parts.message),
+        catchall: parts.others === "refused" ? z.never() : z.unknown(),
+        error: ({ code, keys = [] }) => (code === "unrecognized_keys" ? unknownMembers(keys) : shape.message),
       });
       const optional = members.map(([name]) => name).filter((name) => parts.members[name]?.parts.kind === "optional");
       return optional.length === 0 ? whole : z.pipe(z.transform(withoutNulls(optional)), whole);
     }
     case "list":
-      return z.pipe(z.transform(stopEarly(shape)), z.array(toZod(parts.item), parts.message));
+      if (parts.most !== undefined) return byReading(shape);
+      return z.pipe(z.transform(stopEarly(shape)), z.array(toZod(parts.item), shape.message));
     case "optional":
       return z.optional(toZod(parts.inner));
     case "refined": {
       // `test` takes what the inner shape reads, and the inner schema hands out the same.
       const test = parts.test as (value: unknown) => boolean;
-      return toZod(parts.inner).check(z.refine(test, parts.message));
+      return toZod(parts.inner).check(z.refine(test, shape.message));
     }
     default:
-      return z.transform((value, context) => {
-        const issues: WireIssue[] = [];
-        const read = shape.read(value, issues);
-        return issues.length === 0 ? read : refuseAll(issues, value, context);
-      });
+      return byReading(shape);
   }
+}
+
+function byReading(shape: Shape<unknown>): z.ZodMiniType {
+  return z.transform((value, context) => {
+    const issues: WireIssue[] = [];
+    const read = shape.read(value, issues);
+    return issues.length === 0 ? read : refuseAll(issues, value, context);
+  });
 }
 
 /** zod goes through a whole list whatever is wrong with it, so a long one is given up here at its twentieth issue. */

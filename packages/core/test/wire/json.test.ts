@@ -1,5 +1,6 @@
 import { parseJson, parseWire, pointerOf, stringifyJson } from "@imprest/core/internal";
-import { converted, list, object } from "../../src/wire/shape.ts";
+import { int64 } from "../../src/wire/leaves.ts";
+import { list, object } from "../../src/wire/shape.ts";
 import { toZod } from "../../src/wire/to-zod.ts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -102,11 +103,6 @@ describe("stringifyJson", () => {
 });
 
 describe("parseWire", () => {
-  const int64 = converted(
-    (value) => (Number.isSafeInteger(value) ? BigInt(value as number) : undefined),
-    "must be whole",
-  );
-
   describe.each([
     ["a shape", object({ "a/b": list(object({ amount: int64 })) })],
     ["a zod schema", z.looseObject({ "a/b": z.array(z.looseObject({ amount: toZod(int64) })) })],
@@ -127,7 +123,7 @@ describe("parseWire", () => {
         } catch (error) {
           message = String(error);
         }
-        expect(message).toContain("/a~1b/0/amount: must be whole");
+        expect(message).toContain("/a~1b/0/amount: must be a whole number within int64");
         expect(pointerOf(["a~b", 0])).toBe("/a~0b/0");
       },
     );

@@ -1,5 +1,6 @@
+import { oneOf, text } from "../../wire/leaves.ts";
 import { type Shape, list, object } from "../../wire/shape.ts";
-import { confirmation, optionalNumericDate, optionalText, text, typed } from "./fields.ts";
+import { confirmation, optionalNumericDate, optionalText } from "./fields.ts";
 import { type OpenConstraint, openConstraintShape } from "./constraint.ts";
 
 /** A checkout that was agreed to (AP2 v0.2 §Checkout Mandate, closed). */
@@ -14,7 +15,7 @@ export interface CheckoutMandate {
 }
 
 export const checkoutMandateShape: Shape<CheckoutMandate> = object({
-  vct: typed("mandate.checkout.1"),
+  vct: oneOf(["mandate.checkout.1"]),
   checkout_jwt: optionalText,
   checkout_hash: text,
   iat: optionalNumericDate,
@@ -31,7 +32,7 @@ export interface OpenCheckoutMandate {
 }
 
 export const openCheckoutMandateShape: Shape<OpenCheckoutMandate> = object({
-  vct: typed("mandate.checkout.open.1"),
+  vct: oneOf(["mandate.checkout.open.1"]),
   constraints: list(openConstraintShape),
   cnf: confirmation,
   iat: optionalNumericDate,

@@ -1,5 +1,6 @@
+import { oneOf, text } from "../../wire/leaves.ts";
 import { type Shape, list, object, optional } from "../../wire/shape.ts";
-import { confirmation, optionalNumericDate, optionalText, text, typed } from "./fields.ts";
+import { confirmation, optionalNumericDate, optionalText } from "./fields.ts";
 import { type OpenConstraint, openConstraintShape } from "./constraint.ts";
 import {
   type Merchant,
@@ -24,7 +25,7 @@ export interface PaymentMandate {
 }
 
 export const paymentMandateShape: Shape<PaymentMandate> = object({
-  vct: typed("mandate.payment.1"),
+  vct: oneOf(["mandate.payment.1"]),
   transaction_id: text,
   payee: merchantShape,
   payment_amount: minorAmountShape,
@@ -47,7 +48,7 @@ export interface OpenPaymentMandate {
 }
 
 export const openPaymentMandateShape: Shape<OpenPaymentMandate> = object({
-  vct: typed("mandate.payment.open.1"),
+  vct: oneOf(["mandate.payment.open.1"]),
   constraints: list(openConstraintShape),
   cnf: confirmation,
   payee: optional(merchantShape),

@@ -1,5 +1,6 @@
+import { text } from "../../wire/leaves.ts";
 import { type Shape, object } from "../../wire/shape.ts";
-import { optionalNumericDate, optionalText, text } from "./fields.ts";
+import { optionalNumericDate, optionalText } from "./fields.ts";
 
 /** What a verifier answers to a mandate, as the payload of a signed JWT (AP2 v0.2 §Receipts). */
 export interface MandateReceipt {

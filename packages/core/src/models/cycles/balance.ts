@@ -1,7 +1,7 @@
 import type { Amount } from "../../amount/amount.ts";
-import { type Shape, list, optional, refined } from "../../wire/shape.ts";
+import { boundedText, flag, text, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, closedObject, list, object, optional, refined } from "../../wire/shape.ts";
 import { amountShape, signedAmountShape } from "./amount.ts";
-import { boundedText, flag, requestObject, responseObject, text, wholeNumber } from "./fields.ts";
 import { subjectLevels } from "./subject.ts";
 
 /**
@@ -23,7 +23,7 @@ export interface Balance {
 
 const optionalAmount = optional(amountShape);
 
-export const balanceShape: Shape<Balance> = responseObject({
+export const balanceShape: Shape<Balance> = object({
   scope: text,
   scope_path: text,
   remaining: signedAmountShape,
@@ -44,7 +44,7 @@ export interface BalanceResponse {
   readonly has_more?: boolean | undefined;
 }
 
-export const balanceResponseShape: Shape<BalanceResponse> = responseObject({
+export const balanceResponseShape: Shape<BalanceResponse> = object({
   balances: balancesShape,
   next_cursor: optional(text),
   has_more: optional(flag),
@@ -67,7 +67,7 @@ export interface BalanceQuery {
 const level = optional(boundedText(128));
 
 export const balanceQueryShape: Shape<BalanceQuery> = refined(
-  requestObject({
+  closedObject({
     tenant: level,
     workspace: level,
     app: level,

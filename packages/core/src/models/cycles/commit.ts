@@ -1,10 +1,10 @@
 import type { Amount } from "../../amount/amount.ts";
-import { type Shape, optional } from "../../wire/shape.ts";
+import { jsonObject, oneOf } from "../../wire/leaves.ts";
+import { type Shape, closedObject, object, optional } from "../../wire/shape.ts";
 import { amountShape, requestAmountShape } from "./amount.ts";
 import { type Balance, balancesShape } from "./balance.ts";
 import { idempotencyKeyShape } from "./decision.ts";
 import { type CyclesEvidenceRef, evidenceRefShape } from "./evidence.ts";
-import { jsonObject, oneOf, requestObject, responseObject } from "./fields.ts";
 import { type StandardMetrics, requestMetricsShape } from "./metrics.ts";
 
 /** Settles a reservation with what was spent (Cycles §CommitRequest). */
@@ -16,7 +16,7 @@ export interface CommitRequest {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const commitRequestShape: Shape<CommitRequest> = requestObject({
+export const commitRequestShape: Shape<CommitRequest> = closedObject({
   idempotency_key: idempotencyKeyShape,
   actual: requestAmountShape,
   metrics: optional(requestMetricsShape),
@@ -32,7 +32,7 @@ export interface CommitResponse {
   readonly cycles_evidence?: CyclesEvidenceRef | undefined;
 }
 
-export const commitResponseShape: Shape<CommitResponse> = responseObject({
+export const commitResponseShape: Shape<CommitResponse> = object({
   status: oneOf(["COMMITTED"]),
   charged: amountShape,
   released: optional(amountShape),

@@ -1,11 +1,11 @@
 import type { Amount } from "../../amount/amount.ts";
-import { type Shape, optional } from "../../wire/shape.ts";
+import { boundedText, count, jsonObject, text, texts } from "../../wire/leaves.ts";
+import { type Shape, closedObject, object, optional } from "../../wire/shape.ts";
 import { type Action, requestActionShape } from "./action.ts";
 import { requestAmountShape } from "./amount.ts";
 import { type Caps, capsShape } from "./caps.ts";
 import { type DenyDetail, denyDetailShape } from "./deny-detail.ts";
 import { type CyclesEvidenceRef, evidenceRefShape } from "./evidence.ts";
-import { boundedText, count, jsonObject, requestObject, responseObject, text, texts } from "./fields.ts";
 import { type Subject, requestSubjectShape } from "./subject.ts";
 
 /** ALLOW, ALLOW_WITH_CAPS or DENY (Cycles §DecisionEnum). Open: a word nobody knows is to be treated as DENY. */
@@ -37,7 +37,7 @@ export interface DecisionRequest {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const decisionRequestShape: Shape<DecisionRequest> = requestObject({
+export const decisionRequestShape: Shape<DecisionRequest> = closedObject({
   idempotency_key: idempotencyKeyShape,
   subject: requestSubjectShape,
   action: requestActionShape,
@@ -57,7 +57,7 @@ export interface DecisionResponse {
   readonly cycles_evidence?: CyclesEvidenceRef | undefined;
 }
 
-export const decisionResponseShape: Shape<DecisionResponse> = responseObject({
+export const decisionResponseShape: Shape<DecisionResponse> = object({
   decision: text,
   caps: optional(capsShape),
   reason_code: optional(text),

@@ -1,10 +1,10 @@
 import type { Amount } from "../../amount/amount.ts";
-import { type Shape, optional } from "../../wire/shape.ts";
+import { jsonObject, oneOf, text, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, closedObject, object, optional } from "../../wire/shape.ts";
 import { type Action, requestActionShape } from "./action.ts";
 import { amountShape, requestAmountShape } from "./amount.ts";
 import { type Balance, balancesShape } from "./balance.ts";
 import { idempotencyKeyShape } from "./decision.ts";
-import { jsonObject, oneOf, requestObject, responseObject, text, wholeNumber } from "./fields.ts";
 import { type StandardMetrics, requestMetricsShape } from "./metrics.ts";
 import { type CommitOveragePolicy, overagePolicyShape } from "./reservation.ts";
 import { type Subject, requestSubjectShape } from "./subject.ts";
@@ -22,7 +22,7 @@ export interface EventCreateRequest {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const eventCreateRequestShape: Shape<EventCreateRequest> = requestObject({
+export const eventCreateRequestShape: Shape<EventCreateRequest> = closedObject({
   idempotency_key: idempotencyKeyShape,
   subject: requestSubjectShape,
   action: requestActionShape,
@@ -41,7 +41,7 @@ export interface EventCreateResponse {
   readonly balances?: readonly Balance[] | undefined;
 }
 
-export const eventCreateResponseShape: Shape<EventCreateResponse> = responseObject({
+export const eventCreateResponseShape: Shape<EventCreateResponse> = object({
   status: oneOf(["APPLIED"]),
   event_id: text,
   charged: optional(amountShape),

@@ -1,4 +1,5 @@
-import { type Shape, optional, variants } from "../../wire/shape.ts";
+import { oneOf, patternedText, text, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, closedObject, optional, variants } from "../../wire/shape.ts";
 import { type CommitRequest, type CommitResponse, commitRequestShape } from "./commit.ts";
 import { type DecisionRequest, type DecisionResponse, decisionRequestShape } from "./decision.ts";
 import type { ErrorResponse } from "./error.ts";
@@ -9,7 +10,6 @@ import {
   evidenceReleaseResponseShape,
   evidenceReservationResponseShape,
 } from "./evidence-response.ts";
-import { oneOf, patternedText, requestObject, text, wholeNumber } from "./fields.ts";
 import { type ReleaseRequest, type ReleaseResponse, releaseRequestShape } from "./release.ts";
 import {
   type ReservationCreateRequest,
@@ -99,23 +99,23 @@ export interface EvidenceEnvelope {
   readonly signature: string;
 }
 
-const decide: Shape<DecidePayload> = requestObject({
+const decide: Shape<DecidePayload> = closedObject({
   request: decisionRequestShape,
   response: evidenceDecisionResponseShape,
 });
 
-const reserve: Shape<ReservePayload> = requestObject({
+const reserve: Shape<ReservePayload> = closedObject({
   request: reservationCreateRequestShape,
   response: evidenceReservationResponseShape,
 });
 
-const commit: Shape<CommitPayload> = requestObject({
+const commit: Shape<CommitPayload> = closedObject({
   reservation_id: text,
   request: commitRequestShape,
   response: evidenceCommitResponseShape,
 });
 
-const release: Shape<ReleasePayload> = requestObject({
+const release: Shape<ReleasePayload> = closedObject({
   reservation_id: text,
   request: releaseRequestShape,
   response: evidenceReleaseResponseShape,
@@ -126,7 +126,7 @@ function errorAnswering(
   endpoint: EvidenceEndpoint,
   request: Shape<NonNullable<ErrorPayload["request"]>>,
 ): Shape<ErrorPayload> {
-  return requestObject({
+  return closedObject({
     endpoint: oneOf([endpoint]),
     http_status: wholeNumber(400, 599),
     reservation_id: optional(text),
@@ -152,7 +152,7 @@ const error: Shape<ErrorPayload> = variants(
   "must have an endpoint that the protocol knows",
 );
 
-export const evidencePayloadShape: Shape<EvidencePayload> = requestObject({
+export const evidencePayloadShape: Shape<EvidencePayload> = closedObject({
   decide: optional(decide),
   reserve: optional(reserve),
   commit: optional(commit),
@@ -167,7 +167,7 @@ const digits = (count: number): Shape<string> =>
  * The shape of an envelope. The mirrors are closed: a member too many would be attested without being understood. Rules
  * between members (`dry_run`, caps, which payload goes with which type) are the verifier's.
  */
-export const evidenceEnvelopeShape: Shape<EvidenceEnvelope> = requestObject({
+export const evidenceEnvelopeShape: Shape<EvidenceEnvelope> = closedObject({
   schema_version: oneOf([evidenceSchemaVersion]),
   artifact_type: oneOf(artifactTypes),
   server_id: text,

@@ -1,11 +1,4 @@
 import type { Amount } from "../../amount/amount.ts";
-import { type Shape, list, optional } from "../../wire/shape.ts";
-import { requestAmountShape, units } from "./amount.ts";
-import type { Balance } from "./balance.ts";
-import type { Caps } from "./caps.ts";
-import type { CommitResponse } from "./commit.ts";
-import type { DecisionResponse } from "./decision.ts";
-import { type ErrorResponse, errorCodes } from "./error.ts";
 import {
   boundedText,
   flag,
@@ -13,11 +6,17 @@ import {
   jsonObject,
   oneOf,
   patternedText,
-  requestObject,
   text,
   texts,
   wholeNumber,
-} from "./fields.ts";
+} from "../../wire/leaves.ts";
+import { type Shape, closedObject, list, optional } from "../../wire/shape.ts";
+import { requestAmountShape, units } from "./amount.ts";
+import type { Balance } from "./balance.ts";
+import type { Caps } from "./caps.ts";
+import type { CommitResponse } from "./commit.ts";
+import type { DecisionResponse } from "./decision.ts";
+import { type ErrorResponse, errorCodes } from "./error.ts";
 import type { ReleaseResponse } from "./release.ts";
 import type { ReservationCreateResponse } from "./reservation.ts";
 
@@ -29,10 +28,10 @@ const optionalAmount = optional(amount);
 const count = wholeNumber(0);
 const optionalCount = optional(count);
 
-const balance: Shape<Balance> = requestObject({
+const balance: Shape<Balance> = closedObject({
   scope: text,
   scope_path: text,
-  remaining: requestObject({ unit: oneOf(units), amount: int64 }),
+  remaining: closedObject({ unit: oneOf(units), amount: int64 }),
   reserved: optionalAmount,
   spent: optionalAmount,
   allocated: optionalAmount,
@@ -45,7 +44,7 @@ const balances = optional(list(balance));
 
 const toolList = optional(list(boundedText(256)));
 
-const caps: Shape<Caps> = requestObject({
+const caps: Shape<Caps> = closedObject({
   max_tokens: optionalCount,
   max_steps_remaining: optionalCount,
   tool_allowlist: toolList,
@@ -56,7 +55,7 @@ const caps: Shape<Caps> = requestObject({
 const decision = oneOf(["ALLOW", "ALLOW_WITH_CAPS", "DENY"]);
 const reasonCode = optional(boundedText(128));
 
-export const evidenceDecisionResponseShape: Shape<Omit<DecisionResponse, "cycles_evidence">> = requestObject({
+export const evidenceDecisionResponseShape: Shape<Omit<DecisionResponse, "cycles_evidence">> = closedObject({
   decision,
   caps: optional(caps),
   reason_code: reasonCode,
@@ -66,7 +65,7 @@ export const evidenceDecisionResponseShape: Shape<Omit<DecisionResponse, "cycles
 
 export const evidenceReservationResponseShape: Shape<
   Omit<ReservationCreateResponse, "cycles_evidence" | "remaining_ttl_ms">
-> = requestObject({
+> = closedObject({
   decision,
   affected_scopes: texts,
   reservation_id: optional(text),
@@ -79,14 +78,14 @@ export const evidenceReservationResponseShape: Shape<
   balances,
 });
 
-export const evidenceCommitResponseShape: Shape<Omit<CommitResponse, "cycles_evidence">> = requestObject({
+export const evidenceCommitResponseShape: Shape<Omit<CommitResponse, "cycles_evidence">> = closedObject({
   status: oneOf(["COMMITTED"]),
   charged: amount,
   released: optionalAmount,
   balances,
 });
 
-export const evidenceReleaseResponseShape: Shape<Omit<ReleaseResponse, "cycles_evidence">> = requestObject({
+export const evidenceReleaseResponseShape: Shape<Omit<ReleaseResponse, "cycles_evidence">> = closedObject({
   status: oneOf(["RELEASED"]),
   released: amount,
   balances,
@@ -95,7 +94,7 @@ export const evidenceReleaseResponseShape: Shape<Omit<ReleaseResponse, "cycles_e
 /** The codes that evidence knows: those of the extension v0.1.26 wait for the mirror to be cut again. */
 const attestedErrorCodes = errorCodes.filter((code) => !code.startsWith("ACTION_"));
 
-export const evidenceErrorResponseShape: Shape<Omit<ErrorResponse, "cycles_evidence">> = requestObject({
+export const evidenceErrorResponseShape: Shape<Omit<ErrorResponse, "cycles_evidence">> = closedObject({
   error: oneOf(attestedErrorCodes),
   message: text,
   request_id: text,

@@ -1,7 +1,7 @@
-import { type Shape, optional } from "../../wire/shape.ts";
+import { count, jsonObject, oneOf, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, closedObject, object, optional } from "../../wire/shape.ts";
 import { type Balance, balancesShape } from "./balance.ts";
 import { idempotencyKeyShape } from "./decision.ts";
-import { count, jsonObject, oneOf, requestObject, responseObject, wholeNumber } from "./fields.ts";
 
 /** Moves an expiry outward, counted from where it stands (Cycles §ReservationExtendRequest). */
 export interface ReservationExtendRequest {
@@ -11,7 +11,7 @@ export interface ReservationExtendRequest {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const reservationExtendRequestShape: Shape<ReservationExtendRequest> = requestObject({
+export const reservationExtendRequestShape: Shape<ReservationExtendRequest> = closedObject({
   idempotency_key: idempotencyKeyShape,
   extend_by_ms: wholeNumber(1, 86_400_000),
   metadata: optional(jsonObject),
@@ -27,7 +27,7 @@ export interface ReservationExtendResponse {
   readonly balances?: readonly Balance[] | undefined;
 }
 
-export const reservationExtendResponseShape: Shape<ReservationExtendResponse> = responseObject({
+export const reservationExtendResponseShape: Shape<ReservationExtendResponse> = object({
   status: oneOf(["ACTIVE"]),
   expires_at_ms: count,
   remaining_ttl_ms: optional(count),

@@ -1,10 +1,10 @@
 import type { Amount } from "../../amount/amount.ts";
-import { type Shape, optional } from "../../wire/shape.ts";
+import { boundedText, oneOf } from "../../wire/leaves.ts";
+import { type Shape, closedObject, object, optional } from "../../wire/shape.ts";
 import { amountShape } from "./amount.ts";
 import { type Balance, balancesShape } from "./balance.ts";
 import { idempotencyKeyShape } from "./decision.ts";
 import { type CyclesEvidenceRef, evidenceRefShape } from "./evidence.ts";
-import { boundedText, oneOf, requestObject, responseObject } from "./fields.ts";
 
 /** Gives a reservation back unspent (Cycles §ReleaseRequest). */
 export interface ReleaseRequest {
@@ -13,7 +13,7 @@ export interface ReleaseRequest {
   readonly reason?: string | undefined;
 }
 
-export const releaseRequestShape: Shape<ReleaseRequest> = requestObject({
+export const releaseRequestShape: Shape<ReleaseRequest> = closedObject({
   idempotency_key: idempotencyKeyShape,
   reason: optional(boundedText(256)),
 });
@@ -26,7 +26,7 @@ export interface ReleaseResponse {
   readonly cycles_evidence?: CyclesEvidenceRef | undefined;
 }
 
-export const releaseResponseShape: Shape<ReleaseResponse> = responseObject({
+export const releaseResponseShape: Shape<ReleaseResponse> = object({
   status: oneOf(["RELEASED"]),
   released: amountShape,
   balances: optional(balancesShape),

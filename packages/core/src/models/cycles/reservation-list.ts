@@ -1,6 +1,6 @@
-import { type Shape, list, optional, refined } from "../../wire/shape.ts";
+import { boundedText, flag, oneOf, text, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, closedObject, list, object, optional, refined } from "../../wire/shape.ts";
 import { idempotencyKeyShape } from "./decision.ts";
-import { boundedText, flag, oneOf, requestObject, responseObject, text, wholeNumber } from "./fields.ts";
 import { instant } from "./instant.ts";
 import { type ReservationStatus, type ReservationSummary, reservationSummaryShape } from "./reservation-record.ts";
 
@@ -11,7 +11,7 @@ export interface ReservationListResponse {
   readonly has_more?: boolean | undefined;
 }
 
-export const reservationListResponseShape: Shape<ReservationListResponse> = responseObject({
+export const reservationListResponseShape: Shape<ReservationListResponse> = object({
   reservations: list(reservationSummaryShape),
   next_cursor: optional(text),
   has_more: optional(flag),
@@ -67,7 +67,7 @@ export interface ReservationListQuery {
 
 const level = optional(boundedText(128));
 
-const members: Shape<ReservationListQuery> = requestObject({
+const members: Shape<ReservationListQuery> = closedObject({
   idempotency_key: optional(idempotencyKeyShape),
   status: optional(boundedText(64)),
   tenant: level,

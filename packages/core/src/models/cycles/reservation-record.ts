@@ -1,9 +1,9 @@
 import type { Amount } from "../../amount/amount.ts";
-import { type Shape, optional } from "../../wire/shape.ts";
+import { count, jsonObject, text, texts } from "../../wire/leaves.ts";
+import { type Shape, object, optional } from "../../wire/shape.ts";
 import { type Action, actionShape } from "./action.ts";
 import { amountShape } from "./amount.ts";
 import { type ReservationEvidence, reservationEvidenceShape } from "./evidence.ts";
-import { count, jsonObject, responseObject, text, texts } from "./fields.ts";
 import { type Subject, subjectShape } from "./subject.ts";
 
 /** Where a reservation stands (Cycles §ReservationStatus). Open: later versions may add terminal states. */
@@ -34,7 +34,7 @@ export interface ReservationDetail {
   readonly evidence?: ReservationEvidence | undefined;
 }
 
-export const reservationDetailShape: Shape<ReservationDetail> = responseObject({
+export const reservationDetailShape: Shape<ReservationDetail> = object({
   reservation_id: text,
   status: text,
   subject: subjectShape,

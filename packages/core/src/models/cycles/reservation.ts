@@ -1,5 +1,6 @@
 import type { Amount } from "../../amount/amount.ts";
-import { type Shape, optional } from "../../wire/shape.ts";
+import { count, flag, jsonObject, oneOf, text, texts, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, closedObject, object, optional } from "../../wire/shape.ts";
 import { type Action, requestActionShape } from "./action.ts";
 import { amountShape, requestAmountShape } from "./amount.ts";
 import { type Balance, balancesShape } from "./balance.ts";
@@ -7,7 +8,6 @@ import { type Caps, capsShape } from "./caps.ts";
 import { type DecisionReasonCode, type DecisionWord, idempotencyKeyShape } from "./decision.ts";
 import { type DenyDetail, denyDetailShape } from "./deny-detail.ts";
 import { type CyclesEvidenceRef, evidenceRefShape } from "./evidence.ts";
-import { count, flag, jsonObject, oneOf, requestObject, responseObject, text, texts, wholeNumber } from "./fields.ts";
 import { type Subject, requestSubjectShape } from "./subject.ts";
 
 /**
@@ -49,7 +49,7 @@ export interface ReservationCreateRequest {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const reservationCreateRequestShape: Shape<ReservationCreateRequest> = requestObject({
+export const reservationCreateRequestShape: Shape<ReservationCreateRequest> = closedObject({
   idempotency_key: idempotencyKeyShape,
   subject: requestSubjectShape,
   action: requestActionShape,
@@ -83,7 +83,7 @@ export interface ReservationCreateResponse {
   readonly cycles_evidence?: CyclesEvidenceRef | undefined;
 }
 
-export const reservationCreateResponseShape: Shape<ReservationCreateResponse> = responseObject({
+export const reservationCreateResponseShape: Shape<ReservationCreateResponse> = object({
   decision: text,
   affected_scopes: texts,
   reservation_id: optional(text),
