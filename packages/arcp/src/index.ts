@@ -14,7 +14,7 @@ export type { JobCredential, JobCredentials } from "./job/credentials.ts";
 export type { ArcpEvent } from "./job/event.ts";
 export type { ArcpJob, ArcpSubscription } from "./job/job.ts";
 export type { JobSettlement } from "./job/settlement.ts";
-export type { JobOutcome } from "./job/job-state.ts";
+export type { JobOutcome } from "./job/job-outcome.ts";
 export type { JobView } from "./job/job-view.ts";
 export type { ResultStream } from "./job/result-body.ts";
 export type { SubmitRequest } from "./job/submit-request.ts";

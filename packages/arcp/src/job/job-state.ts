@@ -1,12 +1,5 @@
 import { type Deferred, createDeferred, stringifyJson, utf8 } from "@imprest/core/internal";
-import type {
-  JobSubmit,
-  MetricBody,
-  StatusBody,
-  TerminalStatus,
-  WireFailure,
-  WireLease,
-} from "@imprest/core/models/arcp";
+import type { MetricBody, StatusBody, WireFailure, WireLease } from "@imprest/core/models/arcp";
 import { ArcpError, ResultUnavailableError } from "../errors.ts";
 import { BudgetGauge } from "../lease/budget-gauge.ts";
 import { parseMoney } from "../lease/money.ts";
@@ -16,33 +9,10 @@ import type { Hole } from "../session/sequence.ts";
 import { JobCredentials } from "./credentials.ts";
 import { type ArcpEvent, gapEvent, readEvent, rotationOf, withoutSecret } from "./event.ts";
 import { EventLog } from "./event-log.ts";
+import type { JobOutcome } from "./job-outcome.ts";
+import type { Origin } from "./origin.ts";
 import type { Pressure } from "./pressure.ts";
 import { ResultBody } from "./result-body.ts";
-
-/** How a job ended. A chunked result is read with `stream`, `text`, `json` or `bytes`; an inline one is `value`. */
-export type JobOutcome =
-  | {
-      readonly status: "success";
-      readonly value?: unknown;
-      readonly resultId?: string | undefined;
-      /** Bytes of a chunked result, as announced. */
-      readonly resultSize?: number | undefined;
-      readonly sha256?: string | undefined;
-      readonly summary?: string | undefined;
-    }
-  | { readonly status: Exclude<TerminalStatus, "success">; readonly error: ArcpError };
-
-/** How a job came to this session, and what may be done when it is lost. */
-export interface Origin {
-  /** Absent for children, and for jobs of other sessions. */
-  readonly submit?: JobSubmit | undefined;
-  /** True when a lost job may be submitted again under its key. */
-  readonly resubmit: boolean;
-  /** True for a job of another session, which is only watched. */
-  readonly observed: boolean;
-  /** True when the caller chose the key: an acceptance may bring a job that was submitted before under it. */
-  readonly mayJoin?: boolean | undefined;
-}
 
 /** What a job shares with its session. */
 export interface JobSurroundings {
@@ -89,6 +59,10 @@ export class JobState {
   eventsMissing = false;
   /** True while events may be missing: the job was lost, and no runtime has said where a replay of it begins. */
   inDoubt = false;
+  /** How the runtime says that it ended, where it has said so and its end has not come. */
+  endedAs: string | undefined;
+  /** How often that end was looked for. */
+  endSought = 0;
   /** True once a caller asked to cancel it: it does not run anew. */
   toBeCancelled = false;
   /** Subscriptions to it here that are not ended. */
@@ -136,6 +110,7 @@ export class JobState {
     );
     this.id = id;
     this.status = "pending";
+    this.endedAs = undefined;
     this.body = new ResultBody(id, this.#surroundings.maxResultBytes, this.#surroundings.pressure);
     this.skip = 0;
     // It belongs to this session, in whose numbers nothing of it has come yet.

@@ -43,13 +43,15 @@ const defaults = {
 function fill(target: ConnectTarget, options: ConnectOptions): Settings {
   const reusable = typeof target === "function" || typeof target === "string" || target instanceof URL;
   const settings = { ...defaults, ...given(options) };
+  const redial = reusable && options.reconnect !== false;
   return {
+    idleTimeoutMs: redial ? 300_000 : Infinity,
     backOff: (attempt) => jitter(settings.random) * Math.min(250 * 2 ** attempt, 15_000),
     ...settings,
     token: tokenFrom(options.token),
     renewsToken: typeof options.token === "function",
     dial: dialler(target, options),
-    redial: reusable && options.reconnect !== false,
+    redial,
   };
 }
 

@@ -2,9 +2,11 @@ import { type CallOptions, ConnectionError } from "@imprest/core";
 import { Emitter, createDeferred } from "@imprest/core/internal";
 import type { JobSubmit, WireFailure } from "@imprest/core/models/arcp";
 import { ArcpError, SessionEndedError } from "../errors.ts";
-import type { JobState, JobSurroundings, Origin } from "../job/job-state.ts";
+import type { JobState, JobSurroundings } from "../job/job-state.ts";
+import type { Origin } from "../job/origin.ts";
 import { Pressure } from "../job/pressure.ts";
 import { Acknowledger } from "./acknowledger.ts";
+import { Adoption } from "./adoption.ts";
 import { Connection, type ConnectionHooks } from "./connection.ts";
 import { settleWithin } from "./deadline.ts";
 import type { SessionEvents } from "./events.ts";
@@ -30,10 +32,12 @@ export class SessionEngine {
   readonly #router: Router;
   readonly #acknowledger: Acknowledger;
   readonly #recovery: Recovery;
+  readonly #adoption: Adoption;
   readonly #pressure: Pressure;
   readonly #stallGuard: StallGuard;
   /** Features that the runtime used although they were not negotiated; each is warned of once. */
   readonly #unnegotiated = new Set<string>();
+  readonly #resumedFrom: SessionTicket | undefined;
   #started = false;
   /** Takes the runtime's answer to a goodbye. */
   #farewell: ((closed: boolean) => void) | undefined;
@@ -74,7 +78,10 @@ export class SessionEngine {
       send: (seq) => this.#sendAcknowledgement(seq),
     });
     const { connection, requests } = this;
-    this.#recovery = new Recovery({ connection, requests, router: this.#router, ledger: this.#ledger }, settings);
+    const rooms = { connection, requests, router: this.#router, ledger: this.#ledger };
+    this.#recovery = new Recovery(rooms, settings);
+    this.#adoption = new Adoption(rooms, this.#recovery);
+    this.#resumedFrom = ticket;
   }
 
   /** @throws SessionEndedError before the first welcome. */
@@ -92,6 +99,18 @@ export class SessionEngine {
   /** A job that runs, or ended a short while ago. */
   find(jobId: string): JobState | undefined {
     return this.#router.find(jobId);
+  }
+
+  /** What it takes to go on with this session elsewhere: its jobs that have not ended are named. */
+  get ticket(): SessionTicket | undefined {
+    const { ticket } = this.connection;
+    const own = [...this.#router.jobs.values()].filter(({ origin }) => !origin.observed);
+    return ticket && { ...ticket, jobs: own.map(({ id }) => id) };
+  }
+
+  /** A job that was submitted in this session before. */
+  attach(jobId: string, options: CallOptions | undefined): Promise<JobState> {
+    return this.#adoption.attach(jobId, options);
   }
 
   async submit(
@@ -205,6 +224,11 @@ export class SessionEngine {
     return job;
   }
 
+  #start(): void {
+    this.#recovery.start();
+    if (this.#resumedFrom !== undefined) void this.#adoption.afterResume(this.#resumedFrom.jobs);
+  }
+
   #sendAcknowledgement(seq: number): boolean {
     if (this.connection.state !== "live" || !this.welcome.features.has("ack")) return false;
     this.#send("session.ack", { last_processed_seq: seq });
@@ -216,7 +240,7 @@ export class SessionEngine {
       frame: (frame, size) => this.#frame(frame, size),
       live: (resumed) => {
         this.#acknowledger.restart(this.connection.sequence.last);
-        if (!this.#started) this.#recovery.start();
+        if (!this.#started) this.#start();
         else if (resumed) void this.#recovery.resumed();
         else {
           this.#router.forgetEarly();

@@ -55,6 +55,11 @@ export interface ConnectOptions {
   readonly maxResultBytes?: number | undefined;
   /** After so long without any event of a running job, the runtime is asked whether it still runs. Default 60,000. */
   readonly probeAfterMs?: number | undefined;
+  /**
+   * A runtime that offers neither `heartbeat` nor `list_jobs`, and sends no event of a running job for so long, is taken for
+   * lost, and connected to again. Default 300,000; a single transport is not given up unless this is set.
+   */
+  readonly idleTimeoutMs?: number | undefined;
   /** How long a job that the runtime does not list may stay silent before it is recovered or lost. Default 5,000. */
   readonly lostAfterMs?: number | undefined;
   /** Aborts connecting; afterwards use `close`. */
@@ -80,6 +85,7 @@ export interface Settings {
   readonly stallTimeoutMs: number;
   readonly maxResultBytes: number;
   readonly probeAfterMs: number;
+  readonly idleTimeoutMs: number;
   readonly lostAfterMs: number;
   readonly clock: Clock;
   readonly random: RandomBytes;

@@ -1,6 +1,7 @@
 import type { WireFailure } from "@imprest/core/models/arcp";
 import { ArcpError } from "../errors.ts";
-import { type JobOutcome, JobState, type JobSurroundings } from "../job/job-state.ts";
+import type { JobOutcome } from "../job/job-outcome.ts";
+import { JobState, type JobSurroundings } from "../job/job-state.ts";
 import { EarlyFrames } from "./early-frames.ts";
 import { type Frame, jobIdOf, textOf } from "./frame.ts";
 import type { Hole } from "./sequence.ts";

@@ -532,7 +532,8 @@ describe("a lost connection", () => {
     runtime.log("job_1", "1");
     await turn();
     const ticket = session.detach();
-    expect(JSON.stringify(ticket)).toBe('{"sessionId":"sess_1","resumeToken":"[redacted]","lastEventSeq":1}');
+    const printed = '{"sessionId":"sess_1","resumeToken":"[redacted]","lastEventSeq":1,"jobs":["job_1"]}';
+    expect(JSON.stringify(ticket)).toBe(printed);
     expect(runtime.sent("session.bye").length + runtime.sent("session.close").length).toBe(0);
     const next = await runtime.connect({ resume: ticket });
     expect(runtime.received[1]?.[0]?.payload.resume).toEqual({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ArcpEvent, ArcpJob, ArcpSession } from "../../src/index.ts";
+import type { ArcpEvent, ArcpJob, ArcpSession, ListedJob } from "../../src/index.ts";
 import { connect, createMemoryPair } from "../../src/index.ts";
 import { ManualClock, drive, turn } from "../support/manual-clock.ts";
 import { ScriptedRuntime, refusal } from "../support/scripted-runtime.ts";
@@ -21,6 +21,12 @@ async function messages(job: AsyncIterable<ArcpEvent>): Promise<string[]> {
 function numberedLog(runtime: ScriptedRuntime, seq: number): void {
   runtime.nextSeq = seq;
   runtime.event("job_1", "log", { level: "info", message: `${seq}` }, { id: `msg_${seq}` });
+}
+
+async function listed(jobs: AsyncIterable<ListedJob>): Promise<ListedJob[]> {
+  const all: ListedJob[] = [];
+  for await (const job of jobs) all.push(job);
+  return all;
 }
 
 const refused = (code: string): object => ({ type: "session.error", payload: { code, message: "no" } });
@@ -174,5 +180,235 @@ describe("a runtime that starts later than its client", () => {
     runtime.onHello = () => refused("UNAUTHENTICATED");
     expect(await drive(runtime.clock, refusal(runtime.connect({ waitForMs: 3000 })))).toBe("UNAUTHENTICATED");
     expect(runtime.received).toHaveLength(1);
+  });
+});
+
+describe("a listing of jobs", () => {
+  /** Answers each page after `latencyMs`. */
+  function pages(runtime: ScriptedRuntime, latencyMs: number, page: (at: number) => object): void {
+    let at = 0;
+    runtime.onFrame = ({ type, id }) => {
+      if (type !== "session.list_jobs") return;
+      const payload = { request_id: id, ...page(at++) };
+      runtime.clock.setTimer(() => runtime.send({ type: "session.jobs", payload }), latencyMs);
+    };
+  }
+  const entry = (at: number): object => ({ job_id: `job_${at}`, agent: "slow", status: "running" });
+
+  it("of empty pages without an end is a typed error", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    pages(runtime, 1, (at) => ({ jobs: [], next_cursor: `c${at}` }));
+    expect(await drive(runtime.clock, refusal(listed(session.listJobs({ limit: 5 }))))).toBe("ResponseFormatError");
+    expect(runtime.sent("session.list_jobs")).toHaveLength(100);
+  });
+
+  it("has one deadline for all its pages, which the consumer's own time is no part of", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    pages(runtime, 300, (at) => ({ jobs: [entry(at)], next_cursor: `c${at}` }));
+    const late = refusal(listed(session.listJobs({ timeoutMs: 1000 })));
+    expect(await drive(runtime.clock, late)).toBe("TimeoutError");
+    expect(runtime.clock.elapsedMs).toBe(1000);
+    const slowly = async (): Promise<string[]> => {
+      const seen: string[] = [];
+      for await (const { jobId } of session.listJobs({ timeoutMs: 1000, limit: 3 })) {
+        seen.push(jobId);
+        await new Promise<void>((resolve) => void runtime.clock.setTimer(resolve, 5000));
+      }
+      return seen;
+    };
+    expect(await drive(runtime.clock, slowly())).toHaveLength(3);
+  });
+
+  it("ends when the runtime gives a cursor again, of whatever page", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    pages(runtime, 1, (at) => ({ jobs: [entry(at)], next_cursor: `c${at % 3}` }));
+    expect(await drive(runtime.clock, listed(session.listJobs()))).toHaveLength(4);
+  });
+});
+
+describe("a job that the runtime shows as ended, and whose end it never brings", () => {
+  /** Forgets its sessions; replays events of the job that say nothing of its end. */
+  function withoutEnds(runtime: ScriptedRuntime, options: { readonly afterReplay?: () => void } = {}): void {
+    let sessions = 1;
+    runtime.onHello = ({ payload }) => {
+      if (payload.resume !== undefined) return refused("RESUME_WINDOW_EXPIRED");
+      runtime.sessionId = `sess_${++sessions}`;
+      runtime.nextSeq = 1;
+      return runtime.defaultWelcome();
+    };
+    runtime.onFrame = ({ type, id }) => {
+      if (type === "session.list_jobs") {
+        const jobs = [{ job_id: "job_1", agent: "slow", status: "success", last_event_seq: 5 }];
+        runtime.send({ type: "session.jobs", payload: { request_id: id, jobs } });
+      }
+      if (type === "job.submit") runtime.accept("job_1", { request_id: id });
+      if (type !== "job.subscribe") return;
+      const answer = { job_id: "job_1", current_status: "success", agent: "slow", lease: {}, subscribed_from: 2 };
+      runtime.send({ type: "job.subscribed", job_id: "job_1", payload: { ...answer, request_id: id, replayed: true } });
+      runtime.clock.setTimer(() => {
+        for (const message of ["3", "4"]) runtime.log("job_1", message);
+        options.afterReplay?.();
+      }, 5);
+    };
+  }
+
+  it.each([
+    ["is not available", {}, 0],
+    ["is not available though it was submitted again under its key", { idempotencyKey: "mine" }, 1],
+  ])("%s", async (_what, options, resubmits) => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect({ lostAfterMs: 300, probeAfterMs: 600 });
+    const job = await submitted(runtime, session, options);
+    for (const message of ["1", "2"]) runtime.log("job_1", message);
+    await turn();
+    withoutEnds(runtime);
+    runtime.drop();
+    expect(await drive(runtime.clock, refusal(job.outcome()))).toBe("ResultUnavailableError");
+    expect(runtime.clock.elapsedMs).toBeLessThan(5000);
+    expect([session.id, runtime.sent("job.submit").length - 1]).toEqual(["sess_2", resubmits]);
+  });
+
+  it("is not available either when each connection breaks before the replay is silent", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect({ lostAfterMs: 300, probeAfterMs: 600 });
+    const job = await submitted(runtime, session);
+    runtime.log("job_1", "1");
+    await turn();
+    withoutEnds(runtime, { afterReplay: () => runtime.clock.setTimer(() => runtime.drop(), 100) });
+    runtime.drop();
+    expect(await drive(runtime.clock, refusal(job.outcome()))).toBe("ResultUnavailableError");
+    expect(session.id).toBe("sess_5");
+  });
+});
+
+describe("a runtime without heartbeats and listings", () => {
+  it("that sends nothing of a running job for long is connected to again", async () => {
+    const runtime = new ScriptedRuntime();
+    const features = ["subscribe", "ack"];
+    runtime.welcome = { capabilities: { encodings: ["json"], features, agents: [] } };
+    const session = await runtime.connect({ idleTimeoutMs: 120_000, probeAfterMs: 30_000 });
+    runtime.onFrame = ({ type, payload }) => {
+      if (type === "session.ping") runtime.send({ type: "session.pong", payload: { ping_nonce: payload.nonce } });
+    };
+    await runtime.clock.advance(600_000);
+    // Without a job nobody waits for anything.
+    expect(runtime.received).toHaveLength(1);
+    const job = await submitted(runtime, session);
+    runtime.log("job_1", "1");
+    await runtime.clock.advance(100_000);
+    runtime.log("job_1", "2");
+    await runtime.clock.advance(100_000);
+    expect(runtime.received).toHaveLength(1);
+    runtime.onHello = () => {
+      queueMicrotask(() => queueMicrotask(() => runtime.succeed("job_1", "found")));
+      return undefined;
+    };
+    expect(await drive(runtime.clock, job.result())).toBe("found");
+    expect(runtime.received).toHaveLength(2);
+    expect(runtime.clock.elapsedMs).toBeLessThan(600_000 + 100_000 + 160_000);
+  });
+
+  it("on a single transport ends the session only where an idle limit is set", async () => {
+    const capabilities = { encodings: ["json"], features: [], agents: [] };
+    for (const [options, state] of [
+      [{}, "live"],
+      [{ idleTimeoutMs: 60_000 }, "failed"],
+    ] as const) {
+      const runtime = new ScriptedRuntime();
+      runtime.welcome = { capabilities };
+      const session = await runtime.connect({ reconnect: false, ...options });
+      const job = await submitted(runtime, session);
+      const lost = refusal(job.outcome());
+      await runtime.clock.advance(3_600_000);
+      expect(session.state).toBe(state);
+      if (state === "failed") expect(await lost).toBe("SessionEndedError");
+      session.detach();
+    }
+  });
+});
+
+describe("a session that goes on from a ticket", () => {
+  it("has a handle of a job that is silent, which can cancel it", async () => {
+    const first = new ScriptedRuntime();
+    const session = await first.connect();
+    await submitted(first, session);
+    const ticket = session.detach();
+    const next = await first.connect({ resume: ticket });
+    const job = next.job("job_1");
+    expect(job?.status).toBe("pending");
+    const asked = await first.until("session.list_jobs");
+    const jobs = [{ job_id: "job_1", agent: "slow@1", status: "running", lease: { "tool.call": ["*"] } }];
+    first.send({ type: "session.jobs", payload: { request_id: asked.id, jobs } });
+    await turn();
+    expect([job?.agent, job?.status, job?.lease]).toEqual(["slow@1", "running", { "tool.call": ["*"] }]);
+    const cancelling = job?.cancel("enough");
+    const { id, job_id } = await first.until("job.cancel");
+    first.send({ type: "job.cancelled", job_id, payload: { job_id, request_id: id } });
+    await cancelling;
+    first.numbered("job.error", "job_1", { final_status: "cancelled", code: "CANCELLED", message: "so be it" });
+    expect((await job?.outcome())?.status).toBe("cancelled");
+  });
+
+  it("searches for a job that the runtime no longer lists", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    await submitted(runtime, session);
+    const next = await runtime.connect({ resume: session.detach() });
+    runtime.onFrame = ({ type, id }) => {
+      if (type === "session.list_jobs") runtime.send({ type: "session.jobs", payload: { request_id: id, jobs: [] } });
+      if (type === "job.subscribe")
+        runtime.send({ type: "session.error", payload: { code: "JOB_NOT_FOUND", message: "no", request_id: id } });
+    };
+    const [listing] = runtime.sent("session.list_jobs");
+    runtime.send({ type: "session.jobs", payload: { request_id: listing?.id, jobs: [] } });
+    const job = next.job("job_1");
+    expect(job && (await drive(runtime.clock, refusal(job.outcome())))).toBe("JobLostError");
+  });
+
+  it("takes the jobs that run from the listing where the ticket names none", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    await submitted(runtime, session);
+    const { jobs: _jobs, ...ticket } = session.detach() ?? { jobs: [] };
+    const next = await runtime.connect({ resume: ticket as never });
+    const { id } = await runtime.until("session.list_jobs");
+    const jobs = ["job_1", "job_2"].map((job_id, at) => ({
+      job_id,
+      agent: "slow",
+      status: ["running", "success"][at],
+    }));
+    runtime.send({ type: "session.jobs", payload: { request_id: id, jobs } });
+    await turn();
+    expect([next.job("job_1")?.status, next.job("job_2")]).toEqual(["running", undefined]);
+  });
+
+  it("attaches to a job by its id, also to one that has ended", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    await submitted(runtime, session);
+    const { jobs: _jobs, ...ticket } = session.detach() ?? { jobs: [] };
+    const next = await runtime.connect({ resume: { ...ticket, jobs: [] } as never });
+    const answer = (current_status: string, id: string, job_id: string): void =>
+      runtime.send({
+        type: "job.subscribed",
+        job_id,
+        payload: { job_id, current_status, agent: "slow", lease: {}, subscribed_from: 0, request_id: id },
+      });
+    const attaching = next.attach("job_1");
+    answer("running", (await runtime.until("job.subscribe")).id, "job_1");
+    const job = await attaching;
+    expect(await next.attach("job_1")).toMatchObject({ id: "job_1" });
+    runtime.succeed("job_1", "late");
+    expect(await job.result()).toBe("late");
+    const ended = next.attach("job_2");
+    answer("success", (await runtime.until("job.subscribe", 2)).id, "job_2");
+    const replay = await runtime.until("job.subscribe", 3);
+    expect(replay.payload).toEqual({ job_id: "job_2", history: true, from_event_seq: 0 });
+    answer("success", replay.id, "job_2");
+    runtime.succeed("job_2", "early");
+    expect(await (await ended).result()).toBe("early");
   });
 });
