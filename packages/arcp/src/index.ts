@@ -36,9 +36,9 @@ export {
 export { connect } from "./session/connect.ts";
 export type { SessionState } from "./session/connection.ts";
 export type { SessionEvents } from "./session/events.ts";
-export type { Hole } from "./session/sequence.ts";
+export type { Hole } from "./frame/sequence.ts";
 export type { ConnectOptions, ConnectTarget, TokenRequest, TokenSource } from "./session/options.ts";
-export { redactFrame } from "./session/redact.ts";
+export { redactFrame } from "./frame/redact.ts";
 export type { ArcpSession, ListJobsRequest, ListedJob, SubscribeOptions } from "./session/session.ts";
 export type { SessionTicket } from "./session/ticket.ts";
 export { createMemoryPair } from "./transport/memory.ts";

@@ -54,9 +54,12 @@ export {
   type WireReader,
   type WireSchema,
   issuesOf,
+  lenient,
+  lenientPartial,
   parseJson,
   parseWire,
   pointerOf,
+  shortened,
   stringifyJson,
   writeWire,
 } from "./wire/index.ts";

@@ -4,7 +4,7 @@ import type { WireLease } from "@imprest/core/models/arcp";
 import { ResultUnavailableError } from "../errors.ts";
 import type { BudgetGauge } from "../lease/budget-gauge.ts";
 import { formatMoney } from "../lease/money.ts";
-import { settleWithin } from "../session/deadline.ts";
+import { settleWithin } from "../frame/deadline.ts";
 import type { ArcpEvent } from "./event.ts";
 import { familyCosts, familyMissesEvents } from "./family.ts";
 import type { JobOutcome } from "./job-outcome.ts";

@@ -4,6 +4,7 @@ import type { JobEntry } from "@imprest/core/models/arcp";
 import { ArcpError, ResultUnavailableError } from "../errors.ts";
 import type { JobState } from "../job/job-state.ts";
 import { terminal } from "../job/terminal.ts";
+import { payloadOf } from "../frame/read.ts";
 import type { RecoveryRooms } from "./job-search.ts";
 import type { Recovery } from "./recovery.ts";
 
@@ -51,12 +52,13 @@ export class Adoption {
     const { router, requests } = this.#rooms;
     const admitted = createDeferred<JobState>();
     await requests.subscribe(jobId, {}, options, (frame) => {
-      const { current_status: status, subscribed_from: from } = frame.payload;
+      const told = payloadOf("job.subscribed", frame);
+      const { current_status: status = "" } = told;
       const job = this.#admit(jobId, (state) => {
-        state.describe(frame);
+        state.describe(told, frame.trace_id);
         // Of a session that was not resumed it may be another's job, in whose numbers a replay would begin here.
-        if (!router.adopts && typeof from === "number") state.replayFrom = from;
-        if (typeof status === "string" && terminal(status)) state.endedAs = status;
+        if (!router.adopts) state.replayFrom = told.subscribed_from;
+        if (terminal(status)) state.endedAs = status;
       });
       admitted.resolve(job);
     });
@@ -97,5 +99,5 @@ export class Adoption {
 
 function describe(job: JobState, entry: JobEntry): void {
   const { status: current_status, ...rest } = entry;
-  job.describe({ type: "session.jobs", payload: { ...rest, current_status } });
+  job.describe({ ...rest, current_status });
 }

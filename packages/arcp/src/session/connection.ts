@@ -3,15 +3,15 @@ import { onAbort } from "@imprest/core/internal";
 import { ArcpError, SessionEndedError } from "../errors.ts";
 import { createIdentifier } from "../identifier.ts";
 import { Attempts } from "./attempts.ts";
-import type { Frame, FrameHeader } from "./frame.ts";
-import { textOf } from "./frame.ts";
+import type { Frame, FrameHeader } from "../frame/frame.ts";
+import { payloadOf } from "../frame/read.ts";
 import { type ResumePoint, closedError, openLink } from "./handshake.ts";
 import { HoleGrace } from "./hole-grace.ts";
 import type { Link } from "./link.ts";
 import type { Settings } from "./options.ts";
 import { ReadHold } from "./read-hold.ts";
 import { type Redialling, type Sense, dialPatiently, redial } from "./redial.ts";
-import { type Hole, Sequence } from "./sequence.ts";
+import { type Hole, Sequence } from "../frame/sequence.ts";
 import type { SessionTicket } from "./ticket.ts";
 import { type Welcome, readWelcome } from "./welcome.ts";
 
@@ -212,11 +212,14 @@ export class Connection {
   }
 
   #frame(frame: Frame, size: number): void {
-    const seq = frame.event_seq;
-    if (typeof seq === "number" && seq > 0 && Number.isSafeInteger(seq)) return this.#numbered(frame, seq, size);
+    const { event_seq: seq } = frame;
+    if (seq !== undefined) return this.#numbered(frame, seq, size);
     switch (frame.type) {
       case "session.ping":
-        this.send("session.pong", { ping_nonce: textOf(frame.payload["nonce"]) ?? "", received_at: this.#now() });
+        this.send("session.pong", {
+          ping_nonce: payloadOf("session.ping", frame).nonce ?? "",
+          received_at: this.#now(),
+        });
         return;
       case "session.bye":
         return this.restart(new ConnectionError("The runtime said goodbye."));

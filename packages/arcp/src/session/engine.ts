@@ -8,14 +8,15 @@ import { Pressure } from "../job/pressure.ts";
 import { Acknowledger } from "./acknowledger.ts";
 import { Adoption } from "./adoption.ts";
 import { Connection, type ConnectionHooks } from "./connection.ts";
-import { settleWithin } from "./deadline.ts";
+import { settleWithin } from "../frame/deadline.ts";
 import type { SessionEvents } from "./events.ts";
-import { type Frame, jobIdOf, readFrame } from "./frame.ts";
+import { type Frame, jobIdOf, readFrame } from "../frame/frame.ts";
+import { payloadOf } from "../frame/read.ts";
 import { Ledger } from "./ledger.ts";
 import type { Settings } from "./options.ts";
 import { Recovery } from "./recovery.ts";
-import { redactFrame } from "./redact.ts";
-import { holeBefore, replayStart, unknownHole } from "./replay.ts";
+import { redactFrame } from "../frame/redact.ts";
+import { holeBefore, replayStart, unknownHole } from "../frame/replay.ts";
 import { Requests } from "./requests.ts";
 import { Router } from "./router.ts";
 import { StallGuard } from "./stall-guard.ts";
@@ -151,20 +152,20 @@ export class SessionEngine {
     const { history = false, fromEventSeq = 0 } = options;
     const admitted = createDeferred<JobState>();
     const payload = history ? { history, from_event_seq: fromEventSeq } : {};
-    const { payload: answer } = await this.requests.subscribe(jobId, payload, options, (frame) => {
-      const from = frame.payload["subscribed_from"];
+    const answer = await this.requests.subscribe(jobId, payload, options, (frame) => {
+      const told = payloadOf("job.subscribed", frame);
       const begin = (job: JobState): void => {
         job.origin = { resubmit: false, observed: true };
-        const start = history ? replayStart(frame, fromEventSeq, this.connection.sequence.last) : undefined;
+        const start = history ? replayStart(told, fromEventSeq, this.connection.sequence.last) : undefined;
         const hole = start === undefined ? undefined : holeBefore(start, fromEventSeq);
-        job.replayFrom = history ? (hole?.to ?? fromEventSeq) : typeof from === "number" ? from : undefined;
-        job.describe(frame);
+        job.replayFrom = history ? (hole?.to ?? fromEventSeq) : told.subscribed_from;
+        job.describe(told, frame.trace_id);
         job.viewers++;
         if (hole !== undefined) job.miss(hole);
       };
       admitted.resolve(this.#router.admit(jobId, begin));
     });
-    const { replayed } = answer;
+    const { replayed } = payloadOf("job.subscribed", answer);
     // One runtime says how many events it replays.
     return {
       state: await admitted.promise,
@@ -213,7 +214,7 @@ export class SessionEngine {
     let joins = false;
     const job = this.#router.admit(jobId, (state) => {
       if (known) return;
-      state.describe(frame);
+      state.describe(payloadOf("job.accepted", frame), frame.trace_id);
       state.origin = origin;
       joins = state.traceId !== undefined && state.traceId !== traceId;
       // Of a job that was submitted before, a runtime brings the end, and not what it spent on the way.

@@ -3,7 +3,8 @@ import { abortedError, onAbort } from "@imprest/core/internal";
 import { ArcpError } from "../errors.ts";
 import { createIdentifier } from "../identifier.ts";
 import type { TransportClosed } from "../transport/transport.ts";
-import type { Frame } from "./frame.ts";
+import type { Frame } from "../frame/frame.ts";
+import { payloadOf } from "../frame/read.ts";
 import { Link, type LinkHooks } from "./link.ts";
 import type { Settings } from "./options.ts";
 import type { SessionTicket } from "./ticket.ts";
@@ -88,7 +89,8 @@ function handshakeHooks(
 ): LinkHooks {
   let open = false;
   const answer = (frame: Frame): void => {
-    if (frame.type === "session.error") return refused(new ArcpError(frame.payload, { phase: "connect" }));
+    if (frame.type === "session.error")
+      return refused(new ArcpError(payloadOf("session.error", frame), { phase: "connect" }));
     if (frame.type !== "session.welcome") return hooks.early(frame);
     // Set first: what follows the welcome in the same turn is the session's.
     open = true;

@@ -3,10 +3,11 @@ import { JobLostError, ResultUnavailableError } from "../errors.ts";
 import type { JobState } from "../job/job-state.ts";
 import { terminal } from "../job/terminal.ts";
 import type { Connection } from "./connection.ts";
-import { type Frame, jobIdOf, textOf } from "./frame.ts";
+import { type Frame, jobIdOf } from "../frame/frame.ts";
+import { payloadOf } from "../frame/read.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Settings } from "./options.ts";
-import { holeBefore, replayStart, unknownHole } from "./replay.ts";
+import { holeBefore, replayStart, unknownHole } from "../frame/replay.ts";
 import type { Requests } from "./requests.ts";
 import type { Router } from "./router.ts";
 
@@ -106,9 +107,9 @@ export class JobSearch {
     job.skip = job.replayFrom === undefined && !observed ? 0 : job.sinceReplay;
     const answered = (frame: Frame): void => this.#replaying(job, from, frame);
     const request = { history: true, from_event_seq: from };
-    const { payload } = await this.#rooms.requests.subscribe(job.id, request, undefined, answered);
+    const answer = await this.#rooms.requests.subscribe(job.id, request, undefined, answered);
     if (stale()) return true;
-    const status = textOf(payload["current_status"]) ?? "";
+    const { current_status: status = "" } = payloadOf("job.subscribed", answer);
     job.endedAs = terminal(status) ? status : undefined;
     if (job.endedAs !== undefined) this.#awaitEnd(job);
     return true;
@@ -132,7 +133,7 @@ export class JobSearch {
   /** Compares where a replay begins with what was asked for. What is not proven to be whole is not taken for it. */
   #replaying(job: JobState, asked: number, answer: Frame): void {
     if (job.over) return;
-    const start = replayStart(answer, asked, this.#rooms.connection.sequence.last);
+    const start = replayStart(payloadOf("job.subscribed", answer), asked, this.#rooms.connection.sequence.last);
     const hole = start === undefined ? unknownHole : holeBefore(start, asked);
     job.inDoubt = false;
     if (hole === undefined) return;

@@ -1,6 +1,7 @@
 import { type CallOptions, type Clock, ResponseFormatError, TimeoutError } from "@imprest/core";
 import type { JobEntry, JobFilter, SessionListJobs } from "@imprest/core/models/arcp";
-import { type Frame, isObject } from "./frame.ts";
+import type { Frame } from "../frame/frame.ts";
+import { payloadOf } from "../frame/read.ts";
 
 /** A runtime may filter behind its paging, so that some pages are empty; one that goes on so has nothing. */
 const mostEmptyPages = 100;
@@ -65,12 +66,7 @@ export interface Page {
 }
 
 /** Reads `session.jobs`; what is no job is left out. */
-export function readPage({ payload: { jobs, next_cursor } }: Frame): Page {
-  const entries = Array.isArray(jobs)
-    ? jobs.filter((entry) => isObject(entry) && typeof entry["job_id"] === "string")
-    : [];
-  return {
-    jobs: entries as readonly JobEntry[],
-    next: typeof next_cursor === "string" && next_cursor !== "" ? next_cursor : undefined,
-  };
+export function readPage(frame: Frame): Page {
+  const { jobs = [], next_cursor: next } = payloadOf("session.jobs", frame);
+  return { jobs, next: next || undefined };
 }

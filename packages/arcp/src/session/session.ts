@@ -262,9 +262,9 @@ function readEntry(entry: JobEntry): ListedJob {
     jobId: entry.job_id,
     agent: entry.agent,
     status: entry.status,
-    parentId: entry.parent_job_id ?? undefined,
+    parentId: entry.parent_job_id,
     createdAt: entry.created_at ?? entry.submitted_at,
-    traceId: entry.trace_id ?? undefined,
+    traceId: entry.trace_id,
     lastEventSeq: entry.last_event_seq,
     raw: entry,
   };

@@ -1,4 +1,6 @@
+export { shortened } from "./bounds.ts";
 export { type ExactJson, parseJson, stringifyJson } from "./json.ts";
+export { lenient, lenientPartial } from "./lenient.ts";
 export { pointerOf } from "./pointer.ts";
 export {
   type ParsedWire,

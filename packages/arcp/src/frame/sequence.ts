@@ -1,5 +1,4 @@
 import type { Frame } from "./frame.ts";
-import { textOf } from "./frame.ts";
 
 /** How many delivered frames are remembered by id. */
 const remembered = 1024;
@@ -48,7 +47,7 @@ export class Sequence {
       if (this.#held.size < mostHeld) this.#held.set(seq, { frame, size });
       return "gap";
     }
-    const id = textOf(frame.id);
+    const { id } = frame;
     const known = this.#ids[seq % remembered];
     if (id === undefined || known === undefined || seq <= this.last - remembered || this.#seen.has(id)) {
       return "duplicate";
@@ -96,7 +95,7 @@ export class Sequence {
     const slot = seq % remembered;
     const evicted = this.#ids[slot];
     if (evicted !== undefined) this.#seen.delete(evicted);
-    const id = typeof frame.id === "string" ? frame.id : "";
+    const { id = "" } = frame;
     this.last = seq;
     // The same frame under a new number is still the same frame.
     const repeated = id !== "" && this.#seen.has(id);
