@@ -1,5 +1,5 @@
-import { boundedText, flag, text, wholeNumber } from "../../wire/leaves.ts";
-import { type Shape, leaf, list, object, optional } from "../../wire/shape.ts";
+import { boundedText, flag, number, text, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, list, object, optional, union } from "../../wire/shape.ts";
 import { type WireFailure, failureMembers } from "./failure.ts";
 import {
   type LeaseConstraints,
@@ -151,12 +151,6 @@ export const jobSubscribe: Shape<JobSubscribe> = object({
   history: optional(flag),
 });
 
-const replayed: Shape<boolean | number> = leaf(
-  (given) => typeof given === "boolean" || (typeof given === "number" && Number.isFinite(given)),
-  "must be true or false, or a number",
-  { type: ["boolean", "number"] },
-);
-
 export const jobSubscribed: Shape<JobSubscribed> = object({
   job_id: text,
   current_status: text,
@@ -168,7 +162,7 @@ export const jobSubscribed: Shape<JobSubscribed> = object({
   parent_job_id: optional(text),
   trace_id: optional(text),
   subscribed_from: optional(wholeNumber(0)),
-  replayed: optional(replayed),
+  replayed: optional(union([flag, number()], "must be true or false, or a number")),
   request_id: optional(text),
 });
 

@@ -1,5 +1,5 @@
 import { jsonObject, nonEmpty, text, texts } from "../../wire/leaves.ts";
-import { type Shape, leaf, object, optional, record } from "../../wire/shape.ts";
+import { type Shape, leaf, object, optional, record, union } from "../../wire/shape.ts";
 
 /** What a job may do: patterns by namespace (ARCP §9.1, §9.2). `cost.budget` holds amounts such as `"USD:5.00"`. */
 export type WireLease = Readonly<Record<string, readonly string[]>>;
@@ -30,12 +30,6 @@ export const wireLease: Shape<WireLease> = record(text, texts);
 
 export const leaseConstraints: Shape<LeaseConstraints> = object({ expires_at: optional(text) });
 
-const counter: Shape<number | bigint | string> = leaf(
-  (value) => isAmount(value) || typeof value === "string",
-  "must be a number, or text",
-  { type: ["number", "string"] },
-);
-
 /** A number as exact JSON has it: a bigint for a whole one that no double holds. */
 export const amount: Shape<number | bigint> = leaf(isAmount, "must be a number", { type: "number" });
 
@@ -43,7 +37,7 @@ function isAmount(value: unknown): boolean {
   return typeof value === "bigint" || (typeof value === "number" && Number.isFinite(value));
 }
 
-export const wireBudget: Shape<WireBudget> = record(text, counter);
+export const wireBudget: Shape<WireBudget> = record(text, union([amount, text], "must be a number, or text"));
 
 export const wireCredential: Shape<WireCredential> = object({
   id: nonEmpty,

@@ -30,7 +30,8 @@ function sample(shape: Shape<unknown>): unknown {
       if (words !== undefined) return words[0];
       if (pattern !== undefined) return "0af7651916cd43dd8448eb211c80319c";
       const [first] = [type].flat();
-      return { string: "x", integer: 1, number: 1, boolean: true, object: {}, null: null }[first ?? "string"];
+      const samples = { string: "x", integer: 1, number: 1, boolean: true, object: {}, array: [], null: null };
+      return samples[first ?? "string"];
     }
     default:
       throw new Error(`no sample of a ${parts.kind}`);
