@@ -1,5 +1,5 @@
 import { flag, jsonObject, text } from "../../wire/leaves.ts";
-import { type Shape, object, optional } from "../../wire/shape.ts";
+import { type OptionalShape, type Shape, object, optional } from "../../wire/shape.ts";
 
 /** What went wrong (ARCP §12): the payload of `session.error`, and the `error` of a `tool_result`. */
 export interface WireFailure {
@@ -14,13 +14,20 @@ export interface WireFailure {
 }
 
 /** The members of a failure, also of a job's. */
-export const failureMembers = {
+export const failureMembers: {
+  readonly code: Shape<string>;
+  readonly message: Shape<string>;
+  readonly retryable: OptionalShape<boolean>;
+  readonly details: OptionalShape<Record<string, unknown>>;
+  readonly request_id: OptionalShape<string>;
+  readonly job_id: OptionalShape<string>;
+} = {
   code: text,
   message: text,
   retryable: optional(flag),
   details: optional(jsonObject),
   request_id: optional(text),
   job_id: optional(text),
-} as const;
+};
 
 export const wireFailure: Shape<WireFailure> = object(failureMembers);
