@@ -16,7 +16,7 @@ import {
 } from "@imprest/core";
 import { authorityOf, isInstructionKey, parseJson } from "@imprest/core/internal";
 import type { CyclesEvidenceRef, ReservationCreateResponse } from "@imprest/core/models/cycles";
-import { reservationCreateResponseShape } from "@imprest/core/models/cycles/shapes";
+import { reservationCreateResponse } from "@imprest/core/models/cycles/shapes";
 import { type CyclesAuthority, CyclesError, type CyclesSource, metadataOf } from "@imprest/cycles";
 import type { Operation } from "@imprest/cycles/internal";
 import { AP2AlreadyConsumed, AP2GuardDenied } from "./errors.ts";
@@ -37,7 +37,7 @@ export interface PaymentExtension {
 const createReservation: Operation<ReservationCreateResponse> = {
   name: "createReservation",
   status: 200,
-  schema: reservationCreateResponseShape,
+  schema: reservationCreateResponse,
 };
 
 /** The name of the claim in a reserve's metadata. */

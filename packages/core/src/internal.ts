@@ -52,7 +52,6 @@ export {
   type ExactJson,
   type Shape,
   type WireReader,
-  type WireSchema,
   issuesOf,
   lenient,
   lenientPartial,

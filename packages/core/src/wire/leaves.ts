@@ -6,47 +6,53 @@ import { type LeafSchema, type Shape, converted, isJsonObject, leaf, list, toler
 const isText = (value: unknown): boolean => typeof value === "string";
 
 /** Any text. */
-export const text: Shape<string> = leaf(isText, "must be text", { type: "string" });
+export const text: Shape<string> = /* @__PURE__ */ leaf(isText, "must be text", { type: "string" });
 
 /** Text of one character or more. */
-export const nonEmpty: Shape<string> = leaf((value) => isText(value) && value !== "", "must be text, not empty", {
-  type: "string",
-  minLength: 1,
-});
+export const nonEmpty: Shape<string> = /* @__PURE__ */ leaf(
+  (value) => isText(value) && value !== "",
+  "must be text, not empty",
+  {
+    type: "string",
+    minLength: 1,
+  },
+);
 
-export const flag: Shape<boolean> = leaf((value) => typeof value === "boolean", "must be true or false", {
-  type: "boolean",
-});
+export const flag: Shape<boolean> = /* @__PURE__ */ leaf(
+  (value) => typeof value === "boolean",
+  "must be true or false",
+  {
+    type: "boolean",
+  },
+);
 
 /** Free-form JSON members (`metadata`, `details`, `custom`). */
-export const jsonObject: Shape<Record<string, unknown>> = leaf(isJsonObject, "must be a JSON object", {
+export const jsonObject: Shape<Record<string, unknown>> = /* @__PURE__ */ leaf(isJsonObject, "must be a JSON object", {
   type: "object",
 });
 
 /** What nobody but the caller looks into. */
-export const anything: Shape<unknown> = leaf(() => true, "", {});
+export const anything: Shape<unknown> = /* @__PURE__ */ leaf(() => true, "", {});
 
-export const texts: Shape<string[]> = list(text);
+export const texts: Shape<string[]> = /* @__PURE__ */ list(text);
 
 /** A finite number, of at least `least`. */
 /* @__NO_SIDE_EFFECTS__ */
 export function number(least: number = Number.NEGATIVE_INFINITY): Shape<number> {
-  const isBounded = least > Number.NEGATIVE_INFINITY;
   return leaf(
     (value) => typeof value === "number" && Number.isFinite(value) && value >= least,
-    isBounded ? `must be a number, ${least} or more` : "must be a number",
-    { type: "number", ...(isBounded && { minimum: least }) },
+    least < 0 ? "must be a number" : `must be a number, ${least} or more`,
+    { type: "number", minimum: least },
   );
 }
 
 /** A whole number within a range. */
 /* @__NO_SIDE_EFFECTS__ */
 export function wholeNumber(least: number, most: number = Number.MAX_SAFE_INTEGER): Shape<number> {
-  const isOpen = most === Number.MAX_SAFE_INTEGER;
   return leaf(
     (value) => typeof value === "number" && Number.isSafeInteger(value) && value >= least && value <= most,
-    `must be a whole number, ${isOpen ? `${least} or more` : `from ${least} to ${most}`}`,
-    { type: "integer", minimum: least, ...(!isOpen && { maximum: most }) },
+    `must be a whole number, ${most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `from ${least} to ${most}`}`,
+    { type: "integer", minimum: least, maximum: most },
   );
 }
 
@@ -54,7 +60,7 @@ export function wholeNumber(least: number, most: number = Number.MAX_SAFE_INTEGE
  * A duration, an instant or a count in an answer: a whole number, zero or more. One that a double cannot hold
  * ("no limit" as the largest int64) is read as 2^53 - 1, which no clock and no counter ever reaches.
  */
-export const count: Shape<number> = converted(
+export const count: Shape<number> = /* @__PURE__ */ converted(
   (value) => {
     if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
     // `parseJson` hands out a bigint only where a double would lose digits.
@@ -64,27 +70,26 @@ export const count: Shape<number> = converted(
   { type: "integer", minimum: 0 },
 );
 
-/** Written as a number where a double holds it, so that `JSON.stringify` takes it. */
 /* @__NO_SIDE_EFFECTS__ */
 function int64From(least: bigint | undefined, message: string, schema: LeafSchema): Shape<bigint> {
   const convert = (value: unknown): bigint | undefined => {
     const exact = typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : value;
     return typeof exact === "bigint" && isInt64(exact) && (least === undefined || exact >= least) ? exact : undefined;
   };
-  const write = (value: bigint): number | bigint | undefined => {
-    const exact = convert(value);
-    return exact !== undefined && Number.isSafeInteger(Number(exact)) ? Number(exact) : exact;
-  };
-  return converted(convert, message, { type: "integer", format: "int64", ...schema }, write);
+  return converted(convert, message, { type: "integer", format: "int64", ...schema });
 }
 
 /** A JSON integer within int64, handed out as a bigint. */
-export const int64: Shape<bigint> = int64From(undefined, "must be a whole number within int64", {});
+export const int64: Shape<bigint> = /* @__PURE__ */ int64From(undefined, "must be a whole number within int64", {});
 
 /** As `int64`, zero or more. */
-export const unsigned: Shape<bigint> = int64From(0n, "must be a whole number within int64, not negative", {
-  minimum: 0,
-});
+export const unsigned: Shape<bigint> = /* @__PURE__ */ int64From(
+  0n,
+  "must be a whole number within int64, not negative",
+  {
+    minimum: 0,
+  },
+);
 
 /** Text of `least` to `most` characters (code points, as JSON Schema counts them). */
 /* @__NO_SIDE_EFFECTS__ */
@@ -93,7 +98,7 @@ export function boundedText(most: number, least = 0): Shape<string> {
   return leaf(
     (value) => typeof value === "string" && value.length >= least && isAtMost(value, most),
     `must have ${range} characters`,
-    { type: "string", ...(least > 0 && { minLength: least }), maxLength: most },
+    { type: "string", minLength: least, maxLength: most },
   );
 }
 

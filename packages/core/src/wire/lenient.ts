@@ -10,8 +10,7 @@ import { Shape, isJsonObject, refuse } from "./shape.ts";
 export function lenient<Value>(shape: Shape<Value>): Shape<Value> {
   const read = lenientRead(shape, false);
   return new Shape<Value>(
-    (value, issues, isWriting) =>
-      isWriting === true ? shape.read(value, issues, true) : (read(value, issues) as Value),
+    (value, issues, isWriting) => (isWriting ? shape.read(value, issues, true) : (read(value, issues) as Value)),
     shape.parts,
     shape.message,
   );
@@ -39,7 +38,7 @@ function lenientRead(shape: Shape<unknown>, isPartial: boolean): LenientRead {
       parts.options.map((option) => lenientRead(option, false)),
       shape.message,
     );
-  if (parts.kind !== "object") return (value, issues) => shape.read(value, issues);
+  if (parts.kind !== "object") return (value, issues) => shape.read(value, issues, false);
   const members = Object.entries(parts.members).map(([name, member]) => ({
     name,
     isAbsent: member.parts.kind === "optional" ? member.parts.isAbsent : isPartial ? isNullish : never,

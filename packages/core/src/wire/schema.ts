@@ -1,10 +1,5 @@
-import type * as z from "zod/mini";
 import { ValidationError, type ValidationIssue } from "../errors/local-errors.ts";
-import { mostIssues, shortened, shortenedMessage } from "./bounds.ts";
 import { pointerOf } from "./pointer.ts";
-
-/** A published schema: checks a wire value and hands it out typed, unknown members kept. */
-export type WireSchema<Value> = z.ZodMiniType<Value>;
 
 /** One thing wrong with a value, and where. */
 export interface WireIssue {
@@ -48,13 +43,7 @@ function given<Value>(result: ParsedWire<Value>, subject: string): Value {
   throw new ValidationError(subject, issuesOf(result.error));
 }
 
-/**
- * The first twenty issues with RFC 6901 pointers, the sender's own words cut short; zod folds the branches of a union
- * into one line.
- */
-export function issuesOf(error: { readonly issues: readonly WireIssue[] }): ValidationIssue[] {
-  return error.issues.slice(0, mostIssues).map(({ path, message }) => ({
-    pointer: pointerOf(path.map((part) => (typeof part === "string" ? shortened(part) : part))),
-    message: shortenedMessage(message),
-  }));
+/** Issues with RFC 6901 pointers. */
+export function issuesOf({ issues }: { readonly issues: readonly WireIssue[] }): ValidationIssue[] {
+  return issues.map(({ path, message }) => ({ pointer: pointerOf(path), message }));
 }

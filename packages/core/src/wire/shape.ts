@@ -4,10 +4,13 @@ import type { ParsedWire, WireIssue, WireReader } from "./schema.ts";
 // The one engine that reads and writes the wires, as small and as fast as the clients need it. What a shape is made of
 // stays visible in `parts`, so that JSON Schemas and zod schemas are made of it and never written beside it.
 
-/** What a leaf may be on the wire as the protocol has it, in JSON Schema's words; what is read may be more. */
+/**
+ * What a leaf may be on the wire as the protocol has it, in JSON Schema's words; what is read may be more. Bounds that
+ * bind nothing (a length of zero, a number beyond 2^53 - 1) may stand here; they become no JSON Schema.
+ */
 export interface LeafSchema {
-  readonly type?: "string" | "integer" | "number" | "boolean" | "object" | "array";
-  readonly enum?: readonly string[];
+  readonly type?: LeafType | readonly LeafType[];
+  readonly enum?: readonly (string | boolean)[];
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly pattern?: string;
@@ -15,12 +18,11 @@ export interface LeafSchema {
   readonly contentEncoding?: string;
   readonly minimum?: number;
   readonly maximum?: number;
-  readonly additionalProperties?: LeafSchema;
-  readonly items?: LeafSchema;
-  readonly maxItems?: number;
 }
 
-/** What becomes of members that an object does not name. */
+type LeafType = "string" | "integer" | "number" | "boolean" | "object" | "null";
+
+/** What becomes of members that an object does not name; `dropped` in messages of proto, whose fields have two names. */
 export type Others = "kept" | "refused" | "dropped";
 
 /** What a shape is made of. */
@@ -30,11 +32,9 @@ export type Parts =
       readonly kind: "object";
       readonly members: Members;
       readonly others: Others;
-      /** The members by their own names, where the wire has several names for one. */
-      readonly rename?: Read<Readonly<Record<string, unknown>>>;
     }
-  | { readonly kind: "list"; readonly item: Shape<unknown>; readonly most?: number }
-  | { readonly kind: "record"; readonly name: Shape<string>; readonly item: Shape<unknown>; readonly most?: number }
+  | { readonly kind: "list"; readonly item: Shape<unknown>; readonly most: number }
+  | { readonly kind: "record"; readonly name: Shape<string>; readonly item: Shape<unknown>; readonly most: number }
   | { readonly kind: "optional"; readonly inner: Shape<unknown>; readonly isAbsent: (value: unknown) => boolean }
   | { readonly kind: "union"; readonly options: readonly Shape<unknown>[] }
   | { readonly kind: "variants"; readonly member: string; readonly byText: Readonly<Record<string, Shape<unknown>>> }
@@ -45,7 +45,7 @@ export type Parts =
  * Reads a value, or adds to `issues` what is wrong with it; what it returns then is not to be used. With `isWriting` the
  * other way: a value to what stands on the wire.
  */
-export type Read<Value> = (value: unknown, issues: WireIssue[], isWriting?: boolean) => Value;
+export type Read<Value> = (value: unknown, issues: WireIssue[], isWriting: boolean) => Value;
 
 /** What the Standard Schema interface asks of a schema (https://standardschema.dev, version 1). */
 export interface StandardProperties<Value> {
@@ -74,7 +74,7 @@ export class Shape<Value> implements WireReader<Value> {
   /** The value as it is read, or the issues that keep it from being read. Never throws. */
   safeParse(value: unknown): ParsedWire<Value> {
     const issues: WireIssue[] = [];
-    return resultOf(this.read(value, issues), issues);
+    return resultOf(this.read(value, issues, false), issues);
   }
 
   /** What is written for a value, or the issues that keep it from being written. Never throws. */
@@ -121,8 +121,7 @@ export function refuse(issues: WireIssue[], message: string, path: PropertyKey[]
 
 /** The issues since `from` are those of a member: their paths begin with its name. */
 export function placeUnder(name: string | number, issues: WireIssue[], from: number): void {
-  const part = typeof name === "string" ? shortened(name) : name;
-  for (let at = from; at < issues.length; at += 1) issues[at]?.path.unshift(part);
+  for (let at = from; at < issues.length; at += 1) issues[at]?.path.unshift(name);
 }
 
 /** A value that `accepts` takes as it is. */
@@ -141,7 +140,7 @@ export function converted<Value>(
   write: (value: Value) => unknown = convert,
 ): Shape<Value> {
   const read: Read<Value> = (value, issues, isWriting) =>
-    (isWriting === true ? (write(value as Value) as Value | undefined) : convert(value)) ?? refuse(issues, message);
+    (isWriting ? (write(value as Value) as Value | undefined) : convert(value)) ?? refuse(issues, message);
   return new Shape(read, { kind: "leaf", schema, isConverted: true }, message);
 }
 
@@ -161,11 +160,11 @@ export function optional<Value>(
 }
 
 /* @__NO_SIDE_EFFECTS__ */
-export function list<Item>(item: Shape<Item>, most?: number): Shape<Item[]> {
+export function list<Item>(item: Shape<Item>, most: number = Number.POSITIVE_INFINITY): Shape<Item[]> {
   const message = "must be a list";
   const read: Read<Item[]> = (value, issues, isWriting) => {
     if (!Array.isArray(value)) return refuse(issues, message);
-    if (most !== undefined && value.length > most) return refuse(issues, `must have at most ${most} items`);
+    if (value.length > most) return refuse(issues, `must have at most ${most} items`);
     const items: Item[] = [];
     for (let at = 0; at < value.length && issues.length < mostIssues; at += 1) {
       const before = issues.length;
@@ -174,7 +173,7 @@ export function list<Item>(item: Shape<Item>, most?: number): Shape<Item[]> {
     }
     return items;
   };
-  return new Shape(read, { kind: "list", item, ...(most !== undefined && { most }) }, message);
+  return new Shape(read, { kind: "list", item, most }, message);
 }
 
 /** `inner`, and a rule about what it read. */
@@ -196,40 +195,20 @@ export const notAnObject = "must be a JSON object";
 
 /** An object whose other members are kept as they came: what a later version adds survives. */
 /* @__NO_SIDE_EFFECTS__ */
-export function object<const Of extends Members>(members: Of, others: Others = "kept"): Shape<ObjectOf<Of>> {
-  const names = Object.keys(members);
-  const shapes = Object.values(members);
-  const read: Read<ObjectOf<Of>> = (value, issues, isWriting) => {
-    if (!isJsonObject(value)) return refuse(issues, notAnObject);
-    const copy: Record<string, unknown> = { ...value };
-    for (let at = 0; at < names.length; at += 1) {
-      const name = names[at] ?? "";
-      const given = value[name];
-      const shape = shapes[at];
-      if (shape === undefined) continue;
-      if (shape.parts.kind === "optional" && shape.parts.isAbsent(given)) {
-        if (given !== undefined) Reflect.deleteProperty(copy, name);
-        continue;
-      }
-      const before = issues.length;
-      copy[name] = shape.read(given, issues, isWriting);
-      if (issues.length > before) placeUnder(name, issues, before);
-    }
-    if (others === "refused") refuseOthers(copy, members, issues);
-    return copy as ObjectOf<Of>;
-  };
-  return new Shape(read, { kind: "object", members, others }, notAnObject);
+export function object<const Of extends Members>(members: Of): Shape<ObjectOf<Of>> {
+  return objectOf(members, "kept");
 }
 
 /** An object whose other members are refused. */
 /* @__NO_SIDE_EFFECTS__ */
 export function closedObject<const Of extends Members>(members: Of): Shape<ObjectOf<Of>> {
-  return object(members, "refused");
-}
-
-function refuseOthers(value: object, members: Members, issues: WireIssue[]): void {
-  const others = Object.keys(value).filter((name) => !Object.hasOwn(members, name));
-  if (others.length > 0) refuse(issues, unknownMembers(others));
+  const open = object(members);
+  const read: Read<ObjectOf<Of>> = (value, issues, isWriting) => {
+    const result = open.read(value, issues, isWriting);
+    const others = isJsonObject(value) ? Object.keys(value).filter((name) => !Object.hasOwn(members, name)) : [];
+    return others.length === 0 ? result : refuse(issues, unknownMembers(others));
+  };
+  return new Shape(read, { kind: "object", members, others: "refused" }, notAnObject);
 }
 
 /** Names are the sender's own words, so they are cut short. */
@@ -238,24 +217,55 @@ export function unknownMembers(names: readonly string[]): string {
   return `has members that the protocol does not know (${listed.join(", ")}); remove them`;
 }
 
+/** The field of `value` that is the member `name`; issues go by the name that the wire has for it. */
+export type Pick = (value: Readonly<Record<string, unknown>>, name: string, issues: WireIssue[]) => unknown;
+
+/* @__NO_SIDE_EFFECTS__ */
+export function objectOf<const Of extends Members>(
+  members: Of,
+  others: Others,
+  nameOnWire: (name: string) => string = String,
+  pick: Pick = (value, name) => value[name],
+): Shape<ObjectOf<Of>> {
+  const fields = Object.entries(members);
+  const read: Read<ObjectOf<Of>> = (value, issues, isWriting) => {
+    if (!isJsonObject(value)) return refuse(issues, notAnObject);
+    const copy: Record<string, unknown> = others === "dropped" ? {} : { ...value };
+    for (const [name, shape] of fields) {
+      const before = issues.length;
+      const given = isWriting ? value[name] : pick(value, name, issues);
+      if (shape.parts.kind !== "optional" || !shape.parts.isAbsent(given)) {
+        copy[name] = shape.read(given, issues, isWriting);
+      } else if (given !== undefined) Reflect.deleteProperty(copy, name);
+      if (issues.length > before) placeUnder(nameOnWire(name), issues, before);
+    }
+    return copy as ObjectOf<Of>;
+  };
+  return new Shape(read, { kind: "object", members, others }, notAnObject);
+}
+
 /** An object with free names: each name and each value is checked. */
 /* @__NO_SIDE_EFFECTS__ */
-export function record<Value>(name: Shape<string>, item: Shape<Value>, most?: number): Shape<Record<string, Value>> {
+export function record<Value>(
+  name: Shape<string>,
+  item: Shape<Value>,
+  most: number = Number.POSITIVE_INFINITY,
+): Shape<Record<string, Value>> {
   const read: Read<Record<string, Value>> = (value, issues, isWriting) => {
     if (!isJsonObject(value)) return refuse(issues, notAnObject);
     const entries = Object.entries(value);
-    if (most !== undefined && entries.length > most) return refuse(issues, `must have at most ${most} members`);
+    if (entries.length > most) return refuse(issues, `must have at most ${most} members`);
     const members: [string, Value][] = [];
     for (const [key, part] of entries) {
       if (issues.length >= mostIssues) break;
       const before = issues.length;
       name.read(key, issues, isWriting);
       members.push([key, item.read(part, issues, isWriting)]);
-      if (issues.length > before) placeUnder(key, issues, before);
+      if (issues.length > before) placeUnder(shortened(key), issues, before);
     }
     return Object.fromEntries(members);
   };
-  return new Shape(read, { kind: "record", name, item, ...(most !== undefined && { most }) }, notAnObject);
+  return new Shape(read, { kind: "record", name, item, most }, notAnObject);
 }
 
 /** The first of several shapes that takes a value. */
@@ -279,7 +289,7 @@ export function union<const Of extends readonly Shape<unknown>[]>(
 /* @__NO_SIDE_EFFECTS__ */
 export function tolerant<Value>(written: Shape<Value>, accepted: Shape<Value>): Shape<Value> {
   const read: Read<Value> = (value, issues, isWriting) =>
-    (isWriting === true ? written : accepted).read(value, issues, isWriting);
+    (isWriting ? written : accepted).read(value, issues, isWriting);
   return new Shape(read, { kind: "tolerant", written, accepted }, accepted.message);
 }
 

@@ -2,7 +2,7 @@ import { type Shape, issuesOf } from "@imprest/core/internal";
 import { describe, expect, it } from "vitest";
 import { text } from "../../src/wire/leaves.ts";
 import { leaf, list, object, record } from "../../src/wire/shape.ts";
-import { toZod } from "../../src/wire/to-zod.ts";
+import { toZod } from "@imprest/core/zod";
 
 let asked = 0;
 const counted = leaf<string>(

@@ -9,7 +9,7 @@ export interface Merchant {
   readonly website?: string | undefined;
 }
 
-export const merchantShape: Shape<Merchant> = object({
+export const merchant: Shape<Merchant> = object({
   id: text,
   name: text,
   website: optionalText,
@@ -21,7 +21,7 @@ export interface MinorAmount {
   readonly currency: string;
 }
 
-export const minorAmountShape: Shape<MinorAmount> = object({
+export const minorAmount: Shape<MinorAmount> = object({
   amount: wholeNumber(0),
   currency: text,
 });
@@ -33,7 +33,7 @@ export interface PaymentInstrument {
   readonly description?: string | undefined;
 }
 
-export const paymentInstrumentShape: Shape<PaymentInstrument> = object({
+export const paymentInstrument: Shape<PaymentInstrument> = object({
   id: text,
   type: text,
   description: optionalText,

@@ -18,7 +18,7 @@ export interface PaymentMandateV01 {
 
 const value = union([text, number()], "must be a decimal");
 
-export const paymentMandateV01Shape: Shape<PaymentMandateV01> = object({
+export const paymentMandateV01: Shape<PaymentMandateV01> = object({
   payment_mandate_contents: object({
     payment_mandate_id: optionalText,
     payment_details_id: text,

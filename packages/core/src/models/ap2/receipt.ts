@@ -15,7 +15,7 @@ export interface MandateReceipt {
   readonly error_description?: string | undefined;
 }
 
-export const mandateReceiptShape: Shape<MandateReceipt> = object({
+export const mandateReceipt: Shape<MandateReceipt> = object({
   status: optionalText,
   result: optionalText,
   iss: text,

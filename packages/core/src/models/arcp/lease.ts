@@ -1,5 +1,5 @@
 import { jsonObject, nonEmpty, text, texts } from "../../wire/leaves.ts";
-import { type Shape, leaf, object, optional, record, union } from "../../wire/shape.ts";
+import { type Shape, converted, object, optional, record, union } from "../../wire/shape.ts";
 
 /** What a job may do: patterns by namespace (ARCP §9.1, §9.2). `cost.budget` holds amounts such as `"USD:5.00"`. */
 export type WireLease = Readonly<Record<string, readonly string[]>>;
@@ -31,9 +31,13 @@ export const wireLease: Shape<WireLease> = record(text, texts);
 export const leaseConstraints: Shape<LeaseConstraints> = object({ expires_at: optional(text) });
 
 /** A number as exact JSON has it: a bigint for a whole one that no double holds. */
-export const amount: Shape<number | bigint> = leaf(isAmount, "must be a number", { type: "number" });
+export const amount: Shape<number | bigint> = converted(
+  (value) => (isAmount(value) ? value : undefined),
+  "must be a number",
+  { type: "number" },
+);
 
-function isAmount(value: unknown): boolean {
+function isAmount(value: unknown): value is number | bigint {
   return typeof value === "bigint" || (typeof value === "number" && Number.isFinite(value));
 }
 

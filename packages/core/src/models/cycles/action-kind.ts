@@ -14,7 +14,7 @@ export interface ActionKind {
   readonly replacement_kind?: string | undefined;
 }
 
-export const actionKindShape: Shape<ActionKind> = object({
+export const actionKind: Shape<ActionKind> = object({
   kind: text,
   risk_class: text,
   description: optional(text),
@@ -31,9 +31,9 @@ export interface ActionKindRegistryPage {
   readonly has_more?: boolean | undefined;
 }
 
-export const actionKindRegistryPageShape: Shape<ActionKindRegistryPage> = object({
+export const actionKindRegistryPage: Shape<ActionKindRegistryPage> = object({
   version: text,
-  kinds: list(actionKindShape),
+  kinds: list(actionKind),
   next_cursor: optional(text),
   has_more: optional(flag),
 });

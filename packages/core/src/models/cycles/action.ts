@@ -23,7 +23,7 @@ export interface ActionPolicyKeys {
 
 const custom = record(text, boundedText(256), 8);
 
-export const requestPolicyKeysShape: Shape<ActionPolicyKeys> = closedObject({
+export const requestActionPolicyKeys: Shape<ActionPolicyKeys> = closedObject({
   host: optional(boundedText(253)),
   recipient_domain: optional(boundedText(253)),
   resource_type: optional(boundedText(128)),
@@ -33,14 +33,14 @@ export const requestPolicyKeysShape: Shape<ActionPolicyKeys> = closedObject({
 
 const tags = list(boundedText(64), 10);
 
-export const requestActionShape: Shape<Action> = closedObject({
+export const requestAction: Shape<Action> = closedObject({
   kind: boundedText(64, 1),
   name: boundedText(256, 1),
   tags: optional(tags),
-  policy_keys: optional(requestPolicyKeysShape),
+  policy_keys: optional(requestActionPolicyKeys),
 });
 
-const policyKeysShape: Shape<ActionPolicyKeys> = object({
+const actionPolicyKeys: Shape<ActionPolicyKeys> = object({
   host: optional(text),
   recipient_domain: optional(text),
   resource_type: optional(text),
@@ -49,9 +49,9 @@ const policyKeysShape: Shape<ActionPolicyKeys> = object({
 });
 
 /** As the authority tells it back. */
-export const actionShape: Shape<Action> = object({
+export const action: Shape<Action> = object({
   kind: text,
   name: text,
   tags: optional(texts),
-  policy_keys: optional(policyKeysShape),
+  policy_keys: optional(actionPolicyKeys),
 });

@@ -13,7 +13,7 @@ export interface Caps {
   readonly cooldown_ms?: number | undefined;
 }
 
-export const capsShape: Shape<Caps> = object({
+export const caps: Shape<Caps> = object({
   max_tokens: optional(count),
   max_steps_remaining: optional(count),
   tool_allowlist: optional(texts),

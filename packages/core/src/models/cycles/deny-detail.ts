@@ -27,7 +27,7 @@ export interface DenyDetail {
   readonly budget_remaining?: bigint | undefined;
 }
 
-const quotaViolationShape: Shape<ActionQuotaViolation> = object({
+const actionQuotaViolation: Shape<ActionQuotaViolation> = object({
   action_kind: text,
   window: text,
   used: int64,
@@ -38,9 +38,9 @@ const quotaViolationShape: Shape<ActionQuotaViolation> = object({
   risk_class: optional(text),
 });
 
-export const denyDetailShape: Shape<DenyDetail> = object({
+export const denyDetail: Shape<DenyDetail> = object({
   reason_code: text,
-  quota_violation: optional(quotaViolationShape),
+  quota_violation: optional(actionQuotaViolation),
   blocked_by_scope: optional(text),
   blocked_by_policy: optional(text),
   suggested_fix: optional(text),

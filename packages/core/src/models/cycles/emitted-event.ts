@@ -34,7 +34,7 @@ export interface EmittedEvent {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const emittedEventShape: Shape<EmittedEvent> = object({
+export const emittedEvent: Shape<EmittedEvent> = object({
   event_id: text,
   event_type: text,
   category: text,

@@ -1,6 +1,6 @@
 import { count, flag, int64, jsonObject, number, text, texts } from "../../wire/leaves.ts";
 import { type Shape, object, optional } from "../../wire/shape.ts";
-import { denyDetailShape } from "./deny-detail.ts";
+import { denyDetail } from "./deny-detail.ts";
 import type {
   ApiKeyData,
   BudgetDebtIncurredData,
@@ -175,7 +175,7 @@ const observed = { scope: text, unit: word, action: json, subject: json, estimat
 
 const observedDenied: Shape<ObservedDeniedData> = object({
   ...observed,
-  deny_detail: denyDetailShape,
+  deny_detail: denyDetail,
   would_have_blocked_at: word,
 });
 
@@ -206,7 +206,7 @@ const quotaCounterReset: Shape<QuotaCounterResetData> = object({
 });
 
 /** The shape of `data`, by `event_type`. */
-export const eventDataShapes: { readonly [Type in EventType]: Shape<EventDataByType[Type]> } = {
+export const eventDataByType: { readonly [Type in EventType]: Shape<EventDataByType[Type]> } = {
   "budget.created": budgetLifecycle,
   "budget.updated": budgetLifecycle,
   "budget.funded": budgetLifecycle,

@@ -11,7 +11,7 @@ import {
   wholeNumber,
 } from "../../wire/leaves.ts";
 import { type Shape, closedObject, list, optional } from "../../wire/shape.ts";
-import { requestAmountShape, units } from "./amount.ts";
+import { requestAmount, units } from "./amount.ts";
 import type { Balance } from "./balance.ts";
 import type { Caps } from "./caps.ts";
 import type { CommitResponse } from "./commit.ts";
@@ -23,7 +23,7 @@ import type { ReservationCreateResponse } from "./reservation.ts";
 // The answers of the base protocol as evidence attests them: closed, where the protocol itself lets an answer grow
 // (Cycles evidence, MIRROR CONTRACT).
 
-const amount: Shape<Amount> = requestAmountShape;
+const amount: Shape<Amount> = requestAmount;
 const optionalAmount = optional(amount);
 const count = wholeNumber(0);
 const optionalCount = optional(count);
@@ -55,7 +55,7 @@ const caps: Shape<Caps> = closedObject({
 const decision = oneOf(["ALLOW", "ALLOW_WITH_CAPS", "DENY"]);
 const reasonCode = optional(boundedText(128));
 
-export const evidenceDecisionResponseShape: Shape<Omit<DecisionResponse, "cycles_evidence">> = closedObject({
+export const attestedDecisionResponse: Shape<Omit<DecisionResponse, "cycles_evidence">> = closedObject({
   decision,
   caps: optional(caps),
   reason_code: reasonCode,
@@ -63,7 +63,7 @@ export const evidenceDecisionResponseShape: Shape<Omit<DecisionResponse, "cycles
   affected_scopes: optional(texts),
 });
 
-export const evidenceReservationResponseShape: Shape<
+export const attestedReservationCreateResponse: Shape<
   Omit<ReservationCreateResponse, "cycles_evidence" | "remaining_ttl_ms">
 > = closedObject({
   decision,
@@ -78,14 +78,14 @@ export const evidenceReservationResponseShape: Shape<
   balances,
 });
 
-export const evidenceCommitResponseShape: Shape<Omit<CommitResponse, "cycles_evidence">> = closedObject({
+export const attestedCommitResponse: Shape<Omit<CommitResponse, "cycles_evidence">> = closedObject({
   status: oneOf(["COMMITTED"]),
   charged: amount,
   released: optionalAmount,
   balances,
 });
 
-export const evidenceReleaseResponseShape: Shape<Omit<ReleaseResponse, "cycles_evidence">> = closedObject({
+export const attestedReleaseResponse: Shape<Omit<ReleaseResponse, "cycles_evidence">> = closedObject({
   status: oneOf(["RELEASED"]),
   released: amount,
   balances,
@@ -94,7 +94,7 @@ export const evidenceReleaseResponseShape: Shape<Omit<ReleaseResponse, "cycles_e
 /** The codes that evidence knows: those of the extension v0.1.26 wait for the mirror to be cut again. */
 const attestedErrorCodes = errorCodes.filter((code) => !code.startsWith("ACTION_"));
 
-export const evidenceErrorResponseShape: Shape<Omit<ErrorResponse, "cycles_evidence">> = closedObject({
+export const attestedErrorResponse: Shape<Omit<ErrorResponse, "cycles_evidence">> = closedObject({
   error: oneOf(attestedErrorCodes),
   message: text,
   request_id: text,

@@ -8,7 +8,7 @@ export interface CyclesEvidenceRef {
   readonly cycles_evidence_url: string;
 }
 
-export const evidenceRefShape: Shape<CyclesEvidenceRef> = object({
+export const cyclesEvidenceRef: Shape<CyclesEvidenceRef> = object({
   evidence_id: text,
   cycles_evidence_url: text,
 });
@@ -20,8 +20,8 @@ export interface ReservationEvidence {
   readonly release?: CyclesEvidenceRef | undefined;
 }
 
-export const reservationEvidenceShape: Shape<ReservationEvidence> = object({
-  reserve: optional(evidenceRefShape),
-  commit: optional(evidenceRefShape),
-  release: optional(evidenceRefShape),
+export const reservationEvidence: Shape<ReservationEvidence> = object({
+  reserve: optional(cyclesEvidenceRef),
+  commit: optional(cyclesEvidenceRef),
+  release: optional(cyclesEvidenceRef),
 });

@@ -10,7 +10,7 @@ export interface StandardMetrics {
   readonly custom?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const requestMetricsShape: Shape<StandardMetrics> = closedObject({
+export const standardMetrics: Shape<StandardMetrics> = closedObject({
   tokens_input: optional(wholeNumber(0)),
   tokens_output: optional(wholeNumber(0)),
   latency_ms: optional(wholeNumber(0)),

@@ -30,7 +30,7 @@ const dimensions = record(
   16,
 );
 
-export const requestSubjectShape: Shape<Subject> = refined(
+export const requestSubject: Shape<Subject> = refined(
   closedObject({
     tenant: level,
     workspace: level,
@@ -47,7 +47,7 @@ export const requestSubjectShape: Shape<Subject> = refined(
 const anyLevel = optional(text);
 
 /** As the authority tells it back. */
-export const subjectShape: Shape<Subject> = object({
+export const subject: Shape<Subject> = object({
   tenant: anyLevel,
   workspace: anyLevel,
   app: anyLevel,
