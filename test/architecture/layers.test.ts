@@ -39,6 +39,7 @@ const coreRooms: Readonly<Record<string, readonly string[]>> = {
   idempotency: ["errors", "platform"],
   http: ["authority", "errors", "platform"],
   models: ["amount", "errors", "wire"],
+  zod: ["models", "wire"],
   audit: ["authority", "errors", "http", "platform", "wire"],
   settlement: ["amount", "authority", "errors", "observe", "platform", "records"],
   reservation: ["amount", "authority", "errors", "idempotency", "observe", "platform", "records", "settlement", "wire"],

@@ -1,6 +1,6 @@
 import { usdMicrocents } from "@imprest/core";
 import { stringifyJson } from "@imprest/core/internal";
-import { reservationCreateRequestShape, reservationCreateResponseShape } from "@imprest/core/models/cycles/shapes";
+import { reservationCreateRequest, reservationCreateResponse } from "@imprest/core/models/cycles/shapes";
 import type { EmittedEvent } from "@imprest/core/models/cycles";
 import {
   type ActionPolicy,
@@ -183,11 +183,11 @@ describe.skipIf(isMissing)("the vectors of Cycles v0.1.26 against the embedded a
 
   it("their requests and, normalised, their answers are what the client's shapes take", () => {
     for (const { request, response } of vectors) {
-      expect(reservationCreateRequestShape.safeParse(request.body).success).toBe(true);
+      expect(reservationCreateRequest.safeParse(request.body).success).toBe(true);
       if (response.status !== 200) continue;
       const scopes = (response.body["affected_scopes"] ?? []) as readonly { scope: string }[];
       const body = { ...response.body, affected_scopes: scopes.map(({ scope }) => scope) };
-      expect(reservationCreateResponseShape.safeParse(body).success).toBe(true);
+      expect(reservationCreateResponse.safeParse(body).success).toBe(true);
     }
   });
 });

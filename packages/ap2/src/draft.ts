@@ -1,6 +1,6 @@
 import { ValidationError } from "@imprest/core";
 import { parseWire } from "@imprest/core/internal";
-import { reservationCreateRequestShape } from "@imprest/core/models/cycles/shapes";
+import { reservationCreateRequest } from "@imprest/core/models/cycles/shapes";
 import { type ReserveBody, buildReserveBody } from "./bodies.ts";
 import { AP2MandateError } from "./errors.ts";
 import { keyIn } from "./idempotency-key.ts";
@@ -58,7 +58,7 @@ export class Draft {
     };
     const body = buildReserveBody({ ...terms, mandate, metadata }, { idempotencyKey, estimate });
     const { policy_keys: _, ...action } = body.action;
-    parseWire(reservationCreateRequestShape, { ...body, action }, "payment");
+    parseWire(reservationCreateRequest, { ...body, action }, "payment");
     return body;
   }
 }

@@ -2,11 +2,11 @@ import { ValidationError } from "@imprest/core";
 import { parseWire } from "@imprest/core/internal";
 import type { CheckoutMandate, OpenPaymentMandate, PaymentMandate } from "@imprest/core/models/ap2";
 import {
-  checkoutMandateShape,
-  openCheckoutMandateShape,
-  openPaymentMandateShape,
-  paymentMandateShape,
-  paymentMandateV01Shape,
+  checkoutMandate as checkoutMandateShape,
+  openCheckoutMandate as openCheckoutMandateShape,
+  openPaymentMandate as openPaymentMandateShape,
+  paymentMandate as paymentMandateShape,
+  paymentMandateV01,
 } from "@imprest/core/models/ap2/shapes";
 import { type ConsentOptions, checkConsent } from "./consent.ts";
 import { limitsOf } from "./constraints.ts";
@@ -176,7 +176,7 @@ export function coreOf({ transaction_id: transactionId, payee, payment_amount: p
 }
 
 function coreOfV01(object: Record<string, unknown>): Core {
-  const { payment_mandate_contents: contents } = parseWire(paymentMandateV01Shape, object, "payment mandate v0.1");
+  const { payment_mandate_contents: contents } = parseWire(paymentMandateV01, object, "payment mandate v0.1");
   const { value, currency } = contents.payment_details_total.amount;
   const transactionId = contents.payment_details_id;
   return {

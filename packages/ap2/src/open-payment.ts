@@ -8,7 +8,7 @@ import {
 } from "@imprest/core";
 import { randomHex, stringifyJson } from "@imprest/core/internal";
 import type { ReservationCreateResponse } from "@imprest/core/models/cycles";
-import { reservationCreateResponseShape } from "@imprest/core/models/cycles/shapes";
+import { reservationCreateResponse } from "@imprest/core/models/cycles/shapes";
 import { CyclesError, type CyclesSource } from "@imprest/cycles";
 import { type PaymentAuthority, paymentAuthority } from "./authority.ts";
 import { chargeKind, refundKind } from "./bodies.ts";
@@ -198,7 +198,7 @@ async function dryRun(authority: PaymentAuthority, draft: Draft, options: Paymen
     body: stringifyJson(draft.body(idempotencyKey, undefined)),
     idempotencyKey,
   };
-  const operation = { name: "dryRun", status: 200, schema: reservationCreateResponseShape } as const;
+  const operation = { name: "dryRun", status: 200, schema: reservationCreateResponse } as const;
   let answer: ReservationCreateResponse;
   try {
     answer = await authority.cycles.client.connection.write(operation, write, options);

@@ -12,7 +12,7 @@ import {
 } from "@imprest/core";
 import { parseJson, shareOutbox } from "@imprest/core/internal";
 import type { CyclesEvidenceRef, ReservationCreateResponse } from "@imprest/core/models/cycles";
-import { reservationCreateResponseShape } from "@imprest/core/models/cycles/shapes";
+import { reservationCreateResponse } from "@imprest/core/models/cycles/shapes";
 import { CyclesError, metadataOf } from "@imprest/cycles";
 import type { Operation } from "@imprest/cycles/internal";
 import type { PaymentAuthority } from "./authority.ts";
@@ -35,7 +35,7 @@ export interface PaymentBytes {
 const createReservation: Operation<ReservationCreateResponse> = {
   name: "createReservation",
   status: 200,
-  schema: reservationCreateResponseShape,
+  schema: reservationCreateResponse,
 };
 
 /** The name of the claim in a reserve's metadata. */

@@ -1,8 +1,7 @@
 import { type Cap, DeniedError, ImprestError, ProtocolError } from "@imprest/core";
 import { type ErrorOptionsWithCause } from "@imprest/core/internal";
 import { type WireFailure, arcpErrorCodes } from "@imprest/core/models/arcp";
-import { textOf } from "./session/frame.ts";
-import { redactFrame } from "./session/redact.ts";
+import { redactFrame } from "./frame/redact.ts";
 
 /** Every code of ARCP's own errors; an `ArcpError` has `ERR_PROTOCOL` and the wire's code in `errorCode`. */
 export type ArcpErrorCode =
@@ -48,19 +47,19 @@ export class ArcpError extends ProtocolError {
   /** Empty: a refusal grants nothing under caps. */
   readonly caps: readonly Cap[] = [];
 
-  /** @param failure as it came: members of other types than the specification's are taken as missing. */
+  /** @param failure what the runtime said of it. */
   constructor(failure: Partial<WireFailure>, context: ArcpErrorContext, options?: ErrorOptionsWithCause) {
-    const code = textOf(failure.code) ?? "INTERNAL_ERROR";
+    const code = failure.code || "INTERNAL_ERROR";
     const isNo = context.phase === "submit" && denials.has(code);
-    const retryable = typeof failure.retryable === "boolean" ? failure.retryable : retryableByDefault(code);
+    const retryable = failure.retryable ?? retryableByDefault(code);
     super(
-      `${code} (ARCP ${context.phase}): ${textOf(failure.message) ?? "the runtime gave no message"}`,
+      `${code} (ARCP ${context.phase}): ${failure.message || "the runtime gave no message"}`,
       {
         protocol: "arcp",
         errorCode: code,
         reasonCode: isNo ? code : undefined,
         retryable: retryable && !neverRetryable.has(code),
-        requestId: textOf(failure.request_id),
+        requestId: failure.request_id || undefined,
         traceId: context.traceId,
         // A runtime may repeat what it was sent, or what it sent.
         details: failure.details == null ? undefined : (redactFrame(failure.details) as WireFailure["details"]),

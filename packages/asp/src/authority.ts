@@ -18,7 +18,7 @@ import {
   type SpendAuthority,
   ValidationError,
 } from "@imprest/core";
-import { wholeOption } from "@imprest/core/internal";
+import { wholeOption, writeWire } from "@imprest/core/internal";
 import {
   aspRuntimeMetadataKeys,
   type AllowCap,
@@ -147,7 +147,7 @@ export class AspAuthority implements SpendAuthority {
 
   async reserve(request: ReserveRequest, options: CallOptions & { readonly idempotencyKey: string }): Promise<Grant> {
     const message = await toWire(request, this.#defaults, options);
-    const body = JSON.stringify(reserveRequest.write(message, ""));
+    const body = JSON.stringify(writeWire(reserveRequest, message, "ASP message"));
     const answered = await this.client.connection.call(operations.reserve, body, message, options);
     const { answer } = answered;
     await this.#tell("telemetry", () => this.#options.telemetry?.reserved(message, answer));
@@ -281,7 +281,7 @@ export class AspAuthority implements SpendAuthority {
   /** Best effort: the TTL of a grant that is too short frees it anyway. */
   #giveBack({ id: reservationId }: Grant, { idempotencyKey }: WireReserveRequest): void {
     const request = { reservationId, idempotencyKey, reasonCodes: ["ttl_too_short"] };
-    const body = JSON.stringify(releaseRequest.write(request, ""));
+    const body = JSON.stringify(writeWire(releaseRequest, request, "ASP message"));
     this.client.connection.call(operations.release, body, request).catch(() => {});
   }
 }

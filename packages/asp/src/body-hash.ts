@@ -1,4 +1,4 @@
-import { utf8 } from "@imprest/core/internal";
+import { utf8, writeWire } from "@imprest/core/internal";
 import { type CommitRequest, commitRequest } from "@imprest/core/models/asp";
 
 /** An empty field is an absent one, so a body with this place is a whole request already. */
@@ -7,7 +7,7 @@ const place = ',"requestBodyHash":""}';
 /** A commit in its JCS form, with a place for its hash where one is wanted. */
 export function freezeCommit(request: CommitRequest, hashed: boolean): string {
   const { requestBodyHash: _, ...rest } = request;
-  const text = inOrder(commitRequest.write(rest, ""));
+  const text = inOrder(writeWire(commitRequest, rest, "ASP message"));
   return hashed ? `${text.slice(0, -1)}${place}` : text;
 }
 

@@ -6,7 +6,7 @@ import {
   type Transport,
   ValidationError,
 } from "@imprest/core";
-import { type Secret, base64url, outgoingTraceparent, parseJson, send } from "@imprest/core/internal";
+import { type Secret, base64url, outgoingTraceparent, parseJson, parseWire, send } from "@imprest/core/internal";
 import { errorFromResponse } from "./errors.ts";
 import type { Operation } from "./operations.ts";
 import { type AspClientOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
@@ -116,7 +116,7 @@ function readAnswer<Answer extends object>(
   try {
     const written = parseJson(body);
     // Whoever answers may repeat the key in a word that ends up in an error, such as a reason for a denial.
-    return operation.answer.read(key?.mayStandIn(body) ? key.redact(written) : written, "") ?? ({} as Answer);
+    return parseWire(operation.answer, key?.mayStandIn(body) ? key.redact(written) : written, "ASP message");
   } catch (error) {
     if (ResponseFormatError.isInstance(error)) throw error;
     throw malformed(operation, ValidationError.isInstance(error) ? error.message : "it is not JSON");

@@ -1,7 +1,7 @@
+import type { Shape } from "@imprest/core/internal";
 import {
   type AspMethod,
   type CommitResponse,
-  type ProtoCodec,
   type QueryBudgetResponse,
   type RefundResponse,
   type ReleaseResponse,
@@ -17,7 +17,7 @@ import type { PromisedEvent } from "./promised-event.ts";
 /** One verb of the wire and how its answer is read. */
 export interface Operation<Answer extends object> {
   readonly method: AspMethod;
-  readonly answer: ProtoCodec<Answer>;
+  readonly answer: Shape<Answer>;
   /** The event that its answer promises; absent for a read. */
   readonly verb?: PromisedEvent["verb"] | undefined;
 }

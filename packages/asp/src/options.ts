@@ -10,6 +10,7 @@ import {
   type ResolvedApiKey,
   isBrowser,
   normaliseBaseUrl,
+  parseWire,
   refuseBrowserCredentials,
   refuseUnknownOptions,
   resolveApiKey,
@@ -20,7 +21,7 @@ import {
   type AuthorityMetadata,
   aspMethods,
   aspServicePath,
-  readAuthorityMetadata,
+  authorityMetadata,
 } from "@imprest/core/models/asp";
 import type { PromisedEvent } from "./promised-event.ts";
 
@@ -119,7 +120,7 @@ function readRoutes(servicePath: string, routes: Readonly<Record<string, string>
 
 function readMetadata(metadata: AuthorityMetadata): AuthorityMetadata {
   try {
-    return Object.freeze(readAuthorityMetadata(metadata));
+    return Object.freeze(parseWire(authorityMetadata, metadata, "ASP authority metadata"));
   } catch (error) {
     throw new ConfigurationError(error instanceof Error ? error.message : "metadata");
   }

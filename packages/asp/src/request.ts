@@ -10,7 +10,7 @@ import {
   type Spend,
   ValidationError,
 } from "@imprest/core";
-import { stringifyJson } from "@imprest/core/internal";
+import { stringifyJson, writeWire } from "@imprest/core/internal";
 import { type ProtoStruct, type ReserveRequest as WireReserveRequest, releaseRequest } from "@imprest/core/models/asp";
 import { freezeCommit } from "./body-hash.ts";
 
@@ -120,7 +120,7 @@ export function prepareInstruction(
   const instruction = { protocol: "asp", ...base, reservationId, kind: intent.kind, mode: intent.kind, notBeforeMs: 0 };
   if (intent.kind === "release") {
     const request = { reservationId, idempotencyKey, reasonCodes: [reasonCodeOf(intent.reason)] };
-    return { ...instruction, body: stringifyJson(releaseRequest.write(request, "")) };
+    return { ...instruction, body: stringifyJson(writeWire(releaseRequest, request, "ASP message")) };
   }
   const { amount } = intent.spend;
   refuseOtherUnit(amount, grant);

@@ -5,7 +5,7 @@ import {
   ValidationError,
   createIdempotencyKey,
 } from "@imprest/core";
-import { parseJson } from "@imprest/core/internal";
+import { parseJson, parseWire, writeWire } from "@imprest/core/internal";
 import {
   type AuthorityMetadata,
   type CommitRequest,
@@ -21,7 +21,7 @@ import {
   aspMetadataPath,
   commitRequest,
   queryBudgetRequest,
-  readAuthorityMetadata,
+  authorityMetadata,
   refundRequest,
   releaseRequest,
   reserveRequest,
@@ -73,20 +73,31 @@ export class AspVerbs {
       throw new ValidationError("reserve", [{ pointer: "/claim/direction", message }]);
     }
     const keyed = withKey("reserve", { ...request, claim: { ...claim, direction } }, options);
-    return this.#write(operations.reserve, JSON.stringify(reserveRequest.write(keyed, "")), keyed, options);
+    return this.#write(
+      operations.reserve,
+      JSON.stringify(writeWire(reserveRequest, keyed, "ASP message")),
+      keyed,
+      options,
+    );
   }
 
   /** Settles with what was observed (ASP §3 stage 4), with a hash of the request unless one is given. */
   async commit(request: Unkeyed<CommitRequest>, options: WriteOptions = {}): Promise<CommitResponse> {
     const keyed = withKey("commit", request, options);
-    const body = keyed.requestBodyHash === undefined ? await withBodyHash(keyed) : commitRequest.write(keyed, "");
+    const body =
+      keyed.requestBodyHash === undefined ? await withBodyHash(keyed) : writeWire(commitRequest, keyed, "ASP message");
     return this.#write(operations.commit, typeof body === "string" ? body : JSON.stringify(body), keyed, options);
   }
 
   /** Gives a reservation back (ASP §3 stage 5'); harmless when it is settled already. */
   async release(request: Unkeyed<ReleaseRequest>, options: WriteOptions = {}): Promise<ReleaseResponse> {
     const keyed = withKey("release", request, options);
-    return this.#write(operations.release, JSON.stringify(releaseRequest.write(keyed, "")), keyed, options);
+    return this.#write(
+      operations.release,
+      JSON.stringify(writeWire(releaseRequest, keyed, "ASP message")),
+      keyed,
+      options,
+    );
   }
 
   /**
@@ -100,12 +111,17 @@ export class AspVerbs {
       );
     }
     const keyed = withKey("refund", request, options);
-    return this.#write(operations.refund, JSON.stringify(refundRequest.write(keyed, "")), keyed, options);
+    return this.#write(
+      operations.refund,
+      JSON.stringify(writeWire(refundRequest, keyed, "ASP message")),
+      keyed,
+      options,
+    );
   }
 
   /** What a budget holds; an optional verb whose shape the draft leaves out. */
   async queryBudget(request: QueryBudgetRequest, options?: CallOptions): Promise<QueryBudgetResponse> {
-    const body = JSON.stringify(queryBudgetRequest.write(request, ""));
+    const body = JSON.stringify(writeWire(queryBudgetRequest, request, "ASP message"));
     return (await this.connection.call(operations.queryBudget, body, {}, options)).answer;
   }
 
@@ -119,7 +135,7 @@ export class AspVerbs {
     if (status === 404) return undefined;
     try {
       if (status !== 200) throw new Error(`status ${status}`);
-      this.#metadata = readAuthorityMetadata(parseJson(body));
+      this.#metadata = parseWire(authorityMetadata, parseJson(body), "ASP authority metadata");
       return this.#metadata;
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : "unreadable";

@@ -1,16 +1,16 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
-import * as z from "zod/mini";
+import * as z from "zod";
 import {
-  type ProtoCodec,
   auditSuffixes,
   commitRequest,
   queryBudgetResponse,
   reserveRequest,
   reserveResponse,
 } from "@imprest/core/models/asp";
-import { auditDataSchemas } from "@imprest/core/models/asp/events";
+import { type Shape, writeWire } from "@imprest/core/internal";
+import { asp } from "@imprest/core/zod";
 import { openHouse } from "./embedded/support.ts";
 import { line, reserveData } from "./audit/support.ts";
 
@@ -21,7 +21,7 @@ const schema = (name: string): Record<string, unknown> =>
 /** The envelope, and for each suffix the data that the models require. */
 function auditEventSchema(): object {
   const definitions = auditSuffixes.map((suffix) => {
-    const { $schema: _, ...data } = z.toJSONSchema(auditDataSchemas[suffix], { io: "input" });
+    const { $schema: _, ...data } = z.toJSONSchema(asp.auditDataBySuffix[suffix]);
     return [suffix, data] as const;
   });
   const text = { type: "string", minLength: 1 };
@@ -79,11 +79,11 @@ describe("the schemas that ship", () => {
     const ajv = new Ajv2020({ strict: false }).addSchema(schema("messages"), "messages");
     const fits = (name: string, value: unknown): boolean => ajv.validate(`messages#/$defs/${name}`, value);
     const claim = { budgetId: "b", unit: "u", amountAtomic: 5n, direction: "DEBIT" };
-    const samples: [string, ProtoCodec<never>, object][] = [
-      ["ReserveRequest", reserveRequest as ProtoCodec<never>, { claim, identity: { a: 1 }, idempotencyKey: "k" }],
+    const samples: [string, Shape<unknown>, object][] = [
+      ["ReserveRequest", reserveRequest, { claim, identity: { a: 1 }, idempotencyKey: "k" }],
       [
         "ReserveResponse",
-        reserveResponse as ProtoCodec<never>,
+        reserveResponse,
         {
           decision: "ALLOW_WITH_CAPS",
           reservationId: "r",
@@ -94,12 +94,12 @@ describe("the schemas that ship", () => {
       ],
       [
         "CommitRequest",
-        commitRequest as ProtoCodec<never>,
+        commitRequest,
         { reservationId: "r", amountAtomicObserved: 0n, idempotencyKey: "k", requestBodyHash: new Uint8Array(32) },
       ],
-      ["QueryBudgetResponse", queryBudgetResponse as ProtoCodec<never>, { availableAtomic: 0n }],
+      ["QueryBudgetResponse", queryBudgetResponse, { availableAtomic: 0n }],
     ];
-    for (const [name, codec, value] of samples) expect(fits(name, codec.write(value as never, "")), name).toBe(true);
+    for (const [name, codec, value] of samples) expect(fits(name, writeWire(codec, value, name)), name).toBe(true);
     expect(fits("BudgetClaim", { budgetId: "b", unit: "u", amountAtomic: 5 })).toBe(false);
     expect(fits("BudgetClaim", { budgetId: "b", unit: "u", amountAtomic: "05" })).toBe(false);
     expect(fits("CommitRequest", { reservationId: "r", idempotencyKey: "k" })).toBe(false);

@@ -22,14 +22,14 @@ import type {
   ReservationSummary,
 } from "@imprest/core/models/cycles";
 import {
-  balanceQueryShape,
-  commitRequestShape,
-  decisionRequestShape,
-  eventCreateRequestShape,
-  releaseRequestShape,
-  reservationCreateRequestShape,
-  reservationExtendRequestShape,
-  reservationListQueryShape,
+  balanceQuery,
+  commitRequest,
+  decisionRequest,
+  eventCreateRequest,
+  releaseRequest,
+  reservationCreateRequest,
+  reservationExtendRequest,
+  reservationListQuery,
 } from "@imprest/core/models/cycles/shapes";
 import { CyclesConnection, malformed, reservationPath } from "./connection.ts";
 import * as operations from "./operations.ts";
@@ -90,7 +90,7 @@ export class CyclesOperations {
   ): Promise<ReservationCreateResponse> {
     if ("dry_run" in request && request.dry_run === true) throw belongsToDryRun("/dry_run");
     if (request.observe_mode === "OBSERVE") throw belongsToDryRun("/observe_mode");
-    const write = frozen("reserve", reservationCreateRequestShape, request, options);
+    const write = frozen("reserve", reservationCreateRequest, request, options);
     const path = "/v1/reservations";
     const answer = await this.connection.write(operations.createReservation, { path, ...write }, options);
     if (answer.decision.startsWith("ALLOW") && !answer.reservation_id) {
@@ -108,7 +108,7 @@ export class CyclesOperations {
     request: Omit<Unkeyed<ReservationCreateRequest>, "dry_run">,
     options?: WriteOptions,
   ): Promise<DryRunResponse> {
-    const write = frozen("dry run", reservationCreateRequestShape, { ...request, dry_run: true }, options);
+    const write = frozen("dry run", reservationCreateRequest, { ...request, dry_run: true }, options);
     const path = "/v1/reservations";
     const answer = await this.connection.write(operations.dryRun, { path, ...write }, options);
     if (answer.reservation_id !== undefined) {
@@ -125,7 +125,7 @@ export class CyclesOperations {
     options?: WriteOptions,
   ): Promise<CommitResponse> {
     const path = reservationPath(reservationId, "/commit");
-    const write = frozen("commit", commitRequestShape, request, options);
+    const write = frozen("commit", commitRequest, request, options);
     return this.connection.write(operations.commitReservation, { path, ...write }, options);
   }
 
@@ -136,7 +136,7 @@ export class CyclesOperations {
     options?: WriteOptions,
   ): Promise<ReleaseResponse> {
     const path = reservationPath(reservationId, "/release");
-    const write = frozen("release", releaseRequestShape, request, options);
+    const write = frozen("release", releaseRequest, request, options);
     return this.connection.write(operations.releaseReservation, { path, ...write }, options);
   }
 
@@ -147,19 +147,19 @@ export class CyclesOperations {
     options?: WriteOptions,
   ): Promise<ReservationExtendResponse> {
     const path = reservationPath(reservationId, "/extend");
-    const write = frozen("extend", reservationExtendRequestShape, request, options);
+    const write = frozen("extend", reservationExtendRequest, request, options);
     return this.connection.write(operations.extendReservation, { path, ...write }, options);
   }
 
   /** Asks what a reserve would be answered. No promise: budget may be gone a moment later. */
   async decide(request: Unkeyed<DecisionRequest>, options?: WriteOptions): Promise<DecisionResponse> {
-    const write = frozen("decide", decisionRequestShape, request, options);
+    const write = frozen("decide", decisionRequest, request, options);
     return this.connection.write(operations.decide, { path: "/v1/decide", ...write }, options);
   }
 
   /** Books a spend that no reservation covers. */
   async createEvent(request: Unkeyed<EventCreateRequest>, options?: WriteOptions): Promise<EventCreateResponse> {
-    const write = frozen("event", eventCreateRequestShape, request, options);
+    const write = frozen("event", eventCreateRequest, request, options);
     return this.connection.write(operations.createEvent, { path: "/v1/events", ...write }, options);
   }
 
@@ -173,7 +173,7 @@ export class CyclesOperations {
     query: ReservationListQuery = {},
     options?: CallOptions,
   ): Pages<ReservationSummary, ReservationListResponse> {
-    const checked = parseWire(reservationListQueryShape, query, "list of reservations");
+    const checked = parseWire(reservationListQuery, query, "list of reservations");
     return new Pages(
       (cursor) =>
         this.connection.read(operations.listReservations, withQuery("/v1/reservations", checked, cursor), options),
@@ -183,7 +183,7 @@ export class CyclesOperations {
 
   /** Balances of the scopes that `query` names, page by page as they are iterated. @throws ValidationError at once. */
   getBalances(query: BalanceQuery, options?: CallOptions): Pages<Balance, BalanceResponse> {
-    const checked = parseWire(balanceQueryShape, query, "balances");
+    const checked = parseWire(balanceQuery, query, "balances");
     return new Pages(
       (cursor) => this.connection.read(operations.getBalances, withQuery("/v1/balances", checked, cursor), options),
       (page) => page.balances,

@@ -1,7 +1,7 @@
 import { type Cap, DeniedError, type HttpResponse, ProtocolError, type ProtocolErrorFields } from "@imprest/core";
 import { type Secret, parseJson, parseRetryAfter } from "@imprest/core/internal";
 import type { CyclesEvidenceRef, DenyDetail, ErrorCode, ErrorResponse } from "@imprest/core/models/cycles";
-import { denyDetailShape, errorResponseShape } from "@imprest/core/models/cycles/shapes";
+import { denyDetail, errorResponse } from "@imprest/core/models/cycles/shapes";
 import { readMetadata } from "./metadata.ts";
 
 /** What a Cycles authority says beyond what every protocol says. */
@@ -33,7 +33,7 @@ export class CyclesError extends ProtocolError {
 
   /** Which rule fired, and what would change the answer, where a v0.1.26 authority says so. */
   get denyDetail(): DenyDetail | undefined {
-    const result = denyDetailShape.safeParse(this.wireDetails?.["deny_detail"]);
+    const result = denyDetail.safeParse(this.wireDetails?.["deny_detail"]);
     return result.success ? result.data : undefined;
   }
 
@@ -269,7 +269,7 @@ export function errorFromResponse(operation: string, response: HttpResponse, key
 
 function readBody(text: string, key: Secret | undefined): ErrorResponse | undefined {
   try {
-    const result = errorResponseShape.safeParse(parseJson(text));
+    const result = errorResponse.safeParse(parseJson(text));
     return result.success ? (key?.redact(result.data) ?? result.data) : undefined;
   } catch {
     return undefined;

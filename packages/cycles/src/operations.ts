@@ -10,15 +10,15 @@ import type {
   ReservationListResponse,
 } from "@imprest/core/models/cycles";
 import {
-  balanceResponseShape,
-  commitResponseShape,
-  decisionResponseShape,
-  eventCreateResponseShape,
-  releaseResponseShape,
-  reservationCreateResponseShape,
-  reservationDetailShape,
-  reservationExtendResponseShape,
-  reservationListResponseShape,
+  balanceResponse,
+  commitResponse,
+  decisionResponse,
+  eventCreateResponse,
+  releaseResponse,
+  reservationCreateResponse,
+  reservationDetail,
+  reservationExtendResponse,
+  reservationListResponse,
 } from "@imprest/core/models/cycles/shapes";
 import type { Operation } from "./connection.ts";
 
@@ -27,7 +27,7 @@ import type { Operation } from "./connection.ts";
 export const createReservation: Operation<ReservationCreateResponse> = {
   name: "createReservation",
   status: 200,
-  schema: reservationCreateResponseShape,
+  schema: reservationCreateResponse,
 };
 
 export const dryRun: Operation<ReservationCreateResponse> = { ...createReservation, name: "dryRun" };
@@ -35,43 +35,43 @@ export const dryRun: Operation<ReservationCreateResponse> = { ...createReservati
 export const commitReservation: Operation<CommitResponse> = {
   name: "commitReservation",
   status: 200,
-  schema: commitResponseShape,
+  schema: commitResponse,
 };
 
 export const releaseReservation: Operation<ReleaseResponse> = {
   name: "releaseReservation",
   status: 200,
-  schema: releaseResponseShape,
+  schema: releaseResponse,
 };
 
 export const extendReservation: Operation<ReservationExtendResponse> = {
   name: "extendReservation",
   status: 200,
-  schema: reservationExtendResponseShape,
+  schema: reservationExtendResponse,
 };
 
-export const decide: Operation<DecisionResponse> = { name: "decide", status: 200, schema: decisionResponseShape };
+export const decide: Operation<DecisionResponse> = { name: "decide", status: 200, schema: decisionResponse };
 
 export const createEvent: Operation<EventCreateResponse> = {
   name: "createEvent",
   status: 201,
-  schema: eventCreateResponseShape,
+  schema: eventCreateResponse,
 };
 
 export const getReservation: Operation<ReservationDetail> = {
   name: "getReservation",
   status: 200,
-  schema: reservationDetailShape,
+  schema: reservationDetail,
 };
 
 export const listReservations: Operation<ReservationListResponse> = {
   name: "listReservations",
   status: 200,
-  schema: reservationListResponseShape,
+  schema: reservationListResponse,
 };
 
 export const getBalances: Operation<BalanceResponse> = {
   name: "getBalances",
   status: 200,
-  schema: balanceResponseShape,
+  schema: balanceResponse,
 };

@@ -20,7 +20,7 @@ import {
   wholeOption,
 } from "@imprest/core/internal";
 import type { Subject } from "@imprest/core/models/cycles";
-import { requestSubjectShape, subjectLevels } from "@imprest/core/models/cycles/shapes";
+import { requestSubject, subjectLevels } from "@imprest/core/models/cycles/shapes";
 
 /** How a `CyclesClient` reaches its authority. */
 export interface CyclesClientOptions {
@@ -182,7 +182,7 @@ function subjectFrom(read: Read): Subject | undefined {
 }
 
 function readSubject(subject: Subject, name = "subject"): Subject {
-  return configured(requestSubjectShape, subject, name);
+  return configured(requestSubject, subject, name);
 }
 
 /** A checked copy. @throws ConfigurationError instead of a `ValidationError`: it is the configuration that is wrong. */

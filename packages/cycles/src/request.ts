@@ -6,12 +6,7 @@ import type {
   ReservationCreateRequest,
   Subject,
 } from "@imprest/core/models/cycles";
-import {
-  gracePeriodShape,
-  overagePolicyShape,
-  requestPolicyKeysShape,
-  ttlShape,
-} from "@imprest/core/models/cycles/shapes";
+import { gracePeriod, commitOveragePolicy, requestActionPolicyKeys, ttl } from "@imprest/core/models/cycles/shapes";
 
 /** What only Cycles knows about a reservation; the wire's own defaults apply to what is absent. */
 export interface CyclesTerms {
@@ -80,9 +75,9 @@ function checkTerms(terms: Readonly<Record<string, unknown>>): CyclesTerms {
     throw new ValidationError("reserve", [{ pointer: `/extensions/cycles/${unknown}`, message }]);
   }
   return {
-    ...(policy !== undefined && { overage_policy: parseWire(overagePolicyShape, policy, "overage_policy") }),
-    ...(grace !== undefined && { grace_period_ms: parseWire(gracePeriodShape, grace, "grace_period_ms") }),
-    ...(keys !== undefined && { policy_keys: parseWire(requestPolicyKeysShape, keys, "policy_keys") }),
+    ...(policy !== undefined && { overage_policy: parseWire(commitOveragePolicy, policy, "overage_policy") }),
+    ...(grace !== undefined && { grace_period_ms: parseWire(gracePeriod, grace, "grace_period_ms") }),
+    ...(keys !== undefined && { policy_keys: parseWire(requestActionPolicyKeys, keys, "policy_keys") }),
   };
 }
 
@@ -106,5 +101,5 @@ function withoutUndefined(subject: Subject): Subject {
 
 /** @throws ValidationError naming the option. */
 export function checkDefaults(ttlMs: number, terms: CyclesTerms): Omit<RequestDefaults, "subject"> {
-  return { ttlMs: parseWire(ttlShape, ttlMs, "ttlMs"), terms: checkTerms({ ...terms }) };
+  return { ttlMs: parseWire(ttl, ttlMs, "ttlMs"), terms: checkTerms({ ...terms }) };
 }

@@ -18,7 +18,7 @@ import type {
   ReleaseResponse,
   StandardMetrics,
 } from "@imprest/core/models/cycles";
-import { amountShape, commitRequestShape } from "@imprest/core/models/cycles/shapes";
+import { amount, commitRequest } from "@imprest/core/models/cycles/shapes";
 import { metadataOf } from "./metadata.ts";
 import { type RequestDefaults, actionOf, termsOf } from "./request.ts";
 
@@ -67,7 +67,7 @@ function writeCommit(
   const metrics = spend.metrics && metricsToWire(spend.metrics);
   const metadata = metadataOfSpend(spend);
   const tail = { metrics, metadata };
-  const commit = parseWire(commitRequestShape, { idempotency_key: idempotencyKey, actual, ...tail }, "commit");
+  const commit = parseWire(commitRequest, { idempotency_key: idempotencyKey, actual, ...tail }, "commit");
   const { request } = grant;
   const terms = termsOf(request, defaults);
   const event = {
@@ -172,8 +172,8 @@ function debtIn({ balances = [] }: CommitResponse | EventCreateResponse): Pick<S
 function actualOf({ spent, body }: SettlementInstruction): Amount | undefined {
   if (spent !== undefined) return { unit: spent.unit, amount: BigInt(spent.amount) };
   const { actual } = parseJson(body) as { readonly actual?: unknown };
-  const amount = amountShape.safeParse(actual);
-  return amount.success ? amount.data : undefined;
+  const read = amount.safeParse(actual);
+  return read.success ? read.data : undefined;
 }
 
 function metricsToWire(metrics: Metrics): StandardMetrics {

@@ -1,7 +1,7 @@
 import { ConfigurationError, type Logger, VerificationError } from "@imprest/core";
 import { Secret, parseJson } from "@imprest/core/internal";
 import type { EmittedEvent } from "@imprest/core/models/cycles";
-import { emittedEventShape } from "@imprest/core/models/cycles/shapes";
+import { emittedEvent } from "@imprest/core/models/cycles/shapes";
 import { signatureHeader, verifyWebhook } from "./webhook.ts";
 
 /** Which deliveries have been dealt with. Several processes behind one address share one, in their own database. */
@@ -119,7 +119,7 @@ async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array
 
 function readEvent(body: Uint8Array): EmittedEvent | undefined {
   try {
-    const result = emittedEventShape.safeParse(parseJson(new TextDecoder("utf-8", { fatal: true }).decode(body)));
+    const result = emittedEvent.safeParse(parseJson(new TextDecoder("utf-8", { fatal: true }).decode(body)));
     return result.success ? result.data : undefined;
   } catch {
     return undefined;

@@ -1,13 +1,12 @@
 import { ResponseFormatError } from "@imprest/core";
-import { decisionResponseSchema } from "@imprest/core/models/cycles";
+import { type DecisionResponse, decisionResponse } from "@imprest/core/models/cycles";
 import { CyclesError, metadataOf } from "@imprest/cycles";
 import { CyclesConnection, type Operation } from "@imprest/cycles/internal";
 import { expect, it } from "vitest";
 import { serveStub } from "./support/msw-authority.ts";
 import { refusal } from "./support/stub-authority.ts";
 
-type Decided = NonNullable<ReturnType<typeof decisionResponseSchema.safeParse>["data"]>;
-const decide: Operation<Decided> = { name: "decide", status: 200, schema: decisionResponseSchema };
+const decide: Operation<DecisionResponse> = { name: "decide", status: 200, schema: decisionResponse };
 const write = { path: "/v1/decide", body: '{"already":"written",  "to":"the byte"}', idempotencyKey: "key-1" };
 
 it("sends a write in the caller's own bytes, under the key and the credential, and reads the typed answer", async () => {

@@ -1,5 +1,5 @@
 import { parseWire } from "@imprest/core/internal";
-import { checkoutMandateShape, paymentMandateShape } from "@imprest/core/models/ap2/shapes";
+import { checkoutMandate, paymentMandate } from "@imprest/core/models/ap2/shapes";
 import { AP2MandateError } from "../errors.ts";
 import { assertBound, coreOf } from "../from-ap2.ts";
 import type { AP2Mandate } from "../mandate.ts";
@@ -27,9 +27,9 @@ export function assertPresented(mandate: AP2Mandate, chain: string): void {
 
 function isSamePurchase(tried: AP2Mandate, { mandate }: SdJwt): boolean {
   if (mandate["vct"] === "mandate.checkout.1") {
-    return parseWire(checkoutMandateShape, mandate, "checkout mandate").checkout_hash === tried.transactionId;
+    return parseWire(checkoutMandate, mandate, "checkout mandate").checkout_hash === tried.transactionId;
   }
-  const core = coreOf(parseWire(paymentMandateShape, mandate, "payment mandate"));
+  const core = coreOf(parseWire(paymentMandate, mandate, "payment mandate"));
   return (
     core.transactionId === tried.transactionId &&
     core.currency === tried.currency &&

@@ -2,7 +2,7 @@ import { ValidationError } from "@imprest/core";
 import { parseBase64url, parseWire } from "@imprest/core/internal";
 import { type Finding, type Jwk, StrictJsonError, type VerificationReport, parseStrictJson } from "@imprest/core/audit";
 import type { MandateReceipt } from "@imprest/core/models/ap2";
-import { mandateReceiptShape } from "@imprest/core/models/ap2/shapes";
+import { mandateReceipt } from "@imprest/core/models/ap2/shapes";
 import { hashText, parseChain } from "../sd-jwt.ts";
 import { isSigned, readKey } from "./es256.ts";
 
@@ -91,7 +91,7 @@ function readJws(text: string): Jws | undefined {
 
 function readReceipt(bytes: Uint8Array): MandateReceipt | undefined {
   try {
-    return parseWire(mandateReceiptShape, parseStrictJson(bytes), "mandate receipt");
+    return parseWire(mandateReceipt, parseStrictJson(bytes), "mandate receipt");
   } catch (error) {
     if (ValidationError.isInstance(error)) return undefined;
     throw error;

@@ -1,7 +1,7 @@
 import type { Disposition, Finding, Jwk, JsonObject, VerificationReport } from "@imprest/core/audit";
 import { ValidationError } from "@imprest/core";
 import { parseWire } from "@imprest/core/internal";
-import { openPaymentMandateShape, paymentMandateShape } from "@imprest/core/models/ap2/shapes";
+import { openPaymentMandate, paymentMandate } from "@imprest/core/models/ap2/shapes";
 import { checkConsent } from "../consent.ts";
 import { clockSkewMs } from "../draft.ts";
 import { AP2MandateError } from "../errors.ts";
@@ -93,8 +93,8 @@ function consentFindings(hops: readonly SdJwt[], nowMs: number | undefined): Fin
   const leaf = hops.at(-1);
   if (leaf?.mandate["vct"] !== "mandate.payment.1") return [];
   try {
-    const closed = parseWire(paymentMandateShape, leaf.mandate, "closed payment mandate");
-    const opens = hops.slice(0, -1).map(({ mandate }) => parseWire(openPaymentMandateShape, mandate, "open mandate"));
+    const closed = parseWire(paymentMandate, leaf.mandate, "closed payment mandate");
+    const opens = hops.slice(0, -1).map(({ mandate }) => parseWire(openPaymentMandate, mandate, "open mandate"));
     return checkConsent(opens, closed, { nowMs }).map(({ hop, type, message }) =>
       finding("schema", "consent_broken", `${type} ${message}.`, hop),
     );

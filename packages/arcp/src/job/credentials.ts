@@ -1,5 +1,5 @@
 import { Secret } from "@imprest/core/internal";
-import { isObject, textOf } from "../session/frame.ts";
+import type { WireCredential } from "@imprest/core/models/arcp";
 
 /** A key to one upstream service, as narrow as the job's lease (ARCP §9.8). Printing it shows no secret. */
 export interface JobCredential {
@@ -19,12 +19,12 @@ export class JobCredentials implements Iterable<JobCredential> {
   readonly #ignored: JobCredential[] = [];
   readonly #listeners = new Set<(credential: JobCredential) => unknown>();
 
-  /** @param wire `job.accepted.credentials`; entries without id, value or endpoint are no credentials. */
-  constructor(wire: unknown) {
-    for (const entry of Array.isArray(wire) ? wire : []) {
-      const credential = readCredential(entry);
-      if (credential?.scheme === "bearer") this.#usable.set(credential.id, credential);
-      else if (credential) this.#ignored.push(credential);
+  /** @param wire `job.accepted.credentials`. */
+  constructor(wire: readonly WireCredential[] = []) {
+    for (const entry of wire) {
+      const credential = credentialOf(entry);
+      if (credential.scheme === "bearer") this.#usable.set(credential.id, credential);
+      else this.#ignored.push(credential);
     }
   }
 
@@ -87,18 +87,6 @@ export class JobCredentials implements Iterable<JobCredential> {
   }
 }
 
-function readCredential(entry: unknown): JobCredential | undefined {
-  if (!isObject(entry)) return undefined;
-  const id = textOf(entry["id"]);
-  const value = textOf(entry["value"]);
-  const endpoint = textOf(entry["endpoint"]);
-  if (id === undefined || value === undefined || endpoint === undefined) return undefined;
-  return {
-    id,
-    scheme: textOf(entry["scheme"]) ?? "unknown",
-    value: new Secret(value),
-    endpoint,
-    profile: textOf(entry["profile"]),
-    constraints: isObject(entry["constraints"]) ? entry["constraints"] : undefined,
-  };
+function credentialOf({ id, scheme, value, endpoint, profile, constraints }: WireCredential): JobCredential {
+  return { id, scheme, value: new Secret(value), endpoint, profile, constraints };
 }

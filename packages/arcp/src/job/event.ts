@@ -1,7 +1,9 @@
-import type { ArcpEventKind, EventBodies } from "@imprest/core/models/arcp";
-import type { Hole } from "../session/sequence.ts";
-import { type Frame, isObject, textOf } from "../session/frame.ts";
-import { redactFrame, redactRotation } from "../session/redact.ts";
+import { type Shape, lenient } from "@imprest/core/internal";
+import { type ArcpEventKind, type EventBodies, eventBodies } from "@imprest/core/models/arcp";
+import type { Hole } from "../frame/sequence.ts";
+import { type Frame, isObject, textOf } from "../frame/frame.ts";
+import { payloadOf } from "../frame/read.ts";
+import { redactFrame, redactRotation } from "../frame/redact.ts";
 
 /** What every event of a job carries. */
 interface EventHeader {
@@ -49,45 +51,19 @@ const aliases: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   artifact_ref: { media_type: "content_type", size_bytes: "byte_size" },
 };
 
-/** What a member must be; `"amount"` is a number of any size: a bigint where a double cannot hold it. */
-type MemberType = "string" | "number" | "boolean" | "amount";
+const readers = new Map(Object.entries(eventBodies).map(([kind, shape]) => [kind, lenient(shape as Shape<object>)]));
 
-/** The members without which a body is not of its kind. */
-const required: { readonly [Kind in ArcpEventKind]: Readonly<Record<string, MemberType>> } = {
-  log: { level: "string", message: "string" },
-  thought: { text: "string" },
-  tool_call: { tool: "string", call_id: "string" },
-  tool_result: { call_id: "string" },
-  status: { phase: "string" },
-  metric: { name: "string", value: "amount" },
-  artifact_ref: { uri: "string" },
-  delegate: { agent: "string" },
-  progress: { current: "number" },
-  result_chunk: { result_id: "string", chunk_seq: "number", data: "string", encoding: "string", more: "boolean" },
-};
-
-/** The required members as lists, so that the hot path looks nothing up twice. */
-const requiredEntries = new Map(Object.entries(required).map(([kind, members]) => [kind, Object.entries(members)]));
-
-/** Reads a `job.event` frame. */
+/** Reads a `job.event` frame. A body without what its kind must have is of no known kind. */
 export function readEvent(frame: Frame, jobId: string, seq: number): ArcpEvent {
   const { payload } = frame;
-  const { kind } = payload;
-  const ts = typeof payload["ts"] === "string" ? payload["ts"] : "";
-  const members = typeof kind === "string" ? requiredEntries.get(kind) : undefined;
-  if (members !== undefined) {
-    const body = unifyNames(kind as string, payload["body"]);
-    if (body !== undefined && members.every(([name, type]) => fits(body[name], type))) {
-      return { jobId, seq, ts, kind, body, raw: payload } as unknown as ArcpEvent;
-    }
+  const { kind, ts = "", body } = payloadOf("job.event", frame);
+  const reader = kind === undefined ? undefined : readers.get(kind);
+  if (reader !== undefined) {
+    const result = reader.safeParse(unifyNames(kind ?? "", body));
+    if (result.success) return { jobId, seq, ts, kind, body: result.data, raw: payload } as unknown as ArcpEvent;
   }
-  const open = textOf(kind)?.startsWith("x-vendor.") ? (kind as `x-vendor.${string}`) : "unknown";
-  return { jobId, seq, ts, kind: open, body: payload["body"], raw: payload };
-}
-
-function fits(value: unknown, type: MemberType): boolean {
-  if (type !== "amount") return typeof value === type;
-  return typeof value === "number" || typeof value === "bigint";
+  const open = kind?.startsWith("x-vendor.") === true ? (kind as `x-vendor.${string}`) : "unknown";
+  return { jobId, seq, ts, kind: open, body, raw: payload };
 }
 
 /** The notice that events are missing. */
@@ -110,8 +86,8 @@ export function withoutSecret(event: ArcpEvent, id: string | undefined): ArcpEve
   return { ...event, body: { ...body, ...(id !== undefined && { id }) }, raw: redactFrame(event.raw) } as ArcpEvent;
 }
 
-function unifyNames(kind: string, body: unknown): Record<string, unknown> | undefined {
-  if (!isObject(body)) return undefined;
+function unifyNames(kind: string, body: unknown): unknown {
+  if (!isObject(body)) return body;
   const names = aliases[kind];
   if (names === undefined) return body;
   let unified = body;

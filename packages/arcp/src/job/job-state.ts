@@ -1,48 +1,26 @@
 import { type Deferred, createDeferred, stringifyJson, utf8 } from "@imprest/core/internal";
 import type {
-  JobSubmit,
+  JobAccepted,
+  JobSubscribed,
   MetricBody,
   StatusBody,
-  TerminalStatus,
   WireFailure,
   WireLease,
 } from "@imprest/core/models/arcp";
 import { ArcpError, ResultUnavailableError } from "../errors.ts";
 import { BudgetGauge } from "../lease/budget-gauge.ts";
 import { parseMoney } from "../lease/money.ts";
-import { type Frame, isObject, textOf } from "../session/frame.ts";
-import { unknownHole } from "../session/replay.ts";
-import type { Hole } from "../session/sequence.ts";
+import type { Frame } from "../frame/frame.ts";
+import { payloadOf } from "../frame/read.ts";
+import { unknownHole } from "../frame/replay.ts";
+import type { Hole } from "../frame/sequence.ts";
 import { JobCredentials } from "./credentials.ts";
 import { type ArcpEvent, gapEvent, readEvent, rotationOf, withoutSecret } from "./event.ts";
 import { EventLog } from "./event-log.ts";
+import type { JobOutcome } from "./job-outcome.ts";
+import type { Origin } from "./origin.ts";
 import type { Pressure } from "./pressure.ts";
 import { ResultBody } from "./result-body.ts";
-
-/** How a job ended. A chunked result is read with `stream`, `text`, `json` or `bytes`; an inline one is `value`. */
-export type JobOutcome =
-  | {
-      readonly status: "success";
-      readonly value?: unknown;
-      readonly resultId?: string | undefined;
-      /** Bytes of a chunked result, as announced. */
-      readonly resultSize?: number | undefined;
-      readonly sha256?: string | undefined;
-      readonly summary?: string | undefined;
-    }
-  | { readonly status: Exclude<TerminalStatus, "success">; readonly error: ArcpError };
-
-/** How a job came to this session, and what may be done when it is lost. */
-export interface Origin {
-  /** Absent for children, and for jobs of other sessions. */
-  readonly submit?: JobSubmit | undefined;
-  /** True when a lost job may be submitted again under its key. */
-  readonly resubmit: boolean;
-  /** True for a job of another session, which is only watched. */
-  readonly observed: boolean;
-  /** True when the caller chose the key: an acceptance may bring a job that was submitted before under it. */
-  readonly mayJoin?: boolean | undefined;
-}
 
 /** What a job shares with its session. */
 export interface JobSurroundings {
@@ -57,6 +35,11 @@ export interface JobSurroundings {
   /** Events of one job are missing. */
   missing(hole: Hole): void;
 }
+
+/** What an acceptance or a subscription may say of a job. */
+type JobDescription = {
+  readonly [Member in keyof (JobAccepted & JobSubscribed)]?: (JobAccepted & JobSubscribed)[Member] | undefined;
+};
 
 /** Codes that stand for a final status where a runtime gives only the one. */
 const codeOfStatus: Readonly<Record<string, string>> = { timed_out: "TIMEOUT", cancelled: "CANCELLED" };
@@ -75,7 +58,7 @@ export class JobState {
   budget: BudgetGauge = new BudgetGauge(undefined);
   /** The sum of `cost.*` by currency, in 10^-12, whether the lease limits that currency or not; of every run. */
   readonly costs: Map<string, bigint> = new Map();
-  credentials: JobCredentials = new JobCredentials(undefined);
+  credentials: JobCredentials = new JobCredentials();
   readonly children: JobState[] = [];
   readonly log: EventLog;
   body: ResultBody;
@@ -89,6 +72,10 @@ export class JobState {
   eventsMissing = false;
   /** True while events may be missing: the job was lost, and no runtime has said where a replay of it begins. */
   inDoubt = false;
+  /** How the runtime says that it ended, where it has said so and its end has not come. */
+  endedAs: string | undefined;
+  /** How often that end was looked for. */
+  endSought = 0;
   /** True once a caller asked to cancel it: it does not run anew. */
   toBeCancelled = false;
   /** Subscriptions to it here that are not ended. */
@@ -113,20 +100,19 @@ export class JobState {
     this.outcome.promise.catch(() => {});
   }
 
-  /** Takes in `job.accepted` or `job.subscribed`. */
-  describe({ payload, trace_id }: Frame): void {
-    this.agent = textOf(payload["agent"]) ?? this.agent;
-    if (isObject(payload["lease"])) this.lease = payload["lease"] as WireLease;
-    const constraints = payload["lease_constraints"];
-    if (isObject(constraints)) this.expiresAt = textOf(constraints["expires_at"]);
-    this.traceId = textOf(payload["trace_id"]) ?? textOf(trace_id) ?? this.traceId;
-    this.parentId = textOf(payload["parent_job_id"]);
-    this.delegateId = textOf(payload["delegate_id"]);
-    this.status = textOf(payload["current_status"]) ?? this.status;
-    if (isObject(payload["budget"])) this.budget = new BudgetGauge(payload["budget"]);
-    if (payload["credentials"] == null) return;
+  /** Takes in what an acceptance, a subscription or a listing says of the job. */
+  describe(told: JobDescription, traceId?: string): void {
+    this.agent = told.agent || this.agent;
+    this.lease = told.lease ?? this.lease;
+    if (told.lease_constraints !== undefined) this.expiresAt = told.lease_constraints.expires_at;
+    this.traceId = told.trace_id || traceId || this.traceId;
+    this.parentId = told.parent_job_id || undefined;
+    this.delegateId = told.delegate_id || undefined;
+    this.status = told.current_status || this.status;
+    if (told.budget !== undefined) this.budget = new BudgetGauge(told.budget);
+    if (told.credentials === undefined) return;
     this.#surroundings.used("provisioned_credentials");
-    this.credentials = new JobCredentials(payload["credentials"]);
+    this.credentials = new JobCredentials(told.credentials);
   }
 
   /** The job runs anew, under another id: what was known of the first run is void, but for what it spent. */
@@ -136,6 +122,7 @@ export class JobState {
     );
     this.id = id;
     this.status = "pending";
+    this.endedAs = undefined;
     this.body = new ResultBody(id, this.#surroundings.maxResultBytes, this.#surroundings.pressure);
     this.skip = 0;
     // It belongs to this session, in whose numbers nothing of it has come yet.
@@ -187,35 +174,26 @@ export class JobState {
     // A job whose end came before is over: this one is none of the frames that were delivered before.
     this.skip = 0;
     if (!this.#counts(seq)) return;
-    const { payload } = frame;
-    const status = textOf(payload["final_status"]) ?? "success";
+    const told = payloadOf("job.result", frame);
+    const { final_status: status = "success", result_id: resultId } = told;
     if (status !== "success") {
-      const code = codeOfStatus[status] ?? "INTERNAL_ERROR";
-      return this.#fail(
-        { message: `The job ended as ${status}.`, ...payload, code: textOf(payload["code"]) ?? code },
-        status,
-      );
+      const { code = codeOfStatus[status] ?? "INTERNAL_ERROR", ...failure } = payloadOf("job.error", frame);
+      return this.#fail({ message: `The job ended as ${status}.`, ...failure, code }, status);
     }
-    const value = payload["result"] === undefined ? payload["output"] : payload["result"];
-    if (this.body.chunked || typeof payload["result_id"] === "string") this.body.finish(payload);
+    const value = told.result === undefined ? told.output : told.result;
+    if (this.body.chunked || resultId !== undefined) this.body.finish(told);
     else this.body.supply(() => inlineBytes(value));
     if (this.body.failure !== undefined) return this.lose(this.body.failure);
-    this.#end({
-      status: "success",
-      ...(this.body.chunked ? {} : { value }),
-      resultId: textOf(payload["result_id"]),
-      resultSize: typeof payload["result_size"] === "number" ? payload["result_size"] : undefined,
-      sha256: textOf(payload["sha256"]),
-      summary: textOf(payload["summary"]),
-    });
+    const { result_size: resultSize, sha256, summary } = told;
+    this.#end({ status: "success", ...(this.body.chunked ? {} : { value }), resultId, resultSize, sha256, summary });
   }
 
   /** Takes in the `job.error` that ends the job. */
   error(frame: Frame, seq: number): void {
     this.skip = 0;
     if (!this.#counts(seq)) return;
-    const { payload } = frame;
-    this.#fail(payload, textOf(payload["final_status"]) ?? "error");
+    const failure = payloadOf("job.error", frame);
+    this.#fail(failure, failure.final_status ?? "error");
   }
 
   /** The end cannot be had any more: every reader fails with `error`. */
@@ -267,7 +245,7 @@ export class JobState {
 
   #observeCost(metric: MetricBody): void {
     const { name, unit } = metric;
-    if (!name.startsWith("cost.") || typeof unit !== "string") return;
+    if (!name.startsWith("cost.") || unit === undefined) return;
     if (name !== "cost.budget.remaining") {
       const spent = parseMoney(metric.value, "up") ?? 0n;
       // A negative cost is rejected, and gives nothing back (ARCP §9.6).

@@ -4,10 +4,11 @@ import type { WireLease } from "@imprest/core/models/arcp";
 import { ResultUnavailableError } from "../errors.ts";
 import type { BudgetGauge } from "../lease/budget-gauge.ts";
 import { formatMoney } from "../lease/money.ts";
-import { settleWithin } from "../session/deadline.ts";
+import { settleWithin } from "../frame/deadline.ts";
 import type { ArcpEvent } from "./event.ts";
 import { familyCosts, familyMissesEvents } from "./family.ts";
-import type { JobOutcome, JobState } from "./job-state.ts";
+import type { JobOutcome } from "./job-outcome.ts";
+import type { JobState } from "./job-state.ts";
 import { type ResultStream, verifyDigest } from "./result-body.ts";
 
 /** What can be seen of a job, by whoever submitted it and by a subscriber: its events, its result, its budget. */

@@ -72,10 +72,10 @@ export class ResultBody {
       if (result.result_id !== this.#resultId)
         this.fail(this.#broken("the result does not name the chunks' result_id"));
       else if (!this.#last) this.fail(this.#broken("the last chunk is missing"));
-      else if (typeof result.result_size === "number" && result.result_size !== this.#size) {
+      else if (result.result_size !== undefined && result.result_size !== this.#size) {
         this.fail(this.#broken(`it has ${this.#size} bytes instead of ${result.result_size}`));
       }
-    } else if (typeof result.result_id === "string") {
+    } else if (result.result_id !== undefined) {
       this.fail(this.#broken("the result names chunks, but none came"));
     }
     this.#ended = true;

@@ -1,6 +1,6 @@
 import { type Amount, type Settlement, Unit } from "@imprest/core";
 import type { ArcpJob } from "./job.ts";
-import type { JobOutcome } from "./job-state.ts";
+import type { JobOutcome } from "./job-outcome.ts";
 import { moneyScale, parseMoney } from "../lease/money.ts";
 
 /**

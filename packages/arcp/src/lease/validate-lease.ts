@@ -1,4 +1,5 @@
 import type { ValidationIssue } from "@imprest/core";
+import { pointerOf, shortened } from "@imprest/core/internal";
 import type { LeaseConstraints, WireLease } from "@imprest/core/models/arcp";
 import { Capability, canonicalPattern, isCapability } from "./capability.ts";
 import { parseBudgetAmount } from "./money.ts";
@@ -6,6 +7,8 @@ import { parseBudgetAmount } from "./money.ts";
 const longestPattern = 1024;
 const mostPatterns = 1000;
 const mostCapabilities = 64;
+/** As of every check of a wire value: whoever sends thousands of wrong patterns sees the first of them. */
+const mostIssues = 20;
 
 /**
  * What is wrong with a lease before anyone is asked for it: capability names, patterns, amounts (ARCP §9.2, §9.6) and
@@ -23,13 +26,17 @@ export function leaseIssues(
     return [{ pointer: "/lease_request", message: `names more than ${mostCapabilities} capabilities` }];
   }
   for (const [capability, patterns] of capabilities) {
-    const pointer = `/lease_request/${capability.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    if (issues.length >= mostIssues) break;
+    const pointer = pointerOf(["lease_request", shortened(capability)]);
     if (!isCapability(capability)) {
       issues.push({ pointer, message: "is no reserved capability and not x-vendor.<vendor>.<capability>" });
     } else if (patterns.length > mostPatterns) {
       issues.push({ pointer, message: `has more than ${mostPatterns} patterns` });
     } else {
-      issues.push(...patterns.flatMap((pattern, at) => patternIssues(capability, pattern, `${pointer}/${at}`)));
+      for (let at = 0; at < patterns.length && issues.length < mostIssues; at++) {
+        const message = patternIssue(capability, patterns[at] ?? "");
+        if (message !== undefined) issues.push({ pointer: `${pointer}/${at}`, message });
+      }
     }
   }
   const expiry = constraints?.expires_at;
@@ -37,18 +44,15 @@ export function leaseIssues(
   return issues;
 }
 
-function patternIssues(capability: string, pattern: string, pointer: string): ValidationIssue[] {
-  if (pattern.length > longestPattern) return [{ pointer, message: `is longer than ${longestPattern} characters` }];
+function patternIssue(capability: string, pattern: string): string | undefined {
+  if (pattern.length > longestPattern) return `is longer than ${longestPattern} characters`;
   if (capability === Capability.costBudget) {
-    return parseBudgetAmount(pattern) === undefined
-      ? [{ pointer, message: 'is no amount such as "USD:5.00" (ARCP §9.6)' }]
-      : [];
+    return parseBudgetAmount(pattern) === undefined ? 'is no amount such as "USD:5.00" (ARCP §9.6)' : undefined;
   }
-  if (canonicalPattern(capability, pattern) !== undefined) return [];
-  if (capability === Capability.netFetch) {
-    return [{ pointer, message: 'is no URL pattern such as "https://api.example.com/**", without "..", "?" and "#"' }];
-  }
-  return [{ pointer, message: 'is empty, or a path pattern with "." or ".." segments' }];
+  if (canonicalPattern(capability, pattern) !== undefined) return undefined;
+  return capability === Capability.netFetch
+    ? 'is no URL pattern such as "https://api.example.com/**", without "..", "?" and "#"'
+    : 'is empty, or a path pattern with "." or ".." segments';
 }
 
 function expiryIssues(expiry: string, nowMs: number): ValidationIssue[] {

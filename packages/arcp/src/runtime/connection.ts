@@ -1,10 +1,10 @@
 import { type Timer } from "@imprest/core";
 import { parseJson, stringifyJson } from "@imprest/core/internal";
-import { type ArcpEnvelope, arcpVersion, envelopeSchema } from "@imprest/core/models/arcp";
+import { type ArcpEnvelope, arcpVersion, arcpEnvelope } from "@imprest/core/models/arcp";
 import type { ArcpTransport } from "../transport/transport.ts";
 import type { OutgoingPayload } from "./dialect.ts";
 import { toWireFailure } from "./failure.ts";
-import { Heartbeat } from "../session/heartbeat.ts";
+import { Heartbeat } from "../frame/heartbeat.ts";
 import { shakeHands } from "./handshake.ts";
 import { answerRequest } from "./requests.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
@@ -147,7 +147,7 @@ export class Connection {
       this.#reject(undefined, "A frame is not JSON.");
       return undefined;
     }
-    const result = envelopeSchema.safeParse(value);
+    const result = arcpEnvelope.safeParse(value);
     const id = (value as { id?: unknown } | null)?.id;
     if (typeof id === "string" && id.length > longestId) {
       this.#reject(undefined, `The envelope's id has more than ${longestId} characters.`);

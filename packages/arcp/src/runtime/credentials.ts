@@ -1,7 +1,7 @@
 import { type RecordStore, type RecordValue, TimeoutError, type Timer } from "@imprest/core";
 import { hex, Secret, utf8 } from "@imprest/core/internal";
 import type { WireCredential, WireLease } from "@imprest/core/models/arcp";
-import { settleWithin } from "../session/deadline.ts";
+import { settleWithin } from "../frame/deadline.ts";
 import { arcpFailure, messageOf } from "./failure.ts";
 import type { Job, JobCredential } from "./job.ts";
 import type { RuntimeSettings } from "./options.ts";

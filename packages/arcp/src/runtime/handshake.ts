@@ -5,8 +5,8 @@ import {
   arcpFeatures,
   type ResumeRequest,
   type SessionHello,
-  sessionHelloSchema,
-  sessionResumeSchema,
+  sessionHello,
+  sessionResume,
 } from "@imprest/core/models/arcp";
 import type { Connection } from "./connection.ts";
 import { arcpFailure, toWireFailure } from "./failure.ts";
@@ -30,7 +30,7 @@ export async function shakeHands(connection: Connection, envelope: ArcpEnvelope)
 }
 
 async function greet(connection: Connection, payload: unknown): Promise<void> {
-  const hello = parseWire(sessionHelloSchema, payload, "session.hello");
+  const hello = parseWire(sessionHello, payload, "session.hello");
   const principal = await authenticate(connection, hello.auth);
   if (!connection.open) return;
   const features = new Set(hello.capabilities?.features ?? []);
@@ -46,7 +46,7 @@ async function greet(connection: Connection, payload: unknown): Promise<void> {
  * that was just opened.
  */
 async function resumeByMessage(connection: Connection, payload: unknown): Promise<void> {
-  const request = parseWire(sessionResumeSchema, payload, "session.resume");
+  const request = parseWire(sessionResume, payload, "session.resume");
   const { session: fresh } = connection;
   if (fresh !== undefined && (fresh.submitted.size > 0 || fresh.lastSeq > 0)) {
     throw arcpFailure("INVALID_REQUEST", "This connection already serves a session with jobs; resume on a new one.");

@@ -1,5 +1,5 @@
 import { base64url, parseBase64url, parseWire, utf8 } from "@imprest/core/internal";
-import { type ArcpEnvelope, type JobFilter, sessionListJobsSchema } from "@imprest/core/models/arcp";
+import { type ArcpEnvelope, type JobFilter, sessionListJobs } from "@imprest/core/models/arcp";
 import type { OutgoingPayload } from "./dialect.ts";
 import { arcpFailure } from "./failure.ts";
 import type { Job } from "./job.ts";
@@ -12,7 +12,7 @@ const highestLimit = 1000;
 
 /** `session.list_jobs` (ARCP §6.6): in the order of their creation, what the principal may see. */
 export async function listJobs(core: RuntimeCore, session: RuntimeSession, envelope: ArcpEnvelope): Promise<void> {
-  const { filter, limit, cursor } = parseWire(sessionListJobsSchema, envelope.payload, "session.list_jobs");
+  const { filter, limit, cursor } = parseWire(sessionListJobs, envelope.payload, "session.list_jobs");
   const most = Math.min(limit ?? usualLimit, highestLimit);
   const matches = matcher(filter ?? {}, core.settings.dialect.bareAgentFilter);
   const after = cursor === undefined || cursor === null ? undefined : readCursor(cursor);

@@ -2,11 +2,11 @@ import { ValidationError } from "@imprest/core";
 import { parseWire } from "@imprest/core/internal";
 import {
   type ArcpEnvelope,
-  jobCancelSchema,
-  jobSubscribeSchema,
-  jobUnsubscribeSchema,
-  sessionCloseSchema,
-  sessionPingSchema,
+  jobCancel,
+  jobSubscribe,
+  jobUnsubscribe,
+  sessionClose,
+  sessionPing,
 } from "@imprest/core/models/arcp";
 import type { Connection } from "./connection.ts";
 import { arcpFailure } from "./failure.ts";
@@ -59,10 +59,10 @@ async function route(
       return cancel(core, session, envelope);
     case "job.subscribe":
       needs(session, "subscribe", envelope);
-      return subscribe(core, session, envelope, parseWire(jobSubscribeSchema, envelope.payload, "job.subscribe"));
+      return subscribe(core, session, envelope, parseWire(jobSubscribe, envelope.payload, "job.subscribe"));
     case "job.unsubscribe":
       needs(session, "subscribe", envelope);
-      core.jobs.get(parseWire(jobUnsubscribeSchema, envelope.payload, "job.unsubscribe").job_id)?.unobserve(session);
+      core.jobs.get(parseWire(jobUnsubscribe, envelope.payload, "job.unsubscribe").job_id)?.unobserve(session);
       return;
     default:
       // A vendor's frame that says it can be done without (study §1.2).
@@ -80,7 +80,7 @@ function needs(session: RuntimeSession, feature: string, { type }: ArcpEnvelope)
 }
 
 function pong(core: RuntimeCore, session: RuntimeSession, envelope: ArcpEnvelope): void {
-  const { nonce } = parseWire(sessionPingSchema, envelope.payload, "session.ping");
+  const { nonce } = parseWire(sessionPing, envelope.payload, "session.ping");
   session.send("session.pong", { ping_nonce: nonce, received_at: new Date(core.settings.clock.now()).toISOString() });
 }
 
@@ -91,7 +91,7 @@ function close(
   envelope: ArcpEnvelope,
   answer: "session.closed" | undefined,
 ): void {
-  const { reason } = parseWire(sessionCloseSchema, envelope.payload, envelope.type);
+  const { reason } = parseWire(sessionClose, envelope.payload, envelope.type);
   if (answer !== undefined) session.send(answer, reason === undefined ? {} : { reason });
   connection.close("The client closed the session.");
   if (connection.core.settings.dialect.closeForgetsSession) connection.core.sessions.end(session);
@@ -99,7 +99,7 @@ function close(
 
 /** Only the session that submitted a job may cancel it (ARCP §7.4, §7.6). */
 function cancel(core: RuntimeCore, session: RuntimeSession, envelope: ArcpEnvelope): void {
-  const { reason } = parseWire(jobCancelSchema, envelope.payload, "job.cancel");
+  const { reason } = parseWire(jobCancel, envelope.payload, "job.cancel");
   const job = envelope.job_id === undefined ? undefined : core.jobs.get(envelope.job_id);
   const isHidden = core.settings.dialect.hidesForeignJobs && job !== undefined && !mayKnow(job, session);
   if (job === undefined || isHidden) throw arcpFailure("JOB_NOT_FOUND", "There is no such job.");

@@ -1,6 +1,6 @@
 import { createTraceContext, deriveIdempotencyKey } from "@imprest/core";
 import { parseWire, stringifyJson } from "@imprest/core/internal";
-import { type ArcpEnvelope, type JobSubmit, jobSubmitSchema, type WireLease } from "@imprest/core/models/arcp";
+import { type ArcpEnvelope, type JobSubmit, jobSubmit, type WireLease } from "@imprest/core/models/arcp";
 import { BudgetCounters } from "../lease/budget-counters.ts";
 import { Capability } from "../lease/capability.ts";
 import { budgetLimits } from "../lease/money.ts";
@@ -16,7 +16,7 @@ import type { RuntimeSession } from "./session.ts";
 
 /** `job.submit` (ARCP §7.1, §7.2). @throws ProtocolError or ValidationError with the reason of a refusal. */
 export async function submit(core: RuntimeCore, session: RuntimeSession, envelope: ArcpEnvelope): Promise<void> {
-  const request = parseWire(jobSubmitSchema, envelope.payload, "job.submit");
+  const request = parseWire(jobSubmit, envelope.payload, "job.submit");
   const create = (): Promise<Job> => createJob(core, session, request, envelope.trace_id);
   if (request.idempotency_key === undefined) {
     const job = await create();

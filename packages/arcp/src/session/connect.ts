@@ -17,7 +17,7 @@ import { ArcpSession } from "./session.ts";
 export async function connect(target: ConnectTarget, options: ConnectOptions): Promise<ArcpSession> {
   const settings = fill(target, options);
   const engine = new SessionEngine(settings, options.resume);
-  await engine.connection.open(options.signal);
+  await engine.connection.open(options.signal, options.waitForMs ?? 0);
   return new ArcpSession(engine, settings);
 }
 
@@ -43,12 +43,15 @@ const defaults = {
 function fill(target: ConnectTarget, options: ConnectOptions): Settings {
   const reusable = typeof target === "function" || typeof target === "string" || target instanceof URL;
   const settings = { ...defaults, ...given(options) };
+  const redial = reusable && options.reconnect !== false;
   return {
+    idleTimeoutMs: redial ? 300_000 : Infinity,
     backOff: (attempt) => jitter(settings.random) * Math.min(250 * 2 ** attempt, 15_000),
     ...settings,
     token: tokenFrom(options.token),
+    renewsToken: typeof options.token === "function",
     dial: dialler(target, options),
-    redial: reusable && options.reconnect !== false,
+    redial,
   };
 }
 
@@ -82,9 +85,9 @@ function dialler(target: ConnectTarget, options: ConnectOptions): Settings["dial
   };
 }
 
-function tokenFrom(source: TokenSource): () => Promise<string> {
-  return async () => {
-    const token = typeof source === "function" ? await source() : source;
+function tokenFrom(source: TokenSource): Settings["token"] {
+  return async (refused) => {
+    const token = typeof source === "function" ? await source({ refused }) : source;
     const text = token instanceof Secret ? token.reveal() : token;
     if (typeof text !== "string" || text === "") throw new ConfigurationError("The ARCP token is empty.");
     return text;

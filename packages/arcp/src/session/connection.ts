@@ -1,13 +1,17 @@
 import { ConfigurationError, ConnectionError } from "@imprest/core";
-import { onAbort, sleep } from "@imprest/core/internal";
+import { onAbort } from "@imprest/core/internal";
 import { ArcpError, SessionEndedError } from "../errors.ts";
 import { createIdentifier } from "../identifier.ts";
-import type { Frame, FrameHeader } from "./frame.ts";
-import { textOf } from "./frame.ts";
+import { Attempts } from "./attempts.ts";
+import type { Frame, FrameHeader } from "../frame/frame.ts";
+import { payloadOf } from "../frame/read.ts";
 import { type ResumePoint, closedError, openLink } from "./handshake.ts";
+import { HoleGrace } from "./hole-grace.ts";
 import type { Link } from "./link.ts";
 import type { Settings } from "./options.ts";
-import { type Hole, Sequence } from "./sequence.ts";
+import { ReadHold } from "./read-hold.ts";
+import { type Redialling, type Sense, dialPatiently, redial } from "./redial.ts";
+import { type Hole, Sequence } from "../frame/sequence.ts";
 import type { SessionTicket } from "./ticket.ts";
 import { type Welcome, readWelcome } from "./welcome.ts";
 
@@ -35,8 +39,8 @@ export interface ConnectionHooks {
 /** Refusals of a resume that a fresh `session.hello` would meet as well. */
 const refusals = new Set(["UNAUTHENTICATED", "PERMISSION_DENIED"]);
 
-/** A connection that stood for so long was sound, whether it brought anything or not. */
-const soundAfterMs = 10_000;
+/** The resume window of a runtime that keeps a session for no time at all: a new one may be begun in it. */
+const shortestWindowMs = 30_000;
 
 /**
  * Keeps one session connected (ARCP §6.3): dials, greets, and after a drop dials again and resumes, with the newest
@@ -53,22 +57,21 @@ export class Connection {
   #ticket: SessionTicket | undefined;
   /** The cursor at which the last resume was asked for because of a hole: it is not asked for twice. */
   #holeAt: number | undefined;
-  /** Attempts in a row that led nowhere: they failed, or the connection broke again before it brought an event. */
-  #attempts = 0;
-  /** When the connection went live, and the number of the last event then. */
-  #liveAtMs = 0;
-  #liveAtSeq = 0;
+  readonly #grace: HoleGrace;
+  readonly #attempts: Attempts;
+  /** The runtime refused the token that was used last. */
+  #tokenRefused = false;
   /** The session is a new one, and nobody was told yet. */
   #renewed = false;
-  /** While reading is stopped by dropping the connection, the promise that ends with it. */
-  #hold: Promise<void> | undefined;
-  #release: (() => void) | undefined;
+  readonly #hold = new ReadHold();
 
   constructor(settings: Settings, hooks: ConnectionHooks, ticket: SessionTicket | undefined) {
     this.#settings = settings;
     this.#hooks = hooks;
     this.#ticket = ticket;
     this.sequence = new Sequence((frame, size) => this.#hooks.frame(frame, size), ticket?.lastEventSeq);
+    this.#grace = new HoleGrace(settings.clock, () => this.#hole());
+    this.#attempts = new Attempts(settings.clock);
   }
 
   /** What it takes to go on with this session elsewhere. */
@@ -80,12 +83,14 @@ export class Connection {
     return this.#link?.transport.pendingSend ?? 0;
   }
 
-  /** The first connection. @throws ArcpError, ConnectionError, TimeoutError, AbortedError, ConfigurationError. */
-  async open(signal: AbortSignal | undefined): Promise<void> {
+  /**
+   * The first connection; one that cannot be made is tried again for `waitForMs`.
+   * @throws ArcpError, ConnectionError, TimeoutError, AbortedError, ConfigurationError.
+   */
+  async open(signal: AbortSignal | undefined, waitForMs: number): Promise<void> {
     const stopListening = onAbort(signal, () => this.#stopped.abort(signal?.reason));
     try {
-      if (this.#ticket === undefined) await this.#attempt(undefined);
-      else await this.#resume(this.sequence.last);
+      await dialPatiently(this.#redialling(), waitForMs);
     } catch (error) {
       this.#end("failed");
       throw error;
@@ -117,16 +122,10 @@ export class Connection {
   /** Stops or goes on reading. Where the transport cannot, the connection is dropped and resumed later. */
   throttle(stop: boolean): void {
     if (!stop) {
-      this.#release?.();
+      this.#hold.end();
       this.#link?.resume();
-    } else if (this.#link !== undefined && !this.#link.pause() && this.#settings.redial && this.#hold === undefined) {
-      this.#hold = new Promise((resolve) => {
-        this.#release = () => {
-          this.#hold = undefined;
-          this.#release = undefined;
-          resolve();
-        };
-      });
+    } else if (this.#link !== undefined && !this.#link.pause() && this.#settings.redial) {
+      this.#hold.begin();
       this.restart(new ConnectionError("Consumers are too slow; reading goes on when they have caught up."));
     }
   }
@@ -152,6 +151,7 @@ export class Connection {
   /** The runtime has nothing to fill a hole with: what lies behind it is delivered. */
   skipHole(): void {
     const hole = this.sequence.skipHole();
+    this.#grace.end();
     if (hole === undefined) return;
     this.#hooks.gap(hole);
     this.sequence.deliverHeld();
@@ -163,21 +163,26 @@ export class Connection {
   }
 
   #attempt(resume: ResumePoint | undefined): Promise<void> {
-    return openLink(this.#settings, this.#stopped.signal, resume, {
-      welcomed: (link, frame) => this.#welcomed(link, frame),
-      early: ({ type }) => this.#hooks.warning("EARLY_FRAME", `A ${type} came before the welcome and was not taken.`),
-      frame: (frame, size) => this.#frame(frame, size),
-      unreadable: () => this.#hooks.warning("UNREADABLE_FRAME", "A frame came that is no JSON object with a type."),
-      closed: (closed) => {
-        this.#link = undefined;
-        this.#down(closedError(closed));
+    return openLink(
+      this.#settings,
+      this.#stopped.signal,
+      { resume, tokenRefused: this.#tokenRefused },
+      {
+        welcomed: (link, frame) => this.#welcomed(link, frame),
+        early: ({ type }) => this.#hooks.warning("EARLY_FRAME", `A ${type} came before the welcome and was not taken.`),
+        frame: (frame, size) => this.#frame(frame, size),
+        unreadable: () => this.#hooks.warning("UNREADABLE_FRAME", "A frame came that is no JSON object with a type."),
+        closed: (closed) => {
+          this.#link = undefined;
+          this.#down(closedError(closed));
+        },
+        lost: () => {
+          this.#hooks.warning("HEARTBEAT_LOST", "The runtime was silent for two heartbeat intervals.");
+          this.restart(new ArcpError({ code: "HEARTBEAT_LOST", message: "silence" }, { phase: "session" }));
+        },
+        watch: (direction, text) => this.#hooks.watch(direction, text),
       },
-      lost: () => {
-        this.#hooks.warning("HEARTBEAT_LOST", "The runtime was silent for two heartbeat intervals.");
-        this.restart(new ArcpError({ code: "HEARTBEAT_LOST", message: "silence" }, { phase: "session" }));
-      },
-      watch: (direction, text) => this.#hooks.watch(direction, text),
-    });
+    );
   }
 
   #welcomed(link: Link, frame: Frame): boolean {
@@ -192,8 +197,8 @@ export class Connection {
     // What lay behind a hole of a session that is gone cannot come again.
     if (held.length > 0) this.#hooks.gap({ from: 0, to: 0 });
     if (!resumed) this.#holeAt = undefined;
-    this.#liveAtMs = this.#settings.clock.monotonic();
-    this.#liveAtSeq = this.sequence.last;
+    this.#tokenRefused = false;
+    this.#attempts.welcomed(this.sequence.last);
     this.#renewed ||= !resumed;
     if (heartbeatMs !== undefined) link.keepAlive(this.#settings.clock, heartbeatMs, () => this.#ping());
     for (const item of held) this.#hooks.frame(item.frame, item.size);
@@ -207,11 +212,14 @@ export class Connection {
   }
 
   #frame(frame: Frame, size: number): void {
-    const seq = frame.event_seq;
-    if (typeof seq === "number" && seq > 0 && Number.isSafeInteger(seq)) return this.#numbered(frame, seq, size);
+    const { event_seq: seq } = frame;
+    if (seq !== undefined) return this.#numbered(frame, seq, size);
     switch (frame.type) {
       case "session.ping":
-        this.send("session.pong", { ping_nonce: textOf(frame.payload["nonce"]) ?? "", received_at: this.#now() });
+        this.send("session.pong", {
+          ping_nonce: payloadOf("session.ping", frame).nonce ?? "",
+          received_at: this.#now(),
+        });
         return;
       case "session.bye":
         return this.restart(new ConnectionError("The runtime said goodbye."));
@@ -223,9 +231,15 @@ export class Connection {
   #numbered(frame: Frame, seq: number, size: number): void {
     const taken = this.sequence.accept(frame, seq, size);
     if (taken === "reused") this.#hooks.warning("REUSED_SEQ", `The runtime used event_seq ${seq} for two frames.`);
-    if (taken !== "gap") return;
+    if (this.sequence.isFull) this.#hole();
+    else if (this.sequence.hasHole) this.#grace.begin(this.sequence.last);
+    else this.#grace.end();
+  }
+
+  /** What is missing has not come in time: it is asked for once, and given up where that brings nothing. */
+  #hole(): void {
     const { last } = this.sequence;
-    if (this.#settings.redial && this.#holeAt !== last && this.#ticket !== undefined) {
+    if (this.#settings.redial && this.#holeAt !== last && this.#ticket !== undefined && this.connected) {
       this.#holeAt = last;
       this.#hooks.warning("GAP", `Events after ${last} are missing; the session is resumed.`);
       this.restart(new ConnectionError("Events were missing."));
@@ -234,53 +248,58 @@ export class Connection {
 
   #down(cause: unknown): void {
     if (this.#stopped.signal.aborted) return;
+    this.#grace.end();
+    this.#tokenRefused ||= cause instanceof ArcpError && cause.errorCode === "UNAUTHENTICATED";
     this.#hooks.down();
     if (this.state === "closing") return;
     if (!this.#settings.redial) {
       this.finish(new SessionEndedError("The connection was lost and cannot be made again.", { cause }), "failed");
-      return;
+    } else if (this.#attempts.dropped(this.sequence.last, this.#windowMs)) {
+      this.finish(new SessionEndedError("The runtime welcomes and leaves, again and again.", { cause }), "failed");
+    } else {
+      this.setState("suspended", cause);
+      void this.#reconnect();
     }
-    const wasSound = this.#settings.clock.monotonic() - this.#liveAtMs >= soundAfterMs;
-    if (wasSound || this.sequence.last !== this.#liveAtSeq) this.#attempts = 0;
-    this.setState("suspended", cause);
-    void this.#reconnect();
+  }
+
+  get #windowMs(): number {
+    return this.welcome?.resumeWindowMs || shortestWindowMs;
   }
 
   async #reconnect(): Promise<void> {
-    const { clock, backOff } = this.#settings;
-    const windowMs = this.welcome?.resumeWindowMs || 30_000;
-    let since = clock.monotonic();
-    let cause: unknown;
-    let refused = false;
-    try {
-      while (clock.monotonic() - since <= windowMs) {
-        if (!refused) await sleep(clock, Math.min(backOff(this.#attempts++), windowMs), this.#stopped.signal);
-        refused = false;
-        if (this.#hold !== undefined) {
-          await this.#hold;
-          // Consumers took that time, not the runtime; whether it still has the session is for it to say.
-          since = clock.monotonic();
-        }
-        this.setState("resuming");
-        try {
-          if (this.#ticket === undefined) await this.#attempt(undefined);
-          else await this.#resume(this.sequence.last);
-          return;
-        } catch (error) {
-          if (this.#stopped.signal.aborted) return;
-          cause = error;
-          if (error instanceof ConfigurationError) break;
-          if (!(error instanceof ArcpError)) continue;
-          if (refusals.has(error.errorCode) || (this.#ticket === undefined && !error.retryable)) break;
-          // The runtime is there, but does not know the session any more: a new one is begun at once.
-          refused = this.#ticket !== undefined;
-          this.forget();
-        }
-      }
-    } catch {
-      return;
+    const failed = await redial(this.#redialling());
+    if (failed === undefined) return;
+    this.finish(new SessionEndedError("The session could not be resumed.", failed), "failed");
+  }
+
+  #redialling(): Redialling {
+    return {
+      settings: this.#settings,
+      attempts: this.#attempts,
+      hold: this.#hold,
+      stopped: this.#stopped.signal,
+      windowMs: () => this.#windowMs,
+      attempt: () => {
+        if (this.welcome !== undefined) this.setState("resuming");
+        return this.#resume(this.sequence.last);
+      },
+      senseAfter: (error) => this.#senseAfter(error),
+    };
+  }
+
+  /** Whether there is sense in another attempt after this failure. */
+  #senseAfter(error: unknown): Sense {
+    if (error instanceof ConfigurationError) return "none";
+    if (!(error instanceof ArcpError)) return "later";
+    if (error.errorCode === "UNAUTHENTICATED" && this.#settings.renewsToken && !this.#tokenRefused) {
+      this.#tokenRefused = true;
+      return "at once";
     }
-    this.finish(new SessionEndedError("The session could not be resumed.", { cause }), "failed");
+    if (refusals.has(error.errorCode) || (this.#ticket === undefined && !error.retryable)) return "none";
+    // The runtime is there, but does not know the session any more: a new one is begun at once.
+    const knewNone = this.#ticket === undefined;
+    this.forget();
+    return knewNone ? "later" : "at once";
   }
 
   /** Resumes at `last`. One runtime refuses a client that has missed nothing; it takes the number before. */
@@ -306,7 +325,8 @@ export class Connection {
 
   #end(state: "closed" | "failed", cause?: unknown): void {
     this.#stopped.abort();
-    this.#release?.();
+    this.#grace.end();
+    this.#hold.end();
     this.#link?.close(1000);
     this.#link = undefined;
     this.setState(state, cause);

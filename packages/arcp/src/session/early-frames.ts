@@ -1,5 +1,5 @@
-import type { Frame } from "./frame.ts";
-import type { Hole } from "./sequence.ts";
+import type { Frame } from "../frame/frame.ts";
+import type { Hole } from "../frame/sequence.ts";
 
 /** A frame whose job is not known yet. */
 export interface EarlyFrame {
@@ -33,7 +33,7 @@ export class EarlyFrames {
       this.#items.push({ frame, jobId, size });
       return;
     }
-    const seq = typeof frame.event_seq === "number" ? frame.event_seq : 0;
+    const { event_seq: seq = 0 } = frame;
     if (this.#overflow === undefined) {
       this.#overflow = { overflow: true, from: seq, to: seq };
       this.#items.push(this.#overflow);

@@ -2,18 +2,21 @@ import { type CallOptions, ConnectionError } from "@imprest/core";
 import { Emitter, createDeferred } from "@imprest/core/internal";
 import type { JobSubmit, WireFailure } from "@imprest/core/models/arcp";
 import { ArcpError, SessionEndedError } from "../errors.ts";
-import type { JobState, JobSurroundings, Origin } from "../job/job-state.ts";
+import type { JobState, JobSurroundings } from "../job/job-state.ts";
+import type { Origin } from "../job/origin.ts";
 import { Pressure } from "../job/pressure.ts";
 import { Acknowledger } from "./acknowledger.ts";
+import { Adoption } from "./adoption.ts";
 import { Connection, type ConnectionHooks } from "./connection.ts";
-import { settleWithin } from "./deadline.ts";
+import { settleWithin } from "../frame/deadline.ts";
 import type { SessionEvents } from "./events.ts";
-import { type Frame, jobIdOf, readFrame } from "./frame.ts";
+import { type Frame, jobIdOf, readFrame } from "../frame/frame.ts";
+import { payloadOf } from "../frame/read.ts";
 import { Ledger } from "./ledger.ts";
 import type { Settings } from "./options.ts";
 import { Recovery } from "./recovery.ts";
-import { redactFrame } from "./redact.ts";
-import { holeBefore, replayStart, unknownHole } from "./replay.ts";
+import { redactFrame } from "../frame/redact.ts";
+import { holeBefore, replayStart, unknownHole } from "../frame/replay.ts";
 import { Requests } from "./requests.ts";
 import { Router } from "./router.ts";
 import { StallGuard } from "./stall-guard.ts";
@@ -30,10 +33,12 @@ export class SessionEngine {
   readonly #router: Router;
   readonly #acknowledger: Acknowledger;
   readonly #recovery: Recovery;
+  readonly #adoption: Adoption;
   readonly #pressure: Pressure;
   readonly #stallGuard: StallGuard;
   /** Features that the runtime used although they were not negotiated; each is warned of once. */
   readonly #unnegotiated = new Set<string>();
+  readonly #resumedFrom: SessionTicket | undefined;
   #started = false;
   /** Takes the runtime's answer to a goodbye. */
   #farewell: ((closed: boolean) => void) | undefined;
@@ -74,7 +79,10 @@ export class SessionEngine {
       send: (seq) => this.#sendAcknowledgement(seq),
     });
     const { connection, requests } = this;
-    this.#recovery = new Recovery({ connection, requests, router: this.#router, ledger: this.#ledger }, settings);
+    const rooms = { connection, requests, router: this.#router, ledger: this.#ledger };
+    this.#recovery = new Recovery(rooms, settings);
+    this.#adoption = new Adoption(rooms, this.#recovery);
+    this.#resumedFrom = ticket;
   }
 
   /** @throws SessionEndedError before the first welcome. */
@@ -92,6 +100,18 @@ export class SessionEngine {
   /** A job that runs, or ended a short while ago. */
   find(jobId: string): JobState | undefined {
     return this.#router.find(jobId);
+  }
+
+  /** What it takes to go on with this session elsewhere: its jobs that have not ended are named. */
+  get ticket(): SessionTicket | undefined {
+    const { ticket } = this.connection;
+    const own = [...this.#router.jobs.values()].filter(({ origin }) => !origin.observed);
+    return ticket && { ...ticket, jobs: own.map(({ id }) => id) };
+  }
+
+  /** A job that was submitted in this session before. */
+  attach(jobId: string, options: CallOptions | undefined): Promise<JobState> {
+    return this.#adoption.attach(jobId, options);
   }
 
   async submit(
@@ -132,20 +152,20 @@ export class SessionEngine {
     const { history = false, fromEventSeq = 0 } = options;
     const admitted = createDeferred<JobState>();
     const payload = history ? { history, from_event_seq: fromEventSeq } : {};
-    const { payload: answer } = await this.requests.subscribe(jobId, payload, options, (frame) => {
-      const from = frame.payload["subscribed_from"];
+    const answer = await this.requests.subscribe(jobId, payload, options, (frame) => {
+      const told = payloadOf("job.subscribed", frame);
       const begin = (job: JobState): void => {
         job.origin = { resubmit: false, observed: true };
-        const start = history ? replayStart(frame, fromEventSeq, this.connection.sequence.last) : undefined;
+        const start = history ? replayStart(told, fromEventSeq, this.connection.sequence.last) : undefined;
         const hole = start === undefined ? undefined : holeBefore(start, fromEventSeq);
-        job.replayFrom = history ? (hole?.to ?? fromEventSeq) : typeof from === "number" ? from : undefined;
-        job.describe(frame);
+        job.replayFrom = history ? (hole?.to ?? fromEventSeq) : told.subscribed_from;
+        job.describe(told, frame.trace_id);
         job.viewers++;
         if (hole !== undefined) job.miss(hole);
       };
       admitted.resolve(this.#router.admit(jobId, begin));
     });
-    const { replayed } = answer;
+    const { replayed } = payloadOf("job.subscribed", answer);
     // One runtime says how many events it replays.
     return {
       state: await admitted.promise,
@@ -194,7 +214,7 @@ export class SessionEngine {
     let joins = false;
     const job = this.#router.admit(jobId, (state) => {
       if (known) return;
-      state.describe(frame);
+      state.describe(payloadOf("job.accepted", frame), frame.trace_id);
       state.origin = origin;
       joins = state.traceId !== undefined && state.traceId !== traceId;
       // Of a job that was submitted before, a runtime brings the end, and not what it spent on the way.
@@ -203,6 +223,11 @@ export class SessionEngine {
     if (before !== undefined) job.adopt(before);
     else if (joins) this.#recovery.joined(job);
     return job;
+  }
+
+  #start(): void {
+    this.#recovery.start();
+    if (this.#resumedFrom !== undefined) void this.#adoption.afterResume(this.#resumedFrom.jobs);
   }
 
   #sendAcknowledgement(seq: number): boolean {
@@ -216,7 +241,7 @@ export class SessionEngine {
       frame: (frame, size) => this.#frame(frame, size),
       live: (resumed) => {
         this.#acknowledger.restart(this.connection.sequence.last);
-        if (!this.#started) this.#recovery.start();
+        if (!this.#started) this.#start();
         else if (resumed) void this.#recovery.resumed();
         else {
           this.#router.forgetEarly();

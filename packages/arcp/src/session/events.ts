@@ -1,5 +1,5 @@
 import type { SessionState } from "./connection.ts";
-import type { Hole } from "./sequence.ts";
+import type { Hole } from "../frame/sequence.ts";
 
 /** What a session tells, by name. */
 export interface SessionEvents {

@@ -3,7 +3,8 @@ import { abortedError, onAbort } from "@imprest/core/internal";
 import { ArcpError } from "../errors.ts";
 import { createIdentifier } from "../identifier.ts";
 import type { TransportClosed } from "../transport/transport.ts";
-import type { Frame } from "./frame.ts";
+import type { Frame } from "../frame/frame.ts";
+import { payloadOf } from "../frame/read.ts";
 import { Link, type LinkHooks } from "./link.ts";
 import type { Settings } from "./options.ts";
 import type { SessionTicket } from "./ticket.ts";
@@ -13,6 +14,14 @@ export interface ResumePoint {
   readonly ticket: SessionTicket;
   /** The number of the last event delivered. */
   readonly last: number;
+}
+
+/** How a connection is greeted. */
+export interface Greeting {
+  /** Absent for a new session. */
+  readonly resume: ResumePoint | undefined;
+  /** The runtime refused the token that was given last. */
+  readonly tokenRefused: boolean;
 }
 
 /** What becomes of a connection that is being opened, and then of the open one. */
@@ -31,7 +40,7 @@ export interface HandshakeHooks extends LinkHooks {
 export async function openLink(
   settings: Settings,
   stopped: AbortSignal,
-  resume: ResumePoint | undefined,
+  { resume, tokenRefused }: Greeting,
   hooks: HandshakeHooks,
 ): Promise<void> {
   const { clock, handshakeTimeoutMs } = settings;
@@ -44,7 +53,7 @@ export async function openLink(
     await new Promise<void>((resolve, reject) => {
       onAbort(given.signal, () => reject(given.signal.reason));
       const greet = async (): Promise<void> => {
-        const token = await settings.token();
+        const token = await settings.token(tokenRefused);
         given.signal.throwIfAborted();
         const transport = await settings.dial(given.signal);
         if (given.signal.aborted) return transport.close();
@@ -80,7 +89,8 @@ function handshakeHooks(
 ): LinkHooks {
   let open = false;
   const answer = (frame: Frame): void => {
-    if (frame.type === "session.error") return refused(new ArcpError(frame.payload, { phase: "connect" }));
+    if (frame.type === "session.error")
+      return refused(new ArcpError(payloadOf("session.error", frame), { phase: "connect" }));
     if (frame.type !== "session.welcome") return hooks.early(frame);
     // Set first: what follows the welcome in the same turn is the session's.
     open = true;

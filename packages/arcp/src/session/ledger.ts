@@ -1,5 +1,4 @@
-import type { Frame } from "./frame.ts";
-import { textOf } from "./frame.ts";
+import type { Frame } from "../frame/frame.ts";
 
 /** A request whose answer is awaited. */
 export interface PendingRequest {
@@ -67,10 +66,8 @@ export class Ledger {
   }
 
   /** Takes the request that a frame names by `request_id`, if one is under way. */
-  takeNamed(requestId: unknown): PendingRequest | undefined {
-    const named = textOf(requestId);
-    if (named === undefined) return undefined;
-    for (const [request, id] of this.#requests) if (id === named) return this.#take(request);
+  takeNamed(requestId: string): PendingRequest | undefined {
+    for (const [request, id] of this.#requests) if (id === requestId) return this.#take(request);
     return undefined;
   }
 
@@ -83,11 +80,10 @@ export class Ledger {
   }
 
   /** Takes the submit that an answer belongs to: the one with the answer's own trace, or else the oldest. */
-  takeSubmit(traceId: unknown): PendingRequest | undefined {
-    const trace = textOf(traceId);
-    const traced = [...this.#requests.keys()].filter(({ kind, traceId: own }) => kind === "submit" && own === trace);
+  takeSubmit(traceId: string | undefined): PendingRequest | undefined {
+    const traced = [...this.#requests.keys()].filter(({ kind, traceId: own }) => kind === "submit" && own === traceId);
     const [only] = traced;
-    if (trace !== undefined && traced.length === 1 && only !== undefined) return this.#take(only);
+    if (traceId !== undefined && traced.length === 1 && only !== undefined) return this.#take(only);
     return this.take("submit");
   }
 

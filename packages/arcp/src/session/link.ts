@@ -1,7 +1,7 @@
 import type { Clock } from "@imprest/core";
 import type { ArcpTransport, TransportClosed } from "../transport/transport.ts";
-import { type Frame, type FrameHeader, readFrame, writeFrame } from "./frame.ts";
-import { Heartbeat } from "./heartbeat.ts";
+import { type Frame, type FrameHeader, readFrame, writeFrame } from "../frame/frame.ts";
+import { Heartbeat } from "../frame/heartbeat.ts";
 
 /** What happens on a connection. */
 export interface LinkHooks {

@@ -4,8 +4,17 @@ import type { ArcpTransport } from "../transport/transport.ts";
 import type { WebSocketConstructor } from "../transport/web-socket.ts";
 import type { SessionTicket } from "./ticket.ts";
 
-/** The bearer token, or where a fresh one comes from at each connection. */
-export type TokenSource = string | Secret | (() => string | Secret | Promise<string | Secret>);
+/** What a token is asked for with. */
+export interface TokenRequest {
+  /** True when the runtime has refused the last token as UNAUTHENTICATED: a cached one must be made anew. */
+  readonly refused: boolean;
+}
+
+/**
+ * The bearer token, or where a fresh one comes from at each connection. A function is asked once more, with `refused`, when
+ * a reconnect is refused as UNAUTHENTICATED.
+ */
+export type TokenSource = string | Secret | ((request: TokenRequest) => string | Secret | Promise<string | Secret>);
 
 /** Where to connect: a URL, a way to make a transport for each connection, or one transport (which is never replaced). */
 export type ConnectTarget = string | URL | ArcpTransport | (() => ArcpTransport | Promise<ArcpTransport>);
@@ -21,6 +30,11 @@ export interface ConnectOptions {
   readonly resume?: SessionTicket | undefined;
   /** Lets the token travel over a connection that others can read. False by default. */
   readonly allowInsecure?: boolean | undefined;
+  /**
+   * How long a runtime that cannot be reached, or says that it cannot take anybody now, is dialled again. Default 0: once.
+   * Not for a single transport.
+   */
+  readonly waitForMs?: number | undefined;
   /** From dialling to the welcome. Default 10,000. */
   readonly handshakeTimeoutMs?: number | undefined;
   /** How long a request may stay unanswered, reconnects included. Default 30,000. */
@@ -41,6 +55,11 @@ export interface ConnectOptions {
   readonly maxResultBytes?: number | undefined;
   /** After so long without any event of a running job, the runtime is asked whether it still runs. Default 60,000. */
   readonly probeAfterMs?: number | undefined;
+  /**
+   * A runtime that offers neither `heartbeat` nor `list_jobs`, and sends no event of a running job for so long, is taken for
+   * lost, and connected to again. Default 300,000; a single transport is not given up unless this is set.
+   */
+  readonly idleTimeoutMs?: number | undefined;
   /** How long a job that the runtime does not list may stay silent before it is recovered or lost. Default 5,000. */
   readonly lostAfterMs?: number | undefined;
   /** Aborts connecting; afterwards use `close`. */
@@ -66,11 +85,15 @@ export interface Settings {
   readonly stallTimeoutMs: number;
   readonly maxResultBytes: number;
   readonly probeAfterMs: number;
+  readonly idleTimeoutMs: number;
   readonly lostAfterMs: number;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly logger: Logger;
-  readonly token: () => Promise<string>;
+  /** Settles within `handshakeTimeoutMs`, or is not waited for. */
+  readonly token: (refused: boolean) => Promise<string>;
+  /** True when another call of `token` may bring another token. */
+  readonly renewsToken: boolean;
   /** Makes a transport; gives up when `signal` aborts. */
   readonly dial: (signal: AbortSignal) => Promise<ArcpTransport>;
   /** False when `dial` works only once, or must not be used again. */

@@ -1,42 +1,30 @@
 import { TimeoutError, type Timer } from "@imprest/core";
 import type { JobEntry } from "@imprest/core/models/arcp";
-import { JobLostError, ResultUnavailableError } from "../errors.ts";
 import type { JobState } from "../job/job-state.ts";
 import { terminal } from "../job/terminal.ts";
-import type { Connection } from "./connection.ts";
-import { type Frame, jobIdOf, textOf } from "./frame.ts";
-import type { Ledger } from "./ledger.ts";
+import { JobSearch, type RecoveryRooms } from "./job-search.ts";
 import type { Settings } from "./options.ts";
-import { holeBefore, replayStart, unknownHole } from "./replay.ts";
-import type { Requests } from "./requests.ts";
-import type { Router } from "./router.ts";
-
-/** The rooms of a session that recovery works with. */
-export interface RecoveryRooms {
-  readonly connection: Connection;
-  readonly router: Router;
-  readonly ledger: Ledger;
-  readonly requests: Requests;
-}
 
 /**
- * Brings jobs through a lost connection, and finds those that a runtime has lost. After a resume the runtime is asked
- * which jobs it has; one that it does not list and that stays silent is looked for by subscription, then submitted
- * again under its key where that was allowed, and otherwise lost with an error. The same is asked when jobs are silent
- * for long, so that not even a swallowed frame makes a caller wait for ever.
+ * Brings jobs through a lost connection. After a resume the runtime is asked which jobs it has; one that it does not list,
+ * or lists as ended, and that stays silent is searched for. The same is asked when jobs are silent for long, so that not
+ * even a swallowed frame makes a caller wait for ever.
  */
 export class Recovery {
+  readonly search: JobSearch;
   readonly #rooms: RecoveryRooms;
   readonly #settings: Settings;
-  readonly #timers = new Set<Timer>();
   #probe: Timer | undefined;
   #run = 0;
   #seqAtProbe = -1;
+  /** When the last event was seen to have come. */
+  #eventAtMs = 0;
   #repairedAt = -1;
 
   constructor(rooms: RecoveryRooms, settings: Settings) {
     this.#rooms = rooms;
     this.#settings = settings;
+    this.search = new JobSearch(rooms, settings);
   }
 
   /** The first connection stands. */
@@ -55,7 +43,7 @@ export class Recovery {
       if (run !== this.#run) return;
       this.#rooms.connection.skipHole();
       this.#rooms.ledger.open();
-      if (listed !== undefined) this.#watch(this.#missing(listed), run);
+      if (listed !== undefined) this.search.watch(this.missing(listed));
     } catch (error) {
       if (run !== this.#run) return;
       if (error instanceof TimeoutError) this.#rooms.connection.restart(error);
@@ -65,7 +53,7 @@ export class Recovery {
 
   /** Connected, but to a new session: the jobs of the old one are looked for. */
   renewed(): void {
-    const run = ++this.#run;
+    this.#run++;
     this.#armProbe();
     this.#rooms.ledger.open();
     for (const job of this.#jobs()) {
@@ -73,24 +61,34 @@ export class Recovery {
         job.replayFrom = job.lastSeq;
         job.sinceReplay = 0;
       }
-      void this.#recover(job, run);
+      void this.search.find(job);
     }
   }
 
   /** The job was accepted, but it may be an earlier one that has ended: then nothing may ever come. */
   joined(job: JobState): void {
     job.joined = true;
-    this.#watch([job], this.#run);
+    this.search.watch([job]);
   }
 
   down(): void {
     this.#run++;
-    this.#stopTimers();
+    this.search.stop();
   }
 
   stop(): void {
     this.down();
     this.#probe?.clear();
+  }
+
+  /** Own jobs that the runtime does not have, or has as ended, though their end has not come. */
+  missing(listed: readonly JobEntry[]): JobState[] {
+    const status = new Map(listed.map((entry) => [entry.job_id, entry.status]));
+    return this.#jobs().filter((job) => {
+      const state = status.get(job.id);
+      job.endedAs = state !== undefined && terminal(state) ? state : undefined;
+      return state === undefined ? !job.origin.observed : job.endedAs !== undefined;
+    });
   }
 
   #jobs(): JobState[] {
@@ -107,113 +105,46 @@ export class Recovery {
     return undefined;
   }
 
-  /** Own jobs that the runtime does not have, or has as ended, though their end has not come. */
-  #missing(listed: readonly JobEntry[]): JobState[] {
-    const status = new Map(listed.map((entry) => [entry.job_id, entry.status]));
-    return this.#jobs().filter((job) => {
-      const state = status.get(job.id);
-      return state === undefined ? !job.origin.observed : terminal(state);
-    });
-  }
-
-  /** Recovers those jobs that stay silent. */
-  #watch(jobs: readonly JobState[], run: number): void {
-    const frames = new Map(jobs.map((job) => [job, job.frames]));
-    if (jobs.length === 0) return;
-    this.#after(this.#settings.lostAfterMs, () => {
-      for (const [job, before] of frames) if (!job.over && job.frames === before) void this.#recover(job, run);
-    });
-  }
-
-  async #recover(job: JobState, run: number): Promise<void> {
-    const { submit, resubmit, observed } = job.origin;
-    job.inDoubt = true;
-    const stale = (): boolean => run !== this.#run || job.over;
-    let cause: unknown;
-    try {
-      if (await this.#resubscribe(job, observed, stale)) return;
-    } catch (error) {
-      cause = error;
-    }
-    if (stale()) return;
-    if (submit !== undefined && resubmit && !job.toBeCancelled) {
-      try {
-        // In the turn of the answer: the new run's first events may come right behind it.
-        const answered = (accepted: Frame): void => (stale() ? undefined : this.#resubmitted(job, accepted));
-        await this.#rooms.requests.submit(submit, job.traceId, answered);
-        return;
-      } catch (error) {
-        cause = error;
-      }
-      if (stale()) return;
-    }
-    job.lose(lostError(job, cause));
-  }
-
-  /** A new job takes the lost one's place; where the runtime names the same one, it has it and may bring its end. */
-  #resubmitted(job: JobState, accepted: Frame): void {
-    const jobId = jobIdOf(accepted) ?? job.id;
-    // Neither what the job did meanwhile nor what a lost run of it spent can be had any more.
-    job.inDoubt = false;
-    job.miss(unknownHole);
-    if (jobId === job.id) {
-      job.skip = 0;
-      return this.#loseIfSilent(job);
-    }
-    this.#rooms.router.rebind(job, jobId, accepted);
-    if (!job.toBeCancelled) return;
-    this.#rooms.requests.cancel(jobId, "cancelled before it ran anew", undefined).catch(() => {});
-  }
-
-  #loseIfSilent(job: JobState): void {
-    const { frames } = job;
-    this.#after(this.#settings.lostAfterMs, () => {
-      if (job.over || job.frames !== frames) return;
-      job.inDoubt = true;
-      job.lose(lostError(job, undefined));
-    });
-  }
-
-  /** @returns true when the runtime still has the job and brings what was missed. */
-  async #resubscribe(job: JobState, observed: boolean, stale: () => boolean): Promise<boolean> {
-    if (!this.#negotiated("subscribe")) return false;
-    const from = job.replayFrom ?? (observed ? 0 : job.lastSeq);
-    job.skip = job.replayFrom === undefined && !observed ? 0 : job.sinceReplay;
-    const answered = (frame: Frame): void => this.#replaying(job, from, frame);
-    const request = { history: true, from_event_seq: from };
-    const { payload } = await this.#rooms.requests.subscribe(job.id, request, undefined, answered);
-    if (stale()) return true;
-    // One runtime sends the replay first, others after its answer; an ended job's end must be in it either way.
-    if (terminal(textOf(payload["current_status"]) ?? "")) this.#loseIfSilent(job);
-    return true;
-  }
-
-  /** Compares where a replay begins with what was asked for. What is not proven to be whole is not taken for it. */
-  #replaying(job: JobState, asked: number, answer: Frame): void {
-    if (job.over) return;
-    const start = replayStart(answer, asked, this.#rooms.connection.sequence.last);
-    const hole = start === undefined ? unknownHole : holeBefore(start, asked);
-    job.inDoubt = false;
-    if (hole === undefined) return;
-    job.miss(hole);
-    // The frames that were delivered before are counted from there on: what lies before cannot come again.
-    if (job.replayFrom !== undefined && start !== undefined) job.replayFrom = start;
-  }
-
   /** Asks now and then whether silent jobs still run. */
   #armProbe(): void {
     this.#probe?.clear();
-    this.#probe = this.#settings.clock.setTimer(() => {
-      this.#armProbe();
-      void this.#look();
-    }, this.#settings.probeAfterMs);
+    this.#eventAtMs = this.#settings.clock.monotonic();
+    this.#again();
+  }
+
+  #again(): void {
+    const { clock, probeAfterMs, idleTimeoutMs } = this.#settings;
+    const asks = this.#negotiated("list_jobs") || this.#negotiated("heartbeat");
+    this.#probe = clock.setTimer(
+      () => {
+        this.#again();
+        void this.#look();
+      },
+      asks ? probeAfterMs : Math.min(probeAfterMs, idleTimeoutMs),
+    );
   }
 
   async #look(): Promise<void> {
+    const { clock } = this.#settings;
     const seq = this.#rooms.connection.sequence.last;
     const silent = seq === this.#seqAtProbe;
     this.#seqAtProbe = seq;
-    if (!silent || this.#jobs().length === 0 || !this.#negotiated("list_jobs")) return;
+    if (!silent) this.#eventAtMs = clock.monotonic();
+    if (!silent || this.#jobs().length === 0) return;
+    if (this.#negotiated("list_jobs")) await this.#askWhichRun(seq);
+    else if (!this.#negotiated("heartbeat")) this.#giveUpIdle();
+  }
+
+  /** Nothing can be asked, and nothing would say that the connection is dead. */
+  #giveUpIdle(): void {
+    const { clock, idleTimeoutMs } = this.#settings;
+    if (clock.monotonic() - this.#eventAtMs < idleTimeoutMs) return;
+    this.#rooms.connection.restart(
+      new TimeoutError(`No event of a running job came for ${idleTimeoutMs} ms.`, idleTimeoutMs),
+    );
+  }
+
+  async #askWhichRun(seq: number): Promise<void> {
     const run = this.#run;
     try {
       const listed = await this.#rooms.requests.listAll();
@@ -222,9 +153,9 @@ export class Recovery {
       const counted = this.#jobs().filter((job) => job.replayFrom === undefined);
       const own = new Set(counted.map(({ id }) => id));
       const ahead = listed.some(({ job_id, last_event_seq }) => own.has(job_id) && (last_event_seq ?? 0) > seq);
-      const missing = this.#missing(listed);
+      const missing = this.missing(listed);
       if (!ahead && missing.length === 0) return;
-      if (this.#repairedAt === seq) return this.#watch(missing, run);
+      if (this.#repairedAt === seq) return this.search.watch(missing);
       // Something was sent that has not come: a resume brings it.
       this.#repairedAt = seq;
       this.#rooms.connection.restart(
@@ -234,26 +165,4 @@ export class Recovery {
       if (run === this.#run && error instanceof TimeoutError) this.#rooms.connection.restart(error);
     }
   }
-
-  #after(delayMs: number, callback: () => void): void {
-    const timer = this.#settings.clock.setTimer(() => {
-      this.#timers.delete(timer);
-      callback();
-    }, delayMs);
-    this.#timers.add(timer);
-  }
-
-  #stopTimers(): void {
-    for (const timer of this.#timers) timer.clear();
-    this.#timers.clear();
-  }
-}
-
-function lostError(job: JobState, cause: unknown): Error {
-  if (job.joined && job.frames === 0) {
-    const message = "The job ended before, and the runtime does not say how.";
-    return new ResultUnavailableError(message, job.id, { cause });
-  }
-  const message = `The runtime no longer has job ${job.id}, and its end did not come.`;
-  return new JobLostError(message, job.id, job.origin.submit?.idempotency_key, { cause });
 }

@@ -2,13 +2,14 @@ import { type CallOptions } from "@imprest/core";
 import { createDeferred } from "@imprest/core/internal";
 import type { JobEntry, JobSubmit, SessionListJobs } from "@imprest/core/models/arcp";
 import { createIdentifier } from "../identifier.ts";
-import { settleWithin } from "./deadline.ts";
-import { type Frame, type FrameHeader, isObject } from "./frame.ts";
+import { settleWithin } from "../frame/deadline.ts";
+import type { Frame, FrameHeader } from "../frame/frame.ts";
 import type { Ledger, PendingRequest } from "./ledger.ts";
+import { type Page, readListing, readPage } from "./listing.ts";
 import type { Settings } from "./options.ts";
 
-/** How many pages of a listing are read to find out which jobs a runtime has. */
-const mostPages = 50;
+/** How many jobs of a listing are read to find out which a runtime has. */
+const mostListed = 50_000;
 
 /** One request to make. */
 export interface RequestSpecification extends CallOptions {
@@ -79,19 +80,16 @@ export class Requests {
     payload: SessionListJobs,
     options: CallOptions & { readonly urgent?: boolean | undefined },
   ): Promise<Page> {
-    return readJobs(await this.run({ ...options, kind: "list", send: () => this.#send("session.list_jobs", payload) }));
+    return readPage(await this.run({ ...options, kind: "list", send: () => this.#send("session.list_jobs", payload) }));
   }
 
-  /** Every job the runtime lists, asked for ahead of what waits for a replay. */
-  async listAll(): Promise<readonly JobEntry[]> {
+  /** Every job the runtime lists, asked for ahead of what waits for a replay, all within the time of one request. */
+  async listAll(options: Pick<CallOptions, "signal"> = {}): Promise<readonly JobEntry[]> {
+    const { clock, requestTimeoutMs: timeoutMs } = this.#settings;
     const all: JobEntry[] = [];
-    let cursor: string | undefined;
-    for (let page = 0; page < mostPages; page++) {
-      const { jobs, next } = await this.list({ limit: 1000, ...(cursor && { cursor }) }, { urgent: true });
-      all.push(...jobs);
-      cursor = next;
-      if (cursor === undefined) break;
-    }
+    const page: typeof this.list = (payload, own) => this.list(payload, { ...own, urgent: true });
+    const listing = { ...options, limit: mostListed, pageSize: 1000, timeoutMs };
+    for await (const entry of readListing(page, listing, clock)) all.push(entry);
     return all;
   }
 
@@ -119,20 +117,4 @@ export class Requests {
     this.#ended = error;
     for (const request of this.#ledger.takeAll()) request.failed(error);
   }
-}
-
-/** One page of `session.jobs`, and the cursor of the next. */
-export interface Page {
-  readonly jobs: readonly JobEntry[];
-  readonly next: string | undefined;
-}
-
-function readJobs({ payload: { jobs, next_cursor } }: Frame): Page {
-  const entries = Array.isArray(jobs)
-    ? jobs.filter((entry) => isObject(entry) && typeof entry["job_id"] === "string")
-    : [];
-  return {
-    jobs: entries as readonly JobEntry[],
-    next: typeof next_cursor === "string" && next_cursor !== "" ? next_cursor : undefined,
-  };
 }

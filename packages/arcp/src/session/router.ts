@@ -1,9 +1,11 @@
-import type { WireFailure } from "@imprest/core/models/arcp";
+import type { JobAccepted, WireFailure } from "@imprest/core/models/arcp";
 import { ArcpError } from "../errors.ts";
-import { type JobOutcome, JobState, type JobSurroundings } from "../job/job-state.ts";
+import type { JobOutcome } from "../job/job-outcome.ts";
+import { JobState, type JobSurroundings } from "../job/job-state.ts";
 import { EarlyFrames } from "./early-frames.ts";
-import { type Frame, jobIdOf, textOf } from "./frame.ts";
-import type { Hole } from "./sequence.ts";
+import { type Frame, jobIdOf, textOf } from "../frame/frame.ts";
+import { payloadOf } from "../frame/read.ts";
+import type { Hole } from "../frame/sequence.ts";
 import type { Ledger, PendingRequest } from "./ledger.ts";
 
 /** What the router tells its session. */
@@ -134,7 +136,7 @@ export class Router {
     this.jobs.delete(job.id);
     job.restart(jobId);
     this.jobs.set(jobId, job);
-    this.admit(jobId, () => job.describe(accepted));
+    this.admit(jobId, () => job.describe(payloadOf("job.accepted", accepted), accepted.trace_id));
   }
 
   /** The session that the waiting frames belong to is gone. */
@@ -180,7 +182,7 @@ export class Router {
   }
 
   #deliver(job: JobState, frame: Frame, size: number): void {
-    const seq = typeof frame.event_seq === "number" ? frame.event_seq : 0;
+    const { event_seq: seq = 0 } = frame;
     if (frame.type === "job.event") job.event(frame, seq, size);
     else if (frame.type === "job.result") job.result(frame, seq);
     else job.error(frame, seq);
@@ -202,13 +204,11 @@ export class Router {
   }
 
   #accepted(frame: Frame): void {
-    const { payload } = frame;
     const jobId = jobIdOf(frame);
     if (jobId === undefined) return this.#hooks.warning("NO_JOB", "A job.accepted came that names no job.");
-    const parentId = textOf(payload["parent_job_id"]);
-    if (parentId !== undefined || textOf(payload["delegate_id"]) !== undefined)
-      return this.#child(jobId, parentId, frame);
-    const request = this.#named(frame, () => this.#ledger.takeSubmit(frame.trace_id ?? payload["trace_id"]));
+    const told = payloadOf("job.accepted", frame);
+    if (told.parent_job_id || told.delegate_id) return this.#child(jobId, told, frame.trace_id);
+    const request = this.#named(frame, () => this.#ledger.takeSubmit(frame.trace_id ?? told.trace_id));
     if (request === undefined) {
       // A submit that was sent again after a reconnect is answered twice, with the same job.
       if (!this.#knows(jobId)) this.#answer(undefined, frame);
@@ -229,66 +229,67 @@ export class Router {
   }
 
   /** A delegated job: announced unasked, it belongs to its parent (ARCP §10). */
-  #child(jobId: string, parentId: string | undefined, frame: Frame): void {
+  #child(jobId: string, told: Partial<JobAccepted>, traceId: string | undefined): void {
     if (this.#ended.has(jobId)) return;
-    const parent = parentId === undefined ? undefined : this.find(parentId);
+    const parent = told.parent_job_id ? this.find(told.parent_job_id) : undefined;
     const known = this.jobs.has(jobId);
-    const child = this.admit(jobId, (job) => job.describe(frame));
+    const child = this.admit(jobId, (job) => job.describe(told, traceId));
     if (!known) parent?.children.push(child);
   }
 
   #jobError(frame: Frame, size: number): void {
-    const { payload } = frame;
+    const failure = payloadOf("job.error", frame);
     const jobId = jobIdOf(frame);
     const job = jobId === undefined ? undefined : this.jobs.get(jobId);
-    const request = this.#named(frame, () => this.#refused(frame, jobId, job));
-    if (request !== undefined) return this.#refuse(request, payload, jobId);
+    const request = this.#named(frame, () => this.#refused(failure.code, frame.trace_id, jobId, job));
+    if (request !== undefined) return this.#refuse(request, failure, jobId);
     if (job !== undefined) return this.#deliver(job, frame, size);
     // Where a subscription may still bring the job, this may be its end; else it can only refuse a submit.
     if (jobId !== undefined) this.#orphan(frame, jobId, size);
     else
       this.#hooks.warning(
         "UNMATCHED_ERROR",
-        `A job.error ${textOf(payload["code"]) ?? "without a code"} came that concerns no job.`,
+        `A job.error ${failure.code ?? "without a code"} came that concerns no job.`,
       );
   }
 
   /** The request that a `job.error` without `request_id` refuses; `undefined` when it ends a job. */
-  #refused(frame: Frame, jobId: string | undefined, job: JobState | undefined): PendingRequest | undefined {
-    const code = frame.payload["code"];
-    if (typeof code === "string" && submitOnly.has(code)) {
-      const endsJob = job !== undefined && job.traceId !== undefined && job.traceId === frame.trace_id;
-      return endsJob ? undefined : this.#ledger.takeSubmit(frame.trace_id);
+  #refused(
+    code: string | undefined,
+    traceId: string | undefined,
+    jobId: string | undefined,
+    job: JobState | undefined,
+  ): PendingRequest | undefined {
+    if (code !== undefined && submitOnly.has(code)) {
+      const endsJob = job?.traceId !== undefined && job.traceId === traceId;
+      return endsJob ? undefined : this.#ledger.takeSubmit(traceId);
     }
     if (code === "JOB_NOT_FOUND" && jobId !== undefined) {
       return this.#ledger.take("subscribe", jobId) ?? this.#ledger.take("cancel", jobId);
     }
-    if (code === "PERMISSION_DENIED" && jobId !== undefined && textOf(frame.trace_id) === undefined) {
+    if (code === "PERMISSION_DENIED" && jobId !== undefined && traceId === undefined) {
       const denied = this.#ledger.take("cancel", jobId) ?? this.#ledger.take("subscribe", jobId);
       if (denied !== undefined) return denied;
     }
     const known = job !== undefined || (jobId !== undefined && (this.#ended.has(jobId) || this.#unwanted.has(jobId)));
-    return known ? undefined : this.#ledger.takeSubmit(frame.trace_id);
+    return known ? undefined : this.#ledger.takeSubmit(traceId);
   }
 
   #sessionError(frame: Frame): void {
-    const { payload } = frame;
-    const code = payload["code"];
-    if (textOf(payload["request_id"]) !== undefined) {
-      const named = this.#ledger.takeNamed(payload["request_id"]);
-      if (named !== undefined) this.#refuse(named, payload, undefined);
+    const failure = payloadOf("session.error", frame);
+    const { code, message = "" } = failure;
+    if (failure.request_id) {
+      const named = this.#ledger.takeNamed(failure.request_id);
+      if (named !== undefined) this.#refuse(named, failure, undefined);
       return;
     }
-    const capExceeded = code === "INTERNAL_ERROR" && /cap exceeded/i.test(textOf(payload["message"]) ?? "");
+    const capExceeded = code === "INTERNAL_ERROR" && /cap exceeded/i.test(message);
     if (code === "HEARTBEAT_LOST" || code === "RESUME_WINDOW_EXPIRED" || code === "UNAUTHENTICATED" || capExceeded) {
-      return this.#hooks.fatal(payload);
+      return this.#hooks.fatal(failure);
     }
     const request = this.#ledger.takeHead();
-    if (request !== undefined) return this.#refuse(request, payload, textOf(payload["job_id"]));
-    this.#hooks.warning(
-      textOf(code) ?? "SESSION_ERROR",
-      textOf(payload["message"]) ?? "The runtime reported an error.",
-    );
+    if (request !== undefined) return this.#refuse(request, failure, failure.job_id || undefined);
+    this.#hooks.warning(code || "SESSION_ERROR", message || "The runtime reported an error.");
   }
 
   #refuse(request: PendingRequest, failure: Partial<WireFailure>, jobId: string | undefined): void {

@@ -9,6 +9,7 @@ import { parseAgentReference } from "../lease/agent-reference.ts";
 import type { SessionState } from "./connection.ts";
 import type { SessionEngine } from "./engine.ts";
 import type { SessionEvents } from "./events.ts";
+import { readListing } from "./listing.ts";
 import type { Settings } from "./options.ts";
 import type { SessionTicket } from "./ticket.ts";
 
@@ -151,35 +152,29 @@ export class ArcpSession implements AsyncDisposable {
   }
 
   /**
-   * The jobs this principal may see (ARCP §6.6), page by page as they are asked for.
-   * @throws ValidationError when the runtime does not list jobs; ArcpError, TimeoutError, AbortedError.
+   * The jobs this principal may see (ARCP §6.6), page by page as they are asked for. `timeoutMs` is for all pages together.
+   * @throws ValidationError when the runtime does not list jobs; ArcpError, TimeoutError, AbortedError;
+   * ResponseFormatError for a listing of empty pages without an end.
    */
   async *listJobs(request: ListJobsRequest = {}): AsyncGenerator<ListedJob, void, undefined> {
     this.#require("list_jobs");
-    const { status, agent, createdAfter, limit = Infinity, ...options } = request;
+    const { status, agent, createdAfter, limit = Infinity, signal, timeoutMs } = request;
     const after = createdAfter instanceof Date ? createdAfter.toISOString() : createdAfter;
     const filter: JobFilter = {
       ...(status && { status }),
       ...(agent !== undefined && { agent }),
       ...(after !== undefined && { created_after: after }),
     };
-    let cursor: string | undefined;
-    let left = limit;
-    while (left > 0) {
-      const page = {
-        ...(Object.keys(filter).length > 0 && { filter }),
-        limit: Math.min(left, 100),
-        ...(cursor && { cursor }),
-      };
-      const { jobs, next } = await this.#engine.requests.list(page, options);
-      for (const entry of jobs) {
-        if (left-- <= 0) return;
-        yield readEntry(entry);
-      }
-      // A runtime that gives the same page again has no other.
-      if (next === undefined || next === cursor) return;
-      cursor = next;
-    }
+    const { requests } = this.#engine;
+    const listing = {
+      ...(Object.keys(filter).length > 0 && { filter }),
+      limit,
+      pageSize: 100,
+      signal,
+      timeoutMs,
+    };
+    const entries = readListing((...page) => requests.list(...page), listing, this.#settings.clock);
+    for await (const entry of entries) yield readEntry(entry);
   }
 
   /**
@@ -193,9 +188,20 @@ export class ArcpSession implements AsyncDisposable {
     return new ArcpSubscription(state, this.#actions, replayed);
   }
 
+  /**
+   * A handle of a job that this session submitted, in this process or before it was resumed from a ticket: with its events
+   * from now on, its end, and `cancel`. A job that has ended brings its events and its end once more.
+   * @throws ArcpError JOB_NOT_FOUND and other refusals; ResultUnavailableError; ValidationError when the runtime can
+   * neither be subscribed to nor list its jobs; TimeoutError, AbortedError.
+   */
+  async attach(jobId: string, options?: CallOptions): Promise<ArcpJob> {
+    if (!this.features.has("list_jobs")) this.#require("subscribe");
+    return new ArcpJob(await this.#engine.attach(jobId, options), this.#actions);
+  }
+
   /** What it takes to go on with this session elsewhere; a secret. */
   get ticket(): SessionTicket | undefined {
-    return this.#engine.connection.ticket;
+    return this.#engine.ticket;
   }
 
   /** Leaves the session without closing it: it can be resumed with the ticket, within the runtime's window. */
@@ -256,9 +262,9 @@ function readEntry(entry: JobEntry): ListedJob {
     jobId: entry.job_id,
     agent: entry.agent,
     status: entry.status,
-    parentId: entry.parent_job_id ?? undefined,
+    parentId: entry.parent_job_id,
     createdAt: entry.created_at ?? entry.submitted_at,
-    traceId: entry.trace_id ?? undefined,
+    traceId: entry.trace_id,
     lastEventSeq: entry.last_event_seq,
     raw: entry,
   };

@@ -5,4 +5,6 @@ export interface SessionTicket {
   readonly sessionId: string;
   readonly resumeToken: Secret;
   readonly lastEventSeq: number;
+  /** The session's jobs that had not ended. Without it the runtime is asked which there are. */
+  readonly jobs?: readonly string[] | undefined;
 }

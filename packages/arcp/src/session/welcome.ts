@@ -1,6 +1,7 @@
 import { Secret } from "@imprest/core/internal";
 import type { AgentEntry } from "@imprest/core/models/arcp";
-import { type Frame, isObject, textOf } from "./frame.ts";
+import type { Frame } from "../frame/frame.ts";
+import { payloadOf } from "../frame/read.ts";
 
 /** What a runtime said of itself and of the session (ARCP §6.2). */
 export interface Welcome {
@@ -20,42 +21,24 @@ const assumedWindowMs = 60_000;
 /** The unit of `heartbeat_interval_sec` and its least value: a runtime cannot make a client spin. */
 const shortestHeartbeatMs = 1000;
 
-/** Reads `session.welcome` in the three dialects; `undefined` when it names no session. */
-export function readWelcome({ session_id, payload }: Frame, offered: readonly string[]): Welcome | undefined {
-  const sessionId = textOf(session_id) ?? textOf(payload["session_id"]);
-  if (sessionId === undefined) return undefined;
-  const runtime = isObject(payload["runtime"]) ? payload["runtime"] : {};
-  const capabilities = isObject(payload["capabilities"]) ? payload["capabilities"] : {};
-  const theirs = Array.isArray(capabilities["features"]) ? capabilities["features"] : [];
+/** Reads `session.welcome` in every dialect; `undefined` when it names no session. */
+export function readWelcome(frame: Frame, offered: readonly string[]): Welcome | undefined {
+  const told = payloadOf("session.welcome", frame);
+  const sessionId = frame.session_id || told.session_id;
+  if (!sessionId) return undefined;
+  const theirs = told.capabilities?.features ?? [];
   const features = new Set(offered.filter((feature) => theirs.includes(feature)));
-  const token = textOf(payload["resume_token"]);
-  const window = payload["resume_window_sec"];
-  const interval = payload["heartbeat_interval_sec"];
+  const { runtime, resume_token: token, resume_window_sec: window, heartbeat_interval_sec: interval = 0 } = told;
   return {
     sessionId,
-    runtime: { name: textOf(runtime["name"]) ?? "unknown", version: textOf(runtime["version"]) ?? "unknown" },
-    resumeToken: token === undefined ? undefined : new Secret(token),
-    resumeWindowMs: typeof window === "number" && window >= 0 ? window * 1000 : assumedWindowMs,
-    heartbeatMs:
-      features.has("heartbeat") && typeof interval === "number" && interval > 0
-        ? Math.max(interval * 1000, shortestHeartbeatMs)
-        : undefined,
+    runtime: { name: runtime?.name || "unknown", version: runtime?.version || "unknown" },
+    resumeToken: token ? new Secret(token) : undefined,
+    resumeWindowMs: window === undefined ? assumedWindowMs : window * 1000,
+    heartbeatMs: features.has("heartbeat") && interval > 0 ? Math.max(interval * 1000, shortestHeartbeatMs) : undefined,
     features,
-    agents: readAgents(capabilities["agents"]),
+    // Bare names where versions are not negotiated.
+    agents: (told.capabilities?.agents ?? []).map((agent) =>
+      typeof agent === "string" ? { name: agent, versions: [] } : agent,
+    ),
   };
-}
-
-/** Both shapes: objects, and bare names where versions are not negotiated. */
-function readAgents(agents: unknown): AgentEntry[] {
-  if (!Array.isArray(agents)) return [];
-  return agents.flatMap((entry: unknown): AgentEntry[] => {
-    if (typeof entry === "string") return [{ name: entry, versions: [] }];
-    const name = isObject(entry) ? textOf(entry["name"]) : undefined;
-    if (name === undefined || !isObject(entry)) return [];
-    const versions = Array.isArray(entry["versions"])
-      ? entry["versions"].filter((item) => typeof item === "string")
-      : [];
-    const fallback = textOf(entry["default"]);
-    return [{ name, versions, ...(fallback !== undefined && { default: fallback }) }];
-  });
 }

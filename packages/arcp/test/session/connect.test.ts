@@ -189,7 +189,7 @@ describe("a submit", () => {
   it("a listing of none asks nothing, and one that never ends is left", async () => {
     const runtime = new ScriptedRuntime();
     runtime.onFrame = ({ type, id }) => {
-      const page = { request_id: id, jobs: [{ job_id: "job_1" }], next_cursor: "again" };
+      const page = { request_id: id, jobs: [{ job_id: "job_1", agent: "a", status: "running" }], next_cursor: "again" };
       if (type === "session.list_jobs") runtime.send({ type: "session.jobs", payload: page });
     };
     const session = await runtime.connect();

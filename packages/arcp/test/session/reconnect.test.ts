@@ -185,7 +185,7 @@ describe("a lost connection", () => {
       });
       return runtime.defaultWelcome();
     };
-    await runtime.clock.advance(150);
+    await runtime.clock.advance(250);
     expect(runtime.received[1]?.[0]?.payload.resume.last_event_seq).toBe(1);
     expect(await drive(runtime.clock, seen)).toEqual(["1", "2", "3", "4", "5"]);
   });
@@ -205,7 +205,7 @@ describe("a lost connection", () => {
       runtime.event("job_1", "log", { level: "info", message: "3" }, { id: "msg_third" });
     };
     third();
-    await runtime.clock.advance(150);
+    await runtime.clock.advance(250);
     third();
     runtime.log("job_1", "4");
     runtime.succeed("job_1");
@@ -532,7 +532,8 @@ describe("a lost connection", () => {
     runtime.log("job_1", "1");
     await turn();
     const ticket = session.detach();
-    expect(JSON.stringify(ticket)).toBe('{"sessionId":"sess_1","resumeToken":"[redacted]","lastEventSeq":1}');
+    const printed = '{"sessionId":"sess_1","resumeToken":"[redacted]","lastEventSeq":1,"jobs":["job_1"]}';
+    expect(JSON.stringify(ticket)).toBe(printed);
     expect(runtime.sent("session.bye").length + runtime.sent("session.close").length).toBe(0);
     const next = await runtime.connect({ resume: ticket });
     expect(runtime.received[1]?.[0]?.payload.resume).toEqual({

@@ -9,7 +9,7 @@ import {
   verifyEd25519,
 } from "@imprest/core/audit";
 import { type AuditEvent, parseTimestamp } from "@imprest/core/models/asp";
-import { auditDataSchemas } from "@imprest/core/models/asp/events";
+import { auditDataBySuffix } from "@imprest/core/models/asp/events";
 import { type AuditProfile, aspJcsV1, signedPart } from "./profile.ts";
 import { type ReadEvent, readAuditEvent } from "./read-audit-event.ts";
 import { type AuditExpectation, expectationFindings, semanticFindings } from "./semantics.ts";
@@ -130,7 +130,7 @@ function readContent(
   nowMs: number,
 ): { readonly event?: AuditEvent | undefined; readonly findings: readonly Finding[] } {
   const { id, source, type, datacontenttype, time } = read.json;
-  const result = auditDataSchemas[read.suffix].safeParse(read.data);
+  const result = auditDataBySuffix[read.suffix].safeParse(read.data);
   const timeFinding = parseTimestamp(time) === undefined ? [badTime] : [];
   if (!result.success) {
     const findings = issuesOf(result.error).map(({ pointer, message }): Finding => {

@@ -7,13 +7,6 @@ export const mostIssues = 20;
 /** The longest word of a sender's own that an issue repeats, in characters. */
 const longestWord = 40;
 
-/** The longest message of a check, in characters; none of ours is longer unless it lists the sender's words. */
-const longestMessage = 300;
-
 export function shortened(word: string): string {
   return word.length > longestWord ? `${word.slice(0, longestWord)}…` : word;
-}
-
-export function shortenedMessage(message: string): string {
-  return message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message;
 }

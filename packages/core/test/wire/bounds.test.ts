@@ -1,14 +1,18 @@
 import { type Shape, issuesOf } from "@imprest/core/internal";
 import { describe, expect, it } from "vitest";
+import { text } from "../../src/wire/leaves.ts";
 import { leaf, list, object, record } from "../../src/wire/shape.ts";
-import { toZod } from "../../src/wire/to-zod.ts";
+import { toZod } from "@imprest/core/zod";
 
-const text = leaf<string>((value) => typeof value === "string", "must be text");
 let asked = 0;
-const counted = leaf<string>((value) => {
-  asked += 1;
-  return typeof value === "string";
-}, "must be text");
+const counted = leaf<string>(
+  (value) => {
+    asked += 1;
+    return typeof value === "string";
+  },
+  "must be text",
+  {},
+);
 
 describe.each<[string, (shape: Shape<unknown>) => Pick<Shape<unknown>, "safeParse">]>([
   ["a shape", (shape) => shape],

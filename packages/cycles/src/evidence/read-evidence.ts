@@ -1,7 +1,7 @@
 import { issuesOf, parseJson } from "@imprest/core/internal";
 import { type Finding, type JsonObject, StrictJsonError, parseStrictJson, syntaxFinding } from "@imprest/core/audit";
 import type { EvidenceEnvelope } from "@imprest/core/models/cycles";
-import { evidenceEnvelopeShape, evidenceSchemaVersion } from "@imprest/core/models/cycles/evidence-shapes";
+import { evidenceEnvelope, evidenceSchemaVersion } from "@imprest/core/models/cycles/evidence-shapes";
 import { invariantFindings } from "./invariants.ts";
 
 /** What a text must hold before its hash and signature can be looked at. */
@@ -74,7 +74,7 @@ export function readContent({ json, text }: ReadEvidence): {
   readonly envelope?: EvidenceEnvelope | undefined;
   readonly findings: readonly Finding[];
 } {
-  const result = evidenceEnvelopeShape.safeParse(mayHoldLargeInteger.test(text) ? parseJson(text) : json);
+  const result = evidenceEnvelope.safeParse(mayHoldLargeInteger.test(text) ? parseJson(text) : json);
   if (result.success) {
     const { data: envelope } = result;
     return { envelope, findings: invariantFindings(envelope, json["payload"] as JsonObject) };

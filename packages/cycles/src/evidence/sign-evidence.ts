@@ -9,11 +9,7 @@ import {
   signEd25519,
 } from "@imprest/core/audit";
 import type { ArtifactType, EvidencePayload } from "@imprest/core/models/cycles";
-import {
-  artifactTypes,
-  evidenceEnvelopeShape,
-  evidenceSchemaVersion,
-} from "@imprest/core/models/cycles/evidence-shapes";
+import { artifactTypes, evidenceEnvelope, evidenceSchemaVersion } from "@imprest/core/models/cycles/evidence-shapes";
 import { invariantFindings } from "./invariants.ts";
 import { evidenceSignerDid } from "./signer.ts";
 import { evidenceIdOf, hashInput, signingInput } from "./signing-input.ts";
@@ -88,7 +84,7 @@ function exactJson(value: object): JsonObject {
  */
 function checked(statement: object): JsonObject {
   const sample = { ...exactJson(statement), evidence_id: "0".repeat(64), signature: "0".repeat(128) };
-  const envelope = parseWire(evidenceEnvelopeShape, sample, "evidence statement");
+  const envelope = parseWire(evidenceEnvelope, sample, "evidence statement");
   const findings = invariantFindings(envelope, envelope.payload);
   if (findings.length > 0) {
     const issues = findings.map(({ pointer = "", message }) => ({ pointer, message }));

@@ -20,7 +20,7 @@ import {
   wholeOption,
 } from "@imprest/core/internal";
 import type { ActionKind, ActionKindRegistryPage } from "@imprest/core/models/cycles";
-import { actionKindRegistryPageShape, actionKindShape } from "@imprest/core/models/cycles/governance-shapes";
+import { actionKindRegistryPage, actionKind } from "@imprest/core/models/cycles/governance-shapes";
 import { NotFoundError, errorFromResponse } from "../errors.ts";
 import { withQuery } from "../query.ts";
 
@@ -111,7 +111,7 @@ export class ActionKindRegistry {
       throw new ValidationError("action kind", [{ pointer: "/kind", message }]);
     }
     const response = await this.#ask(`/v1/action-kinds/${encodeURIComponent(kind)}`, undefined, options);
-    if (response.status === 200) return read("getActionKind", actionKindShape, response);
+    if (response.status === 200) return read("getActionKind", actionKind, response);
     const error = errorFromResponse("getActionKind", response);
     if (NotFoundError.isInstance(error)) return undefined;
     throw error;
@@ -142,7 +142,7 @@ export class ActionKindRegistry {
     const response = await this.#ask(path, cached?.etag, options);
     if (response.status === 304 && cached !== undefined) return cached.page;
     if (response.status !== 200) throw errorFromResponse("listActionKinds", response);
-    const page = read("listActionKinds", actionKindRegistryPageShape, response);
+    const page = read("listActionKinds", actionKindRegistryPage, response);
     this.#pages.set(path, { page, etag: response.headers["etag"] });
     return page;
   }

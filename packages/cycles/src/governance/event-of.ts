@@ -1,6 +1,6 @@
 import { parseWire } from "@imprest/core/internal";
 import type { EmittedEvent, EventDataByType, EventType } from "@imprest/core/models/cycles";
-import { eventDataShapes } from "@imprest/core/models/cycles/governance-shapes";
+import { eventDataByType } from "@imprest/core/models/cycles/governance-shapes";
 
 /** An event of a known type, with its data as that type has it. */
 export type EventOf<Type extends EventType> = Omit<EmittedEvent, "event_type" | "data"> & {
@@ -11,7 +11,7 @@ export type EventOf<Type extends EventType> = Omit<EmittedEvent, "event_type" | 
 
 /** Whether this version knows the type. One that it does not know is ignored, not refused (Cycles governance §EventType). */
 export function isKnownEventType(type: string): type is EventType {
-  return Object.hasOwn(eventDataShapes, type);
+  return Object.hasOwn(eventDataByType, type);
 }
 
 /**
@@ -22,6 +22,6 @@ export function isKnownEventType(type: string): type is EventType {
  */
 export function eventOf<Type extends EventType>(event: EmittedEvent, type: Type): EventOf<Type> | undefined {
   if (event.event_type !== type) return undefined;
-  const data = parseWire(eventDataShapes[type], event.data ?? {}, `data of ${type}`);
+  const data = parseWire(eventDataByType[type], event.data ?? {}, `data of ${type}`);
   return { ...event, event_type: type, data };
 }

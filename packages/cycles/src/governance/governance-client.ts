@@ -21,13 +21,13 @@ import type {
   WebhookDeliveryListResponse,
 } from "@imprest/core/models/cycles";
 import {
-  actionQuotaCounterQueryShape,
-  actionQuotaCounterResetRequestShape,
-  budgetLedgerQueryShape,
-  eventListQueryShape,
-  eventReplayRequestShape,
-  tenantEventListQueryShape,
-  webhookDeliveryListQueryShape,
+  actionQuotaCounterQuery,
+  actionQuotaCounterResetRequest,
+  budgetLedgerQuery,
+  eventListQuery,
+  eventReplayRequest,
+  tenantEventListQuery,
+  webhookDeliveryListQuery,
 } from "@imprest/core/models/cycles/governance-shapes";
 import { CyclesConnection, type Operation } from "../connection.ts";
 import { ForbiddenError, UnauthorizedError } from "../errors.ts";
@@ -93,13 +93,13 @@ export class CyclesGovernanceClient {
 
   /** The tenant's own events, page by page as they are iterated. @throws ValidationError at once. */
   listTenantEvents(query: TenantEventListQuery = {}, options?: CallOptions): Pages<EmittedEvent, EventListResponse> {
-    const checked = parseWire(tenantEventListQueryShape, query, "list of events");
+    const checked = parseWire(tenantEventListQuery, query, "list of events");
     return this.#list("tenant", operations.listTenantEvents, "/v1/events", checked, eventsOf, options);
   }
 
   /** Events of all tenants. Needs the administrator's key. @throws ValidationError at once. */
   listEvents(query: EventListQuery = {}, options?: CallOptions): Pages<EmittedEvent, EventListResponse> {
-    const checked = parseWire(eventListQueryShape, query, "list of events");
+    const checked = parseWire(eventListQuery, query, "list of events");
     return this.#list("admin", operations.listEvents, "/v1/admin/events", checked, eventsOf, options);
   }
 
@@ -114,7 +114,7 @@ export class CyclesGovernanceClient {
     query: WebhookDeliveryListQuery = {},
     options?: CallOptions,
   ): Pages<WebhookDelivery, WebhookDeliveryListResponse> {
-    const checked = parseWire(webhookDeliveryListQueryShape, query, "list of deliveries");
+    const checked = parseWire(webhookDeliveryListQuery, query, "list of deliveries");
     const path = `/v1/admin/webhooks/${segment(subscriptionId)}/deliveries`;
     return this.#list("admin", operations.listWebhookDeliveries, path, checked, deliveriesOf, options);
   }
@@ -125,7 +125,7 @@ export class CyclesGovernanceClient {
     query: WebhookDeliveryListQuery = {},
     options?: CallOptions,
   ): Pages<WebhookDelivery, WebhookDeliveryListResponse> {
-    const checked = parseWire(webhookDeliveryListQueryShape, query, "list of deliveries");
+    const checked = parseWire(webhookDeliveryListQuery, query, "list of deliveries");
     const path = `/v1/webhooks/${segment(subscriptionId)}/deliveries`;
     return this.#list(this.#anyRole(), operations.listTenantWebhookDeliveries, path, checked, deliveriesOf, options);
   }
@@ -141,7 +141,7 @@ export class CyclesGovernanceClient {
     request: EventReplayRequest,
     options?: CallOptions,
   ): Promise<EventReplayResponse> {
-    const body = stringifyJson(parseWire(eventReplayRequestShape, request, "replay of events"));
+    const body = stringifyJson(parseWire(eventReplayRequest, request, "replay of events"));
     const path = `/v1/admin/webhooks/${segment(subscriptionId)}/replay`;
     return this.#connection("admin").write(operations.replayEvents, { path, body }, options);
   }
@@ -154,7 +154,7 @@ export class CyclesGovernanceClient {
     query: BudgetLedgerQuery = {},
     options?: CallOptions,
   ): Pages<BudgetLedger, BudgetLedgerListResponse> {
-    const checked = parseWire(budgetLedgerQueryShape, query, "budget ledgers");
+    const checked = parseWire(budgetLedgerQuery, query, "budget ledgers");
     const ledgersOf = (page: BudgetLedgerListResponse): readonly BudgetLedger[] => page.balances;
     return this.#list("tenant", operations.getBudgetLedgers, "/v1/balances", checked, ledgersOf, options);
   }
@@ -168,7 +168,7 @@ export class CyclesGovernanceClient {
     options: CallOptions & { readonly as?: Role | undefined } = {},
   ): Pages<ActionQuotaState, ActionQuotaCounterListResponse> {
     const { as: role = this.#anyRole(), ...call } = options;
-    const checked = parseWire(actionQuotaCounterQueryShape, query, "list of quota counters");
+    const checked = parseWire(actionQuotaCounterQuery, query, "list of quota counters");
     const countersOf = (page: ActionQuotaCounterListResponse): readonly ActionQuotaState[] => page.counters;
     const path = "/v1/admin/action-quota-counters";
     return this.#list(role, operations.listActionQuotaCounters, path, checked, countersOf, call);
@@ -182,7 +182,7 @@ export class CyclesGovernanceClient {
     request: ActionQuotaCounterResetRequest,
     options?: CallOptions,
   ): Promise<ActionQuotaCounterResetResponse> {
-    const body = stringifyJson(parseWire(actionQuotaCounterResetRequestShape, request, "reset of a quota counter"));
+    const body = stringifyJson(parseWire(actionQuotaCounterResetRequest, request, "reset of a quota counter"));
     const path = "/v1/admin/action-quota-counters/reset";
     return this.#connection("admin").write(operations.resetActionQuotaCounter, { path, body }, options);
   }

@@ -1,13 +1,13 @@
 import {
-  actionQuotaCounterListResponseShape,
-  actionQuotaCounterResetResponseShape,
-  authIntrospectResponseShape,
-  budgetLedgerListResponseShape,
-  eventListResponseShape,
-  eventReplayResponseShape,
-  webhookDeliveryListResponseShape,
+  actionQuotaCounterListResponse,
+  actionQuotaCounterResetResponse,
+  authIntrospectResponse,
+  budgetLedgerListResponse,
+  eventListResponse,
+  eventReplayResponse,
+  webhookDeliveryListResponse,
 } from "@imprest/core/models/cycles/governance-shapes";
-import { emittedEventShape } from "@imprest/core/models/cycles/shapes";
+import { emittedEvent } from "@imprest/core/models/cycles/shapes";
 import type {
   ActionQuotaCounterListResponse,
   ActionQuotaCounterResetResponse,
@@ -25,29 +25,29 @@ import type { Operation } from "../connection.ts";
 export const introspectAuth: Operation<AuthIntrospectResponse> = {
   name: "introspectAuth",
   status: 200,
-  schema: authIntrospectResponseShape,
+  schema: authIntrospectResponse,
 };
 
 export const listEvents: Operation<EventListResponse> = {
   name: "listEvents",
   status: 200,
-  schema: eventListResponseShape,
+  schema: eventListResponse,
 };
 
 export const listTenantEvents: Operation<EventListResponse> = { ...listEvents, name: "listTenantEvents" };
 
-export const getEvent: Operation<EmittedEvent> = { name: "getEvent", status: 200, schema: emittedEventShape };
+export const getEvent: Operation<EmittedEvent> = { name: "getEvent", status: 200, schema: emittedEvent };
 
 export const replayEvents: Operation<EventReplayResponse> = {
   name: "replayEvents",
   status: 202,
-  schema: eventReplayResponseShape,
+  schema: eventReplayResponse,
 };
 
 export const listWebhookDeliveries: Operation<WebhookDeliveryListResponse> = {
   name: "listWebhookDeliveries",
   status: 200,
-  schema: webhookDeliveryListResponseShape,
+  schema: webhookDeliveryListResponse,
 };
 
 export const listTenantWebhookDeliveries: Operation<WebhookDeliveryListResponse> = {
@@ -58,17 +58,17 @@ export const listTenantWebhookDeliveries: Operation<WebhookDeliveryListResponse>
 export const getBudgetLedgers: Operation<BudgetLedgerListResponse> = {
   name: "getBudgetLedgers",
   status: 200,
-  schema: budgetLedgerListResponseShape,
+  schema: budgetLedgerListResponse,
 };
 
 export const listActionQuotaCounters: Operation<ActionQuotaCounterListResponse> = {
   name: "listActionQuotaCounters",
   status: 200,
-  schema: actionQuotaCounterListResponseShape,
+  schema: actionQuotaCounterListResponse,
 };
 
 export const resetActionQuotaCounter: Operation<ActionQuotaCounterResetResponse> = {
   name: "resetActionQuotaCounter",
   status: 200,
-  schema: actionQuotaCounterResetResponseShape,
+  schema: actionQuotaCounterResetResponse,
 };

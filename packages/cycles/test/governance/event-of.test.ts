@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ValidationError } from "@imprest/core";
 import { parseJson } from "@imprest/core/internal";
-import { eventDataShapes } from "@imprest/core/models/cycles/governance-shapes";
-import { emittedEventShape } from "@imprest/core/models/cycles/shapes";
+import { eventDataByType } from "@imprest/core/models/cycles/governance-shapes";
+import { emittedEvent } from "@imprest/core/models/cycles/shapes";
 import type { EmittedEvent } from "@imprest/core/models/cycles";
 import { eventOf, isKnownEventType } from "@imprest/cycles/governance";
 
@@ -39,7 +39,7 @@ describe("eventOf", () => {
 
   it.skipIf(listed === undefined)("knows every type that the specification lists, and the four of v0.1.26", () => {
     expect(listed).toHaveLength(51);
-    const known = Object.keys(eventDataShapes);
+    const known = Object.keys(eventDataByType);
     expect(known.filter((type) => !listed?.includes(type)).toSorted()).toEqual([
       "quota.counter_reset",
       "quota.threshold_approaching",
@@ -50,7 +50,7 @@ describe("eventOf", () => {
   });
 
   it("gives the data of the asked type, exactly, with what this version does not know", () => {
-    const read = emittedEventShape.safeParse(
+    const read = emittedEvent.safeParse(
       parseJson(
         JSON.stringify(event("budget.exhausted", { remaining: "@max", utilization: 1, later: { a: 1 } })).replace(
           '"@max"',
@@ -81,7 +81,7 @@ describe("eventOf", () => {
   it("an unknown or custom type is an event all the same, of no type that could be asked for", () => {
     for (const type of ["custom.billing.invoice_sent", "budget.invented_later", "constructor", "__proto__"]) {
       expect(isKnownEventType(type)).toBe(false);
-      expect(emittedEventShape.safeParse(event(type, { anything: [1] })).success).toBe(true);
+      expect(emittedEvent.safeParse(event(type, { anything: [1] })).success).toBe(true);
       expect(eventOf(event(type), "budget.funded")).toBeUndefined();
     }
   });

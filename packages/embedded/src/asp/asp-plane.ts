@@ -1,7 +1,7 @@
 import { type Clock, ConfigurationError, type Logger } from "@imprest/core";
-import { parseBase64url } from "@imprest/core/internal";
-import { type AuditEvent } from "@imprest/core/models/asp";
-import { auditDataSchemas } from "@imprest/core/models/asp/events";
+import { type Shape, parseBase64url, parseWire } from "@imprest/core/internal";
+import { type AuditDataBase, type AuditEvent } from "@imprest/core/models/asp";
+import { auditDataBySuffix } from "@imprest/core/models/asp/events";
 import type { ApiKeys } from "../access/api-keys.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { adopt } from "./adopt.ts";
@@ -144,8 +144,9 @@ export class AspPlane {
     const source = this.#books.log.sourceOf(tenant);
     const envelope = { id, source, type: "", datacontenttype: "application/json", time };
     // What was stored was written by this authority; only the amounts need reading.
-    const whole = auditDataSchemas[suffix].safeParse({ ...data, kid: "stored", event_time: time });
-    const event = { ...envelope, suffix, data: whole.data } as AuditEvent;
+    const shape: Shape<AuditDataBase> = auditDataBySuffix[suffix];
+    const whole = parseWire(shape, { ...data, kid: "stored", event_time: time }, "stored event");
+    const event = { ...envelope, suffix, data: whole } as AuditEvent;
     return { tenant, event, signature: line === undefined ? new Uint8Array() : signatureOf(line) };
   }
 }

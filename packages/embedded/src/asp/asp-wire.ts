@@ -1,10 +1,9 @@
 import { type Logger } from "@imprest/core";
-import { hex, utf8 } from "@imprest/core/internal";
+import { type Shape, hex, parseWire, shortened, utf8, writeWire } from "@imprest/core/internal";
 import { type JsonValue, StrictJsonError, canonicalize, parseStrictJson } from "@imprest/core/audit";
 import {
   type AspMethod,
   type CommitRequest,
-  type ProtoCodec,
   aspJwksPath,
   aspMetadataPath,
   aspServicePath,
@@ -46,14 +45,13 @@ type Method = (tenant: string, body: unknown) => unknown;
 /** A verb: how its request is read, what it does, how its answer is written. */
 function verb<Request, Answer>(
   books: AspBooks,
-  request: ProtoCodec<Request>,
-  answer: ProtoCodec<Answer>,
+  request: Shape<Request>,
+  answer: Shape<Answer>,
   perform: (books: AspBooks, tenant: string, request: Request) => Answer | Promise<Answer>,
 ): Method {
   return async (tenant, body) => {
-    const read = request.read(body, "");
-    if (read === undefined) throw new AspRefusal("invalid_argument", "The request is empty.");
-    return answer.write(await perform(books, tenant, read), "");
+    const read = parseWire(request, body, "ASP message");
+    return writeWire(answer, await perform(books, tenant, read), "ASP message");
   };
 }
 
@@ -120,7 +118,7 @@ export class AspWire {
     requireMethod(request, "POST");
     const name = path.slice(aspServicePath.length + 2);
     const method = this.#verbs.get(name);
-    if (method === undefined) throw new AspRefusal("unimplemented", `This authority has no method ${name}.`);
+    if (method === undefined) throw new AspRefusal("unimplemented", `This authority has no method ${shortened(name)}.`);
     const body = JSON.stringify(await method(tenant, this.#read(request)));
     await books.ledger.durable();
     return { status: 200, headers: json, body };
@@ -222,7 +220,7 @@ function feedQuery(target: string): { readonly cursor: number; readonly limit: n
 function checkBodyHash(request: CommitRequest): CommitRequest {
   const { requestBodyHash, ...rest } = request;
   if (requestBodyHash === undefined) return request;
-  const canonical = canonicalize(commitRequest.write(rest, "") as JsonValue);
+  const canonical = canonicalize(writeWire(commitRequest, rest, "ASP message") as JsonValue);
   if (hex(sha256(utf8(canonical))) === hex(requestBodyHash)) return request;
   throw new AspRefusal("invalid_argument", "request_body_hash is not SHA-256 over the JCS form of this request.");
 }

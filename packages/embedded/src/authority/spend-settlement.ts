@@ -14,7 +14,7 @@ import {
 } from "@imprest/core";
 import { parseJson, parseWire, stringifyJson } from "@imprest/core/internal";
 import type { StandardMetrics } from "@imprest/core/models/cycles";
-import { commitRequestShape } from "@imprest/core/models/cycles/shapes";
+import { commitRequest } from "@imprest/core/models/cycles/shapes";
 import type { OveragePolicy } from "../ledger/overage-policy.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { LedgerRefusal } from "../ledger/refusal.ts";
@@ -64,7 +64,7 @@ export function prepareInstruction(
   }
   const metadata = metadataOf(intent.spend);
   const wire = { idempotency_key: stamp.idempotencyKey, actual, metrics: writeMetrics(metrics), metadata };
-  parseWire(commitRequestShape, wire, "commit");
+  parseWire(commitRequest, wire, "commit");
   const commit: CommitBody = { actual, metrics, metadata };
   const { subject, action, overagePolicy } = complete(grant.request, defaults);
   const event: EventBody = { ...commit, subject, action, overagePolicy };

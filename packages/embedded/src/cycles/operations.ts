@@ -1,15 +1,15 @@
-import type { WireSchema } from "@imprest/core/internal";
+import type { Shape } from "@imprest/core/internal";
 import {
   type ErrorPayload,
   type EvidenceEndpoint,
   type ReservationCreateRequest,
   type ReservationSortKey as WireSortKey,
-  commitRequestSchema,
-  decisionRequestSchema,
-  eventCreateRequestSchema,
-  releaseRequestSchema,
-  reservationCreateRequestSchema,
-  reservationExtendRequestSchema,
+  commitRequest,
+  decisionRequest,
+  eventCreateRequest,
+  releaseRequest,
+  reservationCreateRequest,
+  reservationExtendRequest,
 } from "@imprest/core/models/cycles";
 import type { Attestor } from "../evidence/attestor.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -55,7 +55,7 @@ export type Operation = (call: Call) => Success;
 /** An operation of which evidence can state the refusals too: they carry what was asked. */
 function attestable<Request extends NonNullable<ErrorPayload["request"]>>(
   endpoint: EvidenceEndpoint,
-  schema: WireSchema<Request>,
+  schema: Shape<Request>,
   perform: (call: Call, request: Request) => Success,
 ): Operation {
   return (call) => {
@@ -68,7 +68,7 @@ function attestable<Request extends NonNullable<ErrorPayload["request"]>>(
   };
 }
 
-export const decide: Operation = attestable("POST /v1/decide", decisionRequestSchema, ({ ledger, tenant }, request) => {
+export const decide: Operation = attestable("POST /v1/decide", decisionRequest, ({ ledger, tenant }, request) => {
   const { idempotency_key: idempotencyKey, action, ...rest } = request;
   const body = writeDecision(ledger.decide({ tenant, idempotencyKey, action: readAction(action), ...rest }));
   return { status: 200, body, payload: { decide: { request, response: attestedDecision(body) } } };
@@ -76,7 +76,7 @@ export const decide: Operation = attestable("POST /v1/decide", decisionRequestSc
 
 export const createReservation: Operation = attestable(
   "POST /v1/reservations",
-  reservationCreateRequestSchema,
+  reservationCreateRequest,
   ({ ledger, tenant, evidence }, request) => {
     const reserve = reserveRequest(tenant, request);
     if (observes(ledger, tenant, request)) {
@@ -111,7 +111,7 @@ function reserveRequest(tenant: string, body: ReservationCreateRequest): LedgerR
 
 export const commitReservation: Operation = attestable(
   "POST /v1/reservations/{reservation_id}/commit",
-  commitRequestSchema,
+  commitRequest,
   ({ ledger, tenant, reservationId, evidence }, request) => {
     const { idempotency_key: idempotencyKey, actual, metrics, metadata } = request;
     const spend = { actual, metrics: readMetrics(metrics), metadata };
@@ -124,7 +124,7 @@ export const commitReservation: Operation = attestable(
 
 export const releaseReservation: Operation = attestable(
   "POST /v1/reservations/{reservation_id}/release",
-  releaseRequestSchema,
+  releaseRequest,
   ({ ledger, tenant, reservationId, evidence }, request) => {
     const { idempotency_key: idempotencyKey, reason } = request;
     const answer = writeRelease(ledger.release({ tenant, reservationId, idempotencyKey, reason }));
@@ -136,7 +136,7 @@ export const releaseReservation: Operation = attestable(
 
 /** POST /v1/reservations/{reservation_id}/extend */
 export function extendReservation({ ledger, tenant, request, reservationId }: Call): Success {
-  const body = readBody(request, reservationExtendRequestSchema);
+  const body = readBody(request, reservationExtendRequest);
   const { idempotency_key: idempotencyKey, extend_by_ms: byMs, metadata } = body;
   const extended = ledger.extend({ tenant, reservationId, idempotencyKey, byMs, metadata });
   const { expiresAtMs, remainingTtlMs, balances } = extended;
@@ -195,7 +195,7 @@ export function getBalances({ ledger, tenant, query }: Call): Success {
 
 /** POST /v1/events */
 export function createEvent({ ledger, tenant, request }: Call): Success {
-  const body = readBody(request, eventCreateRequestSchema);
+  const body = readBody(request, eventCreateRequest);
   const { eventId, unit, charged, capped, scopePaths, snapshot } = ledger.recordEvent({
     tenant,
     idempotencyKey: body.idempotency_key,

@@ -1,11 +1,11 @@
 import { type Metrics } from "@imprest/core";
-import { type ExactJson, type WireReader, type WireSchema, parseJson, parseWire } from "@imprest/core/internal";
+import { type ExactJson, type Shape, parseJson, parseWire } from "@imprest/core/internal";
 import {
   type BalanceQuery,
   type ReservationListQuery,
   type StandardMetrics,
-  balanceQuerySchema,
-  reservationListQuerySchema,
+  balanceQuery,
+  reservationListQuery,
 } from "@imprest/core/models/cycles";
 import type { TimeWindow } from "../ledger/list-reservations.ts";
 import type { ReservationStatus } from "../ledger/reservation.ts";
@@ -21,7 +21,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
  */
 export function readBody<Body extends { readonly idempotency_key: string }>(
   request: WireRequest,
-  schema: WireSchema<Body>,
+  schema: Shape<Body>,
 ): Body {
   const body = readUnkeyedBody(request, schema);
   const header = request.header("x-idempotency-key");
@@ -32,7 +32,7 @@ export function readBody<Body extends { readonly idempotency_key: string }>(
 }
 
 /** The body of a write that takes no idempotency key, checked. @throws as `readBody`. */
-export function readUnkeyedBody<Body>(request: WireRequest, schema: WireReader<Body>): Body {
+export function readUnkeyedBody<Body>(request: WireRequest, schema: Shape<Body>): Body {
   const type = request.header("content-type");
   if (type !== undefined && !/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)) {
     throw new Refused("INVALID_REQUEST", "The body must be application/json.");
@@ -62,7 +62,7 @@ function readJson(bytes: Uint8Array): ExactJson {
 export function readBalanceQuery(query: URLSearchParams): BalanceQuery {
   const { include_children: children, limit, ...texts } = pick(query, balanceParameters);
   return parseWire(
-    balanceQuerySchema,
+    balanceQuery,
     { ...texts, ...numberIn("limit", limit), ...(children !== undefined && { include_children: flagOf(children) }) },
     "query",
   );
@@ -76,7 +76,7 @@ export function readListQuery(query: URLSearchParams): ReservationListQuery {
     throw new Refused("INVALID_REQUEST", `status must be one of ${[...statuses].join(", ")}.`);
   }
   return parseWire(
-    reservationListQuerySchema,
+    reservationListQuery,
     { ...texts, ...numberIn("limit", limit), ...(included !== undefined && { include: included }) },
     "query",
   );
@@ -108,7 +108,7 @@ const listParameters = [
 export function readQuery<Query>(
   query: URLSearchParams,
   names: readonly string[],
-  shape: WireReader<Query>,
+  shape: Shape<Query>,
   others: object = {},
 ): Query {
   const { limit, ...texts } = pick(query, [...names, ...pageParameters]);

@@ -1,5 +1,5 @@
 import { tokens, usd } from "@imprest/core";
-import { errorCodes, errorResponseSchema } from "@imprest/core/models/cycles";
+import { errorCodes, errorResponse } from "@imprest/core/models/cycles";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type EmbeddedAuthority, createEmbeddedAuthority } from "../../src/index.ts";
 import { type Answer, FakeClock, MapStore, WireCaller } from "../support.ts";
@@ -32,7 +32,7 @@ const decide = (more: object = {}): Promise<Answer> =>
 
 function expectError(answer: Answer, status: number, code: string): void {
   expect({ status: answer.status, error: answer.body["error"] }).toEqual({ status, error: code });
-  expect(errorResponseSchema.safeParse(answer.body).success).toBe(true);
+  expect(errorResponse.safeParse(answer.body).success).toBe(true);
   expect(answer.body["request_id"]).toBe(answer.headers.get("x-request-id"));
   expect(answer.body["trace_id"]).toBe(answer.headers.get("x-cycles-trace-id"));
   expect(answer.body["trace_id"]).toMatch(/^[0-9a-f]{32}$/);

@@ -1,14 +1,14 @@
 import { tokens } from "@imprest/core";
 import {
-  balanceResponseSchema,
-  commitResponseSchema,
-  decisionResponseSchema,
-  eventCreateResponseSchema,
-  releaseResponseSchema,
-  reservationCreateResponseSchema,
-  reservationDetailSchema,
-  reservationExtendResponseSchema,
-  reservationListResponseSchema,
+  balanceResponse,
+  commitResponse,
+  decisionResponse,
+  eventCreateResponse,
+  releaseResponse,
+  reservationCreateResponse,
+  reservationDetail,
+  reservationExtendResponse,
+  reservationListResponse,
 } from "@imprest/core/models/cycles";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type EmbeddedAuthority, createEmbeddedAuthority } from "../../src/index.ts";
@@ -57,7 +57,7 @@ describe("reserve, extend, commit, release", () => {
   it("reserves at every scope with a budget, and answers with all derived scopes in canonical order", async () => {
     const { status, body } = await create({ ttl_ms: 30_000 });
     expect(status).toBe(200);
-    expect(reservationCreateResponseSchema.safeParse(body).success).toBe(true);
+    expect(reservationCreateResponse.safeParse(body).success).toBe(true);
     expect(body).toEqual({
       decision: "ALLOW",
       reservation_id: expect.stringMatching(/^rsv_/) as string,
@@ -109,7 +109,7 @@ describe("reserve, extend, commit, release", () => {
       idempotency_key: "e",
       extend_by_ms: 5_000,
     });
-    expect(reservationExtendResponseSchema.safeParse(extended.body).success).toBe(true);
+    expect(reservationExtendResponse.safeParse(extended.body).success).toBe(true);
     const commit = {
       idempotency_key: "c",
       actual: { unit: "TOKENS", amount: 60 },
@@ -124,16 +124,16 @@ describe("reserve, extend, commit, release", () => {
       balances: balancesOf({ spent: 60 }),
     });
     expect(extended.body).toMatchObject({ balances: balancesOf({ reserved: 100 }) });
-    expect(commitResponseSchema.safeParse(committed.body).success).toBe(true);
+    expect(commitResponse.safeParse(committed.body).success).toBe(true);
     expect((await acme.post(`/v1/reservations/${String(first)}/commit`, commit)).body).toEqual(committed.body);
 
     const second = (await create()).body["reservation_id"];
     const released = await acme.post(`/v1/reservations/${String(second)}/release`, { idempotency_key: "r" });
     expect(released.body).toEqual({ status: "RELEASED", released: estimate, balances: balancesOf({ spent: 60 }) });
-    expect(releaseResponseSchema.safeParse(released.body).success).toBe(true);
+    expect(releaseResponse.safeParse(released.body).success).toBe(true);
 
     const detail = await acme.get(`/v1/reservations/${String(first)}`);
-    expect(reservationDetailSchema.safeParse(detail.body).success).toBe(true);
+    expect(reservationDetail.safeParse(detail.body).success).toBe(true);
     expect(detail.body).toMatchObject({
       status: "COMMITTED",
       committed: { amount: 60 },
@@ -182,7 +182,7 @@ describe("decide and dry run", () => {
   it("evaluate without touching a balance; a dry run has no id and no expiry", async () => {
     const before = await authority.budgets.list({ scope: { tenant: "acme" } });
     const decided = await acme.post("/v1/decide", { idempotency_key: "d", subject, action, estimate });
-    expect(decisionResponseSchema.safeParse(decided.body).success).toBe(true);
+    expect(decisionResponse.safeParse(decided.body).success).toBe(true);
     expect(decided.body).toMatchObject({ decision: "ALLOW" });
     const dry = await create({ dry_run: true });
     expect(dry.body).toMatchObject({ decision: "ALLOW", affected_scopes: { length: 3 }, balances: { length: 2 } });
@@ -236,7 +236,7 @@ describe("events", () => {
     const large = { ...event, idempotency_key: "e2", actual: { unit: "TOKENS", amount: 5_000 } };
     const capped = await acme.post("/v1/events", large);
     expect(capped.body["charged"]).toEqual({ unit: "TOKENS", amount: 900 });
-    expect(eventCreateResponseSchema.safeParse(capped.body).success).toBe(true);
+    expect(eventCreateResponse.safeParse(capped.body).success).toBe(true);
   });
 });
 
@@ -254,7 +254,7 @@ describe("int64", () => {
     const answer = await rival.post("/v1/reservations", { ...request, estimate: { unit: "TOKENS", amount: exact } });
     expect(answer.body["reserved"]).toEqual({ unit: "TOKENS", amount: exact });
     const balances = await rival.get("/v1/balances?tenant=big");
-    expect(balanceResponseSchema.safeParse(balances.body).success).toBe(true);
+    expect(balanceResponse.safeParse(balances.body).success).toBe(true);
     expect(balances.body["balances"]).toMatchObject([{ remaining: { amount: 9_223_372_036_854_775_807n - exact } }]);
     const beyond = { ...request, idempotency_key: "k2", estimate: { unit: "TOKENS", amount: 2n ** 63n } };
     expect((await rival.post("/v1/reservations", beyond)).status).toBe(400);
@@ -269,7 +269,7 @@ describe("lists", () => {
     const created = (await create({ idempotency_key: "lost", metadata: { private: true } })).body["reservation_id"];
     await create();
     const found = await acme.get("/v1/reservations?idempotency_key=lost");
-    expect(reservationListResponseSchema.safeParse(found.body).success).toBe(true);
+    expect(reservationListResponse.safeParse(found.body).success).toBe(true);
     expect(ids(found)).toEqual([created]);
     expect(found.body["reservations"]).toMatchObject([{ idempotency_key: "lost", status: "ACTIVE" }]);
     expect(JSON.stringify(found.body)).not.toContain("private");

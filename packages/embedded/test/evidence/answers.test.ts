@@ -1,5 +1,5 @@
 import { usdMicrocents } from "@imprest/core";
-import { errorResponseSchema, reservationCreateResponseSchema } from "@imprest/core/models/cycles";
+import { errorResponse, reservationCreateResponse } from "@imprest/core/models/cycles";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type Answer, MapStore } from "../support.ts";
 import { SigningWorld, action, attestedPartOf, authentic, estimate, referenceOf, subject } from "./support.ts";
@@ -51,7 +51,7 @@ describe("every answer that evidence can state refers to an envelope that is aut
 
   it("reserve, without what is left of the lease", async () => {
     const reserved = await world.reserve({ ttl_ms: 30_000 });
-    expect(reservationCreateResponseSchema.safeParse(reserved.body).success).toBe(true);
+    expect(reservationCreateResponse.safeParse(reserved.body).success).toBe(true);
     const report = await world.verify(referenceOf(reserved));
     expect(report).toMatchObject(authentic);
     expect(report.envelope?.payload.reserve?.response).toMatchObject({
@@ -108,7 +108,7 @@ describe("every answer that evidence can state refers to an envelope that is aut
   it("a live denial is an error artifact with the status and the request", async () => {
     const denied = await world.reserve({ estimate: { unit: "TOKENS", amount: 5_000 } });
     expect(denied.status).toBe(409);
-    expect(errorResponseSchema.safeParse(denied.body).success).toBe(true);
+    expect(errorResponse.safeParse(denied.body).success).toBe(true);
     const report = await world.verify(referenceOf(denied));
     expect(report).toMatchObject({
       ...authentic,

@@ -1,6 +1,7 @@
+import { oneOf, text } from "../../wire/leaves.ts";
 import { type Shape, list, object } from "../../wire/shape.ts";
-import { confirmation, optionalNumericDate, optionalText, text, typed } from "./fields.ts";
-import { type OpenConstraint, openConstraintShape } from "./constraint.ts";
+import { confirmation, optionalNumericDate, optionalText } from "./fields.ts";
+import { type OpenConstraint, openConstraint } from "./constraint.ts";
 
 /** A checkout that was agreed to (AP2 v0.2 §Checkout Mandate, closed). */
 export interface CheckoutMandate {
@@ -13,8 +14,8 @@ export interface CheckoutMandate {
   readonly exp?: number | undefined;
 }
 
-export const checkoutMandateShape: Shape<CheckoutMandate> = object({
-  vct: typed("mandate.checkout.1"),
+export const checkoutMandate: Shape<CheckoutMandate> = object({
+  vct: oneOf(["mandate.checkout.1"]),
   checkout_jwt: optionalText,
   checkout_hash: text,
   iat: optionalNumericDate,
@@ -30,9 +31,9 @@ export interface OpenCheckoutMandate {
   readonly exp?: number | undefined;
 }
 
-export const openCheckoutMandateShape: Shape<OpenCheckoutMandate> = object({
-  vct: typed("mandate.checkout.open.1"),
-  constraints: list(openConstraintShape),
+export const openCheckoutMandate: Shape<OpenCheckoutMandate> = object({
+  vct: oneOf(["mandate.checkout.open.1"]),
+  constraints: list(openConstraint),
   cnf: confirmation,
   iat: optionalNumericDate,
   exp: optionalNumericDate,

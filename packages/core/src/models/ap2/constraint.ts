@@ -10,6 +10,6 @@ export interface OpenConstraint {
   readonly [member: string]: unknown;
 }
 
-export const openConstraintShape: Shape<OpenConstraint> = object({
+export const openConstraint: Shape<OpenConstraint> = object({
   type: optionalText,
 });

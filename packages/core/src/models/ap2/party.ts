@@ -1,5 +1,6 @@
-import { type Shape, leaf, object } from "../../wire/shape.ts";
-import { optionalText, text } from "./fields.ts";
+import { text, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, object } from "../../wire/shape.ts";
+import { optionalText } from "./fields.ts";
 
 /** A merchant (AP2 v0.2 §Merchant). */
 export interface Merchant {
@@ -8,7 +9,7 @@ export interface Merchant {
   readonly website?: string | undefined;
 }
 
-export const merchantShape: Shape<Merchant> = object({
+export const merchant: Shape<Merchant> = object({
   id: text,
   name: text,
   website: optionalText,
@@ -20,13 +21,8 @@ export interface MinorAmount {
   readonly currency: string;
 }
 
-const minorUnits: Shape<number> = leaf(
-  (value) => typeof value === "number" && Number.isSafeInteger(value) && value >= 0,
-  "must be a whole number of minor units, zero or more",
-);
-
-export const minorAmountShape: Shape<MinorAmount> = object({
-  amount: minorUnits,
+export const minorAmount: Shape<MinorAmount> = object({
+  amount: wholeNumber(0),
   currency: text,
 });
 
@@ -37,7 +33,7 @@ export interface PaymentInstrument {
   readonly description?: string | undefined;
 }
 
-export const paymentInstrumentShape: Shape<PaymentInstrument> = object({
+export const paymentInstrument: Shape<PaymentInstrument> = object({
   id: text,
   type: text,
   description: optionalText,

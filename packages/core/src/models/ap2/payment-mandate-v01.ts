@@ -1,5 +1,6 @@
-import { type Shape, leaf, object } from "../../wire/shape.ts";
-import { optionalText, text } from "./fields.ts";
+import { number, text } from "../../wire/leaves.ts";
+import { type Shape, object, union } from "../../wire/shape.ts";
+import { optionalText } from "./fields.ts";
 
 /** A payment mandate of AP2 v0.1, as far as a payment needs it; amounts are decimals in whole units. */
 export interface PaymentMandateV01 {
@@ -15,12 +16,9 @@ export interface PaymentMandateV01 {
   };
 }
 
-const value: Shape<number | string> = leaf(
-  (found) => typeof found === "string" || (typeof found === "number" && Number.isFinite(found)),
-  "must be a decimal",
-);
+const value = union([text, number()], "must be a decimal");
 
-export const paymentMandateV01Shape: Shape<PaymentMandateV01> = object({
+export const paymentMandateV01: Shape<PaymentMandateV01> = object({
   payment_mandate_contents: object({
     payment_mandate_id: optionalText,
     payment_details_id: text,

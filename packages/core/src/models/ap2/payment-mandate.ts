@@ -1,13 +1,14 @@
+import { oneOf, text } from "../../wire/leaves.ts";
 import { type Shape, list, object, optional } from "../../wire/shape.ts";
-import { confirmation, optionalNumericDate, optionalText, text, typed } from "./fields.ts";
-import { type OpenConstraint, openConstraintShape } from "./constraint.ts";
+import { confirmation, optionalNumericDate, optionalText } from "./fields.ts";
+import { type OpenConstraint, openConstraint } from "./constraint.ts";
 import {
   type Merchant,
   type MinorAmount,
   type PaymentInstrument,
-  merchantShape,
-  minorAmountShape,
-  paymentInstrumentShape,
+  merchant,
+  minorAmount,
+  paymentInstrument,
 } from "./party.ts";
 
 /** A payment that a user, or an agent in their name, agreed to (AP2 v0.2 §Payment Mandate, closed). */
@@ -23,12 +24,12 @@ export interface PaymentMandate {
   readonly exp?: number | undefined;
 }
 
-export const paymentMandateShape: Shape<PaymentMandate> = object({
-  vct: typed("mandate.payment.1"),
+export const paymentMandate: Shape<PaymentMandate> = object({
+  vct: oneOf(["mandate.payment.1"]),
   transaction_id: text,
-  payee: merchantShape,
-  payment_amount: minorAmountShape,
-  payment_instrument: paymentInstrumentShape,
+  payee: merchant,
+  payment_amount: minorAmount,
+  payment_instrument: paymentInstrument,
   execution_date: optionalText,
   iat: optionalNumericDate,
   exp: optionalNumericDate,
@@ -46,12 +47,12 @@ export interface OpenPaymentMandate {
   readonly exp?: number | undefined;
 }
 
-export const openPaymentMandateShape: Shape<OpenPaymentMandate> = object({
-  vct: typed("mandate.payment.open.1"),
-  constraints: list(openConstraintShape),
+export const openPaymentMandate: Shape<OpenPaymentMandate> = object({
+  vct: oneOf(["mandate.payment.open.1"]),
+  constraints: list(openConstraint),
   cnf: confirmation,
-  payee: optional(merchantShape),
-  payment_amount: optional(minorAmountShape),
+  payee: optional(merchant),
+  payment_amount: optional(minorAmount),
   iat: optionalNumericDate,
   exp: optionalNumericDate,
 });

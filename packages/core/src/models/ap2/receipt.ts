@@ -1,5 +1,6 @@
+import { text } from "../../wire/leaves.ts";
 import { type Shape, object } from "../../wire/shape.ts";
-import { optionalNumericDate, optionalText, text } from "./fields.ts";
+import { optionalNumericDate, optionalText } from "./fields.ts";
 
 /** What a verifier answers to a mandate, as the payload of a signed JWT (AP2 v0.2 §Receipts). */
 export interface MandateReceipt {
@@ -14,7 +15,7 @@ export interface MandateReceipt {
   readonly error_description?: string | undefined;
 }
 
-export const mandateReceiptShape: Shape<MandateReceipt> = object({
+export const mandateReceipt: Shape<MandateReceipt> = object({
   status: optionalText,
   result: optionalText,
   iss: text,

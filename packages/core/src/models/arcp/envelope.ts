@@ -1,5 +1,5 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
+import { anything, jsonObject, nonEmpty, oneOf, patternedText, text, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, object, optional } from "../../wire/shape.ts";
 import { arcpVersion } from "./names.ts";
 
 /** The frame every message travels in (ARCP §5): one JSON object, one frame. Unknown members are ignored. */
@@ -20,14 +20,16 @@ export interface ArcpEnvelope<Type extends string = string, Payload = unknown> {
   readonly extensions?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const envelopeSchema: WireSchema<ArcpEnvelope> = z.looseObject({
-  arcp: z.literal(arcpVersion),
-  id: z.string().check(z.minLength(1)),
-  type: z.string().check(z.minLength(1)),
-  session_id: z.optional(z.string()),
-  trace_id: z.optional(z.string().check(z.regex(/^[0-9a-f]{32}$/))),
-  job_id: z.optional(z.string()),
-  event_seq: z.optional(z.int().check(z.positive())),
-  payload: z.unknown(),
-  extensions: z.optional(z.record(z.string(), z.unknown())),
+const traceId = patternedText(/^[0-9a-f]{32}$/, 32, "must be 32 lower-case hex digits");
+
+export const arcpEnvelope: Shape<ArcpEnvelope> = object({
+  arcp: oneOf([arcpVersion]),
+  id: nonEmpty,
+  type: nonEmpty,
+  session_id: optional(text),
+  trace_id: optional(traceId),
+  job_id: optional(text),
+  event_seq: optional(wholeNumber(1)),
+  payload: anything,
+  extensions: optional(jsonObject),
 });

@@ -1,7 +1,9 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
-import { type WireFailure, failureSchema } from "./failure.ts";
-import { type LeaseConstraints, type WireLease, leaseConstraintsSchema, leaseSchema } from "./lease.ts";
+import { flag, jsonObject, nonEmpty, number, text, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, object, optional } from "../../wire/shape.ts";
+import { type WireFailure, wireFailure } from "./failure.ts";
+import { type LeaseConstraints, type WireLease, amount, leaseConstraints, wireLease } from "./lease.ts";
+import type { ArcpEventKind } from "./names.ts";
+import { value } from "./value.ts";
 
 /** `log`. Levels: `trace debug info warn error critical`, or another. */
 export interface LogBody {
@@ -105,57 +107,41 @@ export interface JobEvent {
   readonly body?: unknown;
 }
 
-const optionalText = z.optional(z.string());
-const optionalObject = z.optional(z.record(z.string(), z.unknown()));
+export const jobEvent: Shape<JobEvent> = object({ kind: nonEmpty, ts: text, body: value });
 
-export const jobEventSchema: WireSchema<JobEvent> = z.looseObject({
-  kind: z.string().check(z.minLength(1)),
-  ts: z.string(),
-  body: z.optional(z.unknown()),
-});
-
-/** Schemas of the ten bodies, by kind. */
-export const eventBodySchemas: { readonly [Kind in keyof EventBodies]: WireSchema<EventBodies[Kind]> } = {
-  log: z.looseObject({ level: z.string(), message: z.string(), attributes: optionalObject }),
-  thought: z.looseObject({ text: z.string() }),
-  tool_call: z.looseObject({ tool: z.string(), args: z.optional(z.unknown()), call_id: z.string() }),
-  tool_result: z.looseObject({
-    call_id: z.string(),
-    result: z.optional(z.unknown()),
-    error: z.optional(failureSchema),
+/** The shapes of the ten bodies, by kind. */
+export const eventBodies: { readonly [Kind in ArcpEventKind]: Shape<EventBodies[Kind]> } = {
+  log: object({ level: text, message: text, attributes: optional(jsonObject) }),
+  thought: object({ text }),
+  tool_call: object({ tool: text, args: value, call_id: text }),
+  tool_result: object({ call_id: text, result: value, error: optional(wireFailure) }),
+  status: object({ phase: text, message: optional(text), id: optional(text), value: optional(text) }),
+  metric: object({ name: text, value: amount, unit: optional(text), dimensions: optional(jsonObject) }),
+  artifact_ref: object({
+    uri: text,
+    content_type: text,
+    byte_size: optional(number(0)),
+    sha256: optional(text),
   }),
-  status: z.looseObject({ phase: z.string(), message: optionalText, id: optionalText, value: optionalText }),
-  metric: z.looseObject({
-    name: z.string(),
-    value: z.union([z.number(), z.bigint()]),
-    unit: optionalText,
-    dimensions: optionalObject,
+  delegate: object({
+    delegate_id: optional(text),
+    child_job_id: optional(text),
+    agent: text,
+    input: value,
+    lease_request: optional(wireLease),
+    lease_constraints: optional(leaseConstraints),
   }),
-  artifact_ref: z.looseObject({
-    uri: z.string(),
-    content_type: z.string(),
-    byte_size: z.optional(z.number()),
-    sha256: optionalText,
+  progress: object({
+    current: number(0),
+    total: optional(number(0)),
+    units: optional(text),
+    message: optional(text),
   }),
-  delegate: z.looseObject({
-    delegate_id: optionalText,
-    child_job_id: optionalText,
-    agent: z.string(),
-    input: z.optional(z.unknown()),
-    lease_request: z.optional(leaseSchema),
-    lease_constraints: z.optional(leaseConstraintsSchema),
-  }),
-  progress: z.looseObject({
-    current: z.number().check(z.nonnegative()),
-    total: z.optional(z.number().check(z.nonnegative())),
-    units: optionalText,
-    message: optionalText,
-  }),
-  result_chunk: z.looseObject({
-    result_id: z.string(),
-    chunk_seq: z.int().check(z.nonnegative()),
-    data: z.string(),
-    encoding: z.string(),
-    more: z.boolean(),
+  result_chunk: object({
+    result_id: text,
+    chunk_seq: wholeNumber(0),
+    data: text,
+    encoding: text,
+    more: flag,
   }),
 };

@@ -1,5 +1,5 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
+import { flag, jsonObject, text } from "../../wire/leaves.ts";
+import { type OptionalShape, type Shape, object, optional } from "../../wire/shape.ts";
 
 /** What went wrong (ARCP §12): the payload of `session.error`, and the `error` of a `tool_result`. */
 export interface WireFailure {
@@ -13,11 +13,21 @@ export interface WireFailure {
   readonly job_id?: string | undefined;
 }
 
-export const failureSchema: WireSchema<WireFailure> = z.looseObject({
-  code: z.string(),
-  message: z.string(),
-  retryable: z.optional(z.boolean()),
-  details: z.optional(z.record(z.string(), z.unknown())),
-  request_id: z.optional(z.string()),
-  job_id: z.optional(z.string()),
-});
+/** The members of a failure, also of a job's. */
+export const failureMembers: {
+  readonly code: Shape<string>;
+  readonly message: Shape<string>;
+  readonly retryable: OptionalShape<boolean>;
+  readonly details: OptionalShape<Record<string, unknown>>;
+  readonly request_id: OptionalShape<string>;
+  readonly job_id: OptionalShape<string>;
+} = {
+  code: text,
+  message: text,
+  retryable: optional(flag),
+  details: optional(jsonObject),
+  request_id: optional(text),
+  job_id: optional(text),
+};
+
+export const wireFailure: Shape<WireFailure> = object(failureMembers);

@@ -11,18 +11,18 @@ export {
   leaseNamespaces,
   terminalStatuses,
 } from "./names.ts";
-export { type ArcpEnvelope, envelopeSchema } from "./envelope.ts";
+export { type ArcpEnvelope, arcpEnvelope } from "./envelope.ts";
 export {
   type LeaseConstraints,
   type WireBudget,
   type WireCredential,
   type WireLease,
-  budgetSchema,
-  credentialSchema,
-  leaseConstraintsSchema,
-  leaseSchema,
+  wireBudget,
+  wireCredential,
+  leaseConstraints,
+  wireLease,
 } from "./lease.ts";
-export { type WireFailure, failureSchema } from "./failure.ts";
+export { type WireFailure, wireFailure } from "./failure.ts";
 export {
   type AgentEntry,
   type JobEntry,
@@ -37,15 +37,19 @@ export {
   type SessionPong,
   type SessionResume,
   type SessionWelcome,
-  sessionAckSchema,
-  sessionCloseSchema,
-  sessionHelloSchema,
-  sessionJobsSchema,
-  sessionListJobsSchema,
-  sessionPingSchema,
-  sessionPongSchema,
-  sessionResumeSchema,
-  sessionWelcomeSchema,
+  agentEntry,
+  jobEntry,
+  jobFilter,
+  resumeRequest,
+  sessionAck,
+  sessionClose,
+  sessionHello,
+  sessionJobs,
+  sessionListJobs,
+  sessionPing,
+  sessionPong,
+  sessionResume,
+  sessionWelcome,
 } from "./session.ts";
 export {
   type JobAccepted,
@@ -57,15 +61,15 @@ export {
   type JobSubscribe,
   type JobSubscribed,
   type JobUnsubscribe,
-  jobAcceptedSchema,
-  jobCancelSchema,
-  jobCancelledSchema,
-  jobErrorSchema,
-  jobResultSchema,
-  jobSubmitSchema,
-  jobSubscribeSchema,
-  jobSubscribedSchema,
-  jobUnsubscribeSchema,
+  jobAccepted,
+  jobCancel,
+  jobCancelled,
+  jobError,
+  jobResult,
+  jobSubmit,
+  jobSubscribe,
+  jobSubscribed,
+  jobUnsubscribe,
 } from "./job.ts";
 export {
   type ArtifactRefBody,
@@ -80,7 +84,7 @@ export {
   type ThoughtBody,
   type ToolCallBody,
   type ToolResultBody,
-  eventBodySchemas,
-  jobEventSchema,
+  eventBodies,
+  jobEvent,
 } from "./event.ts";
-export { type ClientMessages, type RuntimeMessages, clientMessageSchemas, runtimeMessageSchemas } from "./message.ts";
+export { type ClientMessages, type RuntimeMessages, clientMessages, runtimeMessages } from "./message.ts";

@@ -1,16 +1,17 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
-import type { WireFailure } from "./failure.ts";
+import { boundedText, flag, number, text, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, list, object, optional, union } from "../../wire/shape.ts";
+import { type WireFailure, failureMembers } from "./failure.ts";
 import {
   type LeaseConstraints,
   type WireBudget,
   type WireCredential,
   type WireLease,
-  budgetSchema,
-  credentialSchema,
-  leaseConstraintsSchema,
-  leaseSchema,
+  leaseConstraints,
+  wireBudget,
+  wireCredential,
+  wireLease,
 } from "./lease.ts";
+import { value } from "./value.ts";
 
 /** `job.submit` (ARCP §7.1). */
 export interface JobSubmit {
@@ -33,9 +34,9 @@ export interface JobAccepted {
   /** For the submitter only (ARCP §9.8). */
   readonly credentials?: readonly WireCredential[] | undefined;
   readonly accepted_at: string;
-  readonly parent_job_id?: string | null | undefined;
-  readonly delegate_id?: string | null | undefined;
-  readonly trace_id?: string | null | undefined;
+  readonly parent_job_id?: string | undefined;
+  readonly delegate_id?: string | undefined;
+  readonly trace_id?: string | undefined;
   /** The `id` of the `job.submit`, where the runtime says so. */
   readonly request_id?: string | undefined;
 }
@@ -88,8 +89,8 @@ export interface JobSubscribed {
   /** The counters now, when a budget is leased. */
   readonly budget?: WireBudget | undefined;
   readonly credentials?: readonly WireCredential[] | undefined;
-  readonly parent_job_id?: string | null | undefined;
-  readonly trace_id?: string | null | undefined;
+  readonly parent_job_id?: string | undefined;
+  readonly trace_id?: string | undefined;
   readonly subscribed_from?: number | undefined;
   /** One runtime counts the replayed events here. */
   readonly replayed?: boolean | number | undefined;
@@ -101,79 +102,68 @@ export interface JobUnsubscribe {
   readonly job_id: string;
 }
 
-const text = z.optional(z.string());
-const nullableText = z.nullish(z.string());
-
-export const jobSubmitSchema: WireSchema<JobSubmit> = z.looseObject({
-  agent: z.string(),
-  input: z.optional(z.unknown()),
-  lease_request: z.optional(leaseSchema),
-  lease_constraints: z.optional(leaseConstraintsSchema),
-  idempotency_key: z.optional(z.string().check(z.minLength(1), z.maxLength(256))),
-  max_runtime_sec: z.optional(z.int().check(z.positive())),
-});
-
-export const jobAcceptedSchema: WireSchema<JobAccepted> = z.looseObject({
-  job_id: z.string(),
+export const jobSubmit: Shape<JobSubmit> = object({
   agent: text,
-  lease: leaseSchema,
-  lease_constraints: z.optional(leaseConstraintsSchema),
-  budget: z.optional(budgetSchema),
-  credentials: z.optional(z.array(credentialSchema)),
-  accepted_at: z.string(),
-  parent_job_id: nullableText,
-  delegate_id: nullableText,
-  trace_id: nullableText,
-  request_id: text,
+  input: value,
+  lease_request: optional(wireLease),
+  lease_constraints: optional(leaseConstraints),
+  idempotency_key: optional(boundedText(256, 1)),
+  max_runtime_sec: optional(wholeNumber(1)),
 });
 
-export const jobCancelSchema: WireSchema<JobCancel> = z.looseObject({ reason: text });
-
-export const jobCancelledSchema: WireSchema<JobCancelled> = z.looseObject({
+export const jobAccepted: Shape<JobAccepted> = object({
   job_id: text,
-  reason: text,
-  request_id: text,
+  agent: optional(text),
+  lease: wireLease,
+  lease_constraints: optional(leaseConstraints),
+  budget: optional(wireBudget),
+  credentials: optional(list(wireCredential)),
+  accepted_at: text,
+  parent_job_id: optional(text),
+  delegate_id: optional(text),
+  trace_id: optional(text),
+  request_id: optional(text),
 });
 
-export const jobResultSchema: WireSchema<JobResult> = z.looseObject({
-  final_status: z.string(),
-  result: z.optional(z.unknown()),
-  output: z.optional(z.unknown()),
-  result_id: text,
-  result_size: z.optional(z.int().check(z.nonnegative())),
-  sha256: text,
-  summary: text,
+export const jobCancel: Shape<JobCancel> = object({ reason: optional(text) });
+
+export const jobCancelled: Shape<JobCancelled> = object({
+  job_id: optional(text),
+  reason: optional(text),
+  request_id: optional(text),
 });
 
-export const jobErrorSchema: WireSchema<JobError> = z.looseObject({
-  final_status: z.string(),
-  code: z.string(),
-  message: z.string(),
-  retryable: z.optional(z.boolean()),
-  details: z.optional(z.record(z.string(), z.unknown())),
-  request_id: text,
+export const jobResult: Shape<JobResult> = object({
+  final_status: text,
+  result: value,
+  output: value,
+  result_id: optional(text),
+  result_size: optional(wholeNumber(0)),
+  sha256: optional(text),
+  summary: optional(text),
+});
+
+export const jobError: Shape<JobError> = object({ final_status: text, ...failureMembers });
+
+export const jobSubscribe: Shape<JobSubscribe> = object({
   job_id: text,
+  from_event_seq: optional(wholeNumber(0)),
+  history: optional(flag),
 });
 
-export const jobSubscribeSchema: WireSchema<JobSubscribe> = z.looseObject({
-  job_id: z.string(),
-  from_event_seq: z.optional(z.int().check(z.nonnegative())),
-  history: z.optional(z.boolean()),
+export const jobSubscribed: Shape<JobSubscribed> = object({
+  job_id: text,
+  current_status: text,
+  agent: text,
+  lease: wireLease,
+  lease_constraints: optional(leaseConstraints),
+  budget: optional(wireBudget),
+  credentials: optional(list(wireCredential)),
+  parent_job_id: optional(text),
+  trace_id: optional(text),
+  subscribed_from: optional(wholeNumber(0)),
+  replayed: optional(union([flag, number()], "must be true or false, or a number")),
+  request_id: optional(text),
 });
 
-export const jobSubscribedSchema: WireSchema<JobSubscribed> = z.looseObject({
-  job_id: z.string(),
-  current_status: z.string(),
-  agent: z.string(),
-  lease: leaseSchema,
-  lease_constraints: z.optional(leaseConstraintsSchema),
-  budget: z.optional(budgetSchema),
-  credentials: z.optional(z.array(credentialSchema)),
-  parent_job_id: nullableText,
-  trace_id: nullableText,
-  subscribed_from: z.optional(z.number()),
-  replayed: z.optional(z.union([z.boolean(), z.number()])),
-  request_id: text,
-});
-
-export const jobUnsubscribeSchema: WireSchema<JobUnsubscribe> = z.looseObject({ job_id: z.string() });
+export const jobUnsubscribe: Shape<JobUnsubscribe> = object({ job_id: text });

@@ -1,5 +1,5 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
+import { jsonObject, nonEmpty, text, texts } from "../../wire/leaves.ts";
+import { type Shape, converted, object, optional, record, union } from "../../wire/shape.ts";
 
 /** What a job may do: patterns by namespace (ARCP §9.1, §9.2). `cost.budget` holds amounts such as `"USD:5.00"`. */
 export type WireLease = Readonly<Record<string, readonly string[]>>;
@@ -26,19 +26,28 @@ export interface WireCredential {
   readonly constraints?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const leaseSchema: WireSchema<WireLease> = z.record(z.string(), z.array(z.string()));
+export const wireLease: Shape<WireLease> = record(text, texts);
 
-export const leaseConstraintsSchema: WireSchema<LeaseConstraints> = z.looseObject({
-  expires_at: z.optional(z.string()),
-});
+export const leaseConstraints: Shape<LeaseConstraints> = object({ expires_at: optional(text) });
 
-export const budgetSchema: WireSchema<WireBudget> = z.record(z.string(), z.union([z.number(), z.bigint(), z.string()]));
+/** A number as exact JSON has it: a bigint for a whole one that no double holds. */
+export const amount: Shape<number | bigint> = converted(
+  (value) => (isAmount(value) ? value : undefined),
+  "must be a number",
+  { type: "number" },
+);
 
-export const credentialSchema: WireSchema<WireCredential> = z.looseObject({
-  id: z.string(),
-  scheme: z.string(),
-  value: z.string(),
-  endpoint: z.string(),
-  profile: z.optional(z.string()),
-  constraints: z.optional(z.record(z.string(), z.unknown())),
+function isAmount(value: unknown): value is number | bigint {
+  return typeof value === "bigint" || (typeof value === "number" && Number.isFinite(value));
+}
+
+export const wireBudget: Shape<WireBudget> = record(text, union([amount, text], "must be a number, or text"));
+
+export const wireCredential: Shape<WireCredential> = object({
+  id: nonEmpty,
+  scheme: text,
+  value: nonEmpty,
+  endpoint: nonEmpty,
+  profile: optional(text),
+  constraints: optional(jsonObject),
 });

@@ -1,6 +1,6 @@
-import type { WireSchema } from "../../wire/schema.ts";
-import { type JobEvent, jobEventSchema } from "./event.ts";
-import { type WireFailure, failureSchema } from "./failure.ts";
+import type { Shape } from "../../wire/shape.ts";
+import { type JobEvent, jobEvent } from "./event.ts";
+import { type WireFailure, wireFailure } from "./failure.ts";
 import {
   type JobAccepted,
   type JobCancel,
@@ -11,15 +11,15 @@ import {
   type JobSubscribe,
   type JobSubscribed,
   type JobUnsubscribe,
-  jobAcceptedSchema,
-  jobCancelSchema,
-  jobCancelledSchema,
-  jobErrorSchema,
-  jobResultSchema,
-  jobSubmitSchema,
-  jobSubscribeSchema,
-  jobSubscribedSchema,
-  jobUnsubscribeSchema,
+  jobAccepted,
+  jobCancel,
+  jobCancelled,
+  jobError,
+  jobResult,
+  jobSubmit,
+  jobSubscribe,
+  jobSubscribed,
+  jobUnsubscribe,
 } from "./job.ts";
 import {
   type SessionAck,
@@ -31,15 +31,15 @@ import {
   type SessionPong,
   type SessionResume,
   type SessionWelcome,
-  sessionAckSchema,
-  sessionCloseSchema,
-  sessionHelloSchema,
-  sessionJobsSchema,
-  sessionListJobsSchema,
-  sessionPingSchema,
-  sessionPongSchema,
-  sessionResumeSchema,
-  sessionWelcomeSchema,
+  sessionAck,
+  sessionClose,
+  sessionHello,
+  sessionJobs,
+  sessionListJobs,
+  sessionPing,
+  sessionPong,
+  sessionResume,
+  sessionWelcome,
 } from "./session.ts";
 
 /** What a client sends: payload by message type. */
@@ -75,39 +75,35 @@ export interface RuntimeMessages {
   readonly "job.subscribed": JobSubscribed;
 }
 
-/** Payload schemas of what a client sends. */
-export const clientMessageSchemas: {
-  readonly [Type in keyof ClientMessages]: WireSchema<ClientMessages[Type]>;
-} = {
-  "session.hello": sessionHelloSchema,
-  "session.resume": sessionResumeSchema,
-  "session.close": sessionCloseSchema,
-  "session.bye": sessionCloseSchema,
-  "session.ping": sessionPingSchema,
-  "session.pong": sessionPongSchema,
-  "session.ack": sessionAckSchema,
-  "session.list_jobs": sessionListJobsSchema,
-  "job.submit": jobSubmitSchema,
-  "job.cancel": jobCancelSchema,
-  "job.subscribe": jobSubscribeSchema,
-  "job.unsubscribe": jobUnsubscribeSchema,
+/** The shapes of the payloads that a client sends, by message type. */
+export const clientMessages: { readonly [Type in keyof ClientMessages]: Shape<ClientMessages[Type]> } = {
+  "session.hello": sessionHello,
+  "session.resume": sessionResume,
+  "session.close": sessionClose,
+  "session.bye": sessionClose,
+  "session.ping": sessionPing,
+  "session.pong": sessionPong,
+  "session.ack": sessionAck,
+  "session.list_jobs": sessionListJobs,
+  "job.submit": jobSubmit,
+  "job.cancel": jobCancel,
+  "job.subscribe": jobSubscribe,
+  "job.unsubscribe": jobUnsubscribe,
 };
 
-/** Payload schemas of what a runtime sends. */
-export const runtimeMessageSchemas: {
-  readonly [Type in keyof RuntimeMessages]: WireSchema<RuntimeMessages[Type]>;
-} = {
-  "session.welcome": sessionWelcomeSchema,
-  "session.error": failureSchema,
-  "session.closed": sessionCloseSchema,
-  "session.bye": sessionCloseSchema,
-  "session.ping": sessionPingSchema,
-  "session.pong": sessionPongSchema,
-  "session.jobs": sessionJobsSchema,
-  "job.accepted": jobAcceptedSchema,
-  "job.cancelled": jobCancelledSchema,
-  "job.event": jobEventSchema,
-  "job.result": jobResultSchema,
-  "job.error": jobErrorSchema,
-  "job.subscribed": jobSubscribedSchema,
+/** The shapes of the payloads that a runtime sends, by message type. */
+export const runtimeMessages: { readonly [Type in keyof RuntimeMessages]: Shape<RuntimeMessages[Type]> } = {
+  "session.welcome": sessionWelcome,
+  "session.error": wireFailure,
+  "session.closed": sessionClose,
+  "session.bye": sessionClose,
+  "session.ping": sessionPing,
+  "session.pong": sessionPong,
+  "session.jobs": sessionJobs,
+  "job.accepted": jobAccepted,
+  "job.cancelled": jobCancelled,
+  "job.event": jobEvent,
+  "job.result": jobResult,
+  "job.error": jobError,
+  "job.subscribed": jobSubscribed,
 };

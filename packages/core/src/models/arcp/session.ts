@@ -1,6 +1,6 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
-import { type WireLease, leaseSchema } from "./lease.ts";
+import { nonEmpty, number, text, texts, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, list, object, optional, union } from "../../wire/shape.ts";
+import { type WireLease, wireLease } from "./lease.ts";
 
 /** `session.hello`: the client's first frame (ARCP §6.2). */
 export interface SessionHello {
@@ -83,7 +83,7 @@ export interface JobFilter {
 export interface SessionListJobs {
   readonly filter?: JobFilter | undefined;
   readonly limit?: number | undefined;
-  readonly cursor?: string | null | undefined;
+  readonly cursor?: string | undefined;
 }
 
 /** One job of `session.jobs`. */
@@ -92,11 +92,11 @@ export interface JobEntry {
   readonly agent: string;
   readonly status: string;
   readonly lease?: WireLease | undefined;
-  readonly parent_job_id?: string | null | undefined;
+  readonly parent_job_id?: string | undefined;
   readonly created_at?: string | undefined;
   /** What one runtime calls `created_at`. */
   readonly submitted_at?: string | undefined;
-  readonly trace_id?: string | null | undefined;
+  readonly trace_id?: string | undefined;
   readonly last_event_seq?: number | undefined;
 }
 
@@ -104,86 +104,74 @@ export interface JobEntry {
 export interface SessionJobs {
   readonly request_id: string;
   readonly jobs: readonly JobEntry[];
-  readonly next_cursor?: string | null | undefined;
+  readonly next_cursor?: string | undefined;
 }
 
-const auth = z.looseObject({ scheme: z.string(), token: z.string().check(z.minLength(1)) });
-const peer = z.looseObject({ name: z.string(), version: z.string() });
-const names = z.optional(z.array(z.string()));
-const resume = {
-  session_id: z.string(),
-  resume_token: z.string(),
-  last_event_seq: z.int().check(z.nonnegative()),
-};
+const auth = object({ scheme: text, token: nonEmpty });
+const peer = object({ name: text, version: text });
+const resumePoint = { session_id: text, resume_token: text, last_event_seq: wholeNumber(0) } as const;
 
-export const sessionHelloSchema: WireSchema<SessionHello> = z.looseObject({
+export const resumeRequest: Shape<ResumeRequest> = object(resumePoint);
+
+export const sessionHello: Shape<SessionHello> = object({
   client: peer,
   auth,
-  capabilities: z.optional(z.looseObject({ encodings: names, features: names })),
-  resume: z.optional(z.looseObject(resume)),
+  capabilities: optional(object({ encodings: optional(texts), features: optional(texts) })),
+  resume: optional(resumeRequest),
 });
 
-export const sessionResumeSchema: WireSchema<SessionResume> = z.looseObject({ ...resume, auth: z.optional(auth) });
+export const sessionResume: Shape<SessionResume> = object({ ...resumePoint, auth: optional(auth) });
 
-const agentEntry = z.looseObject({
-  name: z.string(),
-  versions: z.array(z.string()),
-  default: z.optional(z.string()),
-});
+export const agentEntry: Shape<AgentEntry> = object({ name: nonEmpty, versions: texts, default: optional(text) });
 
-export const sessionWelcomeSchema: WireSchema<SessionWelcome> = z.looseObject({
+export const sessionWelcome: Shape<SessionWelcome> = object({
   runtime: peer,
-  resume_token: z.string(),
-  resume_window_sec: z.optional(z.number()),
-  heartbeat_interval_sec: z.optional(z.number()),
-  capabilities: z.looseObject({
-    encodings: names,
-    features: names,
-    agents: z.optional(z.array(z.union([agentEntry, z.string()]))),
+  resume_token: text,
+  resume_window_sec: optional(number(0)),
+  heartbeat_interval_sec: optional(number(0)),
+  capabilities: object({
+    encodings: optional(texts),
+    features: optional(texts),
+    agents: optional(list(union([agentEntry, text], "must be an agent, or its name"))),
   }),
-  session_id: z.optional(z.string()),
+  session_id: optional(text),
 });
 
-export const sessionCloseSchema: WireSchema<SessionClose> = z.looseObject({ reason: z.optional(z.string()) });
+export const sessionClose: Shape<SessionClose> = object({ reason: optional(text) });
 
-export const sessionPingSchema: WireSchema<SessionPing> = z.looseObject({ nonce: z.string(), sent_at: z.string() });
+export const sessionPing: Shape<SessionPing> = object({ nonce: text, sent_at: text });
 
-export const sessionPongSchema: WireSchema<SessionPong> = z.looseObject({
-  ping_nonce: z.string(),
-  received_at: z.string(),
+export const sessionPong: Shape<SessionPong> = object({ ping_nonce: text, received_at: text });
+
+export const sessionAck: Shape<SessionAck> = object({ last_processed_seq: wholeNumber(0) });
+
+export const jobFilter: Shape<JobFilter> = object({
+  status: optional(texts),
+  agent: optional(text),
+  created_after: optional(text),
+  created_before: optional(text),
 });
 
-export const sessionAckSchema: WireSchema<SessionAck> = z.looseObject({
-  last_processed_seq: z.int().check(z.nonnegative()),
+export const sessionListJobs: Shape<SessionListJobs> = object({
+  filter: optional(jobFilter),
+  limit: optional(wholeNumber(1)),
+  cursor: optional(text),
 });
 
-export const sessionListJobsSchema: WireSchema<SessionListJobs> = z.looseObject({
-  filter: z.optional(
-    z.looseObject({
-      status: names,
-      agent: z.optional(z.string()),
-      created_after: z.optional(z.string()),
-      created_before: z.optional(z.string()),
-    }),
-  ),
-  limit: z.optional(z.int().check(z.positive())),
-  cursor: z.nullish(z.string()),
+export const jobEntry: Shape<JobEntry> = object({
+  job_id: nonEmpty,
+  agent: text,
+  status: text,
+  lease: optional(wireLease),
+  parent_job_id: optional(text),
+  created_at: optional(text),
+  submitted_at: optional(text),
+  trace_id: optional(text),
+  last_event_seq: optional(wholeNumber(0)),
 });
 
-const jobEntry = z.looseObject({
-  job_id: z.string(),
-  agent: z.string(),
-  status: z.string(),
-  lease: z.optional(leaseSchema),
-  parent_job_id: z.nullish(z.string()),
-  created_at: z.optional(z.string()),
-  submitted_at: z.optional(z.string()),
-  trace_id: z.nullish(z.string()),
-  last_event_seq: z.optional(z.number()),
-});
-
-export const sessionJobsSchema: WireSchema<SessionJobs> = z.looseObject({
-  request_id: z.string(),
-  jobs: z.array(jobEntry),
-  next_cursor: z.nullish(z.string()),
+export const sessionJobs: Shape<SessionJobs> = object({
+  request_id: text,
+  jobs: list(jobEntry),
+  next_cursor: optional(text),
 });

@@ -1,8 +1,7 @@
-import * as z from "zod/mini";
-import type { WireSchema } from "../../wire/schema.ts";
-import { parseAtomicAmount } from "./atomic-amount.ts";
-import { type AuditSuffix, aspMostDigits } from "./names.ts";
-import { parseTimestamp } from "./timestamp.ts";
+import { anything, nonEmpty, oneOf, patternedText, text, texts } from "../../wire/leaves.ts";
+import { type Shape, converted, leaf, list, object, optional, record } from "../../wire/shape.ts";
+import { atomic, timestamp } from "./fields.ts";
+import type { AuditSuffix } from "./names.ts";
 
 /** Signed in every event (ASP §5 "Common to all event types"). Names are the wire's; unknown members are kept. */
 export interface AuditDataBase {
@@ -117,27 +116,31 @@ export type AuditEvent = {
   };
 }[AuditSuffix];
 
-const nonEmpty = z.string().check(z.minLength(1, "must not be empty"));
-const uuid = z.string().check(z.regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, "must be a UUID"));
-const time = z
-  .string()
-  .check(z.refine((value) => parseTimestamp(value) !== undefined, "must be an RFC 3339 timestamp"));
-const atomic = z.pipe(
-  z.string().check(z.regex(new RegExp(`^(0|[1-9][0-9]{0,${aspMostDigits - 1}})$`), "must be a decimal string")),
-  z.transform((value) => parseAtomicAmount(value) ?? 0n),
+const uuid = patternedText(/^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, 36, "must be a UUID");
+
+const duration: Shape<number> = converted(
+  (value) => {
+    const isNumber = typeof value === "number" && Number.isFinite(value) && value >= 0;
+    return isNumber || (typeof value === "string" && /^\d{1,15}$/.test(value)) ? Number(value) : undefined;
+  },
+  "must be milliseconds",
+  { type: ["number", "string"], minimum: 0, pattern: "^\\d{1,15}$" },
 );
-const duration = z.pipe(
-  z.union([z.number().check(z.gte(0)), z.string().check(z.regex(/^\d{1,15}$/))], "must be milliseconds"),
-  z.transform((value) => Number(value)),
+
+const scalar: Shape<unknown> = leaf(
+  (value) => value === null || typeof value === "string" || typeof value === "boolean" || Number.isFinite(value),
+  "must be text, a number, a boolean or null",
+  { type: ["string", "number", "boolean", "null"] },
 );
-const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()], "must be text, a number, a boolean or null");
+
+const isTrue: Shape<true> = leaf((value) => value === true, "must be true", { type: "boolean", enum: [true] });
 
 const base = {
   decision_id: uuid,
   kid: nonEmpty,
-  event_time: time,
-  reason_codes: z.optional(z.array(z.string())),
-  runtime_metadata: z.optional(z.record(z.string(), scalar)),
+  event_time: timestamp,
+  reason_codes: optional(texts),
+  runtime_metadata: optional(record(text, scalar)),
 };
 const ofReservation = { ...base, reservation_id: nonEmpty };
 const overage = {
@@ -147,43 +150,43 @@ const overage = {
   overage_amount_atomic: atomic,
 };
 
-/** One schema for the `data` of each suffix. Rules between members are judged where events are verified. */
-export const auditDataSchemas: { readonly [Suffix in AuditSuffix]: WireSchema<AuditDataBySuffix[Suffix]> } = {
-  reserve: z.looseObject({
+/** The shape of `data` by suffix. Rules between members are judged where events are verified. */
+export const auditDataBySuffix: { readonly [Suffix in AuditSuffix]: Shape<AuditDataBySuffix[Suffix]> } = {
+  reserve: object({
     ...base,
     budget_id: nonEmpty,
     unit: nonEmpty,
     amount_atomic_reserved: atomic,
     decision: nonEmpty,
-    ttl_expires_at: z.optional(time),
-    caps: z.optional(z.array(z.looseObject({ type: nonEmpty, params: z.optional(z.unknown()) }))),
-    reservation_id: z.optional(nonEmpty),
+    ttl_expires_at: optional(timestamp),
+    caps: optional(list(object({ type: nonEmpty, params: optional(anything) }))),
+    reservation_id: optional(nonEmpty),
   }),
-  commit: z.looseObject({
+  commit: object({
     ...ofReservation,
     amount_atomic_observed: atomic,
-    refund_amount_atomic: z.optional(atomic),
-    charge_amount_atomic: z.optional(atomic),
-    exact_match: z.optional(z.literal(true)),
+    refund_amount_atomic: optional(atomic),
+    charge_amount_atomic: optional(atomic),
+    exact_match: optional(isTrue),
   }),
-  release: z.looseObject(ofReservation),
-  refund: z.looseObject({ ...ofReservation, amount_atomic_refunded: atomic, original_commit_event_id: nonEmpty }),
-  ttl_expired: z.looseObject({ ...ofReservation, ttl_expires_at: time, capacity_returned_atomic: atomic }),
-  late_commit: z.looseObject({
+  release: object(ofReservation),
+  refund: object({ ...ofReservation, amount_atomic_refunded: atomic, original_commit_event_id: nonEmpty }),
+  ttl_expired: object({ ...ofReservation, ttl_expires_at: timestamp, capacity_returned_atomic: atomic }),
+  late_commit: object({
     ...ofReservation,
     amount_atomic_observed: atomic,
     grace_window_ms_used: duration,
-    over_cap_amount_atomic: z.optional(atomic),
+    over_cap_amount_atomic: optional(atomic),
   }),
-  overage_rejected: z.looseObject(overage),
-  overage_charged: z.looseObject({ ...overage, policy: z.literal("charge_overage") }),
-  replay_rejected: z.looseObject({ ...ofReservation, idempotency_key: nonEmpty, conflict_field: nonEmpty }),
-  bypassed: z.looseObject({
+  overage_rejected: object(overage),
+  overage_charged: object({ ...overage, policy: oneOf(["charge_overage"]) }),
+  replay_rejected: object({ ...ofReservation, idempotency_key: nonEmpty, conflict_field: nonEmpty }),
+  bypassed: object({
     ...base,
-    bypass_reason: z.literal(["authority_unreachable", "fail_open_override"]),
-    reservation_id: z.optional(nonEmpty),
+    bypass_reason: oneOf(["authority_unreachable", "fail_open_override"]),
+    reservation_id: optional(nonEmpty),
   }),
-  reconciliation_gap: z.looseObject({
+  reconciliation_gap: object({
     ...ofReservation,
     amount_atomic_observed: atomic,
     time_past_grace_ms: duration,

@@ -1,4 +1,5 @@
-import { ValidationError } from "../../errors/local-errors.ts";
+import { text, texts, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, object, optional } from "../../wire/shape.ts";
 
 /**
  * What an authority says about itself (ASP §2 rule 3 and §3.2 demand the publication and leave the document open).
@@ -20,29 +21,12 @@ export interface AuthorityMetadata {
   readonly [member: string]: unknown;
 }
 
-/** Checks a metadata document. @throws ValidationError naming the member. */
-export function readAuthorityMetadata(json: unknown): AuthorityMetadata {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) throw unfit("", "must be an object");
-  const { grace_window_ms: grace, cap_types: capTypes } = json as AuthorityMetadata;
-  if (grace !== undefined && !(Number.isSafeInteger(grace) && grace >= 0)) {
-    throw unfit("/grace_window_ms", "must be a whole number of milliseconds");
-  }
-  if (capTypes !== undefined && !(Array.isArray(capTypes) && capTypes.every((type) => typeof type === "string"))) {
-    throw unfit("/cap_types", "must be a list of texts");
-  }
-  for (const name of [
-    "commit_overage_policy",
-    "lifecycle_profile",
-    "cap_registry_url",
-    "jwks_url",
-    "signing_profile",
-  ]) {
-    const member: unknown = Reflect.get(json, name);
-    if (member !== undefined && typeof member !== "string") throw unfit(`/${name}`, "must be text");
-  }
-  return { ...json };
-}
-
-function unfit(pointer: string, message: string): ValidationError {
-  return new ValidationError("ASP authority metadata", [{ pointer, message }]);
-}
+export const authorityMetadata: Shape<AuthorityMetadata> = object({
+  grace_window_ms: optional(wholeNumber(0)),
+  commit_overage_policy: optional(text),
+  lifecycle_profile: optional(text),
+  cap_types: optional(texts),
+  cap_registry_url: optional(text),
+  jwks_url: optional(text),
+  signing_profile: optional(text),
+});

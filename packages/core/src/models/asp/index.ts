@@ -15,7 +15,7 @@ export type {
   TtlExpiredData,
 } from "./audit-event.ts";
 export { isAtomicAmount, parseAtomicAmount } from "./atomic-amount.ts";
-export { type AuthorityMetadata, readAuthorityMetadata } from "./authority-metadata.ts";
+export { type AuthorityMetadata, authorityMetadata } from "./authority-metadata.ts";
 export {
   aspRuntimeMetadataKeys,
   type AspErrorCode,
@@ -33,7 +33,7 @@ export {
   aspServicePath,
   auditSuffixes,
 } from "./names.ts";
-export type { ProtoCodec, ProtoStruct } from "./proto-json.ts";
+export type { ProtoStruct } from "../../wire/proto.ts";
 export {
   type QueryBudgetRequest,
   type QueryBudgetResponse,

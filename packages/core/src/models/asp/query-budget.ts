@@ -1,4 +1,6 @@
-import { type ProtoCodec, atomic, message, text, timestamp } from "./proto-json.ts";
+import { message, protoText } from "../../wire/proto.ts";
+import { type Shape, optional } from "../../wire/shape.ts";
+import { atomic, optionalAtomic, optionalText, timestamp } from "./fields.ts";
 
 /** The draft makes the verb optional and omits its shape (ASP §1); this is ours. */
 export interface QueryBudgetRequest {
@@ -7,10 +9,11 @@ export interface QueryBudgetRequest {
   readonly unit: string;
 }
 
-export const queryBudgetRequest: ProtoCodec<QueryBudgetRequest> = message<QueryBudgetRequest>(
-  { budgetId: text, windowInstanceId: text, unit: text },
-  ["budgetId", "unit"],
-);
+export const queryBudgetRequest: Shape<QueryBudgetRequest> = message({
+  budgetId: protoText,
+  windowInstanceId: optionalText,
+  unit: protoText,
+});
 
 /** All in the unit that was asked for. An amount of zero is written, never left out. */
 export interface QueryBudgetResponse {
@@ -24,14 +27,11 @@ export interface QueryBudgetResponse {
   readonly asOf?: string | undefined;
 }
 
-export const queryBudgetResponse: ProtoCodec<QueryBudgetResponse> = message<QueryBudgetResponse>(
-  {
-    allocatedAtomic: atomic,
-    availableAtomic: atomic,
-    reservedHoldAtomic: atomic,
-    committedSpendAtomic: atomic,
-    overCapAtomic: atomic,
-    asOf: timestamp,
-  },
-  ["availableAtomic"],
-);
+export const queryBudgetResponse: Shape<QueryBudgetResponse> = message({
+  allocatedAtomic: optionalAtomic,
+  availableAtomic: atomic,
+  reservedHoldAtomic: optionalAtomic,
+  committedSpendAtomic: optionalAtomic,
+  overCapAtomic: optionalAtomic,
+  asOf: optional(timestamp),
+});

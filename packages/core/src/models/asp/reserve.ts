@@ -1,16 +1,15 @@
-import { aspDecisions, aspDirections } from "./names.ts";
+import { type ProtoStruct, enumeration, message, protoText } from "../../wire/proto.ts";
+import { type Shape, optional } from "../../wire/shape.ts";
 import {
-  type ProtoCodec,
-  type ProtoStruct,
   atomic,
-  bytes,
-  enumeration,
-  list,
-  message,
-  struct,
-  text,
+  optionalBytes,
+  optionalList,
+  optionalStruct,
+  optionalText,
+  optionalTexts,
   timestamp,
-} from "./proto-json.ts";
+} from "./fields.ts";
+import { aspDecisions, aspDirections } from "./names.ts";
 
 /** What is asserted against a budget (ASP §4). */
 export interface BudgetClaim {
@@ -25,16 +24,13 @@ export interface BudgetClaim {
   readonly direction?: string | undefined;
 }
 
-export const budgetClaim: ProtoCodec<BudgetClaim> = message<BudgetClaim>(
-  {
-    budgetId: text,
-    windowInstanceId: text,
-    unit: text,
-    amountAtomic: atomic,
-    direction: enumeration(aspDirections),
-  },
-  ["budgetId", "unit", "amountAtomic"],
-);
+export const budgetClaim: Shape<BudgetClaim> = message({
+  budgetId: protoText,
+  windowInstanceId: optionalText,
+  unit: protoText,
+  amountAtomic: atomic,
+  direction: optional(enumeration(aspDirections)),
+});
 
 /** A limit that the caller must honour (ASP §2 "Cap-honoring contract"). */
 export interface AllowCap {
@@ -42,7 +38,7 @@ export interface AllowCap {
   readonly params?: ProtoStruct | undefined;
 }
 
-export const allowCap: ProtoCodec<AllowCap> = message<AllowCap>({ type: text, params: struct }, ["type"]);
+export const allowCap: Shape<AllowCap> = message({ type: protoText, params: optionalStruct });
 
 /** ASP §4. */
 export interface ReserveRequest {
@@ -52,10 +48,12 @@ export interface ReserveRequest {
   readonly idempotencyKey: string;
 }
 
-export const reserveRequest: ProtoCodec<ReserveRequest> = message<ReserveRequest>(
-  { claim: budgetClaim, identity: struct, runtimeMetadata: struct, idempotencyKey: text },
-  ["claim", "idempotencyKey"],
-);
+export const reserveRequest: Shape<ReserveRequest> = message({
+  claim: budgetClaim,
+  identity: optionalStruct,
+  runtimeMetadata: optionalStruct,
+  idempotencyKey: protoText,
+});
 
 /** ASP §4. */
 export interface ReserveResponse {
@@ -70,15 +68,12 @@ export interface ReserveResponse {
   readonly auditEventSignature?: Uint8Array | undefined;
 }
 
-export const reserveResponse: ProtoCodec<ReserveResponse> = message<ReserveResponse>(
-  {
-    decision: enumeration(aspDecisions),
-    reservationId: text,
-    ttlExpiresAt: timestamp,
-    reasonCodes: list(text),
-    matchedRuleIds: list(text),
-    caps: list(allowCap),
-    auditEventSignature: bytes,
-  },
-  [],
-);
+export const reserveResponse: Shape<ReserveResponse> = message({
+  decision: optional(enumeration(aspDecisions)),
+  reservationId: optionalText,
+  ttlExpiresAt: optional(timestamp),
+  reasonCodes: optionalTexts,
+  matchedRuleIds: optionalTexts,
+  caps: optionalList(allowCap),
+  auditEventSignature: optionalBytes,
+});

@@ -1,4 +1,6 @@
-import { type ProtoCodec, type ProtoStruct, atomic, bytes, list, message, struct, text } from "./proto-json.ts";
+import { type ProtoStruct, message, protoText } from "../../wire/proto.ts";
+import type { Shape } from "../../wire/shape.ts";
+import { atomic, optionalAtomic, optionalBytes, optionalStruct, optionalText, optionalTexts } from "./fields.ts";
 
 /** ASP §4. Idempotent on (`reservationId`, `idempotencyKey`). */
 export interface CommitRequest {
@@ -11,16 +13,13 @@ export interface CommitRequest {
   readonly requestBodyHash?: Uint8Array | undefined;
 }
 
-export const commitRequest: ProtoCodec<CommitRequest> = message<CommitRequest>(
-  {
-    reservationId: text,
-    amountAtomicObserved: atomic,
-    providerResponseFacts: struct,
-    idempotencyKey: text,
-    requestBodyHash: bytes,
-  },
-  ["reservationId", "amountAtomicObserved", "idempotencyKey"],
-);
+export const commitRequest: Shape<CommitRequest> = message({
+  reservationId: protoText,
+  amountAtomicObserved: atomic,
+  providerResponseFacts: optionalStruct,
+  idempotencyKey: protoText,
+  requestBodyHash: optionalBytes,
+});
 
 /** ASP §4. Both amounts are absent when exactly the reserved amount was observed. */
 export interface CommitResponse {
@@ -31,10 +30,11 @@ export interface CommitResponse {
   readonly auditEventSignature?: Uint8Array | undefined;
 }
 
-export const commitResponse: ProtoCodec<CommitResponse> = message<CommitResponse>(
-  { refundAmountAtomic: atomic, chargeAmountAtomic: atomic, auditEventSignature: bytes },
-  [],
-);
+export const commitResponse: Shape<CommitResponse> = message({
+  refundAmountAtomic: optionalAtomic,
+  chargeAmountAtomic: optionalAtomic,
+  auditEventSignature: optionalBytes,
+});
 
 /** ASP §4. */
 export interface ReleaseRequest {
@@ -44,20 +44,18 @@ export interface ReleaseRequest {
   readonly reasonCodes?: readonly string[] | undefined;
 }
 
-export const releaseRequest: ProtoCodec<ReleaseRequest> = message<ReleaseRequest>(
-  { reservationId: text, idempotencyKey: text, reasonCodes: list(text) },
-  ["reservationId", "idempotencyKey"],
-);
+export const releaseRequest: Shape<ReleaseRequest> = message({
+  reservationId: protoText,
+  idempotencyKey: protoText,
+  reasonCodes: optionalTexts,
+});
 
 /** ASP §4. */
 export interface ReleaseResponse {
   readonly auditEventSignature?: Uint8Array | undefined;
 }
 
-export const releaseResponse: ProtoCodec<ReleaseResponse> = message<ReleaseResponse>(
-  { auditEventSignature: bytes },
-  [],
-);
+export const releaseResponse: Shape<ReleaseResponse> = message({ auditEventSignature: optionalBytes });
 
 /** Reverses a commit; the draft names the verb and leaves the shape out (ASP §4 "Refund"). */
 export interface RefundRequest {
@@ -67,10 +65,12 @@ export interface RefundRequest {
   readonly idempotencyKey: string;
 }
 
-export const refundRequest: ProtoCodec<RefundRequest> = message<RefundRequest>(
-  { reservationId: text, amountAtomic: atomic, reasonCodes: list(text), idempotencyKey: text },
-  ["reservationId", "amountAtomic", "idempotencyKey"],
-);
+export const refundRequest: Shape<RefundRequest> = message({
+  reservationId: protoText,
+  amountAtomic: atomic,
+  reasonCodes: optionalTexts,
+  idempotencyKey: protoText,
+});
 
 /** The answer to a refund; the draft names the operation and gives no message for it, so this is our reading. */
 export interface RefundResponse {
@@ -79,7 +79,8 @@ export interface RefundResponse {
   readonly auditEventSignature?: Uint8Array | undefined;
 }
 
-export const refundResponse: ProtoCodec<RefundResponse> = message<RefundResponse>(
-  { refundedAmountAtomic: atomic, originalCommitEventId: text, auditEventSignature: bytes },
-  [],
-);
+export const refundResponse: Shape<RefundResponse> = message({
+  refundedAmountAtomic: optionalAtomic,
+  originalCommitEventId: optionalText,
+  auditEventSignature: optionalBytes,
+});

@@ -1,5 +1,5 @@
-import { type Shape, list, optional } from "../../wire/shape.ts";
-import { flag, responseObject, text, texts } from "./fields.ts";
+import { flag, text, texts } from "../../wire/leaves.ts";
+import { type Shape, list, object, optional } from "../../wire/shape.ts";
 
 /** One entry of the registry of action kinds (Cycles action kinds §ActionKind, v0.1.26). */
 export interface ActionKind {
@@ -14,7 +14,7 @@ export interface ActionKind {
   readonly replacement_kind?: string | undefined;
 }
 
-export const actionKindShape: Shape<ActionKind> = responseObject({
+export const actionKind: Shape<ActionKind> = object({
   kind: text,
   risk_class: text,
   description: optional(text),
@@ -31,9 +31,9 @@ export interface ActionKindRegistryPage {
   readonly has_more?: boolean | undefined;
 }
 
-export const actionKindRegistryPageShape: Shape<ActionKindRegistryPage> = responseObject({
+export const actionKindRegistryPage: Shape<ActionKindRegistryPage> = object({
   version: text,
-  kinds: list(actionKindShape),
+  kinds: list(actionKind),
   next_cursor: optional(text),
   has_more: optional(flag),
 });

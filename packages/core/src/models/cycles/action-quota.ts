@@ -1,5 +1,5 @@
-import { type Shape, list, optional, refined } from "../../wire/shape.ts";
-import { boundedText, count, flag, requestObject, responseObject, text, wholeNumber } from "./fields.ts";
+import { boundedText, count, flag, text, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, closedObject, list, object, optional, refined } from "../../wire/shape.ts";
 
 /** A quota's counter as it stands (Cycles action kinds v0.1.26 §ActionQuotaState). Instants are ISO 8601. */
 export interface ActionQuotaState {
@@ -20,7 +20,7 @@ export interface ActionQuotaState {
   readonly last_incremented_at?: string | undefined;
 }
 
-export const actionQuotaStateShape: Shape<ActionQuotaState> = responseObject({
+export const actionQuotaState: Shape<ActionQuotaState> = object({
   action_kind: text,
   scope: text,
   window: text,
@@ -42,8 +42,8 @@ export interface ActionQuotaCounterListResponse {
   readonly has_more?: boolean | undefined;
 }
 
-export const actionQuotaCounterListResponseShape: Shape<ActionQuotaCounterListResponse> = responseObject({
-  counters: list(actionQuotaStateShape),
+export const actionQuotaCounterListResponse: Shape<ActionQuotaCounterListResponse> = object({
+  counters: list(actionQuotaState),
   next_cursor: optional(text),
   has_more: optional(flag),
 });
@@ -66,7 +66,7 @@ export interface ActionQuotaCounterQuery {
 
 const word = optional(boundedText(512));
 
-export const actionQuotaCounterQueryShape: Shape<ActionQuotaCounterQuery> = requestObject({
+export const actionQuotaCounterQuery: Shape<ActionQuotaCounterQuery> = closedObject({
   tenant_id: word,
   scope: word,
   action_kind: optional(boundedText(64)),
@@ -90,8 +90,8 @@ export interface ActionQuotaCounterResetRequest {
   readonly reason?: string | undefined;
 }
 
-export const actionQuotaCounterResetRequestShape: Shape<ActionQuotaCounterResetRequest> = refined(
-  requestObject({
+export const actionQuotaCounterResetRequest: Shape<ActionQuotaCounterResetRequest> = refined(
+  closedObject({
     tenant_id: boundedText(128, 1),
     scope: boundedText(1024, 1),
     action_kind: boundedText(64, 1),
@@ -111,7 +111,7 @@ export interface ActionQuotaCounterResetResponse {
   readonly previous_used: number;
 }
 
-export const actionQuotaCounterResetResponseShape: Shape<ActionQuotaCounterResetResponse> = responseObject({
-  counter: actionQuotaStateShape,
+export const actionQuotaCounterResetResponse: Shape<ActionQuotaCounterResetResponse> = object({
+  counter: actionQuotaState,
   previous_used: count,
 });

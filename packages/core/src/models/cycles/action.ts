@@ -1,5 +1,5 @@
-import { type Shape, list, optional, record, refined } from "../../wire/shape.ts";
-import { boundedText, jsonObject, requestObject, responseObject, text, texts } from "./fields.ts";
+import { boundedText, jsonObject, text, texts } from "../../wire/leaves.ts";
+import { type Shape, closedObject, list, object, optional, record, tolerant } from "../../wire/shape.ts";
 
 /** What the money is for (Cycles §Action): `{ kind: "llm.completion", name: "openai:gpt-5" }`. */
 export interface Action {
@@ -21,13 +21,9 @@ export interface ActionPolicyKeys {
   readonly custom?: Readonly<Record<string, string>> | undefined;
 }
 
-const custom: Shape<Record<string, string>> = refined(
-  record(text, boundedText(256), "must be an object of texts"),
-  (value) => Object.keys(value).length <= 8,
-  "must have at most 8 members",
-);
+const custom = record(text, boundedText(256), 8);
 
-export const requestPolicyKeysShape: Shape<ActionPolicyKeys> = requestObject({
+export const requestActionPolicyKeys: Shape<ActionPolicyKeys> = closedObject({
   host: optional(boundedText(253)),
   recipient_domain: optional(boundedText(253)),
   resource_type: optional(boundedText(128)),
@@ -35,31 +31,27 @@ export const requestPolicyKeysShape: Shape<ActionPolicyKeys> = requestObject({
   custom: optional(custom),
 });
 
-const tags: Shape<string[]> = refined(
-  list(boundedText(64), "must be a list of texts"),
-  (value) => value.length <= 10,
-  "must have at most 10 tags",
-);
+const tags = list(boundedText(64), 10);
 
-export const requestActionShape: Shape<Action> = requestObject({
+export const requestAction: Shape<Action> = closedObject({
   kind: boundedText(64, 1),
   name: boundedText(256, 1),
   tags: optional(tags),
-  policy_keys: optional(requestPolicyKeysShape),
+  policy_keys: optional(requestActionPolicyKeys),
 });
 
-const policyKeysShape: Shape<ActionPolicyKeys> = responseObject({
+const actionPolicyKeys: Shape<ActionPolicyKeys> = object({
   host: optional(text),
   recipient_domain: optional(text),
   resource_type: optional(text),
   path_prefix: optional(text),
-  custom: optional(jsonObject as Shape<Record<string, string>>),
+  custom: optional(tolerant(custom, jsonObject as Shape<Record<string, string>>)),
 });
 
 /** As the authority tells it back. */
-export const actionShape: Shape<Action> = responseObject({
+export const action: Shape<Action> = object({
   kind: text,
   name: text,
   tags: optional(texts),
-  policy_keys: optional(policyKeysShape),
+  policy_keys: optional(actionPolicyKeys),
 });

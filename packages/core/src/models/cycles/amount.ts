@@ -1,6 +1,6 @@
 import type { Amount } from "../../amount/amount.ts";
-import type { Shape } from "../../wire/shape.ts";
-import { int64, oneOf, requestObject, responseObject, text, unsigned } from "./fields.ts";
+import { int64, oneOf, text, unsigned } from "../../wire/leaves.ts";
+import { type Shape, closedObject, object } from "../../wire/shape.ts";
 
 /** A unit of account (Cycles §UnitEnum); open in responses. */
 export type WireUnit = "USD_MICROCENTS" | "TOKENS" | "CREDITS" | "RISK_POINTS";
@@ -8,10 +8,10 @@ export type WireUnit = "USD_MICROCENTS" | "TOKENS" | "CREDITS" | "RISK_POINTS";
 export const units: readonly WireUnit[] = ["USD_MICROCENTS", "TOKENS", "CREDITS", "RISK_POINTS"];
 
 /** Zero or more of one unit, in a response (Cycles §Amount). */
-export const amountShape: Shape<Amount> = responseObject({ unit: text, amount: unsigned });
+export const amount: Shape<Amount> = object({ unit: text, amount: unsigned });
 
 /** May be negative: a balance in overdraft (Cycles §SignedAmount). */
-export const signedAmountShape: Shape<Amount> = responseObject({ unit: text, amount: int64 });
+export const signedAmount: Shape<Amount> = object({ unit: text, amount: int64 });
 
 /** Zero or more of a unit that the protocol knows, in a request (Cycles §Amount). */
-export const requestAmountShape: Shape<Amount> = requestObject({ unit: oneOf(units), amount: unsigned });
+export const requestAmount: Shape<Amount> = closedObject({ unit: oneOf(units), amount: unsigned });

@@ -1,7 +1,7 @@
 import type { Amount } from "../../amount/amount.ts";
-import { type Shape, list, optional, refined } from "../../wire/shape.ts";
-import { amountShape, signedAmountShape } from "./amount.ts";
-import { boundedText, flag, requestObject, responseObject, text, wholeNumber } from "./fields.ts";
+import { boundedText, flag, text, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, closedObject, list, object, optional, refined } from "../../wire/shape.ts";
+import { amount, signedAmount } from "./amount.ts";
 import { subjectLevels } from "./subject.ts";
 
 /**
@@ -21,12 +21,12 @@ export interface Balance {
   readonly is_over_limit?: boolean | undefined;
 }
 
-const optionalAmount = optional(amountShape);
+const optionalAmount = optional(amount);
 
-export const balanceShape: Shape<Balance> = responseObject({
+export const balance: Shape<Balance> = object({
   scope: text,
   scope_path: text,
-  remaining: signedAmountShape,
+  remaining: signedAmount,
   reserved: optionalAmount,
   spent: optionalAmount,
   debt: optionalAmount,
@@ -35,7 +35,7 @@ export const balanceShape: Shape<Balance> = responseObject({
   is_over_limit: optional(flag),
 });
 
-export const balancesShape: Shape<Balance[]> = list(balanceShape);
+export const balances: Shape<Balance[]> = list(balance);
 
 /** One page of balances (Cycles §BalanceResponse). */
 export interface BalanceResponse {
@@ -44,8 +44,8 @@ export interface BalanceResponse {
   readonly has_more?: boolean | undefined;
 }
 
-export const balanceResponseShape: Shape<BalanceResponse> = responseObject({
-  balances: balancesShape,
+export const balanceResponse: Shape<BalanceResponse> = object({
+  balances: balances,
   next_cursor: optional(text),
   has_more: optional(flag),
 });
@@ -66,8 +66,8 @@ export interface BalanceQuery {
 
 const level = optional(boundedText(128));
 
-export const balanceQueryShape: Shape<BalanceQuery> = refined(
-  requestObject({
+export const balanceQuery: Shape<BalanceQuery> = refined(
+  closedObject({
     tenant: level,
     workspace: level,
     app: level,

@@ -1,5 +1,5 @@
-import { type Shape, optional } from "../../wire/shape.ts";
-import { count, responseObject, texts } from "./fields.ts";
+import { count, texts } from "../../wire/leaves.ts";
+import { type Shape, object, optional } from "../../wire/shape.ts";
 
 /**
  * Limits that come with ALLOW_WITH_CAPS (Cycles §Caps). A non-empty `tool_allowlist` makes the denylist void; names
@@ -13,7 +13,7 @@ export interface Caps {
   readonly cooldown_ms?: number | undefined;
 }
 
-export const capsShape: Shape<Caps> = responseObject({
+export const caps: Shape<Caps> = object({
   max_tokens: optional(count),
   max_steps_remaining: optional(count),
   tool_allowlist: optional(texts),

@@ -1,11 +1,11 @@
 import type { Amount } from "../../amount/amount.ts";
-import { type Shape, optional } from "../../wire/shape.ts";
-import { amountShape, requestAmountShape } from "./amount.ts";
-import { type Balance, balancesShape } from "./balance.ts";
-import { idempotencyKeyShape } from "./decision.ts";
-import { type CyclesEvidenceRef, evidenceRefShape } from "./evidence.ts";
-import { jsonObject, oneOf, requestObject, responseObject } from "./fields.ts";
-import { type StandardMetrics, requestMetricsShape } from "./metrics.ts";
+import { jsonObject, oneOf } from "../../wire/leaves.ts";
+import { type Shape, closedObject, object, optional } from "../../wire/shape.ts";
+import { amount, requestAmount } from "./amount.ts";
+import { type Balance, balances } from "./balance.ts";
+import { idempotencyKey } from "./decision.ts";
+import { type CyclesEvidenceRef, cyclesEvidenceRef } from "./evidence.ts";
+import { type StandardMetrics, standardMetrics } from "./metrics.ts";
 
 /** Settles a reservation with what was spent (Cycles §CommitRequest). */
 export interface CommitRequest {
@@ -16,10 +16,10 @@ export interface CommitRequest {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const commitRequestShape: Shape<CommitRequest> = requestObject({
-  idempotency_key: idempotencyKeyShape,
-  actual: requestAmountShape,
-  metrics: optional(requestMetricsShape),
+export const commitRequest: Shape<CommitRequest> = closedObject({
+  idempotency_key: idempotencyKey,
+  actual: requestAmount,
+  metrics: optional(standardMetrics),
   metadata: optional(jsonObject),
 });
 
@@ -32,10 +32,10 @@ export interface CommitResponse {
   readonly cycles_evidence?: CyclesEvidenceRef | undefined;
 }
 
-export const commitResponseShape: Shape<CommitResponse> = responseObject({
+export const commitResponse: Shape<CommitResponse> = object({
   status: oneOf(["COMMITTED"]),
-  charged: amountShape,
-  released: optional(amountShape),
-  balances: optional(balancesShape),
-  cycles_evidence: optional(evidenceRefShape),
+  charged: amount,
+  released: optional(amount),
+  balances: optional(balances),
+  cycles_evidence: optional(cyclesEvidenceRef),
 });

@@ -1,12 +1,12 @@
 import type { Amount } from "../../amount/amount.ts";
-import { type Shape, optional } from "../../wire/shape.ts";
-import { type Action, requestActionShape } from "./action.ts";
-import { requestAmountShape } from "./amount.ts";
-import { type Caps, capsShape } from "./caps.ts";
-import { type DenyDetail, denyDetailShape } from "./deny-detail.ts";
-import { type CyclesEvidenceRef, evidenceRefShape } from "./evidence.ts";
-import { boundedText, count, jsonObject, requestObject, responseObject, text, texts } from "./fields.ts";
-import { type Subject, requestSubjectShape } from "./subject.ts";
+import { boundedText, count, jsonObject, text, texts } from "../../wire/leaves.ts";
+import { type Shape, closedObject, object, optional } from "../../wire/shape.ts";
+import { type Action, requestAction } from "./action.ts";
+import { requestAmount } from "./amount.ts";
+import { type Caps, caps } from "./caps.ts";
+import { type DenyDetail, denyDetail } from "./deny-detail.ts";
+import { type CyclesEvidenceRef, cyclesEvidenceRef } from "./evidence.ts";
+import { type Subject, requestSubject } from "./subject.ts";
 
 /** ALLOW, ALLOW_WITH_CAPS or DENY (Cycles §DecisionEnum). Open: a word nobody knows is to be treated as DENY. */
 export type DecisionWord = "ALLOW" | "ALLOW_WITH_CAPS" | "DENY" | (string & {});
@@ -26,7 +26,7 @@ export type DecisionReasonCode =
   | (string & {});
 
 /** Same key, 1 to 256 characters, means same operation (Cycles §IdempotencyKey). */
-export const idempotencyKeyShape: Shape<string> = boundedText(256, 1);
+export const idempotencyKey: Shape<string> = boundedText(256, 1);
 
 /** Asks without reserving (Cycles §DecisionRequest). */
 export interface DecisionRequest {
@@ -37,11 +37,11 @@ export interface DecisionRequest {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const decisionRequestShape: Shape<DecisionRequest> = requestObject({
-  idempotency_key: idempotencyKeyShape,
-  subject: requestSubjectShape,
-  action: requestActionShape,
-  estimate: requestAmountShape,
+export const decisionRequest: Shape<DecisionRequest> = closedObject({
+  idempotency_key: idempotencyKey,
+  subject: requestSubject,
+  action: requestAction,
+  estimate: requestAmount,
   metadata: optional(jsonObject),
 });
 
@@ -57,12 +57,12 @@ export interface DecisionResponse {
   readonly cycles_evidence?: CyclesEvidenceRef | undefined;
 }
 
-export const decisionResponseShape: Shape<DecisionResponse> = responseObject({
+export const decisionResponse: Shape<DecisionResponse> = object({
   decision: text,
-  caps: optional(capsShape),
+  caps: optional(caps),
   reason_code: optional(text),
   retry_after_ms: optional(count),
   affected_scopes: optional(texts),
-  deny_detail: optional(denyDetailShape),
-  cycles_evidence: optional(evidenceRefShape),
+  deny_detail: optional(denyDetail),
+  cycles_evidence: optional(cyclesEvidenceRef),
 });

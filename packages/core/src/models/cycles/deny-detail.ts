@@ -1,5 +1,5 @@
-import { type Shape, optional } from "../../wire/shape.ts";
-import { int64, responseObject, text } from "./fields.ts";
+import { int64, text } from "../../wire/leaves.ts";
+import { type Shape, object, optional } from "../../wire/shape.ts";
 
 /** The quota rule that said no (Cycles v0.1.26 §ActionQuotaViolation). */
 export interface ActionQuotaViolation {
@@ -27,7 +27,7 @@ export interface DenyDetail {
   readonly budget_remaining?: bigint | undefined;
 }
 
-const quotaViolationShape: Shape<ActionQuotaViolation> = responseObject({
+const actionQuotaViolation: Shape<ActionQuotaViolation> = object({
   action_kind: text,
   window: text,
   used: int64,
@@ -38,9 +38,9 @@ const quotaViolationShape: Shape<ActionQuotaViolation> = responseObject({
   risk_class: optional(text),
 });
 
-export const denyDetailShape: Shape<DenyDetail> = responseObject({
+export const denyDetail: Shape<DenyDetail> = object({
   reason_code: text,
-  quota_violation: optional(quotaViolationShape),
+  quota_violation: optional(actionQuotaViolation),
   blocked_by_scope: optional(text),
   blocked_by_policy: optional(text),
   suggested_fix: optional(text),

@@ -1,5 +1,5 @@
-import { type Shape, optional } from "../../wire/shape.ts";
-import { jsonObject, responseObject, text } from "./fields.ts";
+import { jsonObject, text } from "../../wire/leaves.ts";
+import { type Shape, object, optional } from "../../wire/shape.ts";
 
 /** Who or what caused an event. */
 export interface EventActor {
@@ -34,7 +34,7 @@ export interface EmittedEvent {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const emittedEventShape: Shape<EmittedEvent> = responseObject({
+export const emittedEvent: Shape<EmittedEvent> = object({
   event_id: text,
   event_type: text,
   category: text,
@@ -42,7 +42,7 @@ export const emittedEventShape: Shape<EmittedEvent> = responseObject({
   tenant_id: text,
   source: text,
   scope: optional(text),
-  actor: optional(responseObject({ type: optional(text), key_id: optional(text), source_ip: optional(text) })),
+  actor: optional(object({ type: optional(text), key_id: optional(text), source_ip: optional(text) })),
   data: optional(jsonObject),
   correlation_id: optional(text),
   request_id: optional(text),

@@ -1,6 +1,6 @@
-import { type Shape, optional } from "../../wire/shape.ts";
-import { type CyclesEvidenceRef, evidenceRefShape } from "./evidence.ts";
-import { jsonObject, responseObject, text } from "./fields.ts";
+import { jsonObject, text } from "../../wire/leaves.ts";
+import { type Shape, object, optional } from "../../wire/shape.ts";
+import { type CyclesEvidenceRef, cyclesEvidenceRef } from "./evidence.ts";
 
 /** Every error code of the base protocol (Cycles §ErrorCode) and of the v0.1.26 extension. Open on the wire. */
 export type ErrorCode = (typeof errorCodes)[number];
@@ -39,11 +39,11 @@ export interface ErrorResponse {
   readonly cycles_evidence?: CyclesEvidenceRef | undefined;
 }
 
-export const errorResponseShape: Shape<ErrorResponse> = responseObject({
+export const errorResponse: Shape<ErrorResponse> = object({
   error: text,
   message: text,
   request_id: text,
   trace_id: optional(text),
   details: optional(jsonObject),
-  cycles_evidence: optional(evidenceRefShape),
+  cycles_evidence: optional(cyclesEvidenceRef),
 });

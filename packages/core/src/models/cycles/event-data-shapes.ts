@@ -1,5 +1,6 @@
-import { type Shape, leaf, optional } from "../../wire/shape.ts";
-import { denyDetailShape } from "./deny-detail.ts";
+import { count, flag, int64, jsonObject, number, text, texts } from "../../wire/leaves.ts";
+import { type Shape, object, optional } from "../../wire/shape.ts";
+import { denyDetail } from "./deny-detail.ts";
 import type {
   ApiKeyData,
   BudgetDebtIncurredData,
@@ -24,18 +25,17 @@ import type {
   TenantLifecycleData,
   WebhookLifecycleData,
 } from "./event-data.ts";
-import { count, flag, int64, jsonObject, responseObject, text, texts } from "./fields.ts";
 
 const word = optional(text);
 const amount = optional(int64);
 const whole = optional(count);
-const fraction: Shape<number> = leaf((value) => typeof value === "number", "must be a number");
+const fraction = number();
 const rate = optional(fraction);
 const words = optional(texts);
 const json = optional(jsonObject);
 const scopeAndUnit = { scope: word, unit: word };
 
-const ledgerState: Shape<LedgerState> = responseObject({
+const ledgerState: Shape<LedgerState> = object({
   allocated: amount,
   remaining: amount,
   debt: amount,
@@ -44,7 +44,7 @@ const ledgerState: Shape<LedgerState> = responseObject({
   status: word,
 });
 
-const budgetLifecycle: Shape<BudgetLifecycleData> = responseObject({
+const budgetLifecycle: Shape<BudgetLifecycleData> = object({
   ...scopeAndUnit,
   ledger_id: word,
   operation: word,
@@ -54,7 +54,7 @@ const budgetLifecycle: Shape<BudgetLifecycleData> = responseObject({
   reason: word,
 });
 
-const budgetThreshold: Shape<BudgetThresholdData> = responseObject({
+const budgetThreshold: Shape<BudgetThresholdData> = object({
   ...scopeAndUnit,
   threshold: rate,
   utilization: rate,
@@ -65,7 +65,7 @@ const budgetThreshold: Shape<BudgetThresholdData> = responseObject({
   direction: word,
 });
 
-const budgetOverLimit: Shape<BudgetOverLimitData> = responseObject({
+const budgetOverLimit: Shape<BudgetOverLimitData> = object({
   ...scopeAndUnit,
   debt: amount,
   overdraft_limit: amount,
@@ -73,7 +73,7 @@ const budgetOverLimit: Shape<BudgetOverLimitData> = responseObject({
   debt_utilization: rate,
 });
 
-const budgetDebtIncurred: Shape<BudgetDebtIncurredData> = responseObject({
+const budgetDebtIncurred: Shape<BudgetDebtIncurredData> = object({
   ...scopeAndUnit,
   reservation_id: word,
   debt_incurred: amount,
@@ -82,7 +82,7 @@ const budgetDebtIncurred: Shape<BudgetDebtIncurredData> = responseObject({
   overage_policy: word,
 });
 
-const burnRateAnomaly: Shape<BurnRateAnomalyData> = responseObject({
+const burnRateAnomaly: Shape<BurnRateAnomalyData> = object({
   ...scopeAndUnit,
   current_rate: rate,
   baseline_rate: rate,
@@ -91,7 +91,7 @@ const burnRateAnomaly: Shape<BurnRateAnomalyData> = responseObject({
   projected_exhaustion_minutes: rate,
 });
 
-const reservationDenied: Shape<ReservationDeniedData> = responseObject({
+const reservationDenied: Shape<ReservationDeniedData> = object({
   ...scopeAndUnit,
   reason_code: word,
   requested_amount: amount,
@@ -102,7 +102,7 @@ const reservationDenied: Shape<ReservationDeniedData> = responseObject({
   deny_detail: json,
 });
 
-const reservationExpired: Shape<ReservationExpiredData> = responseObject({
+const reservationExpired: Shape<ReservationExpiredData> = object({
   ...scopeAndUnit,
   reservation_id: word,
   estimated_amount: amount,
@@ -112,7 +112,7 @@ const reservationExpired: Shape<ReservationExpiredData> = responseObject({
   extensions_used: whole,
 });
 
-const rateSpike: Shape<RateSpikeData> = responseObject({
+const rateSpike: Shape<RateSpikeData> = object({
   metric: word,
   current_rate: rate,
   threshold_rate: rate,
@@ -120,7 +120,7 @@ const rateSpike: Shape<RateSpikeData> = responseObject({
   sample_count: whole,
 });
 
-const commitOverage: Shape<CommitOverageData> = responseObject({
+const commitOverage: Shape<CommitOverageData> = object({
   ...scopeAndUnit,
   reservation_id: word,
   estimated_amount: amount,
@@ -132,15 +132,15 @@ const commitOverage: Shape<CommitOverageData> = responseObject({
 
 const statusChange = { tenant_id: word, previous_status: word, new_status: word, changed_fields: words };
 
-const tenantLifecycle: Shape<TenantLifecycleData> = responseObject(statusChange);
+const tenantLifecycle: Shape<TenantLifecycleData> = object(statusChange);
 
-const webhookLifecycle: Shape<WebhookLifecycleData> = responseObject({
+const webhookLifecycle: Shape<WebhookLifecycleData> = object({
   ...statusChange,
   subscription_id: word,
   disable_reason: word,
 });
 
-const apiKey: Shape<ApiKeyData> = responseObject({
+const apiKey: Shape<ApiKeyData> = object({
   key_id: word,
   key_name: word,
   previous_status: word,
@@ -150,16 +150,16 @@ const apiKey: Shape<ApiKeyData> = responseObject({
   source_ip: word,
 });
 
-const policy: Shape<PolicyData> = responseObject({
+const policy: Shape<PolicyData> = object({
   policy_id: word,
   name: word,
   scope_pattern: word,
   changed_fields: words,
 });
 
-const system: Shape<SystemData> = responseObject({ component: word, message: word, severity: word, details: json });
+const system: Shape<SystemData> = object({ component: word, message: word, severity: word, details: json });
 
-const tenantCascade: Shape<TenantCascadeData> = responseObject({
+const tenantCascade: Shape<TenantCascadeData> = object({
   ...scopeAndUnit,
   ledger_id: word,
   subscription_id: word,
@@ -173,13 +173,13 @@ const tenantCascade: Shape<TenantCascadeData> = responseObject({
 
 const observed = { scope: text, unit: word, action: json, subject: json, estimated_amount: amount, observe_mode: text };
 
-const observedDenied: Shape<ObservedDeniedData> = responseObject({
+const observedDenied: Shape<ObservedDeniedData> = object({
   ...observed,
-  deny_detail: denyDetailShape,
+  deny_detail: denyDetail,
   would_have_blocked_at: word,
 });
 
-const observedAllowed: Shape<ObservedAllowedData> = responseObject({
+const observedAllowed: Shape<ObservedAllowedData> = object({
   ...observed,
   decision: text,
   caps_applied: json,
@@ -188,7 +188,7 @@ const observedAllowed: Shape<ObservedAllowedData> = responseObject({
 
 const quota = { scope: text, action_kind: text, risk_class: word, window: text, policy_id: word, tenant_id: word };
 
-const quotaThreshold: Shape<QuotaThresholdData> = responseObject({
+const quotaThreshold: Shape<QuotaThresholdData> = object({
   ...quota,
   window_key: word,
   used: int64,
@@ -196,7 +196,7 @@ const quotaThreshold: Shape<QuotaThresholdData> = responseObject({
   threshold_pct: fraction,
 });
 
-const quotaCounterReset: Shape<QuotaCounterResetData> = responseObject({
+const quotaCounterReset: Shape<QuotaCounterResetData> = object({
   ...quota,
   window_key: text,
   previous_used: int64,
@@ -206,7 +206,7 @@ const quotaCounterReset: Shape<QuotaCounterResetData> = responseObject({
 });
 
 /** The shape of `data`, by `event_type`. */
-export const eventDataShapes: { readonly [Type in EventType]: Shape<EventDataByType[Type]> } = {
+export const eventDataByType: { readonly [Type in EventType]: Shape<EventDataByType[Type]> } = {
   "budget.created": budgetLifecycle,
   "budget.updated": budgetLifecycle,
   "budget.funded": budgetLifecycle,

@@ -1,13 +1,13 @@
 import type { Amount } from "../../amount/amount.ts";
-import { type Shape, optional } from "../../wire/shape.ts";
-import { type Action, requestActionShape } from "./action.ts";
-import { amountShape, requestAmountShape } from "./amount.ts";
-import { type Balance, balancesShape } from "./balance.ts";
-import { idempotencyKeyShape } from "./decision.ts";
-import { jsonObject, oneOf, requestObject, responseObject, text, wholeNumber } from "./fields.ts";
-import { type StandardMetrics, requestMetricsShape } from "./metrics.ts";
-import { type CommitOveragePolicy, overagePolicyShape } from "./reservation.ts";
-import { type Subject, requestSubjectShape } from "./subject.ts";
+import { jsonObject, oneOf, text, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, closedObject, object, optional } from "../../wire/shape.ts";
+import { type Action, requestAction } from "./action.ts";
+import { amount, requestAmount } from "./amount.ts";
+import { type Balance, balances } from "./balance.ts";
+import { idempotencyKey } from "./decision.ts";
+import { type StandardMetrics, standardMetrics } from "./metrics.ts";
+import { type CommitOveragePolicy, commitOveragePolicy } from "./reservation.ts";
+import { type Subject, requestSubject } from "./subject.ts";
 
 /** Books a spend that no reservation covers (Cycles §EventCreateRequest). */
 export interface EventCreateRequest {
@@ -22,13 +22,13 @@ export interface EventCreateRequest {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const eventCreateRequestShape: Shape<EventCreateRequest> = requestObject({
-  idempotency_key: idempotencyKeyShape,
-  subject: requestSubjectShape,
-  action: requestActionShape,
-  actual: requestAmountShape,
-  overage_policy: optional(overagePolicyShape),
-  metrics: optional(requestMetricsShape),
+export const eventCreateRequest: Shape<EventCreateRequest> = closedObject({
+  idempotency_key: idempotencyKey,
+  subject: requestSubject,
+  action: requestAction,
+  actual: requestAmount,
+  overage_policy: optional(commitOveragePolicy),
+  metrics: optional(standardMetrics),
   client_time_ms: optional(wholeNumber(0)),
   metadata: optional(jsonObject),
 });
@@ -41,9 +41,9 @@ export interface EventCreateResponse {
   readonly balances?: readonly Balance[] | undefined;
 }
 
-export const eventCreateResponseShape: Shape<EventCreateResponse> = responseObject({
+export const eventCreateResponse: Shape<EventCreateResponse> = object({
   status: oneOf(["APPLIED"]),
   event_id: text,
-  charged: optional(amountShape),
-  balances: optional(balancesShape),
+  charged: optional(amount),
+  balances: optional(balances),
 });

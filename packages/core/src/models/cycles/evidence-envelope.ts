@@ -1,20 +1,20 @@
-import { type Shape, optional, variants } from "../../wire/shape.ts";
-import { type CommitRequest, type CommitResponse, commitRequestShape } from "./commit.ts";
-import { type DecisionRequest, type DecisionResponse, decisionRequestShape } from "./decision.ts";
+import { oneOf, patternedText, text, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, closedObject, optional, variants } from "../../wire/shape.ts";
+import { type CommitRequest, type CommitResponse, commitRequest } from "./commit.ts";
+import { type DecisionRequest, type DecisionResponse, decisionRequest } from "./decision.ts";
 import type { ErrorResponse } from "./error.ts";
 import {
-  evidenceCommitResponseShape,
-  evidenceDecisionResponseShape,
-  evidenceErrorResponseShape,
-  evidenceReleaseResponseShape,
-  evidenceReservationResponseShape,
+  attestedCommitResponse,
+  attestedDecisionResponse,
+  attestedErrorResponse,
+  attestedReleaseResponse,
+  attestedReservationCreateResponse,
 } from "./evidence-response.ts";
-import { oneOf, patternedText, requestObject, text, wholeNumber } from "./fields.ts";
-import { type ReleaseRequest, type ReleaseResponse, releaseRequestShape } from "./release.ts";
+import { type ReleaseRequest, type ReleaseResponse, releaseRequest } from "./release.ts";
 import {
   type ReservationCreateRequest,
   type ReservationCreateResponse,
-  reservationCreateRequestShape,
+  reservationCreateRequest,
 } from "./reservation.ts";
 
 /** The one wire version there is (Cycles evidence §schema_version); it did not change with the document's v0.2. */
@@ -99,26 +99,26 @@ export interface EvidenceEnvelope {
   readonly signature: string;
 }
 
-const decide: Shape<DecidePayload> = requestObject({
-  request: decisionRequestShape,
-  response: evidenceDecisionResponseShape,
+const decide: Shape<DecidePayload> = closedObject({
+  request: decisionRequest,
+  response: attestedDecisionResponse,
 });
 
-const reserve: Shape<ReservePayload> = requestObject({
-  request: reservationCreateRequestShape,
-  response: evidenceReservationResponseShape,
+const reserve: Shape<ReservePayload> = closedObject({
+  request: reservationCreateRequest,
+  response: attestedReservationCreateResponse,
 });
 
-const commit: Shape<CommitPayload> = requestObject({
+const commit: Shape<CommitPayload> = closedObject({
   reservation_id: text,
-  request: commitRequestShape,
-  response: evidenceCommitResponseShape,
+  request: commitRequest,
+  response: attestedCommitResponse,
 });
 
-const release: Shape<ReleasePayload> = requestObject({
+const release: Shape<ReleasePayload> = closedObject({
   reservation_id: text,
-  request: releaseRequestShape,
-  response: evidenceReleaseResponseShape,
+  request: releaseRequest,
+  response: attestedReleaseResponse,
 });
 
 /** The endpoint alone says what the request is: several requests have the same required members. */
@@ -126,33 +126,33 @@ function errorAnswering(
   endpoint: EvidenceEndpoint,
   request: Shape<NonNullable<ErrorPayload["request"]>>,
 ): Shape<ErrorPayload> {
-  return requestObject({
+  return closedObject({
     endpoint: oneOf([endpoint]),
     http_status: wholeNumber(400, 599),
     reservation_id: optional(text),
     request: optional(request),
-    response: evidenceErrorResponseShape,
+    response: attestedErrorResponse,
   });
 }
 
 const error: Shape<ErrorPayload> = variants(
   "endpoint",
   {
-    "POST /v1/decide": errorAnswering("POST /v1/decide", decisionRequestShape),
-    "POST /v1/reservations": errorAnswering("POST /v1/reservations", reservationCreateRequestShape),
+    "POST /v1/decide": errorAnswering("POST /v1/decide", decisionRequest),
+    "POST /v1/reservations": errorAnswering("POST /v1/reservations", reservationCreateRequest),
     "POST /v1/reservations/{reservation_id}/commit": errorAnswering(
       "POST /v1/reservations/{reservation_id}/commit",
-      commitRequestShape,
+      commitRequest,
     ),
     "POST /v1/reservations/{reservation_id}/release": errorAnswering(
       "POST /v1/reservations/{reservation_id}/release",
-      releaseRequestShape,
+      releaseRequest,
     ),
   },
   "must have an endpoint that the protocol knows",
 );
 
-export const evidencePayloadShape: Shape<EvidencePayload> = requestObject({
+export const evidencePayload: Shape<EvidencePayload> = closedObject({
   decide: optional(decide),
   reserve: optional(reserve),
   commit: optional(commit),
@@ -167,7 +167,7 @@ const digits = (count: number): Shape<string> =>
  * The shape of an envelope. The mirrors are closed: a member too many would be attested without being understood. Rules
  * between members (`dry_run`, caps, which payload goes with which type) are the verifier's.
  */
-export const evidenceEnvelopeShape: Shape<EvidenceEnvelope> = requestObject({
+export const evidenceEnvelope: Shape<EvidenceEnvelope> = closedObject({
   schema_version: oneOf([evidenceSchemaVersion]),
   artifact_type: oneOf(artifactTypes),
   server_id: text,
@@ -178,7 +178,7 @@ export const evidenceEnvelopeShape: Shape<EvidenceEnvelope> = requestObject({
   ),
   issued_at_ms: wholeNumber(0),
   trace_id: optional(digits(32)),
-  payload: evidencePayloadShape,
+  payload: evidencePayload,
   evidence_id: digits(64),
   signature: digits(128),
 });

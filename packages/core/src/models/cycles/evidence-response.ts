@@ -1,11 +1,4 @@
 import type { Amount } from "../../amount/amount.ts";
-import { type Shape, list, optional } from "../../wire/shape.ts";
-import { requestAmountShape, units } from "./amount.ts";
-import type { Balance } from "./balance.ts";
-import type { Caps } from "./caps.ts";
-import type { CommitResponse } from "./commit.ts";
-import type { DecisionResponse } from "./decision.ts";
-import { type ErrorResponse, errorCodes } from "./error.ts";
 import {
   boundedText,
   flag,
@@ -13,26 +6,32 @@ import {
   jsonObject,
   oneOf,
   patternedText,
-  requestObject,
   text,
   texts,
   wholeNumber,
-} from "./fields.ts";
+} from "../../wire/leaves.ts";
+import { type Shape, closedObject, list, optional } from "../../wire/shape.ts";
+import { requestAmount, units } from "./amount.ts";
+import type { Balance } from "./balance.ts";
+import type { Caps } from "./caps.ts";
+import type { CommitResponse } from "./commit.ts";
+import type { DecisionResponse } from "./decision.ts";
+import { type ErrorResponse, errorCodes } from "./error.ts";
 import type { ReleaseResponse } from "./release.ts";
 import type { ReservationCreateResponse } from "./reservation.ts";
 
 // The answers of the base protocol as evidence attests them: closed, where the protocol itself lets an answer grow
 // (Cycles evidence, MIRROR CONTRACT).
 
-const amount: Shape<Amount> = requestAmountShape;
+const amount: Shape<Amount> = requestAmount;
 const optionalAmount = optional(amount);
 const count = wholeNumber(0);
 const optionalCount = optional(count);
 
-const balance: Shape<Balance> = requestObject({
+const balance: Shape<Balance> = closedObject({
   scope: text,
   scope_path: text,
-  remaining: requestObject({ unit: oneOf(units), amount: int64 }),
+  remaining: closedObject({ unit: oneOf(units), amount: int64 }),
   reserved: optionalAmount,
   spent: optionalAmount,
   allocated: optionalAmount,
@@ -45,7 +44,7 @@ const balances = optional(list(balance));
 
 const toolList = optional(list(boundedText(256)));
 
-const caps: Shape<Caps> = requestObject({
+const caps: Shape<Caps> = closedObject({
   max_tokens: optionalCount,
   max_steps_remaining: optionalCount,
   tool_allowlist: toolList,
@@ -56,7 +55,7 @@ const caps: Shape<Caps> = requestObject({
 const decision = oneOf(["ALLOW", "ALLOW_WITH_CAPS", "DENY"]);
 const reasonCode = optional(boundedText(128));
 
-export const evidenceDecisionResponseShape: Shape<Omit<DecisionResponse, "cycles_evidence">> = requestObject({
+export const attestedDecisionResponse: Shape<Omit<DecisionResponse, "cycles_evidence">> = closedObject({
   decision,
   caps: optional(caps),
   reason_code: reasonCode,
@@ -64,9 +63,9 @@ export const evidenceDecisionResponseShape: Shape<Omit<DecisionResponse, "cycles
   affected_scopes: optional(texts),
 });
 
-export const evidenceReservationResponseShape: Shape<
+export const attestedReservationCreateResponse: Shape<
   Omit<ReservationCreateResponse, "cycles_evidence" | "remaining_ttl_ms">
-> = requestObject({
+> = closedObject({
   decision,
   affected_scopes: texts,
   reservation_id: optional(text),
@@ -79,14 +78,14 @@ export const evidenceReservationResponseShape: Shape<
   balances,
 });
 
-export const evidenceCommitResponseShape: Shape<Omit<CommitResponse, "cycles_evidence">> = requestObject({
+export const attestedCommitResponse: Shape<Omit<CommitResponse, "cycles_evidence">> = closedObject({
   status: oneOf(["COMMITTED"]),
   charged: amount,
   released: optionalAmount,
   balances,
 });
 
-export const evidenceReleaseResponseShape: Shape<Omit<ReleaseResponse, "cycles_evidence">> = requestObject({
+export const attestedReleaseResponse: Shape<Omit<ReleaseResponse, "cycles_evidence">> = closedObject({
   status: oneOf(["RELEASED"]),
   released: amount,
   balances,
@@ -95,7 +94,7 @@ export const evidenceReleaseResponseShape: Shape<Omit<ReleaseResponse, "cycles_e
 /** The codes that evidence knows: those of the extension v0.1.26 wait for the mirror to be cut again. */
 const attestedErrorCodes = errorCodes.filter((code) => !code.startsWith("ACTION_"));
 
-export const evidenceErrorResponseShape: Shape<Omit<ErrorResponse, "cycles_evidence">> = requestObject({
+export const attestedErrorResponse: Shape<Omit<ErrorResponse, "cycles_evidence">> = closedObject({
   error: oneOf(attestedErrorCodes),
   message: text,
   request_id: text,

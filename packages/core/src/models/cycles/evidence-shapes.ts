@@ -3,6 +3,6 @@ export {
   artifactTypes,
   evidenceEndpoints,
   evidenceSchemaVersion,
-  evidenceEnvelopeShape,
-  evidencePayloadShape,
+  evidenceEnvelope,
+  evidencePayload,
 } from "./evidence-envelope.ts";

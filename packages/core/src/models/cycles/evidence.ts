@@ -1,5 +1,5 @@
-import { type Shape, optional } from "../../wire/shape.ts";
-import { responseObject, text } from "./fields.ts";
+import { text } from "../../wire/leaves.ts";
+import { type Shape, object, optional } from "../../wire/shape.ts";
 
 /** Where the signed envelope of an answer can be fetched (Cycles §CyclesEvidenceRef); not itself attested. */
 export interface CyclesEvidenceRef {
@@ -8,7 +8,7 @@ export interface CyclesEvidenceRef {
   readonly cycles_evidence_url: string;
 }
 
-export const evidenceRefShape: Shape<CyclesEvidenceRef> = responseObject({
+export const cyclesEvidenceRef: Shape<CyclesEvidenceRef> = object({
   evidence_id: text,
   cycles_evidence_url: text,
 });
@@ -20,8 +20,8 @@ export interface ReservationEvidence {
   readonly release?: CyclesEvidenceRef | undefined;
 }
 
-export const reservationEvidenceShape: Shape<ReservationEvidence> = responseObject({
-  reserve: optional(evidenceRefShape),
-  commit: optional(evidenceRefShape),
-  release: optional(evidenceRefShape),
+export const reservationEvidence: Shape<ReservationEvidence> = object({
+  reserve: optional(cyclesEvidenceRef),
+  commit: optional(cyclesEvidenceRef),
+  release: optional(cyclesEvidenceRef),
 });

@@ -1,7 +1,7 @@
-import { type Shape, optional } from "../../wire/shape.ts";
-import { type Balance, balancesShape } from "./balance.ts";
-import { idempotencyKeyShape } from "./decision.ts";
-import { count, jsonObject, oneOf, requestObject, responseObject, wholeNumber } from "./fields.ts";
+import { count, jsonObject, oneOf, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, closedObject, object, optional } from "../../wire/shape.ts";
+import { type Balance, balances } from "./balance.ts";
+import { idempotencyKey } from "./decision.ts";
 
 /** Moves an expiry outward, counted from where it stands (Cycles §ReservationExtendRequest). */
 export interface ReservationExtendRequest {
@@ -11,8 +11,8 @@ export interface ReservationExtendRequest {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const reservationExtendRequestShape: Shape<ReservationExtendRequest> = requestObject({
-  idempotency_key: idempotencyKeyShape,
+export const reservationExtendRequest: Shape<ReservationExtendRequest> = closedObject({
+  idempotency_key: idempotencyKey,
   extend_by_ms: wholeNumber(1, 86_400_000),
   metadata: optional(jsonObject),
 });
@@ -27,9 +27,9 @@ export interface ReservationExtendResponse {
   readonly balances?: readonly Balance[] | undefined;
 }
 
-export const reservationExtendResponseShape: Shape<ReservationExtendResponse> = responseObject({
+export const reservationExtendResponse: Shape<ReservationExtendResponse> = object({
   status: oneOf(["ACTIVE"]),
   expires_at_ms: count,
   remaining_ttl_ms: optional(count),
-  balances: optional(balancesShape),
+  balances: optional(balances),
 });

@@ -1,24 +1,24 @@
 // The models of the governance plane as shapes of our own, free of zod.
-export { actionKindShape, actionKindRegistryPageShape } from "./action-kind.ts";
+export { actionKind, actionKindRegistryPage } from "./action-kind.ts";
 export {
-  actionQuotaCounterListResponseShape,
-  actionQuotaCounterQueryShape,
-  actionQuotaCounterResetRequestShape,
-  actionQuotaCounterResetResponseShape,
-  actionQuotaStateShape,
+  actionQuotaCounterListResponse,
+  actionQuotaCounterQuery,
+  actionQuotaCounterResetRequest,
+  actionQuotaCounterResetResponse,
+  actionQuotaState,
 } from "./action-quota.ts";
 export {
-  authIntrospectResponseShape,
-  budgetLedgerShape,
-  budgetLedgerListResponseShape,
-  budgetLedgerQueryShape,
-  eventListQueryShape,
-  eventListResponseShape,
-  eventReplayRequestShape,
-  eventReplayResponseShape,
-  tenantEventListQueryShape,
-  webhookDeliveryShape,
-  webhookDeliveryListQueryShape,
-  webhookDeliveryListResponseShape,
+  authIntrospectResponse,
+  budgetLedger,
+  budgetLedgerListResponse,
+  budgetLedgerQuery,
+  eventListQuery,
+  eventListResponse,
+  eventReplayRequest,
+  eventReplayResponse,
+  tenantEventListQuery,
+  webhookDelivery,
+  webhookDeliveryListQuery,
+  webhookDeliveryListResponse,
 } from "./governance.ts";
-export { eventDataShapes } from "./event-data-shapes.ts";
+export { eventDataByType } from "./event-data-shapes.ts";

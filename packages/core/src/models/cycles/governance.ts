@@ -1,8 +1,8 @@
 import type { Amount } from "../../amount/amount.ts";
-import { type Shape, leaf, list, optional, refined } from "../../wire/shape.ts";
-import { amountShape, signedAmountShape } from "./amount.ts";
-import { type EmittedEvent, emittedEventShape } from "./emitted-event.ts";
-import { boundedText, count, flag, oneOf, requestObject, responseObject, text, texts, wholeNumber } from "./fields.ts";
+import { boundedText, count, flag, oneOf, text, texts, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, closedObject, list, object, optional, record, refined } from "../../wire/shape.ts";
+import { amount, signedAmount } from "./amount.ts";
+import { type EmittedEvent, emittedEvent } from "./emitted-event.ts";
 import { instant } from "./instant.ts";
 
 /** A budget ledger as the governance plane shows it (Cycles governance §BudgetLedger). Instants are ISO 8601. */
@@ -30,14 +30,14 @@ export interface BudgetLedger {
   readonly updated_at?: string | undefined;
 }
 
-const optionalAmount = optional(amountShape);
+const optionalAmount = optional(amount);
 
-export const budgetLedgerShape: Shape<BudgetLedger> = responseObject({
+export const budgetLedger: Shape<BudgetLedger> = object({
   ledger_id: text,
   scope: text,
   unit: text,
-  allocated: amountShape,
-  remaining: signedAmountShape,
+  allocated: amount,
+  remaining: signedAmount,
   status: text,
   created_at: text,
   tenant_id: optional(text),
@@ -63,8 +63,8 @@ export interface BudgetLedgerListResponse {
   readonly has_more?: boolean | undefined;
 }
 
-export const budgetLedgerListResponseShape: Shape<BudgetLedgerListResponse> = responseObject({
-  balances: list(budgetLedgerShape),
+export const budgetLedgerListResponse: Shape<BudgetLedgerListResponse> = object({
+  balances: list(budgetLedger),
   ...page,
 });
 
@@ -81,7 +81,7 @@ export interface BudgetLedgerQuery {
 const word = optional(boundedText(512));
 const pageQuery = { cursor: optional(boundedText(4096)), limit: optional(wholeNumber(1, 100)) };
 
-export const budgetLedgerQueryShape: Shape<BudgetLedgerQuery> = requestObject({
+export const budgetLedgerQuery: Shape<BudgetLedgerQuery> = closedObject({
   tenant_id: word,
   scope_prefix: word,
   unit: word,
@@ -95,8 +95,8 @@ export interface EventListResponse {
   readonly has_more?: boolean | undefined;
 }
 
-export const eventListResponseShape: Shape<EventListResponse> = responseObject({
-  events: list(emittedEventShape),
+export const eventListResponse: Shape<EventListResponse> = object({
+  events: list(emittedEvent),
   ...page,
 });
 
@@ -117,7 +117,7 @@ export interface TenantEventListQuery {
 const window = { from: optional(instant), to: optional(instant) };
 const eventFilter = { event_type: word, category: word, scope: word, correlation_id: word, ...window, ...pageQuery };
 
-export const tenantEventListQueryShape: Shape<TenantEventListQuery> = requestObject(eventFilter);
+export const tenantEventListQuery: Shape<TenantEventListQuery> = closedObject(eventFilter);
 
 /** Which events of all tenants, in what order (Cycles governance §listEvents). */
 export interface EventListQuery extends TenantEventListQuery {
@@ -130,7 +130,7 @@ export interface EventListQuery extends TenantEventListQuery {
   readonly sort_dir?: "asc" | "desc" | undefined;
 }
 
-export const eventListQueryShape: Shape<EventListQuery> = requestObject({
+export const eventListQuery: Shape<EventListQuery> = closedObject({
   ...eventFilter,
   tenant_id: word,
   trace_id: word,
@@ -160,7 +160,7 @@ export interface WebhookDelivery {
   readonly traceparent_inbound_valid?: boolean | undefined;
 }
 
-export const webhookDeliveryShape: Shape<WebhookDelivery> = responseObject({
+export const webhookDelivery: Shape<WebhookDelivery> = object({
   delivery_id: text,
   subscription_id: text,
   event_id: text,
@@ -185,8 +185,8 @@ export interface WebhookDeliveryListResponse {
   readonly has_more?: boolean | undefined;
 }
 
-export const webhookDeliveryListResponseShape: Shape<WebhookDeliveryListResponse> = responseObject({
-  deliveries: list(webhookDeliveryShape),
+export const webhookDeliveryListResponse: Shape<WebhookDeliveryListResponse> = object({
+  deliveries: list(webhookDelivery),
   ...page,
 });
 
@@ -200,7 +200,7 @@ export interface WebhookDeliveryListQuery {
   readonly cursor?: string | undefined;
 }
 
-export const webhookDeliveryListQueryShape: Shape<WebhookDeliveryListQuery> = requestObject({
+export const webhookDeliveryListQuery: Shape<WebhookDeliveryListQuery> = closedObject({
   status: optional(oneOf(["PENDING", "SUCCESS", "FAILED", "RETRYING"])),
   ...window,
   ...pageQuery,
@@ -215,8 +215,8 @@ export interface EventReplayRequest {
   readonly max_events?: number | undefined;
 }
 
-export const eventReplayRequestShape: Shape<EventReplayRequest> = refined(
-  requestObject({
+export const eventReplayRequest: Shape<EventReplayRequest> = refined(
+  closedObject({
     ...window,
     event_types: optional(list(boundedText(128, 1))),
     max_events: optional(wholeNumber(1, 1000)),
@@ -232,7 +232,7 @@ export interface EventReplayResponse {
   readonly estimated_completion_seconds?: number | undefined;
 }
 
-export const eventReplayResponseShape: Shape<EventReplayResponse> = responseObject({
+export const eventReplayResponse: Shape<EventReplayResponse> = object({
   replay_id: optional(text),
   events_queued: optional(count),
   estimated_completion_seconds: optional(count),
@@ -251,17 +251,11 @@ export interface AuthIntrospectResponse {
   readonly scope_filter?: readonly string[] | undefined;
 }
 
-const flags: Shape<Record<string, boolean>> = leaf(
-  (value) =>
-    typeof value === "object" && value !== null && Object.values(value).every((member) => typeof member === "boolean"),
-  "must be an object of true and false",
-);
-
-export const authIntrospectResponseShape: Shape<AuthIntrospectResponse> = responseObject({
+export const authIntrospectResponse: Shape<AuthIntrospectResponse> = object({
   authenticated: flag,
   auth_type: text,
   permissions: texts,
-  capabilities: flags,
+  capabilities: record(text, flag),
   tenant_id: optional(text),
   scope_filter: optional(texts),
 });

@@ -1,26 +1,26 @@
 export type {
-  LedgerState,
-  BudgetLifecycleData,
-  BudgetThresholdData,
-  BudgetOverLimitData,
-  BudgetDebtIncurredData,
-  BurnRateAnomalyData,
-  ReservationDeniedData,
-  ReservationExpiredData,
-  RateSpikeData,
-  CommitOverageData,
-  TenantLifecycleData,
-  WebhookLifecycleData,
   ApiKeyData,
-  PolicyData,
-  SystemData,
-  TenantCascadeData,
-  ObservedDeniedData,
-  ObservedAllowedData,
-  QuotaThresholdData,
-  QuotaCounterResetData,
+  BudgetDebtIncurredData,
+  BudgetLifecycleData,
+  BudgetOverLimitData,
+  BudgetThresholdData,
+  BurnRateAnomalyData,
+  CommitOverageData,
   EventDataByType,
   EventType,
+  LedgerState,
+  ObservedAllowedData,
+  ObservedDeniedData,
+  PolicyData,
+  QuotaCounterResetData,
+  QuotaThresholdData,
+  RateSpikeData,
+  ReservationDeniedData,
+  ReservationExpiredData,
+  SystemData,
+  TenantCascadeData,
+  TenantLifecycleData,
+  WebhookLifecycleData,
 } from "./event-data.ts";
 export {
   type AuthIntrospectResponse,
@@ -35,6 +35,18 @@ export {
   type WebhookDelivery,
   type WebhookDeliveryListQuery,
   type WebhookDeliveryListResponse,
+  authIntrospectResponse,
+  budgetLedger,
+  budgetLedgerListResponse,
+  budgetLedgerQuery,
+  eventListQuery,
+  eventListResponse,
+  eventReplayRequest,
+  eventReplayResponse,
+  tenantEventListQuery,
+  webhookDelivery,
+  webhookDeliveryListQuery,
+  webhookDeliveryListResponse,
 } from "./governance.ts";
 export {
   type ActionQuotaCounterListResponse,
@@ -42,19 +54,44 @@ export {
   type ActionQuotaCounterResetRequest,
   type ActionQuotaCounterResetResponse,
   type ActionQuotaState,
+  actionQuotaCounterListResponse,
+  actionQuotaCounterQuery,
+  actionQuotaCounterResetRequest,
+  actionQuotaCounterResetResponse,
+  actionQuotaState,
 } from "./action-quota.ts";
-export { type ActionKind, type ActionKindRegistryPage } from "./action-kind.ts";
-export { type Action, type ActionPolicyKeys } from "./action.ts";
-export { type WireUnit, units } from "./amount.ts";
-export { type Balance, type BalanceQuery, type BalanceResponse } from "./balance.ts";
-export { type Caps } from "./caps.ts";
-export { type CommitRequest, type CommitResponse } from "./commit.ts";
-export { type DecisionReasonCode, type DecisionRequest, type DecisionResponse, type DecisionWord } from "./decision.ts";
-export { type ActionQuotaViolation, type DenyDetail } from "./deny-detail.ts";
-export { type EmittedEvent, type EventActor } from "./emitted-event.ts";
-export { type ErrorCode, type ErrorResponse, errorCodes } from "./error.ts";
-export { type EventCreateRequest, type EventCreateResponse } from "./event.ts";
-export { type CyclesEvidenceRef, type ReservationEvidence } from "./evidence.ts";
+export { type ActionKind, type ActionKindRegistryPage, actionKind, actionKindRegistryPage } from "./action-kind.ts";
+export { type Action, type ActionPolicyKeys, action, requestAction, requestActionPolicyKeys } from "./action.ts";
+export { type WireUnit, amount, requestAmount, signedAmount, units } from "./amount.ts";
+export {
+  type Balance,
+  type BalanceQuery,
+  type BalanceResponse,
+  balance,
+  balanceQuery,
+  balanceResponse,
+} from "./balance.ts";
+export { type Caps, caps } from "./caps.ts";
+export { type CommitRequest, type CommitResponse, commitRequest, commitResponse } from "./commit.ts";
+export {
+  type DecisionReasonCode,
+  type DecisionRequest,
+  type DecisionResponse,
+  type DecisionWord,
+  decisionRequest,
+  decisionResponse,
+  idempotencyKey,
+} from "./decision.ts";
+export { type ActionQuotaViolation, type DenyDetail, denyDetail } from "./deny-detail.ts";
+export { type EmittedEvent, type EventActor, emittedEvent } from "./emitted-event.ts";
+export { type ErrorCode, type ErrorResponse, errorCodes, errorResponse } from "./error.ts";
+export { type EventCreateRequest, type EventCreateResponse, eventCreateRequest, eventCreateResponse } from "./event.ts";
+export {
+  type CyclesEvidenceRef,
+  type ReservationEvidence,
+  cyclesEvidenceRef,
+  reservationEvidence,
+} from "./evidence.ts";
 export {
   type ArtifactType,
   type Attested,
@@ -68,79 +105,44 @@ export {
   type ReservePayload,
   artifactTypes,
   evidenceEndpoints,
+  evidenceEnvelope,
+  evidencePayload,
   evidenceSchemaVersion,
 } from "./evidence-envelope.ts";
-export { type ReservationExtendRequest, type ReservationExtendResponse } from "./extend.ts";
-export { type StandardMetrics } from "./metrics.ts";
-export { type ReleaseRequest, type ReleaseResponse } from "./release.ts";
+export {
+  type ReservationExtendRequest,
+  type ReservationExtendResponse,
+  reservationExtendRequest,
+  reservationExtendResponse,
+} from "./extend.ts";
+export { type StandardMetrics, standardMetrics } from "./metrics.ts";
+export { type ReleaseRequest, type ReleaseResponse, releaseRequest, releaseResponse } from "./release.ts";
 export {
   type ReservationListQuery,
   type ReservationListResponse,
   type ReservationSortKey,
+  reservationListQuery,
+  reservationListResponse,
   reservationSortKeys,
 } from "./reservation-list.ts";
-export { type ReservationDetail, type ReservationStatus, type ReservationSummary } from "./reservation-record.ts";
+export {
+  type ReservationDetail,
+  type ReservationStatus,
+  type ReservationSummary,
+  reservationDetail,
+  reservationSummary,
+} from "./reservation-record.ts";
 export {
   type CommitOveragePolicy,
   type ObserveMode,
   type ReservationCreateRequest,
   type ReservationCreateResponse,
+  commitOveragePolicy,
+  gracePeriod,
   overagePolicies,
+  reservationCreateRequest,
+  reservationCreateResponse,
+  ttl,
 } from "./reservation.ts";
-export { type Subject, type SubjectLevel, subjectLevels } from "./subject.ts";
-export {
-  actionSchema,
-  requestActionSchema,
-  requestPolicyKeysSchema,
-  amountSchema,
-  requestAmountSchema,
-  signedAmountSchema,
-  balanceQuerySchema,
-  balanceResponseSchema,
-  balanceSchema,
-  capsSchema,
-  commitRequestSchema,
-  commitResponseSchema,
-  decisionRequestSchema,
-  decisionResponseSchema,
-  idempotencyKeySchema,
-  denyDetailSchema,
-  emittedEventSchema,
-  errorResponseSchema,
-  eventCreateRequestSchema,
-  eventCreateResponseSchema,
-  evidenceRefSchema,
-  reservationEvidenceSchema,
-  evidenceEnvelopeSchema,
-  evidencePayloadSchema,
-  reservationExtendRequestSchema,
-  reservationExtendResponseSchema,
-  requestMetricsSchema,
-  releaseRequestSchema,
-  releaseResponseSchema,
-  reservationListQuerySchema,
-  reservationListResponseSchema,
-  reservationDetailSchema,
-  reservationSummarySchema,
-  gracePeriodSchema,
-  overagePolicySchema,
-  reservationCreateRequestSchema,
-  reservationCreateResponseSchema,
-  ttlSchema,
-  requestSubjectSchema,
-  subjectSchema,
-  actionKindSchema,
-  actionKindRegistryPageSchema,
-  authIntrospectResponseSchema,
-  budgetLedgerSchema,
-  budgetLedgerListResponseSchema,
-  budgetLedgerQuerySchema,
-  eventListQuerySchema,
-  eventListResponseSchema,
-  eventReplayRequestSchema,
-  eventReplayResponseSchema,
-  tenantEventListQuerySchema,
-  webhookDeliverySchema,
-  webhookDeliveryListQuerySchema,
-  webhookDeliveryListResponseSchema,
-} from "./schemas.ts";
+export { type Subject, type SubjectLevel, requestSubject, subject, subjectLevels } from "./subject.ts";
+export { eventDataByType } from "./event-data-shapes.ts";

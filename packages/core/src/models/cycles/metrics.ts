@@ -1,5 +1,5 @@
-import { type Shape, optional } from "../../wire/shape.ts";
-import { boundedText, jsonObject, requestObject, wholeNumber } from "./fields.ts";
+import { boundedText, jsonObject, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, closedObject, optional } from "../../wire/shape.ts";
 
 /** Measurements that go with a commit or an event (Cycles §StandardMetrics). */
 export interface StandardMetrics {
@@ -10,7 +10,7 @@ export interface StandardMetrics {
   readonly custom?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const requestMetricsShape: Shape<StandardMetrics> = requestObject({
+export const standardMetrics: Shape<StandardMetrics> = closedObject({
   tokens_input: optional(wholeNumber(0)),
   tokens_output: optional(wholeNumber(0)),
   latency_ms: optional(wholeNumber(0)),

@@ -1,10 +1,10 @@
 import type { Amount } from "../../amount/amount.ts";
-import { type Shape, optional } from "../../wire/shape.ts";
-import { amountShape } from "./amount.ts";
-import { type Balance, balancesShape } from "./balance.ts";
-import { idempotencyKeyShape } from "./decision.ts";
-import { type CyclesEvidenceRef, evidenceRefShape } from "./evidence.ts";
-import { boundedText, oneOf, requestObject, responseObject } from "./fields.ts";
+import { boundedText, oneOf } from "../../wire/leaves.ts";
+import { type Shape, closedObject, object, optional } from "../../wire/shape.ts";
+import { amount } from "./amount.ts";
+import { type Balance, balances } from "./balance.ts";
+import { idempotencyKey } from "./decision.ts";
+import { type CyclesEvidenceRef, cyclesEvidenceRef } from "./evidence.ts";
 
 /** Gives a reservation back unspent (Cycles §ReleaseRequest). */
 export interface ReleaseRequest {
@@ -13,8 +13,8 @@ export interface ReleaseRequest {
   readonly reason?: string | undefined;
 }
 
-export const releaseRequestShape: Shape<ReleaseRequest> = requestObject({
-  idempotency_key: idempotencyKeyShape,
+export const releaseRequest: Shape<ReleaseRequest> = closedObject({
+  idempotency_key: idempotencyKey,
   reason: optional(boundedText(256)),
 });
 
@@ -26,9 +26,9 @@ export interface ReleaseResponse {
   readonly cycles_evidence?: CyclesEvidenceRef | undefined;
 }
 
-export const releaseResponseShape: Shape<ReleaseResponse> = responseObject({
+export const releaseResponse: Shape<ReleaseResponse> = object({
   status: oneOf(["RELEASED"]),
-  released: amountShape,
-  balances: optional(balancesShape),
-  cycles_evidence: optional(evidenceRefShape),
+  released: amount,
+  balances: optional(balances),
+  cycles_evidence: optional(cyclesEvidenceRef),
 });

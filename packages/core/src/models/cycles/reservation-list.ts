@@ -1,8 +1,8 @@
-import { type Shape, list, optional, refined } from "../../wire/shape.ts";
-import { idempotencyKeyShape } from "./decision.ts";
-import { boundedText, flag, oneOf, requestObject, responseObject, text, wholeNumber } from "./fields.ts";
+import { boundedText, flag, oneOf, text, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, closedObject, list, object, optional, refined } from "../../wire/shape.ts";
+import { idempotencyKey } from "./decision.ts";
 import { instant } from "./instant.ts";
-import { type ReservationStatus, type ReservationSummary, reservationSummaryShape } from "./reservation-record.ts";
+import { type ReservationStatus, type ReservationSummary, reservationSummary } from "./reservation-record.ts";
 
 /** One page of reservations (Cycles §ReservationListResponse). */
 export interface ReservationListResponse {
@@ -11,8 +11,8 @@ export interface ReservationListResponse {
   readonly has_more?: boolean | undefined;
 }
 
-export const reservationListResponseShape: Shape<ReservationListResponse> = responseObject({
-  reservations: list(reservationSummaryShape),
+export const reservationListResponse: Shape<ReservationListResponse> = object({
+  reservations: list(reservationSummary),
   next_cursor: optional(text),
   has_more: optional(flag),
 });
@@ -67,8 +67,8 @@ export interface ReservationListQuery {
 
 const level = optional(boundedText(128));
 
-const members: Shape<ReservationListQuery> = requestObject({
-  idempotency_key: optional(idempotencyKeyShape),
+const members: Shape<ReservationListQuery> = closedObject({
+  idempotency_key: optional(idempotencyKey),
   status: optional(boundedText(64)),
   tenant: level,
   workspace: level,
@@ -95,7 +95,7 @@ const windows = [
   ["finalized_from", "finalized_to"],
 ] as const;
 
-export const reservationListQueryShape: Shape<ReservationListQuery> = windows.reduce(
+export const reservationListQuery: Shape<ReservationListQuery> = windows.reduce(
   (shape, [from, to]) =>
     refined(shape, (query) => isOrdered(query[from], query[to]), `has ${from} after ${to}; swap them`),
   members,

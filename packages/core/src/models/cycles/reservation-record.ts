@@ -1,10 +1,10 @@
 import type { Amount } from "../../amount/amount.ts";
-import { type Shape, optional } from "../../wire/shape.ts";
-import { type Action, actionShape } from "./action.ts";
-import { amountShape } from "./amount.ts";
-import { type ReservationEvidence, reservationEvidenceShape } from "./evidence.ts";
-import { count, jsonObject, responseObject, text, texts } from "./fields.ts";
-import { type Subject, subjectShape } from "./subject.ts";
+import { count, jsonObject, text, texts } from "../../wire/leaves.ts";
+import { type Shape, object, optional } from "../../wire/shape.ts";
+import { type Action, action } from "./action.ts";
+import { amount } from "./amount.ts";
+import { type ReservationEvidence, reservationEvidence } from "./evidence.ts";
+import { type Subject, subject } from "./subject.ts";
 
 /** Where a reservation stands (Cycles §ReservationStatus). Open: later versions may add terminal states. */
 export type ReservationStatus = "ACTIVE" | "COMMITTED" | "RELEASED" | "EXPIRED" | (string & {});
@@ -34,22 +34,22 @@ export interface ReservationDetail {
   readonly evidence?: ReservationEvidence | undefined;
 }
 
-export const reservationDetailShape: Shape<ReservationDetail> = responseObject({
+export const reservationDetail: Shape<ReservationDetail> = object({
   reservation_id: text,
   status: text,
-  subject: subjectShape,
-  action: actionShape,
-  reserved: amountShape,
+  subject: subject,
+  action: action,
+  reserved: amount,
   created_at_ms: count,
   expires_at_ms: count,
   scope_path: text,
   affected_scopes: texts,
   idempotency_key: optional(text),
-  committed: optional(amountShape),
+  committed: optional(amount),
   finalized_at_ms: optional(count),
   metadata: optional(jsonObject),
   committed_metadata: optional(jsonObject),
-  evidence: optional(reservationEvidenceShape),
+  evidence: optional(reservationEvidence),
 });
 
 /**
@@ -58,4 +58,4 @@ export const reservationDetailShape: Shape<ReservationDetail> = responseObject({
  */
 export type ReservationSummary = ReservationDetail;
 
-export const reservationSummaryShape: Shape<ReservationSummary> = reservationDetailShape;
+export const reservationSummary: Shape<ReservationSummary> = reservationDetail;

@@ -1,14 +1,14 @@
 import type { Amount } from "../../amount/amount.ts";
-import { type Shape, optional } from "../../wire/shape.ts";
-import { type Action, requestActionShape } from "./action.ts";
-import { amountShape, requestAmountShape } from "./amount.ts";
-import { type Balance, balancesShape } from "./balance.ts";
-import { type Caps, capsShape } from "./caps.ts";
-import { type DecisionReasonCode, type DecisionWord, idempotencyKeyShape } from "./decision.ts";
-import { type DenyDetail, denyDetailShape } from "./deny-detail.ts";
-import { type CyclesEvidenceRef, evidenceRefShape } from "./evidence.ts";
-import { count, flag, jsonObject, oneOf, requestObject, responseObject, text, texts, wholeNumber } from "./fields.ts";
-import { type Subject, requestSubjectShape } from "./subject.ts";
+import { count, flag, jsonObject, oneOf, text, texts, wholeNumber } from "../../wire/leaves.ts";
+import { type Shape, closedObject, object, optional } from "../../wire/shape.ts";
+import { type Action, requestAction } from "./action.ts";
+import { amount, requestAmount } from "./amount.ts";
+import { type Balance, balances } from "./balance.ts";
+import { type Caps, caps } from "./caps.ts";
+import { type DecisionReasonCode, type DecisionWord, idempotencyKey } from "./decision.ts";
+import { type DenyDetail, denyDetail } from "./deny-detail.ts";
+import { type CyclesEvidenceRef, cyclesEvidenceRef } from "./evidence.ts";
+import { type Subject, requestSubject } from "./subject.ts";
 
 /**
  * What becomes of a commit beyond the reserve (Cycles §CommitOveragePolicy): refuse it, charge what is left and flag
@@ -18,7 +18,7 @@ export type CommitOveragePolicy = "REJECT" | "ALLOW_IF_AVAILABLE" | "ALLOW_WITH_
 
 export const overagePolicies: readonly CommitOveragePolicy[] = ["REJECT", "ALLOW_IF_AVAILABLE", "ALLOW_WITH_OVERDRAFT"];
 
-export const overagePolicyShape: Shape<CommitOveragePolicy> = oneOf(overagePolicies);
+export const commitOveragePolicy: Shape<CommitOveragePolicy> = oneOf(overagePolicies);
 
 /** Whether a reserve is enforced or only watched (Cycles v0.1.26 §ObserveModeEnum); DISABLED means ENFORCE. */
 export type ObserveMode = "DISABLED" | "OBSERVE" | "ENFORCE";
@@ -26,10 +26,10 @@ export type ObserveMode = "DISABLED" | "OBSERVE" | "ENFORCE";
 const observeModes: readonly ObserveMode[] = ["DISABLED", "OBSERVE", "ENFORCE"];
 
 /** Milliseconds; the spec's ceiling is one day. */
-export const ttlShape: Shape<number> = wholeNumber(1_000, 86_400_000);
+export const ttl: Shape<number> = wholeNumber(1_000, 86_400_000);
 
 /** Milliseconds; the spec's ceiling is one minute. */
-export const gracePeriodShape: Shape<number> = wholeNumber(0, 60_000);
+export const gracePeriod: Shape<number> = wholeNumber(0, 60_000);
 
 /** Sets budget aside (Cycles §ReservationCreateRequest). */
 export interface ReservationCreateRequest {
@@ -49,14 +49,14 @@ export interface ReservationCreateRequest {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
-export const reservationCreateRequestShape: Shape<ReservationCreateRequest> = requestObject({
-  idempotency_key: idempotencyKeyShape,
-  subject: requestSubjectShape,
-  action: requestActionShape,
-  estimate: requestAmountShape,
-  ttl_ms: optional(ttlShape),
-  grace_period_ms: optional(gracePeriodShape),
-  overage_policy: optional(overagePolicyShape),
+export const reservationCreateRequest: Shape<ReservationCreateRequest> = closedObject({
+  idempotency_key: idempotencyKey,
+  subject: requestSubject,
+  action: requestAction,
+  estimate: requestAmount,
+  ttl_ms: optional(ttl),
+  grace_period_ms: optional(gracePeriod),
+  overage_policy: optional(commitOveragePolicy),
   dry_run: optional(flag),
   observe_mode: optional(oneOf(observeModes)),
   metadata: optional(jsonObject),
@@ -83,18 +83,18 @@ export interface ReservationCreateResponse {
   readonly cycles_evidence?: CyclesEvidenceRef | undefined;
 }
 
-export const reservationCreateResponseShape: Shape<ReservationCreateResponse> = responseObject({
+export const reservationCreateResponse: Shape<ReservationCreateResponse> = object({
   decision: text,
   affected_scopes: texts,
   reservation_id: optional(text),
-  reserved: optional(amountShape),
+  reserved: optional(amount),
   expires_at_ms: optional(count),
   remaining_ttl_ms: optional(count),
   scope_path: optional(text),
-  caps: optional(capsShape),
-  balances: optional(balancesShape),
+  caps: optional(caps),
+  balances: optional(balances),
   reason_code: optional(text),
   retry_after_ms: optional(count),
-  deny_detail: optional(denyDetailShape),
-  cycles_evidence: optional(evidenceRefShape),
+  deny_detail: optional(denyDetail),
+  cycles_evidence: optional(cyclesEvidenceRef),
 });

@@ -1,27 +1,27 @@
 // The models as shapes of our own: what the clients read and write by, free of zod. The governance plane and
 // evidence have entries of their own: a client that does without them does not carry them.
-export { actionShape, requestActionShape, requestPolicyKeysShape } from "./action.ts";
-export { units, amountShape, requestAmountShape, signedAmountShape } from "./amount.ts";
-export { balanceQueryShape, balanceResponseShape, balanceShape } from "./balance.ts";
-export { capsShape } from "./caps.ts";
-export { commitRequestShape, commitResponseShape } from "./commit.ts";
-export { decisionRequestShape, decisionResponseShape, idempotencyKeyShape } from "./decision.ts";
-export { denyDetailShape } from "./deny-detail.ts";
-export { emittedEventShape } from "./emitted-event.ts";
-export { errorCodes, errorResponseShape } from "./error.ts";
-export { eventCreateRequestShape, eventCreateResponseShape } from "./event.ts";
-export { evidenceRefShape, reservationEvidenceShape } from "./evidence.ts";
-export { reservationExtendRequestShape, reservationExtendResponseShape } from "./extend.ts";
-export { requestMetricsShape } from "./metrics.ts";
-export { releaseRequestShape, releaseResponseShape } from "./release.ts";
-export { reservationSortKeys, reservationListQueryShape, reservationListResponseShape } from "./reservation-list.ts";
-export { reservationDetailShape, reservationSummaryShape } from "./reservation-record.ts";
+export { action, requestAction, requestActionPolicyKeys } from "./action.ts";
+export { units, amount, requestAmount, signedAmount } from "./amount.ts";
+export { balanceQuery, balanceResponse, balance } from "./balance.ts";
+export { caps } from "./caps.ts";
+export { commitRequest, commitResponse } from "./commit.ts";
+export { decisionRequest, decisionResponse, idempotencyKey } from "./decision.ts";
+export { denyDetail } from "./deny-detail.ts";
+export { emittedEvent } from "./emitted-event.ts";
+export { errorCodes, errorResponse } from "./error.ts";
+export { eventCreateRequest, eventCreateResponse } from "./event.ts";
+export { cyclesEvidenceRef, reservationEvidence } from "./evidence.ts";
+export { reservationExtendRequest, reservationExtendResponse } from "./extend.ts";
+export { standardMetrics } from "./metrics.ts";
+export { releaseRequest, releaseResponse } from "./release.ts";
+export { reservationSortKeys, reservationListQuery, reservationListResponse } from "./reservation-list.ts";
+export { reservationDetail, reservationSummary } from "./reservation-record.ts";
 export {
   overagePolicies,
-  gracePeriodShape,
-  overagePolicyShape,
-  reservationCreateRequestShape,
-  reservationCreateResponseShape,
-  ttlShape,
+  gracePeriod,
+  commitOveragePolicy,
+  reservationCreateRequest,
+  reservationCreateResponse,
+  ttl,
 } from "./reservation.ts";
-export { subjectLevels, requestSubjectShape, subjectShape } from "./subject.ts";
+export { subjectLevels, requestSubject, subject } from "./subject.ts";

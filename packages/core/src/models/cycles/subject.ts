@@ -1,5 +1,5 @@
-import { type Shape, optional, record, refined } from "../../wire/shape.ts";
-import { boundedText, jsonObject, patternedText, requestObject, responseObject, text } from "./fields.ts";
+import { boundedText, jsonObject, patternedText, text } from "../../wire/leaves.ts";
+import { type Shape, closedObject, object, optional, record, refined, tolerant } from "../../wire/shape.ts";
 
 /** The levels of a budget hierarchy, outermost first (Cycles §Subject). */
 export const subjectLevels: readonly SubjectLevel[] = ["tenant", "workspace", "app", "workflow", "agent", "toolset"];
@@ -24,18 +24,14 @@ const level = optional(
   patternedText(/^[a-zA-Z0-9_.-]+$/, 128, "must be 1 to 128 characters out of letters, digits, and _ . -"),
 );
 
-const dimensions: Shape<Record<string, string>> = refined(
-  record(
-    patternedText(/^[a-z0-9_.-]+$/, 256, "must have a name out of a-z, 0-9, and _ . -"),
-    boundedText(256),
-    "must be an object of texts",
-  ),
-  (value) => Object.keys(value).length <= 16,
-  "must have at most 16 members",
+const dimensions = record(
+  patternedText(/^[a-z0-9_.-]+$/, 256, "must have a name out of a-z, 0-9, and _ . -"),
+  boundedText(256),
+  16,
 );
 
-export const requestSubjectShape: Shape<Subject> = refined(
-  requestObject({
+export const requestSubject: Shape<Subject> = refined(
+  closedObject({
     tenant: level,
     workspace: level,
     app: level,
@@ -51,12 +47,12 @@ export const requestSubjectShape: Shape<Subject> = refined(
 const anyLevel = optional(text);
 
 /** As the authority tells it back. */
-export const subjectShape: Shape<Subject> = responseObject({
+export const subject: Shape<Subject> = object({
   tenant: anyLevel,
   workspace: anyLevel,
   app: anyLevel,
   workflow: anyLevel,
   agent: anyLevel,
   toolset: anyLevel,
-  dimensions: optional(jsonObject as Shape<Record<string, string>>),
+  dimensions: optional(tolerant(dimensions, jsonObject as Shape<Record<string, string>>)),
 });

@@ -1,3 +1,4 @@
+import { parseWire, writeWire } from "@imprest/core/internal";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -25,8 +26,10 @@ describe("proto3 JSON of ASP's messages", () => {
     );
     fc.assert(
       fc.property(commit, (message) => {
-        const text = JSON.stringify(commitRequest.write(message, ""));
-        expect(commitRequest.read(JSON.parse(text), "")).toEqual(JSON.parse(JSON.stringify(message, bigints), revive));
+        const text = JSON.stringify(writeWire(commitRequest, message, "ASP message"));
+        expect(parseWire(commitRequest, JSON.parse(text), "ASP message")).toEqual(
+          JSON.parse(JSON.stringify(message, bigints), revive),
+        );
       }),
     );
     function bigints(this: unknown, _key: string, value: unknown): unknown {
@@ -42,42 +45,51 @@ describe("proto3 JSON of ASP's messages", () => {
 
   it("takes both names of a field, but not both at once; null and empty are absent; unknown fields are ignored", () => {
     const response = { reservation_id: "r", ttlExpiresAt: "2026-06-01T12:00:00Z", caps: [], reasonCodes: null, x: 1 };
-    expect(reserveResponse.read(response, "")).toEqual({ reservationId: "r", ttlExpiresAt: "2026-06-01T12:00:00Z" });
-    expect(() => reserveResponse.read({ reservationId: "r", reservation_id: "r" }, "")).toThrow("given twice");
-    expect(() => reserveRequest.read({ idempotencyKey: "k" }, "")).toThrow("/claim");
-    expect(() => reserveRequest.read({ claim: {}, idempotencyKey: "k" }, "")).toThrow("/claim/budget_id");
+    expect(parseWire(reserveResponse, response, "ASP message")).toEqual({
+      reservationId: "r",
+      ttlExpiresAt: "2026-06-01T12:00:00Z",
+    });
+    expect(() => parseWire(reserveResponse, { reservationId: "r", reservation_id: "r" }, "ASP message")).toThrow(
+      "given twice",
+    );
+    expect(() => parseWire(reserveRequest, { idempotencyKey: "k" }, "ASP message")).toThrow("/claim");
+    expect(() => parseWire(reserveRequest, { claim: {}, idempotencyKey: "k" }, "ASP message")).toThrow(
+      "/claim/budget_id",
+    );
   });
 
   it("a decision by name or number; an unknown one is kept, for the reader to refuse", () => {
-    expect(reserveResponse.read({ decision: 3 }, "")?.decision).toBe("ALLOW_WITH_CAPS");
-    expect(reserveResponse.read({ decision: 9 }, "")?.decision).toBe("9");
-    expect(reserveResponse.read({ decision: "MAYBE" }, "")?.decision).toBe("MAYBE");
-    expect(() => reserveResponse.read({ decision: 1.5 }, "")).toThrow("/decision");
+    expect(parseWire(reserveResponse, { decision: 3 }, "ASP message").decision).toBe("ALLOW_WITH_CAPS");
+    expect(parseWire(reserveResponse, { decision: 9 }, "ASP message").decision).toBe("9");
+    expect(parseWire(reserveResponse, { decision: "MAYBE" }, "ASP message").decision).toBe("MAYBE");
+    expect(() => parseWire(reserveResponse, { decision: 1.5 }, "ASP message")).toThrow("/decision");
   });
 
   it.each([1, -1, "-1", "+1", "01", "1.0", "1e3", " 1", "٣", "1".repeat(39), "0x1", true, {}])(
     "%j is no amount",
     (amount) => {
       expect(parseAtomicAmount(amount)).toBeUndefined();
-      expect(() => commitResponse.read({ refundAmountAtomic: amount }, "")).toThrow("/refund_amount_atomic");
+      expect(() => parseWire(commitResponse, { refundAmountAtomic: amount }, "ASP message")).toThrow(
+        "/refund_amount_atomic",
+      );
     },
   );
 
   it("bytes in both alphabets, padded or not; anything else is none", () => {
     for (const text of ["-_8=", "-_8", "+/8=", "+/8"]) {
-      expect(commitResponse.read({ auditEventSignature: text }, "")?.auditEventSignature).toEqual(
+      expect(parseWire(commitResponse, { auditEventSignature: text }, "ASP message").auditEventSignature).toEqual(
         Uint8Array.of(251, 255),
       );
     }
     for (const text of ["a", "a b=", "é", 7]) {
-      expect(() => commitResponse.read({ auditEventSignature: text }, "")).toThrow("base64");
+      expect(() => parseWire(commitResponse, { auditEventSignature: text }, "ASP message")).toThrow("base64");
     }
   });
 
   it("a Struct is plain JSON: bigints go as text, what a double would change is refused", () => {
     const claim = { budgetId: "b", unit: "u", amountAtomic: 1n };
     const write = (identity: Record<string, unknown>): unknown =>
-      reserveRequest.write({ claim, identity, idempotencyKey: "k" }, "");
+      writeWire(reserveRequest, { claim, identity, idempotencyKey: "k" }, "ASP message");
     expect(write({ big: 2n ** 70n, deep: [{ x: 1 }], gone: undefined })).toMatchObject({
       identity: { big: "1180591620717411303424", deep: [{ x: 1 }] },
     });
@@ -104,7 +116,7 @@ describe("proto3 JSON of ASP's messages", () => {
   });
 
   it("an amount of zero is written", () => {
-    expect(queryBudgetResponse.write({ availableAtomic: 0n }, "")).toEqual({ availableAtomic: "0" });
-    expect(queryBudgetResponse.read({ availableAtomic: "0" }, "")).toEqual({ availableAtomic: 0n });
+    expect(writeWire(queryBudgetResponse, { availableAtomic: 0n }, "ASP message")).toEqual({ availableAtomic: "0" });
+    expect(parseWire(queryBudgetResponse, { availableAtomic: "0" }, "ASP message")).toEqual({ availableAtomic: 0n });
   });
 });

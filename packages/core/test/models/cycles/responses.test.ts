@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { int64Max, int64Min, parseJson, parseWire, type WireSchema } from "@imprest/core/internal";
+import { int64Max, int64Min, parseJson, parseWire, type Shape } from "@imprest/core/internal";
 import {
-  balanceResponseSchema,
-  commitResponseSchema,
-  decisionResponseSchema,
-  errorResponseSchema,
-  eventCreateResponseSchema,
-  releaseResponseSchema,
-  reservationCreateResponseSchema,
-  reservationDetailSchema,
-  reservationExtendResponseSchema,
-  reservationListResponseSchema,
+  balanceResponse,
+  commitResponse,
+  decisionResponse,
+  errorResponse,
+  eventCreateResponse,
+  releaseResponse,
+  reservationCreateResponse,
+  reservationDetail,
+  reservationExtendResponse,
+  reservationListResponse,
 } from "@imprest/core/models/cycles";
 
 const money = { unit: "USD_MICROCENTS", amount: 500_000 };
@@ -31,10 +31,10 @@ const record = {
   evidence: { reserve: evidence, commit: evidence },
 };
 
-const answers: readonly (readonly [string, WireSchema<unknown>, Record<string, unknown>])[] = [
+const answers: readonly (readonly [string, Shape<unknown>, Record<string, unknown>])[] = [
   [
     "ReservationCreateResponse",
-    reservationCreateResponseSchema,
+    reservationCreateResponse,
     {
       decision: "ALLOW_WITH_CAPS",
       affected_scopes: ["tenant:acme"],
@@ -48,19 +48,15 @@ const answers: readonly (readonly [string, WireSchema<unknown>, Record<string, u
       cycles_evidence: evidence,
     },
   ],
-  [
-    "CommitResponse",
-    commitResponseSchema,
-    { status: "COMMITTED", charged: money, released: money, balances: [balance] },
-  ],
-  ["ReleaseResponse", releaseResponseSchema, { status: "RELEASED", released: money, cycles_evidence: evidence }],
-  ["ReservationExtendResponse", reservationExtendResponseSchema, { status: "ACTIVE", expires_at_ms: 5 }],
-  ["EventCreateResponse", eventCreateResponseSchema, { status: "APPLIED", event_id: "evt_1", charged: money }],
-  ["DecisionResponse", decisionResponseSchema, { decision: "DENY", reason_code: "BUDGET_EXCEEDED", retry_after_ms: 5 }],
-  ["BalanceResponse", balanceResponseSchema, { balances: [balance], next_cursor: "c", has_more: true }],
-  ["ReservationDetail", reservationDetailSchema, record],
-  ["ReservationListResponse", reservationListResponseSchema, { reservations: [record], has_more: false }],
-  ["ErrorResponse", errorResponseSchema, { error: "NEW_CODE", message: "m", request_id: "r", details: { a: 1 } }],
+  ["CommitResponse", commitResponse, { status: "COMMITTED", charged: money, released: money, balances: [balance] }],
+  ["ReleaseResponse", releaseResponse, { status: "RELEASED", released: money, cycles_evidence: evidence }],
+  ["ReservationExtendResponse", reservationExtendResponse, { status: "ACTIVE", expires_at_ms: 5 }],
+  ["EventCreateResponse", eventCreateResponse, { status: "APPLIED", event_id: "evt_1", charged: money }],
+  ["DecisionResponse", decisionResponse, { decision: "DENY", reason_code: "BUDGET_EXCEEDED", retry_after_ms: 5 }],
+  ["BalanceResponse", balanceResponse, { balances: [balance], next_cursor: "c", has_more: true }],
+  ["ReservationDetail", reservationDetail, record],
+  ["ReservationListResponse", reservationListResponse, { reservations: [record], has_more: false }],
+  ["ErrorResponse", errorResponse, { error: "NEW_CODE", message: "m", request_id: "r", details: { a: 1 } }],
 ];
 
 /** The members without which the specification knows no answer (Cycles, `required` of each schema). */
@@ -138,7 +134,7 @@ describe.each(answers)("%s", (name, schema, answer) => {
 });
 
 describe("amounts", () => {
-  const read = (amount: string, schema = balanceResponseSchema): unknown => {
+  const read = (amount: string, schema = balanceResponse): unknown => {
     const remaining = `{"unit":"USD_MICROCENTS","amount":${amount}}`;
     const text = `{"balances":[{"scope":"s","scope_path":"s","remaining":${remaining}}]}`;
     return parseWire(schema, parseJson(text), "answer").balances[0]?.remaining.amount;
@@ -157,37 +153,37 @@ describe("amounts", () => {
 
   it("refuses a negative charge", () => {
     const answer = { status: "COMMITTED", charged: { unit: "TOKENS", amount: -1 } };
-    expect(() => parseWire(commitResponseSchema, answer, "answer")).toThrow("/charged/amount");
+    expect(() => parseWire(commitResponse, answer, "answer")).toThrow("/charged/amount");
   });
 
   it("refuses an answer whose required amount is missing", () => {
     const answer = { status: "COMMITTED", charged: { unit: "TOKENS" } };
-    expect(() => parseWire(commitResponseSchema, answer, "answer")).toThrow("/charged/amount");
-    expect(() => parseWire(commitResponseSchema, { status: "COMMITTED" }, "answer")).toThrow("/charged");
+    expect(() => parseWire(commitResponse, answer, "answer")).toThrow("/charged/amount");
+    expect(() => parseWire(commitResponse, { status: "COMMITTED" }, "answer")).toThrow("/charged");
   });
 });
 
 it("reads an instant beyond 2^53 as the farthest one that a number holds", () => {
   const answer = parseJson('{"status":"ACTIVE","expires_at_ms":9223372036854775807,"remaining_ttl_ms":60000}');
-  expect(parseWire(reservationExtendResponseSchema, answer, "answer")).toEqual({
+  expect(parseWire(reservationExtendResponse, answer, "answer")).toEqual({
     status: "ACTIVE",
     expires_at_ms: Number.MAX_SAFE_INTEGER,
     remaining_ttl_ms: 60_000,
   });
-  expect(() => parseWire(reservationExtendResponseSchema, { status: "ACTIVE" }, "answer")).toThrow("/expires_at_ms");
+  expect(() => parseWire(reservationExtendResponse, { status: "ACTIVE" }, "answer")).toThrow("/expires_at_ms");
 });
 
 it("takes a decision, a unit and a status that nobody knows yet", () => {
-  expect(parseWire(decisionResponseSchema, { decision: "DEFER" }, "answer").decision).toBe("DEFER");
+  expect(parseWire(decisionResponse, { decision: "DEFER" }, "answer").decision).toBe("DEFER");
   const later = { ...record, status: "CANCELLED", reserved: { unit: "EUR_MICROCENTS", amount: 5 } };
-  expect(parseWire(reservationDetailSchema, later, "answer").reserved).toEqual({ unit: "EUR_MICROCENTS", amount: 5n });
+  expect(parseWire(reservationDetail, later, "answer").reserved).toEqual({ unit: "EUR_MICROCENTS", amount: 5n });
 });
 
 it.each([
-  [commitResponseSchema, { status: "RELEASED", charged: money }],
-  [releaseResponseSchema, { status: "COMMITTED", released: money }],
-  [eventCreateResponseSchema, { status: "PENDING", event_id: "e" }],
-  [reservationExtendResponseSchema, { status: "EXPIRED", expires_at_ms: 1 }],
+  [commitResponse, { status: "RELEASED", charged: money }],
+  [releaseResponse, { status: "COMMITTED", released: money }],
+  [eventCreateResponse, { status: "PENDING", event_id: "e" }],
+  [reservationExtendResponse, { status: "EXPIRED", expires_at_ms: 1 }],
 ])("refuses a success that says something else happened", (schema, answer) => {
-  expect(() => parseWire(schema as WireSchema<unknown>, answer, "answer")).toThrow("/status: must be one of");
+  expect(() => parseWire(schema as Shape<unknown>, answer, "answer")).toThrow("/status: must be one of");
 });

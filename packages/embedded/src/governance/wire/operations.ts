@@ -1,13 +1,13 @@
 import { ValidationError } from "@imprest/core";
 import type { ActionQuotaCounterQuery, ActionQuotaCounterResetRequest } from "@imprest/core/models/cycles";
 import {
-  actionQuotaCounterQueryShape,
-  actionQuotaCounterResetRequestShape,
-  budgetLedgerQueryShape,
-  eventListQueryShape,
-  eventReplayRequestShape,
-  tenantEventListQueryShape,
-  webhookDeliveryListQueryShape,
+  actionQuotaCounterQuery,
+  actionQuotaCounterResetRequest,
+  budgetLedgerQuery,
+  eventListQuery,
+  eventReplayRequest,
+  tenantEventListQuery,
+  webhookDeliveryListQuery,
 } from "@imprest/core/models/cycles/governance-shapes";
 import type { GovernancePlane } from "../plane.ts";
 import { LedgerRefusal } from "../../ledger/refusal.ts";
@@ -42,13 +42,13 @@ const eventFilters = [...tenantEventFilters, "tenant_id", "trace_id", "request_i
 
 /** GET /v1/admin/events */
 export function listEvents({ plane, query }: GovernedCall): Success {
-  const page = plane.listEvents(readQuery(query, eventFilters, eventListQueryShape));
+  const page = plane.listEvents(readQuery(query, eventFilters, eventListQuery));
   return { status: 200, body: { events: page.rows, ...continuation(page.nextCursor) } };
 }
 
 /** GET /v1/events: the tenant's own. */
 export function listTenantEvents({ plane, query, caller }: GovernedCall): Success {
-  const asked = readQuery(query, tenantEventFilters, tenantEventListQueryShape);
+  const asked = readQuery(query, tenantEventFilters, tenantEventListQuery);
   const page = plane.listTenantEvents(tenantOf(caller), asked);
   return { status: 200, body: { events: page.rows, ...continuation(page.nextCursor) } };
 }
@@ -63,7 +63,7 @@ export function getEvent({ plane, id }: GovernedCall): Success {
 /** GET /v1/admin/webhooks/{subscription_id}/deliveries, and the tenant's GET /v1/webhooks/{subscription_id}/deliveries */
 export function listWebhookDeliveries({ plane, query, id, caller }: GovernedCall): Success {
   assertVisible(plane, id, caller);
-  const asked = readQuery(query, ["status", "from", "to"], webhookDeliveryListQueryShape);
+  const asked = readQuery(query, ["status", "from", "to"], webhookDeliveryListQuery);
   const page = plane.listDeliveries(id, asked);
   return { status: 200, body: { deliveries: page.rows.map(writeDelivery), ...continuation(page.nextCursor) } };
 }
@@ -71,7 +71,7 @@ export function listWebhookDeliveries({ plane, query, id, caller }: GovernedCall
 /** POST /v1/admin/webhooks/{subscription_id}/replay */
 export function replayEvents({ plane, request, id, caller }: GovernedCall): Success {
   assertVisible(plane, id, caller);
-  const replay = plane.replay(id, readUnkeyedBody(request, eventReplayRequestShape));
+  const replay = plane.replay(id, readUnkeyedBody(request, eventReplayRequest));
   if (replay === undefined) {
     throw new Refused(
       "REPLAY_IN_PROGRESS",
@@ -83,7 +83,7 @@ export function replayEvents({ plane, request, id, caller }: GovernedCall): Succ
 
 /** GET /v1/balances, in the governance plane's words */
 export function getBudgetLedgers({ plane, query, caller }: GovernedCall): Success {
-  const asked = readQuery(query, ["tenant_id", "scope_prefix", "unit"], budgetLedgerQueryShape);
+  const asked = readQuery(query, ["tenant_id", "scope_prefix", "unit"], budgetLedgerQuery);
   const { tenant_id: named, scope_prefix: scopePrefix, unit, limit, cursor } = asked;
   const tenant = tenantOf(caller);
   if (named !== undefined && named !== tenant) {
@@ -124,7 +124,7 @@ export function resetActionQuotaCounter({ plane, request }: GovernedCall): Succe
 /** @throws Refused in the specification's own words where the tenant is missing (Cycles action kinds §tenant_id). */
 function readReset(request: WireRequest): ActionQuotaCounterResetRequest {
   try {
-    return readUnkeyedBody(request, actionQuotaCounterResetRequestShape);
+    return readUnkeyedBody(request, actionQuotaCounterResetRequest);
   } catch (error) {
     const isMissing = ValidationError.isInstance(error) && error.issues.some(({ pointer }) => pointer === "/tenant_id");
     throw isMissing ? new Refused("INVALID_REQUEST", "missing_required_field: tenant_id") : error;
@@ -135,7 +135,7 @@ function readCounterQuery(query: URLSearchParams): ActionQuotaCounterQuery {
   const names = ["tenant_id", "scope", "action_kind", "window", "run_id"];
   const includeZero = query.get("include_zero");
   const flag = includeZero === null || includeZero === "" ? {} : { include_zero: flagOf(includeZero) };
-  return readQuery(query, names, actionQuotaCounterQueryShape, flag);
+  return readQuery(query, names, actionQuotaCounterQuery, flag);
 }
 
 /** Another tenant's webhook is as one that is not there (Cycles governance §listTenantWebhookDeliveries). */

@@ -36,11 +36,17 @@ export async function openTicketFile(
     if (!(error instanceof SyntaxError)) throw error;
     throw new UsageError(`${path} is no ticket.`, { cause: error });
   }
-  const { sessionId, resumeToken, lastEventSeq } = (json ?? {}) as Record<string, unknown>;
+  const { sessionId, resumeToken, lastEventSeq, jobs } = (json ?? {}) as Record<string, unknown>;
   if (typeof sessionId !== "string" || typeof resumeToken !== "string" || !Number.isSafeInteger(lastEventSeq)) {
     throw new UsageError(`${path} is no ticket; imprest arcp submit --ticket FILE makes one.`);
   }
-  const value = { sessionId, resumeToken: new Secret(resumeToken), lastEventSeq: lastEventSeq as number };
+  const value: SessionTicket = {
+    sessionId,
+    resumeToken: new Secret(resumeToken),
+    lastEventSeq: lastEventSeq as number,
+    // A ticket of an earlier version names none: the runtime is asked.
+    ...(Array.isArray(jobs) && { jobs: jobs.filter((id) => typeof id === "string") }),
+  };
   return { value, keep: (ticket) => keep(path, ticket) };
 }
 

@@ -1,19 +1,17 @@
-import { type ExactJson, parseJson, stringifyJson } from "@imprest/core/internal";
-import { arcpVersion } from "@imprest/core/models/arcp";
+import { type ExactJson, lenientPartial, parseJson, stringifyJson } from "@imprest/core/internal";
+import { type ArcpEnvelope, arcpEnvelope, arcpVersion } from "@imprest/core/models/arcp";
 
 /**
- * A frame as the client reads it: whatever a runtime wrote, with a type. Members may be `null`, missing or of another
- * type than the specification says; the three known dialects differ, so each reader checks what it uses.
+ * A frame as the client reads it: whatever a runtime wrote, with a type. The known dialects differ, so every other member
+ * may be missing, and one in another form than the specification's is left out.
  */
-export interface Frame {
-  readonly id?: unknown;
+export interface Frame extends Partial<Omit<ArcpEnvelope, "type" | "payload">> {
   readonly type: string;
-  readonly session_id?: unknown;
-  readonly trace_id?: unknown;
-  readonly job_id?: unknown;
-  readonly event_seq?: unknown;
+  /** As it came; `payloadOf` reads it. */
   readonly payload: Readonly<Record<string, unknown>>;
 }
+
+const envelope = lenientPartial(arcpEnvelope);
 
 /** Reads one frame: a single parse, unknown members kept. `undefined` for what is no envelope at all. */
 export function readFrame(text: string): Frame | undefined {
@@ -23,9 +21,10 @@ export function readFrame(text: string): Frame | undefined {
   } catch {
     return undefined;
   }
-  if (!isObject(value) || typeof value["type"] !== "string") return undefined;
-  if (!isObject(value["payload"])) value["payload"] = {};
-  return value as unknown as Frame;
+  const result = envelope.safeParse(value);
+  if (!result.success || result.data.type === undefined) return undefined;
+  const { data } = result;
+  return isObject(data.payload) ? (data as Frame) : ({ ...data, payload: {} } as Frame);
 }
 
 /** The envelope's members beside type and payload. */
@@ -63,5 +62,5 @@ export function textOf(value: unknown): string | undefined {
 
 /** The job a frame is about: on the envelope or, in the specification's own examples, in the payload. */
 export function jobIdOf(frame: Frame): string | undefined {
-  return textOf(frame.job_id) ?? textOf(frame.payload["job_id"]);
+  return frame.job_id || textOf(frame.payload["job_id"]);
 }

@@ -1,4 +1,4 @@
-import type { Frame } from "./frame.ts";
+import type { JobSubscribed } from "@imprest/core/models/arcp";
 import type { Hole } from "./sequence.ts";
 
 /** Events are missing, but nobody knows which. */
@@ -11,9 +11,12 @@ export const unknownHole: Hole = { from: 0, to: 0 };
  * @param asked the `from_event_seq` of the request.
  * @param own the last number of the subscribing session when the answer came.
  */
-export function replayStart({ payload }: Frame, asked: number, own: number): number | undefined {
-  const { subscribed_from: start, replayed } = payload;
-  if (typeof start !== "number" || !Number.isSafeInteger(start)) return undefined;
+export function replayStart(
+  { subscribed_from: start, replayed }: Partial<JobSubscribed>,
+  asked: number,
+  own: number,
+): number | undefined {
+  if (start === undefined) return undefined;
   if (start === asked) return start;
   if (start === own) return undefined;
   // Nothing was replayed, and nothing says that there was nothing.

@@ -1,5 +1,4 @@
 import type { Frame } from "./frame.ts";
-import { textOf } from "./frame.ts";
 
 /** How many delivered frames are remembered by id. */
 const remembered = 1024;
@@ -48,7 +47,7 @@ export class Sequence {
       if (this.#held.size < mostHeld) this.#held.set(seq, { frame, size });
       return "gap";
     }
-    const id = textOf(frame.id);
+    const { id } = frame;
     const known = this.#ids[seq % remembered];
     if (id === undefined || known === undefined || seq <= this.last - remembered || this.#seen.has(id)) {
       return "duplicate";
@@ -56,6 +55,16 @@ export class Sequence {
     this.#seen.add(id);
     this.#deliver(frame, size);
     return "reused";
+  }
+
+  /** A frame is held because one before it is missing. */
+  get hasHole(): boolean {
+    return this.#held.size > 0;
+  }
+
+  /** No more can be held. */
+  get isFull(): boolean {
+    return this.#held.size >= mostHeld;
   }
 
   /** Gives up on the hole: the runtime has nothing to fill it. @returns the numbers that are missing. */
@@ -86,7 +95,7 @@ export class Sequence {
     const slot = seq % remembered;
     const evicted = this.#ids[slot];
     if (evicted !== undefined) this.#seen.delete(evicted);
-    const id = typeof frame.id === "string" ? frame.id : "";
+    const { id = "" } = frame;
     this.last = seq;
     // The same frame under a new number is still the same frame.
     const repeated = id !== "" && this.#seen.has(id);
