@@ -27,8 +27,8 @@ it("the browser-safe entry stays below 24.5 kB gzip beyond core and cycles", asy
   expect(await sizeOf('export * from "@imprest/ap2";', { external })).toBeLessThan(24_500);
 });
 
-it("the guard stays below 35 kB gzip with all that it imports", async () => {
-  expect(await sizeOf('export { guard } from "@imprest/ap2";')).toBeLessThan(35_000);
+it("the guard stays below 36 kB gzip with all that it imports", async () => {
+  expect(await sizeOf('export { guard } from "@imprest/ap2";')).toBeLessThan(36_000);
 });
 
 it("holds no schema library, core and cycles included", async () => {
