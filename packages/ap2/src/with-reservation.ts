@@ -12,6 +12,11 @@ import type { PaymentHandle } from "./payment-handle.ts";
  * @throws AP2MandateError, AP2CurrencyError, ValidationError before anything is sent; AP2AlreadyConsumed,
  * AP2ReserveUncertain, AP2GuardDenied, AP2DryRunResult, AbortedError with the body not started;
  * AP2GuardCommitUncertain, AP2GuardCommitFailed with the body run and nothing released.
+ * @example
+ * const { value, settlement } = await withReservation(authority, { mandate, runId: "run_1", tenant: "acme" }, async (payment) => {
+ *   payment.charging();
+ *   return charge(payment.pspIdempotencyKey);
+ * });
  */
 export async function withReservation<Value>(
   source: CyclesSource,

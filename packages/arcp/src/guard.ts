@@ -16,6 +16,9 @@ export interface JobOptions extends CallOptions, Pick<SubmitRequest, "idempotenc
  * the signal aborts, the job is cancelled and the error thrown at once.
  * @throws what `session.submit` throws, in which case the body never ran; what the body throws; what `job.outcome`
  * throws. A job that failed is no exception here: see `settlement.outcome`.
+ * @example
+ * const request = { agent: "researcher", input: "tea", lease: { "cost.budget": ["USD:1.00"] } };
+ * const { value, settlement } = await withReservation(session, request, (job) => job.result());
  */
 export async function withReservation<Value>(
   session: ArcpSession,
@@ -42,6 +45,9 @@ export async function withReservation<Value>(
 /**
  * `withReservation` as a wrapper: each call submits a job, and gets the body's value. The request and the options are the
  * same for every call, or made of the call's arguments.
+ * @example
+ * const research = guard(session, (topic: string) => ({ agent: "researcher", input: topic }), (job) => job.result());
+ * await research("tea");
  */
 export function guard<Arguments extends readonly unknown[], Value>(
   session: ArcpSession,

@@ -87,7 +87,11 @@ const noticeableSkewMs = 2_000;
 /** A configured authority, or a client that has one with the defaults. */
 export type AspSource = AuthoritySource<AspAuthority>;
 
-/** An ASP authority as the reservation kernel sees it. ASP has no extension: a lease is as long as it is granted. */
+/**
+ * An ASP authority as the reservation kernel sees it. ASP has no extension: a lease is as long as it is granted.
+ * @example
+ * const authority = new AspAuthority(new AspClient({ baseUrl, apiKey }), { budget: { budgetId: "research" } });
+ */
 export class AspAuthority implements SpendAuthority {
   readonly protocol = "asp";
   readonly durable = true;

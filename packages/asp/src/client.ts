@@ -1,7 +1,12 @@
 import { AspAuthority } from "./authority.ts";
 import { AspVerbs } from "./verbs.ts";
 
-/** The client of one ASP authority: the verbs of the wire, and the authority that the helpers guard calls with. */
+/**
+ * The client of one ASP authority: the verbs of the wire, and the authority that the helpers guard calls with.
+ * @example
+ * const client = new AspClient({ baseUrl: "https://asp.example.com", apiKey });
+ * const books = await client.queryBudget({ budgetId: "research", unit: "USD_MICROCENTS" });
+ */
 export class AspClient extends AspVerbs {
   #authority: AspAuthority | undefined;
 

@@ -84,7 +84,12 @@ const referenceHorizon = { commit: 30 * dayMs, release: 30 * dayMs, event: 7 * d
 /** A configured authority, or a client that has one with the defaults. */
 export type CyclesSource = AuthoritySource<CyclesAuthority>;
 
-/** A Cycles authority as the reservation kernel sees it. */
+/**
+ * A Cycles authority as the reservation kernel sees it.
+ * @example
+ * const client = new CyclesClient({ baseUrl, apiKey, subject: { tenant: "acme" } });
+ * const authority = new CyclesAuthority(client, { terms: { overage_policy: "REJECT" } });
+ */
 export class CyclesAuthority implements SpendAuthority {
   readonly protocol = "cycles";
   readonly durable = true;

@@ -2,7 +2,12 @@ import { CyclesAuthority } from "./authority.ts";
 import { CyclesOperations } from "./client-operations.ts";
 import { type CyclesClientOptions, type EnvironmentVariables, fromEnv } from "./options.ts";
 
-/** The client of one Cycles authority: the wire's operations, and the authority that the helpers guard calls with. */
+/**
+ * The client of one Cycles authority: the wire's operations, and the authority that the helpers guard calls with.
+ * @example
+ * const client = new CyclesClient({ baseUrl: "https://cycles.example.com", apiKey, subject: { tenant: "acme" } });
+ * const { balances } = await client.getBalances({ tenant: "acme" }).first();
+ */
 export class CyclesClient extends CyclesOperations {
   #authority: CyclesAuthority | undefined;
 

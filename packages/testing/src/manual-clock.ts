@@ -10,7 +10,13 @@ export interface ManualClock extends Clock {
   readonly timers: number;
 }
 
-/** Creates a clock that stands still until it is advanced; `now` is its first wall time, epoch milliseconds. */
+/**
+ * Creates a clock that stands still until it is advanced; `now` is its first wall time, epoch milliseconds.
+ * @example
+ * const clock = createManualClock();
+ * const embedded = createEmbeddedAuthority({ clock });
+ * await clock.advance(60_000); // a minute in no time
+ */
 export function createManualClock(now = 1_800_000_000_000): ManualClock {
   const timers = new Map<Timer, { readonly due: number; readonly callback: () => void }>();
   let elapsed = 0;

@@ -27,7 +27,13 @@ export interface ArcpRuntime {
   close(reason?: string): void;
 }
 
-/** @throws ConfigurationError for an option that cannot be used. */
+/**
+ * @throws ConfigurationError for an option that cannot be used.
+ * @example
+ * const runtime = createArcpRuntime({ authenticate: (token) => (token === secret ? "alice" : undefined) });
+ * runtime.agent("echo@1.0.0", ({ input }) => input);
+ * const server = await serveWebSocket(runtime, { port: 7_879 });
+ */
 export function createArcpRuntime(options: ArcpRuntimeOptions): ArcpRuntime {
   const settings = resolveSettings(options);
   const core: RuntimeCore = {

@@ -13,6 +13,10 @@ import { ArcpSession } from "./session.ts";
  * loss ends the session.
  * @throws ConfigurationError for a token that would travel in the clear; ArcpError when the runtime refuses
  * (UNAUTHENTICATED, RESUME_WINDOW_EXPIRED …); ConnectionError, TimeoutError, AbortedError.
+ * @example
+ * const session = await connect("wss://runtime.example.com/arcp", { token: () => readToken() });
+ * const job = await session.submit({ agent: "researcher", input: "tea", lease: { "cost.budget": ["USD:1.00"] } });
+ * const result = await job.result();
  */
 export async function connect(target: ConnectTarget, options: ConnectOptions): Promise<ArcpSession> {
   const settings = fill(target, options);

@@ -46,6 +46,9 @@ export interface AuditEventReport extends VerificationReport {
  * @param input the text or the bytes as they came; an object that was parsed elsewhere is no longer what was signed.
  * @returns a report, for any input.
  * @throws AbortedError when `options.signal` aborts while keys are fetched.
+ * @example
+ * const trust = createAuditTrust({ origins: ["https://asp.example.com"], fetchKeys: true });
+ * const { disposition, findings } = await verifyAuditEvent(line, { trust });
  */
 export async function verifyAuditEvent(
   input: string | Uint8Array,

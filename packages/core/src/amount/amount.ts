@@ -33,6 +33,8 @@ export function amount(unit: string, value: bigint | number | string): Amount {
 /**
  * Dollars in USD_MICROCENTS: `usd("0.05")`, `usd(3)`, `usd(3n)`.
  * @throws ValidationError for a float, a ninth decimal place, or text that is no plain decimal.
+ * @example
+ * usd("0.05"); // { unit: "USD_MICROCENTS", amount: 5_000_000n }
  */
 export function usd(dollars: bigint | number | string): Amount {
   if (typeof dollars !== "string") {
@@ -66,7 +68,11 @@ export function riskPoints(value: bigint | number | string): Amount {
   return amount(Unit.riskPoints, value);
 }
 
-/** `"$0.05"` for USD_MICROCENTS, `"1200 TOKENS"` for any other unit; exact, never rounded. */
+/**
+ * `"$0.05"` for USD_MICROCENTS, `"1200 TOKENS"` for any other unit; exact, never rounded.
+ * @example
+ * formatAmount(usd("0.05")); // "$0.05"
+ */
 export function formatAmount({ unit, amount: value }: Amount): string {
   if (unit !== Unit.usdMicrocents) return `${value} ${unit}`;
   const text = formatDecimal(value < 0n ? -value : value, usdScale);

@@ -224,7 +224,12 @@ class LogRecordStore implements RecordStore {
   }
 }
 
-/** Opens on first use. @see LogRecordStore */
+/**
+ * Opens on first use. @see LogRecordStore
+ * @example
+ * const authority = new CyclesAuthority(client, { records: logRecordStore({ dir: "./spend" }) });
+ * await settlementQueue(authority).recover();
+ */
 export function logRecordStore(options: LogRecordStoreOptions): RecordStore {
   return new LogRecordStore(options);
 }

@@ -24,6 +24,14 @@ export type StreamOptionsOf<Arguments extends readonly unknown[], Chunk> =
  * @returns a function of the same arguments; it rejects as `withReservation` does. The settlement goes to
  * `options.onSettlement` and to the observer.
  * @throws ConfigurationError for options that the authority refuses.
+ * @example
+ * const search = guard(
+ *   authority,
+ *   { estimate: usd("0.10"), action: { kind: "tool.search" } },
+ *   ({ signal }, query: string) => fetchResults(query, signal),
+ *   { spend: ({ cost }) => cost },
+ * );
+ * await search("tea");
  */
 export function guard<Arguments extends readonly unknown[], Value>(
   source: AuthoritySource,
@@ -39,7 +47,12 @@ export function guard<Arguments extends readonly unknown[], Value>(
   };
 }
 
-/** As `guard`, for a function that streams: every call returns a stream that reserves when it is first read. */
+/**
+ * As `guard`, for a function that streams: every call returns a stream that reserves when it is first read.
+ * @example
+ * const ask = guardStream(authority, request, (_reservation, question: string) => answer(question), { settle: "estimate" });
+ * for await (const chunk of ask("tea?")) show(chunk);
+ */
 export function guardStream<Arguments extends readonly unknown[], Chunk>(
   source: AuthoritySource,
   request: RequestOf<Arguments>,

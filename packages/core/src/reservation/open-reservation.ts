@@ -29,6 +29,10 @@ import type { ReleaseReason } from "../authority/settlement.ts";
  * @throws ValidationError, and ConfigurationError for options that the authority refuses, before anything is sent;
  * DeniedError on a denial and on caps outside `options.honours`; AuthorityUnreachableError when there is no usable
  * answer; AbortedError; ProtocolError for any other refusal.
+ * @example
+ * await using reservation = await openReservation(authority, { estimate: usd("0.10"), action: { kind: "tool.search" } });
+ * const { cost } = await search("tea", reservation.signal);
+ * await reservation.commit(cost);
  */
 export async function openReservation(
   source: AuthoritySource,

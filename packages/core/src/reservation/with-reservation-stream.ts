@@ -30,6 +30,12 @@ export interface ReservationStream<Chunk> extends AsyncIterable<Chunk> {
  * what each chunk says of the total; `options.partial` prices a stream that was left, aborted or broken off, and what
  * the chunks said is the least that is committed then, marked as an estimate.
  * Iterating throws as `withReservation` does, SpendUnknownError after the last chunk included.
+ * @example
+ * const stream = withReservationStream(authority, request, ({ signal }) => openai.responses.stream(body, { signal }), {
+ *   spend: (event) => event.type === "response.completed" && prices.price(model, event.response.usage),
+ *   partial: "estimate",
+ * });
+ * for await (const event of stream) show(event);
  */
 export function withReservationStream<Chunk>(
   source: AuthoritySource,

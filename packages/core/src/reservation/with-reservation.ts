@@ -16,6 +16,11 @@ import type { Reservation } from "../authority/reservation.ts";
  * whole table.
  * @throws what `openReservation` throws, with the body not started; what `body` throws; SpendUnknownError, carrying the
  * value, when it returned and nothing says what it cost.
+ * @example
+ * const request = { estimate: usd("0.10"), action: { kind: "tool.search" } };
+ * const { value, settlement } = await withReservation(authority, request, ({ signal }) => search("tea", signal), {
+ *   spend: ({ cost }) => cost,
+ * });
  */
 export async function withReservation<Value>(
   source: AuthoritySource,

@@ -175,7 +175,14 @@ export class SettlementQueue {
   }
 }
 
-/** The queue of an authority, built from `authority.environment`: every call of it sees the same settlements. */
+/**
+ * The queue of an authority, built from `authority.environment`: every call of it sees the same settlements.
+ * @example
+ * const queue = settlementQueue(authority);
+ * await queue.recover(); // at the start: what an earlier process left
+ * for await (const letter of queue.deadLetters.list()) report(letter.kind, letter.spent);
+ * await queue.close({ timeoutMs: 10_000 }); // at the end
+ */
 export function settlementQueue(source: AuthoritySource<SettlingAuthority>): SettlementQueue {
   return new SettlementQueue(authorityOf(source));
 }

@@ -11,12 +11,7 @@ const made = new WeakMap<Shape<unknown>, z.ZodType>();
  * The zod schema of a shape: it reads what the shape reads and writes what the shape writes (`z.encode`), and becomes JSON
  * Schema. Objects, lists, unions and plain leaves are zod's own, so that they can be picked from and extended.
  * @example
- * ```ts
- * import { toZod } from "@imprest/core/zod";
- * import { commitRequest } from "@imprest/core/models/cycles";
- *
- * const schema = toZod(commitRequest);
- * ```
+ * const schema = toZod(reservationCreateRequest);
  */
 export function toZod<Value>(shape: Shape<Value>): z.ZodType<Value> {
   const schema = made.get(shape) ?? make(shape);

@@ -143,7 +143,13 @@ class Embedded {
 export type EmbeddedAuthority<Options extends EmbeddedAuthorityOptions = EmbeddedAuthorityOptions> = Embedded &
   Configured<Options>;
 
-/** @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read. */
+/**
+ * @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read.
+ * @example
+ * const embedded = createEmbeddedAuthority({ store: sqliteStore({ file: "ledger.sqlite" }) });
+ * await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("5.00") });
+ * const authority = embedded.authority({ tenant: "acme" });
+ */
 export function createEmbeddedAuthority<Options extends EmbeddedAuthorityOptions = BareOptions>(
   options?: KnownOptions<Options>,
 ): EmbeddedAuthority<Options> {

@@ -58,7 +58,13 @@ export class LedgerAuthority {
   }
 }
 
-/** @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read. */
+/**
+ * @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read.
+ * @example
+ * const ledger = createLedgerAuthority();
+ * await ledger.budgets.create({ scope: { tenant: "acme" }, allocated: usd("5.00") });
+ * const authority = ledger.authority({ tenant: "acme" });
+ */
 export function createLedgerAuthority(options?: LedgerAuthorityOptions): LedgerAuthority {
   return new LedgerAuthority(options);
 }

@@ -43,6 +43,9 @@ const maxHeaderBytes = 16_384;
  * Serves an authority over HTTP. Requests go to `authority.answer` without a `Request` or `Response` being built.
  * @throws ConfigurationError when the address cannot be listened on, cannot be signed for, or would take keys in the
  * clear without being told to.
+ * @example
+ * await using server = await serve(embedded, { port: 7_878 });
+ * const { key } = await embedded.apiKeys.create({ tenant: "acme" });
  */
 export async function serve(authority: EmbeddedAuthority, options: ServeOptions = {}): Promise<EmbeddedServer> {
   const { port = 7_878, host = "127.0.0.1", requestTimeoutMs = 10_000, closeTimeoutMs = 5_000 } = options;

@@ -23,6 +23,8 @@ const schemaVersion = 2;
  * opening it is one scan with nothing to replay and nothing to compact. The file is locked while it is open: a ledger
  * lives in its process's memory, and a second process with the same file would spend the same budget twice.
  * @throws ConfigurationError when the file cannot be opened, is open elsewhere, or is not a ledger of this version.
+ * @example
+ * const embedded = createEmbeddedAuthority({ store: sqliteStore({ file: "ledger.sqlite" }) });
  */
 export function sqliteStore({ file, survives = "power" }: SqliteStoreOptions): LedgerStore {
   return new SqliteStore(open(file, survives));

@@ -43,6 +43,9 @@ const raced: ReadonlySet<string> = new Set(["23505", "42P07", "42710"]);
  * Records in a table of PostgreSQL (`preparePostgres` makes it), shared by whatever reaches it. A write is durable when
  * its promise resolves, unless `synchronous_commit` is off. The pool is the caller's: `close` leaves it open.
  * @throws ConfigurationError for a table name that would need quoting.
+ * @example
+ * await preparePostgres(pool);
+ * const authority = new CyclesAuthority(client, { records: postgresRecordStore(pool) });
  */
 export function postgresRecordStore(database: PostgresQueries, options: PostgresRecordStoreOptions = {}): RecordStore {
   const table = tableOf(options);

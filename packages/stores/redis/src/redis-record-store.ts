@@ -34,6 +34,8 @@ const deleteScript = `
  * durable as Redis itself is, and without them a crash of Redis forgets the last second. Replicas that take over forget
  * what had not reached them. Keys never expire, and an eviction policy other than `noeviction` forgets used mandates.
  * The client is the caller's: `close` leaves it open.
+ * @example
+ * const authority = new CyclesAuthority(client, { records: redisRecordStore(redis) });
  */
 export function redisRecordStore(client: RedisCommands, options: RedisRecordStoreOptions = {}): RecordStore {
   const { prefix: ours = "imprest:" } = options;
