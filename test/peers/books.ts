@@ -8,6 +8,7 @@ import { serveModels } from "@imprest/testing/models/node";
 export const prices = {
   // AI SDK names earlier reasoning by reference: tokens that a request does not hold are bounded by the model's own limit.
   "gpt-5.6": { input: "1.25", cachedInput: "0.125", output: "10.00", maxInputTokens: 400_000, maxOutputTokens: 32_000 },
+  "grok-5": { input: "2.00", cachedInput: "0.50", output: "8.00", maxOutputTokens: 32_000 },
   "claude-sonnet-5": { input: "3.00", cachedInput: "0.30", cacheWrite: "3.75", output: "15.00" },
   "gemini-3-pro": { input: "1.25", cachedInput: "0.125", output: "10.00", maxOutputTokens: 32_000 },
   "text-embedding-4": { input: "0.02" },

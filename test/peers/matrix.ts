@@ -83,7 +83,7 @@ export const rows: readonly Row[] = [
   }),
   ...both({
     event: "cut in the middle, reasoning hidden",
-    directives: [{ ...long, reasoningTokens: 90, fault: { kind: "lost", when: "mid-answer" } }],
+    directives: [{ ...long, reasoningTokens: 330, fault: { kind: "lost", when: "mid-answer" } }],
     books: "covered",
   }),
   ...both({ event: "usage left out", directives: [{ usage: "none" }], books: "covered" }),

@@ -1,5 +1,6 @@
-import { DeniedError } from "@imprest/core";
+import { ConnectionError, DeniedError, ProtocolError } from "@imprest/core";
 import { denialOf, denialResponse, guardFetch, notBilled } from "@imprest/llm";
+import { fakeAuthority } from "@imprest/testing";
 import { describe, expect, it } from "vitest";
 import { openBooks, prices } from "./books.ts";
 import { json, post, provider } from "./provider.ts";
@@ -168,5 +169,47 @@ describe("what is free passes untouched, and reserves nothing", () => {
     expect(events.decision).toEqual([]);
     expect([...(reached[0]?.headers.keys() ?? [])].filter((name) => name.startsWith("imprest"))).toEqual([]);
     expect(reached[0]?.headers.get("x-own")).toBe("b");
+  });
+});
+
+describe("an authority that gives no usable answer", () => {
+  const failing = (error: Error) =>
+    fakeAuthority({
+      reserve: [
+        () => {
+          throw error;
+        },
+      ],
+    });
+
+  it("is thrown, so that an SDK tries again, and nothing is sent", async () => {
+    const { fetch, reached } = provider(() => json({}));
+    const guarded = guardFetch(failing(new ConnectionError("down")), { prices, fetch });
+    await expect(guarded(chat, post(request))).rejects.toMatchObject({ code: "ERR_AUTHORITY_UNREACHABLE" });
+    expect(reached).toEqual([]);
+  });
+
+  it("and that refuses the guard itself is no reason to try again", async () => {
+    const { fetch, reached } = provider(() => json({}));
+    const refusal = new ProtocolError("the key is unknown", {
+      protocol: "fake",
+      status: 401,
+      errorCode: "UNAUTHORIZED",
+    });
+    const response = await guardFetch(failing(refusal), { prices, fetch })(chat, post(request));
+    expect(response.status).toBe(400);
+    expect(denialOf(await response.json())).toMatchObject({ reasonCode: "RESERVATION_REFUSED" });
+    expect(reached).toEqual([]);
+  });
+
+  it("lets the call through where failOpen says so, and keeps what it spent as a dead letter", async () => {
+    const usage = { prompt_tokens: 9, completion_tokens: 3, total_tokens: 12 };
+    const { fetch, reached } = provider(() => json({ choices: [], usage }));
+    const authority = failing(new ConnectionError("down"));
+    const guarded = guardFetch(authority, { prices, fetch, failOpen: { reason: "a demonstration" } });
+    await (await guarded(chat, post(request))).text();
+    expect(reached).toHaveLength(1);
+    expect(authority.named("bypass")).toHaveLength(1);
+    expect(authority.named("settlement").map(({ settlement }) => settlement.status)).toEqual(["bypassed"]);
   });
 });
