@@ -1,6 +1,5 @@
 import type { Clock, Timer } from "@imprest/core";
-import type { CyclesSource } from "@imprest/cycles";
-import { paymentAuthority } from "../authority.ts";
+import { type PaymentSource, paymentAuthority } from "../authority.ts";
 import { AP2GuardError } from "../errors.ts";
 import { checkMicrocents } from "../microcents.ts";
 import type { PaymentOptions, PaymentTerms } from "../options.ts";
@@ -69,7 +68,7 @@ const longestMs = 600_000;
  * that is not signed within a minute (another hook threw or aborted) is given back; one that is signed and has no answer
  * when its payload is no longer valid is held, for `recover` to ask the chain.
  */
-export function guardX402(client: X402Client, source: CyclesSource, options: X402GuardOptions): void {
+export function guardX402(client: X402Client, source: PaymentSource, options: X402GuardOptions): void {
   const { terms, microcents, onUnsettled = () => {}, ...payment } = options;
   const { clock } = paymentAuthority(source, options.records).ledger;
   const opening = new PendingPayments(clock);
