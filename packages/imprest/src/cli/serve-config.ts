@@ -12,6 +12,8 @@ export interface BudgetLine extends Pick<CreateBudget, "allocated" | "overdraftL
 export interface KeyLine {
   readonly tenant: string;
   readonly key?: string | undefined;
+  /** The scopes that it may act in; all of the tenant when absent. */
+  readonly scopeFilter?: readonly string[] | undefined;
 }
 
 /** What `imprest serve` starts with. */
@@ -48,7 +50,7 @@ export function parseKey(text: string): KeyLine {
 /**
  * Reads a configuration: `{ "budgets": [{ "scope": "tenant:acme", "allocated": "USD:5.00", "overdraftLimit": "USD:1.00",
  * "overagePolicy": "REJECT", "period": { "every": "day", "timeZone": "Europe/Berlin" } }],
- * "keys": [{ "tenant": "acme", "key": "…" }], "policy": [{ "belowPercent": 20, "caps": { "max_tokens": 256 } }],
+ * "keys": [{ "tenant": "acme", "key": "…", "scopeFilter": ["agent:bot"] }], "policy": [{ "belowPercent": 20, "caps": { "max_tokens": 256 } }],
  * "adminKeys": ["…"], "webhooks": [{ "id": "ops", "url": "https://…", "secret": "…", "eventCategories": ["budget"] }] }`.
  * @throws UsageError naming the member.
  */
@@ -75,7 +77,7 @@ export function readConfig(source: string, path: string): ServeConfig {
 
 const configMembers = new Set<keyof ServeConfig>(["budgets", "keys", "policy", "adminKeys", "webhooks"]);
 const budgetMembers = new Set<keyof BudgetLine>(["scope", "allocated", "overdraftLimit", "overagePolicy", "period"]);
-const keyMembers = new Set<keyof KeyLine>(["tenant", "key"]);
+const keyMembers = new Set<keyof KeyLine>(["tenant", "key", "scopeFilter"]);
 const periodMembers = new Set(["every", "timeZone", "startsAt", "endsAt", "rollingMs", "rollover"]);
 
 function readList<Item>(value: unknown, where: string, read: (entry: unknown, where: string) => Item): Item[] {
@@ -126,8 +128,12 @@ function instant(value: unknown, where: string): number {
 }
 
 function readKey(entry: unknown, where: string): KeyLine {
-  const { tenant, key } = members(entry, where, keyMembers);
-  return { tenant: text(tenant, `${where}.tenant`), ...(key !== undefined && { key: text(key, `${where}.key`) }) };
+  const { tenant, key, scopeFilter } = members(entry, where, keyMembers);
+  return {
+    tenant: text(tenant, `${where}.tenant`),
+    ...(key !== undefined && { key: text(key, `${where}.key`) }),
+    ...(scopeFilter !== undefined && { scopeFilter: readList(scopeFilter, `${where}.scopeFilter`, text) }),
+  };
 }
 
 const webhookMembers: ReadonlySet<string> = new Set<keyof Webhook>([

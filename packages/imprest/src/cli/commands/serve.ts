@@ -28,6 +28,8 @@ Serves a budget authority over the Cycles wire until it is stopped (Ctrl-C).
   --key-file TENANT=FILE as --key, with the key in a file; made, readable by its owner alone,
                          when it does not exist; may be repeated
   --config FILE          budgets, keys, policy, admin keys and webhooks as JSON (see README)
+  --fill-in-tenant       a subject that names no tenant is of the caller's; without it, such a
+                         subject draws on no budget, policy or cap of its tenant
   --admin                serve the governance plane too; a fresh admin key is printed once,
                          unless the configuration names some
   --store FILE           keep the ledger in a SQLite file; without it, it is lost at the end
@@ -56,7 +58,7 @@ export const serve: Command = {
     const flag = { type: "boolean" } as const;
     const access = { key: list, "key-file": list, "behind-tls": flag, "allow-insecure": flag } as const;
     const flags = { budget: list, config: text, store: text, port: text, host: text, ...access } as const;
-    const admin = { admin: flag } as const;
+    const admin = { admin: flag, "fill-in-tenant": flag } as const;
     const signing = { evidence: flag, "server-id": text, asp: text, "asp-key": text } as const;
     const options = { ...flags, ...admin, ...signing } as const;
     const { values } = readArguments(args, options, 0);
@@ -65,7 +67,14 @@ export const serve: Command = {
     const asp = await aspOf(values);
     const store = textOf(values, "store");
     const adminKeys = adminKeysOf(config, values["admin"] === true);
+    const fillInTenant = values["fill-in-tenant"] === true;
+    if (!fillInTenant && config.budgets.some(({ scope }) => scope.tenant !== undefined)) {
+      terminal.warn(
+        "imprest serve: a subject that names no tenant draws on none of its budgets; see --fill-in-tenant.\n",
+      );
+    }
     const authority = createEmbeddedAuthority({
+      fillInTenant,
       ...(store !== undefined && { store: sqliteStore({ file: store }) }),
       ...(config.policy !== undefined && { policy: config.policy }),
       ...(evidence !== undefined && { evidence }),
