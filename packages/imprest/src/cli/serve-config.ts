@@ -24,6 +24,8 @@ export interface ServeConfig {
   /** Who may act as administrator; the governance plane is served where there is one. */
   readonly adminKeys?: readonly string[] | undefined;
   readonly webhooks?: readonly Webhook[] | undefined;
+  /** Ranges of addresses that a tenant's webhook may go to besides public ones. */
+  readonly allowAddresses?: readonly string[] | undefined;
 }
 
 const levels = ["tenant", "workspace", "app", "workflow", "agent", "toolset"];
@@ -61,11 +63,12 @@ export function readConfig(source: string, path: string): ServeConfig {
   } catch (error) {
     throw new UsageError(`${path} is not JSON.`, { cause: error });
   }
-  const { budgets = [], keys = [], policy, adminKeys, webhooks } = members(json, path, configMembers);
+  const { budgets = [], keys = [], policy, adminKeys, webhooks, allowAddresses } = members(json, path, configMembers);
   const rules = policy === undefined ? {} : { policy: list(policy, `${path}: policy`) as readonly PolicyRule[] };
   const governance = {
     ...(adminKeys !== undefined && { adminKeys: readList(adminKeys, `${path}: adminKeys`, text) }),
     ...(webhooks !== undefined && { webhooks: readList(webhooks, `${path}: webhooks`, readWebhook) }),
+    ...(allowAddresses !== undefined && { allowAddresses: readList(allowAddresses, `${path}: allowAddresses`, text) }),
   };
   return {
     budgets: readList(budgets, `${path}: budgets`, readBudget),
@@ -75,7 +78,14 @@ export function readConfig(source: string, path: string): ServeConfig {
   };
 }
 
-const configMembers = new Set<keyof ServeConfig>(["budgets", "keys", "policy", "adminKeys", "webhooks"]);
+const configMembers = new Set<keyof ServeConfig>([
+  "budgets",
+  "keys",
+  "policy",
+  "adminKeys",
+  "webhooks",
+  "allowAddresses",
+]);
 const budgetMembers = new Set<keyof BudgetLine>(["scope", "allocated", "overdraftLimit", "overagePolicy", "period"]);
 const keyMembers = new Set<keyof KeyLine>(["tenant", "key", "scopeFilter"]);
 const periodMembers = new Set(["every", "timeZone", "startsAt", "endsAt", "rollingMs", "rollover"]);

@@ -5,11 +5,12 @@ import { evidenceJwksUrl } from "@imprest/cycles/evidence";
 import {
   type AspOptions,
   type EvidenceOptions,
+  type GovernanceOptions,
   type Webhook,
   type WebhookGroup,
   createEmbeddedAuthority,
 } from "@imprest/embedded";
-import { serve as listen, sqliteStore } from "@imprest/embedded/node";
+import { checkedTransport, serve as listen, sqliteStore } from "@imprest/embedded/node";
 import { type Command, UsageError, type Values, readArguments, textOf, textsOf, wholeOf } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
 import { createBudget, createKey, readKeyFile } from "../serve-books.ts";
@@ -79,7 +80,7 @@ export const serve: Command = {
       ...(config.policy !== undefined && { policy: config.policy }),
       ...(evidence !== undefined && { evidence }),
       ...(asp !== undefined && { asp }),
-      ...(adminKeys !== undefined && { governance: { adminKeys } }),
+      ...(adminKeys !== undefined && { governance: governanceOf(adminKeys, config) }),
     });
     try {
       for (const budget of config.budgets) await createBudget(authority, budget, terminal);
@@ -139,6 +140,11 @@ function adminKeysOf({ adminKeys, webhooks }: ServeConfig, isAsked: boolean): re
   if (isAsked) return [`imp_admin_${randomHex(24)}`];
   if (webhooks === undefined) return undefined;
   throw new UsageError("webhooks belong to the governance plane; add adminKeys, or --admin.");
+}
+
+/** A tenant's webhooks go to public addresses, checked where their names are resolved. */
+function governanceOf(adminKeys: readonly string[], { allowAddresses }: ServeConfig): GovernanceOptions {
+  return { adminKeys, allowAddresses, tenantTransport: checkedTransport({ allowAddresses }) };
 }
 
 async function addWebhook(webhooks: WebhookGroup, webhook: Webhook, terminal: Terminal): Promise<void> {
