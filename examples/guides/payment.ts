@@ -2,15 +2,10 @@
 import assert from "node:assert/strict";
 import { usd, usdMicrocents } from "@imprest/core";
 import { sqliteRecordStore } from "@imprest/core/node";
-import { CyclesAuthority } from "@imprest/cycles";
 import { createEmbeddedAuthority } from "@imprest/embedded";
-import { serve } from "@imprest/embedded/node";
 
 const embedded = createEmbeddedAuthority();
 await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("500") });
-const { key: apiKey } = await embedded.apiKeys.create({ tenant: "acme" });
-const server = await serve(embedded, { port: 0 }); // stands in for your Cycles server
-const { url: baseUrl } = server;
 const file = ":memory:"; // yours is a file, or a store that several machines share
 
 /** Stands in for a payment service: it charges once per key, and its second answer is lost on the way. */
@@ -27,12 +22,12 @@ const psp = {
 import { AP2AlreadyConsumed, AP2GuardCommitUncertain, guard, paymentAuthority, recover } from "@imprest/ap2";
 
 const records = sqliteRecordStore(file); // one record a mandate: who writes the claim, pays
-const authority = new CyclesAuthority({ baseUrl, apiKey, subject: { tenant: "acme" } }, { records });
+const budget = embedded.authority({ tenant: "acme", records }); // or a CyclesAuthority: nothing else changes
 // #endregion
 
 // #region guard
 const pay = guard(
-  authority,
+  budget,
   { tenant: "acme", agent: "checkout-bot", runId: "run_1" },
   async (payment) => {
     const reference = await psp.charge(payment.microcents, payment.pspIdempotencyKey);
@@ -68,7 +63,7 @@ assert.equal(reserved, usd("199").amount);
 const abandonedAfterMs = 0;
 
 // #region recover
-const { settled, released, unresolved } = await recover(authority, {
+const { settled, released, unresolved } = await recover(budget, {
   abandonedAfterMs, // two minutes unless told: how long a worker may be silent before it counts as dead
   lookupCharge: async ({ pspIdempotencyKey }) => {
     const amount = psp.charges.get(pspIdempotencyKey); // with Stripe: a list or a search by your metadata
@@ -82,7 +77,6 @@ assert.deepEqual({ settled, released, unresolved }, { settled: 1, released: 0, u
 const { spent, reserved: held } = await embedded.budgets.get({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
 assert.equal(spent, usdMicrocents([...psp.charges.values()].reduce((sum, one) => sum + one, 0n)).amount);
 assert.equal(held, 0n);
-await paymentAuthority(authority).idle();
+await paymentAuthority(budget).idle();
 await records.close?.();
-await server.close();
 await embedded.close();

@@ -63,7 +63,9 @@ async function stage(way: "in process" | "over the wire"): Promise<Stage> {
   const operator = createEmbeddedAuthority({ clock, policy, maxExtensions: 1 });
   await operator.budgets.create({ scope: subject, allocated: tokens(1_000), overdraftLimit: tokens(50) });
   const apiKey = (await operator.apiKeys.create({ tenant })).key;
-  if (way === "in process") return { operator, clock, authority: operator.authority({ tenant, subject }) };
+  // The key may act in all scopes of its tenant; in process that has to be said.
+  const within = [`tenant:${tenant}`];
+  if (way === "in process") return { operator, clock, authority: operator.authority({ tenant, subject, within }) };
   const transport = createFetchTransport((input, init) => operator.handler(new Request(input, init)));
   const client = { baseUrl: "https://authority.test", apiKey, subject, transport, clock };
   return { operator, clock, authority: new CyclesAuthority(client) };

@@ -1,16 +1,20 @@
 import {
   type Attempt as SettleAttempt,
+  type AuthoritySource,
   type CallOptions,
   type Environment,
-  type Grant,
-  type Lease,
   type RecordStore,
   type SettlementInstruction,
   type SettlingAuthority,
+  type SpendAuthority,
   memoryRecordStore,
+  systemClock,
 } from "@imprest/core";
 import { authorityOf } from "@imprest/core/internal";
-import type { CyclesAuthority, CyclesSource } from "@imprest/cycles";
+import type { CyclesAuthority } from "@imprest/cycles";
+import { CyclesBudget } from "./budget/cycles-budget.ts";
+import type { PaymentBudget } from "./budget/payment-budget.ts";
+import { PortBudget } from "./budget/port-budget.ts";
 import { PaymentLedger } from "./ledger/ledger.ts";
 
 /**
@@ -19,39 +23,36 @@ import { PaymentLedger } from "./ledger/ledger.ts";
  * `openPayment` of this package do.
  */
 export class PaymentAuthority implements SettlingAuthority {
-  // The settlements are Cycles settlements to the byte: whoever serves that server can finish them.
-  readonly protocol = "cycles";
+  readonly protocol: string;
   readonly durable = true;
   // A payment's own record says what is to be settled.
   readonly recordsSettlements = true;
   readonly target: string;
-  readonly dedupeHorizonMs: Readonly<Record<string, number>>;
   readonly environment: Environment;
-  readonly cycles: CyclesAuthority;
+  readonly budget: PaymentBudget;
   readonly ledger: PaymentLedger;
   /** Claims of the payments that run in this process: none of them is taken for dead, whatever the clocks say. */
   readonly live: Set<string> = new Set();
   readonly #housekeeping = new Set<Promise<void>>();
 
-  constructor(cycles: CyclesAuthority, records: RecordStore) {
-    const { clock, random } = cycles.environment;
-    this.cycles = cycles;
-    this.target = cycles.target;
-    this.dedupeHorizonMs = cycles.dedupeHorizonMs;
-    this.environment = { ...cycles.environment, records };
-    this.ledger = new PaymentLedger(records, cycles.target, clock, random);
+  readonly extend?: NonNullable<SettlingAuthority["extend"]>;
+
+  constructor(budget: PaymentBudget, records: RecordStore) {
+    const { clock = systemClock, random } = budget.environment ?? {};
+    this.budget = budget;
+    this.protocol = budget.protocol;
+    this.target = budget.target;
+    if (budget.extend) this.extend = budget.extend.bind(budget);
+    this.environment = { ...budget.environment, records };
+    this.ledger = new PaymentLedger(records, budget.target, clock, random);
   }
 
-  extend(
-    grant: Grant,
-    by: { readonly ms: number; readonly idempotencyKey: string },
-    options?: CallOptions,
-  ): Promise<Lease> {
-    return this.cycles.extend(grant, by, options);
+  get dedupeHorizonMs(): SettlingAuthority["dedupeHorizonMs"] {
+    return this.budget.dedupeHorizonMs;
   }
 
   settle(instruction: SettlementInstruction, options?: CallOptions): Promise<SettleAttempt> {
-    return this.cycles.settle(instruction, options);
+    return this.budget.settle(instruction, options);
   }
 
   /** Keeps a write that nobody waits for, for `idle`. */
@@ -66,19 +67,31 @@ export class PaymentAuthority implements SettlingAuthority {
   }
 }
 
-const authorities = new WeakMap<CyclesAuthority, WeakMap<RecordStore, PaymentAuthority>>();
-const memories = new WeakMap<CyclesAuthority, RecordStore>();
+/** An authority whose budget pays, or a client that has one: a Cycles server, or any of core's port that counts in dollars. */
+export type PaymentSource = AuthoritySource;
+
+const authorities = new WeakMap<SpendAuthority, WeakMap<RecordStore, PaymentAuthority>>();
+const memories = new WeakMap<SpendAuthority, RecordStore>();
 
 /**
- * The one payment authority of a client and a store: for its queue (`settlementQueue`), its dead letters, and its ledger.
+ * The one payment authority of a budget and a store: for its queue (`settlementQueue`), its dead letters, and its ledger.
  * @param records where claims and phases are kept; without it those of the authority's environment, and without either
  * memory, which forgets every consumed mandate when the process ends.
  */
-export function paymentAuthority(source: CyclesSource, records?: RecordStore): PaymentAuthority {
-  const cycles = authorityOf(source);
-  const store = records ?? cycles.environment.records ?? remember(memories, cycles, memoryRecordStore);
-  const known = remember(authorities, cycles, () => new WeakMap<RecordStore, PaymentAuthority>());
-  return remember(known, store, () => new PaymentAuthority(cycles, store));
+export function paymentAuthority(source: PaymentSource, records?: RecordStore): PaymentAuthority {
+  const authority = authorityOf(source);
+  const store = records ?? authority.environment?.records ?? remember(memories, authority, memoryRecordStore);
+  const known = remember(authorities, authority, () => new WeakMap<RecordStore, PaymentAuthority>());
+  return remember(known, store, () => new PaymentAuthority(budgetOf(authority), store));
+}
+
+function budgetOf(authority: SpendAuthority): PaymentBudget {
+  return isCycles(authority) ? new CyclesBudget(authority) : new PortBudget(authority);
+}
+
+/** By what it is, not by its class: whoever pays from another budget loads no Cycles client. */
+function isCycles(authority: SpendAuthority): authority is CyclesAuthority {
+  return authority.protocol === "cycles" && "client" in authority;
 }
 
 function remember<Key extends object, Value>(known: WeakMap<Key, Value>, key: Key, create: () => Value): Value {

@@ -7,7 +7,7 @@ import { keyIn } from "./idempotency-key.ts";
 import { type AP2Mandate, checkMandate } from "./mandate.ts";
 import { checkMicrocents } from "./microcents.ts";
 import type { PaymentTerms } from "./options.ts";
-import { claimName } from "./payment-port.ts";
+import { claimName } from "./budget/cycles-budget.ts";
 import { type Priced, quoteMetadata } from "./quote.ts";
 import { boundedText } from "./text.ts";
 

@@ -1,4 +1,4 @@
-export { PaymentAuthority, paymentAuthority } from "./authority.ts";
+export { PaymentAuthority, type PaymentSource, paymentAuthority } from "./authority.ts";
 export {
   type CommitBody,
   type CommitBodyInput,

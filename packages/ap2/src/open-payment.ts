@@ -2,25 +2,16 @@ import {
   AbortedError,
   AuthorityUnreachableError,
   DeniedError,
+  ProtocolError,
   type Reservation,
   Unit,
   openReservation,
 } from "@imprest/core";
 import { randomHex, stringifyJson } from "@imprest/core/internal";
-import type { ReservationCreateResponse } from "@imprest/core/models/cycles";
-import { reservationCreateResponse } from "@imprest/core/models/cycles/shapes";
-import { CyclesError, type CyclesSource } from "@imprest/cycles";
-import { type PaymentAuthority, paymentAuthority } from "./authority.ts";
+import { type PaymentAuthority, type PaymentSource, paymentAuthority } from "./authority.ts";
 import { chargeKind, refundKind } from "./bodies.ts";
 import { Draft, checkTerms } from "./draft.ts";
-import {
-  AP2AlreadyConsumed,
-  AP2DryRunResult,
-  AP2GuardDenied,
-  AP2GuardError,
-  AP2MandateError,
-  AP2ReserveUncertain,
-} from "./errors.ts";
+import { AP2GuardDenied, AP2GuardError, AP2MandateError, AP2ReserveUncertain } from "./errors.ts";
 import { hashOf, identitiesOf, keyIn, scopeOf } from "./idempotency-key.ts";
 import { suffixOf } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
@@ -28,7 +19,7 @@ import type { AP2Mandate } from "./mandate.ts";
 import { checkMicrocents, toScaled } from "./microcents.ts";
 import type { PaymentOptions, PaymentTerms, RefundTerms } from "./options.ts";
 import { PaymentHandle } from "./payment-handle.ts";
-import { PaymentPort, claimName, deniedBy, idsOf, isAllowed } from "./payment-port.ts";
+import { PaymentPort } from "./payment-port.ts";
 import { price } from "./quote.ts";
 
 /**
@@ -36,7 +27,7 @@ import { price } from "./quote.ts";
  * @throws as `withReservation`, before anything was charged.
  */
 export async function openHandle(
-  source: CyclesSource,
+  source: PaymentSource,
   terms: PaymentTerms,
   options: PaymentOptions,
 ): Promise<PaymentHandle> {
@@ -53,13 +44,13 @@ export async function openHandle(
   });
   if (terms.dryRun) throw await dryRun(authority, draft, options);
   const claimed = await claim(authority, draft, options);
-  if (options.searchAuthority) await assertUnknownTo(authority, claimed, options);
+  if (options.searchAuthority) await assertUnknown(authority, claimed, options);
   return reserve(authority, claimed, draft, options);
 }
 
 /** A refund: a leg of its own scope, whose total is what was captured. */
 export async function openRefund(
-  source: CyclesSource,
+  source: PaymentSource,
   { refund, ...terms }: RefundTerms,
   options: PaymentOptions,
 ): Promise<PaymentHandle> {
@@ -169,7 +160,7 @@ async function refused(claimed: ClaimedAttempt, draft: Draft, port: PaymentPort,
     await claimed.write({ phase: "reserving", suspended: true });
     const { idempotencyKey, cause } = error;
     const message = `No usable answer to the reserve for transaction ${transactionId}, so nothing was charged. Make the same call again.`;
-    const reasonCode = CyclesError.isInstance(cause) ? cause.errorCode : undefined;
+    const reasonCode = ProtocolError.isInstance(cause) ? cause.errorCode : undefined;
     return new AP2ReserveUncertain(message, idempotencyKey, { reasonCode }, { cause });
   }
   if (AbortedError.isInstance(error) || (DeniedError.isInstance(error) && !AP2GuardDenied.isInstance(error))) {
@@ -187,47 +178,22 @@ async function refused(claimed: ClaimedAttempt, draft: Draft, port: PaymentPort,
 /** Whether the authority looked at the reserve and decided: then no earlier one stands under its key. */
 function isDecision(error: unknown): boolean {
   if (!AP2GuardDenied.isInstance(error)) return false;
-  return !CyclesError.isInstance(error.cause) || error.cause.status === 409;
+  return !ProtocolError.isInstance(error.cause) || error.cause.status === 409;
 }
 
 /** Asks what a reserve would be answered, under a key of its own, so that the real one stays free. */
 async function dryRun(authority: PaymentAuthority, draft: Draft, options: PaymentOptions): Promise<unknown> {
   const idempotencyKey = keyIn(draft.purpose.scope, "probe", randomHex(16));
-  const write = {
-    path: "/v1/reservations",
-    body: stringifyJson(draft.body(idempotencyKey, undefined)),
-    idempotencyKey,
-  };
-  const operation = { name: "dryRun", status: 200, schema: reservationCreateResponse } as const;
-  let answer: ReservationCreateResponse;
-  try {
-    answer = await authority.cycles.client.connection.write(operation, write, options);
-  } catch (cause) {
-    if (!CyclesError.isInstance(cause)) throw cause;
-    return deniedBy(cause);
-  }
-  const { decision, reason_code: reasonCode, caps, balances, affected_scopes: affectedScopes } = answer;
-  if (!isAllowed(decision)) {
-    return new AP2GuardDenied(`The authority would answer ${decision}.`, { reasonCode, ...idsOf(answer) });
-  }
-  const message = `Dry run: the authority would answer ${decision}. Nothing was reserved and nothing charged.`;
-  return new AP2DryRunResult(message, { decision, reasonCode, caps: caps && { ...caps }, balances, affectedScopes });
+  return authority.budget.probe(stringifyJson(draft.body(idempotencyKey, undefined)), idempotencyKey, options);
 }
 
-/** @throws AP2AlreadyConsumed when the authority knows somebody else's reservation under the attempt's key. */
-async function assertUnknownTo(
-  authority: PaymentAuthority,
+async function assertUnknown(
+  { budget }: PaymentAuthority,
   claimed: ClaimedAttempt,
-  { signal, timeoutMs, traceparent }: PaymentOptions,
+  options: PaymentOptions,
 ): Promise<void> {
-  const query = { idempotency_key: claimed.key("reserve"), include: ["metadata"] };
   try {
-    for await (const found of authority.cycles.client.listReservations(query, { signal, timeoutMs, traceparent })) {
-      if (found.status === "RELEASED" || found.metadata?.[claimName] === claimed.attempt.claim) continue;
-      const { reservation_id: reservationId, status } = found;
-      const message = `The authority has reservation ${reservationId} (${status}) under this mandate. Nothing was started.`;
-      throw new AP2AlreadyConsumed(message, { reasonCode: "ALREADY_CONSUMED", reservationId });
-    }
+    await budget.assertUnknown(claimed.attempt, claimed.key("reserve"), options);
   } catch (error) {
     await claimed.withdraw();
     throw error;

@@ -14,7 +14,7 @@ import type { AP2Mandate } from "./mandate.ts";
 import type { Charge, Payment, PaymentOptions, PaymentSettlement, PaymentTerms } from "./options.ts";
 import { type PspOutcome, classifyPspError } from "./psp-outcome.ts";
 import { type PaymentReceipt, buildReceipt } from "./receipt.ts";
-import { abortedReason, baseOf, bookingOf, commitInstruction, failedReason } from "./settlement-bodies.ts";
+import { abortedReason, baseOf, bookingOf, commitIntent, failedReason } from "./settlement-bodies.ts";
 
 /** What an open payment stands on. */
 export interface PaymentContext {
@@ -206,7 +206,7 @@ export class PaymentHandle implements Payment {
     );
     const nowMs = authority.ledger.clock.now();
     const base = baseOf(authority.target, claimed.scope, claimed.attempt, this.reservationId, nowMs);
-    const { body, fallback } = commitInstruction(base, booked, metadata);
+    const { body, fallback } = authority.budget.prepare(base, commitIntent(booked, metadata));
     // The record and the commit go out together. Either one alone tells `recover` that money moved: the record by itself,
     // the commit by the reservation's status; so neither has to wait for the other.
     const recorded = this.#record({

@@ -1,7 +1,6 @@
 import { type RecordStore, ValidationError } from "@imprest/core";
 import { abortedError } from "@imprest/core/internal";
-import type { CyclesSource } from "@imprest/cycles";
-import { type PaymentAuthority, paymentAuthority } from "./authority.ts";
+import { type PaymentAuthority, type PaymentSource, paymentAuthority } from "./authority.ts";
 import { AP2GuardError, type AttemptReference } from "./errors.ts";
 import { type PaymentRecord, counts, isLeft, pspSuffixOf } from "./ledger/attempt.ts";
 import { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
@@ -48,7 +47,7 @@ export interface PaymentRecovery {
  * @throws ValidationError for an option that is no time; what the store throws while it is listed; AbortedError when
  * `options.signal` aborts.
  */
-export async function recover(source: CyclesSource, options: RecoverOptions = {}): Promise<PaymentRecovery> {
+export async function recover(source: PaymentSource, options: RecoverOptions = {}): Promise<PaymentRecovery> {
   checkTimes(options);
   const authority = paymentAuthority(source, options.records);
   const { clock } = authority.ledger;
@@ -102,7 +101,7 @@ async function resolveSafely(
  * option that is no time.
  */
 export async function reconcile(
-  source: CyclesSource,
+  source: PaymentSource,
   error: { readonly attempt: AttemptReference },
   options: ResolveOptions & { readonly records?: RecordStore | undefined } = {},
 ): Promise<Resolution> {

@@ -1,14 +1,11 @@
-import { type CallOptions, type SettlementInstruction, settlementQueue } from "@imprest/core";
-import { parseJson } from "@imprest/core/internal";
-import type { ReservationDetail } from "@imprest/core/models/cycles";
-import { NotFoundError, ReservationExpiredError } from "@imprest/cycles";
+import { type CallOptions, type Intent, type SettlementInstruction, settlementQueue } from "@imprest/core";
 import { askProvider } from "./ask-provider.ts";
 import type { PaymentAuthority } from "./authority.ts";
+import type { Standing } from "./budget/payment-budget.ts";
 import type { Attempt } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
-import { claimName } from "./payment-port.ts";
 import type { LookupCharge } from "./psp-outcome.ts";
-import { baseOf, bookingOf, commitInstruction, releaseInstruction } from "./settlement-bodies.ts";
+import { baseOf, bookingOf, commitIntent } from "./settlement-bodies.ts";
 
 /** How an attempt is brought to its end. */
 export interface ResolveOptions extends Pick<CallOptions, "signal"> {
@@ -45,12 +42,6 @@ export type Refusal = Pick<Attempt, "declined" | "unproven" | "rejectedBy">;
 const tenMinutesMs = 600_000;
 /** The default lifetime of a lease: a wait that is shorter cannot be judged by one. */
 const leaseMs = 60_000;
-
-/** What the authority says of an attempt's reservation. */
-type Standing =
-  | { readonly status: "open" | "committed" | "released"; readonly reservationId: string }
-  /** Gone, expired or never made: a commit is no longer possible. */
-  | { readonly status: "gone"; readonly reservationId: string };
 
 /**
  * Brings one claimed attempt to its end. Money that moved is committed, or recorded as an event when the reservation is
@@ -94,8 +85,9 @@ async function resolve(
   // From here on a worker that was only slow finds its claim lost before it charges.
   const takeOver = (): Promise<void> => claimed.write({ held: true, touchedAtMs });
   if (!isSilent) await takeOver();
-  const standing = await standingOf(authority, claimed, options);
-  if (standing === undefined || (isSilent && standing.status === "open")) return { resolution: "unresolved" };
+  const standing = await authority.budget.standingOf(claimed.attempt, options);
+  if (standing === undefined || (isSilent && standing.status === "open" && standing.isLive))
+    return { resolution: "unresolved" };
   if (isSilent) await takeOver();
   if (standing.status === "committed") {
     await claimed.write({ phase: "settled", outcome: "committed", reservationId: standing.reservationId });
@@ -114,7 +106,7 @@ async function resolve(
     }
     const absentAfterMs = options.absentAfterMs ?? tenMinutesMs;
     // By the authority's time too, which a clock of this machine that is ahead does not change.
-    const hasRunOut = standing.status !== "open" || absentAfterMs < leaseMs;
+    const hasRunOut = standing.status !== "open" || !standing.isLive || absentAfterMs < leaseMs;
     const isOldEnough = hasRunOut && clock.now() - touchedAtMs >= absentAfterMs;
     if (found.status === "none" && isOldEnough) {
       return giveBack(authority, claimed, standing, "the PSP did not charge", { unproven: true });
@@ -141,47 +133,8 @@ async function reopen(
   if (found.status !== "charged") return "released";
   const charged = { amount: (found.amount ?? BigInt(microcents)).toString(), reference: found.reference };
   await claimed.write({ phase: "charged", charged, unproven: undefined, held: true });
-  const standing = await standingOf(authority, claimed, options);
+  const standing = await authority.budget.standingOf(claimed.attempt, options);
   return standing === undefined ? "unresolved" : commit(authority, claimed, standing);
-}
-
-async function standingOf(
-  authority: PaymentAuthority,
-  { attempt }: ClaimedAttempt,
-  { signal }: ResolveOptions,
-): Promise<Standing | undefined> {
-  const { client } = authority.cycles;
-  const known = attempt.reservationId;
-  try {
-    const found =
-      known === undefined
-        ? await findReservation(authority, attempt, signal)
-        : await client.getReservation(known, { signal });
-    if (found === undefined) return { status: "gone", reservationId: "none" };
-    const { reservation_id: reservationId, status } = found;
-    if (status === "ACTIVE") return { status: "open", reservationId };
-    if (status === "COMMITTED") return { status: "committed", reservationId };
-    return { status: status === "RELEASED" ? "released" : "gone", reservationId };
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    const isGone = ReservationExpiredError.isInstance(error) || NotFoundError.isInstance(error);
-    return isGone ? { status: "gone", reservationId: known ?? "none" } : undefined;
-  }
-}
-
-/** The worker may have died before it noted the id: the reserve's own key finds the reservation. */
-async function findReservation(
-  authority: PaymentAuthority,
-  { reserveBody, claim }: ClaimedAttempt["attempt"],
-  signal: AbortSignal | undefined,
-): Promise<ReservationDetail | undefined> {
-  const { idempotency_key: key } = parseJson(reserveBody) as { readonly idempotency_key: string };
-  const query = { idempotency_key: key, include: ["metadata"] };
-  for await (const found of authority.cycles.client.listReservations(query, { signal })) {
-    const owner = found.metadata?.[claimName];
-    if (owner === undefined || owner === claim) return found;
-  }
-  return undefined;
 }
 
 async function giveBack(
@@ -193,7 +146,8 @@ async function giveBack(
 ): Promise<Resolved> {
   if (status === "open") {
     const base = baseOf(authority.target, claimed.scope, claimed.attempt, reservationId, authority.ledger.clock.now());
-    await settlementQueue(authority).submit(releaseInstruction(base, reason));
+    const release: Intent = { kind: "release", reason: { code: "caller", text: reason } };
+    await settlementQueue(authority).submit(authority.budget.prepare(base, release));
   }
   await claimed.write({ phase: "released", ...refused });
   return { resolution: "released" };
@@ -206,11 +160,12 @@ async function commit(authority: PaymentAuthority, claimed: ClaimedAttempt, stan
   const microcents = BigInt(attempt.charged?.amount ?? attempt.microcents);
   const reference = attempt.charged?.reference;
   const { booked, metadata } = bookingOf(attempt, microcents, reference === undefined ? {} : { psp_ref: reference });
-  const written = commitInstruction(base, booked, metadata);
+  const written = authority.budget.prepare(base, commitIntent(booked, metadata));
   const frozen = attempt.commit === undefined ? written : { ...written, ...attempt.commit };
-  const isOpen = status === "open";
-  const instruction: SettlementInstruction = isOpen ? frozen : { ...frozen, mode: "event", body: frozen.fallback };
-  await claimed.write({ commit: { body: frozen.body, fallback: frozen.fallback }, touchedAtMs: attempt.touchedAtMs });
+  const { body, fallback } = frozen;
+  const isOpen = status === "open" || fallback === undefined;
+  const instruction: SettlementInstruction = isOpen ? frozen : { ...frozen, mode: "event", body: fallback };
+  await claimed.write({ commit: { body, fallback }, touchedAtMs: attempt.touchedAtMs });
   const settlement = await settlementQueue(authority).submit(instruction);
   if (settlement.status !== "committed" && settlement.status !== "recorded") {
     if (settlement.status === "rejected")

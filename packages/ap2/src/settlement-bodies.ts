@@ -1,4 +1,4 @@
-import { type SettlementInstruction } from "@imprest/core";
+import { type Intent, type SettlementInstruction, Unit } from "@imprest/core";
 import { parseJson, stringifyJson } from "@imprest/core/internal";
 import { type AttemptPhase, suffixOf } from "./ledger/attempt.ts";
 import { keyIn } from "./idempotency-key.ts";
@@ -55,6 +55,12 @@ export function bookingOf(
 ): { readonly booked: bigint; readonly metadata: Readonly<Record<string, unknown>> } {
   if (!isRefund) return { booked: microcents, metadata };
   return { booked: 0n, metadata: { refund_microcents: microcents.toString(), ...metadata } };
+}
+
+/** The kernel's intent for a commit of `microcents`. */
+export function commitIntent(microcents: bigint, metadata: Readonly<Record<string, unknown>>): Intent {
+  const amount = { unit: Unit.usdMicrocents, amount: microcents };
+  return { kind: "commit", spend: { amount, basis: "actual", metadata } };
 }
 
 /** A release whose key names why, so that two different ends of one reservation are two requests. */

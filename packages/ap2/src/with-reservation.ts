@@ -1,4 +1,4 @@
-import type { CyclesSource } from "@imprest/cycles";
+import type { PaymentSource } from "./authority.ts";
 import type { AP2Mandate } from "./mandate.ts";
 import { openHandle, openRefund } from "./open-payment.ts";
 import type { Payment, PaymentOptions, PaymentSettlement, PaymentTerms, RefundTerms } from "./options.ts";
@@ -19,7 +19,7 @@ import type { PaymentHandle } from "./payment-handle.ts";
  * });
  */
 export async function withReservation<Value>(
-  source: CyclesSource,
+  source: PaymentSource,
   terms: PaymentTerms,
   body: (payment: Payment) => Value | PromiseLike<Value>,
   options: PaymentOptions = {},
@@ -41,7 +41,7 @@ export interface OpenPayment extends Payment, AsyncDisposable {
  * is committed when it was charged, released when it surely was not, and else held with an error.
  */
 export function openPayment(
-  source: CyclesSource,
+  source: PaymentSource,
   terms: PaymentTerms,
   options: PaymentOptions = {},
 ): Promise<OpenPayment> {
@@ -60,7 +60,7 @@ export type GuardTerms = Omit<PaymentTerms, "mandate">;
  * await pay(mandateFromAP2(chain));
  */
 export function guard<Arguments extends readonly unknown[], Value>(
-  source: CyclesSource,
+  source: PaymentSource,
   terms: GuardTerms | ((mandate: AP2Mandate, ...args: Arguments) => GuardTerms),
   body: (payment: Payment, ...args: Arguments) => Value | PromiseLike<Value>,
   options: PaymentOptions | ((mandate: AP2Mandate, ...args: Arguments) => PaymentOptions) = {},
@@ -79,7 +79,7 @@ export function guard<Arguments extends readonly unknown[], Value>(
  * @throws as `withReservation`; AP2GuardError when nothing was captured.
  */
 export async function guardRefund<Value>(
-  source: CyclesSource,
+  source: PaymentSource,
   terms: RefundTerms,
   body: (payment: Payment) => Value | PromiseLike<Value>,
   options: PaymentOptions = {},

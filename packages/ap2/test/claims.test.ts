@@ -1,6 +1,13 @@
 import { type Transport, ValidationError } from "@imprest/core";
 import { CyclesAuthority, CyclesClient } from "@imprest/cycles";
-import { AP2AlreadyConsumed, AP2GuardDenied, type RecoverOptions, recover, withReservation } from "@imprest/ap2";
+import {
+  AP2AlreadyConsumed,
+  AP2GuardDenied,
+  type Payment,
+  type RecoverOptions,
+  recover,
+  withReservation,
+} from "@imprest/ap2";
 import { createManualClock } from "@imprest/testing";
 import { describe, expect, it } from "vitest";
 import { CountingPsp } from "./support/counting-psp.ts";
@@ -155,13 +162,16 @@ describe("recovery", () => {
     const harness = createHarness();
     const psp = new CountingPsp();
     const ahead = createManualClock(Date.now() + 86_400_000);
-    await withReservation(harness.authority, makeTerms(), async (payment) => {
+    const body = async (payment: Payment): Promise<void> => {
       const recovered = recover(otherWorker(harness, ahead), { lookupCharge: () => ({ status: "none" }) });
       await expect(recovered).resolves.toMatchObject({ released: 0, unresolved: 1 });
       const second = withReservation(otherWorker(harness, ahead), makeTerms(), (other) => psp.charge(other));
       await expect(second).rejects.toThrow(AP2AlreadyConsumed);
+      // Its claim is still its own.
+      await payment.charging();
       await payment.charged({ reference: psp.charge(payment) });
-    });
+    };
+    await withReservation(harness.authority, makeTerms(), body, { tracksCharge: true });
     expect(psp.charges).toHaveLength(1);
     expect(BigInt(harness.cycles.spent)).toBe(psp.total);
   });

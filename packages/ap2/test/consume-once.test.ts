@@ -352,13 +352,4 @@ describe("core's own helpers over a payment authority", () => {
     await expect(core.guard(payments, request, () => expect.fail("ran"), fail)()).rejects.toThrow();
     expect(cycles.seen).toHaveLength(0);
   });
-
-  it("reach the same budget through the authority below it", async () => {
-    const { cycles, authority } = createHarness();
-    const { settlement } = await core.withReservation(paymentAuthority(authority).cycles, request, () => 1, {
-      settle: "estimate",
-    });
-    expect(settlement.status).toBe("committed");
-    expect(cycles.requests("reserve")).toHaveLength(1);
-  });
 });

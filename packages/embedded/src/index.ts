@@ -1,4 +1,4 @@
-export type { ApiKeyInfo } from "./access/api-keys.ts";
+export type { ApiKeyInfo, NewApiKey } from "./access/api-keys.ts";
 export type { RateLimit } from "./access/rate-limit.ts";
 export type { VerifiedLine } from "./asp/asp-plane.ts";
 export type { AspOptions, AspOveragePolicy, AspSigningKey } from "./asp/options.ts";

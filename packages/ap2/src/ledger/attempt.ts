@@ -54,7 +54,7 @@ export interface Attempt {
   /** What the PSP charged, in microcents, and its reference. */
   readonly charged?: { readonly amount: string; readonly reference?: string | undefined } | undefined;
   /** The commit's exact bytes, and those of the event that replaces it once the reservation has expired. */
-  readonly commit?: { readonly body: string; readonly fallback: string } | undefined;
+  readonly commit?: { readonly body: string; readonly fallback?: string | undefined } | undefined;
   /** How the authority took it. */
   readonly outcome?: "committed" | "recorded" | "rejected" | undefined;
 }

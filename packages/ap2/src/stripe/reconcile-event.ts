@@ -1,5 +1,5 @@
+import type { PaymentSource } from "../authority.ts";
 import type { RecordStore } from "@imprest/core";
-import type { CyclesSource } from "@imprest/cycles";
 import type { Stripe } from "stripe";
 import { reconcile } from "../recover.ts";
 import type { Resolution } from "../resolve-attempt.ts";
@@ -15,7 +15,7 @@ import { stripeLookupCharge } from "./look-up.ts";
  */
 export async function reconcileStripeEvent(
   stripe: Stripe,
-  source: CyclesSource,
+  source: PaymentSource,
   event: Stripe.Event,
   options: { readonly records?: RecordStore | undefined; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Resolution | undefined> {

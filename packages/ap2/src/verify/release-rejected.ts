@@ -1,6 +1,5 @@
 import type { RecordStore } from "@imprest/core";
-import type { CyclesSource } from "@imprest/cycles";
-import { type PaymentAuthority, paymentAuthority } from "../authority.ts";
+import { type PaymentAuthority, type PaymentSource, paymentAuthority } from "../authority.ts";
 import { clockSkewMs } from "../draft.ts";
 import { AP2GuardError, AP2MandateError } from "../errors.ts";
 import { identitiesOf, sha256Hex } from "../idempotency-key.ts";
@@ -30,7 +29,7 @@ const secondMs = 1_000;
  * or the payment is under way; ValidationError when `mandate` or `options.mandate` is no mandate.
  */
 export async function releaseRejected(
-  source: CyclesSource,
+  source: PaymentSource,
   mandate: AP2Mandate,
   receipt: string,
   options: ReleaseRejectedOptions,

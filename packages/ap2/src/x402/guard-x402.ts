@@ -1,22 +1,10 @@
 import type { Clock, Timer } from "@imprest/core";
-import type { CyclesSource } from "@imprest/cycles";
-import { paymentAuthority } from "../authority.ts";
+import { type PaymentSource, paymentAuthority } from "../authority.ts";
 import { AP2GuardError } from "../errors.ts";
+import { type X402Requirements, answeredWithinMs, askedFor, atomicOf } from "./requirements.ts";
 import { checkMicrocents } from "../microcents.ts";
 import type { PaymentOptions, PaymentTerms } from "../options.ts";
 import { type OpenPayment, openPayment } from "../with-reservation.ts";
-
-/** What a server asks to be paid (x402 `PaymentRequirements`, version 1 or 2), as far as the guard looks at it. */
-export interface X402Requirements {
-  readonly network: string;
-  readonly asset: string;
-  /** Atomic units of the asset; in version 1 of the protocol it is called `maxAmountRequired`. */
-  readonly amount?: string | undefined;
-  readonly maxAmountRequired?: string | undefined;
-  readonly payTo: string;
-  /** How long a signed payload may be settled. */
-  readonly maxTimeoutSeconds?: number | undefined;
-}
 
 /** What the client tells its hooks before and after it signs. */
 export interface X402Context {
@@ -58,18 +46,13 @@ export interface X402GuardOptions extends Omit<PaymentOptions, "tracksCharge"> {
 
 /** How long a payment may take from its reserve to its signature, in milliseconds. */
 const signingMs = 60_000;
-/** What a signed payload is given beyond its own validity, for an answer that is on its way. */
-const marginMs = 60_000;
-/** A payload that is valid for longer is not waited for any longer; `recover` asks the chain. */
-const longestMs = 600_000;
-
 /**
  * Guards every payment of an x402 client: reserves before it signs, counts the signed payload as a charge that may happen,
  * and settles by the server's answer. A denial, and a mandate that was used, abort the payment with their reason. A payment
  * that is not signed within a minute (another hook threw or aborted) is given back; one that is signed and has no answer
  * when its payload is no longer valid is held, for `recover` to ask the chain.
  */
-export function guardX402(client: X402Client, source: CyclesSource, options: X402GuardOptions): void {
+export function guardX402(client: X402Client, source: PaymentSource, options: X402GuardOptions): void {
   const { terms, microcents, onUnsettled = () => {}, ...payment } = options;
   const { clock } = paymentAuthority(source, options.records).ledger;
   const opening = new PendingPayments(clock);
@@ -86,7 +69,7 @@ export function guardX402(client: X402Client, source: CyclesSource, options: X40
 
   client.onBeforePaymentCreation(async (context) => {
     const { selectedRequirements: requirements } = context;
-    const atomic = atomicOf(requirements.amount ?? requirements.maxAmountRequired);
+    const atomic = askedFor(requirements);
     if (atomic === undefined) return { abort: true, reason: "The server asks for an amount that is no whole number." };
     try {
       // Priced before anything is claimed: what cannot be priced must not hold the mandate.
@@ -111,9 +94,7 @@ export function guardX402(client: X402Client, source: CyclesSource, options: X40
     if (opened === undefined) return;
     // Whoever holds the signed payload can be paid with it.
     await opened.charging();
-    const { maxTimeoutSeconds = 60 } = requirements;
-    const validMs = Math.min(maxTimeoutSeconds * 1_000 + marginMs, longestMs);
-    sent.add(paymentPayload, opened, validMs, () => hold(opened));
+    sent.add(paymentPayload, opened, answeredWithinMs(requirements), () => hold(opened));
   });
 
   client.onPaymentCreationFailure(async ({ selectedRequirements: requirements }) => {
@@ -124,8 +105,8 @@ export function guardX402(client: X402Client, source: CyclesSource, options: X40
   client.onPaymentResponse(async ({ paymentPayload, requirements, settleResponse }) => {
     const opened = sent.take(paymentPayload);
     if (opened === undefined) return;
-    const asked = requirements.amount ?? requirements.maxAmountRequired;
-    const settled = settleResponse?.success === true ? atomicOf(settleResponse.amount ?? asked) : undefined;
+    const { success, amount } = settleResponse ?? {};
+    const settled = success !== true ? undefined : amount === undefined ? askedFor(requirements) : atomicOf(amount);
     // A server that reports a failure, or a success of no known amount, may have settled: the chain knows.
     if (settleResponse === undefined || settled === undefined) return hold(opened);
     try {
@@ -167,11 +148,6 @@ class PendingPayments {
     entry?.timer.clear();
     return entry?.opened;
   }
-}
-
-/** Atomic units as both versions of the protocol write them: a decimal of digits alone. */
-function atomicOf(amount: unknown): bigint | undefined {
-  return typeof amount === "string" && /^\d{1,78}$/.test(amount) ? BigInt(amount) : undefined;
 }
 
 /** Ends a payment whose payload never left. */

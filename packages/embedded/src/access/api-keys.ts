@@ -2,6 +2,7 @@ import { base64url, hex, parseHex, parseJson, stringifyJson, systemRandom, utf8 
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { Journal } from "../ledger/journal.ts";
 import { LedgerRefusal } from "../ledger/refusal.ts";
+import { type ScopeFilter, scopeFilterOf } from "../ledger/scope-filter.ts";
 import { equalInConstantTime } from "./constant-time.ts";
 
 /** A key as an operator sees it after its creation: who it acts for, never what it is. */
@@ -9,6 +10,20 @@ export interface ApiKeyInfo {
   readonly id: string;
   readonly tenant: string;
   readonly status: "ACTIVE" | "REVOKED";
+  /** The scopes that it may act in; everything of the tenant when absent. */
+  readonly scopeFilter?: ScopeFilter | undefined;
+}
+
+/** Which key to bind to a tenant. */
+export interface NewApiKey {
+  readonly tenant: string;
+  /** 16 to 256 visible ASCII characters; a fresh one of 256 bits when absent. */
+  readonly key?: string | undefined;
+  /**
+   * Scope paths, whose names may be `*`: requests under the key act in these and beneath, and see nothing else (Cycles
+   * governance §ApiKey, scope_filter). One that names no tenant is of the key's own.
+   */
+  readonly scopeFilter?: readonly string[] | undefined;
 }
 
 interface ApiKeyRecord extends ApiKeyInfo {
@@ -33,16 +48,17 @@ export class ApiKeys {
   }
 
   /** Binds a key to a tenant, the operator's own or a fresh one of 256 bits. @returns the key: it is told only once. */
-  create(tenant: string, key: string = freshKey()): { readonly id: string; readonly key: string } {
+  create({ tenant, key = freshKey(), scopeFilter }: NewApiKey): { readonly id: string; readonly key: string } {
     if (!/^[\x21-\x7e]{16,256}$/.test(key)) {
       throw new LedgerRefusal("INVALID_REQUEST", "An API key must be 16 to 256 visible ASCII characters.");
     }
+    const within = scopeFilter && scopeFilterOf(tenant, scopeFilter);
     const digest = sha256(utf8(key));
     if (this.#find(digest) !== undefined) {
       throw new LedgerRefusal("DUPLICATE_RESOURCE", "The API key exists already.");
     }
     const id = `key_${crypto.randomUUID()}`;
-    this.#put({ id, tenant, status: "ACTIVE", digest });
+    this.#put({ id, tenant, status: "ACTIVE", digest, ...(within && { scopeFilter: within }) });
     this.#changed(id);
     return { id, key };
   }
@@ -65,7 +81,7 @@ export class ApiKeys {
   list(tenant: string): ApiKeyInfo[] {
     return Array.from(this.#byId.values())
       .filter((record) => record.tenant === tenant)
-      .map(({ id, status }) => ({ id, tenant, status }));
+      .map(({ id, status, scopeFilter }) => ({ id, tenant, status, ...(scopeFilter && { scopeFilter }) }));
   }
 
   /** Whose a presented key is; `undefined` for a key that is unknown or revoked. */

@@ -30,7 +30,7 @@ export function adopt(instruction: SettlementInstruction): boolean {
 /** `undefined` once the ledger has let it expire. */
 function inLedger({ books, reservation }: SettlementInstruction): Readonly<Reservation> | undefined {
   try {
-    return books.ledger.getReservation(reservation.tenant, reservation.id);
+    return books.ledger.getReservation(reservation, reservation.id);
   } catch (error) {
     if (LedgerRefusal.isInstance(error)) return undefined;
     throw error;

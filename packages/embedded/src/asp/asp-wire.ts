@@ -84,7 +84,11 @@ export class AspWire {
 
   /** Whether a known key comes with the request. */
   knowsCaller(request: RequestHead): boolean {
-    return this.#tenantOf(request) !== undefined;
+    try {
+      return this.#tenantOf(request) !== undefined;
+    } catch {
+      return false;
+    }
   }
 
   /** Answers one request; never rejects. Nothing is acknowledged before it is signed and durable. */
@@ -142,7 +146,9 @@ export class AspWire {
 
   #tenantOf(request: RequestHead): string | undefined {
     const [, key] = /^Bearer ([\x21-\x7e]+)$/i.exec(request.header("authorization") ?? "") ?? [];
-    return key === undefined ? undefined : this.#parts.apiKeys.holderOf(key)?.tenant;
+    const holder = key === undefined ? undefined : this.#parts.apiKeys.holderOf(key);
+    if (holder?.scopeFilter === undefined) return holder?.tenant;
+    throw new AspRefusal("permission_denied", "A key with a scope filter speaks the Cycles wire alone.");
   }
 
   #read(request: WireRequest): unknown {

@@ -29,6 +29,8 @@ import { LedgerUnavailableError } from "../ledger/unavailable.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Evaluation, ReserveOutcome } from "../ledger/outcomes.ts";
 import { LedgerRefusal, denials } from "../ledger/refusal.ts";
+import { scopeFilterOf } from "../ledger/scope-filter.ts";
+import { deriveScopes } from "../ledger/scopes.ts";
 import { type Complete, type TenantDefaults, type Terms, capsOf, complete, mergeSubjects } from "./spend-request.ts";
 import { performInstruction, prepareInstruction } from "./spend-settlement.ts";
 
@@ -38,6 +40,11 @@ export interface SpendAuthorityOptions extends Environment {
   readonly tenant: string;
   /** Levels and dimensions of every request; a request's own win. The tenant is added. */
   readonly subject?: ReserveRequest["subject"];
+  /**
+   * The scopes that requests may act in, each with all beneath it: scope paths, whose names may be `*`. Default: the scope of
+   * `subject`, so that the authority of one agent cannot spend the budget of another; `["tenant:acme"]` is the whole tenant.
+   */
+  readonly within?: readonly string[] | undefined;
   /** Lifetime of a reservation between extensions, 1,000 to 86,400,000 ms. Default: 60,000. */
   readonly ttlMs?: number | undefined;
   /** Terms of every reservation, in the words of the Cycles wire; `extensions.cycles` of a request wins. */
@@ -63,10 +70,12 @@ export class LedgerSpendAuthority implements SpendAuthority {
   readonly #clock: Clock;
 
   constructor({ ledger, signer }: SpendAuthorityParts, options: SpendAuthorityOptions) {
-    const { tenant, subject, ttlMs = 60_000, terms = {}, ...environment } = options;
+    const { tenant, subject, within, ttlMs = 60_000, terms = {}, ...environment } = options;
     this.#ledger = ledger;
     this.#signer = signer;
-    this.#defaults = { tenant, subject: { ...subject, tenant }, ttlMs, terms };
+    const own = { ...subject, tenant };
+    const filter = scopeFilterOf(tenant, within ?? [deriveScopes(own).path]);
+    this.#defaults = { tenant, within: filter, subject: own, ttlMs, terms };
     this.target = `embedded#tenant=${tenant}`;
     this.environment = environment;
     this.#clock = environment.clock ?? systemClock;

@@ -9,6 +9,7 @@ import {
 } from "@imprest/core";
 import type { Caps } from "../ledger/caps.ts";
 import { type OveragePolicy, overagePolicies } from "../ledger/overage-policy.ts";
+import type { ScopeFilter } from "../ledger/scope-filter.ts";
 
 /** What a reservation's terms are called on the Cycles wire, so that a request keeps them when its authority moves there. */
 export interface Terms {
@@ -19,6 +20,8 @@ export interface Terms {
 /** Defaults of every request of one in-process authority. */
 export interface TenantDefaults {
   readonly tenant: string;
+  /** The scopes that requests may act in. */
+  readonly within: ScopeFilter;
   readonly subject: Subject;
   readonly ttlMs: number;
   readonly terms: Terms;
@@ -27,6 +30,7 @@ export interface TenantDefaults {
 /** A neutral request with every default filled in, in the words of the ledger. */
 export interface Complete {
   readonly tenant: string;
+  readonly within: ScopeFilter;
   readonly subject: Subject;
   readonly action: Action;
   readonly estimate: Amount;
@@ -42,6 +46,7 @@ export function complete(request: ReserveRequest, defaults: TenantDefaults): Com
   const { kind, name = kind, tags } = request.action;
   return {
     tenant: defaults.tenant,
+    within: defaults.within,
     subject: mergeSubjects(defaults.subject, request.subject),
     action: { kind, name, tags },
     estimate: request.estimate,

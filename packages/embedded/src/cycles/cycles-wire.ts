@@ -22,6 +22,8 @@ export interface CyclesWireParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly rateLimit: RateLimit | undefined;
+  /** Whether a subject without a tenant is of the caller's. */
+  readonly fillsInTenant: boolean;
   /** Bytes; a longer body is refused. */
   readonly maxBodyBytes: number;
   /** Signs the answers; without it none carries evidence, and nothing is published. */
@@ -116,8 +118,9 @@ export class CyclesWire {
     const { operation, reservationId } = routeOf(request.method, path);
     const caller = tenantCaller(request, apiKeys);
     this.#admit(caller, exchange);
-    const { tenant } = caller;
-    const call = { ledger, tenant, request, query, reservationId, evidence };
+    const { tenant, within } = caller;
+    const who = { tenant, within, fillsInTenant: this.#parts.fillsInTenant };
+    const call = { ledger, who, request, query, reservationId, evidence };
     return this.#onBehalf(caller, exchange, () => operation(call));
   }
 

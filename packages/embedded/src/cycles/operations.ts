@@ -1,3 +1,4 @@
+import type { Subject } from "@imprest/core";
 import type { Shape } from "@imprest/core/internal";
 import {
   type ErrorPayload,
@@ -14,7 +15,7 @@ import {
 import type { Attestor } from "../evidence/attestor.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { ReservationSortKey } from "../ledger/list-reservations.ts";
-import type { LedgerReserveRequest } from "../ledger/requests.ts";
+import type { Calling, LedgerReserveRequest } from "../ledger/requests.ts";
 import { readSnapshot } from "../ledger/snapshot.ts";
 import { readAction } from "./action.ts";
 import { readBalanceQuery, readBody, readListQuery, readMetrics, windowOf } from "./read.ts";
@@ -37,11 +38,16 @@ import {
   writeSummary,
 } from "./write.ts";
 
+/** Who calls, and how its subjects are read. */
+interface Who extends Calling {
+  /** Whether a subject without a tenant is of the caller's. */
+  readonly fillsInTenant: boolean;
+}
+
 /** One authenticated call. */
 export interface Call {
   readonly ledger: Ledger;
-  /** The effective tenant (Cycles §AUTH & TENANCY). */
-  readonly tenant: string;
+  readonly who: Who;
   readonly request: WireRequest;
   readonly query: URLSearchParams;
   /** The path's reservation id, where it has one. */
@@ -68,18 +74,19 @@ function attestable<Request extends NonNullable<ErrorPayload["request"]>>(
   };
 }
 
-export const decide: Operation = attestable("POST /v1/decide", decisionRequest, ({ ledger, tenant }, request) => {
-  const { idempotency_key: idempotencyKey, action, ...rest } = request;
-  const body = writeDecision(ledger.decide({ tenant, idempotencyKey, action: readAction(action), ...rest }));
+export const decide: Operation = attestable("POST /v1/decide", decisionRequest, ({ ledger, who }, request) => {
+  const { idempotency_key: idempotencyKey, action, subject, estimate, metadata } = request;
+  const asked = { ...spender(who, subject), idempotencyKey, action: readAction(action), estimate, metadata };
+  const body = writeDecision(ledger.decide(asked));
   return { status: 200, body, payload: { decide: { request, response: attestedDecision(body) } } };
 });
 
 export const createReservation: Operation = attestable(
   "POST /v1/reservations",
   reservationCreateRequest,
-  ({ ledger, tenant, evidence }, request) => {
-    const reserve = reserveRequest(tenant, request);
-    if (observes(ledger, tenant, request)) {
+  ({ ledger, who, evidence }, request) => {
+    const reserve = reserveRequest(who, request);
+    if (observes(ledger, who.tenant, request)) {
       // Nothing was decided, and evidence has no word for what was only watched.
       return { status: 200, body: writeEvaluation(ledger.observe(reserve)) };
     }
@@ -95,11 +102,10 @@ function observes(ledger: Ledger, tenant: string, { observe_mode: mode }: Reserv
   return mode === undefined ? ledger.isObserved(tenant) : mode === "OBSERVE";
 }
 
-function reserveRequest(tenant: string, body: ReservationCreateRequest): LedgerReserveRequest {
+function reserveRequest(who: Who, body: ReservationCreateRequest): LedgerReserveRequest {
   return {
-    tenant,
+    ...spender(who, body.subject),
     idempotencyKey: body.idempotency_key,
-    subject: body.subject,
     action: readAction(body.action),
     estimate: body.estimate,
     ttlMs: body.ttl_ms,
@@ -112,10 +118,10 @@ function reserveRequest(tenant: string, body: ReservationCreateRequest): LedgerR
 export const commitReservation: Operation = attestable(
   "POST /v1/reservations/{reservation_id}/commit",
   commitRequest,
-  ({ ledger, tenant, reservationId, evidence }, request) => {
+  ({ ledger, who, reservationId, evidence }, request) => {
     const { idempotency_key: idempotencyKey, actual, metrics, metadata } = request;
     const spend = { actual, metrics: readMetrics(metrics), metadata };
-    const answer = writeCommit(ledger.commit({ tenant, reservationId, idempotencyKey, ...spend }));
+    const answer = writeCommit(ledger.commit({ ...callerOf(who), reservationId, idempotencyKey, ...spend }));
     const response = evidence === undefined ? answer : statable(answer);
     const payload = { commit: { reservation_id: reservationId, request, response } };
     return { status: 200, body: response, payload };
@@ -125,9 +131,9 @@ export const commitReservation: Operation = attestable(
 export const releaseReservation: Operation = attestable(
   "POST /v1/reservations/{reservation_id}/release",
   releaseRequest,
-  ({ ledger, tenant, reservationId, evidence }, request) => {
+  ({ ledger, who, reservationId, evidence }, request) => {
     const { idempotency_key: idempotencyKey, reason } = request;
-    const answer = writeRelease(ledger.release({ tenant, reservationId, idempotencyKey, reason }));
+    const answer = writeRelease(ledger.release({ ...callerOf(who), reservationId, idempotencyKey, reason }));
     const response = evidence === undefined ? answer : statable(answer);
     const payload = { release: { reservation_id: reservationId, request, response } };
     return { status: 200, body: response, payload };
@@ -135,18 +141,18 @@ export const releaseReservation: Operation = attestable(
 );
 
 /** POST /v1/reservations/{reservation_id}/extend */
-export function extendReservation({ ledger, tenant, request, reservationId }: Call): Success {
+export function extendReservation({ ledger, who, request, reservationId }: Call): Success {
   const body = readBody(request, reservationExtendRequest);
   const { idempotency_key: idempotencyKey, extend_by_ms: byMs, metadata } = body;
-  const extended = ledger.extend({ tenant, reservationId, idempotencyKey, byMs, metadata });
+  const extended = ledger.extend({ ...callerOf(who), reservationId, idempotencyKey, byMs, metadata });
   const { expiresAtMs, remainingTtlMs, balances } = extended;
   const lease = { expires_at_ms: expiresAtMs, remaining_ttl_ms: remainingTtlMs };
   return { status: 200, body: { status: "ACTIVE", ...lease, balances: writeBalances(balances) } };
 }
 
 /** GET /v1/reservations/{reservation_id} */
-export function getReservation({ ledger, tenant, reservationId, evidence }: Call): Success {
-  const reservation = ledger.getReservation(tenant, reservationId);
+export function getReservation({ ledger, who, reservationId, evidence }: Call): Success {
+  const reservation = ledger.getReservation(who, reservationId);
   return { status: 200, body: writeReservation(reservation, evidence?.evidenceOf(reservationId)) };
 }
 
@@ -161,12 +167,12 @@ const sortKeys: Readonly<Record<WireSortKey, ReservationSortKey>> = {
 };
 
 /** GET /v1/reservations */
-export function listReservations({ ledger, tenant, query, evidence }: Call): Success {
+export function listReservations({ ledger, who, query, evidence }: Call): Success {
   const asked = readListQuery(query);
-  assertOwnTenant(asked.tenant, tenant);
+  assertOwnTenant(asked.tenant, who.tenant);
   const { tenant: _validated, workspace, app, workflow, agent, toolset, include = [] } = asked;
   const page = ledger.listReservations({
-    tenant,
+    ...callerOf(who),
     subject: { workspace, app, workflow, agent, toolset },
     idempotencyKey: asked.idempotency_key,
     status: asked.status,
@@ -186,20 +192,19 @@ export function listReservations({ ledger, tenant, query, evidence }: Call): Suc
 }
 
 /** GET /v1/balances */
-export function getBalances({ ledger, tenant, query }: Call): Success {
+export function getBalances({ ledger, who, query }: Call): Success {
   const { limit, cursor, include_children: includeChildren, ...subject } = readBalanceQuery(query);
-  assertOwnTenant(subject.tenant, tenant);
-  const page = ledger.listBalances({ tenant, subject, includeChildren, limit, cursor });
+  assertOwnTenant(subject.tenant, who.tenant);
+  const page = ledger.listBalances({ ...callerOf(who), subject, includeChildren, limit, cursor });
   return { status: 200, body: { balances: page.rows.map(writeBalance), ...continuation(page.nextCursor) } };
 }
 
 /** POST /v1/events */
-export function createEvent({ ledger, tenant, request }: Call): Success {
+export function createEvent({ ledger, who, request }: Call): Success {
   const body = readBody(request, eventCreateRequest);
   const { eventId, unit, charged, capped, scopePaths, snapshot } = ledger.recordEvent({
-    tenant,
+    ...spender(who, body.subject),
     idempotencyKey: body.idempotency_key,
-    subject: body.subject,
     action: body.action,
     actual: body.actual,
     overagePolicy: body.overage_policy,
@@ -213,6 +218,17 @@ export function createEvent({ ledger, tenant, request }: Call): Success {
     status: 201,
     body: { status: "APPLIED", event_id: eventId, ...capping, balances: writeBalances(balances) },
   };
+}
+
+function callerOf({ tenant, within }: Who): Calling {
+  return { tenant, within };
+}
+
+/** Who spends, and for whom. The wire's text counts only the levels that are given (Cycles §SCOPE DERIVATION). */
+function spender(who: Who, subject: Subject): Calling & { readonly subject: Subject } {
+  const { tenant } = who;
+  const isFilledIn = who.fillsInTenant && subject.tenant === undefined;
+  return { ...callerOf(who), subject: isFilledIn ? { ...subject, tenant } : subject };
 }
 
 /** The query's tenant is validation only (Cycles §listReservations, §getBalances). */

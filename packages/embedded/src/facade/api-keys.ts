@@ -1,4 +1,4 @@
-import type { ApiKeyInfo, ApiKeys } from "../access/api-keys.ts";
+import type { ApiKeyInfo, ApiKeys, NewApiKey } from "../access/api-keys.ts";
 import type { EventStream } from "../governance/event-stream.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 
@@ -17,14 +17,11 @@ export class ApiKeyGroup {
   }
 
   /** Binds a key to a tenant: the operator's own, or a fresh one. Only its hash is kept: it is returned this once. */
-  create(request: {
-    readonly tenant: string;
-    readonly key?: string | undefined;
-  }): Promise<{ readonly id: string; readonly key: string }> {
+  create(request: NewApiKey): Promise<{ readonly id: string; readonly key: string }> {
     const { ledger, apiKeys, events } = this.#parts;
     return ledger.durably(() => {
       ledger.createTenant(request.tenant);
-      const created = apiKeys.create(request.tenant, request.key);
+      const created = apiKeys.create(request);
       const data = { key_id: created.id, new_status: "ACTIVE" };
       events.emit({ type: "api_key.created", tenant: request.tenant, data });
       return created;

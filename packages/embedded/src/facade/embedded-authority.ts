@@ -56,7 +56,14 @@ class Embedded {
     this.#governance = governance && new GovernancePlane(governance, { ledger, events, clock, logger });
     this.maxBodyBytes = maxBodyBytes;
     const served = { ledger, apiKeys, clock, logger, maxBodyBytes };
-    this.#wire = new CyclesWire({ ...served, rateLimit, evidence: this.#attestor, governance: this.#governance });
+    const fillsInTenant = options.fillInTenant ?? false;
+    this.#wire = new CyclesWire({
+      ...served,
+      fillsInTenant,
+      rateLimit,
+      evidence: this.#attestor,
+      governance: this.#governance,
+    });
     const rememberedMs = options.retention?.forMs ?? aspRememberedMs;
     this.#asp = asp && new AspPlane(asp, { ...served, rememberedMs });
     const knowsCaller = (head: RequestHead): boolean => this.knowsCaller(head);

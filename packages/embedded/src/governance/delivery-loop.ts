@@ -95,7 +95,8 @@ export class DeliveryLoop {
       deliveries.put({ ...delivery, status: "FAILED", completedAtMs: attemptedAtMs, error });
       return;
     }
-    const { transport, deliveryTimeoutMs: timeoutMs } = options;
+    const { deliveryTimeoutMs: timeoutMs } = options;
+    const transport = this.#webhook.tenant === undefined ? options.transport : options.tenantTransport;
     const parts = { transport, clock, timeoutMs, signal: this.#stopping.signal };
     const outcome = await sendWebhook(this.#webhook, { event, ...delivery }, parts);
     // Cut off by the stop: whether it arrived is open, so the next run sends it again.

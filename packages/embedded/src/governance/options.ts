@@ -1,4 +1,5 @@
 import { ConfigurationError, type Transport, defaultTransport } from "@imprest/core";
+import { type AddressRange, parseRange } from "./address.ts";
 
 /** How long events and deliveries are kept; whichever bound is reached first. No tenant's count against another's. */
 export interface EventRetention {
@@ -21,6 +22,8 @@ export interface GovernanceOptions {
   readonly retention?: EventRetention | undefined;
   /** How webhooks are sent; the platform's own when absent. */
   readonly transport?: Transport | undefined;
+  /** How webhooks that belong to a tenant are sent; as the others when absent. On Node: `checkedTransport`. */
+  readonly tenantTransport?: Transport | undefined;
   /** How long a receiver may take for its whole answer, in milliseconds. Default: 10,000. */
   readonly deliveryTimeoutMs?: number | undefined;
   /**
@@ -28,6 +31,12 @@ export interface GovernanceOptions {
    * yesterday's alarms. Default: 24 hours (Cycles §Webhook delivery protocol, Retention).
    */
   readonly staleAfterMs?: number | undefined;
+  /**
+   * Ranges of addresses that the webhook of a tenant may go to besides public ones: `"10.1.0.0/16"`, `"127.0.0.0/8"`. A webhook
+   * that belongs to no tenant is the operator's own and goes anywhere. Names are checked where they are resolved: give
+   * `checkedTransport` of `@imprest/embedded/node` as `tenantTransport`.
+   */
+  readonly allowAddresses?: readonly string[] | undefined;
   /** Webhooks may go to http: URLs beyond this machine. Default: false. */
   readonly allowInsecureHttp?: boolean | undefined;
 }
@@ -37,9 +46,11 @@ export interface ResolvedGovernance {
   readonly adminKeys: readonly string[];
   readonly retention: Readonly<Record<keyof EventRetention, number>>;
   readonly transport: Transport;
+  readonly tenantTransport: Transport;
   readonly deliveryTimeoutMs: number;
   readonly staleAfterMs: number;
   readonly allowInsecureHttp: boolean;
+  readonly allowAddresses: readonly AddressRange[];
 }
 
 const dayMs = 86_400_000;
@@ -54,14 +65,25 @@ export function resolveGovernance(options: GovernanceOptions): ResolvedGovernanc
   for (const [name, value] of Object.entries(kept)) check(`retention.${name}`, value);
   check("deliveryTimeoutMs", deliveryTimeoutMs);
   check("staleAfterMs", staleAfterMs);
+  const transport = options.transport ?? defaultTransport();
   return {
     adminKeys: options.adminKeys,
-    transport: options.transport ?? defaultTransport(),
+    transport,
+    tenantTransport: options.tenantTransport ?? transport,
     retention: kept,
     deliveryTimeoutMs,
     staleAfterMs,
     allowInsecureHttp,
+    allowAddresses: rangesOf(options.allowAddresses ?? []),
   };
+}
+
+function rangesOf(texts: readonly string[]): AddressRange[] {
+  return texts.map((text) => {
+    const range = parseRange(text);
+    if (range !== undefined) return range;
+    throw new ConfigurationError(`governance.allowAddresses: "${text}" is no range; write 10.1.0.0/16.`);
+  });
 }
 
 function check(name: string, value: number): void {

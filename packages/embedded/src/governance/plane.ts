@@ -9,8 +9,10 @@ import { AdminKeys } from "../access/admin-keys.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type Page, pageOf } from "../ledger/page.ts";
 import { LedgerRefusal } from "../ledger/refusal.ts";
+import type { Calling } from "../ledger/requests.ts";
+import { isWithin } from "../ledger/scope-filter.ts";
 import { Deliveries, type Delivery } from "./deliveries.ts";
-import { EventLog } from "./event-log.ts";
+import { EventLog, type KeptEvent } from "./event-log.ts";
 import type { EventSink, EventStream } from "./event-stream.ts";
 import { listEvents, listTenantEvents } from "./list-events.ts";
 import { type GovernanceOptions, resolveGovernance } from "./options.ts";
@@ -71,8 +73,10 @@ export class GovernancePlane implements EventSink {
     return listEvents(this.#log.all(), query);
   }
 
-  listTenantEvents(tenant: string, query: EventListQuery): Page<EmittedEvent> {
-    return listTenantEvents(this.#log.of(tenant), tenant, query);
+  listTenantEvents({ tenant, within }: Calling, query: EventListQuery): Page<EmittedEvent> {
+    const isSeen = ({ event }: KeptEvent): boolean =>
+      within === undefined || (event.scope !== undefined && isWithin(within, event.scope));
+    return listTenantEvents(Iterator.from(this.#log.of(tenant)).filter(isSeen), tenant, query);
   }
 
   getEvent(eventId: string): EmittedEvent | undefined {

@@ -2,6 +2,8 @@ import { ConfigurationError } from "@imprest/core";
 import { Secret, isLoopback } from "@imprest/core/internal";
 import type { EmittedEvent } from "@imprest/core/models/cycles";
 import { assertName, canonicalScope } from "../ledger/scopes.ts";
+import { type AddressRange, isAddress, mayReach } from "./address.ts";
+import type { ResolvedGovernance } from "./options.ts";
 import { tenantCategories } from "./list-events.ts";
 
 /** When a failed delivery is tried again (Cycles governance §WebhookRetryPolicy). */
@@ -48,14 +50,20 @@ export interface CheckedWebhook {
 }
 
 /** @throws ConfigurationError naming the member that cannot be used. */
-export function checkWebhook(webhook: Webhook, allowInsecureHttp: boolean): CheckedWebhook {
+export function checkWebhook(
+  webhook: Webhook,
+  { allowInsecureHttp, allowAddresses }: Pick<ResolvedGovernance, "allowInsecureHttp" | "allowAddresses">,
+): CheckedWebhook {
   const { id, tenant, secret, eventTypes = [], eventCategories = [], scopeFilter, disableAfterFailures = 10 } = webhook;
   if (!/^[\w.-]{1,128}$/.test(id)) throw wrong(id, "needs an id of letters, digits, dots, dashes and underscores");
   if (tenant !== undefined) assertName(tenant, "The tenant of the webhook");
   if (secret.length < 8) throw wrong(id, "needs a secret of 8 characters at least");
   if (eventTypes.length + eventCategories.length === 0)
     throw wrong(id, "selects nothing; name eventTypes or categories");
-  if (tenant !== undefined) assertAccessible(id, eventTypes, eventCategories);
+  if (tenant !== undefined) {
+    assertAccessible(id, eventTypes, eventCategories);
+    assertReachable(id, webhook.url, allowAddresses);
+  }
   if (!(Number.isSafeInteger(disableAfterFailures) && disableAfterFailures > 0)) {
     throw wrong(id, "needs a whole disableAfterFailures above zero");
   }
@@ -81,6 +89,14 @@ function assertAccessible(id: string, types: readonly string[], categories: read
   const other = all.find((category) => !tenantCategories.has(category));
   if (other === undefined) return;
   throw wrong(id, `is a tenant's, and those receive ${[...tenantCategories].join(", ")} events only, not "${other}"`);
+}
+
+/** What only this machine and its neighbours reach is no tenant's to be sent to, in whatever spelling. */
+function assertReachable(id: string, text: string, allowed: readonly AddressRange[]): void {
+  const hostname = URL.canParse(text) ? new URL(text).hostname : "";
+  const isLocalName = /(^|\.)localhost\.?$/.test(hostname);
+  if (isLocalName ? mayReach("127.0.0.1", allowed) : !isAddress(hostname) || mayReach(hostname, allowed)) return;
+  throw wrong(id, "goes to an address that is not public; an operator may allow it in governance.allowAddresses");
 }
 
 function isWithin(eventScope: string | undefined, scopeFilter: string): boolean {

@@ -56,7 +56,7 @@ export class Webhooks {
 
   /** @throws ConfigurationError, and LedgerRefusal DUPLICATE_RESOURCE. */
   add(webhook: Webhook): void {
-    const checked = checkWebhook(webhook, this.#parts.options.allowInsecureHttp);
+    const checked = checkWebhook(webhook, this.#parts.options);
     if (this.#running.has(checked.id)) {
       throw new LedgerRefusal("DUPLICATE_RESOURCE", `There is a webhook ${checked.id} already.`);
     }

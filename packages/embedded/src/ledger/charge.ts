@@ -1,3 +1,4 @@
+import { int64Max } from "@imprest/core/internal";
 import { type Budget, remainingOf } from "./budget.ts";
 import type { ChargePolicy, OverdraftRule } from "./overage-policy.ts";
 import { LedgerRefusal } from "./refusal.ts";
@@ -16,6 +17,7 @@ export interface Charge {
  * @throws LedgerRefusal BUDGET_EXCEEDED (REJECT) or OVERDRAFT_LIMIT_EXCEEDED (ALLOW_WITH_OVERDRAFT).
  */
 export function charge(budgets: readonly Budget[], { held, actual, policy, overdraft }: Charge): bigint {
+  for (const budget of budgets) assertCountable(budget, actual);
   const overage = actual - held;
   const short = overage > 0n ? budgets.filter((budget) => remainingOf(budget) < overage) : [];
   if (short.length === 0 || policy === "CHARGE_OVERAGE") {
@@ -36,6 +38,14 @@ export function charge(budgets: readonly Budget[], { held, actual, policy, overd
     budget.debt += debt;
   }
   return actual;
+}
+
+/** A budget's books are int64 on every wire; one that lies on the way there takes no more (CHARGE_OVERAGE knows no cap). */
+function assertCountable({ spent, debt, scopePath }: Budget, actual: bigint): void {
+  if (spent + debt + actual <= int64Max) return;
+  throw new LedgerRefusal("INVALID_REQUEST", `The spend of ${scopePath} would exceed ${int64Max}.`, {
+    scope: scopePath,
+  });
 }
 
 /** How much of an overage a budget that lacks some of it pays. */

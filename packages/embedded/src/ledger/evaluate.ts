@@ -9,6 +9,7 @@ import { evaluatePolicy } from "./policy.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import { type DecideRequest, type LedgerReserveRequest, checkAmount, checkMetadata, checkSpend } from "./requests.ts";
 import { checkReserve, reserveFingerprint, emitDenied } from "./reserve.ts";
+import { assertWithin } from "./scope-filter.ts";
 import type { Scopes } from "./scopes.ts";
 import type { LedgerState } from "./state.ts";
 
@@ -19,6 +20,7 @@ export function decide(state: LedgerState, request: DecideRequest): Evaluation {
   checkSpend(request);
   checkAmount(estimate, "estimate.amount");
   const scopes = state.scopes.scopesOf(request.subject);
+  assertWithin(request.within, scopes.path);
   const print = fingerprint([scopes.path, request.subject.dimensions, action, estimate, metadata]);
   const known = state.memory.recall(tenant, "decide", idempotencyKey, print);
   if (known !== undefined) return known;

@@ -4,6 +4,7 @@ import { flatCopy, flatText } from "./flat-text.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { EventOutcome } from "./outcomes.ts";
 import { type EventRequest, checkAmount, checkMetadata, checkPolicy, checkSpend } from "./requests.ts";
+import { assertWithin } from "./scope-filter.ts";
 import { snapshotOf } from "./snapshot.ts";
 import type { LedgerState } from "./state.ts";
 
@@ -19,6 +20,7 @@ export function recordEvent(state: LedgerState, request: EventRequest): EventOut
   checkAmount(actual, "actual.amount");
   checkPolicy(overagePolicy);
   const scopes = state.scopes.scopesOf(subject);
+  assertWithin(request.within, scopes.path);
   const payload = [scopes.path, subject.dimensions, action, actual, overagePolicy, metrics, clientTimeMs, metadata];
   const print = fingerprint(payload);
   const known = state.memory.recall(tenant, "event", idempotencyKey, print);

@@ -17,7 +17,7 @@ export function extend(state: LedgerState, request: ExtendRequest): ExtendOutcom
   const { tenant, idempotencyKey, byMs, metadata } = request;
   checkIdempotencyKey(idempotencyKey);
   checkDuration(byMs, "The extension", 1, longestLeaseMs);
-  const reservation = ownReservation(state, tenant, request.reservationId);
+  const reservation = ownReservation(state, request, request.reservationId);
   const print = fingerprint([byMs, metadata]);
   const known = reservation.extensions?.get(idempotencyKey);
   if (known !== undefined) {

@@ -31,6 +31,7 @@ import {
 } from "./quota-operator.ts";
 import { type StoredEntries, recover } from "./recover.ts";
 import type {
+  Calling,
   CommitRequest,
   DecideRequest,
   EventRequest,
@@ -157,9 +158,9 @@ export class Ledger {
   }
 
   /** One reservation; an expired one is refused (Cycles §getReservation, EXPIRY) but stands in lists. */
-  getReservation(tenant: string, reservationId: string): Readonly<Reservation> {
+  getReservation(caller: Calling, reservationId: string): Readonly<Reservation> {
     this.#state.begin();
-    const reservation = ownReservation(this.#state, tenant, reservationId);
+    const reservation = ownReservation(this.#state, caller, reservationId);
     if (reservation.status === "EXPIRED") throw expired();
     return reservation;
   }

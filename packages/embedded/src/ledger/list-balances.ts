@@ -1,13 +1,14 @@
 import type { Subject } from "@imprest/core";
 import { type BudgetBalance, balanceOf } from "./budget.ts";
+import type { Calling } from "./requests.ts";
+import { isWithin } from "./scope-filter.ts";
 import { type Page, type PageRequest, pageOf } from "./page.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import { hasLevels, levels, namedLevels, subjectOf } from "./scopes.ts";
 import type { LedgerState } from "./state.ts";
 import { budgetsOf } from "./tenant.ts";
 
-export interface ListBalancesRequest extends PageRequest {
-  readonly tenant: string;
+export interface ListBalancesRequest extends PageRequest, Calling {
   /** Levels that a scope must name with these values. */
   readonly subject: Subject;
   /** Also the scopes beneath the innermost level of `subject`. Default: false. */
@@ -30,7 +31,11 @@ export function listBalances(state: LedgerState, request: ListBalancesRequest): 
   const record = state.tenants.get(tenant);
   const found = Array.from(record === undefined ? [] : budgetsOf(record)).filter(({ scopePath }) => {
     const scope = subjectOf(scopePath);
-    return hasLevels(scope, wanted) && deeper.every((level) => scope[level] === undefined);
+    return (
+      isWithin(request.within, scopePath) &&
+      hasLevels(scope, wanted) &&
+      deeper.every((level) => scope[level] === undefined)
+    );
   });
   const filter = [tenant, wanted, includeChildren];
   return pageOf(

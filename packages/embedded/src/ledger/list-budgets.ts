@@ -1,11 +1,12 @@
 import type { Budget } from "./budget.ts";
+import type { Calling } from "./requests.ts";
+import { isWithin } from "./scope-filter.ts";
 import { type Page, type PageRequest, pageOf } from "./page.ts";
 import type { LedgerState } from "./state.ts";
 import { canonicalScope } from "./scopes.ts";
 import { budgetsOf } from "./tenant.ts";
 
-export interface ListBudgetsRequest extends PageRequest {
-  readonly tenant: string;
+export interface ListBudgetsRequest extends PageRequest, Calling {
   /** The beginning of a scope path. */
   readonly scopePrefix?: string | undefined;
   readonly unit?: string | undefined;
@@ -18,7 +19,10 @@ export function listBudgets(state: LedgerState, request: ListBudgetsRequest): Pa
   const scopePrefix = canonicalScope(request.scopePrefix ?? "");
   const record = state.tenants.get(tenant);
   const found = Array.from(record === undefined ? [] : budgetsOf(record)).filter(
-    (budget) => budget.scopePath.startsWith(scopePrefix) && (unit === undefined || budget.unit === unit),
+    (budget) =>
+      isWithin(request.within, budget.scopePath) &&
+      budget.scopePath.startsWith(scopePrefix) &&
+      (unit === undefined || budget.unit === unit),
   );
   const order = { descending: false, filter: [tenant, scopePrefix, unit] };
   return pageOf(found, (budget) => [budget.scopePath, budget.unit], order, request);

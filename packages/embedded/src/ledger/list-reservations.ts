@@ -1,4 +1,6 @@
 import type { Subject } from "@imprest/core";
+import type { Calling } from "./requests.ts";
+import { isWithin } from "./scope-filter.ts";
 import { type Page, type PageRequest, type Position, pageOf } from "./page.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import { type Reservation, type ReservationStatus, metadataBytesOf } from "./reservation.ts";
@@ -14,8 +16,7 @@ export interface TimeWindow {
 /** What a list of reservations may be ordered by. */
 export type ReservationSortKey = "id" | "tenant" | "scopePath" | "status" | "reserved" | "createdAtMs" | "expiresAtMs";
 
-export interface ListReservationsRequest extends PageRequest {
-  readonly tenant: string;
+export interface ListReservationsRequest extends PageRequest, Calling {
   /** Levels that a reservation's subject must name with these values; `dimensions` are not looked at. */
   readonly subject?: Subject | undefined;
   readonly idempotencyKey?: string | undefined;
@@ -41,6 +42,7 @@ export function listReservations(state: LedgerState, request: ListReservationsRe
   const rows = candidates(state, tenant, idempotencyKey).filter(
     (reservation) =>
       (status === undefined || reservation.status === status) &&
+      isWithin(request.within, reservation.scopes.path) &&
       hasLevels(reservation.subject, wanted) &&
       within(reservation.createdAtMs, created) &&
       within(reservation.expiresAtMs, expires) &&

@@ -2,10 +2,18 @@ import { type Action, type Amount, type Metadata, type Metrics, type Subject } f
 import { int64Max, stringifyJson, utf8 } from "@imprest/core/internal";
 import { type ChargePolicy, chargePolicies } from "./overage-policy.ts";
 import { LedgerRefusal } from "./refusal.ts";
+import type { ScopeFilter } from "./scope-filter.ts";
 
-/** What every request that spends says. `tenant` is the effective tenant, from whoever authenticated the caller. */
-export interface SpendRequest {
+/** Who calls, from whoever authenticated the caller. */
+export interface Calling {
+  /** The effective tenant. */
   readonly tenant: string;
+  /** The scopes that the caller may act in. */
+  readonly within?: ScopeFilter | undefined;
+}
+
+/** What every request that spends says. */
+export interface SpendRequest extends Calling {
   readonly idempotencyKey: string;
   readonly subject: Subject;
   readonly action: Action;
@@ -35,8 +43,7 @@ export interface LedgerReserveRequest extends DecideRequest {
   readonly overagePolicy?: ChargePolicy | undefined;
 }
 
-export interface SettleRequest {
-  readonly tenant: string;
+export interface SettleRequest extends Calling {
   readonly reservationId: string;
   readonly idempotencyKey: string;
 }

@@ -17,6 +17,7 @@ import {
   longestLeaseMs,
 } from "./requests.ts";
 import { type Reservation, balancesIn, remainingTtlMs } from "./reservation.ts";
+import { assertWithin } from "./scope-filter.ts";
 import type { Scopes } from "./scopes.ts";
 import { balancesOf, snapshotOf } from "./snapshot.ts";
 import type { LedgerState } from "./state.ts";
@@ -139,7 +140,9 @@ export function checkReserve(state: LedgerState, request: LedgerReserveRequest):
   if (ttlMs !== undefined) checkDuration(ttlMs, "The time to live", 1_000, longestLeaseMs);
   if (graceMs !== undefined) checkDuration(graceMs, "The grace period", 0, 60_000);
   if (overagePolicy !== undefined) checkPolicy(overagePolicy);
-  return state.scopes.scopesOf(request.subject);
+  const scopes = state.scopes.scopesOf(request.subject);
+  assertWithin(request.within, scopes.path);
+  return scopes;
 }
 
 export function reserveFingerprint(

@@ -6,6 +6,7 @@ import { assertSamePayload } from "./idempotency-memory.ts";
 import type { CommitOutcome, ReleaseOutcome } from "./outcomes.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import {
+  type Calling,
   type CommitRequest,
   type ReleaseRequest,
   type SettleRequest,
@@ -15,6 +16,7 @@ import {
   checkText,
 } from "./requests.ts";
 import { type Reservation, type ReservationSettlement, balancesIn } from "./reservation.ts";
+import { assertWithin } from "./scope-filter.ts";
 import { balancesOf, snapshotOf } from "./snapshot.ts";
 import type { LedgerState } from "./state.ts";
 
@@ -27,7 +29,7 @@ export function commit(state: LedgerState, request: CommitRequest): CommitOutcom
   const { tenant, idempotencyKey, actual, metrics, metadata } = request;
   checkIdempotencyKey(idempotencyKey);
   checkAmount(actual, "actual.amount");
-  const reservation = ownReservation(state, tenant, request.reservationId);
+  const reservation = ownReservation(state, request, request.reservationId);
   const print = fingerprint([actual.unit, actual.amount, metrics, metadata]);
   const replayed = replayOf(reservation, "commit", request, print);
   if (replayed !== undefined) {
@@ -93,7 +95,7 @@ export function release(state: LedgerState, request: ReleaseRequest): ReleaseOut
   const { tenant, reason } = request;
   checkIdempotencyKey(request.idempotencyKey);
   if (reason !== undefined) checkText(reason, "reason", 0, 256);
-  const reservation = ownReservation(state, tenant, request.reservationId);
+  const reservation = ownReservation(state, request, request.reservationId);
   const print = fingerprint([reason]);
   const replayed = replayOf(reservation, "release", request, print);
   if (replayed !== undefined) {
@@ -123,11 +125,14 @@ export function giveBack(
   return { unit, released: reserved, balances: balancesOf(budgets) };
 }
 
-/** @throws LedgerRefusal NOT_FOUND, or FORBIDDEN for another tenant's (Cycles §AUTH & TENANCY). */
-export function ownReservation(state: LedgerState, tenant: string, reservationId: string): Reservation {
+/** @throws LedgerRefusal NOT_FOUND, or FORBIDDEN for another tenant's (Cycles §AUTH & TENANCY), or beyond its scopes. */
+export function ownReservation(state: LedgerState, { tenant, within }: Calling, reservationId: string): Reservation {
   const reservation = state.reservations.get(reservationId);
   if (reservation === undefined) throw new LedgerRefusal("NOT_FOUND", "There is no such reservation.");
-  if (reservation.tenant === tenant) return reservation;
+  if (reservation.tenant === tenant) {
+    assertWithin(within, reservation.scopes.path);
+    return reservation;
+  }
   throw new LedgerRefusal("FORBIDDEN", "The reservation belongs to another tenant.");
 }
 

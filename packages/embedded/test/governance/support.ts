@@ -9,6 +9,8 @@ import {
 import { FakeClock, MapStore } from "../support.ts";
 
 export const adminKey = "admin-key-for-tests-0123456789";
+/** Where the receivers of these tests listen. */
+export const loopback = "127.0.0.0/8";
 export const secret = "whsec_for_tests";
 
 export const usd = (amount: bigint): { readonly unit: string; readonly amount: bigint } => ({
@@ -26,7 +28,7 @@ export async function governed(
   const authority = createEmbeddedAuthority({
     clock,
     ...options,
-    governance: { adminKeys: [adminKey], ...options.governance },
+    governance: { adminKeys: [adminKey], allowAddresses: [loopback], ...options.governance },
   });
   await authority.budgets.create({ scope: { tenant: "acme" }, allocated: usd(1_000n), overdraftLimit: usd(100n) });
   const { key } = await authority.apiKeys.create({ tenant: "acme" });
@@ -35,7 +37,11 @@ export async function governed(
 
 /** The authority of another process on the same disk. */
 export function governedAgain(disk: Map<string, string>, clock: FakeClock): GovernedAuthority {
-  return createEmbeddedAuthority({ clock, store: new MapStore(disk), governance: { adminKeys: [adminKey] } });
+  return createEmbeddedAuthority({
+    clock,
+    store: new MapStore(disk),
+    governance: { adminKeys: [adminKey], allowAddresses: [loopback] },
+  });
 }
 
 /** One delivery as a receiver got it. */

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { createEmbeddedAuthority } from "../../src/index.ts";
 import { FakeClock, MapStore, WireCaller } from "../support.ts";
-import { Receiver, adminKey, eventually, governed, secret, usd } from "./support.ts";
+import { Receiver, adminKey, eventually, governed, loopback, secret, usd } from "./support.ts";
 
 const action = { kind: "test", name: "n" };
 const cleanups: (() => Promise<void>)[] = [];
@@ -54,7 +54,10 @@ describe("a noisy tenant", () => {
     receiver.answer = (response) => void response.writeHead(503).end();
     const disk = new Map<string, string>();
     const clock = new FakeClock();
-    const options = { clock, governance: { adminKeys: [adminKey], retention: { events: 3 } } };
+    const options = {
+      clock,
+      governance: { adminKeys: [adminKey], allowAddresses: [loopback], retention: { events: 3 } },
+    };
     const open = async () => {
       const authority = createEmbeddedAuthority({ ...options, store: new MapStore(disk) });
       await authority.webhooks.add({

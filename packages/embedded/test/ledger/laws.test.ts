@@ -210,3 +210,23 @@ describe("laws of the ledger", () => {
     );
   });
 });
+
+describe("a spend that no cap holds", () => {
+  it("does not leave int64: it is refused, and nothing changes", () => {
+    const ledger = new Ledger({ clock: new FakeClock() });
+    const scope = { tenant: "acme" };
+    ledger.createBudget({ scope, allocated: tokens(1) });
+    const spend = (idempotencyKey: string, amount: bigint) =>
+      ledger.recordEvent({
+        tenant: "acme",
+        subject: scope,
+        action,
+        idempotencyKey,
+        actual: tokens(amount),
+        overagePolicy: "CHARGE_OVERAGE",
+      });
+    spend("most", 9_223_372_036_854_775_806n);
+    expect(() => spend("beyond", 2n)).toThrow(LedgerRefusal);
+    expect(ledger.getBudget({ scope, unit: "TOKENS" }).spent).toBe(9_223_372_036_854_775_806n);
+  });
+});

@@ -145,7 +145,7 @@ describe("lists and filters find every spelling", () => {
     const event = { event_id: "e", event_type: "budget.created", category: "budget", timestamp: "", source: "s" };
     const of = (scope: string): EmittedEvent => ({ ...event, tenant_id: tenant, scope });
     for (const scopeFilter of ["tenant:acme/agent:Small", "tenant:ACME/*"]) {
-      const webhook = checkWebhook({ ...hook, scopeFilter }, false);
+      const webhook = checkWebhook({ ...hook, scopeFilter }, { allowInsecureHttp: false, allowAddresses: [] });
       expect(webhook.receives(of("tenant:acme/agent:small"))).toBe(true);
       expect(webhook.receives(of("tenant:other"))).toBe(false);
     }

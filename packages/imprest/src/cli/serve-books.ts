@@ -45,16 +45,19 @@ async function raiseBudget(
 /** Binds a key to a tenant; a tenant that has one already gets none that it did not ask for. @throws UsageError. */
 export async function createKey(
   { apiKeys }: EmbeddedAuthority,
-  { tenant, key }: KeyLine,
+  { tenant, key, scopeFilter }: KeyLine,
   terminal: Terminal,
 ): Promise<void> {
   try {
     const known = key === undefined ? await apiKeys.list(tenant) : [];
-    if (known.some(({ status }) => status === "ACTIVE")) {
+    const isThere = known.some(
+      ({ status, scopeFilter: own }) => status === "ACTIVE" && (own === undefined) === (scopeFilter === undefined),
+    );
+    if (isThere) {
       await terminal.write(`Key of ${tenant}: there already; it was printed when it was made.\n`);
       return;
     }
-    const created = await apiKeys.create({ tenant, ...(key !== undefined && { key }) });
+    const created = await apiKeys.create({ tenant, key, scopeFilter });
     // A key that the operator chose is not repeated where a log might keep it.
     await terminal.write(`Key of ${tenant}: ${key === undefined ? created.key : "as given"}\n`);
   } catch (error) {

@@ -12,6 +12,8 @@ export interface BudgetLine extends Pick<CreateBudget, "allocated" | "overdraftL
 export interface KeyLine {
   readonly tenant: string;
   readonly key?: string | undefined;
+  /** The scopes that it may act in; all of the tenant when absent. */
+  readonly scopeFilter?: readonly string[] | undefined;
 }
 
 /** What `imprest serve` starts with. */
@@ -22,6 +24,8 @@ export interface ServeConfig {
   /** Who may act as administrator; the governance plane is served where there is one. */
   readonly adminKeys?: readonly string[] | undefined;
   readonly webhooks?: readonly Webhook[] | undefined;
+  /** Ranges of addresses that a tenant's webhook may go to besides public ones. */
+  readonly allowAddresses?: readonly string[] | undefined;
 }
 
 const levels = ["tenant", "workspace", "app", "workflow", "agent", "toolset"];
@@ -48,7 +52,7 @@ export function parseKey(text: string): KeyLine {
 /**
  * Reads a configuration: `{ "budgets": [{ "scope": "tenant:acme", "allocated": "USD:5.00", "overdraftLimit": "USD:1.00",
  * "overagePolicy": "REJECT", "period": { "every": "day", "timeZone": "Europe/Berlin" } }],
- * "keys": [{ "tenant": "acme", "key": "…" }], "policy": [{ "belowPercent": 20, "caps": { "max_tokens": 256 } }],
+ * "keys": [{ "tenant": "acme", "key": "…", "scopeFilter": ["agent:bot"] }], "policy": [{ "belowPercent": 20, "caps": { "max_tokens": 256 } }],
  * "adminKeys": ["…"], "webhooks": [{ "id": "ops", "url": "https://…", "secret": "…", "eventCategories": ["budget"] }] }`.
  * @throws UsageError naming the member.
  */
@@ -59,11 +63,12 @@ export function readConfig(source: string, path: string): ServeConfig {
   } catch (error) {
     throw new UsageError(`${path} is not JSON.`, { cause: error });
   }
-  const { budgets = [], keys = [], policy, adminKeys, webhooks } = members(json, path, configMembers);
+  const { budgets = [], keys = [], policy, adminKeys, webhooks, allowAddresses } = members(json, path, configMembers);
   const rules = policy === undefined ? {} : { policy: list(policy, `${path}: policy`) as readonly PolicyRule[] };
   const governance = {
     ...(adminKeys !== undefined && { adminKeys: readList(adminKeys, `${path}: adminKeys`, text) }),
     ...(webhooks !== undefined && { webhooks: readList(webhooks, `${path}: webhooks`, readWebhook) }),
+    ...(allowAddresses !== undefined && { allowAddresses: readList(allowAddresses, `${path}: allowAddresses`, text) }),
   };
   return {
     budgets: readList(budgets, `${path}: budgets`, readBudget),
@@ -73,9 +78,16 @@ export function readConfig(source: string, path: string): ServeConfig {
   };
 }
 
-const configMembers = new Set<keyof ServeConfig>(["budgets", "keys", "policy", "adminKeys", "webhooks"]);
+const configMembers = new Set<keyof ServeConfig>([
+  "budgets",
+  "keys",
+  "policy",
+  "adminKeys",
+  "webhooks",
+  "allowAddresses",
+]);
 const budgetMembers = new Set<keyof BudgetLine>(["scope", "allocated", "overdraftLimit", "overagePolicy", "period"]);
-const keyMembers = new Set<keyof KeyLine>(["tenant", "key"]);
+const keyMembers = new Set<keyof KeyLine>(["tenant", "key", "scopeFilter"]);
 const periodMembers = new Set(["every", "timeZone", "startsAt", "endsAt", "rollingMs", "rollover"]);
 
 function readList<Item>(value: unknown, where: string, read: (entry: unknown, where: string) => Item): Item[] {
@@ -126,8 +138,12 @@ function instant(value: unknown, where: string): number {
 }
 
 function readKey(entry: unknown, where: string): KeyLine {
-  const { tenant, key } = members(entry, where, keyMembers);
-  return { tenant: text(tenant, `${where}.tenant`), ...(key !== undefined && { key: text(key, `${where}.key`) }) };
+  const { tenant, key, scopeFilter } = members(entry, where, keyMembers);
+  return {
+    tenant: text(tenant, `${where}.tenant`),
+    ...(key !== undefined && { key: text(key, `${where}.key`) }),
+    ...(scopeFilter !== undefined && { scopeFilter: readList(scopeFilter, `${where}.scopeFilter`, text) }),
+  };
 }
 
 const webhookMembers: ReadonlySet<string> = new Set<keyof Webhook>([

@@ -49,5 +49,6 @@ export function introspection(caller: Caller): AuthIntrospectResponse {
     permissions: tenantPermissions,
     capabilities: tenantCapabilities,
     tenant_id: caller.tenant,
+    ...(caller.within && { scope_filter: [...caller.within] }),
   };
 }

@@ -11,6 +11,7 @@ import {
 } from "@imprest/core/models/cycles/governance-shapes";
 import type { GovernancePlane } from "../plane.ts";
 import { LedgerRefusal } from "../../ledger/refusal.ts";
+import type { ScopeFilter } from "../../ledger/scope-filter.ts";
 import { flagOf, readQuery, readUnkeyedBody } from "../../cycles/read.ts";
 import { Refused } from "../../cycles/refused.ts";
 import type { WireRequest } from "../../http/wire.ts";
@@ -49,7 +50,7 @@ export function listEvents({ plane, query }: GovernedCall): Success {
 /** GET /v1/events: the tenant's own. */
 export function listTenantEvents({ plane, query, caller }: GovernedCall): Success {
   const asked = readQuery(query, tenantEventFilters, tenantEventListQuery);
-  const page = plane.listTenantEvents(tenantOf(caller), asked);
+  const page = plane.listTenantEvents({ tenant: tenantOf(caller), within: withinOf(caller) }, asked);
   return { status: 200, body: { events: page.rows, ...continuation(page.nextCursor) } };
 }
 
@@ -89,7 +90,8 @@ export function getBudgetLedgers({ plane, query, caller }: GovernedCall): Succes
   if (named !== undefined && named !== tenant) {
     throw new Refused("FORBIDDEN", "The query names a tenant that the API key does not act for.");
   }
-  const page = plane.ledger.listBudgets({ tenant, scopePrefix, unit, limit, cursor });
+  const within = withinOf(caller);
+  const page = plane.ledger.listBudgets({ tenant, within, scopePrefix, unit, limit, cursor });
   return { status: 200, body: { balances: page.rows.map(writeBudgetLedger), ...continuation(page.nextCursor) } };
 }
 
@@ -143,6 +145,10 @@ function assertVisible(plane: GovernancePlane, id: string, caller: Caller): void
   const webhook = plane.webhooks.find(id);
   if (webhook !== undefined && (caller.role === "admin" || webhook.tenant === caller.tenant)) return;
   throw new Refused("WEBHOOK_NOT_FOUND", "There is no such webhook.");
+}
+
+function withinOf(caller: Caller): ScopeFilter | undefined {
+  return caller.role === "tenant" ? caller.within : undefined;
 }
 
 function tenantOf(caller: Caller): string {

@@ -5,11 +5,12 @@ import { evidenceJwksUrl } from "@imprest/cycles/evidence";
 import {
   type AspOptions,
   type EvidenceOptions,
+  type GovernanceOptions,
   type Webhook,
   type WebhookGroup,
   createEmbeddedAuthority,
 } from "@imprest/embedded";
-import { serve as listen, sqliteStore } from "@imprest/embedded/node";
+import { checkedTransport, serve as listen, sqliteStore } from "@imprest/embedded/node";
 import { type Command, UsageError, type Values, readArguments, textOf, textsOf, wholeOf } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
 import { createBudget, createKey, readKeyFile } from "../serve-books.ts";
@@ -28,6 +29,8 @@ Serves a budget authority over the Cycles wire until it is stopped (Ctrl-C).
   --key-file TENANT=FILE as --key, with the key in a file; made, readable by its owner alone,
                          when it does not exist; may be repeated
   --config FILE          budgets, keys, policy, admin keys and webhooks as JSON (see README)
+  --fill-in-tenant       a subject that names no tenant is of the caller's; without it, such a
+                         subject draws on no budget, policy or cap of its tenant
   --admin                serve the governance plane too; a fresh admin key is printed once,
                          unless the configuration names some
   --store FILE           keep the ledger in a SQLite file; without it, it is lost at the end
@@ -54,7 +57,7 @@ export const serve: Command = {
     const flag = { type: "boolean" } as const;
     const access = { key: list, "key-file": list, "behind-tls": flag, "allow-insecure": flag } as const;
     const flags = { budget: list, config: text, store: text, port: text, host: text, ...access } as const;
-    const admin = { admin: flag } as const;
+    const admin = { admin: flag, "fill-in-tenant": flag } as const;
     const signing = { evidence: flag, "server-id": text, asp: text, "asp-key": text } as const;
     const options = { ...flags, ...admin, ...signing } as const;
     const { values } = readArguments(args, options, 0);
@@ -63,12 +66,19 @@ export const serve: Command = {
     const asp = await aspOf(values);
     const store = textOf(values, "store");
     const adminKeys = adminKeysOf(config, values["admin"] === true);
+    const fillInTenant = values["fill-in-tenant"] === true;
+    if (!fillInTenant && config.budgets.some(({ scope }) => scope.tenant !== undefined)) {
+      terminal.warn(
+        "imprest serve: a subject that names no tenant draws on none of its budgets; see --fill-in-tenant.\n",
+      );
+    }
     const authority = createEmbeddedAuthority({
+      fillInTenant,
       ...(store !== undefined && { store: sqliteStore({ file: store }) }),
       ...(config.policy !== undefined && { policy: config.policy }),
       ...(evidence !== undefined && { evidence }),
       ...(asp !== undefined && { asp }),
-      ...(adminKeys !== undefined && { governance: { adminKeys } }),
+      ...(adminKeys !== undefined && { governance: governanceOf(adminKeys, config) }),
     });
     try {
       for (const budget of config.budgets) await createBudget(authority, budget, terminal);
@@ -128,6 +138,11 @@ function adminKeysOf({ adminKeys, webhooks }: ServeConfig, isAsked: boolean): re
   if (isAsked) return [`imp_admin_${randomHex(24)}`];
   if (webhooks === undefined) return undefined;
   throw new UsageError("webhooks belong to the governance plane; add adminKeys, or --admin.");
+}
+
+/** A tenant's webhooks go to public addresses, checked where their names are resolved. */
+function governanceOf(adminKeys: readonly string[], { allowAddresses }: ServeConfig): GovernanceOptions {
+  return { adminKeys, allowAddresses, tenantTransport: checkedTransport({ allowAddresses }) };
 }
 
 async function addWebhook(webhooks: WebhookGroup, webhook: Webhook, terminal: Terminal): Promise<void> {
