@@ -193,7 +193,7 @@ export class Connection {
     this.welcome = welcome;
     const { sessionId, resumeToken, heartbeatMs } = welcome;
     this.#ticket = resumeToken && { sessionId, resumeToken, lastEventSeq: 0 };
-    const held = resumed ? [] : this.sequence.restart();
+    const held = resumed ? [] : this.#heldBefore(welcome);
     // What lay behind a hole of a session that is gone cannot come again.
     if (held.length > 0) this.#hooks.gap({ from: 0, to: 0 });
     if (!resumed) this.#holeAt = undefined;
@@ -209,6 +209,12 @@ export class Connection {
     this.#renewed = false;
     this.#hooks.live(!renewed);
     return true;
+  }
+
+  /** A new session counts from 1. Where it can be asked for a job's history, that brings what lay behind a hole, in order. */
+  #heldBefore({ features }: Welcome): { readonly frame: Frame; readonly size: number }[] {
+    const held = this.sequence.restart();
+    return features.has("subscribe") ? [] : held;
   }
 
   #frame(frame: Frame, size: number): void {
