@@ -15,8 +15,11 @@ import {
   memoryRecordStore,
 } from "@imprest/core";
 import { authorityOf, isInstructionKey, parseJson } from "@imprest/core/internal";
-import type { CyclesEvidenceRef, ReservationCreateResponse } from "@imprest/core/models/cycles";
-import { reservationCreateResponse } from "@imprest/core/models/cycles/shapes";
+import {
+  type CyclesEvidenceRef,
+  type ReservationCreateResponse,
+  reservationCreateResponse,
+} from "@imprest/core/models/cycles";
 import { type CyclesAuthority, CyclesError, type CyclesSource, metadataOf } from "@imprest/cycles";
 import type { Operation } from "@imprest/cycles/internal";
 import { AP2AlreadyConsumed, AP2GuardDenied } from "./errors.ts";

@@ -7,8 +7,7 @@ import {
   openReservation,
 } from "@imprest/core";
 import { randomHex, stringifyJson } from "@imprest/core/internal";
-import type { ReservationCreateResponse } from "@imprest/core/models/cycles";
-import { reservationCreateResponse } from "@imprest/core/models/cycles/shapes";
+import { type ReservationCreateResponse, reservationCreateResponse } from "@imprest/core/models/cycles";
 import { CyclesError, type CyclesSource } from "@imprest/cycles";
 import {
   type PaymentAuthority,

@@ -13,8 +13,7 @@ import {
   ValidationError,
 } from "@imprest/core";
 import { parseJson, parseWire, stringifyJson } from "@imprest/core/internal";
-import type { StandardMetrics } from "@imprest/core/models/cycles";
-import { commitRequest } from "@imprest/core/models/cycles/shapes";
+import { type StandardMetrics, commitRequest } from "@imprest/core/models/cycles";
 import type { OveragePolicy } from "../ledger/charge.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { LedgerRefusal } from "../ledger/refusal.ts";

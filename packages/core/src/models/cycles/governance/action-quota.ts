@@ -1,5 +1,5 @@
-import { boundedText, count, flag, loose, oneOf, openOneOf, text, wholeNumber } from "../../wire/leaves.ts";
-import { type Shape, closedObject, list, object, optional, refined, tolerant } from "../../wire/shape.ts";
+import { boundedText, count, flag, loose, oneOf, openOneOf, text, wholeNumber } from "../../../wire/leaves.ts";
+import { type Shape, closedObject, list, object, optional, refined, tolerant } from "../../../wire/shape.ts";
 
 import { riskClasses } from "./action-kind.ts";
 

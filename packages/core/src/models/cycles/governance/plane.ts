@@ -1,4 +1,4 @@
-import type { Amount } from "../../amount/amount.ts";
+import type { Amount } from "../../../amount/amount.ts";
 import {
   boundedText,
   count,
@@ -10,12 +10,12 @@ import {
   text,
   texts,
   wholeNumber,
-} from "../../wire/leaves.ts";
-import { type Shape, closedObject, list, object, optional, record, refined } from "../../wire/shape.ts";
-import { amount, signedAmount, units } from "./amount.ts";
-import { type EmittedEvent, emittedEvent } from "./emitted-event.ts";
-import { instant } from "./instant.ts";
-import { overagePolicies } from "./reservation.ts";
+} from "../../../wire/leaves.ts";
+import { type Shape, closedObject, list, object, optional, record, refined } from "../../../wire/shape.ts";
+import { amount, signedAmount, units } from "../amount.ts";
+import { type EmittedEvent, emittedEvent } from "../emitted-event.ts";
+import { instant } from "../instant.ts";
+import { overagePolicies } from "../reservation.ts";
 
 /** A budget ledger as the governance plane shows it (Cycles governance §BudgetLedger). Instants are ISO 8601. */
 export interface BudgetLedger {

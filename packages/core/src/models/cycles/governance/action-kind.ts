@@ -1,5 +1,5 @@
-import { boundedText, flag, loose, openOneOf, text } from "../../wire/leaves.ts";
-import { type Shape, list, object, optional } from "../../wire/shape.ts";
+import { boundedText, flag, loose, openOneOf, text } from "../../../wire/leaves.ts";
+import { type Shape, list, object, optional } from "../../../wire/shape.ts";
 
 /** One entry of the registry of action kinds (Cycles action kinds §ActionKind, v0.1.26). */
 export interface ActionKind {
