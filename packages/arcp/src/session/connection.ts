@@ -218,7 +218,10 @@ export class Connection {
   }
 
   #frame(frame: Frame, size: number): void {
-    const { event_seq: seq } = frame;
+    const { event_seq: seq, session_id: session } = frame;
+    if (session && session !== this.welcome?.sessionId) {
+      return this.#hooks.warning("FOREIGN_FRAME", `A ${frame.type} of another session came, and was not taken.`);
+    }
     if (seq !== undefined) return this.#numbered(frame, seq, size);
     switch (frame.type) {
       case "session.ping":
