@@ -1,7 +1,6 @@
 import { usdMicrocents } from "@imprest/core";
 import { stringifyJson } from "@imprest/core/internal";
-import { reservationCreateRequest, reservationCreateResponse } from "@imprest/core/models/cycles/shapes";
-import type { EmittedEvent } from "@imprest/core/models/cycles";
+import { type EmittedEvent, reservationCreateRequest, reservationCreateResponse } from "@imprest/core/models/cycles";
 import {
   type ActionPolicy,
   type ActionQuota,

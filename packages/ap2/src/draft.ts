@@ -1,6 +1,6 @@
 import { ValidationError } from "@imprest/core";
 import { parseWire } from "@imprest/core/internal";
-import { reservationCreateRequest } from "@imprest/core/models/cycles/shapes";
+import { reservationCreateRequest } from "@imprest/core/models/cycles";
 import { type ReserveBody, buildReserveBody } from "./bodies.ts";
 import { AP2MandateError } from "./errors.ts";
 import { keyIn } from "./idempotency-key.ts";

@@ -1,13 +1,15 @@
 import { ValidationError } from "@imprest/core";
 import { parseWire } from "@imprest/core/internal";
-import type { CheckoutMandate, OpenPaymentMandate, PaymentMandate } from "@imprest/core/models/ap2";
 import {
+  type CheckoutMandate,
+  type OpenPaymentMandate,
+  type PaymentMandate,
   checkoutMandate as checkoutMandateShape,
   openCheckoutMandate as openCheckoutMandateShape,
   openPaymentMandate as openPaymentMandateShape,
   paymentMandate as paymentMandateShape,
   paymentMandateV01,
-} from "@imprest/core/models/ap2/shapes";
+} from "@imprest/core/models/ap2";
 import { type ConsentOptions, checkConsent } from "./consent.ts";
 import { limitsOf } from "./constraints.ts";
 import { fromMinorUnits } from "./currency.ts";

@@ -1,6 +1,6 @@
 import { type SpendAuthority, settlementQueue, systemClock } from "@imprest/core";
 import { utf8 } from "@imprest/core/internal";
-import { type EventSigner, signAuditEvent } from "@imprest/core/audit/events";
+import { type EventSigner, signAuditEvent } from "@imprest/core/audit";
 
 /** Where the signed events of bypassed calls go. */
 export interface BypassOptions {

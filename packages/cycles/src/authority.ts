@@ -26,7 +26,7 @@ import type {
   DecisionResponse,
   ReservationCreateResponse,
 } from "@imprest/core/models/cycles";
-import { subjectLevels } from "@imprest/core/models/cycles/shapes";
+import { subjectLevels } from "@imprest/core/models/cycles";
 import { CyclesOperations, type DryRunResponse } from "./client-operations.ts";
 import { malformed, reservationPath } from "./connection.ts";
 import { CyclesError, isDenial, isExpired, isFinal } from "./errors.ts";

@@ -1,27 +1,25 @@
 import { type ApiKeySource, type CallOptions, ValidationError, createIdempotencyKey } from "@imprest/core";
 import { type WireReader, parseWire, stringifyJson } from "@imprest/core/internal";
-import type {
-  Balance,
-  BalanceQuery,
-  BalanceResponse,
-  CommitRequest,
-  CommitResponse,
-  DecisionRequest,
-  DecisionResponse,
-  EventCreateRequest,
-  EventCreateResponse,
-  ReleaseRequest,
-  ReleaseResponse,
-  ReservationCreateRequest,
-  ReservationCreateResponse,
-  ReservationDetail,
-  ReservationExtendRequest,
-  ReservationExtendResponse,
-  ReservationListQuery,
-  ReservationListResponse,
-  ReservationSummary,
-} from "@imprest/core/models/cycles";
 import {
+  type Balance,
+  type BalanceQuery,
+  type BalanceResponse,
+  type CommitRequest,
+  type CommitResponse,
+  type DecisionRequest,
+  type DecisionResponse,
+  type EventCreateRequest,
+  type EventCreateResponse,
+  type ReleaseRequest,
+  type ReleaseResponse,
+  type ReservationCreateRequest,
+  type ReservationCreateResponse,
+  type ReservationDetail,
+  type ReservationExtendRequest,
+  type ReservationExtendResponse,
+  type ReservationListQuery,
+  type ReservationListResponse,
+  type ReservationSummary,
   balanceQuery,
   commitRequest,
   decisionRequest,
@@ -30,7 +28,7 @@ import {
   reservationCreateRequest,
   reservationExtendRequest,
   reservationListQuery,
-} from "@imprest/core/models/cycles/shapes";
+} from "@imprest/core/models/cycles";
 import { CyclesConnection, malformed, reservationPath } from "./connection.ts";
 import * as operations from "./operations.ts";
 import type { CyclesClientOptions } from "./options.ts";

@@ -1,7 +1,13 @@
 import { type Cap, DeniedError, type HttpResponse, ProtocolError, type ProtocolErrorFields } from "@imprest/core";
 import { type Secret, parseJson, parseRetryAfter } from "@imprest/core/internal";
-import type { CyclesEvidenceRef, DenyDetail, ErrorCode, ErrorResponse } from "@imprest/core/models/cycles";
-import { denyDetail, errorResponse } from "@imprest/core/models/cycles/shapes";
+import {
+  type CyclesEvidenceRef,
+  type DenyDetail,
+  type ErrorCode,
+  type ErrorResponse,
+  denyDetail,
+  errorResponse,
+} from "@imprest/core/models/cycles";
 import { readMetadata } from "./metadata.ts";
 
 /** What a Cycles authority says beyond what every protocol says. */

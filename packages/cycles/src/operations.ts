@@ -1,15 +1,13 @@
-import type {
-  BalanceResponse,
-  CommitResponse,
-  DecisionResponse,
-  EventCreateResponse,
-  ReleaseResponse,
-  ReservationCreateResponse,
-  ReservationDetail,
-  ReservationExtendResponse,
-  ReservationListResponse,
-} from "@imprest/core/models/cycles";
 import {
+  type BalanceResponse,
+  type CommitResponse,
+  type DecisionResponse,
+  type EventCreateResponse,
+  type ReleaseResponse,
+  type ReservationCreateResponse,
+  type ReservationDetail,
+  type ReservationExtendResponse,
+  type ReservationListResponse,
   balanceResponse,
   commitResponse,
   decisionResponse,
@@ -19,7 +17,7 @@ import {
   reservationDetail,
   reservationExtendResponse,
   reservationListResponse,
-} from "@imprest/core/models/cycles/shapes";
+} from "@imprest/core/models/cycles";
 import type { Operation } from "./connection.ts";
 
 // The operations of the runtime plane (Cycles §paths): their names, and the one answer that is a success.

@@ -19,8 +19,7 @@ import {
   resolveApiKey,
   wholeOption,
 } from "@imprest/core/internal";
-import type { Subject } from "@imprest/core/models/cycles";
-import { requestSubject, subjectLevels } from "@imprest/core/models/cycles/shapes";
+import { type Subject, requestSubject, subjectLevels } from "@imprest/core/models/cycles";
 
 /** How a `CyclesClient` reaches its authority. */
 export interface CyclesClientOptions {

@@ -1,12 +1,15 @@
 import { type ReserveRequest, ValidationError } from "@imprest/core";
 import { parseWire } from "@imprest/core/internal";
-import type {
-  ActionPolicyKeys,
-  CommitOveragePolicy,
-  ReservationCreateRequest,
-  Subject,
+import {
+  type ActionPolicyKeys,
+  type CommitOveragePolicy,
+  type ReservationCreateRequest,
+  type Subject,
+  commitOveragePolicy,
+  gracePeriod,
+  requestActionPolicyKeys,
+  ttl,
 } from "@imprest/core/models/cycles";
-import { gracePeriod, commitOveragePolicy, requestActionPolicyKeys, ttl } from "@imprest/core/models/cycles/shapes";
 
 /** What only Cycles knows about a reservation; the wire's own defaults apply to what is absent. */
 export interface CyclesTerms {

@@ -1,5 +1,4 @@
-import type { Balance, Subject } from "@imprest/core/models/cycles";
-import { subjectLevels } from "@imprest/core/models/cycles/shapes";
+import { type Balance, type Subject, subjectLevels } from "@imprest/core/models/cycles";
 
 /**
  * The scopes that a subject is expected to be booked on, outermost first: levels that are not named are skipped

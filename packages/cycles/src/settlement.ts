@@ -11,14 +11,15 @@ import {
   ValidationError,
 } from "@imprest/core";
 import { parseJson, parseWire, stringifyJson } from "@imprest/core/internal";
-import type {
-  CommitResponse,
-  CyclesEvidenceRef,
-  EventCreateResponse,
-  ReleaseResponse,
-  StandardMetrics,
+import {
+  type CommitResponse,
+  type CyclesEvidenceRef,
+  type EventCreateResponse,
+  type ReleaseResponse,
+  type StandardMetrics,
+  amount,
+  commitRequest,
 } from "@imprest/core/models/cycles";
-import { amount, commitRequest } from "@imprest/core/models/cycles/shapes";
 import { metadataOf } from "./metadata.ts";
 import { type RequestDefaults, actionOf, termsOf } from "./request.ts";
 

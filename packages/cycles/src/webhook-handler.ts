@@ -1,7 +1,6 @@
 import { ConfigurationError, type Logger, VerificationError } from "@imprest/core";
 import { Secret, parseJson } from "@imprest/core/internal";
-import type { EmittedEvent } from "@imprest/core/models/cycles";
-import { emittedEvent } from "@imprest/core/models/cycles/shapes";
+import { type EmittedEvent, emittedEvent } from "@imprest/core/models/cycles";
 import { signatureHeader, verifyWebhook } from "./webhook.ts";
 
 /** Which deliveries have been dealt with. Several processes behind one address share one, in their own database. */

@@ -11,8 +11,8 @@ import {
   sha256Hex,
   signEd25519,
   verifyEd25519,
+  verifyLines,
 } from "@imprest/core/audit";
-import { verifyLines } from "@imprest/core/audit/lines";
 import { verifyEvidence } from "@imprest/cycles/evidence";
 import { type Checks, bytes, expectEqual } from "../check.ts";
 

@@ -12,7 +12,7 @@ import type {
 import { ResponseFormatError } from "@imprest/core";
 import { parseJson } from "@imprest/core/internal";
 import type { CyclesEvidenceRef, ReservationCreateResponse, ReservationDetail } from "@imprest/core/models/cycles";
-import { reservationCreateResponse } from "@imprest/core/models/cycles/shapes";
+import { reservationCreateResponse } from "@imprest/core/models/cycles";
 import { type CyclesAuthority, CyclesError, NotFoundError, ReservationExpiredError, metadataOf } from "@imprest/cycles";
 import type { Operation } from "@imprest/cycles/internal";
 import { AP2AlreadyConsumed, AP2DryRunResult, AP2GuardDenied } from "../errors.ts";

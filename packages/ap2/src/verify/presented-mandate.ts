@@ -1,5 +1,5 @@
 import { parseWire } from "@imprest/core/internal";
-import { checkoutMandate, paymentMandate } from "@imprest/core/models/ap2/shapes";
+import { checkoutMandate, paymentMandate } from "@imprest/core/models/ap2";
 import { AP2MandateError } from "../errors.ts";
 import { assertBound, coreOf } from "../from-ap2.ts";
 import type { AP2Mandate } from "../mandate.ts";

@@ -1,8 +1,7 @@
 import { ValidationError } from "@imprest/core";
 import { parseBase64url, parseWire } from "@imprest/core/internal";
-import { type Finding, type Jwk, StrictJsonError, type VerificationReport, parseStrictJson } from "@imprest/core/audit";
-import type { MandateReceipt } from "@imprest/core/models/ap2";
-import { mandateReceipt } from "@imprest/core/models/ap2/shapes";
+import { type Finding, type Jwk, type VerificationReport, StrictJsonError, parseStrictJson } from "@imprest/core/audit";
+import { type MandateReceipt, mandateReceipt } from "@imprest/core/models/ap2";
 import { hashText, parseChain } from "../sd-jwt.ts";
 import { isSigned, readKey } from "./es256.ts";
 

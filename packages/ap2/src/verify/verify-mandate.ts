@@ -1,7 +1,7 @@
 import type { Disposition, Finding, Jwk, JsonObject, VerificationReport } from "@imprest/core/audit";
 import { ValidationError } from "@imprest/core";
 import { parseWire } from "@imprest/core/internal";
-import { openPaymentMandate, paymentMandate } from "@imprest/core/models/ap2/shapes";
+import { openPaymentMandate, paymentMandate } from "@imprest/core/models/ap2";
 import { checkConsent } from "../consent.ts";
 import { clockSkewMs } from "../draft.ts";
 import { AP2MandateError } from "../errors.ts";

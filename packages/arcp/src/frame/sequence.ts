@@ -1,3 +1,4 @@
+import { stringifyJson } from "@imprest/core/internal";
 import type { Frame } from "./frame.ts";
 
 /** How many delivered frames are remembered by id. */
@@ -11,6 +12,18 @@ export interface Hole {
   readonly to: number;
 }
 
+/** A frame that was delivered. */
+interface Delivered {
+  readonly id: string;
+  readonly type: string;
+  readonly size: number;
+  /** Absent of a large one. */
+  readonly payload: object | undefined;
+}
+
+/** Payloads that are remembered, in characters of their frames; larger ones are told apart by their size alone. */
+const largestRemembered = 4096;
+
 type Deliver = (frame: Frame, size: number) => void;
 
 /**
@@ -22,8 +35,8 @@ export class Sequence {
   last = 0;
   readonly #deliver: Deliver;
   readonly #held = new Map<number, { readonly frame: Frame; readonly size: number }>();
-  /** The ids delivered under the last numbers, by number modulo `remembered`. */
-  #ids: (string | undefined)[] = [];
+  /** What was delivered under the last numbers, by number modulo `remembered`. */
+  #delivered: (Delivered | undefined)[] = [];
   #seen = new Set<string>();
 
   constructor(deliver: Deliver, last = 0) {
@@ -33,8 +46,8 @@ export class Sequence {
 
   /**
    * Takes a frame in.
-   * @returns `"gap"` when it lies beyond a hole, `"duplicate"` when it was delivered before, `"reused"` when another
-   * frame was delivered under its number (a runtime that numbers by link), which is delivered all the same.
+   * @returns `"gap"` when it lies beyond a hole, `"duplicate"` when it was delivered before, be it under another id, and
+   * `"reused"` when another frame was delivered under its number (a runtime that numbers by link): that one is delivered.
    */
   accept(frame: Frame, seq: number, size: number): "delivered" | "duplicate" | "gap" | "reused" {
     const next = this.last + 1;
@@ -48,10 +61,11 @@ export class Sequence {
       return "gap";
     }
     const { id } = frame;
-    const known = this.#ids[seq % remembered];
+    const known = this.#delivered[seq % remembered];
     if (id === undefined || known === undefined || seq <= this.last - remembered || this.#seen.has(id)) {
       return "duplicate";
     }
+    if (isSame(known, frame, id, size)) return "duplicate";
     this.#seen.add(id);
     this.#deliver(frame, size);
     return "reused";
@@ -85,7 +99,7 @@ export class Sequence {
   restart(): { readonly frame: Frame; readonly size: number }[] {
     const held = [...this.#held].sort(([left], [right]) => left - right).map(([, item]) => item);
     this.#held.clear();
-    this.#ids = [];
+    this.#delivered = [];
     this.#seen = new Set();
     this.last = 0;
     return held;
@@ -93,13 +107,18 @@ export class Sequence {
 
   #advance(frame: Frame, seq: number, size: number): void {
     const slot = seq % remembered;
-    const evicted = this.#ids[slot];
-    if (evicted !== undefined) this.#seen.delete(evicted);
-    const { id = "" } = frame;
+    const evicted = this.#delivered[slot];
+    if (evicted !== undefined) this.#seen.delete(evicted.id);
+    const { id = "", type, payload } = frame;
     this.last = seq;
     // The same frame under a new number is still the same frame.
     const repeated = id !== "" && this.#seen.has(id);
-    this.#ids[slot] = id;
+    this.#delivered[slot] = {
+      id,
+      type,
+      size: size - id.length,
+      payload: size > largestRemembered ? undefined : payload,
+    };
     this.#seen.add(id);
     if (!repeated) this.#deliver(frame, size);
   }
@@ -113,4 +132,10 @@ export class Sequence {
     }
     for (const seq of this.#held.keys()) if (seq <= this.last) this.#held.delete(seq);
   }
+}
+
+/** The event that was delivered under this number, written anew: a replay may give its frames ids of their own. */
+function isSame(known: Delivered, { type, payload }: Frame, id: string, size: number): boolean {
+  if (known.type !== type || known.size !== size - id.length) return false;
+  return known.payload === undefined || stringifyJson(known.payload) === stringifyJson(payload);
 }

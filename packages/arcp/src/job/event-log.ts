@@ -1,6 +1,6 @@
 import { type Deferred, createDeferred } from "@imprest/core/internal";
 import { ConsumerStalledError } from "../errors.ts";
-import type { ArcpEvent } from "./event.ts";
+import { type ArcpEvent, gapEvent } from "./event.ts";
 import type { Pressure } from "./pressure.ts";
 
 /** How many events, and how many characters of them, are held for consumers that begin late. */
@@ -12,7 +12,7 @@ const overhead = 256;
 /**
  * The events of one job, handed out to any number of consumers. Each starts at the oldest event still held and sees
  * every one from there. The last 1,000 are held; beyond them what the slowest consumer has not taken, which counts as
- * pressure.
+ * pressure. A reader that begins when some are gone gets a gap notice first.
  */
 export class EventLog {
   readonly #pressure: Pressure;
@@ -28,9 +28,24 @@ export class EventLog {
   #droppedCost = 0;
   #counted = 0;
   #ended: { readonly error: Error | undefined } | undefined;
+  /** The first and the last numbered event that was dropped before anyone read it. */
+  #forgotten: { readonly jobId: string; readonly from: number; to: number } | undefined;
+  #isPinned = false;
 
   constructor(pressure: Pressure) {
     this.#pressure = pressure;
+  }
+
+  /** Keeps every event from now on: whoever submitted the job has yet to begin to read. */
+  pin(): void {
+    this.#isPinned = true;
+  }
+
+  /** A reader has begun, or has had the time to. */
+  unpin(): void {
+    if (!this.#isPinned) return;
+    this.#isPinned = false;
+    this.#trim();
   }
 
   /** The place behind the last event. */
@@ -53,8 +68,9 @@ export class EventLog {
   }
 
   open(kinds: readonly string[] | undefined): EventCursor {
-    const cursor = new EventCursor(this, this.#first, kinds && new Set(kinds));
+    const cursor = new EventCursor(this, this.#first, kinds && new Set(kinds), this.#forgottenEvents());
     this.#cursors.add(cursor);
+    this.#isPinned = false;
     this.#trim();
     return cursor;
   }
@@ -114,8 +130,9 @@ export class EventLog {
   #trim(): void {
     let slowest = this.end;
     for (const cursor of this.#cursors) if (cursor.position < slowest) slowest = cursor.position;
-    while (this.#first < slowest && this.#exceeds()) {
+    while (!this.#isPinned && this.#first < slowest && this.#exceeds()) {
       this.#droppedCost = this.#costs[this.#head] ?? this.#total;
+      this.#forget(this.#events[this.#head]);
       this.#first++;
       this.#head++;
     }
@@ -132,6 +149,17 @@ export class EventLog {
     this.#pressure.change(change);
   }
 
+  #forget(event: ArcpEvent | undefined): void {
+    if (event === undefined || event.seq === 0) return;
+    if (this.#forgotten === undefined) this.#forgotten = { jobId: event.jobId, from: event.seq, to: event.seq };
+    else this.#forgotten.to = event.seq;
+  }
+
+  /** The notice that a reader who begins now has missed what is gone. */
+  #forgottenEvents(): ArcpEvent | undefined {
+    return this.#forgotten && gapEvent(this.#forgotten.jobId, { from: this.#forgotten.from, to: this.#forgotten.to });
+  }
+
   #exceeds(): boolean {
     return this.end - this.#first > mostHeld || this.#total - this.#droppedCost > mostHeldCharacters;
   }
@@ -144,6 +172,8 @@ export class EventCursor implements AsyncIterableIterator<ArcpEvent, undefined> 
   readonly #waiters: Deferred<IteratorResult<ArcpEvent, undefined>>[] = [];
   #done = false;
   #failure: Error | undefined;
+  /** What it has missed before it began, handed out first. */
+  #missed: ArcpEvent | undefined;
   /** @internal The place of the next event to take. */
   position: number;
   /** @internal The number of the event the consumer is busy with. */
@@ -151,8 +181,9 @@ export class EventCursor implements AsyncIterableIterator<ArcpEvent, undefined> 
   /** @internal Whether the consumer took anything since the last look. */
   moved = true;
 
-  constructor(log: EventLog, position: number, kinds: ReadonlySet<string> | undefined) {
+  constructor(log: EventLog, position: number, kinds: ReadonlySet<string> | undefined, missed: ArcpEvent | undefined) {
     this.#log = log;
+    this.#missed = missed;
     this.position = position;
     this.#kinds = kinds;
   }
@@ -205,6 +236,11 @@ export class EventCursor implements AsyncIterableIterator<ArcpEvent, undefined> 
       return error;
     }
     if (this.#done) return { value: undefined, done: true };
+    if (this.#missed !== undefined) {
+      const value = this.#missed;
+      this.#missed = undefined;
+      return { value, done: false };
+    }
     for (let event = this.#log.at(this.position); event !== undefined; event = this.#log.at(this.position)) {
       this.position++;
       const wanted = this.#wants(event);

@@ -9,7 +9,8 @@ import type {
 } from "@imprest/core/models/arcp";
 import { ArcpError, ResultUnavailableError } from "../errors.ts";
 import { BudgetGauge } from "../lease/budget-gauge.ts";
-import { parseMoney } from "../lease/money.ts";
+import { readCosts } from "../lease/costs-extension.ts";
+import { formatMoney, parseMoney } from "../lease/money.ts";
 import type { Frame } from "../frame/frame.ts";
 import { payloadOf } from "../frame/read.ts";
 import { unknownHole } from "../frame/replay.ts";
@@ -20,6 +21,7 @@ import { EventLog } from "./event-log.ts";
 import type { JobOutcome } from "./job-outcome.ts";
 import type { Origin } from "./origin.ts";
 import type { Pressure } from "./pressure.ts";
+import { ReplayMemory } from "./replay-memory.ts";
 import { ResultBody } from "./result-body.ts";
 
 /** What a job shares with its session. */
@@ -68,6 +70,10 @@ export class JobState {
   over = false;
   /** True when an acceptance brought a job that was submitted before, under the same key. */
   joined = false;
+  /** What the runtime said with the end that it and those it delegated to spent. */
+  statedCosts: ReadonlyMap<string, bigint> | undefined;
+  /** True once it was lost and ran anew: what is stated is of the last run alone. */
+  ranAnew = false;
   /** True once events were lost on the way: more may have been spent than is known. */
   eventsMissing = false;
   /** True while events may be missing: the job was lost, and no runtime has said where a replay of it begins. */
@@ -84,11 +90,9 @@ export class JobState {
   frames = 0;
   /** The session's number of its last frame. */
   lastSeq = 0;
-  /** Where a replay of this job can begin, in its owner's numbers, and how many frames came since. */
+  /** Where a replay of this job can begin, in its owner's numbers; what was delivered since is in `replays`. */
   replayFrom: number | undefined;
-  sinceReplay = 0;
-  /** How many replayed frames were delivered before. */
-  skip = 0;
+  readonly replays: ReplayMemory = new ReplayMemory();
   readonly #surroundings: JobSurroundings;
 
   constructor(id: string, surroundings: JobSurroundings) {
@@ -109,10 +113,40 @@ export class JobState {
     this.parentId = told.parent_job_id || undefined;
     this.delegateId = told.delegate_id || undefined;
     this.status = told.current_status || this.status;
-    if (told.budget !== undefined) this.budget = new BudgetGauge(told.budget);
+    this.#describeBudget(told);
     if (told.credentials === undefined) return;
     this.#surroundings.used("provisioned_credentials");
     this.credentials = new JobCredentials(told.credentials);
+  }
+
+  /**
+   * An acceptance brings the counters of the start. A subscription brings those of now, from which a replay must not be
+   * counted down again: the start is what the lease grants.
+   */
+  #describeBudget({ budget, lease, current_status: status }: JobDescription): void {
+    if (budget === undefined) return;
+    if (status === undefined) {
+      this.budget = new BudgetGauge(budget);
+      return;
+    }
+    const now = new BudgetGauge(budget);
+    if (this.budget.currencies.length === 0) this.budget = BudgetGauge.ofLease(lease ?? this.lease) ?? now;
+    for (const unit of now.currencies) {
+      this.budget.observe({ name: "cost.budget.remaining", value: now.remaining(unit) ?? "0", unit });
+    }
+  }
+
+  /** The runtime counts every cost as it comes: its word with the end makes up for events that were missed. */
+  #takeCosts({ extensions }: Frame): void {
+    const stated = readCosts(extensions);
+    if (stated === undefined) return;
+    this.statedCosts = stated;
+    if (this.ranAnew) return;
+    for (const unit of this.budget.currencies) {
+      const limit = parseMoney(this.budget.initial(unit) ?? "0", "down") ?? 0n;
+      const value = formatMoney(limit - (stated.get(unit) ?? 0n));
+      this.#guarded(() => this.budget.observe({ name: "cost.budget.remaining", value, unit }));
+    }
   }
 
   /** The job runs anew, under another id: what was known of the first run is void, but for what it spent. */
@@ -123,16 +157,16 @@ export class JobState {
     this.id = id;
     this.status = "pending";
     this.endedAs = undefined;
+    this.ranAnew = true;
     this.body = new ResultBody(id, this.#surroundings.maxResultBytes, this.#surroundings.pressure);
-    this.skip = 0;
+    this.replays.forget();
     // It belongs to this session, in whose numbers nothing of it has come yet.
     this.lastSeq = 0;
     this.replayFrom = undefined;
-    this.sinceReplay = 0;
   }
 
   event(frame: Frame, seq: number, size: number): void {
-    if (!this.#counts(seq)) return;
+    if (!this.#counts(seq) || (this.replayFrom !== undefined && this.replays.knows(frame))) return;
     let event = readEvent(frame, this.id, seq);
     switch (event.kind) {
       case "metric":
@@ -171,9 +205,8 @@ export class JobState {
 
   /** Takes in `job.result`; one runtime writes other ends than success this way, too. */
   result(frame: Frame, seq: number): void {
-    // A job whose end came before is over: this one is none of the frames that were delivered before.
-    this.skip = 0;
     if (!this.#counts(seq)) return;
+    this.#takeCosts(frame);
     const told = payloadOf("job.result", frame);
     const { final_status: status = "success", result_id: resultId } = told;
     if (status !== "success") {
@@ -190,8 +223,8 @@ export class JobState {
 
   /** Takes in the `job.error` that ends the job. */
   error(frame: Frame, seq: number): void {
-    this.skip = 0;
     if (!this.#counts(seq)) return;
+    this.#takeCosts(frame);
     const failure = payloadOf("job.error", frame);
     this.#fail(failure, failure.final_status ?? "error");
   }
@@ -235,11 +268,6 @@ export class JobState {
     if (this.over) return false;
     this.frames++;
     if (seq > 0) this.lastSeq = seq;
-    if (this.skip > 0) {
-      this.skip--;
-      return false;
-    }
-    this.sinceReplay++;
     return true;
   }
 
@@ -281,6 +309,8 @@ export class JobState {
   }
 
   #end(outcome: JobOutcome): void {
+    // The end came before any word on where the replay began.
+    if (this.inDoubt) this.miss(unknownHole);
     this.settled = outcome;
     this.status = outcome.status;
     this.#close();

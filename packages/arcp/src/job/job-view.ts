@@ -6,7 +6,7 @@ import type { BudgetGauge } from "../lease/budget-gauge.ts";
 import { formatMoney } from "../lease/money.ts";
 import { settleWithin } from "../frame/deadline.ts";
 import type { ArcpEvent } from "./event.ts";
-import { familyCosts, familyMissesEvents } from "./family.ts";
+import { familyCosts, familyCostsAreExact, familyMissesEvents } from "./family.ts";
 import type { JobOutcome } from "./job-outcome.ts";
 import type { JobState } from "./job-state.ts";
 import { type ResultStream, verifyDigest } from "./result-body.ts";
@@ -62,17 +62,25 @@ export class JobView implements AsyncIterable<ArcpEvent> {
     return this.state.budget;
   }
 
-  /** The sum of the `cost.*` metrics seen, of this job and those it delegated to, as plain decimals by currency. */
+  /**
+   * The sum of the `cost.*` metrics seen, of this job and those it delegated to, as plain decimals by currency; once the job
+   * has ended, what its runtime says was spent, where it says so.
+   */
   get costs(): Readonly<Record<string, string>> {
     return Object.fromEntries([...familyCosts(this.state)].map(([currency, units]) => [currency, formatMoney(units)]));
   }
 
   /**
-   * True once events were lost on the way, of this job or of those it delegated to: more may have been spent than
-   * `costs` says. Also while a lost job is looked for, until its runtime has said where the replay begins.
+   * True once events were lost on the way, of this job or of those it delegated to. Also while a lost job is looked for,
+   * until its runtime has said where the replay begins.
    */
   get eventsMissing(): boolean {
     return familyMissesEvents(this.state);
+  }
+
+  /** False when `costs` is a lower bound: events are missing, and the runtime has not said with the end what was spent. */
+  get costsAreExact(): boolean {
+    return familyCostsAreExact(this.state);
   }
 
   /** Attributes for a trace span (ARCP §11). */

@@ -6,7 +6,7 @@ import { moneyScale, parseMoney } from "../lease/money.ts";
 /**
  * What a job came to: on the client's side of ARCP, a job is the reservation and its `cost.*` metrics the spend. It is
  * `committed` however the job ended, since the runtime counts each metric as it comes (ARCP §9.6). `charged` and `refunded`
- * are there when a single currency is concerned, a unit of core holds the figure exactly, and no events are missing.
+ * are there when a single currency is concerned, a unit of core holds the figure exactly, and `spent` is exact.
  */
 export interface JobSettlement extends Settlement {
   /** The same as `reservationId`. */
@@ -14,7 +14,9 @@ export interface JobSettlement extends Settlement {
   readonly outcome: JobOutcome;
   /** What the job, and those it delegated to, reported as spent, as plain decimals by currency. */
   readonly spent: Readonly<Record<string, string>>;
-  /** True when events were lost on the way, or may have been: more may have been spent than `spent` says. */
+  /** False when `spent` is a lower bound: events are missing, and the runtime did not say what the job spent. */
+  readonly spentIsExact: boolean;
+  /** True when events were lost on the way, or may have been. */
   readonly eventsMissing: boolean;
   /** What is left of each leased budget, as plain decimals; perhaps negative. */
   readonly remaining: Readonly<Record<string, string>>;
@@ -22,7 +24,7 @@ export interface JobSettlement extends Settlement {
 
 /** What a job that has ended came to. */
 export function settlementOf(job: ArcpJob, outcome: JobOutcome): JobSettlement {
-  const { id: jobId, costs: spent, eventsMissing, traceId, idempotencyKey = "" } = job;
+  const { id: jobId, costs: spent, costsAreExact: spentIsExact, eventsMissing, traceId, idempotencyKey = "" } = job;
   const remaining = Object.fromEntries(
     job.budget.currencies.map((currency) => [currency, job.budget.remaining(currency) ?? "0"]),
   );
@@ -34,7 +36,7 @@ export function settlementOf(job: ArcpJob, outcome: JobOutcome): JobSettlement {
     basis: "actual",
   };
   const [currency, ...others] = new Set([...Object.keys(spent), ...Object.keys(remaining)]);
-  const isOne = currency !== undefined && others.length === 0 && !eventsMissing;
+  const isOne = currency !== undefined && others.length === 0 && spentIsExact;
   const charged = isOne ? amountOf(currency, spent[currency] ?? "0") : undefined;
   const refunded = isOne ? amountOf(currency, remaining[currency] ?? "0") : undefined;
   return {
@@ -44,6 +46,7 @@ export function settlementOf(job: ArcpJob, outcome: JobOutcome): JobSettlement {
     jobId,
     outcome,
     spent,
+    spentIsExact,
     eventsMissing,
     remaining,
   };

@@ -1,4 +1,5 @@
-import { formatMoney, parseMoney } from "./money.ts";
+import type { WireLease } from "@imprest/core/models/arcp";
+import { budgetLimits, formatMoney, parseMoney } from "./money.ts";
 
 /** A `metric` event's body, as far as budgets go. */
 export interface CostMetric {
@@ -31,6 +32,13 @@ export class BudgetGauge {
       const initial = readable ? parseMoney(text, "down") : undefined;
       if (initial !== undefined) this.#readings.set(currency, { initial, spent: 0n, reported: undefined });
     }
+  }
+
+  /** The gauge of a lease of which nothing is spent; `undefined` for one without a budget. */
+  static ofLease(lease: WireLease): BudgetGauge | undefined {
+    const limits = budgetLimits(lease["cost.budget"] ?? []);
+    if (limits.size === 0) return undefined;
+    return new BudgetGauge(Object.fromEntries([...limits].map(([currency, units]) => [currency, formatMoney(units)])));
   }
 
   get currencies(): readonly string[] {

@@ -1,6 +1,6 @@
 /** Bytes that would end a string elsewhere, and the Windows separator that some servers and hosts read as "/". */
 // oxlint-disable-next-line no-control-regex -- control characters are what is refused.
-const unsafe = /[\u0000-\u001f\\]/;
+const unsafe = /[\u0000-\u001f\u007f-\u009f\\]/;
 /** Encoded "/", "\" and NUL: a server that decodes them sees another path than the one that was checked. */
 const encodedSeparator = /%(?:2f|5c|00)/i;
 /** "." or ".." as a whole segment, spelled in any way that a URL parser resolves. */
@@ -12,11 +12,13 @@ const dotSegment = /^(?:\.|%2e){1,2}$/i;
  * @returns `undefined` for what no lease can cover: an empty path, one that leaves its root, control characters, "\".
  */
 export function canonicalPath(path: string): string | undefined {
-  if (path === "" || unsafe.test(path)) return undefined;
+  // Whoever decodes the path once more than we do must not be led elsewhere by it.
+  if (path === "" || unsafe.test(path) || encodedSeparator.test(path)) return undefined;
   const absolute = path.startsWith("/");
   const kept: string[] = [];
   for (const segment of path.split("/")) {
     if (segment === "" || segment === ".") continue;
+    if (segment !== ".." && dotSegment.test(segment)) return undefined;
     if (segment !== "..") kept.push(segment);
     else if (kept.pop() === undefined) return undefined;
   }
@@ -64,4 +66,24 @@ function withoutDefaultPort(scheme: string, authority: string): string {
   return defaultPort !== undefined && authority.endsWith(defaultPort)
     ? authority.slice(0, -defaultPort.length)
     : authority;
+}
+
+/** A name of a tool, a model or an agent, or a pattern of one, as it is. @returns `undefined` for control characters. */
+export function canonicalName(name: string): string | undefined {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is refused.
+  return name === "" || /[\u0000-\u001f\u007f-\u009f]/.test(name) ? undefined : name;
+}
+
+/** Stands between a host and a path, so that no wildcard of the one reaches over it into the other. */
+const endOfHost = "\n";
+
+/**
+ * A canonical URL, or a pattern, with the labels of its host as segments of their own: a "*" in a host stands for characters
+ * of one label, and "**" for any number of labels.
+ */
+export function urlSegments(url: string): string {
+  const match = /^([^/]*:\/\/)([^/]+)(\/.*)?$/.exec(url);
+  if (match === null) return url;
+  const [, scheme = "", host = "", path] = match;
+  return `${scheme}${host.replaceAll(".", "/")}${path === undefined ? "" : `/${endOfHost}${path}`}`;
 }

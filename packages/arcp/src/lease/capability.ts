@@ -1,5 +1,12 @@
 import { type WireLease, leaseNamespaces } from "@imprest/core/models/arcp";
-import { canonicalPath, canonicalPathPattern, canonicalUrl, canonicalUrlPattern } from "./canonical.ts";
+import {
+  canonicalName,
+  canonicalPath,
+  canonicalPathPattern,
+  canonicalUrl,
+  canonicalUrlPattern,
+  urlSegments,
+} from "./canonical.ts";
 import { globCovers, matchesGlob } from "./glob.ts";
 
 /** The reserved capability names (ARCP §9.2). */
@@ -36,14 +43,14 @@ export function isCapability(name: string): boolean {
 export function canonicalTarget(capability: string, target: string): string | undefined {
   if (capability === Capability.fsRead || capability === Capability.fsWrite) return canonicalPath(target);
   if (capability === Capability.netFetch) return canonicalUrl(target);
-  return target === "" ? undefined : target;
+  return canonicalName(target);
 }
 
 /** A pattern in the same spelling. @returns `undefined` for a pattern that the capability does not allow. */
 export function canonicalPattern(capability: string, pattern: string): string | undefined {
   if (capability === Capability.fsRead || capability === Capability.fsWrite) return canonicalPathPattern(pattern);
   if (capability === Capability.netFetch) return canonicalUrlPattern(pattern);
-  return pattern === "" ? undefined : pattern;
+  return canonicalName(pattern);
 }
 
 /**
@@ -59,6 +66,7 @@ export function leasePermits(lease: WireLease, capability: string, target: strin
 function patternPermits(capability: string, pattern: string, target: string): boolean {
   const canonical = canonicalPattern(capability, pattern);
   if (canonical === undefined) return false;
+  if (capability === Capability.netFetch) return matchesGlob(urlSegments(canonical), urlSegments(target));
   if (matchesGlob(canonical, target)) return true;
   const at = capability === Capability.agentDelegate ? target.indexOf("@") : -1;
   return at > 0 && matchesGlob(canonical, target.slice(0, at));
@@ -71,5 +79,8 @@ function patternPermits(capability: string, pattern: string, target: string): bo
 export function patternCovers(capability: string, parent: string, child: string): boolean {
   const wide = canonicalPattern(capability, parent);
   const narrow = canonicalPattern(capability, child);
-  return wide !== undefined && narrow !== undefined && globCovers(wide, narrow);
+  if (wide === undefined || narrow === undefined) return false;
+  return capability === Capability.netFetch
+    ? globCovers(urlSegments(wide), urlSegments(narrow))
+    : globCovers(wide, narrow);
 }

@@ -20,6 +20,9 @@ const longestPauseMs = 200;
 /** A connection that takes nothing for this long is broken. */
 const congestionLimitMs = 30_000;
 
+/** Characters of a frame of whoever has not been welcomed: a hello and a token are small. */
+const mostBeforeOpen = 65_536;
+
 /** Ids are remembered, to recognise a frame that came twice. */
 const longestId = 256;
 
@@ -121,8 +124,10 @@ export class Connection {
   #receive(text: string): void {
     if (!this.open) return;
     this.#heartbeat?.received();
-    if (text.length > this.core.settings.maxFrameCharacters) {
-      this.fail("INVALID_REQUEST", `A frame has more than ${this.core.settings.maxFrameCharacters} characters.`);
+    const { maxFrameCharacters } = this.core.settings;
+    const most = this.session === undefined ? Math.min(mostBeforeOpen, maxFrameCharacters) : maxFrameCharacters;
+    if (text.length > most) {
+      this.fail("INVALID_REQUEST", `A frame has more than ${most} characters.`);
       return;
     }
     const envelope = this.#read(text);

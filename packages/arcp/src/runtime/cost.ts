@@ -37,6 +37,7 @@ export function reportMetric(job: Job, settings: RuntimeSettings, metric: Metric
     ...(unit === undefined ? {} : { unit }),
     ...(dimensions === undefined ? {} : { dimensions }),
   };
+  if (isCost && unit !== undefined) job.addCost(unit, units);
   const counts = isCost && unit !== undefined && job.terms.budget.spend(unit, units);
   const { remainingAfterCost } = settings.dialect;
   if (counts && !remainingAfterCost) tellRemaining(job, unit);

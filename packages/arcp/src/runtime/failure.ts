@@ -5,9 +5,15 @@ import { type ArcpErrorCode, arcpErrorCodes, type WireFailure } from "@imprest/c
 export function arcpFailure(
   code: ArcpErrorCode | (string & {}),
   message: string,
-  options: { readonly details?: Readonly<Record<string, unknown>> | undefined; readonly cause?: unknown } = {},
+  options: {
+    readonly details?: Readonly<Record<string, unknown>> | undefined;
+    /** As ARCP §12 has it for the code by default. */
+    readonly retryable?: boolean | undefined;
+    readonly cause?: unknown;
+  } = {},
 ): ProtocolError {
-  const retryable: boolean = (arcpErrorCodes as Readonly<Record<string, boolean>>)[code] ?? false;
+  const byCode: boolean = (arcpErrorCodes as Readonly<Record<string, boolean>>)[code] ?? false;
+  const { retryable = byCode } = options;
   return new ProtocolError(
     message,
     { protocol: "arcp", errorCode: code, retryable, details: options.details },

@@ -16,6 +16,8 @@ export interface JobMessage {
   readonly feature?: string | undefined;
   /** Part of a streamed result: whoever joins later needs it from the start. */
   readonly isChunk?: boolean | undefined;
+  /** The envelope's extensions as JSON. */
+  readonly extensions?: string | undefined;
   /** Not kept for a resume (one reference runtime's habit with rotated credentials). */
   readonly unkept?: boolean | undefined;
 }

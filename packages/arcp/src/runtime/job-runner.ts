@@ -58,6 +58,7 @@ async function succeeded(core: RuntimeCore, job: Job, writer: ResultWriter, valu
       throw arcpFailure(
         "INTERNAL_ERROR",
         `The result has more than ${most} characters; stream it with context.result.`,
+        { retryable: false },
       );
     }
     return { ...done, payload: { final_status: "success", ...(value === undefined ? {} : { result: value }) } };

@@ -2,6 +2,8 @@ import { type ProtocolError, type Timer } from "@imprest/core";
 import { createDeferred, type Secret, stringifyJson } from "@imprest/core/internal";
 import { type TerminalStatus, terminalStatuses, type WireCredential, type WireLease } from "@imprest/core/models/arcp";
 import type { BudgetCounters } from "../lease/budget-counters.ts";
+import { costsExtension } from "../lease/costs-extension.ts";
+import { formatMoney } from "../lease/money.ts";
 import type { AgentFunction } from "./agents.ts";
 import type { OutgoingPayload } from "./dialect.ts";
 import { arcpFailure, toWireFailure } from "./failure.ts";
@@ -61,6 +63,8 @@ export class Job {
   readonly ended: Promise<JobOutcome>;
   status: string = "pending";
   credentials: readonly JobCredential[] = [];
+  /** What it and those it delegated to reported as spent, in 10^-12 by currency, leased or not. */
+  readonly costs: Map<string, bigint> = new Map();
   /** The last number that the submitting session gave to a message of this job. */
   lastSeq = 0;
   outcome: JobOutcome | undefined;
@@ -116,6 +120,12 @@ export class Job {
     return this.#submitters;
   }
 
+  /** Counts a cost here and in every job above. */
+  addCost(currency: string, units: bigint): void {
+    this.costs.set(currency, (this.costs.get(currency) ?? 0n) + units);
+    this.terms.parent?.addCost(currency, units);
+  }
+
   /** Sends an event to everyone who listens. The promise is for agents that wait for slow clients. */
   emit(kind: string, body: OutgoingPayload, delivery: Delivery = {}): Promise<void> {
     if (this.isTerminal) return delivered;
@@ -151,9 +161,7 @@ export class Job {
       session.submitted.add(this);
     }
     for (const { message } of this.history.since(-1)) if (message.isChunk) session.deliver(message, this);
-    if (this.outcome !== undefined) {
-      session.deliver(this.#message(this.outcome.type, this.outcome.payload, {}), this);
-    }
+    if (this.outcome !== undefined) session.deliver(this.#endMessage(this.outcome), this);
   }
 
   /** Adds an observer. A submitter gets everything already. */
@@ -195,8 +203,7 @@ export class Job {
       return;
     }
     if (!this.#close(this.#stopping ?? outcome)) return;
-    const { type, payload } = this.outcome ?? outcome;
-    this.#broadcast(type, payload, {});
+    this.#send(this.#endMessage(this.outcome ?? outcome));
     this.#release();
   }
 
@@ -238,7 +245,10 @@ export class Job {
     delivery: Omit<Delivery, "redacted">,
     redacted?: OutgoingPayload,
   ): void {
-    const message = this.#message(type, payload, delivery, redacted);
+    this.#send(this.#message(type, payload, delivery, redacted));
+  }
+
+  #send(message: JobMessage): void {
     let seq: number | undefined;
     for (const session of this.#submitters) {
       const given = session.deliver(message, this);
@@ -248,6 +258,15 @@ export class Job {
     // Without its session a job goes on counting by itself, so that observers can still ask from where they were.
     this.lastSeq = seq ?? this.lastSeq + (this.owner.ended ? 1 : 0);
     this.history.add({ seq: this.lastSeq, message });
+  }
+
+  /** An end says what was spent: whoever missed events on the way has the whole all the same. */
+  #endMessage({ type, payload }: JobOutcome): JobMessage {
+    const costs = Object.fromEntries([...this.costs].map(([currency, units]) => [currency, formatMoney(units)]));
+    const message = this.#message(type, payload, {});
+    return this.#settings.dialect.statesCosts
+      ? { ...message, extensions: stringifyJson({ [costsExtension]: costs }) }
+      : message;
   }
 
   #message(

@@ -83,7 +83,8 @@ export class ResultWriter {
   }
 
   #tooLarge(message: string): Error {
-    const failure = arcpFailure("INTERNAL_ERROR", message);
+    // The same job would be as large again.
+    const failure = arcpFailure("INTERNAL_ERROR", message, { retryable: false });
     this.#job.stop(failure, "error", 0);
     return failure;
   }

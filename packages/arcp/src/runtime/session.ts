@@ -76,7 +76,7 @@ export class RuntimeSession {
     if (this.ended || (message.feature !== undefined && !this.features.has(message.feature))) return undefined;
     const isPrivy = this.principal === job.principal && this.features.has("provisioned_credentials");
     const text = isPrivy ? message.text : (message.redactedText ?? message.text);
-    const seq = this.#push(message.type, text, job, message.unkept === true);
+    const seq = this.#push(message.type, text, job, message);
     if (isPrivy && message.redactedText !== undefined) this.holdsSecrets = true;
     return seq;
   }
@@ -96,7 +96,7 @@ export class RuntimeSession {
     }
     const [shapedType, shaped] = this.#shape(type, { final_status: "error", ...failure });
     const id = jobId ?? (typeof existing === "string" ? existing : this.#settings.identifiers.next("job"));
-    this.#push(shapedType, stringifyJson(shaped), { id }, false);
+    this.#push(shapedType, stringifyJson(shaped), { id });
   }
 
   /** True when a request with this id was taken before: the frame came twice. */
@@ -205,11 +205,16 @@ export class RuntimeSession {
     this.#patience = undefined;
   }
 
-  #push(type: string, payloadText: string, job: FrameJob, unkept: boolean): number {
+  #push(
+    type: string,
+    payloadText: string,
+    job: FrameJob,
+    { unkept, extensions }: Pick<JobMessage, "unkept" | "extensions"> = {},
+  ): number {
     const seq = ++this.lastSeq;
     this.activeAtMs = this.#settings.clock.monotonic();
-    const text = this.#frameText(type, payloadText, job, seq);
-    if (unkept) this.connection?.send(text);
+    const text = this.#frameText(type, payloadText, job, seq, extensions);
+    if (unkept === true) this.connection?.send(text);
     else this.#outbox.push(text, seq, true);
     this.flush();
     this.#warnOfLag();
@@ -237,13 +242,20 @@ export class RuntimeSession {
   }
 
   /** Identifiers hold no character that JSON would escape, so the envelope is put together as text. */
-  #frameText(type: string, payloadText: string, job: FrameJob | undefined, seq: number | undefined): string {
+  #frameText(
+    type: string,
+    payloadText: string,
+    job: FrameJob | undefined,
+    seq: number | undefined,
+    extensions?: string,
+  ): string {
     const id = this.#settings.identifiers.next("msg");
     const about =
       job === undefined
         ? ""
         : `,"job_id":${JSON.stringify(job.id)}${job.traceId === undefined ? "" : `,"trace_id":"${job.traceId}"`}`;
     const numbered = seq === undefined ? "" : `,"event_seq":${seq}`;
-    return `{"arcp":"${arcpVersion}","id":"${id}","type":"${type}","session_id":"${this.id}"${about}${numbered},"payload":${payloadText}}`;
+    const more = extensions === undefined ? "" : `,"extensions":${extensions}`;
+    return `{"arcp":"${arcpVersion}","id":"${id}","type":"${type}","session_id":"${this.id}"${about}${numbered},"payload":${payloadText}${more}}`;
   }
 }

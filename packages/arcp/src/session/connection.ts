@@ -193,7 +193,7 @@ export class Connection {
     this.welcome = welcome;
     const { sessionId, resumeToken, heartbeatMs } = welcome;
     this.#ticket = resumeToken && { sessionId, resumeToken, lastEventSeq: 0 };
-    const held = resumed ? [] : this.sequence.restart();
+    const held = resumed ? [] : this.#heldBefore(welcome);
     // What lay behind a hole of a session that is gone cannot come again.
     if (held.length > 0) this.#hooks.gap({ from: 0, to: 0 });
     if (!resumed) this.#holeAt = undefined;
@@ -211,8 +211,17 @@ export class Connection {
     return true;
   }
 
+  /** A new session counts from 1. Where it can be asked for a job's history, that brings what lay behind a hole, in order. */
+  #heldBefore({ features }: Welcome): { readonly frame: Frame; readonly size: number }[] {
+    const held = this.sequence.restart();
+    return features.has("subscribe") ? [] : held;
+  }
+
   #frame(frame: Frame, size: number): void {
-    const { event_seq: seq } = frame;
+    const { event_seq: seq, session_id: session } = frame;
+    if (session && session !== this.welcome?.sessionId) {
+      return this.#hooks.warning("FOREIGN_FRAME", `A ${frame.type} of another session came, and was not taken.`);
+    }
     if (seq !== undefined) return this.#numbered(frame, seq, size);
     switch (frame.type) {
       case "session.ping":

@@ -13,23 +13,33 @@ export interface Overflow extends Hole {
   readonly overflow: true;
 }
 
-/** How many frames of jobs that are not known yet are kept. */
-const mostFrames = 10_000;
+/** How many frames of jobs that are not known yet are kept, and how many characters of them. */
+const mostFrames = 65_536;
+const mostCharacters = 16_777_216;
 
 /** Frames whose job is not known yet, and holes between them: an answer may arrive behind the events it brings. */
 export class EarlyFrames {
   #items: (EarlyFrame | Hole | Overflow)[] = [];
   #count = 0;
+  #characters = 0;
   #overflow: { readonly overflow: true; readonly from: number; to: number } | undefined;
 
   get isEmpty(): boolean {
     return this.#items.length === 0;
   }
 
+  /** The number of the oldest frame: it is not processed. */
+  get oldest(): number | undefined {
+    for (const item of this.#items)
+      if ("jobId" in item && item.frame.event_seq !== undefined) return item.frame.event_seq;
+    return undefined;
+  }
+
   /** Keeps a frame, or notes that there was no room for it. */
   add(frame: Frame, jobId: string, size: number): void {
-    if (this.#count < mostFrames) {
+    if (this.#count < mostFrames && this.#characters + size <= mostCharacters) {
       this.#count++;
+      this.#characters += size;
       this.#items.push({ frame, jobId, size });
       return;
     }
@@ -51,7 +61,11 @@ export class EarlyFrames {
     const others = keepsOthers ? this.#items.filter((item) => !("jobId" in item && item.jobId === jobId)) : [];
     this.clear();
     this.#items = others;
-    this.#count = others.filter((item) => "jobId" in item).length;
+    for (const item of others) {
+      if (!("jobId" in item)) continue;
+      this.#count++;
+      this.#characters += item.size;
+    }
     // It has been given away as it stands; what is lost from now on is another hole.
     return taken;
   }
@@ -59,6 +73,7 @@ export class EarlyFrames {
   clear(): void {
     this.#items = [];
     this.#count = 0;
+    this.#characters = 0;
     this.#overflow = undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { type CallOptions, ConnectionError } from "@imprest/core";
+import { type CallOptions, ConnectionError, type Timer } from "@imprest/core";
 import { Emitter, createDeferred } from "@imprest/core/internal";
 import type { JobSubmit, WireFailure } from "@imprest/core/models/arcp";
 import { ArcpError, SessionEndedError } from "../errors.ts";
@@ -39,6 +39,7 @@ export class SessionEngine {
   /** Features that the runtime used although they were not negotiated; each is warned of once. */
   readonly #unnegotiated = new Set<string>();
   readonly #resumedFrom: SessionTicket | undefined;
+  readonly #readerTimers = new Set<Timer>();
   #started = false;
   /** Takes the runtime's answer to a goodbye. */
   #farewell: ((closed: boolean) => void) | undefined;
@@ -214,15 +215,30 @@ export class SessionEngine {
     let joins = false;
     const job = this.#router.admit(jobId, (state) => {
       if (known) return;
+      this.#holdForReader(state);
       state.describe(payloadOf("job.accepted", frame), frame.trace_id);
       state.origin = origin;
       joins = state.traceId !== undefined && state.traceId !== traceId;
       // Of a job that was submitted before, a runtime brings the end, and not what it spent on the way.
-      if (mayMissEvents || before !== undefined || (joins && origin.mayJoin === true)) state.miss(unknownHole);
+      if (mayMissEvents || before !== undefined || (joins && origin.mayJoin === true)) {
+        state.miss(unknownHole);
+        // Its numbers are those of the session that had it first: a replay can only begin where that began.
+        state.replayFrom = 0;
+      }
     });
     if (before !== undefined) job.adopt(before);
     else if (joins) this.#recovery.joined(job);
     return job;
+  }
+
+  /** Events may have come before the caller has the handle: they are kept for the turn in which it may begin to read. */
+  #holdForReader(job: JobState): void {
+    job.log.pin();
+    const timer = this.#settings.clock.setTimer(() => {
+      this.#readerTimers.delete(timer);
+      job.log.unpin();
+    }, 0);
+    this.#readerTimers.add(timer);
   }
 
   #start(): void {
@@ -298,6 +314,7 @@ export class SessionEngine {
     this.#acknowledger.stop();
     this.#recovery.stop();
     this.#stallGuard.watch(false);
+    for (const timer of this.#readerTimers) timer.clear();
     this.requests.end(error);
     for (const job of this.#router.jobs.values()) job.lose(error);
   }

@@ -34,6 +34,8 @@ export class JobSearch {
   readonly #timers = new Set<Timer>();
   /** Counts the connections: what was begun on another is not gone on with. */
   #run = 0;
+  /** Withdraws what is asked on this connection: the next one asks anew, and a replay must not come twice. */
+  #stopped = new AbortController();
 
   constructor(rooms: RecoveryRooms, settings: Settings) {
     this.#rooms = rooms;
@@ -43,6 +45,8 @@ export class JobSearch {
   /** Every search that is under way ends here; the next connection begins its own. */
   stop(): void {
     this.#run++;
+    this.#stopped.abort();
+    this.#stopped = new AbortController();
     for (const timer of this.#timers) timer.clear();
     this.#timers.clear();
   }
@@ -77,7 +81,7 @@ export class JobSearch {
     try {
       // In the turn of the answer: the new run's first events may come right behind it.
       const answered = (accepted: Frame): void => (stale() ? undefined : this.#resubmitted(job, accepted));
-      await this.#rooms.requests.submit(submit, job.traceId, answered);
+      await this.#rooms.requests.submit(submit, job.traceId, { signal: this.#stopped.signal }, answered);
     } catch (error) {
       if (!stale()) job.lose(lostError(job, error));
     }
@@ -90,7 +94,7 @@ export class JobSearch {
     job.inDoubt = false;
     job.miss(unknownHole);
     if (jobId === job.id) {
-      job.skip = 0;
+      job.replays.end();
       return this.#whenSilent(job, () => this.#lose(job));
     }
     this.#rooms.router.rebind(job, jobId, accepted);
@@ -104,10 +108,10 @@ export class JobSearch {
     if (this.#rooms.connection.welcome?.features.has("subscribe") !== true) return false;
     if (job.endedAs !== undefined && job.endSought >= mostSearches) return false;
     const from = job.replayFrom ?? (observed ? 0 : job.lastSeq);
-    job.skip = job.replayFrom === undefined && !observed ? 0 : job.sinceReplay;
+    if (job.replayFrom !== undefined) job.replays.begin();
     const answered = (frame: Frame): void => this.#replaying(job, from, frame);
     const request = { history: true, from_event_seq: from };
-    const answer = await this.#rooms.requests.subscribe(job.id, request, undefined, answered);
+    const answer = await this.#rooms.requests.subscribe(job.id, request, { signal: this.#stopped.signal }, answered);
     if (stale()) return true;
     const { current_status: status = "" } = payloadOf("job.subscribed", answer);
     job.endedAs = terminal(status) ? status : undefined;
@@ -138,7 +142,7 @@ export class JobSearch {
     job.inDoubt = false;
     if (hole === undefined) return;
     job.miss(hole);
-    // The frames that were delivered before are counted from there on: what lies before cannot come again.
+    // What lies before cannot come again: it is not asked for, and not reported, once more.
     if (job.replayFrom !== undefined && start !== undefined) job.replayFrom = start;
   }
 

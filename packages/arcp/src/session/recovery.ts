@@ -59,7 +59,7 @@ export class Recovery {
     for (const job of this.#jobs()) {
       if (!job.origin.observed && job.replayFrom === undefined) {
         job.replayFrom = job.lastSeq;
-        job.sinceReplay = 0;
+        job.replays.forget();
       }
       void this.search.find(job);
     }

@@ -71,8 +71,14 @@ export class Requests {
   }
 
   /** `job.submit` once more, under the key and the trace it had (ARCP §7.2). */
-  submit(submit: JobSubmit, traceId: string | undefined, answered: (frame: Frame) => void): Promise<Frame> {
-    return this.run({ kind: "submit", traceId, send: () => this.#send("job.submit", submit, { traceId }), answered });
+  submit(
+    submit: JobSubmit,
+    traceId: string | undefined,
+    options: CallOptions,
+    answered: (frame: Frame) => void,
+  ): Promise<Frame> {
+    const send = (): string => this.#send("job.submit", submit, { traceId });
+    return this.run({ ...options, kind: "submit", traceId, send, answered });
   }
 
   /** One page of the runtime's jobs (ARCP §6.6). */

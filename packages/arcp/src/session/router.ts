@@ -154,7 +154,7 @@ export class Router {
 
   /** The highest number up to which every consumer has processed its events. */
   processed(delivered: number): number {
-    let processed = delivered;
+    let processed = Math.min(delivered, (this.#early.oldest ?? Infinity) - 1);
     for (const job of this.readable()) {
       const oldest = job.log.oldestUnprocessed();
       if (oldest !== undefined && oldest <= processed) processed = oldest - 1;

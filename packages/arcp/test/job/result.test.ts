@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { ArcpJob, ConnectOptions } from "../../src/index.ts";
+import type { ArcpEvent, ArcpJob, ConnectOptions } from "../../src/index.ts";
 import { drive, turn } from "../support/manual-clock.ts";
 import { ScriptedRuntime, refusal } from "../support/scripted-runtime.ts";
 
@@ -145,14 +145,19 @@ describe("events of a job", () => {
     ]);
   });
 
-  it("without a reader only the last thousand are held", async () => {
+  it("without a reader only the last thousand are held; one who begins then is given notice of the others", async () => {
     const { runtime, job: running } = await job();
+    // The turn in which the submitter may begin to read is over.
+    await runtime.clock.advance(1);
     for (let at = 1; at <= 1500; at++) runtime.log("job_1", `${at}`);
     runtime.succeed("job_1");
     await running.result();
-    const seqs: number[] = [];
-    for await (const event of running) seqs.push(event.seq);
-    expect([seqs.length, seqs[0], seqs.at(-1)]).toEqual([1000, 501, 1500]);
+    const seen: ArcpEvent[] = [];
+    for await (const event of running) seen.push(event);
+    expect(seen[0]).toMatchObject({ kind: "gap", body: { from: 1, to: 500 } });
+    expect([seen.length, seen[1]?.seq, seen.at(-1)?.seq]).toEqual([1001, 501, 1500]);
+    // Its costs were counted: nothing is missing of the job.
+    expect(running.eventsMissing).toBe(false);
   });
 
   it("a loop that is left early leaves nothing behind, and calls of next may overlap", async () => {

@@ -14,6 +14,7 @@ import {
   formatMoney,
   leaseIssues,
   leasePermits,
+  patternCovers,
   moneyToWire,
   parseAgentReference,
   parseBudgetAmount,
@@ -35,6 +36,13 @@ describe("canonical targets (ARCP 1.0 §14)", () => {
     ["a/..", undefined],
     ["C:\\a", undefined],
     ["/a\u0000b", undefined],
+    ["/a\u007fb", undefined],
+    ["/data/%2e%2e/secret", undefined],
+    ["/data/.%2E/secret", undefined],
+    ["/data/%2e/secret", undefined],
+    ["/data/..%2fsecret", undefined],
+    ["/data/a%5cb", undefined],
+    ["/data/100%25", "/data/100%25"],
   ])("path %j is %j", (path, expected) => {
     expect(canonicalPath(path)).toBe(expected);
   });
@@ -61,6 +69,36 @@ describe("canonical targets (ARCP 1.0 §14)", () => {
     expect(leasePermits(lease, "net.fetch", "https://evil.example/api.example.com/x")).toBe(false);
     expect(leasePermits({}, "constructor", "x")).toBe(false);
     expect(leasePermits({ "net.fetch": ["https://example.com"] }, "net.fetch", "https://example.com/")).toBe(true);
+  });
+
+  it.each([
+    ["https://*.example.com/**", "https://a.b.example.com/x", false],
+    ["https://**.example.com/**", "https://a.b.example.com/x", true],
+    ["https://**.example.com/**", "https://evil.example/example.com/x", false],
+    ["https://api-*.example.com/", "https://api-1.example.com/", true],
+    ["https://*/**", "https://example.com/x", false],
+    ["https://*/**", "https://localhost/x", true],
+    ["https://**/v1/*", "https://api.example.com/v1/x", true],
+    ["https://**/v1/*", "https://api.example.com/v2/v1/x", false],
+    ["https://**", "https://api.example.com/v1/x", true],
+    ["**", "http://127.0.0.1:8080/v1/x", true],
+    ["https://*.example.com:8443/**", "https://a.example.com:8443/x", true],
+    ["https://*.example.com/**", "https://a.example.com:8443/x", false],
+  ])("the host pattern %s, and %s: %s", (pattern, url, permitted) => {
+    expect(leasePermits({ "net.fetch": [pattern] }, "net.fetch", url)).toBe(permitted);
+  });
+
+  it("a delegated host pattern is within the other only label by label", () => {
+    expect(patternCovers("net.fetch", "https://**.example.com/**", "https://*.example.com/**")).toBe(true);
+    expect(patternCovers("net.fetch", "https://*.example.com/**", "https://**.example.com/**")).toBe(false);
+    expect(patternCovers("net.fetch", "https://*.example.com/**", "https://*.b.example.com/**")).toBe(false);
+  });
+
+  it("control characters match no pattern", () => {
+    for (const name of ["a\u0000", "a\nb", "\u007f", "a\u0085"]) {
+      expect(leasePermits({ "tool.call": ["**", "*"] }, "tool.call", name)).toBe(false);
+      expect(leasePermits({ "model.use": [name] }, "model.use", name)).toBe(false);
+    }
   });
 
   it("an agent's pattern covers its versions; a pattern with a version only that one", () => {

@@ -15,6 +15,20 @@ describe("hello and welcome", () => {
     });
   });
 
+  it("takes no large frame of whoever has not been welcomed", async () => {
+    const { runtime } = createRuntime();
+    const large = "x".repeat(70_000);
+    const stranger = new RawClient(runtime);
+    stranger.send("session.hello", { large });
+    expect(await stranger.nextOf("session.error")).toMatchObject({ payload: { code: "INVALID_REQUEST" } });
+    await settle();
+    expect(stranger.closed).toBeDefined();
+    const client = new RawClient(runtime);
+    await client.hello();
+    await client.submit({ agent: "echo", input: large });
+    expect((await client.nextOf("job.result")).payload).toMatchObject({ result: { echoed: large } });
+  });
+
   it("runs a job from submit to result, in one sequence of numbers", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);

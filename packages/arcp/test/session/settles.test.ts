@@ -330,6 +330,24 @@ describe("a runtime without heartbeats and listings", () => {
   });
 });
 
+describe("a frame of another session", () => {
+  it("is not taken, with a warning", async () => {
+    const runtime = new ScriptedRuntime();
+    const session = await runtime.connect();
+    const job = await submitted(runtime, session);
+    runtime.send({
+      type: "job.result",
+      session_id: "sess_other",
+      job_id: "job_1",
+      event_seq: 1,
+      payload: { final_status: "success", result: "another's" },
+    });
+    runtime.succeed("job_1", "own");
+    expect(await job.result()).toBe("own");
+    expect(runtime.warnings).toEqual(["FOREIGN_FRAME"]);
+  });
+});
+
 describe("a session that goes on from a ticket", () => {
   it("has a handle of a job that is silent, which can cancel it", async () => {
     const first = new ScriptedRuntime();

@@ -1,5 +1,5 @@
 export type { AuditFinding } from "./audit-finding.ts";
-export { type EventSigner, signAuditEvent, signatureAttribute } from "@imprest/core/audit/events";
+export { type EventSigner, signAuditEvent, signatureAttribute } from "@imprest/core/audit";
 export {
   type AuditCheckpoint,
   type AuditConclusion,

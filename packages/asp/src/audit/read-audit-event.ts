@@ -1,6 +1,12 @@
 import { base64url, parseBase64url } from "@imprest/core/internal";
-import { type Finding, type JsonObject, StrictJsonError, parseStrictJson, syntaxFinding } from "@imprest/core/audit";
-import { signatureAttribute } from "@imprest/core/audit/events";
+import {
+  type Finding,
+  type JsonObject,
+  StrictJsonError,
+  parseStrictJson,
+  signatureAttribute,
+  syntaxFinding,
+} from "@imprest/core/audit";
 import { type AuditSuffix, auditSuffixes, parseTimestamp } from "@imprest/core/models/asp";
 
 /** What a text must hold before its signature can be looked at. */

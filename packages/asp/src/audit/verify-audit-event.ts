@@ -8,8 +8,7 @@ import {
   signerFinding,
   verifyEd25519,
 } from "@imprest/core/audit";
-import { type AuditEvent, parseTimestamp } from "@imprest/core/models/asp";
-import { auditDataBySuffix } from "@imprest/core/models/asp/events";
+import { type AuditEvent, auditDataBySuffix, parseTimestamp } from "@imprest/core/models/asp";
 import { type AuditProfile, aspJcsV1, signedPart } from "./profile.ts";
 import { type ReadEvent, readAuditEvent } from "./read-audit-event.ts";
 import { type AuditExpectation, expectationFindings, semanticFindings } from "./semantics.ts";

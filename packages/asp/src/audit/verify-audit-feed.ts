@@ -1,4 +1,4 @@
-import { type LineReport, type VerifyLinesOptions, verifyLines } from "@imprest/core/audit/lines";
+import { type LineReport, type VerifyLinesOptions, verifyLines } from "@imprest/core/audit";
 import type { AuditFinding } from "./audit-finding.ts";
 import { type AuditConclusion, type Auditor, type AuditorOptions, createAuditor } from "./auditor.ts";
 import { type AuditEventReport, type VerifyAuditEventOptions, verifyAuditEvent } from "./verify-audit-event.ts";

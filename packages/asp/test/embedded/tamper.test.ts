@@ -1,6 +1,5 @@
 import { amount } from "@imprest/core";
-import { type Finding, type JsonObject } from "@imprest/core/audit";
-import { signAuditEvent } from "@imprest/core/audit/events";
+import { type Finding, type JsonObject, signAuditEvent } from "@imprest/core/audit";
 import type { AuditSuffix } from "@imprest/core/models/asp";
 import { beforeAll, describe, expect, it } from "vitest";
 import {

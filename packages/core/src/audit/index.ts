@@ -26,3 +26,5 @@ export { sha256Hex } from "./sha256.ts";
 export { StrictJsonError, type StrictJsonCode, type TextPosition, positionAt } from "./strict-json-error.ts";
 export { type JsonObject, type JsonValue, type StrictJsonOptions, parseStrictJson } from "./strict-json.ts";
 export { TrustedOrigins } from "./trusted-origins.ts";
+export { type EventSigner, signAuditEvent, signatureAttribute } from "./sign-audit-event.ts";
+export { type LineReport, type VerifyLinesOptions, verifyLines } from "./verify-lines.ts";

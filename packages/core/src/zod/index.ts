@@ -2,10 +2,8 @@ import type * as z from "zod";
 import * as ap2Models from "../models/ap2/index.ts";
 import * as arcpModels from "../models/arcp/index.ts";
 import * as aspModels from "../models/asp/index.ts";
-import * as aspEvents from "../models/asp/audit-event.ts";
-import * as evidenceModels from "../models/cycles/evidence-shapes.ts";
-import * as governanceModels from "../models/cycles/governance-shapes.ts";
-import * as cyclesModels from "../models/cycles/shapes.ts";
+import * as governanceModels from "../models/cycles/governance/index.ts";
+import * as cyclesModels from "../models/cycles/index.ts";
 import { Shape } from "../wire/shape.ts";
 import { toZod } from "./to-zod.ts";
 
@@ -23,14 +21,13 @@ export type Schemas<Models> = {
 };
 
 /** Cycles: `cycles.commitRequest`, and `cycles.eventDataByType["budget.funded"]`. */
-export const cycles: Schemas<typeof cyclesModels & typeof governanceModels & typeof evidenceModels> =
-  /* @__PURE__ */ schemasOf({ ...cyclesModels, ...governanceModels, ...evidenceModels });
+export const cycles: Schemas<typeof cyclesModels & typeof governanceModels> = /* @__PURE__ */ schemasOf({
+  ...cyclesModels,
+  ...governanceModels,
+});
 
 /** ASP: `asp.reserveRequest`, and `asp.auditDataBySuffix.commit`. */
-export const asp: Schemas<typeof aspModels & typeof aspEvents> = /* @__PURE__ */ schemasOf({
-  ...aspModels,
-  ...aspEvents,
-});
+export const asp: Schemas<typeof aspModels> = /* @__PURE__ */ schemasOf(aspModels);
 
 /** ARCP: `arcp.jobSubmit`, and `arcp.clientMessages["job.submit"]`. */
 export const arcp: Schemas<typeof arcpModels> = /* @__PURE__ */ schemasOf(arcpModels);

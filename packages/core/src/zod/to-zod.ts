@@ -90,8 +90,8 @@ function binding(schema: LeafSchema): LeafSchema {
 function plainLeaf(shape: Shape<unknown>, schema: LeafSchema): z.ZodType {
   const { message } = shape;
   const { type, enum: words } = schema;
-  if (words !== undefined) return z.literal([...words], message);
-  if (type === "boolean") return z.boolean(message);
+  if (type === "boolean") return words === undefined ? z.boolean(message) : z.literal([...words], message);
+  if (words !== undefined) return z.enum(words.map(String), message);
   if (type === "string") return z.string(message).check(asTheShapeSays(shape, schema));
   if (type === "number" || type === "integer") return z.number(message).check(asTheShapeSays(shape, schema));
   return custom(shape, schema);

@@ -3,8 +3,8 @@ import { ap2, arcp, asp, cycles } from "@imprest/core/zod";
 import * as ap2Models from "@imprest/core/models/ap2";
 import * as arcpModels from "@imprest/core/models/arcp";
 import * as aspModels from "@imprest/core/models/asp";
-import * as aspEvents from "@imprest/core/models/asp/events";
 import * as cyclesModels from "@imprest/core/models/cycles";
+import * as governanceModels from "@imprest/core/models/cycles/governance";
 import * as z from "zod";
 
 export interface Pair {
@@ -16,8 +16,8 @@ export interface Pair {
 
 /** Every exported schema beside the shape of the same name. */
 export const pairs: readonly Pair[] = [
-  ...pairsOf("cycles", cycles, cyclesModels),
-  ...pairsOf("asp", asp, { ...aspModels, ...aspEvents }),
+  ...pairsOf("cycles", cycles, { ...cyclesModels, ...governanceModels }),
+  ...pairsOf("asp", asp, aspModels),
   ...pairsOf("arcp", arcp, arcpModels),
   ...pairsOf("ap2", ap2, ap2Models),
 ];

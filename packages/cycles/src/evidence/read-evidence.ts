@@ -1,7 +1,6 @@
 import { issuesOf, parseJson } from "@imprest/core/internal";
 import { type Finding, type JsonObject, StrictJsonError, parseStrictJson, syntaxFinding } from "@imprest/core/audit";
-import type { EvidenceEnvelope } from "@imprest/core/models/cycles";
-import { evidenceEnvelope, evidenceSchemaVersion } from "@imprest/core/models/cycles/evidence-shapes";
+import { type EvidenceEnvelope, evidenceEnvelope, evidenceSchemaVersion } from "@imprest/core/models/cycles";
 import { invariantFindings } from "./invariants.ts";
 
 /** What a text must hold before its hash and signature can be looked at. */

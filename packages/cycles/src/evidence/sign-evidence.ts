@@ -8,8 +8,13 @@ import {
   parseStrictJson,
   signEd25519,
 } from "@imprest/core/audit";
-import type { ArtifactType, EvidencePayload } from "@imprest/core/models/cycles";
-import { artifactTypes, evidenceEnvelope, evidenceSchemaVersion } from "@imprest/core/models/cycles/evidence-shapes";
+import {
+  type ArtifactType,
+  type EvidencePayload,
+  artifactTypes,
+  evidenceEnvelope,
+  evidenceSchemaVersion,
+} from "@imprest/core/models/cycles";
 import { invariantFindings } from "./invariants.ts";
 import { evidenceSignerDid } from "./signer.ts";
 import { evidenceIdOf, hashInput, signingInput } from "./signing-input.ts";

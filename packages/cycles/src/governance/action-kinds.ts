@@ -19,8 +19,12 @@ import {
   sendRead,
   wholeOption,
 } from "@imprest/core/internal";
-import type { ActionKind, ActionKindRegistryPage } from "@imprest/core/models/cycles";
-import { actionKindRegistryPage, actionKind } from "@imprest/core/models/cycles/governance-shapes";
+import {
+  type ActionKind,
+  type ActionKindRegistryPage,
+  actionKind,
+  actionKindRegistryPage,
+} from "@imprest/core/models/cycles/governance";
 import { NotFoundError, errorFromResponse } from "../errors.ts";
 import { withQuery } from "../query.ts";
 

@@ -1,6 +1,6 @@
 import { parseWire } from "@imprest/core/internal";
-import type { EmittedEvent, EventDataByType, EventType } from "@imprest/core/models/cycles";
-import { eventDataByType } from "@imprest/core/models/cycles/governance-shapes";
+import type { EmittedEvent } from "@imprest/core/models/cycles";
+import { type EventDataByType, type EventType, eventDataByType } from "@imprest/core/models/cycles/governance";
 
 /** An event of a known type, with its data as that type has it. */
 export type EventOf<Type extends EventType> = Omit<EmittedEvent, "event_type" | "data"> & {

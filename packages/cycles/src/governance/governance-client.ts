@@ -1,26 +1,23 @@
 import { type ApiKeySource, type CallOptions, ConfigurationError, ValidationError } from "@imprest/core";
 import { parseWire, stringifyJson } from "@imprest/core/internal";
-import type {
-  ActionQuotaCounterListResponse,
-  ActionQuotaCounterQuery,
-  ActionQuotaCounterResetRequest,
-  ActionQuotaCounterResetResponse,
-  ActionQuotaState,
-  AuthIntrospectResponse,
-  BudgetLedger,
-  BudgetLedgerListResponse,
-  BudgetLedgerQuery,
-  EmittedEvent,
-  EventListQuery,
-  EventListResponse,
-  EventReplayRequest,
-  EventReplayResponse,
-  TenantEventListQuery,
-  WebhookDelivery,
-  WebhookDeliveryListQuery,
-  WebhookDeliveryListResponse,
-} from "@imprest/core/models/cycles";
 import {
+  type ActionQuotaCounterListResponse,
+  type ActionQuotaCounterQuery,
+  type ActionQuotaCounterResetRequest,
+  type ActionQuotaCounterResetResponse,
+  type ActionQuotaState,
+  type AuthIntrospectResponse,
+  type BudgetLedger,
+  type BudgetLedgerListResponse,
+  type BudgetLedgerQuery,
+  type EventListQuery,
+  type EventListResponse,
+  type EventReplayRequest,
+  type EventReplayResponse,
+  type TenantEventListQuery,
+  type WebhookDelivery,
+  type WebhookDeliveryListQuery,
+  type WebhookDeliveryListResponse,
   actionQuotaCounterQuery,
   actionQuotaCounterResetRequest,
   budgetLedgerQuery,
@@ -28,7 +25,8 @@ import {
   eventReplayRequest,
   tenantEventListQuery,
   webhookDeliveryListQuery,
-} from "@imprest/core/models/cycles/governance-shapes";
+} from "@imprest/core/models/cycles/governance";
+import type { EmittedEvent } from "@imprest/core/models/cycles";
 import { CyclesConnection, type Operation } from "../connection.ts";
 import { ForbiddenError, UnauthorizedError } from "../errors.ts";
 import type { CyclesClientOptions } from "../options.ts";

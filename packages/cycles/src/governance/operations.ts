@@ -1,4 +1,11 @@
 import {
+  type ActionQuotaCounterListResponse,
+  type ActionQuotaCounterResetResponse,
+  type AuthIntrospectResponse,
+  type BudgetLedgerListResponse,
+  type EventListResponse,
+  type EventReplayResponse,
+  type WebhookDeliveryListResponse,
   actionQuotaCounterListResponse,
   actionQuotaCounterResetResponse,
   authIntrospectResponse,
@@ -6,18 +13,8 @@ import {
   eventListResponse,
   eventReplayResponse,
   webhookDeliveryListResponse,
-} from "@imprest/core/models/cycles/governance-shapes";
-import { emittedEvent } from "@imprest/core/models/cycles/shapes";
-import type {
-  ActionQuotaCounterListResponse,
-  ActionQuotaCounterResetResponse,
-  AuthIntrospectResponse,
-  BudgetLedgerListResponse,
-  EmittedEvent,
-  EventListResponse,
-  EventReplayResponse,
-  WebhookDeliveryListResponse,
-} from "@imprest/core/models/cycles";
+} from "@imprest/core/models/cycles/governance";
+import { type EmittedEvent, emittedEvent } from "@imprest/core/models/cycles";
 import type { Operation } from "../connection.ts";
 
 // The operations of the governance plane that every server has (Cycles governance, x-conformance: normative).

@@ -3,9 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ValidationError } from "@imprest/core";
 import { parseJson } from "@imprest/core/internal";
-import { eventDataByType } from "@imprest/core/models/cycles/governance-shapes";
-import { emittedEvent } from "@imprest/core/models/cycles/shapes";
-import type { EmittedEvent } from "@imprest/core/models/cycles";
+import { eventDataByType } from "@imprest/core/models/cycles/governance";
+import { type EmittedEvent, emittedEvent } from "@imprest/core/models/cycles";
 import { eventOf, isKnownEventType } from "@imprest/cycles/governance";
 
 function event(event_type: string, data?: Record<string, unknown>): EmittedEvent {

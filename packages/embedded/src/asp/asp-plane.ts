@@ -1,7 +1,6 @@
 import { type Clock, ConfigurationError, type Logger } from "@imprest/core";
 import { type Shape, parseBase64url, parseWire } from "@imprest/core/internal";
-import { type AuditDataBase, type AuditEvent } from "@imprest/core/models/asp";
-import { auditDataBySuffix } from "@imprest/core/models/asp/events";
+import { type AuditDataBase, type AuditEvent, auditDataBySuffix } from "@imprest/core/models/asp";
 import type { ApiKeys } from "../access/api-keys.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { adopt } from "./adopt.ts";

@@ -1,6 +1,5 @@
 import { parseJson } from "@imprest/core/internal";
-import type { JsonObject } from "@imprest/core/audit";
-import { signAuditEvent } from "@imprest/core/audit/events";
+import { type JsonObject, signAuditEvent } from "@imprest/core/audit";
 import type { AuditEvent, AuditSuffix } from "@imprest/core/models/asp";
 import type { Journal } from "../ledger/journal.ts";
 import type { SigningKeys } from "./signing-keys.ts";

@@ -14,7 +14,7 @@ import {
 } from "@imprest/core";
 import { parseJson, parseWire, stringifyJson } from "@imprest/core/internal";
 import type { StandardMetrics } from "@imprest/core/models/cycles";
-import { commitRequest } from "@imprest/core/models/cycles/shapes";
+import { commitRequest } from "@imprest/core/models/cycles";
 import type { OveragePolicy } from "../ledger/overage-policy.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { LedgerRefusal } from "../ledger/refusal.ts";

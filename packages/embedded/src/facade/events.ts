@@ -1,4 +1,5 @@
-import type { EmittedEvent, EventListQuery } from "@imprest/core/models/cycles";
+import type { EmittedEvent } from "@imprest/core/models/cycles";
+import type { EventListQuery } from "@imprest/core/models/cycles/governance";
 import type { GovernancePlane } from "../governance/plane.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Page } from "../ledger/page.ts";

@@ -1,4 +1,4 @@
-import type { EventDataByType } from "@imprest/core/models/cycles";
+import type { EventDataByType } from "@imprest/core/models/cycles/governance";
 import { writePolicyKeys } from "../cycles/action.ts";
 import { writeDenial } from "../cycles/denial.ts";
 import type { Books } from "../ledger/budget.ts";

@@ -1,4 +1,5 @@
-import type { EmittedEvent, EventDataByType } from "@imprest/core/models/cycles";
+import type { EmittedEvent } from "@imprest/core/models/cycles";
+import type { EventDataByType } from "@imprest/core/models/cycles/governance";
 import type { Actor, Moment } from "../ledger/facts.ts";
 
 /** The tenant of events that are the system's own (Cycles governance §Event). */

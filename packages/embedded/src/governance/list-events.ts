@@ -1,4 +1,5 @@
-import type { EmittedEvent, EventListQuery } from "@imprest/core/models/cycles";
+import type { EmittedEvent } from "@imprest/core/models/cycles";
+import type { EventListQuery } from "@imprest/core/models/cycles/governance";
 import { type Page, type Position, pageOf } from "../ledger/page.ts";
 import { canonicalScope } from "../ledger/scopes.ts";
 import type { KeptEvent } from "./event-log.ts";

@@ -1,10 +1,10 @@
 import type { Clock, Logger } from "@imprest/core";
+import type { EmittedEvent } from "@imprest/core/models/cycles";
 import type {
-  EmittedEvent,
   EventListQuery,
   EventReplayRequest,
   WebhookDeliveryListQuery,
-} from "@imprest/core/models/cycles";
+} from "@imprest/core/models/cycles/governance";
 import { AdminKeys } from "../access/admin-keys.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type Page, pageOf } from "../ledger/page.ts";

@@ -9,7 +9,7 @@ import {
   verifyAuditEvent,
   verifyAuditFeed,
 } from "@imprest/asp/audit";
-import { verifyLines } from "@imprest/core/audit/lines";
+import { verifyLines } from "@imprest/core/audit";
 import { VerifyPool } from "./verify-pool.ts";
 
 /** A short feed is verified before the threads would have started. */

@@ -5,6 +5,7 @@ import { spec } from "./spec.ts";
 /** The reference Go runtime. */
 export const go: Dialect = {
   ...spec,
+  statesCosts: false,
   takesSessionResume: false,
   takesBye: false,
   closeForgetsSession: true,

@@ -5,6 +5,7 @@ import { spec } from "./spec.ts";
 /** The reference Python runtime. */
 export const python: Dialect = {
   ...spec,
+  statesCosts: false,
   takesSessionResume: false,
   failedResumeForgetsSession: true,
   resumeRefusal: "INTERNAL_ERROR",

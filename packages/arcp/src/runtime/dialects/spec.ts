@@ -22,6 +22,7 @@ export const spec: Dialect = {
   replaysRotation: true,
   gatesLeaseFeatures: true,
   progressNeedsFeature: false,
+  statesCosts: true,
   remainingAfterCost: true,
   bareAgentFilter: true,
   answersForeignCancel: true,

@@ -8,6 +8,7 @@ const sessionErrors: ReadonlySet<string> = new Set(["AGENT_VERSION_NOT_AVAILABLE
 /** The reference TypeScript runtime of the recorded transcripts. */
 export const typescript: Dialect = {
   ...spec,
+  statesCosts: false,
   takesSessionResume: false,
   takesClose: false,
   resumesCaughtUp: false,

@@ -1,4 +1,4 @@
-import { boundedText, jsonObject, text, texts } from "../../wire/leaves.ts";
+import { boundedText, jsonObject, loose, text, texts } from "../../wire/leaves.ts";
 import { type Shape, closedObject, list, object, optional, record, tolerant } from "../../wire/shape.ts";
 
 /** What the money is for (Cycles §Action): `{ kind: "llm.completion", name: "openai:gpt-5" }`. */
@@ -31,11 +31,13 @@ export const requestActionPolicyKeys: Shape<ActionPolicyKeys> = closedObject({
   custom: optional(custom),
 });
 
+const kind = boundedText(64, 1);
+const name = boundedText(256, 1);
 const tags = list(boundedText(64), 10);
 
 export const requestAction: Shape<Action> = closedObject({
-  kind: boundedText(64, 1),
-  name: boundedText(256, 1),
+  kind,
+  name,
   tags: optional(tags),
   policy_keys: optional(requestActionPolicyKeys),
 });
@@ -50,8 +52,8 @@ const actionPolicyKeys: Shape<ActionPolicyKeys> = object({
 
 /** As the authority tells it back. */
 export const action: Shape<Action> = object({
-  kind: text,
-  name: text,
-  tags: optional(texts),
+  kind: loose(kind),
+  name: loose(name),
+  tags: optional(tolerant(tags, texts)),
   policy_keys: optional(actionPolicyKeys),
 });

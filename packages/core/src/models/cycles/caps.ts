@@ -1,5 +1,5 @@
-import { count, texts } from "../../wire/leaves.ts";
-import { type Shape, object, optional } from "../../wire/shape.ts";
+import { boundedText, count, loose } from "../../wire/leaves.ts";
+import { type Shape, list, object, optional } from "../../wire/shape.ts";
 
 /**
  * Limits that come with ALLOW_WITH_CAPS (Cycles §Caps). A non-empty `tool_allowlist` makes the denylist void; names
@@ -13,10 +13,12 @@ export interface Caps {
   readonly cooldown_ms?: number | undefined;
 }
 
+const tools = list(loose(boundedText(256)));
+
 export const caps: Shape<Caps> = object({
   max_tokens: optional(count),
   max_steps_remaining: optional(count),
-  tool_allowlist: optional(texts),
-  tool_denylist: optional(texts),
+  tool_allowlist: optional(tools),
+  tool_denylist: optional(tools),
   cooldown_ms: optional(count),
 });

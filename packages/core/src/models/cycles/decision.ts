@@ -1,5 +1,5 @@
 import type { Amount } from "../../amount/amount.ts";
-import { boundedText, count, jsonObject, text, texts } from "../../wire/leaves.ts";
+import { boundedText, count, jsonObject, loose, openOneOf, texts } from "../../wire/leaves.ts";
 import { type Shape, closedObject, object, optional } from "../../wire/shape.ts";
 import { type Action, requestAction } from "./action.ts";
 import { requestAmount } from "./amount.ts";
@@ -24,6 +24,10 @@ export type DecisionReasonCode =
   | "ACTION_KIND_DENIED"
   | "ACTION_KIND_NOT_ALLOWED"
   | (string & {});
+
+export const decisions = ["ALLOW", "ALLOW_WITH_CAPS", "DENY"] as const;
+
+export const reasonCode: Shape<string> = loose(boundedText(128));
 
 /** Same key, 1 to 256 characters, means same operation (Cycles §IdempotencyKey). */
 export const idempotencyKey: Shape<string> = boundedText(256, 1);
@@ -58,9 +62,9 @@ export interface DecisionResponse {
 }
 
 export const decisionResponse: Shape<DecisionResponse> = object({
-  decision: text,
+  decision: openOneOf(decisions),
   caps: optional(caps),
-  reason_code: optional(text),
+  reason_code: optional(reasonCode),
   retry_after_ms: optional(count),
   affected_scopes: optional(texts),
   deny_detail: optional(denyDetail),

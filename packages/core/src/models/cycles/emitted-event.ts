@@ -1,4 +1,4 @@
-import { jsonObject, text } from "../../wire/leaves.ts";
+import { hexDigits, jsonObject, loose, openOneOf, text } from "../../wire/leaves.ts";
 import { type Shape, object, optional } from "../../wire/shape.ts";
 
 /** Who or what caused an event. */
@@ -34,18 +34,20 @@ export interface EmittedEvent {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
+const actorTypes = ["admin", "api_key", "admin_on_behalf_of", "system", "scheduler"] as const;
+
 export const emittedEvent: Shape<EmittedEvent> = object({
   event_id: text,
   event_type: text,
-  category: text,
+  category: openOneOf(["budget", "tenant", "api_key", "policy", "reservation", "system", "webhook"]),
   timestamp: text,
   tenant_id: text,
   source: text,
   scope: optional(text),
-  actor: optional(object({ type: optional(text), key_id: optional(text), source_ip: optional(text) })),
+  actor: optional(object({ type: optional(openOneOf(actorTypes)), key_id: optional(text), source_ip: optional(text) })),
   data: optional(jsonObject),
   correlation_id: optional(text),
   request_id: optional(text),
-  trace_id: optional(text),
+  trace_id: optional(loose(hexDigits(32))),
   metadata: optional(jsonObject),
 });

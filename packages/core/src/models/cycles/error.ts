@@ -1,4 +1,4 @@
-import { jsonObject, text } from "../../wire/leaves.ts";
+import { hexDigits, jsonObject, loose, openOneOf, text } from "../../wire/leaves.ts";
 import { type Shape, object, optional } from "../../wire/shape.ts";
 import { type CyclesEvidenceRef, cyclesEvidenceRef } from "./evidence.ts";
 
@@ -40,10 +40,10 @@ export interface ErrorResponse {
 }
 
 export const errorResponse: Shape<ErrorResponse> = object({
-  error: text,
+  error: openOneOf(errorCodes),
   message: text,
   request_id: text,
-  trace_id: optional(text),
+  trace_id: optional(loose(hexDigits(32))),
   details: optional(jsonObject),
   cycles_evidence: optional(cyclesEvidenceRef),
 });

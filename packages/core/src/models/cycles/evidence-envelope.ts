@@ -1,4 +1,4 @@
-import { oneOf, patternedText, text, wholeNumber } from "../../wire/leaves.ts";
+import { hexDigits, oneOf, patternedText, text, wholeNumber } from "../../wire/leaves.ts";
 import { type Shape, closedObject, optional, variants } from "../../wire/shape.ts";
 import { type CommitRequest, type CommitResponse, commitRequest } from "./commit.ts";
 import { type DecisionRequest, type DecisionResponse, decisionRequest } from "./decision.ts";
@@ -160,9 +160,6 @@ export const evidencePayload: Shape<EvidencePayload> = closedObject({
   error: optional(error),
 });
 
-const digits = (count: number): Shape<string> =>
-  patternedText(new RegExp(`^[0-9a-f]{${count}}$`), count, `must be ${count} lower-case hex digits`);
-
 /**
  * The shape of an envelope. The mirrors are closed: a member too many would be attested without being understood. Rules
  * between members (`dry_run`, caps, which payload goes with which type) are the verifier's.
@@ -177,8 +174,8 @@ export const evidenceEnvelope: Shape<EvidenceEnvelope> = closedObject({
     "must be a public key in hex or did:cycles:<hash>#<kid>",
   ),
   issued_at_ms: wholeNumber(0),
-  trace_id: optional(digits(32)),
+  trace_id: optional(hexDigits(32)),
   payload: evidencePayload,
-  evidence_id: digits(64),
-  signature: digits(128),
+  evidence_id: hexDigits(64),
+  signature: hexDigits(128),
 });

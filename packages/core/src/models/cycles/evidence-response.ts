@@ -1,21 +1,11 @@
 import type { Amount } from "../../amount/amount.ts";
-import {
-  boundedText,
-  flag,
-  int64,
-  jsonObject,
-  oneOf,
-  patternedText,
-  text,
-  texts,
-  wholeNumber,
-} from "../../wire/leaves.ts";
+import { boundedText, flag, hexDigits, int64, jsonObject, oneOf, text, texts, wholeNumber } from "../../wire/leaves.ts";
 import { type Shape, closedObject, list, optional } from "../../wire/shape.ts";
 import { requestAmount, units } from "./amount.ts";
 import type { Balance } from "./balance.ts";
 import type { Caps } from "./caps.ts";
 import type { CommitResponse } from "./commit.ts";
-import type { DecisionResponse } from "./decision.ts";
+import { type DecisionResponse, decisions } from "./decision.ts";
 import { type ErrorResponse, errorCodes } from "./error.ts";
 import type { ReleaseResponse } from "./release.ts";
 import type { ReservationCreateResponse } from "./reservation.ts";
@@ -25,8 +15,7 @@ import type { ReservationCreateResponse } from "./reservation.ts";
 
 const amount: Shape<Amount> = requestAmount;
 const optionalAmount = optional(amount);
-const count = wholeNumber(0);
-const optionalCount = optional(count);
+const optionalCount = optional(wholeNumber(0));
 
 const balance: Shape<Balance> = closedObject({
   scope: text,
@@ -52,7 +41,7 @@ const caps: Shape<Caps> = closedObject({
   cooldown_ms: optionalCount,
 });
 
-const decision = oneOf(["ALLOW", "ALLOW_WITH_CAPS", "DENY"]);
+const decision = oneOf(decisions);
 const reasonCode = optional(boundedText(128));
 
 export const attestedDecisionResponse: Shape<Omit<DecisionResponse, "cycles_evidence">> = closedObject({
@@ -98,6 +87,6 @@ export const attestedErrorResponse: Shape<Omit<ErrorResponse, "cycles_evidence">
   error: oneOf(attestedErrorCodes),
   message: text,
   request_id: text,
-  trace_id: optional(patternedText(/^[0-9a-f]{32}$/, 32, "must be 32 lower-case hex digits")),
+  trace_id: optional(hexDigits(32)),
   details: optional(jsonObject),
 });

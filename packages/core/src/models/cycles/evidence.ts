@@ -1,4 +1,4 @@
-import { text } from "../../wire/leaves.ts";
+import { hexDigits, loose, text } from "../../wire/leaves.ts";
 import { type Shape, object, optional } from "../../wire/shape.ts";
 
 /** Where the signed envelope of an answer can be fetched (Cycles §CyclesEvidenceRef); not itself attested. */
@@ -9,7 +9,7 @@ export interface CyclesEvidenceRef {
 }
 
 export const cyclesEvidenceRef: Shape<CyclesEvidenceRef> = object({
-  evidence_id: text,
+  evidence_id: loose(hexDigits(64)),
   cycles_evidence_url: text,
 });
 

@@ -1,66 +1,3 @@
-export type {
-  ApiKeyData,
-  BudgetDebtIncurredData,
-  BudgetLifecycleData,
-  BudgetOverLimitData,
-  BudgetThresholdData,
-  BurnRateAnomalyData,
-  CommitOverageData,
-  EventDataByType,
-  EventType,
-  LedgerState,
-  ObservedAllowedData,
-  ObservedDeniedData,
-  PolicyData,
-  QuotaCounterResetData,
-  QuotaThresholdData,
-  RateSpikeData,
-  ReservationDeniedData,
-  ReservationExpiredData,
-  SystemData,
-  TenantCascadeData,
-  TenantLifecycleData,
-  WebhookLifecycleData,
-} from "./event-data.ts";
-export {
-  type AuthIntrospectResponse,
-  type BudgetLedger,
-  type BudgetLedgerListResponse,
-  type BudgetLedgerQuery,
-  type EventListQuery,
-  type EventListResponse,
-  type EventReplayRequest,
-  type EventReplayResponse,
-  type TenantEventListQuery,
-  type WebhookDelivery,
-  type WebhookDeliveryListQuery,
-  type WebhookDeliveryListResponse,
-  authIntrospectResponse,
-  budgetLedger,
-  budgetLedgerListResponse,
-  budgetLedgerQuery,
-  eventListQuery,
-  eventListResponse,
-  eventReplayRequest,
-  eventReplayResponse,
-  tenantEventListQuery,
-  webhookDelivery,
-  webhookDeliveryListQuery,
-  webhookDeliveryListResponse,
-} from "./governance.ts";
-export {
-  type ActionQuotaCounterListResponse,
-  type ActionQuotaCounterQuery,
-  type ActionQuotaCounterResetRequest,
-  type ActionQuotaCounterResetResponse,
-  type ActionQuotaState,
-  actionQuotaCounterListResponse,
-  actionQuotaCounterQuery,
-  actionQuotaCounterResetRequest,
-  actionQuotaCounterResetResponse,
-  actionQuotaState,
-} from "./action-quota.ts";
-export { type ActionKind, type ActionKindRegistryPage, actionKind, actionKindRegistryPage } from "./action-kind.ts";
 export { type Action, type ActionPolicyKeys, action, requestAction, requestActionPolicyKeys } from "./action.ts";
 export { type WireUnit, amount, requestAmount, signedAmount, units } from "./amount.ts";
 export {
@@ -145,4 +82,3 @@ export {
   ttl,
 } from "./reservation.ts";
 export { type Subject, type SubjectLevel, requestSubject, subject, subjectLevels } from "./subject.ts";
-export { eventDataByType } from "./event-data-shapes.ts";

@@ -18,16 +18,9 @@ export const reservationListResponse: Shape<ReservationListResponse> = object({
 });
 
 /** What a list can be ordered by (Cycles §listReservations). */
-export type ReservationSortKey =
-  | "reservation_id"
-  | "tenant"
-  | "scope_path"
-  | "status"
-  | "reserved"
-  | "created_at_ms"
-  | "expires_at_ms";
+export type ReservationSortKey = (typeof reservationSortKeys)[number];
 
-export const reservationSortKeys: readonly ReservationSortKey[] = [
+export const reservationSortKeys = [
   "reservation_id",
   "tenant",
   "scope_path",
@@ -35,7 +28,7 @@ export const reservationSortKeys: readonly ReservationSortKey[] = [
   "reserved",
   "created_at_ms",
   "expires_at_ms",
-];
+] as const;
 
 /** Which reservations, in what order (Cycles §listReservations). Windows are inclusive ISO 8601 instants. */
 export interface ReservationListQuery {

@@ -1,8 +1,9 @@
 import type { Amount } from "../../amount/amount.ts";
-import { count, jsonObject, text, texts } from "../../wire/leaves.ts";
+import { count, jsonObject, loose, openOneOf, text, texts } from "../../wire/leaves.ts";
 import { type Shape, object, optional } from "../../wire/shape.ts";
 import { type Action, action } from "./action.ts";
 import { amount } from "./amount.ts";
+import { idempotencyKey } from "./decision.ts";
 import { type ReservationEvidence, reservationEvidence } from "./evidence.ts";
 import { type Subject, subject } from "./subject.ts";
 
@@ -34,9 +35,11 @@ export interface ReservationDetail {
   readonly evidence?: ReservationEvidence | undefined;
 }
 
+const reservationStatuses = ["ACTIVE", "COMMITTED", "RELEASED", "EXPIRED"] as const;
+
 export const reservationDetail: Shape<ReservationDetail> = object({
   reservation_id: text,
-  status: text,
+  status: openOneOf(reservationStatuses),
   subject: subject,
   action: action,
   reserved: amount,
@@ -44,7 +47,7 @@ export const reservationDetail: Shape<ReservationDetail> = object({
   expires_at_ms: count,
   scope_path: text,
   affected_scopes: texts,
-  idempotency_key: optional(text),
+  idempotency_key: optional(loose(idempotencyKey)),
   committed: optional(amount),
   finalized_at_ms: optional(count),
   metadata: optional(jsonObject),

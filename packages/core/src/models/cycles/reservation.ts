@@ -1,11 +1,11 @@
 import type { Amount } from "../../amount/amount.ts";
-import { count, flag, jsonObject, oneOf, text, texts, wholeNumber } from "../../wire/leaves.ts";
+import { count, flag, jsonObject, oneOf, openOneOf, text, texts, wholeNumber } from "../../wire/leaves.ts";
 import { type Shape, closedObject, object, optional } from "../../wire/shape.ts";
 import { type Action, requestAction } from "./action.ts";
 import { amount, requestAmount } from "./amount.ts";
 import { type Balance, balances } from "./balance.ts";
 import { type Caps, caps } from "./caps.ts";
-import { type DecisionReasonCode, type DecisionWord, idempotencyKey } from "./decision.ts";
+import { type DecisionReasonCode, type DecisionWord, idempotencyKey, decisions, reasonCode } from "./decision.ts";
 import { type DenyDetail, denyDetail } from "./deny-detail.ts";
 import { type CyclesEvidenceRef, cyclesEvidenceRef } from "./evidence.ts";
 import { type Subject, requestSubject } from "./subject.ts";
@@ -14,16 +14,16 @@ import { type Subject, requestSubject } from "./subject.ts";
  * What becomes of a commit beyond the reserve (Cycles §CommitOveragePolicy): refuse it, charge what is left and flag
  * the scope (the default), or run into debt up to the overdraft limit.
  */
-export type CommitOveragePolicy = "REJECT" | "ALLOW_IF_AVAILABLE" | "ALLOW_WITH_OVERDRAFT";
+export type CommitOveragePolicy = (typeof overagePolicies)[number];
 
-export const overagePolicies: readonly CommitOveragePolicy[] = ["REJECT", "ALLOW_IF_AVAILABLE", "ALLOW_WITH_OVERDRAFT"];
+export const overagePolicies = ["REJECT", "ALLOW_IF_AVAILABLE", "ALLOW_WITH_OVERDRAFT"] as const;
 
 export const commitOveragePolicy: Shape<CommitOveragePolicy> = oneOf(overagePolicies);
 
 /** Whether a reserve is enforced or only watched (Cycles v0.1.26 §ObserveModeEnum); DISABLED means ENFORCE. */
-export type ObserveMode = "DISABLED" | "OBSERVE" | "ENFORCE";
+export type ObserveMode = (typeof observeModes)[number];
 
-const observeModes: readonly ObserveMode[] = ["DISABLED", "OBSERVE", "ENFORCE"];
+const observeModes = ["DISABLED", "OBSERVE", "ENFORCE"] as const;
 
 /** Milliseconds; the spec's ceiling is one day. */
 export const ttl: Shape<number> = wholeNumber(1_000, 86_400_000);
@@ -84,7 +84,7 @@ export interface ReservationCreateResponse {
 }
 
 export const reservationCreateResponse: Shape<ReservationCreateResponse> = object({
-  decision: text,
+  decision: openOneOf(decisions),
   affected_scopes: texts,
   reservation_id: optional(text),
   reserved: optional(amount),
@@ -93,7 +93,7 @@ export const reservationCreateResponse: Shape<ReservationCreateResponse> = objec
   scope_path: optional(text),
   caps: optional(caps),
   balances: optional(balances),
-  reason_code: optional(text),
+  reason_code: optional(reasonCode),
   retry_after_ms: optional(count),
   deny_detail: optional(denyDetail),
   cycles_evidence: optional(cyclesEvidenceRef),

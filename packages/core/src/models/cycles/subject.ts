@@ -1,11 +1,11 @@
-import { boundedText, jsonObject, patternedText, text } from "../../wire/leaves.ts";
+import { boundedText, jsonObject, loose, patternedText } from "../../wire/leaves.ts";
 import { type Shape, closedObject, object, optional, record, refined, tolerant } from "../../wire/shape.ts";
 
 /** The levels of a budget hierarchy, outermost first (Cycles §Subject). */
-export const subjectLevels: readonly SubjectLevel[] = ["tenant", "workspace", "app", "workflow", "agent", "toolset"];
+export const subjectLevels = ["tenant", "workspace", "app", "workflow", "agent", "toolset"] as const;
 
 /** A level of a subject, the widest first (Cycles §Subject). */
-export type SubjectLevel = "tenant" | "workspace" | "app" | "workflow" | "agent" | "toolset";
+export type SubjectLevel = (typeof subjectLevels)[number];
 
 /** Who spends (Cycles §Subject). At least one level is named; dimensions alone are no subject. */
 export interface Subject {
@@ -20,9 +20,7 @@ export interface Subject {
 }
 
 /** `:` and `/` delimit scopes, so a level cannot hold them (Cycles §Subject, CHARSET). */
-const level = optional(
-  patternedText(/^[a-zA-Z0-9_.-]+$/, 128, "must be 1 to 128 characters out of letters, digits, and _ . -"),
-);
+const level = patternedText(/^[a-zA-Z0-9_.-]+$/, 128, "must be 1 to 128 characters out of letters, digits, and _ . -");
 
 const dimensions = record(
   patternedText(/^[a-z0-9_.-]+$/, 256, "must have a name out of a-z, 0-9, and _ . -"),
@@ -32,19 +30,19 @@ const dimensions = record(
 
 export const requestSubject: Shape<Subject> = refined(
   closedObject({
-    tenant: level,
-    workspace: level,
-    app: level,
-    workflow: level,
-    agent: level,
-    toolset: level,
+    tenant: optional(level),
+    workspace: optional(level),
+    app: optional(level),
+    workflow: optional(level),
+    agent: optional(level),
+    toolset: optional(level),
     dimensions: optional(dimensions),
   }),
   (subject: Subject) => subjectLevels.some((name) => subject[name] !== undefined),
   `must name at least one of ${subjectLevels.join(", ")}`,
 );
 
-const anyLevel = optional(text);
+const anyLevel = optional(loose(level));
 
 /** As the authority tells it back. */
 export const subject: Shape<Subject> = object({

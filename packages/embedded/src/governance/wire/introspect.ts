@@ -1,4 +1,4 @@
-import type { AuthIntrospectResponse } from "@imprest/core/models/cycles";
+import type { AuthIntrospectResponse } from "@imprest/core/models/cycles/governance";
 import type { Caller } from "./caller.ts";
 
 /** What every tenant's key may do here (Cycles governance §Permission). */

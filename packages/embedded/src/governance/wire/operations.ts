@@ -1,6 +1,7 @@
 import { ValidationError } from "@imprest/core";
-import type { ActionQuotaCounterQuery, ActionQuotaCounterResetRequest } from "@imprest/core/models/cycles";
 import {
+  type ActionQuotaCounterQuery,
+  type ActionQuotaCounterResetRequest,
   actionQuotaCounterQuery,
   actionQuotaCounterResetRequest,
   budgetLedgerQuery,
@@ -8,7 +9,7 @@ import {
   eventReplayRequest,
   tenantEventListQuery,
   webhookDeliveryListQuery,
-} from "@imprest/core/models/cycles/governance-shapes";
+} from "@imprest/core/models/cycles/governance";
 import type { GovernancePlane } from "../plane.ts";
 import { LedgerRefusal } from "../../ledger/refusal.ts";
 import type { ScopeFilter } from "../../ledger/scope-filter.ts";

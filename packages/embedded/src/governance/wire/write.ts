@@ -1,4 +1,4 @@
-import type { ActionQuotaState, BudgetLedger, WebhookDelivery } from "@imprest/core/models/cycles";
+import type { ActionQuotaState, BudgetLedger, WebhookDelivery } from "@imprest/core/models/cycles/governance";
 import type { Delivery } from "../deliveries.ts";
 import { type Budget, balanceOf } from "../../ledger/budget.ts";
 import type { QuotaCounter } from "../../ledger/quota-counters.ts";

@@ -1,5 +1,4 @@
-import { type RemoteKeySet, createRemoteKeySet, hasErrors } from "@imprest/core/audit";
-import { type LineReport, verifyLines } from "@imprest/core/audit/lines";
+import { type LineReport, type RemoteKeySet, createRemoteKeySet, hasErrors, verifyLines } from "@imprest/core/audit";
 import { type EvidenceReport, evidenceJwksUrl, verifyEvidence } from "@imprest/cycles/evidence";
 import { type Command, UsageError, type Values, formatOf, readArguments, textOf, textsOf } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";

@@ -1,5 +1,7 @@
-import { boundedText, count, flag, text, wholeNumber } from "../../wire/leaves.ts";
-import { type Shape, closedObject, list, object, optional, refined } from "../../wire/shape.ts";
+import { boundedText, count, flag, loose, oneOf, openOneOf, text, wholeNumber } from "../../../wire/leaves.ts";
+import { type Shape, closedObject, list, object, optional, refined, tolerant } from "../../../wire/shape.ts";
+
+import { riskClasses } from "./action-kind.ts";
 
 /** A quota's counter as it stands (Cycles action kinds v0.1.26 §ActionQuotaState). Instants are ISO 8601. */
 export interface ActionQuotaState {
@@ -20,13 +22,21 @@ export interface ActionQuotaState {
   readonly last_incremented_at?: string | undefined;
 }
 
+const quotaWindows = [
+  "per_run",
+  "per_minute_tumbling",
+  "per_hour_tumbling",
+  "per_day_tumbling",
+  "per_tenant_per_day",
+] as const;
+
 export const actionQuotaState: Shape<ActionQuotaState> = object({
-  action_kind: text,
+  action_kind: loose(boundedText(64)),
   scope: text,
-  window: text,
+  window: openOneOf(quotaWindows),
   used: count,
-  limit: count,
-  risk_class: optional(text),
+  limit: tolerant(wholeNumber(1), count),
+  risk_class: optional(openOneOf(riskClasses)),
   scope_path: optional(text),
   window_key: optional(text),
   remaining: optional(count),
@@ -95,8 +105,8 @@ export const actionQuotaCounterResetRequest: Shape<ActionQuotaCounterResetReques
     tenant_id: boundedText(128, 1),
     scope: boundedText(1024, 1),
     action_kind: boundedText(64, 1),
-    risk_class: optional(boundedText(64, 1)),
-    window: boundedText(64, 1),
+    risk_class: optional(oneOf(riskClasses)),
+    window: oneOf(quotaWindows),
     window_key: boundedText(256, 1),
     reason: optional(boundedText(512)),
   }),

@@ -1,6 +1,6 @@
-import { count, flag, int64, jsonObject, number, text, texts } from "../../wire/leaves.ts";
-import { type Shape, object, optional } from "../../wire/shape.ts";
-import { denyDetail } from "./deny-detail.ts";
+import { count, flag, int64, jsonObject, number, text, texts } from "../../../wire/leaves.ts";
+import { type Shape, object, optional } from "../../../wire/shape.ts";
+import { denyDetail } from "../deny-detail.ts";
 import type {
   ApiKeyData,
   BudgetDebtIncurredData,

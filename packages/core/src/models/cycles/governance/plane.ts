@@ -1,9 +1,21 @@
-import type { Amount } from "../../amount/amount.ts";
-import { boundedText, count, flag, oneOf, text, texts, wholeNumber } from "../../wire/leaves.ts";
-import { type Shape, closedObject, list, object, optional, record, refined } from "../../wire/shape.ts";
-import { amount, signedAmount } from "./amount.ts";
-import { type EmittedEvent, emittedEvent } from "./emitted-event.ts";
-import { instant } from "./instant.ts";
+import type { Amount } from "../../../amount/amount.ts";
+import {
+  boundedText,
+  count,
+  flag,
+  hexDigits,
+  loose,
+  oneOf,
+  openOneOf,
+  text,
+  texts,
+  wholeNumber,
+} from "../../../wire/leaves.ts";
+import { type Shape, closedObject, list, object, optional, record, refined } from "../../../wire/shape.ts";
+import { amount, signedAmount, units } from "../amount.ts";
+import { type EmittedEvent, emittedEvent } from "../emitted-event.ts";
+import { instant } from "../instant.ts";
+import { overagePolicies } from "../reservation.ts";
 
 /** A budget ledger as the governance plane shows it (Cycles governance §BudgetLedger). Instants are ISO 8601. */
 export interface BudgetLedger {
@@ -35,10 +47,10 @@ const optionalAmount = optional(amount);
 export const budgetLedger: Shape<BudgetLedger> = object({
   ledger_id: text,
   scope: text,
-  unit: text,
+  unit: openOneOf(units),
   allocated: amount,
   remaining: signedAmount,
-  status: text,
+  status: openOneOf(["ACTIVE", "FROZEN", "CLOSED"]),
   created_at: text,
   tenant_id: optional(text),
   scope_path: optional(text),
@@ -47,8 +59,8 @@ export const budgetLedger: Shape<BudgetLedger> = object({
   debt: optionalAmount,
   overdraft_limit: optionalAmount,
   is_over_limit: optional(flag),
-  commit_overage_policy: optional(text),
-  rollover_policy: optional(text),
+  commit_overage_policy: optional(openOneOf(overagePolicies)),
+  rollover_policy: optional(openOneOf(["NONE", "CARRY_FORWARD", "CAP_AT_ALLOCATED"])),
   period_start: optional(text),
   period_end: optional(text),
   updated_at: optional(text),
@@ -140,6 +152,8 @@ export const eventListQuery: Shape<EventListQuery> = closedObject({
   sort_dir: optional(oneOf(["asc", "desc"])),
 });
 
+const deliveryStatuses = ["PENDING", "SUCCESS", "FAILED", "RETRYING"] as const;
+
 /** One attempt chain to deliver one event (Cycles governance §WebhookDelivery). Instants are ISO 8601. */
 export interface WebhookDelivery {
   readonly delivery_id: string;
@@ -164,7 +178,7 @@ export const webhookDelivery: Shape<WebhookDelivery> = object({
   delivery_id: text,
   subscription_id: text,
   event_id: text,
-  status: text,
+  status: openOneOf(deliveryStatuses),
   attempted_at: text,
   event_type: optional(text),
   completed_at: optional(text),
@@ -173,8 +187,8 @@ export const webhookDelivery: Shape<WebhookDelivery> = object({
   response_time_ms: optional(count),
   error_message: optional(text),
   next_retry_at: optional(text),
-  trace_id: optional(text),
-  trace_flags: optional(text),
+  trace_id: optional(loose(hexDigits(32))),
+  trace_flags: optional(loose(hexDigits(2))),
   traceparent_inbound_valid: optional(flag),
 });
 
@@ -192,7 +206,7 @@ export const webhookDeliveryListResponse: Shape<WebhookDeliveryListResponse> = o
 
 /** Which deliveries of a subscription (Cycles governance §listWebhookDeliveries). */
 export interface WebhookDeliveryListQuery {
-  readonly status?: "PENDING" | "SUCCESS" | "FAILED" | "RETRYING" | undefined;
+  readonly status?: (typeof deliveryStatuses)[number] | undefined;
   readonly from?: string | undefined;
   readonly to?: string | undefined;
   /** 1 to 100; 50 when absent. */
@@ -201,7 +215,7 @@ export interface WebhookDeliveryListQuery {
 }
 
 export const webhookDeliveryListQuery: Shape<WebhookDeliveryListQuery> = closedObject({
-  status: optional(oneOf(["PENDING", "SUCCESS", "FAILED", "RETRYING"])),
+  status: optional(oneOf(deliveryStatuses)),
   ...window,
   ...pageQuery,
 });
@@ -253,7 +267,7 @@ export interface AuthIntrospectResponse {
 
 export const authIntrospectResponse: Shape<AuthIntrospectResponse> = object({
   authenticated: flag,
-  auth_type: text,
+  auth_type: openOneOf(["admin", "tenant"]),
   permissions: texts,
   capabilities: record(text, flag),
   tenant_id: optional(text),

@@ -1,4 +1,4 @@
-import type { DenyDetail } from "./deny-detail.ts";
+import type { DenyDetail } from "../deny-detail.ts";
 
 // What an event's `data` holds, by the type of the event (Cycles governance §EventData…, extensions v0.1.26). Everything
 // may be missing but what v0.1.26 requires; words are open; amounts are in the event's own `unit`.

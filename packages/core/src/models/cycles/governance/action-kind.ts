@@ -1,10 +1,10 @@
-import { flag, text, texts } from "../../wire/leaves.ts";
-import { type Shape, list, object, optional } from "../../wire/shape.ts";
+import { boundedText, flag, loose, openOneOf, text } from "../../../wire/leaves.ts";
+import { type Shape, list, object, optional } from "../../../wire/shape.ts";
 
 /** One entry of the registry of action kinds (Cycles action kinds §ActionKind, v0.1.26). */
 export interface ActionKind {
   readonly kind: string;
-  /** `read_only`, `local_mutation`, `side_effect`, `external_side_effect`, `high_risk`, by rising risk; open. */
+  /** One of `riskClasses`; open. */
   readonly risk_class: string;
   readonly policy_key_spec?: Readonly<Record<string, unknown>> | undefined;
   readonly description?: string | undefined;
@@ -14,13 +14,16 @@ export interface ActionKind {
   readonly replacement_kind?: string | undefined;
 }
 
+/** By rising risk (Cycles action kinds §RiskClass). */
+export const riskClasses = ["read_only", "local_mutation", "side_effect", "external_side_effect", "high_risk"] as const;
+
 export const actionKind: Shape<ActionKind> = object({
-  kind: text,
-  risk_class: text,
-  description: optional(text),
-  mcp_tool_prefixes: optional(texts),
+  kind: loose(boundedText(64)),
+  risk_class: openOneOf(riskClasses),
+  description: optional(loose(boundedText(512))),
+  mcp_tool_prefixes: optional(list(loose(boundedText(128)))),
   deprecated: optional(flag),
-  replacement_kind: optional(text),
+  replacement_kind: optional(loose(boundedText(64))),
 });
 
 /** One page of the registry (Cycles action kinds §ActionKindRegistry). */
