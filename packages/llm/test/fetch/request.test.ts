@@ -101,6 +101,7 @@ describe("the usage of a stream", () => {
       )
     ).text();
     expect(reached[0]?.text).toContain('"seed":90071992547409931234');
+    expect(reached[0]?.headers.get("content-length")).toBeNull();
     expect(reached[0]?.body["stream_options"]).toEqual({ include_obfuscation: false, include_usage: true });
   });
 });

@@ -192,6 +192,9 @@ describe("an answer with its usage is committed as it is", () => {
       usage: { ...usage, prompt_tokens_details: { cached_tokens: 4 } },
     };
     expect((await run({ answer: () => json(dearer) })).settled).toEqual(["committed 12 actual"]);
+    const body = { ...request, model: "claude-3-haiku" };
+    const answer = (): Response => json({ ...dearer, model: "gpt-4o" });
+    expect((await run({ body, answer })).settled).toEqual(["committed 12 actual"]);
   });
 });
 
@@ -279,7 +282,8 @@ describe("what breaks off after the request has left may be charged", () => {
     ["an end without its signs", { answer: () => events(hello) }],
     ["a reader that leaves", { answer: () => events(hello, forever), reads: 1 }],
   ])("a stream: its prompt and what was seen (%s)", async (_what, situation: Situation) => {
-    const { settled } = await run({ body: streamed, ...situation });
+    const { settled, reports } = await run({ body: streamed, ...situation });
+    expect(reports).toEqual([]);
     expect(settled).toEqual([`committed ${seenOf(streamed, "Hello".length)} estimate`]);
   });
 

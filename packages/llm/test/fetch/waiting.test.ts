@@ -1,4 +1,6 @@
+import { DeniedError } from "@imprest/core";
 import { denialOf, guardFetch } from "@imprest/llm";
+import { fakeAuthority } from "@imprest/testing";
 import { describe, expect, it } from "vitest";
 import { openBooks, prices } from "./books.ts";
 import { json, post, provider } from "./provider.ts";
@@ -65,5 +67,16 @@ describe("money that calls in flight hold is waited for", () => {
     const first = here(chat, post({ ...request, max_tokens: 40 }));
     expect((await elsewhere(chat, post(request))).status).toBe(402);
     await (await first).text();
+  });
+
+  it("also by a call whose reservation is still being asked for, where the authority cannot be asked", async () => {
+    const denial = new DeniedError("no", { reasonCode: "BUDGET_EXCEEDED" });
+    const asked = new Promise<object>((resolve) => setTimeout(() => resolve({}), 10));
+    const authority = fakeAuthority({ reserve: [() => asked, () => Promise.reject(denial), () => ({})] });
+    const { fetch } = provider(() => json(answer));
+    const guarded = guardFetch(authority, { prices, fetch });
+    const all = await Promise.all([1, 2].map(async () => (await guarded(chat, post(request))).status));
+    expect(all).toEqual([200, 200]);
+    expect(authority.calls).toEqual(["reserve", "reserve", "commit", "reserve", "commit"]);
   });
 });
