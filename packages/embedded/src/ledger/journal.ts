@@ -35,6 +35,12 @@ export class Journal {
     return this.#failure === undefined;
   }
 
+  /** Writes nothing any more, not even what was marked: it may be wrong. */
+  stop(failure: LedgerUnavailableError): void {
+    this.#failure ??= failure;
+    this.#changed.clear();
+  }
+
   /** @throws LedgerUnavailableError once a write has failed. */
   assertSound(): void {
     if (this.#failure !== undefined) throw this.#failure;

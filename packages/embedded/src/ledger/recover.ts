@@ -7,7 +7,7 @@ import { type Scopes, canonicalScope } from "./scopes.ts";
 import { type LedgerState, finishedAt } from "./state.ts";
 import type { LedgerStore } from "./store.ts";
 import { entryKey, readStored } from "./stored.ts";
-import { newTenant } from "./tenant.ts";
+import { budgetsOf, newTenant } from "./tenant.ts";
 
 /** Entries as a store held them: by kind, then by key. */
 export type StoredEntries = Map<string, ReadonlyMap<string, string>>;
@@ -32,14 +32,39 @@ export function recover(state: LedgerState, store: LedgerStore): StoredEntries {
     }
     for (const text of texts("budget")) restoreBudget(state, readStored.budget(text));
     for (const reservation of readReservations(state, texts("reservation"))) state.restoreReservation(reservation);
+    assertHolds(state);
     for (const text of texts("quota")) state.counters.restore(text);
     for (const entry of readRemembered(texts("remembered"))) state.restoreKey(entry);
   } catch (error) {
+    if (error instanceof LedgerUnavailableError) throw error;
     throw new LedgerUnavailableError("The ledger's store holds an entry that cannot be read.", { cause: error });
   }
   state.start();
   for (const own of ["tenant", "budget", "reservation", "remembered", "quota"]) kinds.delete(own);
   return kinds;
+}
+
+/**
+ * What a budget has reserved is what its active reservations hold, and nothing is less than nothing.
+ * @throws LedgerUnavailableError naming the budget: the file was damaged, or written by somebody else.
+ */
+function assertHolds(state: LedgerState): void {
+  const held = new Map<Budget, bigint>();
+  for (const { status, budgets, reserved } of state.reservations.values()) {
+    if (status !== "ACTIVE") continue;
+    for (const budget of budgets) held.set(budget, (held.get(budget) ?? 0n) + reserved);
+  }
+  for (const tenant of state.tenants.values()) {
+    for (const budget of budgetsOf(tenant)) {
+      const { scopePath, unit, allocated, spent, reserved, debt } = budget;
+      const inReservations = held.get(budget) ?? 0n;
+      const isWhole = reserved === inReservations && allocated >= 0n && spent >= 0n && debt >= 0n;
+      if (isWhole) continue;
+      const found = `reserved ${reserved}, while its active reservations hold ${inReservations}`;
+      const message = `The ledger's store is damaged: ${scopePath} in ${unit} has ${found}, spent ${spent}, debt ${debt}.`;
+      throw new LedgerUnavailableError(`${message} Restore a copy of the file; nothing was changed in it.`);
+    }
+  }
 }
 
 function restoreBudget(state: LedgerState, budget: Budget): void {

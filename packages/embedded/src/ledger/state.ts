@@ -213,7 +213,10 @@ export class LedgerState {
     this.#armTimer();
   }
 
+  /** @throws LedgerUnavailableError for books that cannot be: then the authority stops, rather than write them. */
   budgetChanged(budget: Budget): void {
+    const { allocated, spent, reserved, debt } = budget;
+    if (allocated < 0n || spent < 0n || reserved < 0n || debt < 0n) throw this.#broken(budget);
     if (budget.window !== undefined) {
       this.#periods.note(budget);
       this.#armTimer();
@@ -260,6 +263,14 @@ export class LedgerState {
     const extensions = reservation.extensions?.size ?? 0;
     const lease = { reserved, createdAtMs, expiresAtMs, extensions };
     this.emit({ kind: "expired", tenant, scope: scopes.path, reservationId: id, unit, ...lease });
+  }
+
+  #broken({ scopePath, unit }: Budget): LedgerUnavailableError {
+    const message = `The books of ${scopePath} in ${unit} would hold less than nothing; the authority has stopped.`;
+    const failure = new LedgerUnavailableError(`${message} Open it again from its store, and report this.`);
+    this.stop();
+    this.settings.journal?.stop(failure);
+    return failure;
   }
 
   /** Periods end, and windows slide, by time: whoever's request happens to find it did not do it. */

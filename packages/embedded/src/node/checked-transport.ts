@@ -73,5 +73,5 @@ function checkedLookup(allowed: readonly AddressRange[]): LookupFunction {
 }
 
 function unreachable(): NodeJS.ErrnoException {
-  return Object.assign(new Error("The address is not a public one."), { code: "ERR_ADDRESS_NOT_PUBLIC" });
+  return Object.assign(new Error("The address is not a public one."), { code: "EACCES" });
 }

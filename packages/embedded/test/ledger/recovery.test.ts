@@ -1,7 +1,11 @@
 import { tokens } from "@imprest/core";
 import { describe, expect, it } from "vitest";
 import { LedgerUnavailableError, createEmbeddedAuthority } from "../../src/index.ts";
+import { ActionKinds } from "../../src/ledger/action-kinds.ts";
+import { Journal } from "../../src/ledger/journal.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
+import { createBudget } from "../../src/ledger/operator.ts";
+import { LedgerState } from "../../src/ledger/state.ts";
 import { FakeClock, MapStore, WireCaller } from "../support.ts";
 
 const scope = { tenant: "acme", agent: "bot" };
@@ -120,5 +124,58 @@ describe("a ledger over a store", () => {
     expect(ledger.listReservations({ tenant: "acme" }).rows).toEqual([]);
     await ledger.durable();
     expect(kinds()).toEqual(["budget", "tenant"]);
+  });
+});
+
+describe("a damaged ledger", () => {
+  const open = async (): Promise<MapStore> => {
+    const store = new MapStore();
+    const ledger = new Ledger({ clock: new FakeClock(), store });
+    ledger.createBudget({ scope, allocated: tokens(100) });
+    ledger.reserve({ tenant: "acme", subject: scope, action, estimate: tokens(30), idempotencyKey: "r" });
+    await ledger.close();
+    return store;
+  };
+
+  const damage: readonly (readonly [string, (text: string) => string])[] = [
+    ["less reserved than its reservations hold", (text) => text.replace('"reserved":30', '"reserved":0')],
+    ["more reserved than its reservations hold", (text) => text.replace('"reserved":30', '"reserved":31')],
+    ["less than nothing spent", (text) => text.replace('"spent":0', '"spent":-5')],
+  ];
+  it.each(damage)("is refused by the name of the budget: %s", async (_title, change) => {
+    const { disk } = await open();
+    const key = [...disk.keys()].find((one) => one.startsWith("budget/")) ?? "";
+    const before = disk.get(key) ?? "";
+    expect(change(before)).not.toBe(before);
+    disk.set(key, change(before));
+    const damaged = new MapStore(disk);
+    expect(() => new Ledger({ clock: new FakeClock(), store: damaged })).toThrow(
+      /damaged: tenant:acme\/agent:bot in TOKENS/,
+    );
+    expect(damaged.writes).toBe(0);
+  });
+
+  it("misses a reservation", async () => {
+    const { disk } = await open();
+    for (const key of disk.keys()) if (key.startsWith("reservation/")) disk.delete(key);
+    expect(() => new Ledger({ store: new MapStore(disk) })).toThrow(LedgerUnavailableError);
+  });
+
+  it("is not written: books that would hold less than nothing stop the authority", async () => {
+    const store = new MapStore();
+    const journal = new Journal(store);
+    const rules = { policy: undefined, actionPolicies: [], kinds: new ActionKinds(undefined), retention: {} };
+    const bounds = { maxExtensions: 1, maxMetadataBytes: 1, active: { reservations: 1, metadataBytes: 1 } };
+    const state = new LedgerState({ clock: new FakeClock(), journal, overdraft: "overage", ...rules, ...bounds });
+    createBudget(state, { scope, allocated: tokens(100) });
+    await journal.durable();
+    const written = new Map(store.disk);
+    const budget = state.tenants.get("acme")?.budgets.get("tenant:acme/agent:bot")?.get("TOKENS");
+    if (budget === undefined) throw new Error("There is no budget.");
+    budget.reserved = -1n;
+    expect(() => state.budgetChanged(budget)).toThrow("less than nothing");
+    expect(() => state.begin()).toThrow(LedgerUnavailableError);
+    await expect(journal.durable()).rejects.toThrow("less than nothing");
+    expect(store.disk).toEqual(written);
   });
 });
