@@ -1,4 +1,4 @@
-import type { OutgoingPayload } from "./dialect.ts";
+import type { OutgoingPayload } from "./dialects/dialect.ts";
 import type { Job } from "./job.ts";
 import type { RuntimeSession } from "./session.ts";
 

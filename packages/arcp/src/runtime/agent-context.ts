@@ -3,7 +3,8 @@ import type { ArtifactRefBody, ProgressBody, WireLease } from "@imprest/core/mod
 import { LeaseAuthority, type LeaseAuthorityOptions } from "../authority.ts";
 import { canonicalUrl } from "../lease/canonical.ts";
 import { formatMoney } from "../lease/money.ts";
-import { type Metric, reportMetric } from "./cost.ts";
+import { reportMetric } from "./cost.ts";
+import type { Metric } from "./handlers.ts";
 import { type DelegatedJob, type Delegation, delegate } from "./delegate.ts";
 import { arcpFailure } from "./failure.ts";
 import type { Job, JobCredential } from "./job.ts";

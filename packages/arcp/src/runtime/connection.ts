@@ -2,7 +2,7 @@ import { type Timer } from "@imprest/core";
 import { parseJson, stringifyJson } from "@imprest/core/internal";
 import { type ArcpEnvelope, arcpVersion, arcpEnvelope } from "@imprest/core/models/arcp";
 import type { ArcpTransport } from "../transport/transport.ts";
-import type { OutgoingPayload } from "./dialect.ts";
+import type { OutgoingPayload } from "./dialects/dialect.ts";
 import { toWireFailure } from "./failure.ts";
 import { Heartbeat } from "../frame/heartbeat.ts";
 import { shakeHands } from "./handshake.ts";

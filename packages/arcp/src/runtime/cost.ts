@@ -1,16 +1,8 @@
 import { budgetLimits, moneyToWire, parseMoney } from "../lease/money.ts";
 import { arcpFailure } from "./failure.ts";
+import type { Metric } from "./handlers.ts";
 import type { Job } from "./job.ts";
 import type { RuntimeSettings } from "./options.ts";
-
-/** A `metric` event (ARCP §8.2). A name that begins with `cost.` is a spend of its `unit` (ARCP §9.6). */
-export interface Metric {
-  readonly name: string;
-  /** A decimal text is exact; a number is read as the shortest decimal that stands for it. */
-  readonly value: number | bigint | string;
-  readonly unit?: string | undefined;
-  readonly dimensions?: Readonly<Record<string, unknown>> | undefined;
-}
 
 const remainingName = "cost.budget.remaining";
 

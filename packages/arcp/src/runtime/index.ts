@@ -1,19 +1,25 @@
 export { LeaseAuthority, type LeaseAuthorityOptions, type LeaseBooks, type LeaseCurrency } from "../authority.ts";
 export { AgentContext } from "./agent-context.ts";
 export type { AgentFunction } from "./agents.ts";
-export type { Metric } from "./cost.ts";
 export type {
   CredentialProvisioner,
   CredentialRequest,
   RevocationRequest,
   UnrevocableCredential,
-} from "./credentials.ts";
+} from "./provisioner.ts";
 export type { DelegatedJob, Delegation } from "./delegate.ts";
-export type { DialectName } from "./dialect.ts";
+export type { DialectName } from "./dialects/dialect.ts";
 export { arcpFailure } from "./failure.ts";
 export type { JobCredential } from "./job.ts";
-export type { JobSettlementOptions } from "./job-settlement.ts";
-export type { FetchFunction, FileAccess, ModelFunction, OperationContext, ToolFunction } from "./operations.ts";
+export type {
+  FetchFunction,
+  FileAccess,
+  JobSettlementOptions,
+  Metric,
+  ModelFunction,
+  OperationContext,
+  ToolFunction,
+} from "./handlers.ts";
 export type { ArcpRuntimeLimits, ArcpRuntimeOptions, Authenticate, Observation, SubscriptionAudit } from "./options.ts";
 export type { ResultWriter } from "./result-writer.ts";
 export { type ArcpRuntime, createArcpRuntime } from "./runtime.ts";

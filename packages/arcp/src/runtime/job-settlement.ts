@@ -13,19 +13,6 @@ import { arcpFailure, messageOf } from "./failure.ts";
 import type { Job } from "./job.ts";
 import type { RuntimeSettings } from "./options.ts";
 
-/** How the budget of a job is backed by an authority of any protocol. */
-export interface JobSettlementOptions {
-  readonly authority: SpendAuthority;
-  /** The currency of `cost.budget` that is backed: `"USD"`. */
-  readonly currency: string;
-  /** The authority's unit for it, and its decimal places, at most twelve: `USD_MICROCENTS` has eight. */
-  readonly unit: { readonly name: string; readonly scale: number };
-  /** More for the request: subject, metadata, what only one protocol knows. */
-  readonly request?:
-    | ((job: { readonly jobId: string; readonly agent: string; readonly principal: string }) => Partial<ReserveRequest>)
-    | undefined;
-}
-
 /**
  * Reserves a submitted job's ceiling before the job is accepted, and settles what it and its delegated jobs reported
  * when it ends. A job without a ceiling in that currency is not backed.

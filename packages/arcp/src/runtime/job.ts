@@ -5,7 +5,7 @@ import type { BudgetCounters } from "../lease/budget-counters.ts";
 import { costsExtension } from "../lease/costs-extension.ts";
 import { formatMoney } from "../lease/money.ts";
 import type { AgentFunction } from "./agents.ts";
-import type { OutgoingPayload } from "./dialect.ts";
+import type { OutgoingPayload } from "./dialects/dialect.ts";
 import { arcpFailure, toWireFailure } from "./failure.ts";
 import { JobHistory, type JobMessage } from "./job-history.ts";
 import type { RuntimeSettings } from "./options.ts";

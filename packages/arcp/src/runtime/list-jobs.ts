@@ -1,6 +1,6 @@
 import { base64url, parseBase64url, parseWire, utf8 } from "@imprest/core/internal";
 import { type ArcpEnvelope, type JobFilter, sessionListJobs } from "@imprest/core/models/arcp";
-import type { OutgoingPayload } from "./dialect.ts";
+import type { OutgoingPayload } from "./dialects/dialect.ts";
 import { arcpFailure } from "./failure.ts";
 import type { Job } from "./job.ts";
 import type { RuntimeCore } from "./runtime-core.ts";

@@ -2,49 +2,11 @@ import { createTraceContext, formatTraceparent, type ProtocolError } from "@impr
 import { raceAbort } from "@imprest/core/internal";
 import { canonicalPath, canonicalUrl } from "../lease/canonical.ts";
 import { Capability, leasePermits } from "../lease/capability.ts";
-import { type Metric, reportMetric, tellAllRemaining } from "./cost.ts";
+import { reportMetric, tellAllRemaining } from "./cost.ts";
 import { arcpFailure, messageOf, toWireFailure } from "./failure.ts";
+import type { FileAccess, OperationContext } from "./handlers.ts";
 import type { Job } from "./job.ts";
 import type { RuntimeSettings } from "./options.ts";
-
-/** What an operation is given beside its arguments. */
-export interface OperationContext {
-  readonly jobId: string;
-  /** Aborts when the job is to stop. */
-  readonly signal: AbortSignal;
-  /** W3C trace context to hand on (ARCP §11). */
-  readonly traceparent: string;
-  /** Reports what the operation cost, as a `cost.*` metric. */
-  cost(metric: Metric): Promise<void>;
-}
-
-/** A tool, by the name it is registered under. */
-export type ToolFunction = (args: unknown, operation: OperationContext) => unknown;
-
-/** A model call, by the name of the model. */
-export type ModelFunction = (
-  call: { readonly model: string; readonly input: unknown },
-  operation: OperationContext,
-) => unknown;
-
-/** Sends one request; redirects are not followed, since they may lead out of the lease. */
-export type FetchFunction = (url: string, init: RequestInit) => Promise<Response>;
-
-/** A file system that agents work on, through paths that their lease covers. */
-export interface FileAccess {
-  /**
-   * Reads a file.
-   * @throws ArcpError `PERMISSION_DENIED` outside `fs.read` of the lease.
-   */
-  read(path: string, options: { readonly signal: AbortSignal }): Promise<Uint8Array>;
-  /**
-   * Writes a file.
-   * @throws ArcpError `PERMISSION_DENIED` outside `fs.write` of the lease.
-   */
-  write(path: string, bytes: Uint8Array, options: { readonly signal: AbortSignal }): Promise<void>;
-  /** Where a path really leads once links are followed; the lease must cover that as well. */
-  realPath?(path: string): Promise<string>;
-}
 
 /** One operation that the lease must cover. */
 export interface Operation<Value> {

@@ -9,11 +9,11 @@ import {
 } from "@imprest/core";
 import { systemRandom } from "@imprest/core/internal";
 import { moneyScale } from "../lease/money.ts";
-import type { CredentialProvisioner, UnrevocableCredential } from "./credentials.ts";
-import { type Dialect, type DialectName, dialectOf } from "./dialect.ts";
+import { dialectOf } from "./dialect.ts";
+import type { Dialect, DialectName } from "./dialects/dialect.ts";
 import { Identifiers } from "./identifiers.ts";
-import type { FileAccess, FetchFunction, ModelFunction, ToolFunction } from "./operations.ts";
-import type { JobSettlementOptions } from "./job-settlement.ts";
+import type { FetchFunction, FileAccess, JobSettlementOptions, ModelFunction, ToolFunction } from "./handlers.ts";
+import type { CredentialProvisioner, UnrevocableCredential } from "./provisioner.ts";
 import { type UpstreamErrorMapper, upstreamCodeOf } from "./upstream-error.ts";
 
 /** Says who a bearer token belongs to; `undefined` for nobody. A rejection counts as nobody. */

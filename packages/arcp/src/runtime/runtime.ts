@@ -1,10 +1,11 @@
 import type { ArcpTransport } from "../transport/transport.ts";
 import { type AgentFunction, AgentRegistry } from "./agents.ts";
 import { Connection } from "./connection.ts";
-import { CredentialDesk, type UnrevocableCredential } from "./credentials.ts";
+import { CredentialDesk } from "./credentials.ts";
 import { arcpFailure, messageOf } from "./failure.ts";
 import { Jobs } from "./jobs.ts";
 import { type ArcpRuntimeOptions, resolveSettings } from "./options.ts";
+import type { UnrevocableCredential } from "./provisioner.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
 import { Sessions } from "./sessions.ts";
 

@@ -2,7 +2,7 @@ import { type Timer } from "@imprest/core";
 import { createDeferred, type Deferred, stringifyJson } from "@imprest/core/internal";
 import { type ArcpEnvelope, arcpVersion, type WireFailure } from "@imprest/core/models/arcp";
 import type { Connection } from "./connection.ts";
-import type { OutgoingPayload } from "./dialect.ts";
+import type { OutgoingPayload } from "./dialects/dialect.ts";
 import type { Job } from "./job.ts";
 import type { JobMessage } from "./job-history.ts";
 import type { RuntimeSettings } from "./options.ts";

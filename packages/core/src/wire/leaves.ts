@@ -71,20 +71,24 @@ export const count: Shape<number> = /* @__PURE__ */ converted(
 );
 
 /* @__NO_SIDE_EFFECTS__ */
-function int64From(least: bigint | undefined, message: string, schema: LeafSchema): Shape<bigint> {
+function int64From(least: number, message: string, schema: LeafSchema): Shape<bigint> {
   const convert = (value: unknown): bigint | undefined => {
-    const exact = typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : value;
-    return typeof exact === "bigint" && isInt64(exact) && (least === undefined || exact >= least) ? exact : undefined;
+    if (typeof value === "number") return Number.isSafeInteger(value) && value >= least ? BigInt(value) : undefined;
+    return typeof value === "bigint" && isInt64(value) && value >= least ? value : undefined;
   };
   return converted(convert, message, { type: "integer", format: "int64", ...schema });
 }
 
 /** A JSON integer within int64, handed out as a bigint. */
-export const int64: Shape<bigint> = /* @__PURE__ */ int64From(undefined, "must be a whole number within int64", {});
+export const int64: Shape<bigint> = /* @__PURE__ */ int64From(
+  Number.NEGATIVE_INFINITY,
+  "must be a whole number within int64",
+  {},
+);
 
 /** As `int64`, zero or more. */
 export const unsigned: Shape<bigint> = /* @__PURE__ */ int64From(
-  0n,
+  0,
   "must be a whole number within int64, not negative",
   {
     minimum: 0,

@@ -6,7 +6,6 @@ import {
   converted,
   isJsonObject,
   notAnObject,
-  type Pick,
   objectOf,
   placeUnder,
   refuse,
@@ -105,12 +104,12 @@ export function protoNameOf(name: string): string {
  */
 /* @__NO_SIDE_EFFECTS__ */
 export function message<const Of extends Members>(members: Of): Shape<ObjectOf<Of>> {
-  return objectOf(members, "dropped", protoNameOf, pickField);
+  const protoNames = new Map(Object.keys(members).map((name) => [name, protoNameOf(name)]));
+  const nameOnWire = (name: string): string => protoNames.get(name) ?? name;
+  return objectOf(members, "dropped", nameOnWire, (value, name, issues) => {
+    const protoName = nameOnWire(name);
+    const isProto = protoName !== name && Object.hasOwn(value, protoName);
+    if (isProto && Object.hasOwn(value, name)) refuse(issues, `is given twice, also as ${name}`);
+    return value[isProto ? protoName : name];
+  });
 }
-
-const pickField: Pick = (value, name, issues) => {
-  const protoName = protoNameOf(name);
-  const isProto = protoName !== name && Object.hasOwn(value, protoName);
-  if (isProto && Object.hasOwn(value, name)) refuse(issues, `is given twice, also as ${name}`);
-  return value[isProto ? protoName : name];
-};

@@ -218,7 +218,7 @@ export function unknownMembers(names: readonly string[]): string {
 }
 
 /** The field of `value` that is the member `name`; issues go by the name that the wire has for it. */
-export type Pick = (value: Readonly<Record<string, unknown>>, name: string, issues: WireIssue[]) => unknown;
+type Pick = (value: Readonly<Record<string, unknown>>, name: string, issues: WireIssue[]) => unknown;
 
 /* @__NO_SIDE_EFFECTS__ */
 export function objectOf<const Of extends Members>(
@@ -227,11 +227,11 @@ export function objectOf<const Of extends Members>(
   nameOnWire: (name: string) => string = String,
   pick: Pick = (value, name) => value[name],
 ): Shape<ObjectOf<Of>> {
-  const fields = Object.entries(members);
+  const fields = Object.entries(members).map(([name, shape]) => ({ name, shape }));
   const read: Read<ObjectOf<Of>> = (value, issues, isWriting) => {
     if (!isJsonObject(value)) return refuse(issues, notAnObject);
     const copy: Record<string, unknown> = others === "dropped" ? {} : { ...value };
-    for (const [name, shape] of fields) {
+    for (const { name, shape } of fields) {
       const before = issues.length;
       const given = isWriting ? value[name] : pick(value, name, issues);
       if (shape.parts.kind !== "optional" || !shape.parts.isAbsent(given)) {

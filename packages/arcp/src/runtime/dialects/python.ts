@@ -1,4 +1,4 @@
-import type { Dialect, OutgoingPayload } from "../dialect.ts";
+import type { Dialect, OutgoingPayload } from "./dialect.ts";
 import { renamed, withBodies, without } from "./shape.ts";
 import { spec } from "./spec.ts";
 

@@ -1,4 +1,4 @@
-import type { OutgoingPayload } from "../dialect.ts";
+import type { OutgoingPayload } from "./dialect.ts";
 
 /** The payload without some members. */
 export function without(payload: OutgoingPayload, ...names: readonly string[]): OutgoingPayload {

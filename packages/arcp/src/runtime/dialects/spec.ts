@@ -1,4 +1,4 @@
-import type { Dialect } from "../dialect.ts";
+import type { Dialect } from "./dialect.ts";
 
 /** ARCP 1.1 as it is written, and version 1.0 where 1.1 is silent. */
 export const spec: Dialect = {
