@@ -22,15 +22,12 @@ const help = `Usage: imprest serve [options]
 
 Serves a budget authority over the Cycles wire until it is stopped (Ctrl-C).
 
-  --budget SCOPE=AMOUNT  create a budget: tenant:acme/agent:bot=USD:5.00; may be repeated. One
-                         that resets: tenant:acme=USD:5.00/day@Europe/Berlin (hour, day, week,
-                         month; UTC unless told)
+  --budget SCOPE=AMOUNT  create a budget: tenant:acme/agent:bot=USD:5.00, or one that resets:
+                         tenant:acme=USD:5.00/day@Europe/Berlin; may be repeated
   --key TENANT[=KEY]     bind an API key to a tenant; a fresh one is printed once; may be repeated
-  --key-file TENANT=FILE as --key, with the key in a file; made, readable by its owner alone,
-                         when it does not exist; may be repeated
+  --key-file TENANT=FILE as --key, with the key in a file, which is made when it does not exist
   --config FILE          budgets, keys, policy, admin keys and webhooks as JSON (see README)
-  --fill-in-tenant       a subject that names no tenant is of the caller's; without it, such a
-                         subject draws on no budget, policy or cap of its tenant
+  --fill-in-tenant       read a subject that names no tenant as one of the caller's
   --admin                serve the governance plane too; a fresh admin key is printed once,
                          unless the configuration names some
   --store FILE           keep the ledger in a SQLite file; without it, it is lost at the end
