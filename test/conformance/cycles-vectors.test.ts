@@ -13,7 +13,7 @@ import { FakeClock, MapStore, WireCaller } from "../../packages/embedded/test/su
 import { isMissing, textOf } from "./shared.ts";
 
 // The twelve vectors of Cycles v0.1.26, really reached: policies are configured, counters are brought to where the vector
-// has them by requests of the same kind, and then the vector's own request is sent. Normalised as the study (§6) says:
+// has them by requests of the same kind, and then the vector's own request is sent. Normalised:
 // `affected_scopes` are texts, a path is written with "/", identifiers, instants and wordings are the server's own.
 
 type Json = Readonly<Record<string, unknown>>;

@@ -7,7 +7,7 @@ import { filesIn, startLedger, textIn } from "./support/setup.ts";
 import { recoverWith, startWorker } from "./support/start-worker.ts";
 import { type StoreName, openStore } from "./support/stores.ts";
 
-// The numbered rows of the Cycles study, sections 7 and 9, that are about durable settlement, over real HTTP.
+// Durable settlement over real HTTP.
 
 const request = { estimate: usdMicrocents(10n), action: { kind: "k" } };
 const spend = { spend: () => usdMicrocents(7n) };

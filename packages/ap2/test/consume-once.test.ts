@@ -38,7 +38,7 @@ describe("one worker, one payment", () => {
     expect(cycles.requests("reserve")).toHaveLength(1);
   });
 
-  it("ap2 4 D1b: with a PSP reference too", async () => {
+  it("with a PSP reference too", async () => {
     const { authority } = createHarness();
     let charges = 0;
     const pay = () =>
@@ -48,7 +48,7 @@ describe("one worker, one payment", () => {
     expect(charges).toBe(1);
   });
 
-  it("ap2 4 D2: of fifty workers with one payload one runs the body", async () => {
+  it("of fifty workers with one payload one runs the body", async () => {
     const { authority } = createHarness();
     let charges = 0;
     const results = await Promise.allSettled(
@@ -60,7 +60,7 @@ describe("one worker, one payment", () => {
     ).toHaveLength(49);
   });
 
-  it("ap2 6.6: workers without a common store are told apart by the claim in the reserve", async () => {
+  it("workers without a common store are told apart by the claim in the reserve", async () => {
     const { cycles } = createHarness();
     let charges = 0;
     const pay = () =>
@@ -106,7 +106,7 @@ describe("one worker, one payment", () => {
     expect(new Set(cycles.requests("reserve").map(({ body }) => body["idempotency_key"])).size).toBe(2);
   });
 
-  it("ap2 6.7: the replay of a dead reservation is recognised before the body", async () => {
+  it("the replay of a dead reservation is recognised before the body", async () => {
     const { cycles, authority } = createHarness();
     cycles.fault = (operation) =>
       operation === "reserve" ? { answer: (real) => ({ ...real, remaining_ttl_ms: 0 }) } : undefined;
@@ -115,7 +115,7 @@ describe("one worker, one payment", () => {
     });
   });
 
-  it("ap2 6.7: a server that does not tell what remains is asked for the reservation's status", async () => {
+  it("a server that does not tell what remains is asked for the reservation's status", async () => {
     const { cycles, authority } = createHarness();
     cycles.fault = (operation) => (operation === "reserve" ? { answer: withoutRemaining } : undefined);
     await expect(withReservation(authority, makeTerms(), () => 1)).resolves.toMatchObject({
@@ -133,7 +133,7 @@ describe("one worker, one payment", () => {
     });
   });
 
-  it("ap2 4 D6, 6.10: protection outlives the server's memory of keys through the store", async () => {
+  it("protection outlives the server's memory of keys through the store", async () => {
     const clock = createManualClock();
     const harness = createHarness({ clock });
     await withReservation(harness.authority, makeTerms(), () => {});
@@ -143,7 +143,7 @@ describe("one worker, one payment", () => {
     await expect(withReservation(authority, makeTerms(), () => expect.fail("ran"))).rejects.toThrow(AP2AlreadyConsumed);
   });
 
-  it("ap2 4 D6: with searchAuthority also without the store, as long as the authority keeps the reservation", async () => {
+  it("with searchAuthority also without the store, as long as the authority keeps the reservation", async () => {
     const { cycles, authority } = createHarness();
     await withReservation(authority, makeTerms(), () => {});
     const fresh = new CyclesAuthority(clientOf(cycles), { records: memoryRecordStore() });
@@ -182,7 +182,7 @@ describe("one worker, one payment", () => {
     );
   });
 
-  it("ap2 4 G17, 6.14: the PSP's key is the same for one attempt and another for the next", async () => {
+  it("the PSP's key is the same for one attempt and another for the next", async () => {
     const { authority } = createHarness();
     const keys: string[] = [];
     const decline = () => Promise.reject(new AP2PaymentDeclined("no"));
@@ -197,13 +197,13 @@ describe("one worker, one payment", () => {
 });
 
 describe("open mandates", () => {
-  it("ap2 4 D13: hnp without an open mandate is an error before anything is sent", async () => {
+  it("hnp without an open mandate is an error before anything is sent", async () => {
     const { cycles, authority } = createHarness();
     await expect(withReservation(authority, makeTerms({ mode: "hnp" }), () => {})).rejects.toThrow(/open mandate/);
     expect(cycles.seen).toHaveLength(0);
   });
 
-  it("ap2 6.4: linked open mandates share one use, whichever is presented", async () => {
+  it("linked open mandates share one use, whichever is presented", async () => {
     const { authority } = createHarness();
     const pay = (openMandateHash: string, linkedHashes: string[], transactionId: string) =>
       withReservation(
@@ -216,7 +216,7 @@ describe("open mandates", () => {
     await expect(pay("other", [], "C")).resolves.toMatchObject({ settlement: { status: "committed" } });
   });
 
-  it("ap2 6.4: linked mandates that race run once", async () => {
+  it("linked mandates that race run once", async () => {
     const { authority } = createHarness();
     let charges = 0;
     const pay = (openMandateHash: string) =>
@@ -254,7 +254,7 @@ describe("open mandates", () => {
     });
   });
 
-  it.skipIf(isMissing)("ap2 4 D12: the real token is used once, by its own identity", async () => {
+  it.skipIf(isMissing)("the real token is used once, by its own identity", async () => {
     const { tokens } = conformance("ap2-signed-tokens.json") as { readonly tokens: { readonly payment_chain: string } };
     const { cycles, authority } = createHarness();
     const mandate = mandateFromAP2(tokens.payment_chain, { mode: "hnp" });
@@ -280,7 +280,7 @@ describe("open mandates", () => {
   });
 });
 
-describe("ap2 4 D5, 6.9: mandates of several uses", () => {
+describe("mandates of several uses", () => {
   const recurring = (transactionId: string, limits: object, amountValue = "10.00") =>
     makeTerms({ mandate: makeMandate({ transactionId, amountValue, openMandateHash: "omh", limits }) });
 

@@ -3,7 +3,7 @@ import { systemRandom } from "@imprest/core/internal";
 
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/** `prefix_` and a ULID: the one form of identifier that every ARCP runtime takes (study §1.2). */
+/** `prefix_` and a ULID: the one form of identifier that every ARCP runtime takes. */
 export function createIdentifier(
   prefix: string,
   clock: Clock = systemClock,

@@ -23,8 +23,8 @@ import {
 } from "@imprest/cycles";
 import { type Answer, type Received, type StubAuthority, allow, refusal, startStub } from "./support/stub-authority.ts";
 
-// Rows of the study that are about the whole client, seen from the wire. Those about one part stand with its tests, and
-// docs/cycles.md says where each row is.
+// What concerns the whole client, seen from the wire. What concerns one part stands with its tests; docs/cycles.md names
+// all of them.
 
 const request = { estimate: usd("0.02"), action: { kind: "llm.completion", name: "gpt" }, subject: { tenant: "acme" } };
 const spend = { spend: () => usd("0.01") };

@@ -7,7 +7,7 @@ export const unknownHole: Hole = { from: 0, to: 0 };
 /**
  * The number behind which a replay begins, by the runtime's own word in `subscribed_from` (ARCP §7.6): in the numbers of
  * the session that submitted the job, as `from_event_seq` is. `undefined` where it does not say: three reference runtimes
- * give the subscriber's own last number there (study §1.10).
+ * give the subscriber's own last number there.
  * @param asked the `from_event_seq` of the request.
  * @param own the last number of the subscribing session when the answer came.
  */

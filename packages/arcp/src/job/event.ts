@@ -42,7 +42,7 @@ interface GapEvent extends EventHeader {
 /** An event of a job; `switch (event.kind)` narrows `event.body`. */
 export type ArcpEvent = KnownEvent | VendorEvent | UnknownEvent | GapEvent;
 
-/** Names that runtimes use for the specification's (study §1.4). */
+/** Names that runtimes use for the specification's. */
 const aliases: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   log: { fields: "attributes" },
   tool_call: { tool_call_id: "call_id", name: "tool", arguments: "args" },

@@ -78,7 +78,7 @@ export function formatBudgetAmount({ currency, units }: BudgetAmount): string {
   return `${currency}:${formatMoney(units)}`;
 }
 
-/** Ceilings by currency; the same currency twice is the sum (study §1.6). Malformed patterns are left out: validate first. */
+/** Ceilings by currency; the same currency twice is the sum. Malformed patterns are left out: validate first. */
 export function budgetLimits(patterns: readonly string[]): Map<string, bigint> {
   const limits = new Map<string, bigint>();
   for (const pattern of patterns) {

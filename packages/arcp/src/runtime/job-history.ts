@@ -1,6 +1,6 @@
 /** One sequenced message of a job, as later observers get it. */
 export interface HistoryEntry {
-  /** Its number in the session that submitted the job: the space that `from_event_seq` speaks of (study §1.10). */
+  /** Its number in the session that submitted the job: the space that `from_event_seq` speaks of. */
   readonly seq: number;
   readonly message: JobMessage;
 }

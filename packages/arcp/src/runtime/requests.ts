@@ -65,7 +65,7 @@ async function route(
       core.jobs.get(parseWire(jobUnsubscribe, envelope.payload, "job.unsubscribe").job_id)?.unobserve(session);
       return;
     default:
-      // A vendor's frame that says it can be done without (study §1.2).
+      // A vendor's frame that says it can be done without.
       if (envelope.extensions?.["optional"] === true) return;
   }
   throw arcpFailure("INVALID_REQUEST", `Unknown message type "${envelope.type.slice(0, 100)}".`, {

@@ -83,7 +83,7 @@ export class RuntimeSession {
 
   /**
    * Tells the client that a request failed. Where a reference runtime uses a numbered `job.error` for it, that is what
-   * is sent, with the habits that make it hard to tell whose it is (study §1.5, §1.7).
+   * is sent, with the habits that make it hard to tell whose it is.
    */
   refuse(request: ArcpEnvelope, failure: WireFailure): void {
     const type = this.#settings.dialect.refusalType(request.type, failure.code);

@@ -15,7 +15,7 @@ import { type Hole, Sequence } from "../frame/sequence.ts";
 import type { SessionTicket } from "./ticket.ts";
 import { type Welcome, readWelcome } from "./welcome.ts";
 
-/** Where a session stands (study §1.8). */
+/** Where a session stands. */
 export type SessionState = "connecting" | "live" | "suspended" | "resuming" | "closing" | "closed" | "failed";
 
 /** What a connection tells the session above it. */

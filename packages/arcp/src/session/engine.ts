@@ -186,7 +186,7 @@ export class SessionEngine {
     this.#acknowledger.flush();
   }
 
-  /** Says goodbye: `session.close`, then `session.bye` to a runtime that does not know it (study §1.14). */
+  /** Says goodbye: `session.close`, then `session.bye` to a runtime that does not know it. */
   async farewell(reason: string, waitMs: number): Promise<void> {
     if (!this.connection.connected) return;
     this.connection.setState("closing");

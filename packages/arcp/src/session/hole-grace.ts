@@ -2,7 +2,7 @@ import type { Clock, Timer } from "@imprest/core";
 
 /**
  * How long a missing number may be on its way, in milliseconds. Frames that were swapped by concurrent writers come a
- * few milliseconds apart; one runtime documents that it swaps them (study §1.9).
+ * few milliseconds apart; one runtime documents that it swaps them.
  */
 export const holeGraceMs = 100;
 

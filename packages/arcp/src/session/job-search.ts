@@ -121,7 +121,7 @@ export class JobSearch {
 
   /**
    * One runtime sends a replay first, others after their answer; an ended job's end must be in it either way. One never
-   * brings it (study §1.10): then a submit under the key may, and otherwise nobody can.
+   * brings it: then a submit under the key may, and otherwise nobody can.
    */
   #awaitEnd(job: JobState): void {
     const run = this.#run;

@@ -17,13 +17,13 @@ export interface RouterHooks {
   fatal(failure: Partial<WireFailure>): void;
 }
 
-/** Refusals that only a submit can meet, whatever job they name (study §1.7). */
+/** Refusals that only a submit can meet, whatever job they name. */
 const submitOnly = new Set(["DUPLICATE_KEY", "AGENT_NOT_AVAILABLE", "AGENT_VERSION_NOT_AVAILABLE"]);
 /** How many ended jobs are remembered, for a submit under a key that was used before; and how many ignored ones. */
 const mostEnded = 256;
 
 /**
- * Finds out whom a frame concerns. Most answers of most runtimes name no request, so that the rules of study §1.7
+ * Finds out whom a frame concerns. Most answers of most runtimes name no request, so that these rules
  * apply: a child's acceptance answers nothing, one request's refusal touches no job, and answers come in order.
  */
 export class Router {

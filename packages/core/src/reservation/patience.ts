@@ -52,6 +52,7 @@ export class Patience {
     this.#idle = undefined;
   }
 
+  /** Ends both waits: the stream is over. */
   end(): void {
     this.goOn();
     this.#longest?.clear();

@@ -9,7 +9,7 @@ import { type AddressRange, isAddress, mayReach, parseRange } from "../governanc
  * A transport for webhooks that tenants choose: it resolves a name itself, connects to an address that it has checked, and
  * to no other, so that a name whose address changes between check and connection reaches nothing private. No redirect is
  * followed.
- * @param options.allowAddresses ranges that may be reached besides public ones: `"10.1.0.0/16"`.
+ * `allowAddresses` are ranges that may be reached besides public ones: `"10.1.0.0/16"`.
  * @throws ConfigurationError for a range that is none.
  */
 export function checkedTransport({

@@ -16,7 +16,9 @@ export interface CountedPrefix {
 
 /** What a `PrefixMap` of `createPrefixMap` is to the guard. */
 export interface CountedPrefixes {
+  /** The longest counted request that `request` continues. */
   find(target: string, request: unknown): Promise<CountedPrefix | undefined>;
+  /** Keeps what the provider counted for `request`. */
   remember(target: string, request: unknown, usage: unknown): Promise<void>;
 }
 

@@ -6,7 +6,7 @@ export type OutgoingPayload = Readonly<Record<string, unknown>>;
 
 /**
  * Where the reference runtimes depart from the specification, so that what a client must tolerate can be tested
- * against this one (study §1, §3.3). Everything here is a fact about another implementation, not a feature.
+ * against this one. Everything here is a fact about another implementation, not a feature.
  */
 export interface Dialect {
   /** Takes `session.resume` as well as the `resume` member of `session.hello`; otherwise the frame is dropped (T-31). */

@@ -26,7 +26,7 @@ function issuesOf(schema: Shape<unknown>, value: unknown): readonly string[] {
   }
 }
 
-/** What D28 of the Cycles study found unchecked, and every other limit of the OpenAPI document. */
+/** What the reference client leaves unchecked, and every other limit of the OpenAPI document. */
 const refused: readonly (readonly [string, Shape<unknown>, object, RegExp])[] = [
   ["a missing key", reservationCreateRequest, { ...reserve, idempotency_key: undefined }, /^\/idempotency_key /],
   ["an empty key", reservationCreateRequest, { ...reserve, idempotency_key: "" }, /1 to 256/],
