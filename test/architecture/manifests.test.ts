@@ -46,3 +46,14 @@ it("all packages have one version, which changesets raise together", () => {
   const { fixed } = JSON.parse(text) as { readonly fixed: readonly (readonly string[])[] };
   expect(fixed.map((group) => group.toSorted())).toEqual([packages.map(({ name }) => name).toSorted()]);
 });
+
+it.each(["packages/arcp/src/session/connect.ts", "packages/imprest/src/cli/arcp/session.ts"])(
+  "%s names the version that is released to the runtimes it meets",
+  (file) => {
+    const root = resolve(import.meta.dirname, "../..");
+    const { version } = JSON.parse(readFileSync(join(root, "packages/arcp/package.json"), "utf8")) as {
+      readonly version: string;
+    };
+    expect(readFileSync(join(root, file), "utf8")).toContain(`version: "${version}" }`);
+  },
+);

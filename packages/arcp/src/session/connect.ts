@@ -27,7 +27,7 @@ export async function connect(target: ConnectTarget, options: ConnectOptions): P
 
 /** What holds where the caller says nothing. Times in milliseconds, sizes in characters and bytes. */
 const defaults = {
-  client: { name: "imprest-arcp", version: "0.0.0" },
+  client: { name: "imprest-arcp", version: "0.1.0" },
   features: arcpFeatures,
   allowInsecure: false,
   handshakeTimeoutMs: 10_000,

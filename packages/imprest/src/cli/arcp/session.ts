@@ -58,7 +58,7 @@ export interface OpenOptions {
 export async function openSession(access: Access, terminal: Terminal, options: OpenOptions = {}): Promise<ArcpSession> {
   const { resume, target = access.url, tell = (line) => terminal.warn(`${line}\n`) } = options;
   const { token, allowInsecure } = access;
-  const client = { name: "imprest-cli", version: "0.0.0" };
+  const client = { name: "imprest-cli", version: "0.1.0" };
   const { signal } = terminal;
   const session = await connect(target, { token, allowInsecure, client, resume, stallTimeoutMs, signal });
   session.on("warning", ({ code, message }) => tell(`warning ${printable(`${code}: ${message}`)}`));
