@@ -1,3 +1,4 @@
+import type { CalendarUnit } from "./calendar.ts";
 import type { OveragePolicy } from "./overage-policy.ts";
 import type { BudgetPeriod, RollingWindow } from "./period-state.ts";
 
@@ -51,6 +52,10 @@ export interface PeriodBalance {
   readonly endsAtMs: number;
   /** What each period begins with, beside what the rollover policy carries into it. */
   readonly allocation: bigint;
+  /** Absent for periods of one length. */
+  readonly every?: CalendarUnit | undefined;
+  /** Whose calendar, where `every` is. */
+  readonly timeZone?: string | undefined;
 }
 
 /** What new reservations can still take (Cycles §Balance, LEDGER INVARIANT). */
@@ -96,6 +101,6 @@ export function balanceOf(budget: Budget): BudgetBalance {
   };
 }
 
-function periodOf({ startsAtMs, endsAtMs, allocation }: BudgetPeriod): PeriodBalance {
-  return { startsAtMs, endsAtMs, allocation };
+function periodOf({ startsAtMs, endsAtMs, allocation, every, timeZone }: BudgetPeriod): PeriodBalance {
+  return { startsAtMs, endsAtMs, allocation, ...(every !== undefined && { every, timeZone }) };
 }

@@ -20,7 +20,7 @@ import { type ThresholdEvent, watchThresholds } from "./thresholds.ts";
 
 /** What a budget emits. */
 export interface BudgetEvents {
-  /** The spend reached a share of the limit: 80, 95 and 100 % by default, each once until the budget begins anew. */
+  /** The spend reached a share of the limit, 80, 95 or 100 % by default: the highest one since the last settlement. */
   threshold: ThresholdEvent;
   /** A call was refused before it started. */
   denied: SpendEvents["decision"];
@@ -46,7 +46,10 @@ export interface Budget {
    * @returns how many settlements are still under way when `timeoutMs` (10,000 unless given) ends.
    */
   flush(options?: { readonly timeoutMs?: number | undefined }): Promise<{ readonly pending: number }>;
-  /** Listens. A listener that throws breaks no call. @returns the function that unsubscribes. */
+  /**
+   * Listens to all calls of the authority, those of other parts included. A listener that throws breaks no call.
+   * @returns the function that unsubscribes.
+   */
   on<Name extends keyof BudgetEvents>(name: Name, listener: (event: BudgetEvents[Name]) => unknown): () => void;
 }
 
@@ -54,7 +57,7 @@ export interface Budget {
 export interface BudgetGuardOptions extends Omit<GuardFetchOptions, "prices" | "subject" | "prefixes"> {
   /** What models cost: the object of a `prices.json` that `imprest prices pull` wrote, or a table of `createPriceTable`. */
   readonly prices: Readonly<Record<string, ModelPrices>> | GuardPrices;
-  /** The shares of the limit, in percent, at which `threshold` is emitted. Default: 80, 95, 100. */
+  /** The shares of the limit, in whole percent, at which `threshold` is emitted. Default: 80, 95, 100. */
   readonly thresholds?: readonly number[] | undefined;
 }
 
@@ -73,6 +76,10 @@ type GuardOptions = Omit<BudgetGuardOptions, "prices"> & { readonly prices: Guar
 
 /** Reads the prices of the options. @throws ConfigurationError naming the model and the price that is none. */
 export function withPrices({ prices, ...options }: BudgetGuardOptions): GuardOptions {
+  for (const threshold of options.thresholds ?? []) {
+    if (Number.isSafeInteger(threshold) && threshold > 0) continue;
+    throw new ConfigurationError(`thresholds must be whole percents above 0, and ${String(threshold)} is none.`);
+  }
   return { ...options, prices: isTable(prices) ? prices : createPriceTable(prices) };
 }
 

@@ -5,6 +5,7 @@ import { AuthorityBudget, type Budget, type BudgetGuardOptions, withPrices } fro
 /**
  * The budget that an authority keeps for you: a Cycles server's, an ASP authority's. It is used as the one of `createBudget`,
  * so that a program which outgrows its own process changes this one line. There is no `limit`: an agent's key cannot set it.
+ * Its `balance` is that of the budget in USD_MICROCENTS.
  * @throws ConfigurationError for prices that are none.
  * @param source an authority, or a client that has one.
  * @example

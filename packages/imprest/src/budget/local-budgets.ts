@@ -1,6 +1,13 @@
 import { type Amount, ConfigurationError, type Subject, parseAmount } from "@imprest/core";
 import { assertAmount } from "@imprest/core/internal";
-import { type BudgetBalance, type CalendarUnit, type LedgerAuthority, LedgerRefusal } from "@imprest/embedded/ledger";
+import {
+  type BudgetBalance,
+  type CalendarUnit,
+  type LedgerAuthority,
+  LedgerRefusal,
+  LedgerUnavailableError,
+  type PeriodBalance,
+} from "@imprest/embedded/ledger";
 
 /** How much may be spent, and when it begins anew. */
 export interface Limit {
@@ -26,6 +33,7 @@ interface Wanted {
 export class LocalBudgets {
   readonly #open: () => LedgerAuthority;
   readonly #wanted: Wanted[] = [];
+  #isClosed = false;
   #ledger: LedgerAuthority | undefined;
   #made: Promise<unknown> = Promise.resolve();
 
@@ -36,6 +44,7 @@ export class LocalBudgets {
   /** @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read. */
   get ledger(): LedgerAuthority {
     if (this.#ledger === undefined) {
+      if (this.#isClosed) throw new LedgerUnavailableError("The budget is closed.");
       this.#ledger = this.#open();
       for (const wanted of this.#wanted) this.#make(this.#ledger, wanted);
     }
@@ -58,13 +67,14 @@ export class LocalBudgets {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#ledger?.close();
   }
 
   #make(ledger: LedgerAuthority, wanted: Wanted): void {
     const made = standing(ledger, wanted);
     this.#made = Promise.all([this.#made, made]);
-    // Whoever asks hears of it.
+    // `ready` rejects with it.
     this.#made.catch(() => {});
   }
 }
@@ -84,9 +94,21 @@ async function standing(ledger: LedgerAuthority, { scope, allocated, limit }: Wa
   }
 }
 
-function assertSamePeriod({ period }: BudgetBalance, { every }: Limit): void {
-  if ((period === undefined) === (every === undefined)) return;
-  const what =
-    every === undefined ? "begins anew, and this one does not" : `does not begin anew, and this one does each ${every}`;
-  throw new ConfigurationError(`The store holds this budget from before, and it ${what}; use another store.`);
+function assertSamePeriod({ period }: BudgetBalance, { every, timeZone }: Limit): void {
+  const isSame = every === undefined ? period === undefined : period?.every === every && isSameZone(period, timeZone);
+  if (isSame) return;
+  const stored =
+    period === undefined
+      ? "does not begin anew"
+      : `begins anew each ${period.every ?? "period"} of ${period.timeZone ?? "UTC"}`;
+  throw new ConfigurationError(
+    `The store holds this budget from before, and it ${stored}; give it the same, or another store.`,
+  );
+}
+
+/** Names of one zone are many: the ledger keeps the canonical one. */
+function isSameZone({ timeZone: stored = "UTC" }: PeriodBalance, asked = "UTC"): boolean {
+  const canonical = (name: string): string =>
+    new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone;
+  return canonical(stored) === canonical(asked);
 }

@@ -135,9 +135,37 @@ describe("createBudget", () => {
     await first.balance();
     await first.close();
     const daily = create({ limit: "$1", every: "day", store: sqliteStore({ file }) });
-    await expect(daily.balance()).rejects.toThrow("use another store");
+    await expect(daily.balance()).rejects.toThrow("another store");
     await expect(ask(daily)).rejects.toThrow();
     expect(provider.calls).toEqual([]);
+  });
+
+  it("is refused where the store has another kind of period", async () => {
+    const file = join(mkdtempSync(join(tmpdir(), "imprest-budget-")), "budget.sqlite");
+    const open = (every: "day" | "month", timeZone?: string) =>
+      create({ limit: "$1", every, timeZone, store: sqliteStore({ file }) });
+    const first = open("day", "Europe/Berlin");
+    await first.balance();
+    await first.close();
+    for (const [every, timeZone] of [["month", "Europe/Berlin"], ["day"]] as const) {
+      const other = open(every, timeZone);
+      await expect(other.balance()).rejects.toThrow("begins anew each day of Europe/Berlin");
+      await other.close();
+    }
+    const same = open("day", "Europe/Berlin");
+    expect((await same.balance()).limit).toEqual(usd("1"));
+  });
+
+  it("answers nothing once it is closed, though it was never used", async () => {
+    const budget = create();
+    await budget.close();
+    await expect(budget.balance()).rejects.toThrow("closed");
+    await expect(ask(budget)).rejects.toThrow();
+    expect(provider.calls).toEqual([]);
+  });
+
+  it.each([[99.5], [0], [Number.NaN]])("refuses a threshold of %s", (threshold) => {
+    expect(() => createBudget({ limit: "$1", prices, thresholds: [threshold] })).toThrow("thresholds");
   });
 
   it.each<[string, object]>([

@@ -79,13 +79,14 @@ export async function admit(guard: Guard, outgoing: Outgoing, wire: Wire, who: S
   const reservation = await reserve(guard, outgoing, call, estimate, who);
   try {
     const asks = wire.isStream(read) && body.isJson;
-    const capped = underCaps(wire, body.members, reservation.caps, answersOf(body.members));
+    const limited = (members: Bag): Bag | undefined => underCaps(wire, members, reservation.caps, answersOf(members));
+    const capped = limited(body.members);
     const asked = asks ? wire.askForUsage?.(capped ?? body.members) : undefined;
     const isChanged = capped !== undefined || asked !== undefined;
     const bytes = isChanged
       ? rewritten(body, (members) => {
-          const limited = underCaps(wire, members, reservation.caps, answersOf(members)) ?? members;
-          return (asks ? wire.askForUsage?.(limited) : undefined) ?? limited;
+          const under = limited(members) ?? members;
+          return (asks ? wire.askForUsage?.(under) : undefined) ?? under;
         })
       : body.bytes;
     const sent = capped === undefined ? call : { ...call, body: capped };
@@ -100,7 +101,7 @@ export async function admit(guard: Guard, outgoing: Outgoing, wire: Wire, who: S
       isDetached,
     };
   } catch (error) {
-    void reservation.release("the authority's caps leave nothing to ask for");
+    void reservation.release(error instanceof Error ? error.message : "the request could not be written");
     throw error;
   }
 }

@@ -15,7 +15,7 @@ export function underCaps(wire: Wire, body: Bag, caps: readonly Cap[], answers: 
 }
 
 /** Reads the limit of the answer that a body states. */
-export function statedLimit(wire: Wire, body: Bag): number | undefined {
+function statedLimit(wire: Wire, body: Bag): number | undefined {
   const [outer, inner] = wire.limitAt?.(body) ?? [];
   if (outer === undefined) return undefined;
   const value = inner === undefined ? body[outer] : bag(body[outer])[inner];
@@ -50,11 +50,25 @@ function limitTools(wire: Wire, body: Bag, caps: readonly Cap[]): Bag | undefine
   if ((allowed ?? denied) === undefined || (tools === undefined && functions === undefined)) return undefined;
   const isAllowed = (name: string): boolean => allowed?.includes(name) ?? !denied?.includes(name);
   const left = list(tools).flatMap((tool) => keepNames(wire, tool, isAllowed));
-  const { tools: _all, tool_choice: choice, toolConfig, tool_config, functions: _older, ...others } = body;
-  if (left.length === 0) return others;
-  const choices = { tool_choice: choice, toolConfig, tool_config };
-  const given = Object.entries(choices).filter(([, value]) => value !== undefined);
-  return { ...others, tools: left, ...Object.fromEntries(given) };
+  const older = list(functions).filter(({ name }) => isAllowed(String(name)));
+  if (isSame(tools, left) && isSame(functions, older)) return undefined;
+  const { tools: _tools, tool_choice, toolConfig, tool_config, functions: _functions, function_call, ...others } = body;
+  return {
+    ...others,
+    ...(left.length > 0 && given({ tools: left, tool_choice, toolConfig, tool_config })),
+    ...(older.length > 0 && given({ functions: older, function_call })),
+  };
+}
+
+/** Whether a list of the body is left as it is. */
+function isSame(all: unknown, left: readonly Bag[]): boolean {
+  const before = list(all);
+  return before.length === left.length && before.every((one, at) => one === left[at]);
+}
+
+/** The members that have a value. */
+function given(members: Bag): Bag {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
 
 /** A tool as it is, without the functions that are not allowed, or none. */
@@ -62,5 +76,6 @@ function keepNames(wire: Wire, tool: Bag, isAllowed: (name: string) => boolean):
   const member = ["functionDeclarations", "function_declarations"].find((name) => Array.isArray(tool[name]));
   if (member === undefined) return (wire.toolNames?.(tool) ?? []).every(isAllowed) ? [tool] : [];
   const left = list(tool[member]).filter(({ name }) => isAllowed(String(name)));
+  if (isSame(tool[member], left)) return [tool];
   return left.length === 0 ? [] : [{ ...tool, [member]: left }];
 }

@@ -42,7 +42,7 @@ async function guarded(guard: Guard, request: Outgoing, pass: typeof fetch): Pro
   let admitted: Admitted;
   try {
     const who = takeSubject(request.headers);
-    if (route === "free") return await sendOn(request, pass);
+    if (route === "free") return sendOn(request, pass);
     if (route === "unknown") {
       const why = `${method} ${url.pathname} is no request that the guard can price; name it in isFree if it costs nothing`;
       throw new Refusal("UNPRICED_ROUTE", why);
@@ -50,7 +50,7 @@ async function guarded(guard: Guard, request: Outgoing, pass: typeof fetch): Pro
     admitted = await admit(guard, request, route, who);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
-    if (route === "free" || AuthorityUnreachableError.isInstance(error)) throw error;
+    if (AuthorityUnreachableError.isInstance(error)) throw error;
     return refused(error, form);
   }
   return new Exchange(guard, admitted, request).run();
@@ -62,7 +62,7 @@ function sendOn({ target, rest, method, headers, body, signal }: Outgoing, pass:
 
 /** A No as an answer: what `fetch` throws, SDKs take for a broken connection, repeat, and hide. */
 function refused(error: unknown, form: ErrorForm): Response {
-  if (Refusal.isInstance(error) && error.decision === "REFUSED") return errorResponse(error, 400, form);
+  if (Refusal.isInstance(error)) return errorResponse(error, 400, form);
   if (DeniedError.isInstance(error)) return errorResponse(error, 402, form);
   const why = error instanceof Error ? error.message : "The reservation failed";
   return errorResponse(new Refusal("RESERVATION_REFUSED", why, error), 400, form);

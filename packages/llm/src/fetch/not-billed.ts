@@ -40,14 +40,14 @@ function isUnbilled(error: unknown, depth: number): boolean {
   if (Array.isArray(errors) && errors.length > 0) return errors.every((one) => isUnbilled(one, depth - 1));
   const answered = status ?? statusCode;
   if (typeof answered === "number") return isRefusal(answered);
-  return isUnsent(error) || isUnbilled(error["cause"], depth - 1);
+  return isUnsent(error, depth) || isUnbilled(error["cause"], depth - 1);
 }
 
 /** True for a `fetch` that failed before a byte of the request had left. */
-export function isUnsent(error: unknown): boolean {
-  if (!isBag(error)) return false;
+export function isUnsent(error: unknown, depth: number = deepest): boolean {
+  if (!isBag(error) || depth === 0) return false;
   const { code, syscall, errors, cause, message } = error;
-  if (Array.isArray(errors) && errors.length > 0) return errors.every(isUnsent);
+  if (Array.isArray(errors) && errors.length > 0) return errors.every((one) => isUnsent(one, depth - 1));
   if (codes.test(String(code)) || calls.test(String(syscall)) || words.test(String(message))) return true;
-  return cause !== undefined && cause !== error && isUnsent(cause);
+  return isUnsent(cause, depth - 1);
 }

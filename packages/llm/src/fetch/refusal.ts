@@ -11,7 +11,7 @@ export type RefusalCode =
   | "CAPS_LEAVE_NOTHING"
   | "RESERVATION_REFUSED";
 
-/** The guard's own No: nothing was reserved or sent. */
+/** The guard's own No: nothing was sent, and what was reserved is released. */
 export class Refusal extends DeniedError {
   static override readonly brand: string = "Refusal";
 

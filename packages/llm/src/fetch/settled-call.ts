@@ -34,7 +34,10 @@ export class SettledCall {
     return this.settle({ kind: isDone ? kind : "broken", isDone, isError }, seen);
   }
 
-  /** Hands the reservation to whoever settles it later; the estimate is committed where that fails. */
+  /**
+   * Hands the reservation to whoever settles it later; the estimate is committed where that fails. Never rejects: the
+   * provider's answer has come, and its reader gets it.
+   */
   async handOver(answer: Bag | undefined): Promise<void> {
     const { reservation, request, estimate } = this.#admitted;
     const exported = reservation.export();
@@ -43,8 +46,10 @@ export class SettledCall {
       await this.#guard.options.settleLater?.(exported, request, answer);
     } catch (error) {
       report(this.#guard, { kind: "settler-failed", error, ...this.#names() });
-      const adopted = await adopt(this.#guard.authority, exported);
-      await adopted.commit(estimate, { basis: "estimate" });
+      await adopt(this.#guard.authority, exported)
+        .then((adopted) => adopted.commit(estimate, { basis: "estimate" }))
+        // The reservation runs out by its lease, and the report has its id.
+        .catch(() => {});
     }
   }
 
