@@ -91,6 +91,8 @@ describe("a budget by the calendar", () => {
       startsAtMs: Date.parse("2026-10-25T23:00:00Z"),
       endsAtMs: Date.parse("2026-10-26T23:00:00Z"),
       allocation: 1_000n,
+      every: "day",
+      timeZone: "Europe/Berlin",
     });
   });
 

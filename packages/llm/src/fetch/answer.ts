@@ -29,12 +29,20 @@ export class Seen {
   isError = false;
   /** An answer that came whole. */
   whole: Bag | undefined;
+  readonly #ended = new Set<unknown>();
+  readonly #answers: number;
+
+  /** @param answers how many the request asked for. */
+  constructor(answers: number) {
+    this.#answers = answers;
+  }
 
   /** Reads an event, or a whole answer. @returns whether nothing follows that matters. */
   protected note(wire: Wire, event: Bag): boolean {
-    const { usage, isDone = false, isLast = false } = wire.read(event);
-    this.usage = mergeUsage(this.usage, usage);
-    this.isDone ||= isDone;
+    const { usage, isDone = false, isLast = false, ended = [] } = wire.read(event);
+    if (wire.statesUsageByAnswer !== true || this.#answers === 1) this.usage = mergeUsage(this.usage, usage);
+    for (const one of ended) this.#ended.add(one);
+    this.isDone ||= isDone || this.#ended.size >= this.#answers;
     this.model = modelOf(event) ?? this.model;
     if (wire.repeats?.(event) !== true) this.tokens += seenTokens(event);
     return isLast;
@@ -44,7 +52,7 @@ export class Seen {
 /** An answer that came whole; without `bytes`, one too long to be read. */
 export class WholeAnswer extends Seen {
   constructor(wire: Wire, bytes: Uint8Array | undefined, length: number) {
-    super();
+    super(1);
     const answer = bytes && parsed(bytes);
     // Without `alt=sse`, Gemini streams a list.
     const events: readonly unknown[] = Array.isArray(answer) ? answer : [answer];
@@ -65,8 +73,8 @@ export class StreamedAnswer extends Seen {
   readonly #decoder = new TextDecoder();
 
   /** @param hidesUsage the usage was asked for by us: its event is taken out again. */
-  constructor(wire: Wire, hidesUsage: boolean) {
-    super();
+  constructor(wire: Wire, hidesUsage: boolean, answers = 1) {
+    super(answers);
     this.#wire = wire;
     this.#hidesUsage = hidesUsage;
   }

@@ -52,7 +52,8 @@ const ofOutput = /^(?:total_tokens|totalTokenCount|(?:output|completion)_tokens_
 /** How many answers a request asks for. */
 export function answersOf(body: Bag): number {
   const asked = [body["n"], body["best_of"], bag(body["generationConfig"])["candidateCount"]];
-  return Math.max(1, ...asked.filter((count): count is number => Number.isSafeInteger(count)));
+  // A form holds numbers as text.
+  return Math.max(1, ...asked.map(Number).filter((count) => Number.isSafeInteger(count)));
 }
 
 /** The most a request can cost. @throws ValidationError saying what does not bound it. */

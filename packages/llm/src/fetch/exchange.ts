@@ -2,6 +2,7 @@ import { TimeoutError, systemClock } from "@imprest/core";
 import { Patience, onAbort, raceAbort } from "@imprest/core/internal";
 import type { Admitted, Guard } from "./admit.ts";
 import { StreamedAnswer, WholeAnswer, isProvidersError } from "./answer.ts";
+import { answersOf } from "./call-cost.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { type ReadBytes, parsed, readBounded, readUpTo } from "./read-bounded.ts";
 import { SettledCall } from "./settled-call.ts";
@@ -91,7 +92,10 @@ export class Exchange {
       return isStream ? response : rebuilt(response, bytes ?? null);
     }
     if (isStream && body)
-      return rebuilt(response, this.#through(body.getReader(), new StreamedAnswer(call.wire, hidesUsage)));
+      return rebuilt(
+        response,
+        this.#through(body.getReader(), new StreamedAnswer(call.wire, hidesUsage, answersOf(call.body))),
+      );
     const read = await readUpTo(body, longestWhole, signal);
     const { bytes, more } = read;
     await this.#settled.settleBy(new WholeAnswer(call.wire, more ? undefined : bytes, bytes.length), "ended");

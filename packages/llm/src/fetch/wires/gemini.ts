@@ -28,9 +28,9 @@ export const geminiGenerate: Wire = {
     return functions.length > 0 ? functions.map((one) => text(one, "name") ?? "") : Object.keys(tool);
   },
   read(event): Said {
-    const finished = list(event["candidates"]).some((candidate) => text(candidate, "finishReason") !== undefined);
-    const blocked = text(bag(event["promptFeedback"]), "blockReason") !== undefined;
-    return { usage: event["usageMetadata"], isDone: finished || blocked };
+    const ended = list(event["candidates"]).filter((candidate) => text(candidate, "finishReason") !== undefined);
+    const isBlocked = text(bag(event["promptFeedback"]), "blockReason") !== undefined;
+    return { usage: event["usageMetadata"], isDone: isBlocked, ended: ended.map(({ index }) => index ?? 0) };
   },
 };
 

@@ -43,8 +43,8 @@ export const openAiChat: Wire = {
   read(event): Said {
     const usage = openAiUsage(event);
     const choices = list(event["choices"]);
-    const isDone = (choices.length === 0 && isBag(usage)) || choices.some((choice) => isGiven(choice["finish_reason"]));
-    return { usage, isDone };
+    const ended = choices.filter((choice) => isGiven(choice["finish_reason"])).map(({ index }) => index ?? 0);
+    return { usage, isDone: choices.length === 0 && isBag(usage), ended };
   },
 };
 

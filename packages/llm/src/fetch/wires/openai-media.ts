@@ -1,5 +1,5 @@
 import { openAiModel, openAiUsage } from "./openai-chat.ts";
-import { type Bag, type Said, type Wire, bag, list, text } from "./wire.ts";
+import { type Bag, type Said, type Wire, list, text } from "./wire.ts";
 
 /** Embeddings of OpenAI and of what is compatible. */
 export const openAiEmbeddings: Wire = {
@@ -17,9 +17,11 @@ export const openAiImages: Wire = {
   name: "openai-images",
   action: "llm.image",
   isStream: ({ body }) => String(body["stream"]) === "true",
+  statesUsageByAnswer: true,
   read: readTyped,
   units(body, answer) {
-    const asked = Number(body["n"] ?? 1);
+    const stated = Number(body["n"] ?? 1);
+    const asked = Number.isSafeInteger(stated) && stated > 0 ? stated : 1;
     return { image: answer === undefined ? asked : Math.max(asked, list(answer["data"]).length) };
   },
 };
@@ -27,6 +29,7 @@ export const openAiImages: Wire = {
 /** Transcriptions and translations, which state tokens or seconds. */
 export const openAiTranscriptions: Wire = {
   ...openAiImages,
+  statesUsageByAnswer: false,
   name: "openai-transcriptions",
   action: "llm.transcription",
   units: () => undefined,
@@ -35,6 +38,8 @@ export const openAiTranscriptions: Wire = {
 /** `image_generation.completed` and `transcript.text.done` bring the usage; an answer that comes whole has no type. */
 function readTyped(event: Bag): Said {
   const usage = openAiUsage(event);
-  const isDone = text(event, "type") === undefined || Object.keys(bag(usage)).length > 0;
-  return { usage, isDone, isLast: isDone };
+  const type = text(event, "type");
+  if (type === undefined) return { usage, isDone: true, isLast: true };
+  // Each image of several has an event, and a usage of its own.
+  return { usage, ended: type.endsWith(".completed") || type.endsWith(".done") ? [event] : [] };
 }

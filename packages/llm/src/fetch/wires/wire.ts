@@ -19,6 +19,8 @@ export interface Said {
   readonly isDone?: boolean;
   /** Nothing follows that matters. */
   readonly isLast?: boolean;
+  /** Which of several answers that were asked for have ended, by number; the whole is done when all of them have. */
+  readonly ended?: readonly unknown[];
 }
 
 /** In whose form an error is answered. */
@@ -38,6 +40,8 @@ export interface Wire {
   toolNames?(tool: Bag): readonly string[];
   /** The body with the usage asked for; `undefined` where the stream states it anyhow. */
   askForUsage?(body: Bag): Bag | undefined;
+  /** Of several answers in one stream, each states a usage of its own; none of them is the whole. */
+  readonly statesUsageByAnswer?: boolean;
   /** The event that is there only because the usage was asked for. */
   isUsageAlone?(event: Bag): boolean;
   read(event: Bag): Said;

@@ -1,0 +1,72 @@
+import { guardFetch, notBilled } from "@imprest/llm";
+import { describe, expect, it } from "vitest";
+import { openBooks, prices } from "./books.ts";
+import { data, events, json, post, provider } from "./provider.ts";
+
+// What an attacker found.
+
+const chat = "https://api.openai.com/v1/chat/completions";
+const messages = [{ role: "user", content: "Hi" }];
+const usage = (completion_tokens: number) => ({
+  prompt_tokens: 9,
+  completion_tokens,
+  total_tokens: 9 + completion_tokens,
+});
+const chunk = (index: number, tokens: number, finish_reason: string | null = null) =>
+  data({ choices: [{ index, delta: { content: "Hello" }, finish_reason }], usage: usage(tokens) });
+
+describe("a stream of two answers", () => {
+  async function settled(...parts: (string | Error)[]) {
+    const books = await openBooks();
+    const { fetch } = provider(() => events(...parts));
+    const guarded = guardFetch(books.authority, { prices, fetch });
+    const body = {
+      model: "gpt-4o",
+      max_tokens: 50,
+      messages,
+      stream: true,
+      n: 2,
+      stream_options: { include_usage: true },
+    };
+    await guarded(chat, post(body))
+      .then((response) => response.text())
+      .catch(() => {});
+    return books.events.settlement.map(({ settlement: { charged, basis } }) => [Number(charged?.amount) / 1e8, basis]);
+  }
+
+  it("that breaks off after the first one has ended is charged more than the usage so far", async () => {
+    const [[amount = 0, basis] = []] = await settled(chunk(0, 2, "stop"), chunk(1, 5), new Error("reset"));
+    expect(basis).toBe("estimate");
+    expect(amount).toBeGreaterThan(9 + 5);
+  });
+
+  it("that ends both is charged what the last usage states", async () => {
+    const ended = await settled(chunk(0, 2, "stop"), chunk(1, 5), chunk(1, 6, "stop"), "data: [DONE]\n\n");
+    expect(ended).toEqual([[9 + 6, "actual"]]);
+  });
+});
+
+it("causes that refer to each other are no proof that nothing was billed, and looking ends", () => {
+  const [one, other] = [new Error("one"), new Error("other")];
+  Object.assign(one, { cause: other });
+  Object.assign(other, { cause: one, errors: [one, other] });
+  expect(notBilled(one)).toBe(false);
+});
+
+it("a list of allowed tools keeps an older function that is on it, and its choice", async () => {
+  const books = await openBooks(10_000, { policy: [{ caps: { tool_allowlist: ["a"] } }] });
+  const { fetch, reached } = provider(() => json({ model: "gpt-4o", choices: [], usage: usage(1) }));
+  const guarded = guardFetch(books.authority, { prices, fetch });
+  const functions = [{ name: "a" }, { name: "b" }];
+  await guarded(chat, post({ model: "gpt-4o", max_tokens: 9, messages, functions, function_call: { name: "a" } }));
+  expect(reached[0]?.body).toMatchObject({ functions: [{ name: "a" }], function_call: { name: "a" } });
+});
+
+it("a request for what is free that names an unknown level is answered, not thrown", async () => {
+  const books = await openBooks();
+  const { fetch, reached } = provider(() => json({ data: [] }));
+  const guarded = guardFetch(books.authority, { prices, fetch });
+  const response = await guarded("https://api.openai.com/v1/models", { headers: { "imprest-team": "red" } });
+  expect(response.status).toBe(400);
+  expect(reached).toEqual([]);
+});
