@@ -27,7 +27,8 @@ it("the README's first block stops a real SDK's loop in an empty folder", async 
   await run("npm", ["install", ...quiet, sdk, ...tarballs.values()], { cwd: folder });
   const env = { ...process.env, OPENAI_API_KEY: "none" };
   const { stdout } = await run(process.execPath, ["--import", "./stand-in.ts", "budget.js"], { cwd: folder, env });
-  const [spent, bill] = stdout.trim().split("\n");
+  const [refusal, spent, bill] = stdout.trim().split("\n");
+  expect(refusal).toContain("Nothing was started.");
   expect(spent).toMatch(/^spent \$0\.0[34]\d*$/);
   expect(bill).toBe(`The provider's own bill: ${spent?.replace("spent ", "")}`);
 });

@@ -105,7 +105,7 @@ const frequencyOrder: readonly string[] = [
 ];
 
 /** AP2 v0.2 §Agent Recurrence. */
-export const frequencies: ReadonlySet<string> = new Set(frequencyOrder);
+const frequencies: ReadonlySet<string> = new Set(frequencyOrder);
 
 function unknownRule(type: string | undefined): string {
   return type === undefined ? "was not disclosed, so nobody can say that it holds" : "is not known, so it must fail";

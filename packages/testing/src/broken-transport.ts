@@ -10,7 +10,7 @@ import {
 import type { ServedAuthority } from "./served-authority.ts";
 
 /** What happens to one request on its way to an authority and back. */
-export type Fault =
+export type TransportFault =
   /** Nothing is sent: the connection is refused. */
   | "unreachable"
   /** The authority acts on it, and its answer is lost. */
@@ -27,7 +27,7 @@ export type Fault =
   | { readonly answer: HttpResponse };
 
 /** Chooses the fault of a request; `undefined` lets it pass. `count` is 1 for the first one. */
-export type FaultOf = (request: HttpRequest, count: number) => Fault | undefined;
+export type TransportFaultOf = (request: HttpRequest, count: number) => TransportFault | undefined;
 
 /** The options of `brokenTransport`. */
 export interface BrokenTransportOptions {
@@ -36,7 +36,7 @@ export interface BrokenTransportOptions {
 }
 
 /**
- * A transport of a `CyclesClient` or an `AspClient` that loses, delays, doubles and cuts what a test tells it to.
+ * A transport of a `CyclesClient` or an `AspClient` that loses, delays, doubles and cuts what a test asks for.
  * @param transport what carries the requests that pass: `transportTo(embedded)`, or a real one.
  * @throws ConnectionError in place of an answer, as a real transport does.
  * @example
@@ -47,7 +47,7 @@ export interface BrokenTransportOptions {
  */
 export function brokenTransport(
   transport: Transport,
-  fault: FaultOf,
+  fault: TransportFaultOf,
   { clock = systemClock }: BrokenTransportOptions = {},
 ): Transport {
   let count = 0;

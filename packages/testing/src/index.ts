@@ -1,7 +1,7 @@
 export {
   type BrokenTransportOptions,
-  type Fault,
-  type FaultOf,
+  type TransportFault,
+  type TransportFaultOf,
   brokenTransport,
   transportTo,
 } from "./broken-transport.ts";

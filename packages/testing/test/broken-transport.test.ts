@@ -1,20 +1,20 @@
 import { AuthorityUnreachableError, settlementQueue, usd, withReservation } from "@imprest/core";
 import { CyclesClient } from "@imprest/cycles";
 import { createEmbeddedAuthority } from "@imprest/embedded";
-import { type Fault, brokenTransport, createManualClock, transportTo } from "@imprest/testing";
+import { type TransportFault, brokenTransport, createManualClock, transportTo } from "@imprest/testing";
 import { expect, it, onTestFinished } from "vitest";
 
 const request = { estimate: usd("0.10"), action: { kind: "llm.completion" }, subject: { tenant: "acme" } };
 const clock = createManualClock();
 
 /** A guarded call over a wire that breaks at one operation, the first time that it is sent. */
-async function guarded(operation: "reservations" | "commit", fault: Fault) {
+async function guarded(operation: "reservations" | "commit", fault: TransportFault) {
   const embedded = createEmbeddedAuthority({ clock });
   onTestFinished(() => embedded.close());
   await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("1.00") });
   const { key: apiKey } = await embedded.apiKeys.create({ tenant: "acme" });
   let isBroken = false;
-  const breaks = ({ url }: { readonly url: string }): Fault | undefined => {
+  const breaks = ({ url }: { readonly url: string }): TransportFault | undefined => {
     if (isBroken || !url.endsWith(operation)) return undefined;
     isBroken = true;
     return fault;
@@ -30,7 +30,7 @@ async function guarded(operation: "reservations" | "commit", fault: Fault) {
   return { run, runs, spent, reserved };
 }
 
-const faults: [string, Fault][] = [
+const faults: [string, TransportFault][] = [
   ["refuses the connection", "unreachable"],
   ["loses the answer", "answer-lost"],
   ["delivers the request twice", "doubled"],

@@ -152,6 +152,7 @@ export class CyclesBudget implements PaymentBudget {
     const { reservation_id: reservationId, remaining_ttl_ms: remainingMs, decision } = answer;
     if (reservationId === undefined || !isAllowed(decision)) return;
     if (remainingMs === undefined) {
+      // Not aborted by the caller: what was granted must be known, or nothing gives it back.
       const { timeoutMs, traceparent } = options;
       const found = await this.#cycles.client.getReservation(reservationId, { timeoutMs, traceparent });
       const claim = found.metadata?.[claimName];

@@ -42,7 +42,7 @@ export async function captureWithStripe(
     }
   }
   const captured = intent.metadata[name];
-  if (captured === undefined) {
+  if (captured === undefined || !/^\d{1,18}$/.test(captured)) {
     const { status } = outcomeOf(intent);
     if (status === "declined")
       throw new AP2PaymentDeclined(`${id} was cancelled, and nothing captured.`, { cause: failure });

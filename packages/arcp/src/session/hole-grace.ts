@@ -4,7 +4,7 @@ import type { Clock, Timer } from "@imprest/core";
  * How long a missing number may be on its way, in milliseconds. Frames that were swapped by concurrent writers come a
  * few milliseconds apart; one runtime documents that it swaps them.
  */
-export const holeGraceMs = 100;
+const holeGraceMs = 100;
 
 /** Waits for what is missing behind a number before that counts as a hole. */
 export class HoleGrace {

@@ -41,7 +41,7 @@ export class Patience {
     this.#longest = this.#after(this.#longestMs, "The stream was open for too long");
   }
 
-  /** A chunk was handed out; the next word is the reader's. */
+  /** A chunk was handed out; the idle time runs until the reader asks for the next one. */
   wait(): void {
     this.#idle = this.#after(this.#idleMs, "The reader asked for no further chunk");
   }

@@ -28,7 +28,7 @@ import { reserve } from "./reserve.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
 /** Where a tenant reads its events. */
-export const aspFeedPath = "/asp/events" as const;
+const aspFeedPath = "/asp/events" as const;
 
 export interface AspWireParts {
   readonly books: AspBooks;

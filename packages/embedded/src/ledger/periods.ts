@@ -9,7 +9,7 @@ interface Entry extends Expiring {
   readonly budget: Budget;
 }
 
-/** What is told of a budget that time changed; `before` where a new period began. */
+/** Receives a budget that time changed, and what it was `before` where a new period began. */
 export type PeriodListener = (budget: Budget, before?: Books) => void;
 
 /**

@@ -14,6 +14,7 @@ import {
   createPriceTable,
   guardFetch,
 } from "@imprest/llm";
+import { refuseUnknownOptions } from "@imprest/core/internal";
 import type { Balance } from "./balance.ts";
 import { speakingFor } from "./speaking-for.ts";
 import { type ThresholdEvent, watchThresholds } from "./thresholds.ts";
@@ -74,8 +75,46 @@ export interface BudgetParts {
 /** The options with the prices read. */
 type GuardOptions = Omit<BudgetGuardOptions, "prices"> & { readonly prices: GuardPrices };
 
+/** A misspelt level would make a part's limit that of the whole. */
+const levels: ReadonlySet<string> = new Set<keyof Subject>([
+  "tenant",
+  "workspace",
+  "app",
+  "workflow",
+  "agent",
+  "toolset",
+  "dimensions",
+]);
+
+const known: ReadonlySet<string> = new Set<keyof BudgetGuardOptions>([
+  "prices",
+  "thresholds",
+  "fetch",
+  "tags",
+  "estimate",
+  "tokens",
+  "extraInputTokens",
+  "hidesReasoning",
+  "billedStatuses",
+  "isFree",
+  "settleLater",
+  "waitMs",
+  "onReport",
+  "failOpen",
+  "leaseLoss",
+  "onSettlement",
+  "timeoutMs",
+  "honours",
+  "idleMs",
+  "longestMs",
+]);
+
 /** Reads the prices of the options. @throws ConfigurationError naming the model and the price that is none. */
 export function withPrices({ prices, ...options }: BudgetGuardOptions): GuardOptions {
+  refuseUnknownOptions(options, known);
+  if (typeof prices !== "object" || prices === null) {
+    throw new ConfigurationError("prices is missing: the object of prices.json, or a table of createPriceTable.");
+  }
   for (const threshold of options.thresholds ?? []) {
     if (Number.isSafeInteger(threshold) && threshold > 0) continue;
     throw new ConfigurationError(`thresholds must be whole percents above 0, and ${String(threshold)} is none.`);
@@ -113,7 +152,12 @@ export class AuthorityBudget implements Budget {
     return { limit, spent, reserved, remaining };
   }
 
-  for(subject: Subject): Budget {
+  for(subject: Subject, ...more: readonly unknown[]): Budget {
+    if (more.some((one) => one !== undefined)) {
+      throw new ConfigurationError(
+        "The limit of a part is set where the budget is kept, not by connectBudget().for().",
+      );
+    }
     return new AuthorityBudget(this.partsFor(subject));
   }
 
@@ -124,6 +168,9 @@ export class AuthorityBudget implements Budget {
   }
 
   on<Name extends keyof BudgetEvents>(name: Name, listener: (event: BudgetEvents[Name]) => unknown): () => void {
+    if (!["threshold", "denied", "settled"].includes(name)) {
+      throw new ConfigurationError(`There is no event ${name}; there are threshold, denied and settled.`);
+    }
     const { observer } = settlementQueue(this.authority);
     if (name === "settled") return observer.on("settlement", listener as (event: BudgetEvents["settled"]) => unknown);
     if (name === "threshold") {
@@ -138,12 +185,17 @@ export class AuthorityBudget implements Budget {
   /** The parts of the same budget for a narrower subject. */
   protected partsFor(subject: Subject): BudgetParts {
     const { parts } = this;
+    const unknown = Object.keys(subject).find((level) => !levels.has(level));
+    if (unknown !== undefined) {
+      throw new ConfigurationError(`${unknown} is no level of a subject; there are ${[...levels].join(", ")}.`);
+    }
     return { ...parts, open: () => this.authority, subject: { ...parts.subject, ...subject } };
   }
 
   #guard(): typeof fetch {
     const { thresholds: _thresholds, ...options } = this.parts.guard;
-    return guardFetch(this.authority, { ...options, prefixes: createPrefixMap() });
+    const { subject } = this.parts;
+    return guardFetch(this.authority, { ...options, subject, prefixes: createPrefixMap() });
   }
 
   #open(): SpendAuthority {

@@ -60,6 +60,11 @@ export class LocalBudgets {
   add(subject: Subject, limit: Limit): Amount {
     const allocated = typeof limit.limit === "string" ? parseAmount(limit.limit) : limit.limit;
     assertAmount(allocated, "limit");
+    if (limit.timeZone !== undefined && limit.every === undefined) {
+      throw new ConfigurationError(
+        "timeZone says when a period begins, and there is none: give every, or leave it out.",
+      );
+    }
     const wanted = { scope: { ...subject, tenant }, allocated, limit };
     if (this.#ledger === undefined) this.#wanted.push(wanted);
     else this.#make(this.#ledger, wanted);

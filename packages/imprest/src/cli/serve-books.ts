@@ -9,7 +9,7 @@ import type { Terminal } from "./terminal.ts";
 // What `imprest serve` does to the books before it listens.
 
 /** Creates a budget; one that is there already is raised to what is allocated, and never lowered. @throws UsageError. */
-export async function createBudget(authority: EmbeddedAuthority, line: BudgetLine, terminal: Terminal): Promise<void> {
+export async function ensureBudget(authority: EmbeddedAuthority, line: BudgetLine, terminal: Terminal): Promise<void> {
   const { scope, allocated } = line;
   const path = Object.entries(scope)
     .map(([level, name]) => `${level}:${name}`)

@@ -164,6 +164,16 @@ describe("createBudget", () => {
     expect(provider.calls).toEqual([]);
   });
 
+  it.each<[string, () => unknown, string]>([
+    ["an option that there is not", () => createBudget({ limit: "$1", prices, limt: "$2" } as never), "limt"],
+    ["no prices", () => createBudget({ limit: "$1" } as never), "prices is missing"],
+    ["a zone without a period", () => createBudget({ limit: "$1", prices, timeZone: "UTC" }), "every"],
+    ["a misspelt level", () => create().for({ agnt: "w" } as never, { limit: "$1" }), "agnt"],
+    ["an event that there is not", () => create().on("thresold" as never, () => {}), "thresold"],
+  ])("refuses %s by name", (_what, make, name) => {
+    expect(make).toThrow(name);
+  });
+
   it.each([[99.5], [0], [Number.NaN]])("refuses a threshold of %s", (threshold) => {
     expect(() => createBudget({ limit: "$1", prices, thresholds: [threshold] })).toThrow("thresholds");
   });
@@ -235,6 +245,11 @@ describe("connectBudget", () => {
     expect((await writer.balance()).spent).toEqual(provider.bill);
     const request = { estimate: usd("0.02"), action: { kind: "tool.search" } };
     await expect(withReservation(writer, request, () => expect.unreachable())).rejects.toThrow("Nothing was started");
+  });
+
+  it("takes no limit for a part: it would be no limit", async () => {
+    const budget: { for(subject: object, limit: object): unknown } = await connected();
+    expect(() => budget.for({ agent: "writer" }, { limit: "$0.01" })).toThrow("where the budget is kept");
   });
 
   it("hears of denials and settlements", async () => {

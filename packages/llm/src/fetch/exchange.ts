@@ -141,7 +141,7 @@ export class Exchange {
             const { bytes, isOpen } = await next();
             for (const chunk of bytes) if (chunk.length > 0) controller.enqueue(chunk);
             if (isOpen) {
-              // From here on the next word is the reader's.
+              // The idle time runs until the reader pulls again.
               if ((controller.desiredSize ?? 0) <= 0) this.#patience.wait();
               return;
             }

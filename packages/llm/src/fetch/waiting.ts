@@ -5,6 +5,7 @@ import {
   type ReserveRequest,
   type SpendAuthority,
   systemClock,
+  formatAmount,
 } from "@imprest/core";
 import { onAbort } from "@imprest/core/internal";
 
@@ -54,7 +55,7 @@ export class Holds {
         const leftMs = until - clock.monotonic();
         if (!isHeld || leftMs <= 0 || signal?.aborted) {
           this.#wake();
-          throw saying(error, isHeld, waitMs);
+          throw saying(error, isHeld, request, waitMs);
         }
         if (!hasWaited) onWait(error);
         hasWaited = true;
@@ -107,11 +108,11 @@ export class Holds {
 }
 
 /** The denial, saying which of the two it was. */
-function saying(denial: DeniedError, isHeld: boolean, waitMs: number): DeniedError {
+function saying(denial: DeniedError, isHeld: boolean, { estimate }: ReserveRequest, waitMs: number): DeniedError {
   const { decision, reasonCode, caps, retryAfterMs, requestId, traceId } = denial;
   const why = isHeld
     ? `Calls in flight still hold budget after a wait of ${waitMs} ms.`
-    : "No call in flight holds budget: it is spent.";
+    : `No call in flight holds budget, and this one can cost ${formatAmount(estimate)}: limit its answer, or fund the budget.`;
   const fields = { decision, reasonCode, caps, retryAfterMs, requestId, traceId, isHeld };
   return new DeniedError(`${denial.message} ${why}`, fields, { cause: denial });
 }

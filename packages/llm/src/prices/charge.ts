@@ -47,7 +47,7 @@ function requestCost(
 }
 
 /** The card of the longest threshold that the prompt exceeds. */
-export function cardFor(cards: Cards, prompt: number): Card {
+function cardFor(cards: Cards, prompt: number): Card {
   return cards.findLast((card, at) => at === 0 || prompt > card.above) ?? cards[0];
 }
 

@@ -26,6 +26,8 @@ export interface ProviderPrices extends ProviderTokenPrices {
   readonly maxOutputTokens?: number | undefined;
   /** Read by `createPriceTable` alone. */
   readonly maxInputTokens?: number | undefined;
+  /** Where the prices come from; it changes no price. */
+  readonly source?: Readonly<Record<string, string>> | undefined;
 }
 
 const tokenKinds = [
@@ -78,8 +80,17 @@ const decimals = 12;
 const divisor = 10n ** 10n;
 const perMillion = 10n ** 6n;
 
-const known: ReadonlySet<string> = new Set([...tokenKinds, "above", "per", "maxOutputTokens", "maxInputTokens"]);
-const knownAbove: ReadonlySet<string> = new Set([...tokenKinds, "promptTokens"]);
+/** What a price file says besides, and what this provider never counts: pictures and sound of a prompt are its text here. */
+const unused = ["source", "imageInput", "cachedImageInput", "audioInput", "cachedAudioInput", "audioOutput"];
+const known: ReadonlySet<string> = new Set([
+  ...tokenKinds,
+  ...unused,
+  "above",
+  "per",
+  "maxOutputTokens",
+  "maxInputTokens",
+]);
+const knownAbove: ReadonlySet<string> = new Set([...tokenKinds, ...unused, "promptTokens"]);
 const knownUnits: ReadonlySet<string> = new Set(unitKinds);
 
 /** @throws ConfigurationError for a price that is no plain decimal, and for a member that is not charged here. */

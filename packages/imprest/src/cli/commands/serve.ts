@@ -13,7 +13,7 @@ import {
 import { checkedTransport, serve as listen, sqliteStore } from "@imprest/embedded/node";
 import { type Command, UsageError, type Values, readArguments, textOf, textsOf, wholeOf } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
-import { createBudget, createKey, readKeyFile } from "../serve-books.ts";
+import { ensureBudget, createKey, readKeyFile } from "../serve-books.ts";
 import { type KeyLine, type ServeConfig, parseBudget, parseKey, readConfig } from "../serve-config.ts";
 import { readSigningKey } from "../signing-key.ts";
 import type { Terminal } from "../terminal.ts";
@@ -78,7 +78,7 @@ export const serve: Command = {
       ...(adminKeys !== undefined && { governance: governanceOf(adminKeys, config) }),
     });
     try {
-      for (const budget of config.budgets) await createBudget(authority, budget, terminal);
+      for (const budget of config.budgets) await ensureBudget(authority, budget, terminal);
       for (const key of config.keys) await createKey(authority, key, terminal);
       const { webhooks } = authority;
       if (webhooks !== undefined) {
