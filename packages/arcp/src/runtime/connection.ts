@@ -166,7 +166,7 @@ export class Connection {
       this.#reject(id, "The envelope's id is no ULID and no UUIDv7.");
       return undefined;
     }
-    return result.data;
+    return { payload: undefined, ...result.data };
   }
 
   #reject(id: unknown, message: string): void {

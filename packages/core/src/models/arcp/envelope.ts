@@ -1,4 +1,5 @@
-import { anything, jsonObject, nonEmpty, oneOf, patternedText, text, wholeNumber } from "../../wire/leaves.ts";
+import { value } from "./value.ts";
+import { jsonObject, nonEmpty, oneOf, patternedText, text, wholeNumber } from "../../wire/leaves.ts";
 import { type Shape, object, optional } from "../../wire/shape.ts";
 import { arcpVersion } from "./names.ts";
 
@@ -22,7 +23,10 @@ export interface ArcpEnvelope<Type extends string = string, Payload = unknown> {
 
 const traceId = patternedText(/^[0-9a-f]{32}$/, 32, "must be 32 lower-case hex digits");
 
-export const arcpEnvelope: Shape<ArcpEnvelope> = object({
+/** As it is read: a frame that says all in its type may leave its payload out. */
+export type ReadEnvelope = Omit<ArcpEnvelope, "payload"> & { readonly payload?: unknown };
+
+export const arcpEnvelope: Shape<ReadEnvelope> = object({
   arcp: oneOf([arcpVersion]),
   id: nonEmpty,
   type: nonEmpty,
@@ -30,6 +34,6 @@ export const arcpEnvelope: Shape<ArcpEnvelope> = object({
   trace_id: optional(traceId),
   job_id: optional(text),
   event_seq: optional(wholeNumber(1)),
-  payload: anything,
+  payload: value,
   extensions: optional(jsonObject),
 });
