@@ -8,7 +8,7 @@ export {
   isInt64,
   parseDecimal,
 } from "./amount/index.ts";
-export { authorityOf } from "./authority/index.ts";
+export { type SubjectLevel, authorityOf, subjectLevels } from "./authority/index.ts";
 export { type ErrorOptionsWithCause } from "./errors/index.ts";
 export {
   type ResolvedApiKey,

@@ -3,14 +3,16 @@ export type { BudgetBooks, BudgetQuery } from "./balance.ts";
 export type { Environment, ReservationContext, RetryOptions } from "./environment.ts";
 export type { Cap, Decision, EvidenceReference, Grant, Lease } from "./grant.ts";
 export { type GuardedCall, Observer, type SpendEvents } from "./observer.ts";
-export type {
-  Action,
-  CallOptions,
-  CallTerms,
-  Metadata,
-  RequestExtensions,
-  ReserveRequest,
-  Subject,
+export {
+  type Action,
+  type CallOptions,
+  type CallTerms,
+  type Metadata,
+  type RequestExtensions,
+  type ReserveRequest,
+  type Subject,
+  type SubjectLevel,
+  subjectLevels,
 } from "./request.ts";
 export type { CommitDetails, Reservation, SpendExtras } from "./reservation.ts";
 export type {

@@ -10,14 +10,13 @@ export interface CallOptions {
   readonly traceparent?: string | undefined;
 }
 
-/** Who spends: the levels of a budget hierarchy, outermost first, and free dimensions beside them. */
-export interface Subject {
-  readonly tenant?: string | undefined;
-  readonly workspace?: string | undefined;
-  readonly app?: string | undefined;
-  readonly workflow?: string | undefined;
-  readonly agent?: string | undefined;
-  readonly toolset?: string | undefined;
+/** The levels of a budget hierarchy, outermost first. */
+export const subjectLevels = ["tenant", "workspace", "app", "workflow", "agent", "toolset"] as const;
+
+export type SubjectLevel = (typeof subjectLevels)[number];
+
+/** Who spends: the levels of a budget hierarchy, and free dimensions beside them. */
+export interface Subject extends Readonly<Partial<Record<SubjectLevel, string | undefined>>> {
   readonly dimensions?: Readonly<Record<string, string>> | undefined;
 }
 

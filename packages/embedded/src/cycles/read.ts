@@ -1,5 +1,5 @@
 import { type Metrics } from "@imprest/core";
-import { type ExactJson, type Shape, parseJson, parseWire } from "@imprest/core/internal";
+import { type ExactJson, type Shape, parseJson, parseWire, subjectLevels } from "@imprest/core/internal";
 import {
   type BalanceQuery,
   type ReservationListQuery,
@@ -85,13 +85,12 @@ export function readListQuery(query: URLSearchParams): ReservationListQuery {
 /** A word that no reservation bears would list nothing, and say that there is nothing (Cycles §ReservationStatus). */
 const statuses: ReadonlySet<string> = new Set<ReservationStatus>(["ACTIVE", "COMMITTED", "RELEASED", "EXPIRED"]);
 
-const levelParameters = ["tenant", "workspace", "app", "workflow", "agent", "toolset"] as const;
 const pageParameters = ["limit", "cursor"] as const;
-const balanceParameters = [...levelParameters, "include_children", ...pageParameters] as const;
+const balanceParameters = [...subjectLevels, "include_children", ...pageParameters] as const;
 const listParameters = [
   "idempotency_key",
   "status",
-  ...levelParameters,
+  ...subjectLevels,
   "from",
   "to",
   "expires_from",

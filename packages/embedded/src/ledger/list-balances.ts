@@ -1,10 +1,11 @@
 import type { Subject } from "@imprest/core";
+import { subjectLevels } from "@imprest/core/internal";
 import { type BudgetBalance, balanceOf } from "./budget.ts";
 import type { Calling } from "./requests.ts";
 import { isWithin } from "./scope-filter.ts";
 import { type Page, type PageRequest, pageOf } from "./page.ts";
 import { LedgerRefusal } from "./refusal.ts";
-import { hasLevels, levels, namedLevels, subjectOf } from "./scopes.ts";
+import { hasLevels, namedLevels, subjectOf } from "./scopes.ts";
 import type { LedgerState } from "./state.ts";
 import { budgetsOf } from "./tenant.ts";
 
@@ -25,9 +26,9 @@ export function listBalances(state: LedgerState, request: ListBalancesRequest): 
   const wanted = namedLevels(subject);
   const innermost = wanted.at(-1)?.[0];
   if (innermost === undefined) {
-    throw new LedgerRefusal("INVALID_REQUEST", `Name at least one of ${levels.join(", ")} to filter by.`);
+    throw new LedgerRefusal("INVALID_REQUEST", `Name at least one of ${subjectLevels.join(", ")} to filter by.`);
   }
-  const deeper = includeChildren ? [] : levels.slice(levels.indexOf(innermost) + 1);
+  const deeper = includeChildren ? [] : subjectLevels.slice(subjectLevels.indexOf(innermost) + 1);
   const record = state.tenants.get(tenant);
   const found = Array.from(record === undefined ? [] : budgetsOf(record)).filter(({ scopePath }) => {
     const scope = subjectOf(scopePath);

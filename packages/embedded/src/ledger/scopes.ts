@@ -1,10 +1,6 @@
 import type { Subject } from "@imprest/core";
+import { type SubjectLevel, subjectLevels } from "@imprest/core/internal";
 import { LedgerRefusal } from "./refusal.ts";
-
-/** The levels of a budget hierarchy in canonical order (Cycles §SCOPE DERIVATION). */
-export const levels = ["tenant", "workspace", "app", "workflow", "agent", "toolset"] as const;
-
-export type Level = (typeof levels)[number];
 
 /** The scopes a subject stands in, in lower case. */
 export interface Scopes {
@@ -32,7 +28,7 @@ export function canonicalScope(text: string): string {
 export function deriveScopes(subject: Subject): Scopes {
   const affected: string[] = [];
   let path = "";
-  for (const level of levels) {
+  for (const level of subjectLevels) {
     const value = subject[level];
     if (value === undefined) continue;
     // Checked as it came: beyond ASCII, another character's lower case may be a fit one.
@@ -44,7 +40,7 @@ export function deriveScopes(subject: Subject): Scopes {
   if (path === "") {
     throw new LedgerRefusal(
       "INVALID_REQUEST",
-      `The subject names no level; name at least one of ${levels.join(", ")}.`,
+      `The subject names no level; name at least one of ${subjectLevels.join(", ")}.`,
     );
   }
   return { path, affected };
@@ -52,7 +48,7 @@ export function deriveScopes(subject: Subject): Scopes {
 
 interface ScopeNode {
   readonly scopes: Scopes;
-  readonly beneath: Map<Level, Map<string, ScopeNode>>;
+  readonly beneath: Map<SubjectLevel, Map<string, ScopeNode>>;
 }
 
 /**
@@ -67,7 +63,7 @@ export class ScopeTree {
   /** @throws as `deriveScopes`. */
   scopesOf(subject: Subject): Scopes {
     let node = this.#root;
-    for (const level of levels) {
+    for (const level of subjectLevels) {
       const value = subject[level];
       if (value === undefined) continue;
       const next = node.beneath.get(level)?.get(value);
@@ -85,7 +81,7 @@ export class ScopeTree {
     }
     let node = this.#root;
     let depth = 0;
-    for (const level of levels) {
+    for (const level of subjectLevels) {
       const value = subject[level];
       if (value === undefined) continue;
       depth += 1;
@@ -114,15 +110,15 @@ export function assertName(value: unknown, what: string): asserts value is strin
 }
 
 /** The levels that a filter names, with the values that a scope then has. */
-export function namedLevels(subject: Subject): (readonly [Level, string])[] {
-  return levels.flatMap((level) => {
+export function namedLevels(subject: Subject): (readonly [SubjectLevel, string])[] {
+  return subjectLevels.flatMap((level) => {
     const value = subject[level];
     return value === undefined ? [] : [[level, canonicalScope(value)] as const];
   });
 }
 
 /** Whether a subject has all of these levels. */
-export function hasLevels(subject: Subject, wanted: readonly (readonly [Level, string])[]): boolean {
+export function hasLevels(subject: Subject, wanted: readonly (readonly [SubjectLevel, string])[]): boolean {
   return wanted.every(([level, value]) => {
     const found = subject[level];
     return found !== undefined && canonicalScope(found) === value;
@@ -134,7 +130,7 @@ export function isScopePath(text: string): boolean {
   let last = -1;
   return text.split("/").every((segment) => {
     const [, level = "", name = ""] = /^([a-z]+):(.+)$/.exec(segment) ?? [];
-    const at = levels.findIndex((known) => known === level);
+    const at = subjectLevels.findIndex((known) => known === level);
     const isNext = at > last && levelPattern.test(name);
     last = at;
     return isNext;

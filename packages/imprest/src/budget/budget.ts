@@ -14,7 +14,7 @@ import {
   createPriceTable,
   guardFetch,
 } from "@imprest/llm";
-import { refuseUnknownOptions } from "@imprest/core/internal";
+import { refuseUnknownOptions, subjectLevels } from "@imprest/core/internal";
 import type { Balance } from "./balance.ts";
 import { speakingFor } from "./speaking-for.ts";
 import { type ThresholdEvent, watchThresholds } from "./thresholds.ts";
@@ -76,15 +76,7 @@ export interface BudgetParts {
 type GuardOptions = Omit<BudgetGuardOptions, "prices"> & { readonly prices: GuardPrices };
 
 /** A misspelt level would make a part's limit that of the whole. */
-const levels: ReadonlySet<string> = new Set<keyof Subject>([
-  "tenant",
-  "workspace",
-  "app",
-  "workflow",
-  "agent",
-  "toolset",
-  "dimensions",
-]);
+const levels: ReadonlySet<string> = new Set<keyof Subject>([...subjectLevels, "dimensions"]);
 
 const known: ReadonlySet<string> = new Set<keyof BudgetGuardOptions>([
   "prices",

@@ -1,4 +1,5 @@
 import type { Amount, Subject } from "@imprest/core";
+import { subjectLevels } from "@imprest/core/internal";
 import type { CalendarUnit, CreateBudget, PolicyRule, RolloverPolicy, Webhook } from "@imprest/embedded";
 import { readAmount } from "./amount-text.ts";
 import { UsageError } from "./command.ts";
@@ -27,8 +28,6 @@ export interface ServeConfig {
   /** Ranges of addresses that a tenant's webhook may go to besides public ones. */
   readonly allowAddresses?: readonly string[] | undefined;
 }
-
-const levels = ["tenant", "workspace", "app", "workflow", "agent", "toolset"];
 
 /** Reads `tenant:acme/agent:bot=USD:5.00`, and `…=USD:5.00/day@Europe/Berlin` for a budget that resets. @throws UsageError. */
 export function parseBudget(text: string): BudgetLine {
@@ -172,8 +171,8 @@ function parseScope(path: string): Subject {
   const scope: Record<string, string> = {};
   for (const segment of path.split("/")) {
     const [, level = "", name = ""] = /^([a-z]+):(.+)$/.exec(segment) ?? [];
-    if (!levels.includes(level))
-      throw new UsageError(`"${segment}" is no scope; write ${levels.join(", ")} as tenant:acme/agent:bot.`);
+    if (!subjectLevels.some((known) => known === level))
+      throw new UsageError(`"${segment}" is no scope; write ${subjectLevels.join(", ")} as tenant:acme/agent:bot.`);
     scope[level] = name;
   }
   return scope;

@@ -1,8 +1,8 @@
 import type { ReserveRequest, Subject } from "@imprest/core";
+import { subjectLevels } from "@imprest/core/internal";
 import { Refusal } from "./refusal.ts";
 
 const prefix = "imprest-";
-const levels = ["tenant", "workspace", "app", "workflow", "agent", "toolset"] as const;
 
 /**
  * Takes our own headers off a request: `imprest-agent: researcher` and so on, level by level.
@@ -12,11 +12,11 @@ export function takeSubject(headers: Headers): Subject {
   const own = [...headers.keys()].filter((name) => name.startsWith(prefix));
   const named = own.map((name) => [name.slice(prefix.length), headers.get(name) ?? ""] as const);
   for (const name of own) headers.delete(name);
-  const unknown = named.find(([level]) => !levels.some((known) => known === level));
+  const unknown = named.find(([level]) => !subjectLevels.some((known) => known === level));
   if (unknown) {
     throw new Refusal(
       "UNKNOWN_SUBJECT",
-      `imprest-${unknown[0]} is no level of a subject; there are ${levels.join(", ")}`,
+      `imprest-${unknown[0]} is no level of a subject; there are ${subjectLevels.join(", ")}`,
     );
   }
   return Object.fromEntries(named.filter(([, value]) => value !== ""));

@@ -44,7 +44,7 @@ export const requestSubject: Shape<Subject> = refined(
 
 const anyLevel = optional(loose(level));
 
-/** As the authority tells it back. */
+/** As the authority returns it. */
 export const subject: Shape<Subject> = object({
   tenant: anyLevel,
   workspace: anyLevel,

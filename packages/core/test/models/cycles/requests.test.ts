@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { ValidationError } from "@imprest/core";
-import { int64Max, parseWire, stringifyJson, type Shape } from "@imprest/core/internal";
+import { int64Max, parseWire, stringifyJson, subjectLevels, type Shape } from "@imprest/core/internal";
 import {
+  subjectLevels as cyclesSubjectLevels,
   balanceQuery,
   commitRequest,
   decisionRequest,
@@ -196,5 +197,9 @@ describe("requests", () => {
     });
     expect(issues).toHaveLength(2);
     expect(issues.join()).not.toContain(secret);
+  });
+
+  it("know the levels of a subject that the port knows, in its order", () => {
+    expect(cyclesSubjectLevels).toEqual(subjectLevels);
   });
 });

@@ -1,4 +1,4 @@
-import { levels } from "../../ledger/scopes.ts";
+import { subjectLevels } from "@imprest/core/internal";
 import { readPathId } from "../../cycles/routes.ts";
 import { Refused } from "../../cycles/refused.ts";
 import * as operations from "./operations.ts";
@@ -34,7 +34,7 @@ const entries: readonly Entry[] = [
 export function governedRouteOf(method: string, path: string, query: URLSearchParams): GovernedRoute | undefined {
   if (method === "GET" && path === "/v1/events")
     return { operation: operations.listTenantEvents, access: "tenant", id: "" };
-  if (method === "GET" && path === "/v1/balances" && !levels.some((level) => query.get(level))) {
+  if (method === "GET" && path === "/v1/balances" && !subjectLevels.some((level) => query.get(level))) {
     return { operation: operations.getBudgetLedgers, access: "tenant", id: "" };
   }
   for (const [taken, pattern, access, operation] of entries) {

@@ -1,11 +1,9 @@
 import { type Amount } from "@imprest/core";
-import { stringifyJson } from "@imprest/core/internal";
+import { stringifyJson, subjectLevels } from "@imprest/core/internal";
 import { CyclesClient } from "@imprest/cycles";
 import { writeAmount } from "../amount-text.ts";
 import { type Command, UsageError, formatOf, readArguments, textOf } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
-
-const levels = ["tenant", "workspace", "app", "workflow", "agent", "toolset"] as const;
 
 const help = `Usage: imprest balance [options]
 
@@ -20,12 +18,14 @@ Shows the balances of a scope at the authority that CYCLES_BASE_URL and CYCLES_A
 export const balance: Command = {
   help,
   async run(args, terminal) {
-    const text = Object.fromEntries(levels.map((level) => [level, { type: "string" as const }]));
+    const text = Object.fromEntries(subjectLevels.map((level) => [level, { type: "string" as const }]));
     const options = { ...text, children: { type: "boolean" as const }, format: { type: "string" as const } };
     const { values } = readArguments(args, options, 0);
     const format = formatOf(values);
     const client = CyclesClient.fromEnv({}, terminal.environment);
-    const scope = Object.fromEntries(levels.map((level) => [level, textOf(values, level)]).filter(([, name]) => name));
+    const scope = Object.fromEntries(
+      subjectLevels.map((level) => [level, textOf(values, level)]).filter(([, name]) => name),
+    );
     const tenant = terminal.environment["CYCLES_TENANT"];
     if (Object.keys(scope).length === 0 && tenant) scope["tenant"] = tenant;
     if (Object.keys(scope).length === 0)
