@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { plantedFaults } from "./planted.ts";
 
-const { values } = parseArgs({ options: { runs: { type: "string", default: "2000" } } });
+const { values } = parseArgs({ options: { runs: { type: "string", default: "10000" } } });
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 let missed = 0;
 for (const { name, part } of plantedFaults) {
