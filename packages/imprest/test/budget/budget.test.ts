@@ -90,6 +90,13 @@ describe("createBudget", () => {
     expect((await budget.balance()).spent).toEqual(usd("0.01"));
   });
 
+  it("takes every kind of action: nobody but the program itself could declare one", async () => {
+    const budget = create();
+    const request = { estimate: usd("0.02"), action: { kind: "custom.acme.launch" } };
+    await withReservation(budget, request, ({ spend }) => spend(usd("0.01")));
+    expect(formatAmount((await budget.balance()).spent)).toBe("$0.01");
+  });
+
   it("gives a part of the application a budget of its own within it", async () => {
     const budget = create();
     const writer = budget.for({ agent: "writer" }, { limit: "$0.02" });
