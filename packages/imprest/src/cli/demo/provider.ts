@@ -1,5 +1,10 @@
 import { type ModelProvider, createModelProvider } from "@imprest/testing/models";
-import { modelPrices } from "./prices.ts";
+
+/** Dollars per million tokens. */
+export const prices = {
+  "demo-large": { input: "5.00", output: "15.00" },
+  "demo-small": { input: "1.00", output: "4.00" },
+};
 
 const sentences = [
   "A reservation holds budget before the agent acts. ",
@@ -9,10 +14,10 @@ const sentences = [
   "The call that would exceed the budget never starts. ",
 ];
 
-/** A model provider with no model behind it, which keeps its own books: the demo needs no account. */
+/** A model provider with no model behind it, which keeps its own books: the demo needs no account and no network. */
 export function demoProvider(): ModelProvider {
   return createModelProvider({
-    prices: modelPrices,
+    prices,
     answer: ({ body }) => ({ text: write(Array.isArray(body["messages"]) ? body["messages"].length : 0) }),
   });
 }
