@@ -1,6 +1,6 @@
-import { closeSync, existsSync, openSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { ConfigurationError } from "@imprest/core";
+import { createPrivateFile } from "@imprest/core/node";
 import type { LedgerStore, StoreChange } from "../ledger/store.ts";
 
 /** Which file holds the ledger, and what a write survives. */
@@ -78,7 +78,7 @@ function open(file: string, survives: "power" | "process"): DatabaseSync {
   }
   let database: DatabaseSync | undefined;
   try {
-    createPrivate(file);
+    createPrivateFile(file);
     database = new sqlite.DatabaseSync(file);
     // Exclusive, so that the lock is held from the first write until the process ends, however it ends.
     database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;");
@@ -91,20 +91,6 @@ function open(file: string, survives: "power" | "process"): DatabaseSync {
     database?.close();
     if (error instanceof ConfigurationError) throw error;
     throw new ConfigurationError(explain(file, error), { cause: error });
-  }
-}
-
-/**
- * Makes a file that is new, so that nobody but its owner can read it; SQLite gives its other files the same mode. One
- * that exists is not opened: closing it would drop every lock that this process holds on it (POSIX fcntl).
- */
-function createPrivate(file: string): void {
-  if (existsSync(file)) return;
-  try {
-    closeSync(openSync(file, "wx", 0o600));
-  } catch (error) {
-    // Someone was faster: then it exists, and whoever holds it is found out below.
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
   }
 }
 
