@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import type { DatabaseSync } from "node:sqlite";
+import type * as Sqlite from "node:sqlite";
 import { ConfigurationError } from "@imprest/core";
 import { LedgerUnavailableError } from "../ledger/unavailable.ts";
 
@@ -15,7 +15,7 @@ const versionWithoutChecksums = 2;
 const longestName = 120;
 
 /** @throws ConfigurationError where the runtime has no `node:sqlite`. */
-export function loadSqlite(): typeof import("node:sqlite") {
+export function loadSqlite(): typeof Sqlite {
   const sqlite = process.getBuiltinModule("node:sqlite");
   if (sqlite !== undefined) return sqlite;
   throw new ConfigurationError("This runtime has no node:sqlite; use another store.");
@@ -33,7 +33,7 @@ export interface FoundEntry {
 }
 
 /** Every entry as it stands. */
-export function* readEntries(database: DatabaseSync): Generator<FoundEntry> {
+export function* readEntries(database: Sqlite.DatabaseSync): Generator<FoundEntry> {
   for (const row of database.prepare("SELECT key, value, checksum FROM entry").iterate()) {
     const [key, value] = [String(row["key"]), String(row["value"])];
     yield { key, value, isSound: Number(row["checksum"]) === checksumOf(key, value) };
@@ -41,7 +41,7 @@ export function* readEntries(database: DatabaseSync): Generator<FoundEntry> {
 }
 
 /** The entries of a file that is sound. @throws LedgerUnavailableError naming the entry that is not, and what to do. */
-export function* readSoundEntries(database: DatabaseSync, file: string): Generator<readonly [string, string]> {
+export function* readSoundEntries(database: Sqlite.DatabaseSync, file: string): Generator<readonly [string, string]> {
   const advice = `Restore a copy of it (\`imprest ledger check\` names all that is damaged); nothing was changed in it.`;
   try {
     for (const { key, value, isSound } of readEntries(database)) {
@@ -63,7 +63,7 @@ export function nameOf(key: string): string {
 }
 
 /** Makes the table in a file that is empty, and brings an older one up. @throws ConfigurationError for another file. */
-export function prepareSchema(database: DatabaseSync, file: string): void {
+export function prepareSchema(database: Sqlite.DatabaseSync, file: string): void {
   const { isEmpty, version } = inspect(database, file);
   if (isEmpty) {
     const columns = "key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL";
@@ -78,14 +78,14 @@ export function prepareSchema(database: DatabaseSync, file: string): void {
 }
 
 /** @throws ConfigurationError for a file that this version cannot read without changing it. */
-export function assertReadable(database: DatabaseSync, file: string): void {
+export function assertReadable(database: Sqlite.DatabaseSync, file: string): void {
   const { isEmpty, version } = inspect(database, file);
   if (isEmpty) throw new ConfigurationError(`${file} holds no ledger.`);
   if (version === schemaVersion) return;
   throw new ConfigurationError(`${file} was written by an older version, without checksums; open it once to add them.`);
 }
 
-function inspect(database: DatabaseSync, file: string): { readonly isEmpty: boolean; readonly version: number } {
+function inspect(database: Sqlite.DatabaseSync, file: string): { readonly isEmpty: boolean; readonly version: number } {
   const marked = numberOf(database, "application_id");
   const version = numberOf(database, "user_version");
   const isEmpty = database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get()?.["tables"] === 0;
@@ -94,7 +94,7 @@ function inspect(database: DatabaseSync, file: string): { readonly isEmpty: bool
   throw new ConfigurationError(`${file} is not a ledger of this version; name another file.`);
 }
 
-function numberOf(database: DatabaseSync, pragma: string): number {
+function numberOf(database: Sqlite.DatabaseSync, pragma: string): number {
   return Number(database.prepare(`PRAGMA ${pragma}`).get()?.[pragma]);
 }
 

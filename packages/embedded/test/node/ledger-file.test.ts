@@ -119,16 +119,16 @@ describe("backupLedger", () => {
     const authority = open();
     await authority.budgets.create({ scope, allocated: tokens(1_000_000) });
     await Promise.all(Array.from({ length: 50 }, (_, at) => reserve(authority, `before${at}`)));
-    let isOver = false;
+    const copying = new AbortController();
     let sequence = 0;
     const load = Promise.all(
       Array.from({ length: 8 }, async () => {
-        while (!isOver) await reserve(authority, `during${sequence++}`);
+        while (!copying.signal.aborted) await reserve(authority, `during${sequence++}`);
       }),
     );
     const copy = join(directory, "copy.sqlite");
     await backupLedger(file, copy);
-    isOver = true;
+    copying.abort();
     await load;
     expect(statSync(copy).mode & 0o077).toBe(0);
     const { reservations, findings } = await checkLedger(copy);
