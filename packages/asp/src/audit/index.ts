@@ -12,16 +12,17 @@ export {
   sealCheckpoint,
 } from "./checkpoint.ts";
 export { type FeedPositionState, sequenceKey } from "./feed-position.ts";
+export { type FocusColumn, type FocusRow, applicableFocusColumns, focusColumns } from "./focus/columns.ts";
 export {
   type FocusExporter,
+  type FocusOmission,
   type FocusOptions,
-  type FocusRow,
+  type FocusResult,
   createFocusExporter,
-  focusColumns,
-  focusCsvHeader,
-  focusCsvLine,
-  focusJsonLine,
-} from "./focus.ts";
+} from "./focus/exporter.ts";
+export type { FocusMoney, FocusPrice, FocusPriced } from "./focus/rate.ts";
+export type { FocusParties } from "./focus/row.ts";
+export { focusCsvHeader, focusCsvLine, focusJsonLine } from "./focus/write-row.ts";
 export { type AuditProfile, aspJcsV1, signedAttributes } from "./profile.ts";
 export { readPromisedEvent } from "./read-promised-event.ts";
 export type { AuditExpectation } from "./semantics.ts";
