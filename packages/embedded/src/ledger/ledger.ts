@@ -95,7 +95,18 @@ export class Ledger {
     this.journal = store && new Journal(store);
     const rules = { policy, admit, maxExtensions, overdraft, maxMetadataBytes, active };
     this.#state = new LedgerState({ clock, journal: this.journal, retention, ...rules });
-    this.#foreign = store === undefined ? new Map() : recover(this.#state, store);
+    this.#foreign = store === undefined ? new Map() : this.#recover(store);
+  }
+
+  /** A store that is refused is given up, so that it can be opened once it is mended. */
+  #recover(store: LedgerStore): StoredEntries {
+    try {
+      return recover(this.#state, store);
+    } catch (error) {
+      this.#state.stop();
+      store.close();
+      throw error;
+    }
   }
 
   /** Hands out, once, the entries of a kind of someone else's that the store held when the ledger opened. */

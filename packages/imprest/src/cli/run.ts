@@ -15,6 +15,10 @@ const commands: ReadonlyMap<string, { readonly summary: string; readonly load: (
       summary: "serve a budget authority on this machine",
       load: async () => (await import("./commands/serve.ts")).serve,
     },
+    ledger: {
+      summary: "check or back up the ledger's file of an authority",
+      load: async () => (await import("./commands/ledger.ts")).ledger,
+    },
     evidence: {
       summary: "verify signed Cycles evidence",
       load: async () => (await import("./commands/evidence.ts")).evidence,
