@@ -1,13 +1,12 @@
 export { LeaseAuthority, type LeaseAuthorityOptions, type LeaseBooks, type LeaseCurrency } from "../authority.ts";
-export { AgentContext } from "./agent-context.ts";
-export type { AgentFunction } from "./agents.ts";
+export { AgentContext, type AgentFunction } from "./agent-context.ts";
 export type {
   CredentialProvisioner,
   CredentialRequest,
   RevocationRequest,
   UnrevocableCredential,
 } from "./provisioner.ts";
-export type { DelegatedJob, Delegation } from "./delegate.ts";
+export type { DelegatedJob, Delegation } from "./delegation.ts";
 export type { DialectName } from "./dialects/dialect.ts";
 export { arcpFailure } from "./failure.ts";
 export type { JobCredential } from "./job.ts";

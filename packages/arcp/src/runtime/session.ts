@@ -1,18 +1,12 @@
 import { type Timer } from "@imprest/core";
 import { createDeferred, type Deferred, stringifyJson } from "@imprest/core/internal";
 import { type ArcpEnvelope, arcpVersion, type WireFailure } from "@imprest/core/models/arcp";
-import type { Connection } from "./connection.ts";
 import type { OutgoingPayload } from "./dialects/dialect.ts";
-import type { Job } from "./job.ts";
 import type { JobMessage } from "./job-history.ts";
+import type { FrameJob, JobListener, ListenedJob } from "./job-listener.ts";
 import type { RuntimeSettings } from "./options.ts";
 import { Outbox } from "./outbox.ts";
-
-/** The job that a frame is about. */
-export interface FrameJob {
-  readonly id: string;
-  readonly traceId?: string | undefined;
-}
+import type { SessionLine } from "./session-line.ts";
 
 /** How many request ids a session remembers, to recognise a frame that came twice. */
 const rememberedRequests = 1024;
@@ -21,17 +15,17 @@ const rememberedRequests = 1024;
  * One session: it outlives its connections. What carries a sequence number goes through the outbox, so that a client
  * which comes back gets it; answers to requests go to the connection there is.
  */
-export class RuntimeSession {
+export class RuntimeSession implements JobListener {
   readonly id: string;
   readonly principal: string;
   /** Unfinished jobs that this session submitted: it gets their events and may cancel them. */
-  readonly submitted: Set<Job> = new Set();
+  readonly submitted: Set<ListenedJob> = new Set();
   /** Jobs that it subscribed to. */
-  readonly observed: Set<Job> = new Set();
+  readonly observed: Set<ListenedJob> = new Set();
   /** Negotiated features; a resume negotiates anew. */
   features: ReadonlySet<string> = new Set();
   resumeToken = "";
-  connection: Connection | undefined;
+  line: SessionLine | undefined;
   ended = false;
   /** A credential's value went to this session: it may only go on over a confidential transport. */
   holdsSecrets = false;
@@ -57,12 +51,12 @@ export class RuntimeSession {
 
   /** Negotiated, and over a transport that nobody can read along (ARCP §9.8.2). */
   get mayHoldCredentials(): boolean {
-    return this.features.has("provisioned_credentials") && this.connection?.transport.confidential === true;
+    return this.features.has("provisioned_credentials") && this.line?.confidential === true;
   }
 
   /** Sends an answer, or another frame without a number; lost when nobody is connected. */
   send(type: string, payload: OutgoingPayload, job?: FrameJob): void {
-    this.connection?.send(this.#frame(type, payload, job));
+    this.line?.send(this.#frame(type, payload, job));
   }
 
   /** Sends a frame without a number that a resume must bring again: the acceptance of a delegated job. */
@@ -128,9 +122,9 @@ export class RuntimeSession {
     return seq <= this.lastSeq && this.#outbox.covers(seq);
   }
 
-  /** Takes over `connection`; frames after `lastSeq` are sent again once `flush` is called. */
-  attach(connection: Connection, lastSeq: number): void {
-    this.connection = connection;
+  /** Goes on over `line`; frames after `lastSeq` are sent again once `flush` is called. */
+  attach(line: SessionLine, lastSeq: number): void {
+    this.line = line;
     this.#acknowledges = true;
     this.#outbox.rewind(lastSeq);
     // Acknowledgements may have been lost with the connection; what is asked for says as much.
@@ -140,23 +134,23 @@ export class RuntimeSession {
   }
 
   detach(): void {
-    this.connection = undefined;
+    this.line = undefined;
   }
 
   /** Sends what waits, as far as the connection takes it. */
   flush(): void {
-    const { connection } = this;
-    if (connection === undefined || !connection.welcomed) return;
+    const { line } = this;
+    if (line === undefined || !line.welcomed) return;
     if (this.#outbox.takeLoss()) {
-      connection.fail("INTERNAL_ERROR", "The client reads too slowly: events were forced out of the buffer.");
+      line.fail("INTERNAL_ERROR", "The client reads too slowly: events were forced out of the buffer.");
       return;
     }
-    while (!connection.isCongested) {
+    while (!line.isCongested) {
       const text = this.#outbox.next();
       if (text === undefined) break;
-      connection.send(text);
+      line.send(text);
     }
-    if (this.#outbox.unsent > 0) connection.flushLater();
+    if (this.#outbox.unsent > 0) line.flushLater();
     this.#wake();
   }
 
@@ -167,13 +161,13 @@ export class RuntimeSession {
   ready(): Promise<void> | undefined {
     if (!this.#isFull) return undefined;
     this.#waiting ??= createDeferred<void>();
-    if (this.connection !== undefined) this.#losePatience();
+    if (this.line !== undefined) this.#losePatience();
     return this.#waiting.promise;
   }
 
   end(): void {
     this.ended = true;
-    this.connection = undefined;
+    this.line = undefined;
     this.#outbox.free(Number.POSITIVE_INFINITY);
     this.#wake();
   }
@@ -181,7 +175,7 @@ export class RuntimeSession {
   get #isFull(): boolean {
     if (this.ended) return false;
     const { maxOutboxFrames, maxOutboxCharacters } = this.#settings;
-    const waitsForAck = this.connection === undefined || (this.#acknowledges && this.features.has("ack"));
+    const waitsForAck = this.line === undefined || (this.#acknowledges && this.features.has("ack"));
     // Half of the room is left for what agents send without waiting.
     if (!waitsForAck) return this.#outbox.unsent * 2 > maxOutboxFrames;
     const { outstanding, outstandingCharacters } = this.#outbox;
@@ -214,7 +208,7 @@ export class RuntimeSession {
     const seq = ++this.lastSeq;
     this.activeAtMs = this.#settings.clock.monotonic();
     const text = this.#frameText(type, payloadText, job, seq, extensions);
-    if (unkept === true) this.connection?.send(text);
+    if (unkept === true) this.line?.send(text);
     else this.#outbox.push(text, seq, true);
     this.flush();
     this.#warnOfLag();
