@@ -86,7 +86,8 @@ async function createChild(
 /** Unasked for, so a client that was away must be told when it comes back. */
 function announce(child: Job, listeners: readonly JobListener[]): void {
   for (const listener of listeners) {
-    if (!listener.ended) listener.sendKept("job.accepted", acceptedPayload(child, listener), child);
+    if (listener.ended || !listener.reading.knowsDelegates) continue;
+    listener.sendKept("job.accepted", acceptedPayload(child, listener), child);
   }
 }
 

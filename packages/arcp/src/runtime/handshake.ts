@@ -12,6 +12,8 @@ import { arcpFailure, toWireFailure } from "./failure.ts";
 import type { RuntimeSettings } from "./options.ts";
 import type { OutgoingPayload } from "./dialects/dialect.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
+import { type ClientReading, draft } from "./readings/reading.ts";
+import { readingOf } from "./readings/of-client.ts";
 import type { RuntimeSession } from "./session.ts";
 import type { SessionLine } from "./session-line.ts";
 
@@ -39,7 +41,10 @@ export async function shakeHands(core: RuntimeCore, line: OpeningLine, envelope:
     else throw arcpFailure("UNAUTHENTICATED", "The first frame is session.hello (ARCP §6.2).");
   } catch (error) {
     const known = ValidationError.isInstance(error) ? arcpFailure("INVALID_REQUEST", error.message) : error;
-    line.sendBare("session.error", { ...toWireFailure(known), request_id: envelope.id });
+    const failure = { ...toWireFailure(known), request_id: envelope.id };
+    const { refusal } = isResume ? draft : readingFor(core.settings, envelope.payload);
+    if (refusal === "echo") line.sendBare("job.error", { final_status: "error", ...failure });
+    else line.sendBare("session.error", failure);
     if (dialect.closesAfterRefusal) line.close("The handshake was refused.");
   }
 }
@@ -49,11 +54,11 @@ async function greet(core: RuntimeCore, line: OpeningLine, payload: unknown): Pr
   const principal = await authenticate(core.settings, hello.auth);
   if (!line.open) return;
   const features = new Set(hello.capabilities?.features ?? []);
-  if (hello.resume !== undefined) {
-    welcome(core, line, resume(core, line, principal, hello.resume), features, hello.resume.last_event_seq);
-    return;
-  }
-  welcome(core, line, core.sessions.open(principal), features, 0);
+  const reading = readingFor(core.settings, payload);
+  const asked = hello.resume ?? resumeByToken(core, payload);
+  const session = asked === undefined ? core.sessions.open(principal) : resume(core, line, principal, asked);
+  session.reading = reading;
+  welcome(core, line, session, features, asked?.last_event_seq ?? 0);
 }
 
 /**
@@ -70,8 +75,26 @@ async function resumeByMessage(core: RuntimeCore, line: OpeningLine, payload: un
   if (!line.open) return;
   const session = resume(core, line, principal, request);
   const features = fresh?.features ?? session.features;
+  session.reading = fresh?.reading ?? session.reading;
   if (fresh !== undefined && fresh !== session) core.sessions.end(fresh);
   welcome(core, line, session, features, request.last_event_seq);
+}
+
+/** The reference runtimes' habits are shown to every client alike. */
+function readingFor({ options }: RuntimeSettings, hello: unknown): ClientReading {
+  return options.dialect === undefined ? readingOf(hello, options.clientOf) : draft;
+}
+
+/** One library resumes by members of the hello itself, and does not say which session. */
+function resumeByToken({ sessions }: RuntimeCore, payload: unknown): ResumeRequest | undefined {
+  const { resume_token: token, last_event_seq: last } = payload as Readonly<Record<string, unknown>>;
+  if (typeof token !== "string") return undefined;
+  const session_id = sessions.findByToken(token)?.id ?? "";
+  return {
+    session_id,
+    resume_token: token,
+    last_event_seq: Number.isSafeInteger(last) ? Math.max(0, Number(last)) : 0,
+  };
 }
 
 async function authenticate(settings: RuntimeSettings, auth: SessionHello["auth"] | undefined): Promise<string> {

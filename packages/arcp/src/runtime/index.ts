@@ -20,6 +20,7 @@ export type {
   ToolFunction,
 } from "./handlers.ts";
 export type { ArcpRuntimeLimits, ArcpRuntimeOptions, Authenticate, Observation, SubscriptionAudit } from "./options.ts";
+export type { ClientName } from "./readings/reading.ts";
 export type { ResultWriter } from "./result-writer.ts";
 export { type ArcpRuntime, createArcpRuntime } from "./runtime.ts";
 export { type UpstreamErrorMapper, upstreamCodeOf } from "./upstream-error.ts";

@@ -1,5 +1,6 @@
 import type { OutgoingPayload } from "./dialects/dialect.ts";
 import type { JobMessage } from "./job-history.ts";
+import type { ClientReading } from "./readings/reading.ts";
 
 /** The job that a frame is about. */
 export interface FrameJob {
@@ -24,6 +25,7 @@ export interface JobListener {
   readonly principal: string;
   /** Negotiated features. */
   readonly features: ReadonlySet<string>;
+  readonly reading: ClientReading;
   readonly ended: boolean;
   /** Credentials were negotiated, over a transport that nobody can read along (ARCP §9.8.2). */
   readonly mayHoldCredentials: boolean;

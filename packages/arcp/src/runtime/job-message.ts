@@ -41,9 +41,11 @@ export function writeMessage(
 export function writeEnd(
   settings: RuntimeSettings,
   { type, payload }: JobOutcome,
-  spent: ReadonlyMap<string, bigint>,
+  { spent, endedAtMs }: { readonly spent: ReadonlyMap<string, bigint>; readonly endedAtMs: number },
 ): JobMessage {
-  const message = writeMessage(settings, type, payload);
+  const { statesCompletion } = settings.dialect;
+  const completed = statesCompletion ? { completed_at: new Date(endedAtMs).toISOString() } : {};
+  const message = writeMessage(settings, type, { ...payload, ...completed });
   if (!settings.dialect.statesCosts) return message;
   const costs = Object.fromEntries([...spent].map(([currency, units]) => [currency, formatMoney(units)]));
   return { ...message, extensions: stringifyJson({ [costsExtension]: costs }) };

@@ -52,6 +52,8 @@ export class Job implements ListenedJob {
   /** The last number that the submitting session gave to a message of this job. */
   lastSeq = 0;
   outcome: JobOutcome | undefined;
+  /** Epoch milliseconds; 0 while it has not ended. */
+  endedAtMs = 0;
   /** Someone was told that it exists; before that it ends without a word. */
   isAccepted = false;
   readonly #settings: RuntimeSettings;
@@ -144,7 +146,7 @@ export class Job implements ListenedJob {
       session.submitted.add(this);
     }
     for (const { message } of this.history.since(-1)) if (message.isChunk) session.deliver(message, this);
-    if (this.outcome !== undefined) session.deliver(writeEnd(this.#settings, this.outcome, this.costs), this);
+    if (this.outcome !== undefined) session.deliver(this.#endMessage(this.outcome), this);
   }
 
   /** Adds an observer. A submitter gets everything already. */
@@ -186,13 +188,17 @@ export class Job implements ListenedJob {
       return;
     }
     if (!this.#close(this.#stopping ?? outcome)) return;
-    this.#send(writeEnd(this.#settings, this.outcome ?? outcome, this.costs));
+    this.#send(this.#endMessage(this.outcome ?? outcome));
     this.#release();
   }
 
   /** Ends the job without telling anyone: what one reference runtime does when the connection drops (T-16b). */
   vanish(): void {
     if (this.#close(cancelledOutcome)) this.#release();
+  }
+
+  #endMessage(outcome: JobOutcome): JobMessage {
+    return writeEnd(this.#settings, outcome, { spent: this.costs, endedAtMs: this.endedAtMs });
   }
 
   #now(): string {
@@ -205,6 +211,7 @@ export class Job implements ListenedJob {
     // What a parent granted ends with it (ARCP §9.8.2), and its children's ends come before its own.
     for (const child of this.children) child.stop(parentStopped(), "cancelled", 0);
     this.outcome = outcome;
+    this.endedAtMs = this.#settings.clock.now();
     this.status = outcome.status;
     this.#abort(jobEnded);
     return true;

@@ -1,12 +1,21 @@
 import { type Timer } from "@imprest/core";
-import { createDeferred, type Deferred, stringifyJson } from "@imprest/core/internal";
+import { createDeferred, type Deferred, parseJson, stringifyJson } from "@imprest/core/internal";
 import { type ArcpEnvelope, arcpVersion, type WireFailure } from "@imprest/core/models/arcp";
 import type { OutgoingPayload } from "./dialects/dialect.ts";
 import type { JobMessage } from "./job-history.ts";
 import type { FrameJob, JobListener, ListenedJob } from "./job-listener.ts";
 import type { RuntimeSettings } from "./options.ts";
 import { Outbox } from "./outbox.ts";
+import { type ClientReading, draft } from "./readings/reading.ts";
 import type { SessionLine } from "./session-line.ts";
+
+/** What few frames have beside the rest. */
+interface FrameExtras {
+  /** The frame's id, instead of a fresh one. */
+  readonly requestId?: string | undefined;
+  /** As JSON. */
+  readonly extensions?: string | undefined;
+}
 
 /** How many request ids a session remembers, to recognise a frame that came twice. */
 const rememberedRequests = 1024;
@@ -24,6 +33,8 @@ export class RuntimeSession implements JobListener {
   readonly observed: Set<ListenedJob> = new Set();
   /** Negotiated features; a resume negotiates anew. */
   features: ReadonlySet<string> = new Set();
+  /** How its client reads what is written to it. */
+  reading: ClientReading = draft;
   resumeToken = "";
   line: SessionLine | undefined;
   ended = false;
@@ -69,8 +80,9 @@ export class RuntimeSession implements JobListener {
   deliver(message: JobMessage, job: FrameJob & { readonly principal: string }): number | undefined {
     if (this.ended || (message.feature !== undefined && !this.features.has(message.feature))) return undefined;
     const isPrivy = this.principal === job.principal && this.features.has("provisioned_credentials");
-    const text = isPrivy ? message.text : (message.redactedText ?? message.text);
-    const seq = this.#push(message.type, text, job, message);
+    const written = isPrivy ? message.text : (message.redactedText ?? message.text);
+    const [type, text] = this.#read(message.type, written);
+    const seq = this.#push(type, text, job, message);
     if (isPrivy && message.redactedText !== undefined) this.holdsSecrets = true;
     return seq;
   }
@@ -80,7 +92,9 @@ export class RuntimeSession implements JobListener {
    * is sent, with the habits that make it hard to tell whose it is.
    */
   refuse(request: ArcpEnvelope, failure: WireFailure): void {
-    const type = this.#settings.dialect.refusalType(request.type, failure.code);
+    if (this.reading.refusal === "echo") return this.#echo(request, failure);
+    const isSubmit = this.reading.refusal === "job.error" && request.type === "job.submit";
+    const type = isSubmit ? "job.error" : this.#settings.dialect.refusalType(request.type, failure.code);
     const about = request.job_id ?? (request.payload as { job_id?: unknown } | null)?.job_id;
     const jobId = typeof about === "string" ? about : undefined;
     const existing = failure.details?.["existing_job_id"];
@@ -89,8 +103,16 @@ export class RuntimeSession implements JobListener {
       return;
     }
     const [shapedType, shaped] = this.#shape(type, { final_status: "error", ...failure });
-    const id = jobId ?? (typeof existing === "string" ? existing : this.#settings.identifiers.next("job"));
-    this.#push(shapedType, stringifyJson(shaped), { id });
+    const named = isSubmit ? undefined : (jobId ?? (typeof existing === "string" ? existing : undefined));
+    const id = named ?? this.#settings.identifiers.next("job");
+    this.#push(shapedType, stringifyJson(shaped), { id, traceId: isSubmit ? request.trace_id : undefined });
+  }
+
+  /** A refusal without a number, under the request's own id; of a job only where that ends the client's wait for it. */
+  #echo({ id: requestId, type, job_id }: ArcpEnvelope, failure: WireFailure): void {
+    const job = type === "job.subscribe" && job_id !== undefined ? { id: job_id } : undefined;
+    const payload = stringifyJson({ final_status: "error", ...failure });
+    this.line?.send(this.#frameText("job.error", payload, job, undefined, { requestId }));
   }
 
   /** True when a request with this id was taken before: the frame came twice. */
@@ -207,7 +229,7 @@ export class RuntimeSession implements JobListener {
   ): number {
     const seq = ++this.lastSeq;
     this.activeAtMs = this.#settings.clock.monotonic();
-    const text = this.#frameText(type, payloadText, job, seq, extensions);
+    const text = this.#frameText(type, payloadText, job, seq, { extensions });
     if (unkept === true) this.line?.send(text);
     else this.#outbox.push(text, seq, true);
     this.flush();
@@ -232,7 +254,15 @@ export class RuntimeSession implements JobListener {
 
   #shape(type: string, payload: OutgoingPayload): readonly [string, OutgoingPayload] {
     const { dialect, clock } = this.#settings;
-    return dialect.shape?.(type, payload, clock.now()) ?? [type, payload];
+    const shaped = dialect.shape?.(type, payload, clock.now()) ?? [type, payload];
+    return this.reading.shape?.(...shaped) ?? shaped;
+  }
+
+  /** A message of a job, which is written once for all sessions, as this one's client reads it. */
+  #read(type: string, text: string): readonly [string, string] {
+    if (this.reading.shape === undefined) return [type, text];
+    const [shapedType, shaped] = this.reading.shape(type, parseJson(text) as OutgoingPayload);
+    return [shapedType, stringifyJson(shaped)];
   }
 
   /** Identifiers hold no character that JSON would escape, so the envelope is put together as text. */
@@ -241,15 +271,15 @@ export class RuntimeSession implements JobListener {
     payloadText: string,
     job: FrameJob | undefined,
     seq: number | undefined,
-    extensions?: string,
+    { requestId, extensions }: FrameExtras = {},
   ): string {
-    const id = this.#settings.identifiers.next("msg");
+    const id = requestId === undefined ? `"${this.#settings.identifiers.next("msg")}"` : JSON.stringify(requestId);
     const about =
       job === undefined
         ? ""
         : `,"job_id":${JSON.stringify(job.id)}${job.traceId === undefined ? "" : `,"trace_id":"${job.traceId}"`}`;
     const numbered = seq === undefined ? "" : `,"event_seq":${seq}`;
     const more = extensions === undefined ? "" : `,"extensions":${extensions}`;
-    return `{"arcp":"${arcpVersion}","id":"${id}","type":"${type}","session_id":"${this.id}"${about}${numbered},"payload":${payloadText}${more}}`;
+    return `{"arcp":"${arcpVersion}","id":${id},"type":"${type}","session_id":"${this.id}"${about}${numbered},"payload":${payloadText}${more}}`;
   }
 }

@@ -40,6 +40,11 @@ export class Sessions {
     return session !== undefined && isSameToken(session.resumeToken, token) ? session : undefined;
   }
 
+  /** For a client that names no session: its token alone says which. */
+  findByToken(token: string): RuntimeSession | undefined {
+    return [...this.#sessions.values()].find((session) => isSameToken(session.resumeToken, token));
+  }
+
   /** Ends the session of that id, if there is one without a connection. */
   forget(id: string): void {
     const session = this.#sessions.get(id);

@@ -151,7 +151,13 @@ function refuseUnnegotiated(settings: RuntimeSettings, session: RuntimeSession, 
 /** What a repeated submit must have the same (ARCP §7.2), as one text, or as its digest when that is long. */
 async function digestOf(request: JobSubmit): Promise<string> {
   const { agent, input, lease_request, lease_constraints, max_runtime_sec } = request;
-  const parts = { agent, input, lease_request, expires_at: lease_constraints?.expires_at, max_runtime_sec };
+  const parts = {
+    agent,
+    input: input ?? null,
+    lease_request,
+    expires_at: lease_constraints?.expires_at,
+    max_runtime_sec,
+  };
   const text = stringifyJson(ordered(parts));
   // Hashing takes a turn of the host's thread pool; a short text is its own digest.
   return text.length <= 1024 ? text : deriveIdempotencyKey("arcp.submit", text);
