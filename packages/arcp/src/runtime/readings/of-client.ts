@@ -4,8 +4,10 @@ import { type ClientName, type ClientReading, draft } from "./reading.ts";
 
 /** `agentruntimecontrolprotocol` of PyPI: budgets are texts, `job.error` is of `error` alone, bodies have other names. */
 const python: ClientReading = {
-  refusal: "session.error",
+  ...draft,
   knowsDelegates: false,
+  // It drops what comes before the task that subscribed has run again.
+  hearsSubscriptionAfterMs: 50,
   shape(type, payload) {
     if (type === "job.accepted") return [type, pythonBudget(payload)];
     if (type === "job.event") return [type, withBodies(payload, pythonBodies)];
@@ -14,10 +16,10 @@ const python: ClientReading = {
 };
 
 /** Takes a `session.error` for the end of all it waits for; a refused submit is a `job.error` in the submit's trace. */
-const typescript: ClientReading = { refusal: "job.error", knowsDelegates: true };
+const typescript: ClientReading = { ...draft, refusal: "job.error" };
 
 /** Knows no `session.error`. */
-const java: ClientReading = { refusal: "echo", knowsDelegates: false };
+const java: ClientReading = { ...draft, refusal: "echo", knowsDelegates: false };
 
 const readings: Readonly<Record<ClientName, ClientReading>> = { draft, python, typescript, java };
 

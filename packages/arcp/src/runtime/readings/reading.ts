@@ -12,9 +12,11 @@ export interface ClientReading {
   readonly refusal: "session.error" | "job.error" | "echo";
   /** An acceptance that it did not ask for is told from an answer to its submit. */
   readonly knowsDelegates: boolean;
+  /** How long after the answer to a subscription its client hears of that job's events, in milliseconds. */
+  readonly hearsSubscriptionAfterMs: number;
   /** The last word on a payload; `type` may change as well. */
   shape?(type: string, payload: OutgoingPayload): readonly [string, OutgoingPayload];
 }
 
 /** Reads as the draft is written. */
-export const draft: ClientReading = { refusal: "session.error", knowsDelegates: true };
+export const draft: ClientReading = { refusal: "session.error", knowsDelegates: true, hearsSubscriptionAfterMs: 0 };
