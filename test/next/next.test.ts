@@ -1,15 +1,19 @@
 import { execFile, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
+import { createModelProvider } from "@imprest/testing/models";
+import { serveModels } from "@imprest/testing/models/node";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { builtPackages, packAll } from "../package/support/pack.ts";
 
 // The packed packages in an application of Next: a guarded call where it renders on the server, the guard and the verifier
 // in the browser's part. A suite of its own, because Next weighs more than everything else here together.
 
-const versions = { next: "16.4.6", react: "19.3.1", "react-dom": "19.3.1" };
+const versions = { next: "16.4.6", react: "19.3.1", "react-dom": "19.3.1", openai: "7.55.0" };
+/** What a model costs, to the route and to the provider that stands in. */
+const prices = { "gpt-5.6": { input: "1.25", output: "10.00", maxOutputTokens: 2_000 } };
 const run = promisify(execFile);
 const app = mkdtempSync(join(tmpdir(), "imprest-next-"));
 const next = [join(app, "node_modules/next/dist/bin/next")];
@@ -49,25 +53,25 @@ const files: Readonly<Record<string, string>> = {
 beforeAll(async () => {
   const tarballs = await packAll(builtPackages(), join(app, "tarballs"));
   const ours = Object.fromEntries(
-    ["@imprest/core", "@imprest/cycles", "@imprest/embedded"].map((name) => [
-      name,
-      `file:./tarballs/${basename(tarballs.get(name) ?? "")}`,
-    ]),
+    Array.from(tarballs, ([name, file]) => [name, `file:./tarballs/${basename(file)}`] as const),
   );
   writeFileSync(join(app, "package.json"), JSON.stringify({ private: true, dependencies: { ...versions, ...ours } }));
   const overrides = Object.entries(ours).map(([name, file]) => `  "${name}": "${file}"\n`);
   writeFileSync(join(app, "pnpm-workspace.yaml"), `nodeLinker: hoisted\noverrides:\n${overrides.join("")}`);
   await run("pnpm", ["install", "--no-frozen-lockfile", "--ignore-scripts", "--prod"], { cwd: app });
-  mkdirSync(join(app, "app"));
+  cpSync(join(import.meta.dirname, "app"), join(app, "app"), { recursive: true });
+  writeFileSync(join(app, "prices.json"), JSON.stringify(prices));
   for (const [file, text] of Object.entries(files)) writeFileSync(join(app, file), text);
-  await run(process.execPath, [...next, "build"], { cwd: app, env });
+  // A route is loaded while the application is built.
+  await run(process.execPath, [...next, "build"], { cwd: app, env: { ...env, OPENAI_API_KEY: "none" } });
 }, 300_000);
 afterAll(() => rmSync(app, { recursive: true, force: true }));
 
-it("guards a call where the page is rendered", async () => {
+/** Starts the application, and stops it after `use`. */
+async function started(more: NodeJS.ProcessEnv, use: (url: string) => Promise<void>): Promise<void> {
   const server = spawn(process.execPath, [...next, "start", "--port", "0"], {
     cwd: app,
-    env,
+    env: { ...env, OPENAI_API_KEY: "none", ...more },
     stdio: ["ignore", "pipe", "inherit"],
   });
   try {
@@ -80,10 +84,41 @@ it("guards a call where the page is rendered", async () => {
       });
       server.once("exit", (code) => reject(new Error(`next start ended with ${code}: ${printed}`)));
     });
-    expect(await (await fetch(url)).text()).toContain("ran committed 1000000");
+    await use(url);
   } finally {
     server.kill();
   }
+}
+
+it("guards a call where the page is rendered", async () => {
+  await started({}, async (url) => {
+    expect(await (await fetch(url)).text()).toContain("ran committed 1000000");
+  });
+});
+
+it("a route streams answers until its budget is used up, and then answers 402", async () => {
+  const provider = createModelProvider({ prices, answer: () => ({ outputTokens: 250 }) });
+  const models = await serveModels(provider);
+  await started({ OPENAI_BASE_URL: `${models.url}/v1` }, async (url) => {
+    const ask = (signal?: AbortSignal) =>
+      fetch(`${url}/api/ask`, { method: "POST", body: "Tell me more.", ...(signal && { signal }) });
+    expect((await (await ask()).text()).length).toBeGreaterThan(250);
+    // A client that leaves; its call is charged, and holds nothing.
+    const leaving = new AbortController();
+    await (await ask(leaving.signal)).body?.getReader().read();
+    leaving.abort();
+    let status = 200;
+    for (let count = 0; status === 200 && count < 100; count += 1) {
+      const response = await ask();
+      ({ status } = response);
+      const text = await response.text();
+      if (status !== 200) expect(text).toContain("budget_denied");
+    }
+    expect(status).toBe(402);
+    expect(provider.bill.amount).toBeLessThanOrEqual(5_000_000n);
+    expect(provider.bill.amount).toBeGreaterThan(4_000_000n);
+  });
+  await models.close();
 });
 
 it("the browser's part holds the guard and the verifier, and nothing of Node", () => {
