@@ -1,1 +1,7 @@
-export { type SqliteStoreOptions, sqliteStore } from "@imprest/embedded/node";
+export {
+  type LedgerCheck,
+  type SqliteStoreOptions,
+  backupLedger,
+  checkLedger,
+  sqliteStore,
+} from "@imprest/embedded/node";
