@@ -19,7 +19,7 @@ Verifies a feed of ASP audit events, one a line, audits the whole, and says what
   --jwks [ORIGIN=]FILE   an issuer's keys, current or archived; may be repeated. With two issuers
                          trusted, each file needs its ORIGIN=: nobody signs with the key of another
   --fetch-keys           also fetch the keys of the trusted origins
-  --promised FILE        NDJSON of AspClient's onPromisedEvent: each must be here, as it was answered
+  --promised FILE        NDJSON of AspClient's onPromisedEvent: each must be here as it was answered
   --any-order            the lines are in no particular order
   --grace MS             the grace window that the authority publishes (grace_window_ms)
   --checkpoint OUT, --since FILE
