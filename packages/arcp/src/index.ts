@@ -34,7 +34,7 @@ export {
   parseBudgetAmount,
 } from "./lease/index.ts";
 export { connect } from "./session/connect.ts";
-export type { SessionState } from "./session/connection.ts";
+export type { SessionState } from "./session/connection-hooks.ts";
 export type { SessionEvents } from "./session/events.ts";
 export type { Hole } from "./frame/sequence.ts";
 export type { ConnectOptions, ConnectTarget, TokenRequest, TokenSource } from "./session/options.ts";

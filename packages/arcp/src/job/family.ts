@@ -9,20 +9,15 @@ function familyOf(job: JobState): readonly JobState[] {
   return family;
 }
 
-/** The runtime's own sum of the family, where it is one of the only run there was. */
-function stated(job: JobState): ReadonlyMap<string, bigint> | undefined {
-  return job.ranAnew ? undefined : job.statedCosts;
-}
-
 /** What they have spent, in 10^-12 by currency. */
 export function familyCosts(job: JobState): Map<string, bigint> {
   const totals = new Map<JobState, Map<string, bigint>>();
   for (const member of familyOf(job).toReversed()) {
-    const total = new Map<string, bigint>(member.costs);
+    const total = new Map<string, bigint>(member.books.costs);
     for (const child of member.children) {
       for (const [currency, units] of totals.get(child) ?? []) total.set(currency, (total.get(currency) ?? 0n) + units);
     }
-    for (const [currency, units] of stated(member) ?? []) {
+    for (const [currency, units] of member.books.stated ?? []) {
       if (units > (total.get(currency) ?? 0n)) total.set(currency, units);
     }
     totals.set(member, total);
@@ -35,7 +30,7 @@ export function familyCostsAreExact(job: JobState): boolean {
   const exact = new Map<JobState, boolean>();
   for (const member of familyOf(job).toReversed()) {
     const isWhole = !member.eventsMissing && !member.inDoubt && member.children.every((child) => exact.get(child));
-    exact.set(member, isWhole || stated(member) !== undefined);
+    exact.set(member, isWhole || member.books.stated !== undefined);
   }
   return exact.get(job) === true;
 }

@@ -8,9 +8,6 @@ import type {
   WireLease,
 } from "@imprest/core/models/arcp";
 import { ArcpError, ResultUnavailableError } from "../errors.ts";
-import { BudgetGauge } from "../lease/budget-gauge.ts";
-import { readCosts } from "../lease/costs-extension.ts";
-import { formatMoney, parseMoney } from "../lease/money.ts";
 import type { Frame } from "../frame/frame.ts";
 import { payloadOf } from "../frame/read.ts";
 import { unknownHole } from "../frame/replay.ts";
@@ -18,6 +15,7 @@ import type { Hole } from "../frame/sequence.ts";
 import { JobCredentials } from "./credentials.ts";
 import { type ArcpEvent, gapEvent, readEvent, rotationOf, withoutSecret } from "./event.ts";
 import { EventLog } from "./event-log.ts";
+import { JobBooks } from "./job-books.ts";
 import type { JobOutcome } from "./job-outcome.ts";
 import type { Origin } from "./origin.ts";
 import type { Pressure } from "./pressure.ts";
@@ -57,9 +55,7 @@ export class JobState {
   parentId: string | undefined;
   delegateId: string | undefined;
   status = "pending";
-  budget: BudgetGauge = new BudgetGauge(undefined);
-  /** The sum of `cost.*` by currency, in 10^-12, whether the lease limits that currency or not; of every run. */
-  readonly costs: Map<string, bigint> = new Map();
+  readonly books: JobBooks = new JobBooks();
   credentials: JobCredentials = new JobCredentials();
   readonly children: JobState[] = [];
   readonly log: EventLog;
@@ -70,10 +66,6 @@ export class JobState {
   over = false;
   /** True when an acceptance brought a job that was submitted before, under the same key. */
   joined = false;
-  /** What the runtime said with the end that it and those it delegated to spent. */
-  statedCosts: ReadonlyMap<string, bigint> | undefined;
-  /** True once it was lost and ran anew: what is stated is of the last run alone. */
-  ranAnew = false;
   /** True once events were lost on the way: more may have been spent than is known. */
   eventsMissing = false;
   /** True while events may be missing: the job was lost, and no runtime has said where a replay of it begins. */
@@ -113,40 +105,10 @@ export class JobState {
     this.parentId = told.parent_job_id || undefined;
     this.delegateId = told.delegate_id || undefined;
     this.status = told.current_status || this.status;
-    this.#describeBudget(told);
+    this.books.describe(told, this.lease);
     if (told.credentials === undefined) return;
     this.#surroundings.used("provisioned_credentials");
     this.credentials = new JobCredentials(told.credentials);
-  }
-
-  /**
-   * An acceptance brings the counters of the start. A subscription brings those of now, from which a replay must not be
-   * counted down again: the start is what the lease grants.
-   */
-  #describeBudget({ budget, lease, current_status: status }: JobDescription): void {
-    if (budget === undefined) return;
-    if (status === undefined) {
-      this.budget = new BudgetGauge(budget);
-      return;
-    }
-    const now = new BudgetGauge(budget);
-    if (this.budget.currencies.length === 0) this.budget = BudgetGauge.ofLease(lease ?? this.lease) ?? now;
-    for (const unit of now.currencies) {
-      this.budget.observe({ name: "cost.budget.remaining", value: now.remaining(unit) ?? "0", unit });
-    }
-  }
-
-  /** The runtime counts every cost as it comes: its word with the end makes up for events that were missed. */
-  #takeCosts({ extensions }: Frame): void {
-    const stated = readCosts(extensions);
-    if (stated === undefined) return;
-    this.statedCosts = stated;
-    if (this.ranAnew) return;
-    for (const unit of this.budget.currencies) {
-      const limit = parseMoney(this.budget.initial(unit) ?? "0", "down") ?? 0n;
-      const value = formatMoney(limit - (stated.get(unit) ?? 0n));
-      this.#guarded(() => this.budget.observe({ name: "cost.budget.remaining", value, unit }));
-    }
   }
 
   /** The job runs anew, under another id: what was known of the first run is void, but for what it spent. */
@@ -157,7 +119,7 @@ export class JobState {
     this.id = id;
     this.status = "pending";
     this.endedAs = undefined;
-    this.ranAnew = true;
+    this.books.ranAnew = true;
     this.body = new ResultBody(id, this.#surroundings.maxResultBytes, this.#surroundings.pressure);
     this.replays.forget();
     // It belongs to this session, in whose numbers nothing of it has come yet.
@@ -206,7 +168,7 @@ export class JobState {
   /** Takes in `job.result`; one runtime writes other ends than success this way, too. */
   result(frame: Frame, seq: number): void {
     if (!this.#counts(seq)) return;
-    this.#takeCosts(frame);
+    this.#guarded(() => this.books.close(frame.extensions));
     const told = payloadOf("job.result", frame);
     const { final_status: status = "success", result_id: resultId } = told;
     if (status !== "success") {
@@ -224,7 +186,7 @@ export class JobState {
   /** Takes in the `job.error` that ends the job. */
   error(frame: Frame, seq: number): void {
     if (!this.#counts(seq)) return;
-    this.#takeCosts(frame);
+    this.#guarded(() => this.books.close(frame.extensions));
     const failure = payloadOf("job.error", frame);
     this.#fail(failure, failure.final_status ?? "error");
   }
@@ -272,14 +234,7 @@ export class JobState {
   }
 
   #observeCost(metric: MetricBody): void {
-    const { name, unit } = metric;
-    if (!name.startsWith("cost.") || unit === undefined) return;
-    if (name !== "cost.budget.remaining") {
-      const spent = parseMoney(metric.value, "up") ?? 0n;
-      // A negative cost is rejected, and gives nothing back (ARCP §9.6).
-      if (spent > 0n) this.costs.set(unit, (this.costs.get(unit) ?? 0n) + spent);
-    }
-    this.#guarded(() => this.budget.observe(metric));
+    this.#guarded(() => this.books.observe(metric));
   }
 
   #observeStatus(event: ArcpEvent, body: StatusBody): ArcpEvent {

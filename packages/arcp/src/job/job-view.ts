@@ -59,7 +59,7 @@ export class JobView implements AsyncIterable<ArcpEvent> {
 
   /** What is left of the budget, as far as this client was told. */
   get budget(): BudgetGauge {
-    return this.state.budget;
+    return this.state.books.budget;
   }
 
   /**
@@ -85,7 +85,8 @@ export class JobView implements AsyncIterable<ArcpEvent> {
 
   /** Attributes for a trace span (ARCP §11). */
   get spanAttributes(): Readonly<Record<string, string>> {
-    const { id, agent, lease, expiresAt, budget } = this.state;
+    const { id, agent, lease, expiresAt } = this.state;
+    const { budget } = this;
     const remaining = budget.currencies.map((currency) => `${currency}:${budget.remaining(currency)}`);
     return {
       "arcp.job_id": id,

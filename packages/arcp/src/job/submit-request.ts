@@ -38,7 +38,8 @@ export function writeSubmit(
   const expires = request.expiresAt instanceof Date ? toText(request.expiresAt) : request.expiresAt;
   const submit: JobSubmit = {
     agent,
-    ...(input !== undefined && { input }),
+    // One runtime takes no submit without an input, not even for an agent that has none.
+    input: input ?? null,
     ...(lease !== undefined && { lease_request: lease }),
     ...(expires !== undefined && { lease_constraints: { expires_at: expires } }),
     ...(context.key !== undefined && { idempotency_key: context.key }),

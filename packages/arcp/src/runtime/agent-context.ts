@@ -5,13 +5,27 @@ import { canonicalUrl } from "../lease/canonical.ts";
 import { formatMoney } from "../lease/money.ts";
 import { reportMetric } from "./cost.ts";
 import type { Metric } from "./handlers.ts";
-import { type DelegatedJob, type Delegation, delegate } from "./delegate.ts";
+import type { CredentialDesk } from "./credentials.ts";
+import type { DelegatedJob, Delegation } from "./delegation.ts";
 import { arcpFailure } from "./failure.ts";
 import type { Job, JobCredential } from "./job.ts";
 import { authorize, callTool, fetchUrl, readFile, runOperation, useModel, writeFile } from "./operations.ts";
 import { leaseBooks } from "./lease-books.ts";
+import type { RuntimeSettings } from "./options.ts";
 import type { ResultWriter } from "./result-writer.ts";
-import type { RuntimeCore } from "./runtime-core.ts";
+
+/** An agent: takes a job, returns its result. What it throws ends the job with an error. */
+export type AgentFunction = (context: AgentContext) => unknown;
+
+/** What the context of one job is made of. */
+export interface AgentSurroundings {
+  readonly settings: RuntimeSettings;
+  readonly job: Job;
+  readonly result: ResultWriter;
+  /** Absent where the runtime issues none. */
+  readonly credentials: CredentialDesk | undefined;
+  delegate(delegation: Delegation): Promise<DelegatedJob>;
+}
 
 /**
  * What an agent works with: a method for each kind of event, and the operations that its lease covers. Awaiting a
@@ -21,13 +35,16 @@ import type { RuntimeCore } from "./runtime-core.ts";
 export class AgentContext {
   /** Streams the result (ARCP §8.4); an agent that uses it returns nothing. */
   readonly result: ResultWriter;
-  readonly #core: RuntimeCore;
+  readonly #surroundings: AgentSurroundings;
+  readonly #settings: RuntimeSettings;
   readonly #job: Job;
 
-  constructor(core: RuntimeCore, job: Job, result: ResultWriter) {
-    this.#core = core;
-    this.#job = job;
-    this.result = result;
+  /** @internal Made by a runtime. */
+  constructor(surroundings: AgentSurroundings) {
+    this.#surroundings = surroundings;
+    this.#settings = surroundings.settings;
+    this.#job = surroundings.job;
+    this.result = surroundings.result;
   }
 
   get jobId(): string {
@@ -69,7 +86,7 @@ export class AgentContext {
   /** W3C trace context of a fresh span, to hand on (ARCP §11). */
   get traceparent(): string {
     const parent = { traceId: this.#job.traceId, spanId: "", flags: "01" };
-    return formatTraceparent(createTraceContext(this.#core.settings.options.random, parent));
+    return formatTraceparent(createTraceContext(this.#settings.options.random, parent));
   }
 
   /** What is left of a budget as a plain decimal; `undefined` for a currency without a ceiling. */
@@ -95,7 +112,7 @@ export class AgentContext {
 
   /** Asks the provisioner for a new value under the same id. @throws ProtocolError without provisioning. */
   async rotateCredential(id: string): Promise<void> {
-    const { credentials } = this.#core;
+    const { credentials } = this.#surroundings;
     if (credentials === undefined) throw arcpFailure("INVALID_REQUEST", "This runtime issues no credentials.");
     await credentials.rotate(this.#job, id);
   }
@@ -117,7 +134,7 @@ export class AgentContext {
 
   /** @throws ProtocolError INVALID_REQUEST for a negative cost or a value that is no number; nothing is counted. */
   metric(metric: Metric): Promise<void> {
-    const sent = (async () => reportMetric(this.#job, this.#core.settings, metric))();
+    const sent = (async () => reportMetric(this.#job, this.#settings, metric))();
     // An agent that does not wait must not bring the process down with a refused metric.
     sent.catch(() => {});
     return sent;
@@ -137,7 +154,7 @@ export class AgentContext {
     if (!(current >= 0) || (total !== undefined && !(total >= current))) {
       throw arcpFailure("INVALID_REQUEST", "progress needs 0 <= current <= total (ARCP §8.2.1).");
     }
-    const { progressNeedsFeature } = this.#core.settings.dialect;
+    const { progressNeedsFeature } = this.#settings.dialect;
     if (progressNeedsFeature && [...this.#job.submitters].some(({ features }) => !features.has("progress"))) {
       throw arcpFailure("INVALID_REQUEST", "Cannot emit progress event without negotiated 'progress' feature");
     }
@@ -155,7 +172,7 @@ export class AgentContext {
    * BUDGET_EXHAUSTED or LEASE_EXPIRED when the lease does not cover it; whatever the tool throws.
    */
   callTool(name: string, args?: unknown): Promise<unknown> {
-    return callTool(this.#job, this.#core.settings, name, args);
+    return callTool(this.#job, this.#settings, name, args);
   }
 
   /**
@@ -163,7 +180,7 @@ export class AgentContext {
    * @throws as `callTool`.
    */
   withTool<Value>(name: string, args: unknown, run: () => Value | Promise<Value>): Promise<Value> {
-    return runOperation(this.#job, this.#core.settings, {
+    return runOperation(this.#job, this.#settings, {
       capability: "tool.call",
       target: name,
       tool: name,
@@ -175,32 +192,32 @@ export class AgentContext {
 
   /** Reads a file that `fs.read` covers. @throws as `callTool`. */
   readFile(path: string): Promise<Uint8Array> {
-    return readFile(this.#job, this.#core.settings, path);
+    return readFile(this.#job, this.#settings, path);
   }
 
   /** Writes a file that `fs.write` covers. @throws as `callTool`. */
   writeFile(path: string, bytes: Uint8Array): Promise<void> {
-    return writeFile(this.#job, this.#core.settings, path, bytes);
+    return writeFile(this.#job, this.#settings, path, bytes);
   }
 
   /** Fetches a URL that `net.fetch` covers; a redirect is returned, not followed. @throws as `callTool`. */
   fetch(url: string, init?: RequestInit): Promise<Response> {
-    return fetchUrl(this.#job, this.#core.settings, url, init);
+    return fetchUrl(this.#job, this.#settings, url, init);
   }
 
   /** Calls a model that `model.use` covers. @throws as `callTool`. */
   useModel(model: string, input: unknown): Promise<unknown> {
-    return useModel(this.#job, this.#core.settings, model, input);
+    return useModel(this.#job, this.#settings, model, input);
   }
 
   /** Checks the lease for an operation of a vendor's capability, without events. @throws as `callTool`. */
   authorize(capability: string, target: string): void {
-    authorize(this.#job, this.#core.settings, capability, target);
+    authorize(this.#job, this.#settings, capability, target);
   }
 
   /** The job's lease as a spend authority: `guard(context.authority(), request, call)` (see `LeaseAuthority`). */
   authority(options?: LeaseAuthorityOptions): LeaseAuthority {
-    return new LeaseAuthority(leaseBooks(this.#job, this.#core.settings), options);
+    return new LeaseAuthority(leaseBooks(this.#job, this.#settings), options);
   }
 
   /**
@@ -209,6 +226,6 @@ export class AgentContext {
    * AGENT_NOT_AVAILABLE; each is a `tool_result` on this job first.
    */
   delegate(delegation: Delegation): Promise<DelegatedJob> {
-    return delegate(this.#core, this.#job, delegation);
+    return this.#surroundings.delegate(delegation);
   }
 }

@@ -1,11 +1,8 @@
 import { ConfigurationError } from "@imprest/core";
 import type { AgentEntry } from "@imprest/core/models/arcp";
 import { formatAgentReference, parseAgentReference } from "../lease/agent-reference.ts";
-import type { AgentContext } from "./agent-context.ts";
+import type { AgentFunction } from "./agent-context.ts";
 import { arcpFailure } from "./failure.ts";
-
-/** An agent: takes a job, returns its result. What it throws ends the job with an error. */
-export type AgentFunction = (context: AgentContext) => unknown;
 
 interface RegisteredAgent {
   unversioned?: AgentFunction;

@@ -5,7 +5,7 @@ import type { ArcpTransport } from "../transport/transport.ts";
 import type { OutgoingPayload } from "./dialects/dialect.ts";
 import { toWireFailure } from "./failure.ts";
 import { Heartbeat } from "../frame/heartbeat.ts";
-import { shakeHands } from "./handshake.ts";
+import { type OpeningLine, shakeHands } from "./handshake.ts";
 import { answerRequest } from "./requests.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
 import type { RuntimeSession } from "./session.ts";
@@ -30,13 +30,13 @@ const ulid = /^(?:[A-Za-z0-9]+_)?[0-9A-HJKMNP-TV-Z]{26}$/;
 const uuid7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
 /** One transport and the session that it carries. Requests are answered one after the other, in the order they came. */
-export class Connection {
-  readonly transport: ArcpTransport;
-  readonly core: RuntimeCore;
+export class Connection implements OpeningLine {
   session: RuntimeSession | undefined;
-  /** The welcome is out: events may follow. */
   welcomed = false;
   open = true;
+  readonly #transport: ArcpTransport;
+  readonly #core: RuntimeCore;
+  readonly #onEnd: (connection: Connection) => void;
   #heartbeat: Heartbeat | undefined;
   #handshakeTimer: Timer | undefined;
   #congestionTimer: Timer | undefined;
@@ -45,9 +45,10 @@ export class Connection {
   #turn: Promise<void> = Promise.resolve();
   #queued = 0;
 
-  constructor(transport: ArcpTransport, core: RuntimeCore) {
-    this.transport = transport;
-    this.core = core;
+  constructor(transport: ArcpTransport, core: RuntimeCore, onEnd: (connection: Connection) => void) {
+    this.#transport = transport;
+    this.#core = core;
+    this.#onEnd = onEnd;
     const { clock, handshakeTimeoutMs } = core.settings;
     this.#handshakeTimer = clock.setTimer(
       () => this.fail("UNAUTHENTICATED", "No session.hello came in time."),
@@ -59,25 +60,27 @@ export class Connection {
 
   send(text: string): void {
     if (!this.open) return;
-    this.transport.send(text);
+    this.#transport.send(text);
     this.#heartbeat?.sent();
   }
 
-  /** Sends a frame that belongs to no session. */
   sendBare(type: string, payload: OutgoingPayload, sessionId?: string): void {
-    const { settings } = this.core;
+    const { settings } = this.#core;
     const [shapedType, shaped] = settings.dialect.shape?.(type, payload, settings.clock.now()) ?? [type, payload];
     const id = settings.identifiers.next("msg");
     this.send(stringifyJson({ arcp: arcpVersion, id, type: shapedType, session_id: sessionId, payload: shaped }));
   }
 
-  get isCongested(): boolean {
-    return (this.transport.pendingSend ?? 0) > congestion;
+  get confidential(): boolean {
+    return this.#transport.confidential;
   }
 
-  /** Flushes the session again once the transport has had time to send. */
+  get isCongested(): boolean {
+    return (this.#transport.pendingSend ?? 0) > congestion;
+  }
+
   flushLater(): void {
-    const { clock } = this.core.settings;
+    const { clock } = this.#core.settings;
     const now = clock.monotonic();
     this.#congestedSinceMs ??= now;
     if (now - this.#congestedSinceMs > congestionLimitMs) {
@@ -96,12 +99,11 @@ export class Connection {
     }, this.#pauseMs);
   }
 
-  /** The handshake is done: the session is served from here on. */
   opened(session: RuntimeSession): void {
     this.session = session;
     this.#handshakeTimer?.clear();
     if (!session.features.has("heartbeat")) return;
-    const { clock, heartbeatIntervalMs, identifiers } = this.core.settings;
+    const { clock, heartbeatIntervalMs, identifiers } = this.#core.settings;
     this.#heartbeat?.stop();
     this.#heartbeat = new Heartbeat(clock, heartbeatIntervalMs, {
       ping: () =>
@@ -110,21 +112,24 @@ export class Connection {
     });
   }
 
-  /** Tells what is wrong and ends the connection; the session stays for its window. */
+  admit(): void {
+    this.welcomed = true;
+  }
+
   fail(code: string, message: string): void {
     this.sendBare("session.error", { code, message, retryable: code === "INTERNAL_ERROR" }, this.session?.id);
     this.close(message);
   }
 
   close(reason: string): void {
-    this.transport.close(1000, reason.slice(0, 100));
+    this.#transport.close(1000, reason.slice(0, 100));
     this.#ended();
   }
 
   #receive(text: string): void {
     if (!this.open) return;
     this.#heartbeat?.received();
-    const { maxFrameCharacters } = this.core.settings;
+    const { maxFrameCharacters } = this.#core.settings;
     const most = this.session === undefined ? Math.min(mostBeforeOpen, maxFrameCharacters) : maxFrameCharacters;
     if (text.length > most) {
       this.fail("INVALID_REQUEST", `A frame has more than ${most} characters.`);
@@ -162,7 +167,7 @@ export class Connection {
       this.#reject(id, `The envelope is malformed at /${String(result.error.issues[0]?.path.join("/"))} (ARCP §5).`);
       return undefined;
     }
-    if (this.core.settings.dialect.checksFrameIds && !ulid.test(result.data.id) && !uuid7.test(result.data.id)) {
+    if (this.#core.settings.dialect.checksFrameIds && !ulid.test(result.data.id) && !uuid7.test(result.data.id)) {
       this.#reject(id, "The envelope's id is no ULID and no UUIDv7.");
       return undefined;
     }
@@ -194,16 +199,16 @@ export class Connection {
 
   /** While nothing is read, silence says nothing about the client. */
   #pause(paused: boolean): void {
-    if (this.transport.pause === undefined || this.transport.resume === undefined) return;
+    if (this.#transport.pause === undefined || this.#transport.resume === undefined) return;
     this.#heartbeat?.suspend(paused);
-    if (paused) this.transport.pause();
-    else this.transport.resume();
+    if (paused) this.#transport.pause();
+    else this.#transport.resume();
   }
 
   async #answer(envelope: ArcpEnvelope): Promise<void> {
     const { session } = this;
     if (session === undefined || envelope.type === "session.resume") {
-      await shakeHands(this, envelope);
+      await shakeHands(this.#core, this, envelope);
       return;
     }
     if (envelope.session_id !== undefined && envelope.session_id !== session.id) {
@@ -215,13 +220,13 @@ export class Connection {
       return;
     }
     if (session.isRepeated(envelope.id)) return;
-    await answerRequest(this, session, envelope);
+    await answerRequest(this.#core, this, session, envelope);
   }
 
   #answerFailure(envelope: ArcpEnvelope, error: unknown): void {
     const failure = toWireFailure(error);
     if (failure.code === "INTERNAL_ERROR") {
-      this.core.settings.logger.error("a request failed", { type: envelope.type, error: failure.message });
+      this.#core.settings.logger.error("a request failed", { type: envelope.type, error: failure.message });
     }
     if (this.session === undefined) this.sendBare("session.error", { ...failure, request_id: envelope.id });
     else this.session.refuse(envelope, failure);
@@ -233,7 +238,7 @@ export class Connection {
     this.#handshakeTimer?.clear();
     this.#congestionTimer?.clear();
     this.#heartbeat?.stop();
-    this.core.connections.delete(this);
-    if (this.session?.connection === this) this.core.sessions.dropped(this.session);
+    this.#onEnd(this);
+    if (this.session?.line === this) this.#core.sessions.dropped(this.session);
   }
 }

@@ -6,34 +6,13 @@ import { budgetLimits } from "../lease/money.ts";
 import { parseExpiry } from "../lease/validate-lease.ts";
 import { acceptedPayload } from "./accepted.ts";
 import { arcpFailure, toWireFailure } from "./failure.ts";
-import { Job, type JobOutcome } from "./job.ts";
-import { runJob } from "./job-runner.ts";
+import type { DelegatedJob, Delegation } from "./delegation.ts";
+import { Job } from "./job.ts";
+import type { JobListener } from "./job-listener.ts";
+import type { JobOutcome } from "./job-message.ts";
 import { authorize } from "./operations.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
-import type { RuntimeSession } from "./session.ts";
 import { expiryOf, provision, refuseCrowd, refuseLease } from "./submit.ts";
-
-/** Work for another agent. */
-export interface Delegation {
-  /** `name` or `name@version`. */
-  readonly agent: string;
-  readonly input?: unknown;
-  /** A part of the delegating job's lease; absent: none of it. Without `cost.budget` the delegating job's counts. */
-  readonly lease?: WireLease | undefined;
-  /** ISO 8601 with `Z`; the earlier of it and the delegating lease's holds. */
-  readonly expiresAt?: string | undefined;
-  readonly maxRuntimeMs?: number | undefined;
-}
-
-/** A job that works for another. */
-export interface DelegatedJob {
-  readonly id: string;
-  readonly agent: string;
-  /** What it returned inline. @throws ProtocolError with the failure that it ended with. */
-  result(): Promise<unknown>;
-  /** Asks the child to stop. */
-  cancel(reason?: string): void;
-}
 
 /** Starts a job under a part of `parent`'s authority (ARCP §9.4, §10). @throws ProtocolError with the refusal. */
 export async function delegate(core: RuntimeCore, parent: Job, delegation: Delegation): Promise<DelegatedJob> {
@@ -80,7 +59,6 @@ async function createChild(
     {
       id: childId,
       agent: resolved.reference,
-      run: resolved.run,
       input: delegation.input,
       principal: parent.principal,
       lease,
@@ -100,15 +78,16 @@ async function createChild(
   if (parent.isTerminal) throw parent.signal.reason;
   core.jobs.add(child);
   announce(child, [host, ...others]);
-  for (const session of others) child.join(session);
-  runJob(core, child);
+  for (const listener of others) child.join(listener);
+  core.run(child, resolved.run);
   return child;
 }
 
 /** Unasked for, so a client that was away must be told when it comes back. */
-function announce(child: Job, sessions: readonly RuntimeSession[]): void {
-  for (const session of sessions) {
-    if (!session.ended) session.sendKept("job.accepted", acceptedPayload(child, session), child);
+function announce(child: Job, listeners: readonly JobListener[]): void {
+  for (const listener of listeners) {
+    if (listener.ended || !listener.reading.knowsDelegates) continue;
+    listener.sendKept("job.accepted", acceptedPayload(child, listener), child);
   }
 }
 

@@ -8,59 +8,96 @@ import {
   sessionHello,
   sessionResume,
 } from "@imprest/core/models/arcp";
-import type { Connection } from "./connection.ts";
 import { arcpFailure, toWireFailure } from "./failure.ts";
+import type { RuntimeSettings } from "./options.ts";
+import type { OutgoingPayload } from "./dialects/dialect.ts";
+import type { RuntimeCore } from "./runtime-core.ts";
+import { type ClientReading, draft } from "./readings/reading.ts";
+import { readingOf } from "./readings/of-client.ts";
 import type { RuntimeSession } from "./session.ts";
+import type { SessionLine } from "./session-line.ts";
+
+/** A connection that carries no session yet, or one that was just opened. */
+export interface OpeningLine extends SessionLine {
+  readonly open: boolean;
+  readonly session: RuntimeSession | undefined;
+  /** Sends a frame that belongs to no session. */
+  sendBare(type: string, payload: OutgoingPayload): void;
+  /** The session is served on this line from here on. */
+  opened(session: RuntimeSession): void;
+  /** The welcome went out: events may follow. */
+  admit(): void;
+}
 
 /** The first frame of a connection, and a `session.resume` after it (ARCP §6.2, §6.3). */
-export async function shakeHands(connection: Connection, envelope: ArcpEnvelope): Promise<void> {
-  const { dialect } = connection.core.settings;
+export async function shakeHands(core: RuntimeCore, line: OpeningLine, envelope: ArcpEnvelope): Promise<void> {
+  const { dialect } = core.settings;
   const isResume = envelope.type === "session.resume";
   // What a reference runtime does with it: no answer at all (T-31).
   if (isResume && !dialect.takesSessionResume) return;
   try {
-    if (isResume) await resumeByMessage(connection, envelope.payload);
-    else if (envelope.type === "session.hello") await greet(connection, envelope.payload);
+    if (isResume) await resumeByMessage(core, line, envelope.payload);
+    else if (envelope.type === "session.hello") await greet(core, line, envelope.payload);
     else throw arcpFailure("UNAUTHENTICATED", "The first frame is session.hello (ARCP §6.2).");
   } catch (error) {
     const known = ValidationError.isInstance(error) ? arcpFailure("INVALID_REQUEST", error.message) : error;
-    connection.sendBare("session.error", { ...toWireFailure(known), request_id: envelope.id });
-    if (dialect.closesAfterRefusal) connection.close("The handshake was refused.");
+    const failure = { ...toWireFailure(known), request_id: envelope.id };
+    const { refusal } = isResume ? draft : readingFor(core.settings, envelope.payload);
+    if (refusal === "echo") line.sendBare("job.error", { final_status: "error", ...failure });
+    else line.sendBare("session.error", failure);
+    if (dialect.closesAfterRefusal) line.close("The handshake was refused.");
   }
 }
 
-async function greet(connection: Connection, payload: unknown): Promise<void> {
+async function greet(core: RuntimeCore, line: OpeningLine, payload: unknown): Promise<void> {
   const hello = parseWire(sessionHello, payload, "session.hello");
-  const principal = await authenticate(connection, hello.auth);
-  if (!connection.open) return;
+  const principal = await authenticate(core.settings, hello.auth);
+  if (!line.open) return;
   const features = new Set(hello.capabilities?.features ?? []);
-  if (hello.resume !== undefined) {
-    welcome(connection, resume(connection, principal, hello.resume), features, hello.resume.last_event_seq);
-    return;
-  }
-  welcome(connection, connection.core.sessions.open(principal), features, 0);
+  const reading = readingFor(core.settings, payload);
+  const asked = hello.resume ?? resumeByToken(core, payload);
+  const session = asked === undefined ? core.sessions.open(principal) : resume(core, line, principal, asked);
+  session.reading = reading;
+  welcome(core, line, session, features, asked?.last_event_seq ?? 0);
 }
 
 /**
  * `session.resume` as the first frame brings its own `auth`; after a `session.hello` it takes the place of the session
  * that was just opened.
  */
-async function resumeByMessage(connection: Connection, payload: unknown): Promise<void> {
+async function resumeByMessage(core: RuntimeCore, line: OpeningLine, payload: unknown): Promise<void> {
   const request = parseWire(sessionResume, payload, "session.resume");
-  const { session: fresh } = connection;
+  const { session: fresh } = line;
   if (fresh !== undefined && (fresh.submitted.size > 0 || fresh.lastSeq > 0)) {
     throw arcpFailure("INVALID_REQUEST", "This connection already serves a session with jobs; resume on a new one.");
   }
-  const principal = fresh?.principal ?? (await authenticate(connection, request.auth));
-  if (!connection.open) return;
-  const session = resume(connection, principal, request);
+  const principal = fresh?.principal ?? (await authenticate(core.settings, request.auth));
+  if (!line.open) return;
+  const session = resume(core, line, principal, request);
   const features = fresh?.features ?? session.features;
-  if (fresh !== undefined && fresh !== session) connection.core.sessions.end(fresh);
-  welcome(connection, session, features, request.last_event_seq);
+  session.reading = fresh?.reading ?? session.reading;
+  if (fresh !== undefined && fresh !== session) core.sessions.end(fresh);
+  welcome(core, line, session, features, request.last_event_seq);
 }
 
-async function authenticate(connection: Connection, auth: SessionHello["auth"] | undefined): Promise<string> {
-  const { settings } = connection.core;
+/** The reference runtimes' habits are shown to every client alike. */
+function readingFor({ options }: RuntimeSettings, hello: unknown): ClientReading {
+  return options.dialect === undefined ? readingOf(hello, options.clientOf) : draft;
+}
+
+/** One library resumes by members of the hello itself, and does not say which session. */
+function resumeByToken({ sessions }: RuntimeCore, payload: unknown): ResumeRequest | undefined {
+  const { resume_token: token, last_event_seq: last } = payload as Readonly<Record<string, unknown>>;
+  if (typeof token !== "string") return undefined;
+  const session_id = sessions.findByToken(token)?.id ?? "";
+  return {
+    session_id,
+    resume_token: token,
+    last_event_seq: Number.isSafeInteger(last) ? Math.max(0, Number(last)) : 0,
+  };
+}
+
+async function authenticate(settings: RuntimeSettings, auth: SessionHello["auth"] | undefined): Promise<string> {
   let principal: string | undefined;
   if (auth?.scheme === "bearer") {
     try {
@@ -73,8 +110,12 @@ async function authenticate(connection: Connection, auth: SessionHello["auth"] |
   return principal;
 }
 
-function resume(connection: Connection, principal: string, request: ResumeRequest): RuntimeSession {
-  const { sessions, settings } = connection.core;
+function resume(
+  { sessions, settings }: RuntimeCore,
+  line: OpeningLine,
+  principal: string,
+  request: ResumeRequest,
+): RuntimeSession {
   const session = sessions.findForResume(request.session_id, request.resume_token);
   const { dialect } = settings;
   // One answer for every reason, so that nothing is learnt about other principals' sessions.
@@ -88,29 +129,34 @@ function resume(connection: Connection, principal: string, request: ResumeReques
   if (!session.covers(request.last_event_seq) || (isCaughtUp && !dialect.resumesCaughtUp)) {
     throw arcpFailure("RESUME_WINDOW_EXPIRED", "The buffer does not reach back to last_event_seq.");
   }
-  if (session.holdsSecrets && !connection.transport.confidential) {
+  if (session.holdsSecrets && !line.confidential) {
     throw arcpFailure("PERMISSION_DENIED", "The session holds credentials; resume it over an encrypted connection.");
   }
   return session;
 }
 
 /** Everything this runtime can do on this connection. */
-function offered(connection: Connection): readonly string[] {
-  const canIssue = connection.core.credentials !== undefined && connection.transport.confidential;
+function offered({ credentials }: RuntimeCore, { confidential }: OpeningLine): readonly string[] {
+  const canIssue = credentials !== undefined && confidential;
   return arcpFeatures.filter((feature) => feature !== "provisioned_credentials" || canIssue);
 }
 
-function welcome(connection: Connection, session: RuntimeSession, wanted: ReadonlySet<string>, lastSeq: number): void {
-  const { core } = connection;
+function welcome(
+  core: RuntimeCore,
+  line: OpeningLine,
+  session: RuntimeSession,
+  wanted: ReadonlySet<string>,
+  lastSeq: number,
+): void {
   const { settings } = core;
-  const all = offered(connection);
+  const all = offered(core, line);
   session.features = new Set(all.filter((feature) => wanted.has(feature)));
   session.resumeToken = settings.identifiers.token("rt");
-  const older = session.connection;
+  const older = session.line;
   core.sessions.taken(session);
-  session.attach(connection, lastSeq);
-  if (older !== connection) older?.close("The session was resumed on another connection.");
-  connection.opened(session);
+  session.attach(line, lastSeq);
+  if (older !== line) older?.close("The session was resumed on another connection.");
+  line.opened(session);
   session.send("session.welcome", {
     session_id: session.id,
     runtime: { name: settings.options.name ?? "imprest", version: settings.options.version ?? "1.1.0" },
@@ -123,6 +169,6 @@ function welcome(connection: Connection, session: RuntimeSession, wanted: Readon
       agents: core.agents.inventory(session.features.has("agent_versions")),
     },
   });
-  connection.welcomed = true;
+  line.admit();
   session.flush();
 }

@@ -1,13 +1,12 @@
 export { LeaseAuthority, type LeaseAuthorityOptions, type LeaseBooks, type LeaseCurrency } from "../authority.ts";
-export { AgentContext } from "./agent-context.ts";
-export type { AgentFunction } from "./agents.ts";
+export { AgentContext, type AgentFunction } from "./agent-context.ts";
 export type {
   CredentialProvisioner,
   CredentialRequest,
   RevocationRequest,
   UnrevocableCredential,
 } from "./provisioner.ts";
-export type { DelegatedJob, Delegation } from "./delegate.ts";
+export type { DelegatedJob, Delegation } from "./delegation.ts";
 export type { DialectName } from "./dialects/dialect.ts";
 export { arcpFailure } from "./failure.ts";
 export type { JobCredential } from "./job.ts";
@@ -21,6 +20,7 @@ export type {
   ToolFunction,
 } from "./handlers.ts";
 export type { ArcpRuntimeLimits, ArcpRuntimeOptions, Authenticate, Observation, SubscriptionAudit } from "./options.ts";
+export type { ClientName } from "./readings/reading.ts";
 export type { ResultWriter } from "./result-writer.ts";
 export { type ArcpRuntime, createArcpRuntime } from "./runtime.ts";
 export { type UpstreamErrorMapper, upstreamCodeOf } from "./upstream-error.ts";

@@ -1,14 +1,16 @@
 import type { Timer } from "@imprest/core";
-import { AgentContext } from "./agent-context.ts";
+import { AgentContext, type AgentFunction } from "./agent-context.ts";
 import { setDeadline } from "./deadline.ts";
+import { delegate } from "./delegate.ts";
 import { arcpFailure, toWireFailure } from "./failure.ts";
-import { type Job, type JobOutcome, stringifyPayload } from "./job.ts";
+import type { Job } from "./job.ts";
+import { type JobOutcome, stringifyPayload } from "./job-message.ts";
 import { leaseExpired, translated } from "./operations.ts";
 import { ResultWriter } from "./result-writer.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
 
 /** Starts an accepted job; it ends with what the agent returns or throws, or with what it is stopped for. */
-export function runJob(core: RuntimeCore, job: Job): void {
+export function runJob(core: RuntimeCore, job: Job, agent: AgentFunction): void {
   job.isAccepted = true;
   const timers = watchTime(core, job);
   void job.ended.then(() => {
@@ -16,7 +18,7 @@ export function runJob(core: RuntimeCore, job: Job): void {
   });
   // In a later turn, so that whoever asked for the job has its answer first.
   queueMicrotask(() => {
-    run(core, job).catch(() => job.end(unexplained));
+    run(core, job, agent).catch(() => job.end(unexplained));
   });
 }
 
@@ -32,17 +34,25 @@ const unexplained: JobOutcome = {
   },
 };
 
-async function run(core: RuntimeCore, job: Job): Promise<void> {
+async function run(core: RuntimeCore, job: Job, agent: AgentFunction): Promise<void> {
   if (job.isTerminal) return;
   job.status = "running";
   void job.emit("status", { phase: "running" });
-  const writer = new ResultWriter(job, core.settings);
+  const { settings, credentials } = core;
+  const result = new ResultWriter(job, settings);
   try {
-    const value = await job.terms.run(new AgentContext(core, job, writer));
-    job.end(await succeeded(core, job, writer, value));
+    const context = new AgentContext({
+      settings,
+      job,
+      result,
+      credentials,
+      delegate: (delegation) => delegate(core, job, delegation),
+    });
+    const value = await agent(context);
+    job.end(await succeeded(core, job, result, value));
   } catch (error) {
-    const failure = toWireFailure(translated(error, job, core.settings));
-    if (!job.isTerminal) core.settings.logger.warn("an agent failed", { jobId: job.id, code: failure.code });
+    const failure = toWireFailure(translated(error, job, settings));
+    if (!job.isTerminal) settings.logger.warn("an agent failed", { jobId: job.id, code: failure.code });
     job.end({ type: "job.error", status: "error", payload: { final_status: "error", ...failure } });
   }
 }

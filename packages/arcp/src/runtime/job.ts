@@ -1,15 +1,13 @@
 import { type ProtocolError, type Timer } from "@imprest/core";
-import { createDeferred, type Secret, stringifyJson } from "@imprest/core/internal";
+import { createDeferred, type Secret } from "@imprest/core/internal";
 import { type TerminalStatus, terminalStatuses, type WireCredential, type WireLease } from "@imprest/core/models/arcp";
 import type { BudgetCounters } from "../lease/budget-counters.ts";
-import { costsExtension } from "../lease/costs-extension.ts";
-import { formatMoney } from "../lease/money.ts";
-import type { AgentFunction } from "./agents.ts";
 import type { OutgoingPayload } from "./dialects/dialect.ts";
 import { arcpFailure, toWireFailure } from "./failure.ts";
 import { JobHistory, type JobMessage } from "./job-history.ts";
+import type { JobListener, ListenedJob } from "./job-listener.ts";
+import { type Delivery, type JobOutcome, writeEnd, writeMessage } from "./job-message.ts";
 import type { RuntimeSettings } from "./options.ts";
-import type { RuntimeSession } from "./session.ts";
 
 /** A credential as a job holds it; `value` prints as `[redacted]`. */
 export interface JobCredential extends Omit<WireCredential, "value"> {
@@ -21,7 +19,6 @@ export interface JobTerms {
   readonly id: string;
   /** `name@version`. */
   readonly agent: string;
-  readonly run: AgentFunction;
   readonly input: unknown;
   readonly principal: string;
   readonly lease: WireLease;
@@ -38,23 +35,10 @@ export interface JobTerms {
   readonly maxRuntimeMs?: number | undefined;
 }
 
-/** How a job ended, as its last message says. */
-export interface JobOutcome {
-  readonly type: "job.result" | "job.error";
-  readonly status: TerminalStatus;
-  readonly payload: OutgoingPayload;
-}
-
-/** How a message of a job is passed on. */
-export type Delivery = Omit<JobMessage, "type" | "text" | "redactedText"> & {
-  /** What other principals get instead. */
-  readonly redacted?: OutgoingPayload | undefined;
-};
-
 const delivered = Promise.resolve();
 
 /** One job: what it may do, what it has told, who listens, and how it ends. It ends exactly once. */
-export class Job {
+export class Job implements ListenedJob {
   /** Without the input once the job has ended. */
   terms: JobTerms;
   readonly createdAtMs: number;
@@ -68,12 +52,14 @@ export class Job {
   /** The last number that the submitting session gave to a message of this job. */
   lastSeq = 0;
   outcome: JobOutcome | undefined;
+  /** Epoch milliseconds; 0 while it has not ended. */
+  endedAtMs = 0;
   /** Someone was told that it exists; before that it ends without a word. */
   isAccepted = false;
   readonly #settings: RuntimeSettings;
-  readonly owner: RuntimeSession;
-  readonly #submitters = new Set<RuntimeSession>();
-  readonly #observers = new Set<RuntimeSession>();
+  readonly owner: JobListener;
+  readonly #submitters = new Set<JobListener>();
+  readonly #observers = new Set<JobListener>();
   /** Made when an agent first asks for its signal: most short jobs never do. */
   #controller: AbortController | undefined;
   #stopReason: ProtocolError | undefined;
@@ -81,7 +67,7 @@ export class Job {
   #stopping: JobOutcome | undefined;
   #grace: Timer | undefined;
 
-  constructor(terms: JobTerms, owner: RuntimeSession, settings: RuntimeSettings) {
+  constructor(terms: JobTerms, owner: JobListener, settings: RuntimeSettings) {
     this.terms = terms;
     this.#settings = settings;
     this.owner = owner;
@@ -116,7 +102,7 @@ export class Job {
   }
 
   /** The sessions that may cancel it. */
-  get submitters(): ReadonlySet<RuntimeSession> {
+  get submitters(): ReadonlySet<JobListener> {
     return this.#submitters;
   }
 
@@ -129,10 +115,10 @@ export class Job {
   /** Sends an event to everyone who listens. The promise is for agents that wait for slow clients. */
   emit(kind: string, body: OutgoingPayload, delivery: Delivery = {}): Promise<void> {
     if (this.isTerminal) return delivered;
-    const { redacted, ...rest } = delivery;
-    const ts = new Date(this.#settings.clock.now()).toISOString();
-    const redactedPayload = redacted === undefined ? undefined : { kind, ts, body: redacted };
-    this.#broadcast("job.event", { kind, ts, body }, rest, redactedPayload);
+    const { redacted } = delivery;
+    const ts = this.#now();
+    const other = redacted && { kind, ts, body: redacted };
+    this.#send(writeMessage(this.#settings, "job.event", { kind, ts, body }, { ...delivery, redacted: other }));
     let waits: Promise<void>[] | undefined;
     for (const session of this.#submitters) {
       const wait = session.ready();
@@ -142,17 +128,16 @@ export class Job {
   }
 
   /** Sends an event to one session only. */
-  tell(session: RuntimeSession, kind: string, body: OutgoingPayload): void {
+  tell(session: JobListener, kind: string, body: OutgoingPayload): void {
     if (this.isTerminal) return;
-    const ts = new Date(this.#settings.clock.now()).toISOString();
-    session.deliver(this.#message("job.event", { kind, ts, body }, {}), this);
+    session.deliver(writeMessage(this.#settings, "job.event", { kind, ts: this.#now(), body }), this);
   }
 
   /**
    * Makes a session a submitter: it gets what follows, may cancel, and is brought what it cannot do without of what
    * was before: the chunks of a streamed result, and the end.
    */
-  join(session: RuntimeSession): void {
+  join(session: JobListener): void {
     if (this.#submitters.has(session)) return;
     this.#observers.delete(session);
     session.observed.delete(this);
@@ -165,20 +150,20 @@ export class Job {
   }
 
   /** Adds an observer. A submitter gets everything already. */
-  observe(session: RuntimeSession): void {
+  observe(session: JobListener): void {
     if (this.outcome !== undefined || this.#submitters.has(session)) return;
     this.#observers.add(session);
     session.observed.add(this);
   }
 
   /** Takes an observer away. */
-  unobserve(session: RuntimeSession): void {
+  unobserve(session: JobListener): void {
     this.#observers.delete(session);
     session.observed.delete(this);
   }
 
   /** The session is no more. */
-  leave(session: RuntimeSession): void {
+  leave(session: JobListener): void {
     this.unobserve(session);
     this.#submitters.delete(session);
     session.submitted.delete(this);
@@ -212,12 +197,21 @@ export class Job {
     if (this.#close(cancelledOutcome)) this.#release();
   }
 
+  #endMessage(outcome: JobOutcome): JobMessage {
+    return writeEnd(this.#settings, outcome, { spent: this.costs, endedAtMs: this.endedAtMs });
+  }
+
+  #now(): string {
+    return new Date(this.#settings.clock.now()).toISOString();
+  }
+
   #close(outcome: JobOutcome): boolean {
     if (this.isTerminal) return false;
     this.#grace?.clear();
     // What a parent granted ends with it (ARCP §9.8.2), and its children's ends come before its own.
     for (const child of this.children) child.stop(parentStopped(), "cancelled", 0);
     this.outcome = outcome;
+    this.endedAtMs = this.#settings.clock.now();
     this.status = outcome.status;
     this.#abort(jobEnded);
     return true;
@@ -239,15 +233,6 @@ export class Job {
     this.#ending.resolve(this.outcome ?? cancelledOutcome);
   }
 
-  #broadcast(
-    type: string,
-    payload: OutgoingPayload,
-    delivery: Omit<Delivery, "redacted">,
-    redacted?: OutgoingPayload,
-  ): void {
-    this.#send(this.#message(type, payload, delivery, redacted));
-  }
-
   #send(message: JobMessage): void {
     let seq: number | undefined;
     for (const session of this.#submitters) {
@@ -258,33 +243,6 @@ export class Job {
     // Without its session a job goes on counting by itself, so that observers can still ask from where they were.
     this.lastSeq = seq ?? this.lastSeq + (this.owner.ended ? 1 : 0);
     this.history.add({ seq: this.lastSeq, message });
-  }
-
-  /** An end says what was spent: whoever missed events on the way has the whole all the same. */
-  #endMessage({ type, payload }: JobOutcome): JobMessage {
-    const costs = Object.fromEntries([...this.costs].map(([currency, units]) => [currency, formatMoney(units)]));
-    const message = this.#message(type, payload, {});
-    return this.#settings.dialect.statesCosts
-      ? { ...message, extensions: stringifyJson({ [costsExtension]: costs }) }
-      : message;
-  }
-
-  #message(
-    type: string,
-    payload: OutgoingPayload,
-    delivery: Omit<Delivery, "redacted">,
-    redacted?: OutgoingPayload,
-  ): JobMessage {
-    const { dialect, clock } = this.#settings;
-    const shape = (value: OutgoingPayload): readonly [string, OutgoingPayload] =>
-      dialect.shape?.(type, value, clock.now()) ?? [type, value];
-    const [shapedType, shaped] = shape(payload);
-    return {
-      ...delivery,
-      type: shapedType,
-      text: stringifyPayload(shaped),
-      redactedText: redacted === undefined ? undefined : stringifyPayload(shape(redacted)[1]),
-    };
   }
 }
 
@@ -304,13 +262,4 @@ const cancelledOutcome: JobOutcome = {
 
 function parentStopped(): ProtocolError {
   return arcpFailure("CANCELLED", "The delegating job has ended.");
-}
-
-/** The native writer is the fast one; only bigints need the exact one. */
-export function stringifyPayload(payload: unknown): string {
-  try {
-    return JSON.stringify(payload);
-  } catch {
-    return stringifyJson(payload);
-  }
 }

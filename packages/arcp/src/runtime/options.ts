@@ -14,6 +14,7 @@ import type { Dialect, DialectName } from "./dialects/dialect.ts";
 import { Identifiers } from "./identifiers.ts";
 import type { FetchFunction, FileAccess, JobSettlementOptions, ModelFunction, ToolFunction } from "./handlers.ts";
 import type { CredentialProvisioner, UnrevocableCredential } from "./provisioner.ts";
+import type { ClientName } from "./readings/reading.ts";
 import { type UpstreamErrorMapper, upstreamCodeOf } from "./upstream-error.ts";
 
 /** Says who a bearer token belongs to; `undefined` for nobody. A rejection counts as nobody. */
@@ -95,7 +96,15 @@ export interface ArcpRuntimeOptions extends ArcpRuntimeLimits {
   /** Shown in `session.welcome`. */
   readonly name?: string | undefined;
   readonly version?: string | undefined;
+  /** Habits of a reference runtime, for tests of clients; default `spec`. */
   readonly dialect?: DialectName | undefined;
+  /**
+   * Which library a client is made with, where its name in `session.hello` does not say; `undefined` leaves it to that name.
+   * Counts for the dialect `spec` alone.
+   */
+  readonly clientOf?:
+    | ((client: { readonly name: string; readonly version: string }) => ClientName | undefined)
+    | undefined;
   /** What agents may call, by name; every call is checked against `tool.call`. */
   readonly tools?: Readonly<Record<string, ToolFunction>> | undefined;
   /** What `readFile` and `writeFile` of the agent's context work on. */

@@ -8,33 +8,33 @@ import {
   sessionClose,
   sessionPing,
 } from "@imprest/core/models/arcp";
-import type { Connection } from "./connection.ts";
 import { arcpFailure } from "./failure.ts";
 import type { Job } from "./job.ts";
 import { listJobs } from "./list-jobs.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
 import type { RuntimeSession } from "./session.ts";
+import type { SessionLine } from "./session-line.ts";
 import { submit } from "./submit.ts";
 import { subscribe } from "./subscribe.ts";
 
 /** Answers one frame of an open session. @throws ProtocolError with the refusal of a request. */
 export async function answerRequest(
-  connection: Connection,
+  core: RuntimeCore,
+  line: SessionLine,
   session: RuntimeSession,
   envelope: ArcpEnvelope,
 ): Promise<void> {
-  const { core } = connection;
   session.activeAtMs = envelope.type === "session.ping" ? session.activeAtMs : core.settings.clock.monotonic();
   try {
-    await route(connection, core, session, envelope);
+    await route(core, line, session, envelope);
   } catch (error) {
     throw ValidationError.isInstance(error) ? arcpFailure("INVALID_REQUEST", error.message) : error;
   }
 }
 
 async function route(
-  connection: Connection,
   core: RuntimeCore,
+  line: SessionLine,
   session: RuntimeSession,
   envelope: ArcpEnvelope,
 ): Promise<void> {
@@ -43,10 +43,10 @@ async function route(
     case "session.ping":
       return pong(core, session, envelope);
     case "session.close":
-      if (dialect.takesClose) return close(connection, session, envelope, "session.closed");
+      if (dialect.takesClose) return close(core, line, session, envelope, "session.closed");
       break;
     case "session.bye":
-      if (dialect.takesBye) return close(connection, session, envelope, undefined);
+      if (dialect.takesBye) return close(core, line, session, envelope, undefined);
       break;
     case "session.hello":
       throw arcpFailure("INVALID_REQUEST", "The session is open already; a second session.hello is refused.");
@@ -86,15 +86,16 @@ function pong(core: RuntimeCore, session: RuntimeSession, envelope: ArcpEnvelope
 
 /** Jobs go on, and the session can be resumed within its window (ARCP §6.7). */
 function close(
-  connection: Connection,
+  core: RuntimeCore,
+  line: SessionLine,
   session: RuntimeSession,
   envelope: ArcpEnvelope,
   answer: "session.closed" | undefined,
 ): void {
   const { reason } = parseWire(sessionClose, envelope.payload, envelope.type);
   if (answer !== undefined) session.send(answer, reason === undefined ? {} : { reason });
-  connection.close("The client closed the session.");
-  if (connection.core.settings.dialect.closeForgetsSession) connection.core.sessions.end(session);
+  line.close("The client closed the session.");
+  if (core.settings.dialect.closeForgetsSession) core.sessions.end(session);
 }
 
 /** Only the session that submitted a job may cancel it (ARCP §7.4, §7.6). */

@@ -15,7 +15,8 @@ export interface StreamedResult {
 const chunkBytes = 262_144;
 
 /**
- * Streams a job's result (ARCP §8.4): text goes out as `utf8`, bytes as `base64`, in chunks of at most 256 KiB.
+ * Streams a job's result (ARCP §8.4): text goes out as `utf8`, bytes and what follows them as
+ * `base64`, in chunks of at most 256 KiB.
  * Awaiting a write waits for a client that is behind.
  */
 export class ResultWriter {
@@ -26,6 +27,8 @@ export class ResultWriter {
   #size = 0;
   #summary: string | undefined;
   #isFinal = false;
+  /** Bytes went out: from there on text goes as its bytes, since some clients refuse a stream of two encodings. */
+  #binary = false;
 
   constructor(job: Job, settings: RuntimeSettings) {
     this.#job = job;
@@ -69,14 +72,15 @@ export class ResultWriter {
     const size = typeof data === "string" ? utf8(data).length : data.length;
     if (size > maxChunkBytes) throw this.#tooLarge(`A result chunk has more than ${maxChunkBytes} bytes.`);
     if (this.#size + size > maxResultBytes) throw this.#tooLarge(`The result has more than ${maxResultBytes} bytes.`);
+    this.#binary ||= typeof data !== "string";
     this.#resultId ??= identifiers.next("res");
     this.#size += size;
     this.#isFinal = !more;
     const body = {
       result_id: this.#resultId,
       chunk_seq: this.#chunks++,
-      data: typeof data === "string" ? data : base64(data),
-      encoding: typeof data === "string" ? "utf8" : "base64",
+      data: typeof data === "string" && !this.#binary ? data : base64(typeof data === "string" ? utf8(data) : data),
+      encoding: this.#binary ? "base64" : "utf8",
       more,
     };
     await this.#job.emit("result_chunk", body, { feature: "result_chunk", isChunk: true });

@@ -1,6 +1,7 @@
+import type { AgentFunction } from "./agent-context.ts";
 import type { AgentRegistry } from "./agents.ts";
-import type { Connection } from "./connection.ts";
 import type { CredentialDesk } from "./credentials.ts";
+import type { Job } from "./job.ts";
 import type { Jobs } from "./jobs.ts";
 import type { RuntimeSettings } from "./options.ts";
 import type { Sessions } from "./sessions.ts";
@@ -11,7 +12,8 @@ export interface RuntimeCore {
   readonly agents: AgentRegistry;
   readonly sessions: Sessions;
   readonly jobs: Jobs;
-  readonly connections: Set<Connection>;
   /** Absent without a provisioner and a store to promise revocation with. */
   readonly credentials: CredentialDesk | undefined;
+  /** Starts an accepted job. */
+  run(job: Job, agent: AgentFunction): void;
 }

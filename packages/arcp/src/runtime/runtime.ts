@@ -1,8 +1,10 @@
 import type { ArcpTransport } from "../transport/transport.ts";
-import { type AgentFunction, AgentRegistry } from "./agents.ts";
+import type { AgentFunction } from "./agent-context.ts";
+import { AgentRegistry } from "./agents.ts";
 import { Connection } from "./connection.ts";
 import { CredentialDesk } from "./credentials.ts";
 import { arcpFailure, messageOf } from "./failure.ts";
+import { runJob } from "./job-runner.ts";
 import { Jobs } from "./jobs.ts";
 import { type ArcpRuntimeOptions, resolveSettings } from "./options.ts";
 import type { UnrevocableCredential } from "./provisioner.ts";
@@ -42,9 +44,10 @@ export function createArcpRuntime(options: ArcpRuntimeOptions): ArcpRuntime {
     agents: new AgentRegistry(),
     sessions: new Sessions(settings),
     jobs: new Jobs(settings),
-    connections: new Set(),
     credentials: options.credentials === undefined ? undefined : new CredentialDesk(settings, options.credentials),
+    run: (job, agent) => runJob(core, job, agent),
   };
+  const connections = new Set<Connection>();
   const recovered = recover(core);
   let closed = false;
   const runtime: ArcpRuntime = {
@@ -55,17 +58,17 @@ export function createArcpRuntime(options: ArcpRuntimeOptions): ArcpRuntime {
     },
     accept(transport) {
       if (closed) transport.close(1001, "The runtime is closed.");
-      else core.connections.add(new Connection(transport, core));
+      else connections.add(new Connection(transport, core, (ended) => connections.delete(ended)));
     },
     unrevocable: async () => (await core.credentials?.unrevocable()) ?? [],
     get counts() {
-      return { connections: core.connections.size, sessions: core.sessions.size, jobs: core.jobs.size };
+      return { connections: connections.size, sessions: core.sessions.size, jobs: core.jobs.size };
     },
     close(reason = "The runtime is closing.") {
       if (closed) return;
       closed = true;
       core.jobs.stopAll((job) => job.stop(arcpFailure("CANCELLED", reason), "cancelled", 0));
-      for (const connection of core.connections) {
+      for (const connection of connections) {
         connection.session?.send("session.bye", { reason });
         connection.close(reason);
       }

@@ -1,17 +1,20 @@
 import { type Timer } from "@imprest/core";
-import { createDeferred, type Deferred, stringifyJson } from "@imprest/core/internal";
+import { createDeferred, type Deferred, parseJson, stringifyJson } from "@imprest/core/internal";
 import { type ArcpEnvelope, arcpVersion, type WireFailure } from "@imprest/core/models/arcp";
-import type { Connection } from "./connection.ts";
 import type { OutgoingPayload } from "./dialects/dialect.ts";
-import type { Job } from "./job.ts";
 import type { JobMessage } from "./job-history.ts";
+import type { FrameJob, JobListener, ListenedJob } from "./job-listener.ts";
 import type { RuntimeSettings } from "./options.ts";
 import { Outbox } from "./outbox.ts";
+import { type ClientReading, draft } from "./readings/reading.ts";
+import type { SessionLine } from "./session-line.ts";
 
-/** The job that a frame is about. */
-export interface FrameJob {
-  readonly id: string;
-  readonly traceId?: string | undefined;
+/** What few frames have beside the rest. */
+interface FrameExtras {
+  /** The frame's id, instead of a fresh one. */
+  readonly requestId?: string | undefined;
+  /** As JSON. */
+  readonly extensions?: string | undefined;
 }
 
 /** How many request ids a session remembers, to recognise a frame that came twice. */
@@ -21,17 +24,19 @@ const rememberedRequests = 1024;
  * One session: it outlives its connections. What carries a sequence number goes through the outbox, so that a client
  * which comes back gets it; answers to requests go to the connection there is.
  */
-export class RuntimeSession {
+export class RuntimeSession implements JobListener {
   readonly id: string;
   readonly principal: string;
   /** Unfinished jobs that this session submitted: it gets their events and may cancel them. */
-  readonly submitted: Set<Job> = new Set();
+  readonly submitted: Set<ListenedJob> = new Set();
   /** Jobs that it subscribed to. */
-  readonly observed: Set<Job> = new Set();
+  readonly observed: Set<ListenedJob> = new Set();
   /** Negotiated features; a resume negotiates anew. */
   features: ReadonlySet<string> = new Set();
+  /** How its client reads what is written to it. */
+  reading: ClientReading = draft;
   resumeToken = "";
-  connection: Connection | undefined;
+  line: SessionLine | undefined;
   ended = false;
   /** A credential's value went to this session: it may only go on over a confidential transport. */
   holdsSecrets = false;
@@ -57,12 +62,12 @@ export class RuntimeSession {
 
   /** Negotiated, and over a transport that nobody can read along (ARCP §9.8.2). */
   get mayHoldCredentials(): boolean {
-    return this.features.has("provisioned_credentials") && this.connection?.transport.confidential === true;
+    return this.features.has("provisioned_credentials") && this.line?.confidential === true;
   }
 
   /** Sends an answer, or another frame without a number; lost when nobody is connected. */
   send(type: string, payload: OutgoingPayload, job?: FrameJob): void {
-    this.connection?.send(this.#frame(type, payload, job));
+    this.line?.send(this.#frame(type, payload, job));
   }
 
   /** Sends a frame without a number that a resume must bring again: the acceptance of a delegated job. */
@@ -75,8 +80,9 @@ export class RuntimeSession {
   deliver(message: JobMessage, job: FrameJob & { readonly principal: string }): number | undefined {
     if (this.ended || (message.feature !== undefined && !this.features.has(message.feature))) return undefined;
     const isPrivy = this.principal === job.principal && this.features.has("provisioned_credentials");
-    const text = isPrivy ? message.text : (message.redactedText ?? message.text);
-    const seq = this.#push(message.type, text, job, message);
+    const written = isPrivy ? message.text : (message.redactedText ?? message.text);
+    const [type, text] = this.#read(message.type, written);
+    const seq = this.#push(type, text, job, message);
     if (isPrivy && message.redactedText !== undefined) this.holdsSecrets = true;
     return seq;
   }
@@ -86,7 +92,9 @@ export class RuntimeSession {
    * is sent, with the habits that make it hard to tell whose it is.
    */
   refuse(request: ArcpEnvelope, failure: WireFailure): void {
-    const type = this.#settings.dialect.refusalType(request.type, failure.code);
+    if (this.reading.refusal === "echo") return this.#echo(request, failure);
+    const isSubmit = this.reading.refusal === "job.error" && request.type === "job.submit";
+    const type = isSubmit ? "job.error" : this.#settings.dialect.refusalType(request.type, failure.code);
     const about = request.job_id ?? (request.payload as { job_id?: unknown } | null)?.job_id;
     const jobId = typeof about === "string" ? about : undefined;
     const existing = failure.details?.["existing_job_id"];
@@ -95,8 +103,16 @@ export class RuntimeSession {
       return;
     }
     const [shapedType, shaped] = this.#shape(type, { final_status: "error", ...failure });
-    const id = jobId ?? (typeof existing === "string" ? existing : this.#settings.identifiers.next("job"));
-    this.#push(shapedType, stringifyJson(shaped), { id });
+    const named = isSubmit ? undefined : (jobId ?? (typeof existing === "string" ? existing : undefined));
+    const id = named ?? this.#settings.identifiers.next("job");
+    this.#push(shapedType, stringifyJson(shaped), { id, traceId: isSubmit ? request.trace_id : undefined });
+  }
+
+  /** A refusal without a number, under the request's own id; of a job only where that ends the client's wait for it. */
+  #echo({ id: requestId, type, job_id }: ArcpEnvelope, failure: WireFailure): void {
+    const job = type === "job.subscribe" && job_id !== undefined ? { id: job_id } : undefined;
+    const payload = stringifyJson({ final_status: "error", ...failure });
+    this.line?.send(this.#frameText("job.error", payload, job, undefined, { requestId }));
   }
 
   /** True when a request with this id was taken before: the frame came twice. */
@@ -128,9 +144,9 @@ export class RuntimeSession {
     return seq <= this.lastSeq && this.#outbox.covers(seq);
   }
 
-  /** Takes over `connection`; frames after `lastSeq` are sent again once `flush` is called. */
-  attach(connection: Connection, lastSeq: number): void {
-    this.connection = connection;
+  /** Goes on over `line`; frames after `lastSeq` are sent again once `flush` is called. */
+  attach(line: SessionLine, lastSeq: number): void {
+    this.line = line;
     this.#acknowledges = true;
     this.#outbox.rewind(lastSeq);
     // Acknowledgements may have been lost with the connection; what is asked for says as much.
@@ -140,23 +156,23 @@ export class RuntimeSession {
   }
 
   detach(): void {
-    this.connection = undefined;
+    this.line = undefined;
   }
 
   /** Sends what waits, as far as the connection takes it. */
   flush(): void {
-    const { connection } = this;
-    if (connection === undefined || !connection.welcomed) return;
+    const { line } = this;
+    if (line === undefined || !line.welcomed) return;
     if (this.#outbox.takeLoss()) {
-      connection.fail("INTERNAL_ERROR", "The client reads too slowly: events were forced out of the buffer.");
+      line.fail("INTERNAL_ERROR", "The client reads too slowly: events were forced out of the buffer.");
       return;
     }
-    while (!connection.isCongested) {
+    while (!line.isCongested) {
       const text = this.#outbox.next();
       if (text === undefined) break;
-      connection.send(text);
+      line.send(text);
     }
-    if (this.#outbox.unsent > 0) connection.flushLater();
+    if (this.#outbox.unsent > 0) line.flushLater();
     this.#wake();
   }
 
@@ -167,13 +183,13 @@ export class RuntimeSession {
   ready(): Promise<void> | undefined {
     if (!this.#isFull) return undefined;
     this.#waiting ??= createDeferred<void>();
-    if (this.connection !== undefined) this.#losePatience();
+    if (this.line !== undefined) this.#losePatience();
     return this.#waiting.promise;
   }
 
   end(): void {
     this.ended = true;
-    this.connection = undefined;
+    this.line = undefined;
     this.#outbox.free(Number.POSITIVE_INFINITY);
     this.#wake();
   }
@@ -181,7 +197,7 @@ export class RuntimeSession {
   get #isFull(): boolean {
     if (this.ended) return false;
     const { maxOutboxFrames, maxOutboxCharacters } = this.#settings;
-    const waitsForAck = this.connection === undefined || (this.#acknowledges && this.features.has("ack"));
+    const waitsForAck = this.line === undefined || (this.#acknowledges && this.features.has("ack"));
     // Half of the room is left for what agents send without waiting.
     if (!waitsForAck) return this.#outbox.unsent * 2 > maxOutboxFrames;
     const { outstanding, outstandingCharacters } = this.#outbox;
@@ -213,8 +229,8 @@ export class RuntimeSession {
   ): number {
     const seq = ++this.lastSeq;
     this.activeAtMs = this.#settings.clock.monotonic();
-    const text = this.#frameText(type, payloadText, job, seq, extensions);
-    if (unkept === true) this.connection?.send(text);
+    const text = this.#frameText(type, payloadText, job, seq, { extensions });
+    if (unkept === true) this.line?.send(text);
     else this.#outbox.push(text, seq, true);
     this.flush();
     this.#warnOfLag();
@@ -238,7 +254,15 @@ export class RuntimeSession {
 
   #shape(type: string, payload: OutgoingPayload): readonly [string, OutgoingPayload] {
     const { dialect, clock } = this.#settings;
-    return dialect.shape?.(type, payload, clock.now()) ?? [type, payload];
+    const shaped = dialect.shape?.(type, payload, clock.now()) ?? [type, payload];
+    return this.reading.shape?.(...shaped) ?? shaped;
+  }
+
+  /** A message of a job, which is written once for all sessions, as this one's client reads it. */
+  #read(type: string, text: string): readonly [string, string] {
+    if (this.reading.shape === undefined) return [type, text];
+    const [shapedType, shaped] = this.reading.shape(type, parseJson(text) as OutgoingPayload);
+    return [shapedType, stringifyJson(shaped)];
   }
 
   /** Identifiers hold no character that JSON would escape, so the envelope is put together as text. */
@@ -247,15 +271,15 @@ export class RuntimeSession {
     payloadText: string,
     job: FrameJob | undefined,
     seq: number | undefined,
-    extensions?: string,
+    { requestId, extensions }: FrameExtras = {},
   ): string {
-    const id = this.#settings.identifiers.next("msg");
+    const id = requestId === undefined ? `"${this.#settings.identifiers.next("msg")}"` : JSON.stringify(requestId);
     const about =
       job === undefined
         ? ""
         : `,"job_id":${JSON.stringify(job.id)}${job.traceId === undefined ? "" : `,"trace_id":"${job.traceId}"`}`;
     const numbered = seq === undefined ? "" : `,"event_seq":${seq}`;
     const more = extensions === undefined ? "" : `,"extensions":${extensions}`;
-    return `{"arcp":"${arcpVersion}","id":"${id}","type":"${type}","session_id":"${this.id}"${about}${numbered},"payload":${payloadText}${more}}`;
+    return `{"arcp":"${arcpVersion}","id":${id},"type":"${type}","session_id":"${this.id}"${about}${numbered},"payload":${payloadText}${more}}`;
   }
 }

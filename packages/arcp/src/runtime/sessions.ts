@@ -22,7 +22,7 @@ export class Sessions {
   open(principal: string): RuntimeSession {
     const own = [...this.#sessions.values()].filter((session) => session.principal === principal);
     if (own.length >= this.#settings.maxSessionsPerPrincipal) {
-      const idle = own.find((session) => session.connection === undefined && session.submitted.size === 0);
+      const idle = own.find((session) => session.line === undefined && session.submitted.size === 0);
       if (idle === undefined) {
         throw arcpFailure("PERMISSION_DENIED", "Too many sessions; close one or let its resume window pass.", {
           details: { max_sessions: this.#settings.maxSessionsPerPrincipal },
@@ -40,10 +40,15 @@ export class Sessions {
     return session !== undefined && isSameToken(session.resumeToken, token) ? session : undefined;
   }
 
+  /** For a client that names no session: its token alone says which. */
+  findByToken(token: string): RuntimeSession | undefined {
+    return [...this.#sessions.values()].find((session) => isSameToken(session.resumeToken, token));
+  }
+
   /** Ends the session of that id, if there is one without a connection. */
   forget(id: string): void {
     const session = this.#sessions.get(id);
-    if (session !== undefined && session.connection === undefined) this.end(session);
+    if (session !== undefined && session.line === undefined) this.end(session);
   }
 
   /** A connection serves the session: its window stops. */
@@ -97,9 +102,9 @@ export class Sessions {
           return;
         }
         session.send("session.bye", { reason: "idle" });
-        const { connection } = session;
+        const { line } = session;
         this.end(session);
-        connection?.close("idle");
+        line?.close("idle");
       }, delayMs),
     );
   }

@@ -6,10 +6,11 @@ import { Capability } from "../lease/capability.ts";
 import { budgetLimits } from "../lease/money.ts";
 import { leaseIssues, parseExpiry } from "../lease/validate-lease.ts";
 import { acceptedPayload } from "./accepted.ts";
+import type { ResolvedAgent } from "./agents.ts";
 import { arcpFailure } from "./failure.ts";
 import { Job } from "./job.ts";
 import { backJob } from "./job-settlement.ts";
-import { runJob } from "./job-runner.ts";
+import type { JobListener } from "./job-listener.ts";
 import type { RuntimeSettings } from "./options.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
 import type { RuntimeSession } from "./session.ts";
@@ -17,11 +18,16 @@ import type { RuntimeSession } from "./session.ts";
 /** `job.submit` (ARCP §7.1, §7.2). @throws ProtocolError or ValidationError with the reason of a refusal. */
 export async function submit(core: RuntimeCore, session: RuntimeSession, envelope: ArcpEnvelope): Promise<void> {
   const request = parseWire(jobSubmit, envelope.payload, "job.submit");
-  const create = (): Promise<Job> => createJob(core, session, request, envelope.trace_id);
+  let agent: ResolvedAgent | undefined;
+  const create = async (): Promise<Job> => {
+    refuseUnnegotiated(core.settings, session, request);
+    agent = core.agents.resolve(request.agent);
+    return createJob(core, session, request, agent, envelope.trace_id);
+  };
   if (request.idempotency_key === undefined) {
     const job = await create();
     core.jobs.add(job);
-    accept(core, job, session, envelope.id, true);
+    accept(core, job, session, envelope.id, agent);
     return;
   }
   const key = `${session.principal}\n${request.idempotency_key}`;
@@ -34,13 +40,19 @@ export async function submit(core: RuntimeCore, session: RuntimeSession, envelop
     });
   }
   if (keyed.isNew) core.jobs.add(job, key);
-  accept(core, job, session, envelope.id, keyed.isNew);
+  accept(core, job, session, envelope.id, keyed.isNew ? agent : undefined);
 }
 
-/** Answers a submit, and starts the job if it is new; otherwise the session joins it. */
-function accept(core: RuntimeCore, job: Job, session: RuntimeSession, requestId: string, isNew: boolean): void {
+/** Answers a submit, and starts the agent of a new job; a job that was there before is joined. */
+function accept(
+  core: RuntimeCore,
+  job: Job,
+  session: RuntimeSession,
+  requestId: string,
+  agent: ResolvedAgent | undefined,
+): void {
   session.send("job.accepted", acceptedPayload(job, session, requestId), job);
-  if (isNew) runJob(core, job);
+  if (agent !== undefined) core.run(job, agent.run);
   else if (!job.isTerminal || core.settings.dialect.replaysTerminal) job.join(session);
 }
 
@@ -48,11 +60,10 @@ async function createJob(
   core: RuntimeCore,
   session: RuntimeSession,
   request: JobSubmit,
+  agent: ResolvedAgent,
   traceId: string | undefined,
 ): Promise<Job> {
   const { settings } = core;
-  refuseUnnegotiated(settings, session, request);
-  const agent = core.agents.resolve(request.agent);
   const lease = request.lease_request ?? {};
   refuseLease(settings, lease, request.lease_constraints?.expires_at);
   refuseCrowd(settings, session);
@@ -62,7 +73,6 @@ async function createJob(
     {
       id: settings.identifiers.next("job"),
       agent: agent.reference,
-      run: agent.run,
       input: request.input,
       principal: session.principal,
       lease,
@@ -86,10 +96,10 @@ async function createJob(
 }
 
 /** Credentials come no later than the acceptance (ARCP §9.8.2). A job that cannot have them is no job. */
-export async function provision(core: RuntimeCore, job: Job, session: RuntimeSession): Promise<void> {
+export async function provision(core: RuntimeCore, job: Job, owner: JobListener): Promise<void> {
   // A delegated job may start while the client is away; what its parent was given says that it may have some as well.
   const inherits = (job.terms.parent?.credentials.length ?? 0) > 0;
-  if (core.credentials === undefined || !(session.mayHoldCredentials || inherits)) return;
+  if (core.credentials === undefined || !(owner.mayHoldCredentials || inherits)) return;
   try {
     await core.credentials.issue(job);
   } catch (error) {
@@ -117,8 +127,8 @@ export function refuseLease({ clock }: RuntimeSettings, lease: WireLease, expire
 }
 
 /** @throws ProtocolError INTERNAL_ERROR, which may be retried, when the session has as many jobs as it may. */
-export function refuseCrowd({ maxJobsPerSession }: RuntimeSettings, session: RuntimeSession): void {
-  if (session.submitted.size < maxJobsPerSession) return;
+export function refuseCrowd({ maxJobsPerSession }: RuntimeSettings, owner: JobListener): void {
+  if (owner.submitted.size < maxJobsPerSession) return;
   throw arcpFailure("INTERNAL_ERROR", `The session has ${maxJobsPerSession} unfinished jobs; wait for one to end.`);
 }
 
@@ -141,7 +151,13 @@ function refuseUnnegotiated(settings: RuntimeSettings, session: RuntimeSession, 
 /** What a repeated submit must have the same (ARCP §7.2), as one text, or as its digest when that is long. */
 async function digestOf(request: JobSubmit): Promise<string> {
   const { agent, input, lease_request, lease_constraints, max_runtime_sec } = request;
-  const parts = { agent, input, lease_request, expires_at: lease_constraints?.expires_at, max_runtime_sec };
+  const parts = {
+    agent,
+    input: input ?? null,
+    lease_request,
+    expires_at: lease_constraints?.expires_at,
+    max_runtime_sec,
+  };
   const text = stringifyJson(ordered(parts));
   // Hashing takes a turn of the host's thread pool; a short text is its own digest.
   return text.length <= 1024 ? text : deriveIdempotencyKey("arcp.submit", text);

@@ -1,3 +1,4 @@
+import { sleep } from "@imprest/core/internal";
 import type { ArcpEnvelope, JobSubscribe } from "@imprest/core/models/arcp";
 import { subscribedPayload } from "./accepted.ts";
 import { arcpFailure, messageOf } from "./failure.ts";
@@ -33,9 +34,12 @@ export async function subscribe(
     const extra = { request_id: envelope.id, replayed, subscribed_from: from };
     session.send("job.subscribed", subscribedPayload(job, session, extra), { id: job.id });
   };
-  // Nothing is awaited in here, so that no live event comes between the history and the rest.
   if (dialect.subscribedFirst) answer();
-  for (const { message } of history) session.deliver(message, job);
+  const waitMs = session.reading.hearsSubscriptionAfterMs;
+  if (waitMs > 0) await sleep(core.settings.clock, waitMs);
+  // What came meanwhile is history. Nothing is awaited from here on, so that no live event comes between it and the rest.
+  const due = waitMs > 0 ? job.history.since(begin) : history;
+  for (const { message } of due) session.deliver(message, job);
   if (!dialect.subscribedFirst) answer();
   job.observe(session);
 }

@@ -3,6 +3,7 @@ import { onAbort } from "@imprest/core/internal";
 import { ArcpError, SessionEndedError } from "../errors.ts";
 import { createIdentifier } from "../identifier.ts";
 import { Attempts } from "./attempts.ts";
+import type { ConnectionHooks, SessionState } from "./connection-hooks.ts";
 import type { Frame, FrameHeader } from "../frame/frame.ts";
 import { payloadOf } from "../frame/read.ts";
 import { type ResumePoint, closedError, openLink } from "./handshake.ts";
@@ -10,31 +11,10 @@ import { HoleGrace } from "./hole-grace.ts";
 import type { Link } from "./link.ts";
 import type { Settings } from "./options.ts";
 import { ReadHold } from "./read-hold.ts";
-import { type Redialling, type Sense, dialPatiently, redial } from "./redial.ts";
-import { type Hole, Sequence } from "../frame/sequence.ts";
+import { type Redialling, type Sense, dialPatiently, redial, resumeAt } from "./redial.ts";
+import { Sequence } from "../frame/sequence.ts";
 import type { SessionTicket } from "./ticket.ts";
 import { type Welcome, readWelcome } from "./welcome.ts";
-
-/** Where a session stands. */
-export type SessionState = "connecting" | "live" | "suspended" | "resuming" | "closing" | "closed" | "failed";
-
-/** What a connection tells the session above it. */
-export interface ConnectionHooks {
-  /** A frame, each once; numbered ones in order. */
-  frame(frame: Frame, size: number): void;
-  /** Connected. `resumed`: what was missed follows. Otherwise the session is a new one, which counts from 1. */
-  live(resumed: boolean): void;
-  /** The connection is gone, and is being made again. */
-  down(): void;
-  /** The session is over. */
-  ended(error: SessionEndedError): void;
-  /** The runtime cannot bring these events any more. */
-  gap(hole: Hole): void;
-  state(state: SessionState, cause?: unknown): void;
-  warning(code: string, message: string): void;
-  /** A frame is about to be sent, or came. */
-  watch(direction: "in" | "out", text: string): void;
-}
 
 /** Refusals of a resume that a fresh `session.hello` would meet as well. */
 const refusals = new Set(["UNAUTHENTICATED", "PERMISSION_DENIED"]);
@@ -290,7 +270,7 @@ export class Connection {
       windowMs: () => this.#windowMs,
       attempt: () => {
         if (this.welcome !== undefined) this.setState("resuming");
-        return this.#resume(this.sequence.last);
+        return resumeAt(this.#ticket, this.sequence.last, (resume) => this.#attempt(resume));
       },
       senseAfter: (error) => this.#senseAfter(error),
     };
@@ -309,18 +289,6 @@ export class Connection {
     const knewNone = this.#ticket === undefined;
     this.forget();
     return knewNone ? "later" : "at once";
-  }
-
-  /** Resumes at `last`. One runtime refuses a client that has missed nothing; it takes the number before. */
-  async #resume(last: number): Promise<void> {
-    const ticket = this.#ticket;
-    if (ticket === undefined) return this.#attempt(undefined);
-    try {
-      await this.#attempt({ ticket, last });
-    } catch (error) {
-      if (!(error instanceof ArcpError) || error.errorCode !== "RESUME_WINDOW_EXPIRED" || last === 0) throw error;
-      await this.#attempt({ ticket, last: last - 1 });
-    }
   }
 
   #ping(): void {

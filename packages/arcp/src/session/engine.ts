@@ -7,7 +7,8 @@ import type { Origin } from "../job/origin.ts";
 import { Pressure } from "../job/pressure.ts";
 import { Acknowledger } from "./acknowledger.ts";
 import { Adoption } from "./adoption.ts";
-import { Connection, type ConnectionHooks } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { ConnectionHooks } from "./connection-hooks.ts";
 import { settleWithin } from "../frame/deadline.ts";
 import type { SessionEvents } from "./events.ts";
 import { type Frame, jobIdOf, readFrame } from "../frame/frame.ts";
@@ -16,10 +17,11 @@ import { Ledger } from "./ledger.ts";
 import type { Settings } from "./options.ts";
 import { Recovery } from "./recovery.ts";
 import { redactFrame } from "../frame/redact.ts";
-import { holeBefore, replayStart, unknownHole } from "../frame/replay.ts";
+import { unknownHole } from "../frame/replay.ts";
 import { Requests } from "./requests.ts";
 import { Router } from "./router.ts";
 import { StallGuard } from "./stall-guard.ts";
+import { Subscriptions } from "./subscriptions.ts";
 import type { SessionTicket } from "./ticket.ts";
 import type { Welcome } from "./welcome.ts";
 
@@ -34,6 +36,7 @@ export class SessionEngine {
   readonly #acknowledger: Acknowledger;
   readonly #recovery: Recovery;
   readonly #adoption: Adoption;
+  readonly subscriptions: Subscriptions;
   readonly #pressure: Pressure;
   readonly #stallGuard: StallGuard;
   /** Features that the runtime used although they were not negotiated; each is warned of once. */
@@ -83,6 +86,7 @@ export class SessionEngine {
     const rooms = { connection, requests, router: this.#router, ledger: this.#ledger };
     this.#recovery = new Recovery(rooms, settings);
     this.#adoption = new Adoption(rooms, this.#recovery);
+    this.subscriptions = new Subscriptions(rooms);
     this.#resumedFrom = ticket;
   }
 
@@ -138,47 +142,6 @@ export class SessionEngine {
       },
     });
     return accepted.promise;
-  }
-
-  /** Watches a job; one that this session runs itself is watched through its own events. */
-  async subscribe(
-    jobId: string,
-    options: CallOptions & { readonly history?: boolean | undefined; readonly fromEventSeq?: number | undefined },
-  ): Promise<{ readonly state: JobState; readonly replayed: boolean }> {
-    const own = this.#router.jobs.get(jobId);
-    if (own !== undefined) {
-      own.viewers++;
-      return { state: own, replayed: false };
-    }
-    const { history = false, fromEventSeq = 0 } = options;
-    const admitted = createDeferred<JobState>();
-    const payload = history ? { history, from_event_seq: fromEventSeq } : {};
-    const answer = await this.requests.subscribe(jobId, payload, options, (frame) => {
-      const told = payloadOf("job.subscribed", frame);
-      const begin = (job: JobState): void => {
-        job.origin = { resubmit: false, observed: true };
-        const start = history ? replayStart(told, fromEventSeq, this.connection.sequence.last) : undefined;
-        const hole = start === undefined ? undefined : holeBefore(start, fromEventSeq);
-        job.replayFrom = history ? (hole?.to ?? fromEventSeq) : told.subscribed_from;
-        job.describe(told, frame.trace_id);
-        job.viewers++;
-        if (hole !== undefined) job.miss(hole);
-      };
-      admitted.resolve(this.#router.admit(jobId, begin));
-    });
-    const { replayed } = payloadOf("job.subscribed", answer);
-    // One runtime says how many events it replays.
-    return {
-      state: await admitted.promise,
-      replayed: replayed === true || (typeof replayed === "number" && replayed > 0),
-    };
-  }
-
-  unsubscribe(state: JobState): void {
-    if (--state.viewers > 0 || state.over || !state.origin.observed) return;
-    this.#send("job.unsubscribe", { job_id: state.id }, { jobId: state.id });
-    state.leave(new SessionEndedError(`The subscription to job ${state.id} was ended.`));
-    this.#router.ignore(state.id);
   }
 
   /** Acknowledges at once what is processed. */

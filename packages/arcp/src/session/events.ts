@@ -1,4 +1,4 @@
-import type { SessionState } from "./connection.ts";
+import type { SessionState } from "./connection-hooks.ts";
 import type { Hole } from "../frame/sequence.ts";
 
 /** What a session tells, by name. */

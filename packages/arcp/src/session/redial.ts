@@ -2,8 +2,10 @@ import { ConnectionError, TimeoutError } from "@imprest/core";
 import { sleep } from "@imprest/core/internal";
 import { ArcpError } from "../errors.ts";
 import type { Attempts } from "./attempts.ts";
+import type { ResumePoint } from "./handshake.ts";
 import type { Settings } from "./options.ts";
 import type { ReadHold } from "./read-hold.ts";
+import type { SessionTicket } from "./ticket.ts";
 
 /** Whether there is sense in another attempt after one that failed. */
 export type Sense = "none" | "later" | "at once";
@@ -78,4 +80,19 @@ export async function dialPatiently(to: Redialling, waitForMs: number): Promise<
 function mayPass(error: unknown): boolean {
   if (error instanceof ArcpError) return error.retryable;
   return error instanceof ConnectionError || error instanceof TimeoutError;
+}
+
+/** Resumes behind `last`. One runtime refuses a client that has missed nothing; it takes the number before. */
+export async function resumeAt(
+  ticket: SessionTicket | undefined,
+  last: number,
+  attempt: (resume: ResumePoint | undefined) => Promise<void>,
+): Promise<void> {
+  if (ticket === undefined) return attempt(undefined);
+  try {
+    await attempt({ ticket, last });
+  } catch (error) {
+    if (!(error instanceof ArcpError) || error.errorCode !== "RESUME_WINDOW_EXPIRED" || last === 0) throw error;
+    await attempt({ ticket, last: last - 1 });
+  }
 }

@@ -6,7 +6,7 @@ import { ArcpJob, ArcpSubscription, type JobActions } from "../job/job.ts";
 import type { JobState } from "../job/job-state.ts";
 import { type SubmitRequest, writeSubmit } from "../job/submit-request.ts";
 import { parseAgentReference } from "../lease/agent-reference.ts";
-import type { SessionState } from "./connection.ts";
+import type { SessionState } from "./connection-hooks.ts";
 import type { SessionEngine } from "./engine.ts";
 import type { SessionEvents } from "./events.ts";
 import { readListing } from "./listing.ts";
@@ -65,7 +65,7 @@ export class ArcpSession implements AsyncDisposable {
     this.#actions = {
       clock: settings.clock,
       cancel: (state, reason, options) => this.#cancel(state, reason, options),
-      unsubscribe: (state) => engine.unsubscribe(state),
+      unsubscribe: (state) => engine.subscriptions.unsubscribe(state),
     };
   }
 
@@ -184,7 +184,7 @@ export class ArcpSession implements AsyncDisposable {
    */
   async subscribe(jobId: string, options: SubscribeOptions = {}): Promise<ArcpSubscription> {
     this.#require("subscribe");
-    const { state, replayed } = await this.#engine.subscribe(jobId, options);
+    const { state, replayed } = await this.#engine.subscriptions.subscribe(jobId, options);
     return new ArcpSubscription(state, this.#actions, replayed);
   }
 

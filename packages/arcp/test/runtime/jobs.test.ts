@@ -160,6 +160,7 @@ describe("how jobs end (ARCP §7.3, §7.4)", () => {
     const end = await client.nextOf("job.error");
     expect(end.payload).toEqual({
       final_status: "cancelled",
+      completed_at: expect.any(String) as string,
       code: "CANCELLED",
       message: "user clicked stop",
       retryable: false,

@@ -280,9 +280,14 @@ describe("streamed results (ARCP §8.4)", () => {
     expect(chunks).toEqual([
       { result_id: id, chunk_seq: 0, data: "héllo", encoding: "utf8", more: true },
       { result_id: id, chunk_seq: 1, data: "AP8H", encoding: "base64", more: true },
-      { result_id: id, chunk_seq: 2, data: "", encoding: "utf8", more: false },
+      { result_id: id, chunk_seq: 2, data: "", encoding: "base64", more: false },
     ]);
-    expect(end).toEqual({ final_status: "success", result_id: id, result_size: 9 });
+    expect(end).toEqual({
+      final_status: "success",
+      result_id: id,
+      result_size: 9,
+      completed_at: expect.any(String) as string,
+    });
   });
 
   it("cuts long text between code points", async () => {

@@ -37,7 +37,12 @@ describe("hello and welcome", () => {
     const accepted = await client.submit({ agent: "echo", input: { a: 1 } }, { trace_id: trace });
     const result = await client.nextOf("job.result");
     expect(accepted.payload).toMatchObject({ agent: "echo", lease: {}, trace_id: trace });
-    expect(result.payload).toEqual({ final_status: "success", result: { echoed: { a: 1 } } });
+    expect(result.payload).toEqual({
+      final_status: "success",
+      result: { echoed: { a: 1 } },
+      output: { echoed: { a: 1 } },
+      completed_at: "2026-05-13T12:00:00.000Z",
+    });
     const numbered = client.frames.filter(({ event_seq }) => event_seq !== undefined);
     expect(numbered.map(({ event_seq, trace_id, job_id }) => [event_seq, trace_id, job_id])).toEqual(
       [1, 2, 3].map((seq) => [seq, trace, accepted.job_id]),

@@ -52,15 +52,18 @@ export class RawClient {
     return id;
   }
 
-  async hello(options: { token?: string; features?: readonly string[]; resume?: unknown } = {}): Promise<Frame> {
-    const { token = "tok-alice", features = arcpFeatures, resume } = options;
+  async hello(
+    options: { token?: string; features?: readonly string[]; resume?: unknown; name?: string; more?: object } = {},
+  ): Promise<Frame> {
+    const { token = "tok-alice", features = arcpFeatures, resume, name = "raw", more = {} } = options;
     this.send("session.hello", {
-      client: { name: "raw", version: "0" },
+      client: { name, version: "0" },
       auth: { scheme: "bearer", token },
       capabilities: { encodings: ["json"], features },
       ...(resume === undefined ? {} : { resume }),
+      ...more,
     });
-    const answer = await this.next(({ type }) => type === "session.welcome" || type === "session.error");
+    const answer = await this.next(({ type }) => type === "session.welcome" || type.endsWith(".error"));
     if (answer.type === "session.welcome") this.sessionId = answer.session_id;
     return answer;
   }

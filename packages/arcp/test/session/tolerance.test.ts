@@ -171,7 +171,7 @@ describe("a tolerant reader", () => {
     expect(runtime.warnings).toEqual(["UNPINNED_AGENT"]);
   });
 
-  it("the writer's ids are prefixed ULIDs, nothing is null, reasons are always given", async () => {
+  it("the writer's ids are prefixed ULIDs, nothing but an absent input is null, reasons are always given", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     const job = await submitted(runtime, session);
@@ -183,7 +183,9 @@ describe("a tolerant reader", () => {
     const frames = runtime.received.flat();
     for (const frame of frames) {
       expect(frame.id).toMatch(/^msg_[0-9A-HJKMNP-TV-Z]{26}$/);
-      expect(JSON.stringify(frame)).not.toContain("null");
+      const { input, ...rest } = frame.payload;
+      if (frame.type === "job.submit") expect(input).toBeNull();
+      expect(JSON.stringify({ ...frame, payload: rest })).not.toContain("null");
     }
     for (const type of ["job.cancel", "session.close"]) {
       expect(frames.find((frame) => frame.type === type)?.payload.reason).toMatch(/./);

@@ -47,6 +47,8 @@ export interface Dialect {
   readonly gatesLeaseFeatures: boolean;
   /** An agent that reports progress to a client without that feature fails (T-38); otherwise it is not sent. */
   readonly progressNeedsFeature: boolean;
+  /** The end of a job says when it came. */
+  readonly statesCompletion: boolean;
   /** The end of a job says in an extension what the job spent. */
   readonly statesCosts: boolean;
   /** `cost.budget.remaining` comes after the metric it follows from (T-21). */

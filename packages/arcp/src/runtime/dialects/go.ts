@@ -6,6 +6,7 @@ import { spec } from "./spec.ts";
 export const go: Dialect = {
   ...spec,
   statesCosts: false,
+  statesCompletion: false,
   takesSessionResume: false,
   takesBye: false,
   closeForgetsSession: true,

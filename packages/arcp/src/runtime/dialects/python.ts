@@ -23,23 +23,23 @@ export const python: Dialect = {
       case "session.jobs":
         return [type, shapeJobs(payload)];
       case "job.accepted":
-        return [type, shapeBudget(payload)];
+        return [type, pythonBudget(payload)];
       case "job.cancelled":
         return [type, without(payload, "reason")];
       case "job.subscribed":
         return [type, without(payload, "budget", "lease_constraints")];
       case "job.event":
-        return [type, withBodies(payload, bodies)];
+        return [type, withBodies(payload, pythonBodies)];
       case "job.error":
-        if (payload["final_status"] !== "timed_out") return [type, payload];
-        return ["job.result", { final_status: "timed_out", completed_at: new Date(nowMs).toISOString() }];
+        return pythonEnd(payload);
       default:
         return [type, payload];
     }
   },
 };
 
-const bodies: Readonly<Record<string, (body: OutgoingPayload) => OutgoingPayload>> = {
+/** Bodies of events in the words of the reference Python library. */
+export const pythonBodies: Readonly<Record<string, (body: OutgoingPayload) => OutgoingPayload>> = {
   tool_call: (body) => renamed(body, { call_id: "tool_call_id", tool: "name", args: "arguments" }),
   tool_result: (body) => renamed(body, { call_id: "tool_call_id", result: "output" }),
   metric: (body) => renamed(body, { dimensions: "attributes" }),
@@ -55,11 +55,17 @@ const bodies: Readonly<Record<string, (body: OutgoingPayload) => OutgoingPayload
 };
 
 /** `{USD: "USD:5"}` instead of `{USD: 5}`. */
-function shapeBudget(payload: OutgoingPayload): OutgoingPayload {
+export function pythonBudget(payload: OutgoingPayload): OutgoingPayload {
   const { budget } = payload;
   if (typeof budget !== "object" || budget === null) return payload;
   const written = Object.entries(budget).map(([currency, value]) => [currency, `${currency}:${String(value)}`]);
   return { ...payload, budget: Object.fromEntries(written) };
+}
+
+/** A `job.error` is of a failure alone there: other ends are results. */
+export function pythonEnd(payload: OutgoingPayload): readonly [string, OutgoingPayload] {
+  const { final_status, completed_at } = payload;
+  return final_status === "error" ? ["job.error", payload] : ["job.result", { final_status, completed_at }];
 }
 
 function shapeJobs(payload: OutgoingPayload): OutgoingPayload {

@@ -9,6 +9,7 @@ const sessionErrors: ReadonlySet<string> = new Set(["AGENT_VERSION_NOT_AVAILABLE
 export const typescript: Dialect = {
   ...spec,
   statesCosts: false,
+  statesCompletion: false,
   takesSessionResume: false,
   takesClose: false,
   resumesCaughtUp: false,
