@@ -24,7 +24,7 @@ export function readVectors(): Vectors {
 export type Entry = "console" | "workerd";
 
 export interface SuiteBuild {
-  readonly suite: "suite" | "arcp";
+  readonly suite: "suite" | "arcp" | "ledger";
   readonly entry: Entry;
   readonly outfile: string;
   /** What the suite finds under these names. */

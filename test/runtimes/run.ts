@@ -13,7 +13,7 @@ export interface Runtime {
   readonly run: (bundle: string) => Promise<string>;
 }
 
-const installed = (name: string): string => join(import.meta.dirname, "node_modules/.bin", name);
+export const installed = (name: string): string => join(import.meta.dirname, "node_modules/.bin", name);
 
 const nodeOf = (alias: string): string => join(import.meta.dirname, `node_modules/${alias}/bin/node`);
 
@@ -54,7 +54,7 @@ const config :Workerd.Config = (services = [
 }
 
 /** What a process printed, once it has ended by itself: what keeps it alive after its verdict is a failure. */
-async function output(program: string, args: readonly string[]): Promise<string> {
+export async function output(program: string, args: readonly string[]): Promise<string> {
   // A group of its own: a runtime may stand behind a launcher, and only as a group do both end.
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
   const printed = Promise.all([text(child.stdout), text(child.stderr)]);

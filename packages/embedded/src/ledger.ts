@@ -30,3 +30,4 @@ export type { RollingPeriod } from "./ledger/rolling-window.ts";
 export type { LedgerStore, StoreChange } from "./ledger/store.ts";
 export type { LedgerErrorCode } from "./ledger/error-code.ts";
 export { LedgerUnavailableError } from "./ledger/unavailable.ts";
+export { type DurableObjectStorage, durableObjectStore } from "./workers/durable-object-store.ts";

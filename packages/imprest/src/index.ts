@@ -15,3 +15,4 @@ export {
   withReservationStream,
 } from "@imprest/core";
 export { type ModelPrices, type PriceTable, createPriceTable, denialOf, denialResponse } from "@imprest/llm";
+export { type DurableObjectStorage, durableObjectStore } from "@imprest/embedded/ledger";

@@ -1,2 +1,8 @@
 export { disconnectSignal, sendStream } from "@imprest/core/node";
-export { type SqliteStoreOptions, sqliteStore } from "@imprest/embedded/node";
+export {
+  type LedgerCheck,
+  type SqliteStoreOptions,
+  backupLedger,
+  checkLedger,
+  sqliteStore,
+} from "@imprest/embedded/node";

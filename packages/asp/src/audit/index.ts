@@ -2,6 +2,7 @@ export type { AuditConclusion, Unproven } from "./audit-conclusion.ts";
 export type { AuditFinding } from "./audit-finding.ts";
 export { type AuditIndex, type AuditIndexEntry, createMemoryIndex } from "./audit-index.ts";
 export { type EventSigner, signAuditEvent, signatureAttribute } from "@imprest/core/audit";
+export { aspJcsV1 } from "./asp-jcs-v1.ts";
 export { createAuditor } from "./auditor.ts";
 export type { Auditor, AuditorOptions } from "./auditor-options.ts";
 export {
@@ -23,7 +24,8 @@ export {
 export type { FocusMoney, FocusPrice, FocusPriced } from "./focus/rate.ts";
 export type { FocusParties } from "./focus/row.ts";
 export { focusCsvHeader, focusCsvLine, focusJsonLine } from "./focus/write-row.ts";
-export { type AuditProfile, aspJcsV1, signedAttributes } from "./profile.ts";
+export type { AuditProfile, DraftEvent, ProfiledEvent, ReadOptions } from "./profile.ts";
+export { signedAttributes } from "./read-audit-event.ts";
 export { readPromisedEvent } from "./read-promised-event.ts";
 export type { AuditExpectation } from "./semantics.ts";
 export { type AuditTrust, type AuditTrustOptions, createAuditTrust } from "./trust.ts";

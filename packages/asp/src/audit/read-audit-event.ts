@@ -2,42 +2,28 @@ import { base64url, parseBase64url } from "@imprest/core/internal";
 import {
   type Finding,
   type JsonObject,
+  type JsonValue,
   StrictJsonError,
   parseStrictJson,
   signatureAttribute,
   syntaxFinding,
 } from "@imprest/core/audit";
-import { type AuditSuffix, auditSuffixes, parseTimestamp } from "@imprest/core/models/asp";
+import { auditSuffixes, parseTimestamp } from "@imprest/core/models/asp";
+import type { ProfiledEvent, ReadOptions } from "./profile.ts";
 
-/** What a text must hold before its signature can be looked at. */
-export interface ReadEvent {
-  readonly json: JsonObject;
-  readonly data: JsonObject;
-  readonly source: string;
-  readonly time: string;
-  readonly prefix: string;
-  readonly suffix: AuditSuffix;
-  readonly kid: string;
-  /** When it was signed, by its own word; epoch milliseconds. */
-  readonly atMs: number | undefined;
-  readonly signature: Uint8Array;
-  /** The same in unpadded base64url. */
-  readonly signatureText: string;
-  /** Attributes that a relay could have changed. */
-  readonly unsigned: readonly string[];
-}
+/** The attributes that the draft signs (ASP §5 "Signing"). */
+export const signedAttributes = ["data", "datacontenttype", "id", "source", "time", "type"] as const;
 
 const typePattern = /^([a-z0-9-]+(?:\.[a-z0-9-]+)*)\.audit\.([a-z_]+)$/;
 /** JSON is UTF-8 (RFC 8259 §8.1), so a charset that says so says nothing new. */
 const jsonType = /^application\/(?:[\w.-]+\+)?json(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?$/i;
-const signed: ReadonlySet<string> = new Set(["data", "datacontenttype", "id", "source", "time", "type"]);
+const signed: ReadonlySet<string> = new Set(signedAttributes);
 
 /** Reads an event, or says why it cannot be one. Nothing is repaired: a missing member is missing from what was signed. */
 export function readAuditEvent(
   input: string | Uint8Array,
-  detached: Uint8Array | undefined,
-  maxBytes: number | undefined,
-): ReadEvent | Finding {
+  { signature: detached, maxBytes }: ReadOptions,
+): ProfiledEvent | Finding {
   let json: unknown;
   try {
     json = parseStrictJson(input, { maxBytes });
@@ -79,19 +65,23 @@ export function readAuditEvent(
   const signature = readSignature(json[signatureAttribute], detached);
   if (!(signature instanceof Uint8Array)) return signature;
   return {
-    json,
-    data,
-    source,
-    time,
+    issuer: source,
     prefix,
-    suffix: known,
     kid,
     atMs: parseTimestamp(data["event_time"]),
     signature,
     // An attached one is read strictly, so its text is the only one there is.
     signatureText: typeof json[signatureAttribute] === "string" ? json[signatureAttribute] : base64url(signature),
+    signed: { data, datacontenttype, id, source, time, type },
     unsigned: Object.keys(json).filter((name) => !signed.has(name) && name !== signatureAttribute),
+    draft: { id, source, type, datacontenttype, time, suffix: known, data },
   };
+}
+
+/** The signed attributes and nothing else. */
+export function signedPart(event: JsonObject): Record<string, JsonValue> {
+  const { data = null, datacontenttype = null, id = null, source = null, time = null, type = null } = event;
+  return { data, datacontenttype, id, source, time, type };
 }
 
 function readSignature(attribute: unknown, detached: Uint8Array | undefined): Uint8Array | Finding {

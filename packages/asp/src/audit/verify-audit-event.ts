@@ -4,6 +4,7 @@ import {
   type Disposition,
   type Finding,
   type JsonObject,
+  type JsonValue,
   type KeyWindow,
   type VerificationKey,
   type VerificationReport,
@@ -11,8 +12,8 @@ import {
   verifyEd25519,
 } from "@imprest/core/audit";
 import { type AuditEvent, auditDataBySuffix, parseTimestamp } from "@imprest/core/models/asp";
-import { type AuditProfile, aspJcsV1, signedPart } from "./profile.ts";
-import { type ReadEvent, readAuditEvent } from "./read-audit-event.ts";
+import { aspJcsV1 } from "./asp-jcs-v1.ts";
+import type { AuditProfile, DraftEvent, ProfiledEvent } from "./profile.ts";
 import { type AuditExpectation, checkExpectation, expectationFindings, semanticFindings } from "./semantics.ts";
 import type { AuditTrust } from "./trust.ts";
 
@@ -69,20 +70,20 @@ export async function verifyAuditEvent(
   if (trust === undefined)
     throw new ConfigurationError("verifyAuditEvent needs to be told whom to trust: createAuditTrust(…).");
   if (expected !== undefined) checkExpectation(expected);
-  const read = readAuditEvent(input, options.signature, options.maxBytes);
+  const read = profile.read(input, { signature: options.signature, maxBytes: options.maxBytes });
   const base = { profile: profile.name, unsigned: "code" in read ? [] : read.unsigned };
   if ("code" in read) return { ...base, disposition: "signature_invalid", findings: [read] };
   const { disposition, findings, key } = await judgeSigner(read, trust, profile, options.signal);
   if (disposition !== "authentic" || key === undefined) return { ...base, disposition, findings };
-  const content = readContent(read, trust.clock.now());
+  const content = read.draft === undefined ? noDraft : readContent(read.draft, trust.clock.now());
   const strays =
     expected === undefined || content.event === undefined ? [] : expectationFindings(content.event, expected);
   return {
     ...base,
     disposition,
     findings: [...findings, ...unsignedFindings(read.unsigned), ...content.findings, ...strays],
-    signed: signedPart(read.json),
-    signature: read.signatureText,
+    signed: read.signed,
+    signature: read.signatureText ?? base64url(read.signature),
     key: writtenKey(read.kid, key),
     ...(content.event !== undefined && { event: content.event }),
   };
@@ -106,12 +107,12 @@ function writtenKey(kid: string, { publicKey, notBeforeMs, notAfterMs }: Verific
 }
 
 async function judgeSigner(
-  read: ReadEvent,
+  read: ProfiledEvent,
   trust: AuditTrust,
   profile: AuditProfile,
   signal: AbortSignal | undefined,
 ): Promise<Judgement> {
-  const origin = trust.originOf(read.source);
+  const origin = trust.originOf(read.issuer);
   if (origin === undefined) {
     const problem = { code: "origin_not_trusted", message: "The source is not at an origin that is trusted." };
     return { disposition: "signer_resolution_failed", findings: [signerFinding(problem)] };
@@ -126,7 +127,7 @@ async function judgeSigner(
     return { disposition, findings: [signerFinding(lookup.problem)] };
   }
   const { publicKey, retained } = lookup.key;
-  if (await verifyEd25519(publicKey, profile.signingInput(read.json), read.signature)) {
+  if (await verifyEd25519(publicKey, await profile.signingInput(read.signed), read.signature)) {
     return { disposition: "authentic", findings: retained ? [retainedKey] : [], key: lookup.key };
   }
   const wasReformatted = await isSignedAtAnotherSpelling(read, publicKey, profile);
@@ -135,30 +136,37 @@ async function judgeSigner(
 
 /** SDKs rewrite times; the signature then fails on an event that nobody meant to change. Worth saying, not accepting. */
 async function isSignedAtAnotherSpelling(
-  read: ReadEvent,
+  { signed, signature }: ProfiledEvent,
   publicKey: Uint8Array,
   profile: AuditProfile,
 ): Promise<boolean> {
-  const atMs = parseTimestamp(read.time);
+  const { time: written, data } = signed;
+  const atMs = parseTimestamp(written);
   if (atMs === undefined) return false;
   const iso = new Date(atMs).toISOString();
   const whole = iso.replace(/\.000Z$/, "Z");
-  const eventTime = read.data["event_time"];
+  const eventTime = isObject(data) ? data["event_time"] : undefined;
   const spellings = new Set([iso, whole, whole.replace("Z", "+00:00"), iso.replace("Z", "+00:00")]);
   if (typeof eventTime === "string" && parseTimestamp(eventTime) === atMs) spellings.add(eventTime);
-  spellings.delete(read.time);
   for (const time of spellings) {
-    if (await verifyEd25519(publicKey, profile.signingInput({ ...read.json, time }), read.signature)) return true;
+    if (time === written) continue;
+    if (await verifyEd25519(publicKey, await profile.signingInput({ ...signed, time }), signature)) return true;
   }
   return false;
 }
 
-function readContent(
-  read: ReadEvent,
-  nowMs: number,
-): { readonly event?: AuditEvent | undefined; readonly findings: readonly Finding[] } {
-  const { id, source, type, datacontenttype, time } = read.json;
-  const result = auditDataBySuffix[read.suffix].safeParse(read.data);
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+interface Content {
+  readonly event?: AuditEvent | undefined;
+  readonly findings: readonly Finding[];
+}
+
+function readContent({ suffix, data, ...envelope }: DraftEvent, nowMs: number): Content {
+  const result = auditDataBySuffix[suffix].safeParse(data);
+  const { time } = envelope;
   const timeFinding = parseTimestamp(time) === undefined ? [badTime] : [];
   if (!result.success) {
     const findings = issuesOf(result.error).map(({ pointer, message }): Finding => {
@@ -168,7 +176,7 @@ function readContent(
     return { findings: [...timeFinding, ...findings] };
   }
   // The schema was chosen by the suffix, so the pair is one of the union's.
-  const event = { id, source, type, datacontenttype, time, suffix: read.suffix, data: result.data } as AuditEvent;
+  const event = { ...envelope, suffix, data: result.data } as AuditEvent;
   return { event, findings: [...timeFinding, ...semanticFindings(event, nowMs)] };
 }
 
@@ -189,6 +197,17 @@ const retainedKey: Finding = {
   severity: "warning",
   code: "key_retained",
   message: "The issuer no longer publishes the key; it is known from an earlier key set.",
+};
+
+const noDraft: Content = {
+  findings: [
+    {
+      kind: "schema",
+      severity: "warning",
+      code: "not_of_the_draft",
+      message: "The profile gives the event no form of the draft: its signature is all that was judged.",
+    },
+  ],
 };
 
 const badTime: Finding = {

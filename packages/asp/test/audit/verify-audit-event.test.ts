@@ -194,7 +194,7 @@ describe("verifyAuditEvent", () => {
 
     const skewed = JSON.parse(good) as Record<string, JsonValue>;
     skewed["time"] = new Date(startMs + 301_000).toISOString();
-    const signature = await signEd25519(signer.privateKey, aspJcsV1.signingInput(skewed));
+    const signature = await signEd25519(signer.privateKey, await aspJcsV1.signingInput(skewed));
     const apart = await verify(JSON.stringify({ ...skewed, aspsignature: base64url(signature) }));
     expect(apart.disposition).toBe("authentic");
     expect(codes(apart)).toEqual(["time_skew"]);
@@ -219,7 +219,7 @@ describe("verifyAuditEvent", () => {
   });
 
   it("the operator's profile decides what is signed, not the event", async () => {
-    const other = { name: "of-nothing", signingInput: () => new Uint8Array(0) };
+    const other = { ...aspJcsV1, name: "of-nothing", signingInput: () => new Uint8Array(0) };
     const report = await verifyAuditEvent(good, { trust, profile: other });
     expect(report).toMatchObject({ disposition: "signature_invalid", profile: "of-nothing" });
   });

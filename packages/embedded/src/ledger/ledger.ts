@@ -86,9 +86,14 @@ export class Ledger {
    * @throws ConfigurationError for a policy that cannot be used, LedgerUnavailableError for an unreadable store.
    */
   constructor(options: LedgerOptions = {}, admit: Admit = admitEvery) {
-    const { clock = systemClock, store, policy, maxExtensions = 10, retention = {} } = options;
-    const { overdraft = "overage", maxMetadataBytes = 16_384, maxActiveReservations = 100_000 } = options;
-    const active = { reservations: maxActiveReservations, metadataBytes: defaultMetadataBytes };
+    const { clock = systemClock, store, policy, maxExtensions = 10, overdraft = "overage" } = options;
+    const { retention: kept = {}, maxActiveReservations = 100_000 } = store?.bounds ?? {};
+    const retention = { ...kept, ...options.retention };
+    const { maxMetadataBytes = 16_384 } = options;
+    const active = {
+      reservations: options.maxActiveReservations ?? maxActiveReservations,
+      metadataBytes: defaultMetadataBytes,
+    };
     checkPolicyRules(policy);
     this.#observed = new Set(options.observedTenants);
     this.#store = store;

@@ -1,3 +1,5 @@
+import type { Retention } from "./retention.ts";
+
 /** One entry to write under its key, or, without a value, to remove. */
 export type StoreChange = readonly [key: string, value: string | undefined];
 
@@ -6,6 +8,8 @@ export type StoreChange = readonly [key: string, value: string | undefined];
  * the store once when it opens, and writes the entries that changed; nothing is acknowledged before they are durable.
  */
 export interface LedgerStore {
+  /** How much the ledger's memory may hold where this store is used; options of the ledger come first. */
+  readonly bounds?: { readonly retention: Retention; readonly maxActiveReservations: number } | undefined;
   /** Every entry as it stands. Called once, before any write. */
   load(): Iterable<readonly [key: string, value: string]>;
   /**

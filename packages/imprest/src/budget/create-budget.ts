@@ -7,7 +7,10 @@ import { speakingFor } from "./speaking-for.ts";
 
 /** How a budget of this process is made. */
 export interface CreateBudgetOptions extends Limit, BudgetGuardOptions {
-  /** Keeps the books beyond the process: `sqliteStore({ file })` of `imprest/node`. Without it, they are in memory. */
+  /**
+   * Keeps the books beyond the process: `sqliteStore({ file })` of `imprest/node`, or `durableObjectStore(ctx.storage)` in a
+   * Durable Object. Without it, they are in memory.
+   */
   readonly store?: LedgerStore | undefined;
   /** Caps and denials by your own rules. */
   readonly policy?: Policy | undefined;

@@ -19,6 +19,8 @@ export interface VerifyFeedOptions extends AuditorOptions {
   readonly trust: AuditTrustOptions;
   readonly threads: number;
   readonly signal: AbortSignal;
+  /** The feed goes on: what its next part may mend is left to the audit that takes the checkpoint up. */
+  readonly more: boolean;
 }
 
 /**
@@ -27,13 +29,13 @@ export interface VerifyFeedOptions extends AuditorOptions {
  */
 export async function* verifyFeed(
   source: AsyncIterable<Uint8Array>,
-  { trust, threads, signal, ...auditorOptions }: VerifyFeedOptions,
+  { trust, threads, signal, more, ...auditorOptions }: VerifyFeedOptions,
 ): AsyncGenerator<AuditLineReport, AuditConclusion, undefined> {
   // Made here in any case: what is wrong with it is told before a thread starts.
   const own = createAuditTrust(trust);
   // Keys are fetched once, not by every thread.
   if (threads < 2 || trust.fetchKeys === true) {
-    return yield* verifyAuditFeed(source, { trust: own, signal, ...auditorOptions });
+    return yield* verifyAuditFeed(source, { trust: own, signal, more, ...auditorOptions });
   }
   const auditor = createAuditor(auditorOptions);
   const pool = new VerifyPool(trust, threads);
@@ -49,5 +51,5 @@ export async function* verifyFeed(
   } finally {
     await pool.close();
   }
-  return auditor.finish();
+  return auditor.finish({ more });
 }

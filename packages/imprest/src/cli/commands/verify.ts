@@ -1,43 +1,44 @@
 import type { AuditConclusion, AuditFinding, AuditLineReport } from "@imprest/asp/audit";
 import { hasErrors } from "@imprest/core/audit";
-import { type Command, UsageError, formatOf, readArguments, textOf } from "../command.ts";
+import { type AuditState, auditStateOptions, openAuditState } from "../audit-state.ts";
+import { type Command, UsageError, type Values, formatOf, readArguments, textOf, wholeOf } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
 import { findingLine } from "../finding-line.ts";
 import { focusOptions, omissionLine, openFocusFile } from "../focus-file.ts";
 import { createProgress } from "../progress.ts";
 import { readPromised } from "../read-promised.ts";
 import type { Terminal } from "../terminal.ts";
-import { verifyFeed } from "../verify-feed.ts";
+import { type VerifyFeedOptions, verifyFeed } from "../verify-feed.ts";
 import { readTrust } from "../verify-trust.ts";
 
 const help = `Usage: imprest verify FILE|- --trust ORIGIN --jwks FILE [options]
 
-Verifies a feed of ASP audit events, one a line, and audits it as a whole: lifecycle, amounts
-that do not conserve, duplicates, gaps. Says what it cannot prove.
+Verifies a feed of ASP audit events, one a line, audits the whole, and says what it cannot prove.
 
   --trust ORIGIN         whose events are believed; may be repeated
-  --jwks [ORIGIN=]FILE   an issuer's published keys; may be repeated, also for one issuer, as
-                         for its current and archived keys. With two issuers trusted, each
-                         file needs its ORIGIN=: nobody signs with the key of another
+  --jwks [ORIGIN=]FILE   an issuer's keys, current or archived; may be repeated. With two issuers
+                         trusted, each file needs its ORIGIN=: nobody signs with the key of another
   --fetch-keys           also fetch the keys of the trusted origins
-  --promised FILE        NDJSON of what answers promised (AspClient's onPromisedEvent):
-                         each must be in the feed, for its own verb, reservation and key
+  --promised FILE        NDJSON of AspClient's onPromisedEvent: each must be here as it was answered
   --any-order            the lines are in no particular order
-  --focus OUT            FOCUS 1.0 rows of verified settlements, as CSV or (OUT.ndjson) NDJSON;
-                         a settlement that cannot be priced has none and is reported
-  --billing-account ID --provider NAME
-                         who is billed and by whom, for --focus
-  --money UNIT=CURRENCY:SCALE
-                         a unit that is money, such as usd_atomic=USD:6; may be repeated
-  --price [MODEL/]UNIT=CURRENCY:PRICE
-                         of one of a unit, such as output_token=USD:0.00001; may be repeated
-  --focus-columns all|applicable
-                         applicable: without the columns that spend has no value for
+  --grace MS             the grace window that the authority publishes (grace_window_ms)
+  --checkpoint OUT, --since FILE
+                         the feed goes on: write where this audit ends; go on where that one ended
+  --sign KEY             the private JWK of both, made where there is none
+  --index FILE           remember all events in a file, not some 10,000 decisions in memory
+  --focus OUT            FOCUS 1.0 rows of verified settlements, as CSV or (OUT.ndjson) NDJSON
+  --billing-account ID --provider NAME --focus-columns all|applicable
+                         who is billed and by whom; which columns
+  --money UNIT=CURRENCY:SCALE, --price [MODEL/]UNIT=CURRENCY:PRICE
+                         usd_atomic=USD:6; output_token=USD:0.00001; may be repeated
   --allow-loopback       also trust http: origins on this machine
   --format text|json     json: one report a line, the good ones included
 
 Exit code: 0 clean, 1 findings, 2 the input cannot be used. A summary goes to standard error.
 `;
+
+/** Of an hour: the draft advises five minutes at the most. */
+const longestGraceMs = 3_600_000;
 
 export const verify: Command = {
   help,
@@ -46,7 +47,7 @@ export const verify: Command = {
     const list = { type: "string", multiple: true } as const;
     const flag = { type: "boolean" } as const;
     const switches = { "fetch-keys": flag, "any-order": flag, "allow-loopback": flag } as const;
-    const named = { promised: text, format: text, ...focusOptions } as const;
+    const named = { promised: text, grace: text, format: text, ...auditStateOptions, ...focusOptions } as const;
     const { values, positionals } = readArguments(args, { trust: list, jwks: list, ...switches, ...named }, 1);
     const [path] = positionals;
     if (path === undefined) throw new UsageError("Name a file, or - for standard input.");
@@ -55,35 +56,59 @@ export const verify: Command = {
     const pins = textOf(values, "promised");
     const promised = pins === undefined ? undefined : await readPromised(pins, terminal);
     const order = values["any-order"] === true ? "any" : "feed";
-
-    const focus = await openFocusFile(values, terminal, (omission) =>
-      terminal.write(json ? `${JSON.stringify({ focus: omission }, withBigInts)}\n` : omissionLine(omission)),
-    );
-    const progress = createProgress(terminal, "events");
-    let failed = 0;
-    let total = 0;
-    const { threads, signal } = terminal;
-    const feed = verifyFeed(terminal.open(path), { trust, promised, order, threads, signal });
-    let next = await feed.next();
-    for (; !next.done; next = await feed.next()) {
-      const line = next.value;
-      const accepted = isAccepted(line);
-      total += 1;
-      failed += accepted ? 0 : 1;
-      if (json) await terminal.write(`${JSON.stringify(summarise(line, accepted))}\n`);
-      else if (!accepted) await terminal.write(describe(line));
-      if (accepted && line.report.event !== undefined) await focus?.add(line.report.event);
-      progress.add();
+    const graceWindowMs = wholeOf(values, "grace", longestGraceMs);
+    const state = await openAuditState(values, terminal);
+    try {
+      const { since, index, more } = state;
+      const known = { promised, order, graceWindowMs, since, index, more } as const;
+      const { threads, signal } = terminal;
+      return await audit(path, { trust, threads, signal, ...known }, { values, json, state }, terminal);
+    } finally {
+      state.close();
     }
-    progress.end();
-    const money = await focus?.close();
-    if (total === 0) throw new UsageError(`${path} holds no event.`);
-    const code = await conclude(next.value, { total, failed, json }, terminal);
-    if (money === undefined) return code;
-    terminal.warn(`FOCUS: ${money.rows} rows, ${money.omitted} charges without one.\n`);
-    return money.omitted === 0 ? code : ExitCode.findings;
   },
 };
+
+interface Reporting {
+  readonly values: Values;
+  readonly json: boolean;
+  readonly state: AuditState;
+}
+
+async function audit(
+  path: string,
+  options: VerifyFeedOptions,
+  { values, json, state }: Reporting,
+  terminal: Terminal,
+): Promise<number> {
+  const focus = await openFocusFile(values, terminal, (omission) =>
+    terminal.write(json ? `${JSON.stringify({ focus: omission }, withBigInts)}\n` : omissionLine(omission)),
+  );
+  const progress = createProgress(terminal, "events");
+  let failed = 0;
+  let total = 0;
+  const feed = verifyFeed(terminal.open(path), options);
+  let next = await feed.next();
+  for (; !next.done; next = await feed.next()) {
+    const line = next.value;
+    const accepted = isAccepted(line);
+    total += 1;
+    failed += accepted ? 0 : 1;
+    if (json) await terminal.write(`${JSON.stringify(summarise(line, accepted))}\n`);
+    else if (!accepted) await terminal.write(describe(line));
+    if (accepted && line.report.event !== undefined) await focus?.add(line.report.event);
+    progress.add();
+  }
+  progress.end();
+  const money = await focus?.close();
+  // A day without events goes on from the day before.
+  if (total === 0 && options.since === undefined) throw new UsageError(`${path} holds no event.`);
+  await state.save(next.value);
+  const code = await conclude(next.value, { total, failed, json }, terminal);
+  if (money === undefined) return code;
+  terminal.warn(`FOCUS: ${money.rows} rows, ${money.omitted} charges without one.\n`);
+  return money.omitted === 0 ? code : ExitCode.findings;
+}
 
 function isAccepted({ report, lifecycle }: AuditLineReport): boolean {
   return report.disposition === "authentic" && !hasErrors(report) && !lifecycle.some(isError);
@@ -98,15 +123,16 @@ async function conclude(
   { total, failed, json }: { readonly total: number; readonly failed: number; readonly json: boolean },
   terminal: Terminal,
 ): Promise<number> {
-  const { findings, unproven, decisions, open, checkpoint } = conclusion;
+  const { findings, unproven, repeated, decisions, open } = conclusion;
   if (json) {
-    await terminal.write(`${JSON.stringify({ conclusion: { decisions, open, findings, unproven, checkpoint } })}\n`);
+    await terminal.write(`${JSON.stringify({ conclusion: { decisions, repeated, open, findings, unproven } })}\n`);
   } else {
     for (const finding of findings) await terminal.write(`whole feed:\n${findingLine(finding)}`);
   }
   const isClean = failed === 0 && !findings.some(isError);
+  const again = repeated === 0 ? "" : `, ${repeated} of them again`;
   terminal.warn(
-    `${total} events, ${decisions} decisions, ${open} open: ${isClean ? "clean" : `${failed} lines and ${findings.length} findings on the whole`}.\n`,
+    `${total} events${again}, ${decisions} decisions, ${open} open: ${isClean ? "clean" : `${failed} lines and ${findings.length} findings on the whole`}.\n`,
   );
   for (const { message } of unproven) terminal.warn(`not proven: ${message}\n`);
   return isClean ? ExitCode.clean : ExitCode.findings;

@@ -1,0 +1,1 @@
+export { type FileIndex, openFileIndex } from "./file-index.ts";
