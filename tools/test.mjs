@@ -1,5 +1,5 @@
 // Runs the checks in order, counts them and every test, and closes with `N passed, N failed`.
-// usage: node tools/test.mjs [all|coverage|fuzz|soak|bench|faults|next|peers|runtimes] [--summary FILE]
+// usage: node tools/test.mjs [all|coverage|fuzz|simulate|soak|bench|faults|next|peers|runtimes] [--summary FILE]
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -24,6 +24,7 @@ const suites = {
   ],
   coverage: [{ name: "coverage", command: ["pnpm", "coverage"] }],
   fuzz: [{ name: "fuzz", command: ["pnpm", "fuzz", "--count", "100000", "--seed", "1"] }],
+  simulate: [{ name: "simulate", command: ["pnpm", "simulate", "--minutes", "2", "--runs", "1000000"] }],
   soak: [{ name: "soak", command: ["pnpm", "soak", "--minutes", "1"] }],
   bench: [
     { name: "build", command: ["pnpm", "build"] },

@@ -1,6 +1,6 @@
 import type { RecordStore, RecordValue, StoredRecord } from "@imprest/core";
 import type { LedgerStore, StoreChange } from "@imprest/embedded/ledger";
-import type { DiskFault } from "./plan.ts";
+import type { DiskFault } from "./trouble.ts";
 import type { Life, World } from "./world.ts";
 
 /** What a record store has written, whoever writes it: it outlives every process. */

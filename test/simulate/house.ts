@@ -6,13 +6,13 @@ import {
   silentLogger,
   usdMicrocents,
 } from "@imprest/core";
-import { type EmbeddedAuthority, createEmbeddedAuthority } from "@imprest/embedded";
+import { type BudgetBalance, type EmbeddedAuthority, createEmbeddedAuthority } from "@imprest/embedded";
 import { transportTo } from "@imprest/testing";
 import { ledgerStoreOn } from "./disk.ts";
-import type { Disturbance, Plan } from "./plan.ts";
+import type { NetworkFault, Trouble } from "./trouble.ts";
 import { Life, type World } from "./world.ts";
 
-export const unit = "USD_MICROCENTS";
+const unit = "USD_MICROCENTS";
 export const tenant = "acme";
 export const origin = "https://authority.example";
 
@@ -30,31 +30,36 @@ type Served = EmbeddedAuthority<{ readonly asp: { readonly issuer: string; reado
 /** The authority: its store, which stays, and the process that serves it, which may die and come back. */
 export class House {
   readonly #world: World;
-  readonly #plan: Plan;
+  readonly #trouble: Trouble;
   readonly #entries = new Map<string, string>();
   #life = new Life();
   #served: Served | undefined;
   apiKey = "";
 
-  constructor(world: World, plan: Plan) {
+  constructor(world: World, trouble: Trouble) {
     this.#world = world;
-    this.#plan = plan;
+    this.#trouble = trouble;
   }
 
   get served(): Served | undefined {
     return this.#served;
   }
 
-  /** Creates the budgets: the tenant's, and one of each call's own, in which its spend is found again. */
-  async found(): Promise<void> {
+  /** Creates the budgets: the tenant's, and one of each agent's own, in which its spend is found again. */
+  async found(allocated: number, agents: readonly string[]): Promise<void> {
     this.start();
-    const { calls, allocated } = this.#plan;
     const served = this.#served as Served;
     await served.budgets.create({ scope: { tenant }, allocated: usdMicrocents(BigInt(allocated)) });
-    for (const { name } of calls) {
-      await served.budgets.create({ scope: { tenant, agent: name }, allocated: usdMicrocents(1_000_000n) });
+    for (const agent of agents) {
+      await served.budgets.create({ scope: { tenant, agent }, allocated: usdMicrocents(1_000_000n) });
     }
     this.apiKey = (await served.apiKeys.create({ tenant })).key;
+  }
+
+  /** Every budget as it stands, by the path of its scope. */
+  async books(): Promise<ReadonlyMap<string, BudgetBalance>> {
+    const balances = (await this.#served?.budgets.list({ scope: { tenant } })) ?? [];
+    return new Map(balances.filter((one) => one.unit === unit).map((one) => [one.scopePath, one]));
   }
 
   start(): void {
@@ -67,8 +72,8 @@ export class House {
       asp: {
         issuer: origin,
         signingKey,
-        ttlMs: this.#plan.ttlMs,
-        overagePolicy: this.#plan.overage === "REJECT" ? "REJECT" : "CHARGE_OVERAGE",
+        ttlMs: this.#trouble.ttlMs,
+        overagePolicy: this.#trouble.overage === "REJECT" ? "REJECT" : "CHARGE_OVERAGE",
       },
     });
   }
@@ -79,7 +84,7 @@ export class House {
   }
 
   /** The network between a worker and the authority. `disturbed` says what befalls the worker's next request. */
-  transportOf(life: Life, disturbed: (request: HttpRequest) => Disturbance["fault"] | undefined): Transport {
+  transportOf(life: Life, disturbed: (request: HttpRequest) => NetworkFault | undefined): Transport {
     return (request, limits) => {
       const fault = disturbed(request);
       const exchange = this.#exchange(life, request, limits, fault);
@@ -94,7 +99,7 @@ export class House {
     life: Life,
     request: Parameters<Transport>[0],
     limits: Parameters<Transport>[1],
-    fault: Disturbance["fault"] | undefined,
+    fault: NetworkFault | undefined,
   ): Promise<HttpResponse> {
     await this.#world.pause(life, fault === "late" ? lateMs : wayMs);
     if (fault === "refused" || this.#served === undefined) throw reset();

@@ -61,4 +61,11 @@ export const plantedFaults: readonly PlantedFault[] = [
     find: "await isBuried(outbox.records, this.#authority, instruction)",
     replace: "false",
   },
+  {
+    name: "the key of the payment provider changes after a decline that proves nothing",
+    part: "payments",
+    file: "ap2/src/psp-outcome.ts",
+    find: "return found === paymentRequired ?",
+    replace: "return typeof found === 'number' && found >= 400 && found < 500 ?",
+  },
 ];

@@ -9,20 +9,18 @@ import {
 import { AspAuthority } from "@imprest/asp";
 import { CyclesAuthority } from "@imprest/cycles";
 import { type Disk, recordStoreOn } from "./disk.ts";
-import type { History } from "./history.ts";
 import { type House, origin, tenant } from "./house.ts";
-import type { Crash, DiskFault, Disturbance, Plan } from "./plan.ts";
+import type { Witness } from "./stage.ts";
+import { type Crash, type DiskFault, type Disturbance, type Trouble, lastTroubleMs } from "./trouble.ts";
 import { Life, type World } from "./world.ts";
 
 export interface WorkerParts {
   readonly world: World;
-  readonly plan: Plan;
+  readonly trouble: Trouble;
   readonly house: House;
   readonly disk: Disk | undefined;
-  readonly history: History;
+  readonly witness: Witness;
   readonly crash: (crash: Crash) => void;
-  /** False once everything heals: nothing befalls a request or a write any more. */
-  readonly isTroubled: () => boolean;
 }
 
 /** One process of the users': it makes calls, dies, comes back and recovers what its store has. */
@@ -41,10 +39,10 @@ export class Worker {
   constructor(index: number, parts: WorkerParts) {
     this.index = index;
     this.#parts = parts;
-    const { network, disks } = parts.plan;
+    const { network, disks } = parts.trouble;
     this.#disturbances = new Map(network.filter(({ worker }) => worker === index).map((one) => [one.nth, one]));
     this.#diskFaults = new Map(disks.filter(({ worker }) => worker === index).map((one) => [one.nth, one]));
-    this.#crashes = parts.plan.crashes.filter(({ who }) => who === index);
+    this.#crashes = parts.trouble.crashes.filter(({ who }) => who === index);
   }
 
   get life(): Life {
@@ -80,15 +78,19 @@ export class Worker {
 
   #nextRequest({ url, body = "" }: HttpRequest): Disturbance["fault"] | undefined {
     const nth = (this.#requests += 1);
-    this.#parts.history.sent(url, body);
+    this.#parts.witness.sent(url, body);
     this.#crashAt(({ when }) => ("request" in when && when.request === nth ? when.afterMs : undefined));
-    return this.#parts.isTroubled() ? this.#disturbances.get(nth)?.fault : undefined;
+    return this.#isTroubled ? this.#disturbances.get(nth)?.fault : undefined;
   }
 
   #nextWrite(): DiskFault["fault"] | undefined {
     const nth = (this.#writes += 1);
     this.#crashAt(({ when }) => ("write" in when && when.write === nth ? when.afterMs : undefined));
-    return this.#parts.isTroubled() ? this.#diskFaults.get(nth)?.fault : undefined;
+    return this.#isTroubled ? this.#diskFaults.get(nth)?.fault : undefined;
+  }
+
+  get #isTroubled(): boolean {
+    return this.#parts.world.elapsed < lastTroubleMs;
   }
 
   #crashAt(delayOf: (crash: Crash) => number | undefined): void {
@@ -101,20 +103,20 @@ export class Worker {
   }
 
   #connect(life: Life): SpendAuthority {
-    const { world, house, disk, history, plan } = this.#parts;
+    const { world, house, disk, witness, trouble } = this.#parts;
     const observer = new Observer(silentLogger);
-    history.listen(observer);
+    witness.listen(observer);
     const clock = world.clockOf(life, () => this.#wallBy);
     const records = disk && recordStoreOn(disk, life, world, () => this.#nextWrite());
     const environment = { observer, clock, logger: silentLogger, ...(records && { records }) };
-    if (plan.wire === "embedded") {
-      const terms = { overage_policy: plan.overage };
+    if (trouble.wire === "embedded") {
+      const terms = { overage_policy: trouble.overage };
       const served = house.served as NonNullable<typeof house.served>;
-      return served.authority({ tenant, ttlMs: plan.ttlMs, terms, ...environment });
+      return served.authority({ tenant, ttlMs: trouble.ttlMs, terms, ...environment });
     }
     const transport = house.transportOf(life, (request) => this.#nextRequest(request));
     const { apiKey } = house;
-    if (plan.wire === "asp") {
+    if (trouble.wire === "asp") {
       const budget = ({ subject }: { readonly subject?: { readonly agent?: string | undefined } | undefined }) => ({
         budgetId: `tenant:${tenant}/agent:${subject?.agent}`,
       });
@@ -122,7 +124,7 @@ export class Worker {
     }
     return new CyclesAuthority(
       { baseUrl: origin, apiKey, subject: { tenant }, transport, clock, logger: silentLogger },
-      { ttlMs: plan.ttlMs, terms: { overage_policy: plan.overage }, ...environment },
+      { ttlMs: trouble.ttlMs, terms: { overage_policy: trouble.overage }, ...environment },
     );
   }
 }

@@ -2,11 +2,17 @@ import type { Clock } from "@imprest/core";
 
 /** Something that can die: a process of a client, or an authority. What it waits for is never heard of again. */
 export class Life {
+  /** Until when it stands still, as under SIGSTOP. */
+  frozenUntil = 0;
   #isOver = false;
   readonly #heirs = new Set<() => void>();
 
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  freeze(until: number): void {
+    this.frozenUntil = until;
   }
 
   end(): void {
@@ -71,6 +77,11 @@ export class World {
       this.#timers.delete(next);
       this.#elapsed = Math.max(this.#elapsed, next.at);
       if (next.life.isOver) continue;
+      const { frozenUntil } = next.life;
+      if (frozenUntil > this.#elapsed) {
+        this.#timers.add({ ...next, at: frozenUntil });
+        continue;
+      }
       next.callback();
       await settlePromises();
     }

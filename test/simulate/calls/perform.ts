@@ -9,22 +9,23 @@ import {
   withReservationStream,
 } from "@imprest/core";
 import type { CallHistory, History } from "./history.ts";
-import { tenant } from "./house.ts";
+import { tenant } from "../house.ts";
+import type { Stage } from "../stage.ts";
+import type { Worker } from "../worker.ts";
+import type { Life, World } from "../world.ts";
 import type { CallPlan, Step } from "./plan.ts";
-import type { Worker } from "./worker.ts";
-import type { Life, World } from "./world.ts";
 
-export interface Stage {
-  readonly world: World;
+export interface Scene {
+  readonly stage: Stage;
   readonly history: History;
-  readonly workers: readonly Worker[];
 }
 
 /** Decoration that no wire can carry: it must not keep a spend out of the books. */
 const malformed = { latencyMs: 1.5, inputTokens: Number.NaN, modelVersion: 7 as unknown as string };
 
 /** Makes one call of the plan on its worker, and notes what is true of it. Never rejects. */
-export async function perform(call: CallHistory, { world, history, workers }: Stage): Promise<void> {
+export async function perform(call: CallHistory, { stage, history }: Scene): Promise<void> {
+  const { world, workers } = stage;
   const { plan } = call;
   const worker = workers[plan.worker] as Worker;
   const { authority, life } = worker;
@@ -38,7 +39,7 @@ export async function perform(call: CallHistory, { world, history, workers }: St
   try {
     if (plan.shape === "call") await makeCall(doing);
     else if (plan.shape === "stream") await readStream(doing);
-    else await exportFor({ world, history, workers }, doing);
+    else await exportFor({ stage, history }, doing);
     call.outcome = "returned";
   } catch (error) {
     call.outcome = error instanceof Error ? error.name : String(error);
@@ -155,7 +156,7 @@ async function readStream(doing: Doing): Promise<void> {
 }
 
 /** Another process settles: each adopter commits what the plan says, when its process is there. */
-async function exportFor({ history, workers }: Stage, doing: Doing): Promise<void> {
+async function exportFor({ stage, history }: Scene, doing: Doing): Promise<void> {
   const { call, world, authority } = doing;
   const { plan } = call;
   const { idempotencyKey, signal } = optionsOf(doing);
@@ -168,7 +169,7 @@ async function exportFor({ history, workers }: Stage, doing: Doing): Promise<voi
   await Promise.all(
     (plan.adopted ?? []).map(async ({ worker: index, afterMs, amount }) => {
       await world.pause(always, afterMs);
-      const worker = workers[index] as Worker;
+      const worker = stage.workers[index] as Worker;
       while (worker.authority === undefined) await world.pause(always, 1_000);
       const visit = history.enter(index, call);
       if (BigInt(amount) > call.stated) call.stated = BigInt(amount);

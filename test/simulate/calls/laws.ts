@@ -1,30 +1,22 @@
 import type { DeadLetter } from "@imprest/core";
+import type { BudgetBalance } from "@imprest/embedded";
 import type { CallHistory, History } from "./history.ts";
-import { tenant } from "./house.ts";
-import type { Plan } from "./plan.ts";
-
-/** A budget of the ledger as it stands in the end. */
-export interface Books {
-  readonly allocated: bigint;
-  readonly spent: bigint;
-  readonly reserved: bigint;
-  readonly debt: bigint;
-  readonly remaining: bigint;
-}
+import { tenant } from "../house.ts";
+import type { CallsPlan } from "./plan.ts";
 
 export interface End {
   /** Of each worker: the settlements without a final answer. */
   readonly pending: readonly number[];
   readonly letters: readonly DeadLetter[];
-  readonly books: ReadonlyMap<string, Books>;
+  readonly books: ReadonlyMap<string, BudgetBalance>;
 }
 
 /** What of a run contradicts what the library promises, in words. */
-export function breaches(plan: Plan, history: History, end: End): readonly string[] {
+export function breaches(plan: CallsPlan, history: History, end: End): readonly string[] {
   return [...history.calls.flatMap((call) => breachesOf(call, plan, history, end)), ...breachesOfAll(end)];
 }
 
-function breachesOf(call: CallHistory, plan: Plan, history: History, { letters, books }: End): readonly string[] {
+function breachesOf(call: CallHistory, plan: CallsPlan, history: History, { letters, books }: End): readonly string[] {
   const { name, estimate } = call.plan;
   const found: string[] = [];
   const breach = (text: string): void => void found.push(`${name}: ${text}`);

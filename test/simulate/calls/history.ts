@@ -1,5 +1,6 @@
 import type { Observer, Settlement } from "@imprest/core";
-import type { CallPlan, Plan } from "./plan.ts";
+import type { Witness } from "../stage.ts";
+import type { CallPlan, CallsPlan } from "./plan.ts";
 
 /** What is true of one call, whatever the books say. */
 export interface CallHistory {
@@ -19,7 +20,7 @@ export interface CallHistory {
 }
 
 /** What happened in a run. */
-export class History {
+export class History implements Witness {
   readonly calls: readonly CallHistory[];
   readonly settlements: Settlement[] = [];
   /** Reservations of which a record could not be written, and of which somebody heard that. */
@@ -27,7 +28,7 @@ export class History {
   /** Calls under way in each process, so that its death marks them. */
   readonly #underWay = new Map<number, Set<CallHistory>>();
 
-  constructor({ calls }: Plan) {
+  constructor({ calls }: CallsPlan) {
     this.calls = calls.map((plan) => ({
       plan,
       stated: 0n,
