@@ -25,6 +25,10 @@ const wayMs = 3;
 const lateMs = 7_000;
 const slowMs = 2_500;
 
+interface PeriodEnd {
+  readonly previous_state: { readonly spent: bigint };
+}
+
 type Served = EmbeddedAuthority<{ readonly asp: { readonly issuer: string; readonly signingKey: typeof signingKey } }>;
 
 /** The authority: its store, which stays, and the process that serves it, which may die and come back. */
@@ -35,6 +39,8 @@ export class House {
   #life = new Life();
   #served: Served | undefined;
   apiKey = "";
+  /** What the tenant spent in the periods that have ended, by the events of their ends. */
+  spentBefore = 0n;
 
   constructor(world: World, trouble: Trouble) {
     this.#world = world;
@@ -49,7 +55,10 @@ export class House {
   async found(allocated: number, agents: readonly string[]): Promise<void> {
     this.start();
     const served = this.#served as Served;
-    await served.budgets.create({ scope: { tenant }, allocated: usdMicrocents(BigInt(allocated)) });
+    const { periodMs } = this.#trouble;
+    const startsAtMs = this.#world.clockOf(this.#life).now();
+    const period = periodMs === undefined ? undefined : { startsAtMs, endsAtMs: startsAtMs + periodMs };
+    await served.budgets.create({ scope: { tenant }, allocated: usdMicrocents(BigInt(allocated)), period });
     for (const agent of agents) {
       await served.budgets.create({ scope: { tenant, agent }, allocated: usdMicrocents(1_000_000n) });
     }
@@ -68,6 +77,9 @@ export class House {
     this.#served = createEmbeddedAuthority({
       clock: this.#world.clockOf(life),
       store: ledgerStoreOn(this.#entries, life, this.#world),
+      onEvent: ({ event_type: type, data }) => {
+        if (type === "budget.reset_spent") this.spentBefore += (data as unknown as PeriodEnd).previous_state.spent;
+      },
       logger: silentLogger,
       asp: {
         issuer: origin,

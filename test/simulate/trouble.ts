@@ -57,6 +57,8 @@ export interface Trouble {
   readonly isForgetful: boolean;
   readonly overage: "REJECT" | "ALLOW_IF_AVAILABLE" | "ALLOW_WITH_OVERDRAFT";
   readonly ttlMs: number;
+  /** How long the tenant's budget lasts until it begins anew; for ever when absent. */
+  readonly periodMs: number | undefined;
   readonly network: readonly Disturbance[];
   readonly disks: readonly DiskFault[];
   readonly crashes: readonly Crash[];
@@ -86,6 +88,7 @@ export function troubleOf(chance: Chance, wire: Wire): Trouble {
     isForgetful: chance.below(5) === 0,
     overage: chance.one(["REJECT", "ALLOW_IF_AVAILABLE", "ALLOW_WITH_OVERDRAFT"]),
     ttlMs: chance.one([2_000, 20_000, 60_000]),
+    periodMs: chance.one([undefined, undefined, 60_000, 77_000]),
     network: some(14, () => ({ worker: worker(), nth: 1 + chance.below(24), fault: chance.one(networkFaults) })),
     disks: some(3, () => ({ worker: worker(), nth: 1 + chance.below(16), fault: chance.one(["refused", "unheard"]) })),
     crashes: some(3, () => ({ ...momentOf(chance, worker()), downMs: 50 + chance.below(30_000) })),
@@ -114,6 +117,7 @@ export function* calmer<Plan extends Trouble>(plan: Plan): Generator<Plan> {
     for (const left of without<unknown>(plan[name])) yield { ...plan, [name]: left };
   }
   if (plan.isShared) yield { ...plan, isShared: false };
+  if (plan.periodMs !== undefined) yield { ...plan, periodMs: undefined };
   if (plan.isForgetful) yield { ...plan, isForgetful: false };
 }
 

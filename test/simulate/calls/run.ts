@@ -33,7 +33,7 @@ export async function run(plan: CallsPlan): Promise<Outcome> {
     if (isOwn) await stage.until(collect(letters, worker));
   }
   const pending = workers.map(({ queue }) => queue?.pending ?? 0);
-  const end = { pending, letters, books: await stage.until(house.books()) };
+  const end = { pending, letters, books: await stage.until(house.books()), spentBefore: house.spentBefore };
   const met = [
     ...history.calls.map(({ outcome, isCrashed }) => `call ${isCrashed ? "cut off by a crash" : outcome}`),
     ...history.settlements.map(({ status }) => `settlement ${status}`),

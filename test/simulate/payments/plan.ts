@@ -57,6 +57,7 @@ export function planOf(chance: Chance): PaymentsPlan {
     // A mandate is paid once by whoever shares a store that stays.
     isShared: true,
     isForgetful: false,
+    periodMs: undefined,
     overage: "REJECT",
     honoursKeys,
     blind: honoursKeys ? Array.from({ length: chance.below(4) }, () => 1 + chance.below(12)) : [],

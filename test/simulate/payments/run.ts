@@ -58,7 +58,7 @@ export async function run(plan: PaymentsPlan): Promise<Outcome> {
     if (charges.length > 1) breaches.push(`${name}: it was charged ${charges.length} times`);
     for (const { amount } of charges) paid += amount;
   }
-  const spent = (books?.spent ?? 0n) + (books?.debt ?? 0n);
+  const spent = stage.house.spentBefore + (books?.spent ?? 0n) + (books?.debt ?? 0n);
   const unseen = BigInt(psp.unseen.size) * microcents;
   if (spent > paid || spent + unseen < paid) breaches.push(`all: the books have ${spent}, the provider ${paid}`);
   if (books?.reserved !== 0n) breaches.push(`all: ${books?.reserved} are held for ever`);
