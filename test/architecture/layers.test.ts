@@ -23,6 +23,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   testing: ["core", "embedded"],
   "ai-sdk": ["core", "llm"],
   langchain: ["core", "llm"],
+  otel: ["core"],
   "store-redis": ["core"],
   "store-postgres": ["core"],
   imprest: packages.map(({ shortName }) => shortName),

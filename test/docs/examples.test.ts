@@ -12,7 +12,7 @@ const typed = [
   "AspAuthority, AspClient, CyclesAuthority, CyclesClient, adopt, brokenTransport, budgetLeft, budgetMiddleware, connect, connectBudget, createArcpRuntime",
   "createBudget, createEmbeddedAuthority, createLedgerAuthority, createManualClock, createModelProvider, createPriceTable",
   "cyclesHandlers, denialOf, denialResponse, fakeAuthority, formatAmount, guard, guardFetch, guardStream, logRecordStore",
-  "notBilled, openReservation, parseAmount, postgresRecordStore, redisRecordStore, serve, settlementQueue, sqliteStore, usd",
+  "notBilled, observeSpend, openReservation, parseAmount, postgresRecordStore, redisRecordStore, serve, settlementQueue, sqliteStore, usd",
   "verifyAuditEvent, withReservation, withReservationStream",
 ].flatMap((line) => line.split(", "));
 
