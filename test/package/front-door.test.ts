@@ -41,7 +41,9 @@ describe("in an empty folder", () => {
 
   it("the blocks of the start page, one after the other, spend what the stand-in bills", async () => {
     const page = readFileSync(join(root, "docs/start.md"), "utf8");
-    const blocks = Array.from(page.matchAll(/<!-- region examples\/readme\/start\.ts#\w+ -->\n\n```ts\n([\s\S]*?)```/g));
+    const blocks = Array.from(
+      page.matchAll(/<!-- region examples\/readme\/start\.ts#\w+ -->\n\n```ts\n([\s\S]*?)```/g),
+    );
     writeFileSync(join(folder, "start.ts"), blocks.map(([, code]) => code).join("\n"));
     const { stdout } = await run(process.execPath, ["start.ts"], { cwd: folder });
     expect(blocks.length).toBeGreaterThan(3);
