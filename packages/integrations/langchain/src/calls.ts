@@ -89,7 +89,9 @@ export function answerOf(answer: unknown): HostAnswer {
   const { messages } = bag(answer);
   const { usage_metadata: usage, response_metadata } = bag(Array.isArray(messages) ? messages[0] : answer);
   const { model_name: model } = bag(response_metadata);
-  return { usage, model: typeof model === "string" ? model : undefined, isDone: true };
+  // Chunks of a stream are summed with 0 for what none of them said, and no prompt has 0 tokens.
+  const isStated = bag(usage)["input_tokens"] !== 0;
+  return { usage: isStated ? usage : undefined, model: typeof model === "string" ? model : undefined, isDone: true };
 }
 
 function modelOf({ model }: ModelRequest): Bag {

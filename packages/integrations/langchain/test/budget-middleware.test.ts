@@ -169,6 +169,16 @@ describe.each(each)("an agent on $wire, $level", ({ below, name, useResponsesApi
   });
 });
 
+it("a stream whose usage nobody states is charged no less than the provider does", async () => {
+  const budget = create();
+  provider.next({ usage: (usage) => Object.fromEntries(Object.keys(usage).map((name) => [name, null])) });
+  const configuration = { fetch: provider.fetch };
+  const model = new ChatOpenAI({ model: "gpt-4o", apiKey: "test", maxRetries: 0, configuration });
+  const agent = createAgent({ model, middleware: [budgetMiddleware(budget)] });
+  for await (const _chunk of await agent.stream(input, { streamMode: "messages" }));
+  expect((await closed(budget)).spent).toBeGreaterThanOrEqual(provider.bill.amount);
+});
+
 it("retries of the model over a guarded fetch are settled one by one, for the same agent", async () => {
   const budget = create();
   const spenders = committed(budget);

@@ -82,15 +82,28 @@ export class AdaptedCall {
   }
 
   async #failed(error: unknown, isUnsent: boolean): Promise<void> {
+    const { status, body } = answerIn(error);
+    if (status !== undefined && status < 300 && isBag(body)) {
+      // The provider has answered, and the SDK could not read all of it.
+      this.saw(body);
+      return this.#answered({ usage: body["usage"] ?? body["usageMetadata"], isDone: true });
+    }
     this.#endHanding();
-    if (!this.#handed.isTaken) await this.#settled.settle(isUnsent ? { kind: "unsent" } : outcomeOf(error));
+    if (this.#handed.isTaken) return;
+    const isRefused = status !== undefined && status >= 300;
+    const outcome: Outcome = isRefused
+      ? { kind: "answered", status, isError: isProvidersError(body) }
+      : { kind: isUnsent ? "unsent" : "failed", error };
+    await this.#settled.settle(outcome);
   }
 }
 
-/** What an error of an SDK says of the provider's answer, which it holds as text or as an object. */
-function outcomeOf(error: unknown): Outcome {
+/** The provider's answer within an error of an SDK, which holds it as text, as an object, or as the object of an error alone. */
+function answerIn(error: unknown): { readonly status: number | undefined; readonly body: unknown } {
   const { statusCode, status = statusCode, responseBody, error: inner } = isBag(error) ? error : {};
-  if (typeof status !== "number" || status < 300) return { kind: "failed", error };
-  const body = typeof responseBody === "string" ? parsed(responseBody) : error;
-  return { kind: "answered", status, isError: isProvidersError(body) || isProvidersError(inner) };
+  const held = isProvidersError(inner) ? inner : inner === undefined ? undefined : { error: inner };
+  return {
+    status: typeof status === "number" ? status : undefined,
+    body: typeof responseBody === "string" ? parsed(responseBody) : held,
+  };
 }

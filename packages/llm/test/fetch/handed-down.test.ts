@@ -109,6 +109,12 @@ describe("a call that no guard below has taken", () => {
     expect(settlements()).toEqual([expect.stringContaining(expected)]);
   });
 
+  it("is charged by the usage of an answer that the SDK could not read", async () => {
+    const { call, settlements } = await open();
+    await call.failed({ statusCode: 200, responseBody: JSON.stringify({ output: [{ text: "Hi" }], usage }) }, false);
+    expect(settlements()).toEqual(["committed 12 actual"]);
+  });
+
   it("is charged by what was seen where its answer broke off", async () => {
     const books = await openBooks();
     const body = { model: "claude-3-haiku", max_tokens: 5_000, messages: [] };
