@@ -52,6 +52,11 @@ export class AdaptedCall {
     this.#endHanding = end;
   }
 
+  /** Whether the authority's caps change what the host asked for. */
+  get isCapped(): boolean {
+    return this.body !== this.#admitted.request.body;
+  }
+
   /** How long the answer is kept open for its reader. */
   get patience(): Patience {
     const { authority, options } = this.#guard;
@@ -82,28 +87,21 @@ export class AdaptedCall {
   }
 
   async #failed(error: unknown, isUnsent: boolean): Promise<void> {
-    const { status, body } = answerIn(error);
-    if (status !== undefined && status < 300 && isBag(body)) {
+    const { statusCode, status = statusCode, responseBody, error: inner } = isBag(error) ? error : {};
+    const body = typeof responseBody === "string" ? parsed(responseBody) : undefined;
+    const isAnswered = typeof status === "number" && status >= 300;
+    if (typeof status === "number" && !isAnswered && isBag(body)) {
       // The provider has answered, and the SDK could not read all of it.
       this.saw(body);
       return this.#answered({ usage: body["usage"] ?? body["usageMetadata"], isDone: true });
     }
     this.#endHanding();
     if (this.#handed.isTaken) return;
-    const isRefused = status !== undefined && status >= 300;
-    const outcome: Outcome = isRefused
-      ? { kind: "answered", status, isError: isProvidersError(body) }
+    // An SDK holds the provider's error as text, as an object, or as the object of the error alone.
+    const isError = [body, error, inner].some(isProvidersError);
+    const outcome: Outcome = isAnswered
+      ? { kind: "answered", status, isError }
       : { kind: isUnsent ? "unsent" : "failed", error };
     await this.#settled.settle(outcome);
   }
-}
-
-/** The provider's answer within an error of an SDK, which holds it as text, as an object, or as the object of an error alone. */
-function answerIn(error: unknown): { readonly status: number | undefined; readonly body: unknown } {
-  const { statusCode, status = statusCode, responseBody, error: inner } = isBag(error) ? error : {};
-  const held = isProvidersError(inner) ? inner : inner === undefined ? undefined : { error: inner };
-  return {
-    status: typeof status === "number" ? status : undefined,
-    body: typeof responseBody === "string" ? parsed(responseBody) : held,
-  };
 }

@@ -100,7 +100,7 @@ describe("a call that no guard below has taken", () => {
     ],
     ["an SDK holds the provider's error as an object", { status: 500, ...refused }, false, "released"],
     ["something failed that may be charged", { statusCode: 502 }, false, "estimate"],
-    ["the answer could not be read", { statusCode: 200 }, false, "estimate"],
+    ["the answer could not be read", { statusCode: 200, error: { reason: "parsing" } }, false, "estimate"],
     ["the connection was lost", new TypeError("terminated"), false, "estimate"],
   ])("%s", async (_what, error, isUnsent, expected) => {
     const { call, settlements } = await open();
