@@ -48,7 +48,7 @@ export const forBrowsers: BuildOptions = {
   format: "esm",
   target: "es2023",
   // An optional peer is the user's own, there with or without us.
-  external: ["msw", "msw/*"],
+  external: ["msw", "msw/*", "langchain", "@langchain/*", "@opentelemetry/*"],
   // In the workspace `#transport` leads to the sources, and in a package as published to what is built.
   alias: { "#transport": join(packages, "core/dist/http/transport/fetch.js") },
   logLevel: "silent",

@@ -3,16 +3,14 @@ import assert from "node:assert/strict";
 // #region setup
 import { DeniedError, SpendUnknownError, capped, settlementQueue, usd, withReservation } from "@imprest/core";
 import { createPriceTable } from "@imprest/llm";
-import { createEmbeddedAuthority } from "@imprest/embedded";
+import { createBudget } from "imprest";
 import { type Answer, model } from "./model.ts";
 
-const embedded = createEmbeddedAuthority({ policy: [{ belowPercent: 50, caps: { max_tokens: 256 } }] });
-await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("0.10") });
-const authority = embedded.authority({ tenant: "acme" });
 const prices = createPriceTable({ "demo-large": { input: "5.00", output: "15.00" } });
+const policy = [{ belowPercent: 50, caps: { max_tokens: 256 } }]; // answers are short once half of the money is gone
+const budget = createBudget({ limit: "$0.10", prices, policy });
 // #endregion
 const limits: number[] = [];
-const books = () => embedded.budgets.get({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
 
 // #region call
 const request = { estimate: usd("0.06"), action: { kind: "llm.completion", name: "demo-large" } };
@@ -28,7 +26,7 @@ const options = {
 } as const;
 
 const { value, settlement } = await withReservation(
-  authority,
+  budget,
   request,
   async (reservation) => {
     const maxTokens = capped(reservation.caps, "max_tokens", 800); // 256 once less than half of the budget would be left
@@ -45,22 +43,22 @@ assert.deepEqual(limits, [256]);
 assert.equal(settlement.status, "committed");
 assert.equal(settlement.charged?.amount, cost);
 
-const deaf = withReservation(authority, request, () => assert.fail("it ran"), { partial: "estimate" });
+const deaf = withReservation(budget, request, () => assert.fail("it ran"), { partial: "estimate" });
 await assert.rejects(deaf, (error) => DeniedError.isInstance(error)); // caps that nobody honours
 
 // #region refused
 const refused = Object.assign(new Error("the provider refused the key"), { status: 401 });
-const failing = withReservation(authority, request, () => Promise.reject(refused), options);
+const failing = withReservation(budget, request, () => Promise.reject(refused), options);
 await assert.rejects(failing, { message: "the provider refused the key" }); // your error, as it was
 // #endregion
 
-await settlementQueue(authority).flush({ timeoutMs: 1_000 });
-assert.equal((await books()).reserved, 0n);
-assert.equal((await books()).spent, cost);
+await settlementQueue(budget).flush({ timeoutMs: 1_000 });
+assert.equal((await budget.balance()).reserved.amount, 0n);
+assert.equal((await budget.balance()).spent.amount, cost);
 
 // #region parsed
 const parsing = withReservation(
-  authority,
+  budget,
   request,
   async ({ signal, spend }) => {
     const { text, usage } = await model.complete("streams", { signal });
@@ -72,12 +70,12 @@ const parsing = withReservation(
 await assert.rejects(parsing, SyntaxError);
 // #endregion
 
-assert.equal((await books()).reserved, 0n);
-assert.equal((await books()).spent, 2n * cost);
+assert.equal((await budget.balance()).reserved.amount, 0n);
+assert.equal((await budget.balance()).spent.amount, 2n * cost);
 
 // #region cached
 const cached = await withReservation(
-  authority,
+  budget,
   request,
   ({ unspent }) => {
     unspent(); // the provider was not asked
@@ -89,17 +87,17 @@ console.log(cached.value, cached.settlement.status); // released
 // #endregion
 
 assert.equal(cached.settlement.status, "released");
-assert.equal((await books()).reserved, 0n);
-await embedded.budgets.fund({ scope: { tenant: "acme" }, amount: usd("0.10") });
+assert.equal((await budget.balance()).reserved.amount, 0n);
+budget.for({}, { limit: "$0.20" });
 
 // #region unknown
-const silent = withReservation(authority, request, () => "precious", { honours: ["max_tokens"] });
+const silent = withReservation(budget, request, () => "precious", { honours: ["max_tokens"] });
 const unknown = await silent.catch((error: unknown) => error);
 if (SpendUnknownError.isInstance(unknown)) console.log(unknown.value); // precious
 // #endregion
 
 assert.ok(SpendUnknownError.isInstance(unknown) && unknown.value === "precious");
 const kinds: string[] = [];
-for await (const { kind } of settlementQueue(authority).deadLetters.list()) kinds.push(kind);
+for await (const { kind } of settlementQueue(budget).deadLetters.list()) kinds.push(kind);
 assert.deepEqual(kinds, ["spend-unknown"]);
-await embedded.close();
+await budget.close();

@@ -3,18 +3,16 @@ import assert from "node:assert/strict";
 // #region setup
 import { guardStream, settlementQueue, usd, withReservationStream } from "@imprest/core";
 import { createPriceTable } from "@imprest/llm";
-import { createEmbeddedAuthority } from "@imprest/embedded";
+import { createBudget } from "imprest";
 import { model } from "./model.ts";
 
-const embedded = createEmbeddedAuthority();
-await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("1.00") });
-const authority = embedded.authority({ tenant: "acme" });
 const prices = createPriceTable({ "demo-large": { input: "5.00", output: "15.00" } });
+const budget = createBudget({ limit: "$1.00", prices });
 const request = { estimate: usd("0.02"), action: { kind: "llm.completion", name: "demo-large" } };
 // #endregion
 
 // #region whole
-const stream = withReservationStream(authority, request, () => model.stream("streams"), {
+const stream = withReservationStream(budget, request, () => model.stream("streams"), {
   spend: ({ usage }) => usage && prices.price("demo-large", usage), // the chunk that says it; the last one wins
   partial: "estimate", // what a stream that ends early is charged
 });
@@ -28,7 +26,7 @@ assert.equal(
 );
 
 // #region left
-const left = withReservationStream(authority, request, () => model.stream("streams"), { partial: "estimate" });
+const left = withReservationStream(budget, request, () => model.stream("streams"), { partial: "estimate" });
 for await (const { text } of left) {
   console.log(`enough: ${text}`);
   break; // the provider has worked: the estimate is committed, not released
@@ -58,7 +56,7 @@ async function readAll(chunks: AsyncIterable<unknown>): Promise<void> {
 }
 
 // #region failed
-const ask = guardStream(authority, request, (_reservation, prompt: string) => provider.stream(prompt), {
+const ask = guardStream(budget, request, (_reservation, prompt: string) => provider.stream(prompt), {
   spend: ({ usage }) => usage && prices.price("demo-large", usage),
   unspent: isRefusal, // the provider refused before it worked: released
   partial: (seen) => {
@@ -82,7 +80,7 @@ assert.deepEqual(
 const alive = setTimeout(() => {}, 60_000); // a server listens meanwhile; this script has nothing else to wait for
 
 // #region idle
-const idle = withReservationStream(authority, request, () => model.stream("streams"), {
+const idle = withReservationStream(budget, request, () => model.stream("streams"), {
   partial: "estimate",
   idleMs: 50, // five minutes by default
 });
@@ -95,7 +93,7 @@ await assert.rejects(reader.next(), { name: "TimeoutError" }); // if the reader 
 clearTimeout(alive);
 assert.equal((await idle.settlement).basis, "estimate");
 assert.deepEqual((await idle.settlement).charged, usd("0.02"));
-for await (const { kind } of settlementQueue(authority).deadLetters.list()) assert.fail(kind);
-const { reserved } = await embedded.budgets.get({ scope: { tenant: "acme" }, unit: "USD_MICROCENTS" });
-assert.equal(reserved, 0n);
-await embedded.close();
+for await (const { kind } of settlementQueue(budget).deadLetters.list()) assert.fail(kind);
+const { reserved } = await budget.balance();
+assert.equal(reserved.amount, 0n);
+await budget.close();

@@ -1,7 +1,8 @@
 // docs/hosts/ai-sdk.md: the AI SDK under a budget, before a provider of the tests.
 import assert from "node:assert/strict";
 import { createModelProvider } from "@imprest/testing/models";
-import { gateway, jsonSchema, stepCountIs, streamText, tool, wrapProvider } from "ai";
+import { gateway, jsonSchema, registerTelemetry, stepCountIs, streamText, tool, wrapProvider } from "ai";
+import { budgetTelemetry } from "@imprest/ai-sdk";
 // #region call
 import { openai } from "@ai-sdk/openai";
 import { budgetLeft, budgetMiddleware } from "@imprest/ai-sdk";
@@ -66,4 +67,7 @@ const middleware = budgetMiddleware(budget);
 globalThis.AI_SDK_DEFAULT_PROVIDER = wrapProvider({ provider: gateway, languageModelMiddleware: middleware });
 // #endregion
 assert.equal(globalThis.AI_SDK_DEFAULT_PROVIDER.languageModel("openai/gpt-5.6").modelId, "openai/gpt-5.6");
+// #region telemetry
+registerTelemetry(budgetTelemetry(budget));
+// #endregion
 await budget.close();

@@ -22,6 +22,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   llm: ["core"],
   testing: ["core", "embedded"],
   "ai-sdk": ["core", "llm"],
+  langchain: ["core", "llm"],
+  otel: ["core"],
   "store-redis": ["core"],
   "store-postgres": ["core"],
   imprest: packages.map(({ shortName }) => shortName),

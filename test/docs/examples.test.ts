@@ -9,10 +9,10 @@ import { workspacePackages } from "../../tools/packages.ts";
 const root = resolve(import.meta.dirname, "../..");
 /** What users type. */
 const typed = [
-  "AspAuthority, AspClient, CyclesAuthority, CyclesClient, adopt, brokenTransport, budgetLeft, budgetMiddleware, connect, connectBudget, createArcpRuntime",
+  "AspAuthority, AspClient, CyclesAuthority, CyclesClient, adopt, brokenTransport, budgetLeft, budgetMiddleware, budgetTelemetry, connect, connectBudget, createArcpRuntime",
   "createBudget, createEmbeddedAuthority, createLedgerAuthority, createManualClock, createModelProvider, createPriceTable",
   "cyclesHandlers, denialOf, denialResponse, fakeAuthority, formatAmount, guard, guardFetch, guardStream, logRecordStore",
-  "notBilled, openReservation, parseAmount, postgresRecordStore, redisRecordStore, serve, settlementQueue, sqliteStore, usd",
+  "notBilled, observeSpend, openReservation, parseAmount, postgresRecordStore, redisRecordStore, serve, settlementQueue, sqliteStore, usd",
   "verifyAuditEvent, withReservation, withReservationStream",
 ].flatMap((line) => line.split(", "));
 

@@ -49,6 +49,10 @@ it.each(pages)("%s links to nothing that is not there", (page) => {
   expect(missing).toEqual([]);
 });
 
+it("docs/what-is-charged.md has the table that the rows of the settlement make", async () => {
+  await run(process.execPath, ["tools/settlement-table.mjs", "--check"], { cwd: root });
+});
+
 describe("docs/troubleshooting.md", () => {
   const page = read("docs/troubleshooting.md");
   const rows = new Set(

@@ -39,6 +39,18 @@ describe("in an empty folder", () => {
     expect(bill).toBe(`The provider's own bill: ${spent?.replace("spent ", "")}`);
   });
 
+  it("the blocks of the start page, one after the other, spend what the stand-in bills", async () => {
+    const page = readFileSync(join(root, "docs/start.md"), "utf8");
+    const blocks = Array.from(
+      page.matchAll(/<!-- region examples\/readme\/start\.ts#\w+ -->\n\n```ts\n([\s\S]*?)```/g),
+    );
+    writeFileSync(join(folder, "start.ts"), blocks.map(([, code]) => code).join("\n"));
+    const { stdout } = await run(process.execPath, ["start.ts"], { cwd: folder });
+    expect(blocks.length).toBeGreaterThan(3);
+    const [, spent] = /^spent (\$[\d.]+) of \$0\.05 and/m.exec(stdout) ?? [];
+    expect(stdout).toContain(`The provider's own bill: ${spent}\n`);
+  });
+
   it("npx imprest demo shows an agent that a budget stops", async () => {
     const { stdout } = await npx("demo");
     expect(stdout).toContain("BUDGET_EXCEEDED");

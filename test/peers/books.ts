@@ -1,5 +1,7 @@
+import { type BudgetMiddleware, budgetMiddleware } from "@imprest/ai-sdk";
 import { type Amount, usd, usdMicrocents } from "@imprest/core";
 import { createEmbeddedAuthority } from "@imprest/embedded";
+import { budgetMiddleware as langchainMiddleware } from "@imprest/langchain";
 import { type GuardFetchOptions, type ModelPrices, createPriceTable, guardFetch } from "@imprest/llm";
 import { type ModelProvider, type ModelRequest, createModelProvider } from "@imprest/testing/models";
 import { serveModels } from "@imprest/testing/models/node";
@@ -27,12 +29,20 @@ export interface BenchOptions extends Partial<Omit<GuardFetchOptions, "prices">>
   readonly isGarbled?: boolean | undefined;
 }
 
+/** The adapters of hosts over the same books. */
+export interface Adapters {
+  readonly aiSdk: BudgetMiddleware;
+  readonly langchain: ReturnType<typeof langchainMiddleware>;
+}
+
 /** A guarded fetch before a provider, and the books of both. */
 export interface Bench {
   /** Counts what an SDK asks of it. */
   readonly fetch: typeof fetch;
+  readonly bare: typeof fetch;
+  readonly adapters: Adapters;
   readonly provider: ModelProvider;
-  /** How often the SDK called. */
+  /** How often the SDK called: the fetch, or an adapter above it. */
   attempts(): number;
   /** The ledger once nothing is held any more, and the dead letters. */
   closed(): Promise<{ readonly spent: Amount; readonly reserved: bigint; readonly deadLetters: readonly unknown[] }>;
@@ -56,16 +66,23 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
     const { pathname, search } = new URL(input instanceof Request ? input.url : input);
     return fetch(server.url + pathname + search, init);
   };
-  const guarded = guardFetch(authority, {
-    waitMs: 0,
-    ...guardOptions,
-    fetch: send,
-    prices: createPriceTable(knownPrices),
-  });
+  const guarding = { waitMs: 0, ...guardOptions, fetch: send, prices: createPriceTable(knownPrices) };
+  const guarded = guardFetch(authority, guarding);
   let attempts = 0;
+  let adapted = 0;
+  const modelBudget = { authority, guardOptions: guarding };
+  const counting = <Adapter extends object>(adapter: Adapter): Adapter => {
+    const wrapped = Object.entries(adapter).map(([name, hook]: [string, unknown]) => {
+      if (typeof hook !== "function" || !/^wrap(?:Generate|Stream|ModelCall)$/.test(name)) return [name, hook];
+      return [name, (...given: unknown[]): unknown => ((adapted += 1), hook.apply(adapter, given) as unknown)];
+    });
+    return { ...adapter, ...(Object.fromEntries(wrapped) as object) };
+  };
   return {
     provider,
-    attempts: () => attempts,
+    bare: send,
+    adapters: { aiSdk: counting(budgetMiddleware(modelBudget)), langchain: counting(langchainMiddleware(modelBudget)) },
+    attempts: () => Math.max(attempts, adapted),
     fetch(input, init) {
       attempts += 1;
       return guarded(input, isGarbled ? { ...init, body: '{"model": "gpt-5.6", ' } : init);

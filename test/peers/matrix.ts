@@ -161,11 +161,12 @@ export async function play(sdk: Sdk, row: Row, isServed: boolean): Promise<Resul
   };
 }
 
-async function call(sdk: Sdk, { how, abort, leaves }: Row, { fetch, provider }: Bench): Promise<void> {
+async function call(sdk: Sdk, { how, abort, leaves }: Row, bench: Bench): Promise<void> {
   const caller = new AbortController();
   const { signal } = caller;
-  if (abort === "in silence") void arrived(provider).then(() => caller.abort());
-  const request = { fetch, model: sdk.model, prompt: "Say what you are.", maxTokens: 400, signal };
+  const { fetch, bare, adapters } = bench;
+  if (abort === "in silence") void arrived(bench.provider).then(() => caller.abort());
+  const request = { fetch, bare, adapters, model: sdk.model, prompt: "Say what you are.", maxTokens: 400, signal };
   if (how === "ask") return void (await sdk.ask(request));
   for await (const text of sdk.stream(request)) {
     if (text === "") continue;
@@ -181,6 +182,11 @@ async function arrived(provider: ModelProvider): Promise<void> {
   await wait(200);
 }
 
+/** Whether a row means something to an SDK: without a guarded fetch below, nobody of ours reads a body. */
+export function concerns({ isAlone }: Sdk, { refused }: Row): boolean {
+  return isAlone !== true || refused !== "body";
+}
+
 /** The rows that mean the same over a real socket: there, a connection cannot be refused by a directive. */
 export const socketRows = rows.filter(({ event, refused }) => !refused && !event.startsWith("no connection"));
 
@@ -189,6 +195,7 @@ export function tableOf(results: ReadonlyMap<string, readonly Result[]>): string
   const names = [...results.keys()];
   const cell = (name: string, event: string): string => {
     const ofEvent = (results.get(name) ?? []).filter(({ row }) => row.event === event);
+    if (ofEvent.length === 0) return "–";
     return `${signOf(ofEvent)} (${[...new Set(ofEvent.map(({ attempts }) => attempts))].join(", ")})`;
   };
   const events = [...new Set(rows.map(({ event }) => event))];

@@ -2,11 +2,15 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ModelProvider } from "@imprest/testing/models";
+import type { Adapters } from "./books.ts";
 import { modulesFolder } from "./install.ts";
 
 /** What a test says to a model through an SDK. */
 export interface SdkCall {
   readonly fetch: typeof fetch;
+  /** What sends, without a guard: for an adapter that guards alone. */
+  readonly bare: typeof fetch;
+  readonly adapters: Adapters;
   readonly model: string;
   readonly prompt: string;
   readonly maxTokens: number;
@@ -14,7 +18,7 @@ export interface SdkCall {
 }
 
 /** A conversation with a model through an SDK, its last message the user's. */
-export interface Conversation extends Omit<SdkCall, "prompt"> {
+export interface Conversation extends Omit<SdkCall, "prompt" | "bare" | "adapters"> {
   readonly system: string;
   readonly messages: readonly { readonly role: "user" | "assistant"; readonly content: string }[];
 }
@@ -23,6 +27,8 @@ export interface Conversation extends Omit<SdkCall, "prompt"> {
 export interface Sdk {
   readonly name: string;
   readonly model: string;
+  /** No guarded fetch stands below. */
+  readonly isAlone?: boolean;
   ask(call: SdkCall): Promise<string>;
   stream(call: SdkCall): AsyncIterable<string>;
   /** The next turn of a conversation, its beginning cached as the provider wants it. */

@@ -52,8 +52,7 @@ import {
   prepareInstruction,
   toWire,
 } from "./request.ts";
-import { committed, lateCommit, released, spentOf } from "./settlement.ts";
-import type { SpendTelemetry } from "./telemetry.ts";
+import { committed, lateCommit, released, spentOf, evidenceOf } from "./settlement.ts";
 import { AspVerbs } from "./verbs.ts";
 
 /** What an `AspAuthority` adds to its client. */
@@ -78,7 +77,6 @@ export interface AspAuthorityOptions extends Environment {
   readonly onIncident?: ((incident: AspIncident) => void) | undefined;
   /** Writes the signed `bypassed` events without which `failOpen` is refused (ASP §3.3). */
   readonly bypass?: BypassRecorder | undefined;
-  readonly telemetry?: SpendTelemetry | undefined;
 }
 
 /** A skew between the two clocks below this is within what the seconds of a `Date` header can tell. */
@@ -154,7 +152,6 @@ export class AspAuthority implements SpendAuthority {
     const body = JSON.stringify(writeWire(reserveRequest, message, "ASP message"));
     const answered = await this.client.connection.call(operations.reserve, body, message, options);
     const { answer } = answered;
-    await this.#tell("telemetry", () => this.#options.telemetry?.reserved(message, answer));
     const grant = grantOf(request, answer, this.#remainingMs(answered));
     const { lease } = grant;
     if (lease?.remainingMs === undefined) return grant;
@@ -205,13 +202,11 @@ export class AspAuthority implements SpendAuthority {
 
   async #attempt(instruction: SettlementInstruction, options: CallOptions): Promise<Settlement> {
     const { connection } = this.client;
-    const { telemetry } = this.#options;
     switch (instruction.mode) {
       case "commit":
       case lateCommit: {
         const body = await sealCommit(instruction.body);
         const { answer } = await connection.call(operations.commit, body, instruction, options);
-        await this.#tell("telemetry", () => telemetry?.committed(instruction, answer));
         const { chargeAmountAtomic = 0n } = answer;
         const { reservationId } = instruction;
         const amount = { unit: instruction.spent?.unit ?? "", amount: chargeAmountAtomic };
@@ -220,8 +215,7 @@ export class AspAuthority implements SpendAuthority {
       }
       case "release": {
         const { answer } = await connection.call(operations.release, instruction.body, instruction, options);
-        await this.#tell("telemetry", () => telemetry?.released(instruction, answer));
-        return released(instruction);
+        return released(instruction, answer);
       }
       default: {
         const message = `is "${instruction.mode}"; ASP settles by commit or release`;
@@ -237,7 +231,7 @@ export class AspAuthority implements SpendAuthority {
       this.#leases.stop(instruction.reservationId);
       // Nothing is left to give back: the authority took the capacity back at the TTL (ASP §3.2).
       const isOver = instruction.kind === "release" && ExpiredBeyondGraceError.isInstance(error);
-      if (isOver) return { settled: released(instruction) };
+      if (isOver) return { settled: released(instruction, {}) };
       this.#reportRefusal(error, instruction);
       return { rejected: error };
     }
@@ -260,16 +254,17 @@ export class AspAuthority implements SpendAuthority {
   #report(incident: AspIncident): void {
     const { kind, reservationId, spendHappened } = incident;
     this.environment.logger?.warn(`asp: ${kind}`, { reservationId, spendHappened });
-    void this.#tell("onIncident", () => this.#options.onIncident?.(incident));
+    void this.#callOnIncident(incident);
   }
 
   /** What the operator's own code throws must not undo what the authority has done. */
-  async #tell(listener: "onIncident" | "telemetry", call: () => unknown): Promise<void> {
+  async #callOnIncident(incident: AspIncident): Promise<void> {
     try {
-      await call();
+      // It may be an async function.
+      await (this.#options.onIncident?.(incident) as unknown);
     } catch (error) {
       const why = error instanceof Error ? error.message : "unknown";
-      this.environment.logger?.error(`asp: ${listener} failed`, { error: why });
+      this.environment.logger?.error("asp: onIncident failed", { error: why });
     }
   }
 
@@ -304,6 +299,7 @@ function grantOf(request: ReserveRequest, answer: ReserveResponse, remainingMs: 
     reserved: request.estimate,
     caps: (answer.caps ?? []).map(capOf),
     lease: remainingMs === undefined ? undefined : { ttlMs: Math.max(1, remainingMs), remainingMs, expiresAt },
+    evidence: evidenceOf(answer),
     request,
     wire: answer,
   };

@@ -32,5 +32,4 @@ export type { AspClientOptions, ResolvedOptions } from "./options.ts";
 export type { PromisedEvent } from "./promised-event.ts";
 export type { AspExtensions, Budget, ResolveBudget } from "./request.ts";
 export { aspRuntimeMetadataKeys as draftRuntimeMetadataKeys } from "@imprest/core/models/asp";
-export { type SpanEvents, type SpanTelemetryOptions, type SpendTelemetry, createSpanTelemetry } from "./telemetry.ts";
 export { AspVerbs, type Unkeyed, type WriteOptions } from "./verbs.ts";

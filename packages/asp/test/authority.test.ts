@@ -28,7 +28,6 @@ import {
   builtInCaps,
   createBypassRecorder,
   createCapRegistry,
-  createSpanTelemetry,
   guard,
   openReservation,
   withReservation,
@@ -314,42 +313,22 @@ describe("AspAuthority", () => {
     expect(plain.sent.at(-1)?.body).not.toHaveProperty("requestBodyHash");
   });
 
-  it("span events with the four names, a lower-case decision and the signature's hash", async () => {
-    const events: [string, Readonly<Record<string, string | string[]>>][] = [];
-    const span = {
-      addEvent: (name: string, attributes: Readonly<Record<string, string | string[]>>) =>
-        events.push([name, attributes]),
-    };
-    const telemetry = createSpanTelemetry({ activeSpan: () => span, authority: "test" });
-    const auditEventSignature = Buffer.alloc(64).toString("base64");
+  it("answers that promise a signed event refer to it, by its signature", async () => {
+    const auditEventSignature = Buffer.alloc(64, 7).toString("base64");
     const { authority } = stub(
       {
         Reserve: { body: { ...allow, auditEventSignature } },
-        Commit: { body: { refundAmountAtomic: "993" } },
-        Release: {},
+        Commit: { body: { auditEventSignature } },
+        Release: { body: { auditEventSignature } },
       },
-      { telemetry, clock: clock() },
+      { clock: clock() },
     );
-    await withReservation(authority, request, () => 1, { spend: () => tokens(7) });
-    await (await openReservation(authority, request)).release("client timeout");
-    expect(events.map(([name]) => name)).toEqual([
-      "gen_ai.spend.reserve",
-      "gen_ai.spend.audit",
-      "gen_ai.spend.commit",
-      "gen_ai.spend.reserve",
-      "gen_ai.spend.audit",
-      "gen_ai.spend.release",
-    ]);
-    expect(events[0]?.[1]).toMatchObject({
-      "gen_ai.spend.decision": "allow",
-      "gen_ai.spend.amount_atomic_reserved": "1000",
-    });
-    expect(events[1]?.[1]["gen_ai.spend.audit_event_signature_hash"]).toMatch(/^[0-9a-f]{64}$/);
-    expect(events[2]?.[1]).toMatchObject({
-      "gen_ai.spend.amount_atomic_observed": "7",
-      "gen_ai.spend.refund_amount_atomic": "993",
-    });
-    expect(events[5]?.[1]).toMatchObject({ "gen_ai.spend.reason_codes": ["client_timeout"] });
+    const evidence: unknown[] = [];
+    settlementQueue(authority).observer.on("decision", (event) => evidence.push(event.evidence));
+    const { settlement } = await withReservation(authority, request, () => 1, { spend: () => tokens(7) });
+    const given = await (await openReservation(authority, request)).release("client timeout");
+    const id = Buffer.alloc(64, 7).toString("base64url");
+    expect([...evidence, settlement.evidence, given.evidence]).toEqual([{ id }, { id }, { id }, { id }]);
   });
 
   it("listeners that throw change nothing of what the authority did", async () => {
@@ -358,16 +337,15 @@ describe("AspAuthority", () => {
     };
     const errors: string[] = [];
     const logger = { debug() {}, info() {}, warn() {}, error: (message: string) => void errors.push(message) };
-    const telemetry = createSpanTelemetry({ activeSpan: broken, authority: "test" });
     const auditEventSignature = Buffer.alloc(64).toString("base64");
     const { authority, sent } = stub(
       { Reserve: { body: { ...allow, auditEventSignature } }, Commit: { body: { chargeAmountAtomic: "1" } } },
-      { telemetry, onIncident: broken, logger, clock: clock() },
+      { onIncident: broken, logger, clock: clock() },
     );
     const { settlement } = await withReservation(authority, request, () => 1, { spend: () => tokens(7) });
     expect(settlement.status).toBe("committed");
     expect(sent.map(({ method }) => method)).toEqual(["Reserve", "Commit"]);
-    expect(errors).toEqual(["asp: telemetry failed", "asp: telemetry failed", "asp: onIncident failed"]);
+    expect(errors).toEqual(["asp: onIncident failed"]);
     const client = new AspClient({ baseUrl: "https://a.example", transport: answering, onPromisedEvent: broken });
     expect(await client.release({ reservationId: "r" })).toMatchObject({ auditEventSignature: new Uint8Array(64) });
     function answering() {

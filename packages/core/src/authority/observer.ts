@@ -1,6 +1,6 @@
 import type { Amount } from "../amount/amount.ts";
 import { Emitter } from "../observe/emitter.ts";
-import type { Cap, Lease } from "./grant.ts";
+import type { Cap, EvidenceReference, Lease } from "./grant.ts";
 import type { Action, Subject } from "./request.ts";
 import type { Metrics, Settlement, SettlementInstruction } from "./settlement.ts";
 
@@ -30,6 +30,8 @@ export interface SpendEvents {
     readonly caps: readonly Cap[];
     readonly reservationId?: string | undefined;
     readonly reasonCode?: string | undefined;
+    /** Signed evidence of a grant, where the authority keeps some. */
+    readonly evidence?: EvidenceReference | undefined;
   };
   /** A lease was lengthened. */
   extend: { readonly protocol: string; readonly reservationId: string; readonly lease: Lease };

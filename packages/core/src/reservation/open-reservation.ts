@@ -177,12 +177,13 @@ async function reserve(
     });
     // A grant that cannot be used is no decision; `openOwn` refuses it.
     if (flawOf(granted.grant, request) !== undefined) return granted;
-    const { id: reservationId, decision, caps } = granted.grant;
+    const { id: reservationId, decision, caps, evidence } = granted.grant;
     outbox.observer?.emit("decision", {
       ...asked,
       decision,
       caps,
       reservationId,
+      evidence,
     });
     return granted;
   } catch (error) {

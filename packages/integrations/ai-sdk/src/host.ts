@@ -31,6 +31,18 @@ export interface BudgetMiddleware {
   }): Promise<Answer>;
 }
 
+/** The part of the AI SDK 7's `Telemetry` through which each call of a language model runs. */
+export interface BudgetTelemetry {
+  executeLanguageModelCall<Answer>(call: {
+    readonly callId: string;
+    readonly provider?: string;
+    readonly modelId?: string;
+    readonly instructions?: unknown;
+    readonly messages?: readonly object[];
+    readonly execute: () => PromiseLike<Answer>;
+  }): Promise<Answer>;
+}
+
 /** A value of the host whose members are read one by one. */
 export type Bag = Readonly<Record<string, unknown>>;
 

@@ -52,6 +52,11 @@ export class AdaptedCall {
     this.#endHanding = end;
   }
 
+  /** Whether the authority's caps change what the host asked for. */
+  get isCapped(): boolean {
+    return this.body !== this.#admitted.request.body;
+  }
+
   /** How long the answer is kept open for its reader. */
   get patience(): Patience {
     const { authority, options } = this.#guard;
@@ -82,15 +87,21 @@ export class AdaptedCall {
   }
 
   async #failed(error: unknown, isUnsent: boolean): Promise<void> {
+    const { statusCode, status = statusCode, responseBody, error: inner } = isBag(error) ? error : {};
+    const body = typeof responseBody === "string" ? parsed(responseBody) : undefined;
+    const isAnswered = typeof status === "number" && status >= 300;
+    if (typeof status === "number" && !isAnswered && isBag(body)) {
+      // The provider has answered, and the SDK could not read all of it.
+      this.saw(body);
+      return this.#answered({ usage: body["usage"] ?? body["usageMetadata"], isDone: true });
+    }
     this.#endHanding();
-    if (!this.#handed.isTaken) await this.#settled.settle(isUnsent ? { kind: "unsent" } : outcomeOf(error));
+    if (this.#handed.isTaken) return;
+    // An SDK holds the provider's error as text, as an object, or as the object of the error alone.
+    const isError = [body, error, inner].some(isProvidersError);
+    const outcome: Outcome = isAnswered
+      ? { kind: "answered", status, isError }
+      : { kind: isUnsent ? "unsent" : "failed", error };
+    await this.#settled.settle(outcome);
   }
-}
-
-/** What an error of an SDK says of the provider's answer, which it holds as text or as an object. */
-function outcomeOf(error: unknown): Outcome {
-  const { statusCode, status = statusCode, responseBody, error: inner } = isBag(error) ? error : {};
-  if (typeof status !== "number" || status < 300) return { kind: "failed", error };
-  const body = typeof responseBody === "string" ? parsed(responseBody) : error;
-  return { kind: "answered", status, isError: isProvidersError(body) || isProvidersError(inner) };
 }

@@ -15,7 +15,7 @@ import type { ErrorForm } from "./wires/wire.ts";
 /**
  * A `fetch` that reserves before each request to a model provider, and settles by what became of it: give it to any SDK that
  * takes one. Every attempt of an SDK is a reservation of its own. What it should price and cannot is refused; what is free
- * (`/models`, `count_tokens`, files) passes. See docs/guides/model-calls.md for how each outcome is settled.
+ * (`/models`, `count_tokens`, files) passes. docs/what-is-charged.md says how each outcome is settled.
  *
  * A denial is answered, not thrown: 402 in the provider's own error form, which no SDK repeats. `denialOf(error)` finds it in
  * what the SDK throws. Nothing of ours leaves: the headers `imprest-agent`, `imprest-workflow` … say who spends and are

@@ -31,26 +31,33 @@ interface Row {
   readonly isReported?: boolean;
 }
 
-/** The table of docs/guides/model-calls.md; the first row that fits decides. */
+/** The first row that fits decides. `pnpm docs:settlement` makes the table of docs/what-is-charged.md of these rows. */
 const rows: readonly Row[] = [
+  /** No connection: refused, DNS, TLS, connect timeout; or aborted before the request left */
   {
     event: "no connection",
     when: ({ kind, error }) => kind === "unsent" || (kind === "failed" && isUnsent(error)),
     settle: "release",
   },
+  /** Abort, timeout or reset after the request left, before a whole answer */
   { event: "abort, timeout or reset", when: ({ kind }) => kind === "failed", settle: "estimate" },
+  /** Answered 408, 499, 502, 504, 520 to 524, or what `billedStatuses` adds: an intermediary answered, and the provider may work on */
   {
     event: "an intermediary's status, or one that is billed",
     when: ({ status = 0 }, billed) => isUnclear(status) || billed.has(status),
     settle: "estimate",
   },
+  /** Answered with another 3xx or 4xx, with 503 or 529, or with the provider's own error in its body */
   {
     event: "the provider refused",
     when: ({ kind, status = 0, isError }) => isRefusal(status) || (isError === true && kind !== "broken"),
     settle: "release",
   },
+  /** Answered with a bare 500, or any other status */
   { event: "another error", when: ({ kind }) => kind === "answered", settle: "estimate" },
+  /** An answer that is done, with its usage: also cut by its limit, declined, or failed */
   { event: "an answer", when: ({ isDone, isPriced }) => isDone === true && isPriced === true, settle: "commit" },
+  /** An answer that is done, its usage missing, partly unreadable or without a price */
   {
     event: "an answer without a usage that has a price",
     when: ({ kind }) => kind === "ended",
@@ -58,6 +65,7 @@ const rows: readonly Row[] = [
     isReported: true,
   },
 ];
+/** A stream that breaks off, is left, or ends with an error */
 const brokenOff: Row = { event: "a stream that broke off", when: () => true, settle: "seen" };
 
 /** The row for what became of a request. */

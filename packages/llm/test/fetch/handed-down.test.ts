@@ -100,13 +100,19 @@ describe("a call that no guard below has taken", () => {
     ],
     ["an SDK holds the provider's error as an object", { status: 500, ...refused }, false, "released"],
     ["something failed that may be charged", { statusCode: 502 }, false, "estimate"],
-    ["the answer could not be read", { statusCode: 200 }, false, "estimate"],
+    ["the answer could not be read", { statusCode: 200, error: { reason: "parsing" } }, false, "estimate"],
     ["the connection was lost", new TypeError("terminated"), false, "estimate"],
   ])("%s", async (_what, error, isUnsent, expected) => {
     const { call, settlements } = await open();
     await call.failed(error, isUnsent);
     await call.answered({ usage, isDone: true });
     expect(settlements()).toEqual([expect.stringContaining(expected)]);
+  });
+
+  it("is charged by the usage of an answer that the SDK could not read", async () => {
+    const { call, settlements } = await open();
+    await call.failed({ statusCode: 200, responseBody: JSON.stringify({ output: [{ text: "Hi" }], usage }) }, false);
+    expect(settlements()).toEqual(["committed 12 actual"]);
   });
 
   it("is charged by what was seen where its answer broke off", async () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type Books, openBooks, prices } from "./books.ts";
 import { data, events, forever, json, named, post, provider } from "./provider.ts";
 
-// The rows of the table in docs/guides/model-calls.md, one by one: what became of a request, and what the books have of it.
+// The rows of the table in docs/what-is-charged.md, one by one: what became of a request, and what the books have of it.
 
 const chat = "https://api.openai.com/v1/chat/completions";
 const anthropic = "https://api.anthropic.com/v1/messages";

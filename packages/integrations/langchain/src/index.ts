@@ -1,0 +1,2 @@
+export { type BudgetMiddlewareOptions, budgetMiddleware } from "./budget-middleware.ts";
+export type { ModelBudget } from "@imprest/llm/internal";

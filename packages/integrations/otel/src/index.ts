@@ -1,0 +1,1 @@
+export { type LogSink, type ObserveSpendOptions, observeSpend } from "./observe-spend.ts";
