@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 import { chromiumProjects } from "./test/runtimes/chromium/projects.ts";
 
 // Sources are read through the `@imprest/source` condition, so tests need no prior build.
-const conditions = ["@imprest/source", "node", "module", "default"];
+const conditions = ["@imprest/source", "node", "default"];
 const shared = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
 export default defineConfig({

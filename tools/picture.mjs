@@ -1,4 +1,4 @@
-// `pnpm docs:picture`: runs the demo and draws what it printed as `docs/images/demo.svg`.
+// `pnpm docs:picture`: runs `imprest demo` and draws what it printed as `docs/images/demo.svg`.
 // `--check` draws nothing and fails where the picture is not what the demo prints.
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -35,7 +35,7 @@ function draw(output) {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img"`,
     `  font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace" font-size="13">`,
-    "<title>What npm run demo prints</title>",
+    "<title>What npx imprest demo prints</title>",
     `<rect width="${width}" height="${height}" rx="8" fill="#161b22"/>`,
     ...lines.flatMap(drawn),
     "</svg>",
@@ -43,10 +43,8 @@ function draw(output) {
   ].join("\n");
 }
 
-// What is drawn is the demo's own endpoint, whatever this shell knows of a real one.
-const { OPENAI_BASE_URL: _, ...env } = process.env;
-const demo = ["--conditions=@imprest/source", "examples/demo/main.ts"];
-const svg = draw(execFileSync(process.execPath, demo, { cwd: root, encoding: "utf8", env }));
+const demo = ["--conditions=@imprest/source", "packages/imprest/bin/imprest.js", "demo"];
+const svg = draw(execFileSync(process.execPath, demo, { cwd: root, encoding: "utf8" }));
 if (!process.argv.includes("--check")) writeFileSync(picture, svg);
 else if (readFileSync(picture, "utf8") !== svg) {
   console.error("docs/images/demo.svg is not what the demo prints; run pnpm docs:picture");

@@ -21,6 +21,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   embedded: ["core", "cycles/evidence"],
   llm: ["core"],
   testing: ["core", "embedded"],
+  "ai-sdk": ["core", "llm"],
   "store-redis": ["core"],
   "store-postgres": ["core"],
   imprest: packages.map(({ shortName }) => shortName),

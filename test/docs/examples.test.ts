@@ -9,7 +9,7 @@ import { workspacePackages } from "../../tools/packages.ts";
 const root = resolve(import.meta.dirname, "../..");
 /** What users type. */
 const typed = [
-  "AspAuthority, AspClient, CyclesAuthority, CyclesClient, adopt, brokenTransport, connect, connectBudget, createArcpRuntime",
+  "AspAuthority, AspClient, CyclesAuthority, CyclesClient, adopt, brokenTransport, budgetLeft, budgetMiddleware, connect, connectBudget, createArcpRuntime",
   "createBudget, createEmbeddedAuthority, createLedgerAuthority, createManualClock, createModelProvider, createPriceTable",
   "cyclesHandlers, denialOf, denialResponse, fakeAuthority, formatAmount, guard, guardFetch, guardStream, logRecordStore",
   "notBilled, openReservation, parseAmount, postgresRecordStore, redisRecordStore, serve, settlementQueue, sqliteStore, usd",

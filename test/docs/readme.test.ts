@@ -7,14 +7,6 @@ import { describe, expect, it } from "vitest";
 const root = resolve(import.meta.dirname, "../..");
 const run = promisify(execFile);
 
-function region(file: string, name: string): string {
-  const text = readFileSync(join(root, file), "utf8");
-  return new RegExp(`// #region ${name}\\n([\\s\\S]*?)// #endregion`).exec(text)?.[1] ?? "no such region";
-}
-
-const example = (file: string, env: NodeJS.ProcessEnv = {}) =>
-  run(process.execPath, ["--conditions=@imprest/source", file], { cwd: root, env: { ...process.env, ...env } });
-
 describe("README", () => {
   const readme = readFileSync(join(root, "README.md"), "utf8");
 
@@ -32,30 +24,6 @@ describe("README", () => {
     const [, spent] = /^spent (\$[\d.]+)$/m.exec(stdout) ?? [];
     expect(spent).toBeDefined();
     expect(stdout).toContain(`The provider's own bill: ${spent}\n`);
-  });
-
-  it("shows the snippet that the example runs, to the letter", () => {
-    expect(readme).toContain(region("examples/readme/stream.ts", "stream"));
-  });
-
-  it("the snippet streams an answer and ends with what it cost", async () => {
-    const { stdout } = await example("examples/readme/stream.ts");
-    expect(stdout).toContain("A reservation holds budget");
-    expect(stdout).toMatch(/\{ unit: 'USD_MICROCENTS', amount: \d+n \}/);
-  });
-
-  it("the demo stops the agent in time and its ledger adds up", async () => {
-    const { stdout } = await example("examples/demo/main.ts");
-    expect(stdout).toContain("BUDGET_EXCEEDED");
-    expect(stdout).toContain("It adds up to the microcent.");
-    expect(stdout).toMatch(/demo-small +(whole|stream)\*/);
-  });
-
-  it("the demo asks no provider that nobody named: a key alone, or empty variables, leave it on this machine", async () => {
-    for (const env of [{ OPENAI_API_KEY: "sk-not-for-this" }, { OPENAI_API_KEY: "", OPENAI_BASE_URL: " " }]) {
-      const { stdout } = await example("examples/demo/main.ts", { OPENAI_BASE_URL: "", ...env });
-      expect(stdout).toMatch(/demo-large +whole/);
-    }
   });
 
   it("shows a picture of the demo that the demo still prints", async () => {

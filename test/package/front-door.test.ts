@@ -3,7 +3,7 @@ import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { builtPackages, packAll } from "./support/pack.ts";
 
 // What a stranger does: an empty folder, the packed packages and a real SDK from the registry, the README's first block as it
@@ -13,8 +13,10 @@ const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../..");
 const sdk = "openai@7.55.0";
 
-it("the README's first block stops a real SDK's loop in an empty folder", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "imprest-front-door-"));
+const folder = mkdtempSync(join(tmpdir(), "imprest-front-door-"));
+const npx = (...args: readonly string[]) => run("npx", ["--no-install", "imprest", ...args], { cwd: folder });
+
+beforeAll(async () => {
   const tarballs = await packAll(builtPackages(), join(folder, "tarballs"));
   const readme = readFileSync(join(root, "README.md"), "utf8");
   const [, block = ""] =
@@ -25,10 +27,22 @@ it("the README's first block stops a real SDK's loop in an empty folder", async 
     copyFileSync(join(root, "examples/readme", file), join(folder, file));
   const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
   await run("npm", ["install", ...quiet, sdk, ...tarballs.values()], { cwd: folder });
-  const env = { ...process.env, OPENAI_API_KEY: "none" };
-  const { stdout } = await run(process.execPath, ["--import", "./stand-in.ts", "budget.js"], { cwd: folder, env });
-  const [refusal, spent, bill] = stdout.trim().split("\n");
-  expect(refusal).toContain("Nothing was started.");
-  expect(spent).toMatch(/^spent \$0\.0[34]\d*$/);
-  expect(bill).toBe(`The provider's own bill: ${spent?.replace("spent ", "")}`);
+});
+
+describe("in an empty folder", () => {
+  it("the README's first block stops a real SDK's loop", async () => {
+    const env = { ...process.env, OPENAI_API_KEY: "none" };
+    const { stdout } = await run(process.execPath, ["--import", "./stand-in.ts", "budget.js"], { cwd: folder, env });
+    const [refusal, spent, bill] = stdout.trim().split("\n");
+    expect(refusal).toContain("Nothing was started.");
+    expect(spent).toMatch(/^spent \$0\.0[34]\d*$/);
+    expect(bill).toBe(`The provider's own bill: ${spent?.replace("spent ", "")}`);
+  });
+
+  it("npx imprest demo shows an agent that a budget stops", async () => {
+    const { stdout } = await npx("demo");
+    expect(stdout).toContain("BUDGET_EXCEEDED");
+    expect(stdout).toContain("It adds up to the microcent.");
+    expect((await npx("demo", "--help")).stdout).toContain("Usage: imprest demo");
+  });
 });

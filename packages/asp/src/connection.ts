@@ -58,7 +58,7 @@ export class AspConnection {
     const { response, key } = await this.#send({ method: "POST", url, headers, body }, options);
     if (response.status !== 200) throw errorFromResponse(operation.method, response, key);
     const answer = readAnswer(operation, response, key);
-    this.#promise(operation, answer, subject);
+    this.#promise(operation, answer, subject, body);
     const serverTimeMs = Date.parse(response.headers["date"] ?? "");
     return Number.isNaN(serverTimeMs) ? { answer } : { answer, serverTimeMs };
   }
@@ -90,22 +90,46 @@ export class AspConnection {
     return { response, key };
   }
 
-  #promise(operation: Operation<object>, answer: object, subject: Subject): void {
+  #promise(operation: Operation<object>, answer: object, subject: Subject, body: string): void {
     const { onPromisedEvent } = this.options;
     const { verb } = operation;
-    const { auditEventSignature, reservationId = subject.reservationId } = answer as {
+    const {
+      auditEventSignature,
+      reservationId = subject.reservationId,
+      ttlExpiresAt,
+    } = answer as {
       readonly auditEventSignature?: Uint8Array | undefined;
       readonly reservationId?: string | undefined;
+      readonly ttlExpiresAt?: string | undefined;
     };
     if (onPromisedEvent === undefined || verb === undefined || auditEventSignature === undefined) return;
     const { idempotencyKey = "" } = subject;
     const signature = base64url(auditEventSignature);
+    const amountAtomic = amountIn(body);
     try {
-      onPromisedEvent({ verb, idempotencyKey, signature, ...(reservationId !== undefined && { reservationId }) });
+      onPromisedEvent({
+        verb,
+        idempotencyKey,
+        signature,
+        ...(reservationId !== undefined && { reservationId }),
+        ...(amountAtomic !== undefined && { amountAtomic }),
+        ...(ttlExpiresAt !== undefined && { ttlExpiresAt }),
+      });
     } catch {
       // The authority has acted: a commit that is answered must not look like one whose outcome is unknown.
     }
   }
+}
+
+/** The amount that a request was sent with; a release has none. */
+function amountIn(body: string): string | undefined {
+  const { claim, amountAtomicObserved, amountAtomicRefunded } = JSON.parse(body) as {
+    readonly claim?: { readonly amountAtomic?: unknown };
+    readonly amountAtomicObserved?: unknown;
+    readonly amountAtomicRefunded?: unknown;
+  };
+  const amount = claim?.amountAtomic ?? amountAtomicObserved ?? amountAtomicRefunded;
+  return typeof amount === "string" ? amount : undefined;
 }
 
 function readAnswer<Answer extends object>(

@@ -21,6 +21,7 @@ export type { Webhook, WebhookRetry } from "./governance/webhook.ts";
 export type { WebhookInfo } from "./governance/webhooks.ts";
 export type { WireRequest, WireResponse } from "./http/wire.ts";
 export type { CustomActionKind, RiskClass, RoutingKey } from "./ledger/action-kinds.ts";
+export type { ActionRules } from "./ledger/admission.ts";
 export type { ActionPolicy, ActionQuota, RiskClassQuota } from "./ledger/action-policy.ts";
 export type { BudgetBalance, BudgetStatus, PeriodBalance } from "./ledger/budget.ts";
 export type { CalendarPeriods, EqualPeriods } from "./ledger/budget-period.ts";

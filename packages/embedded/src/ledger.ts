@@ -4,6 +4,7 @@ export type { BudgetGroup } from "./facade/budgets.ts";
 export { type LedgerAuthority, type LedgerAuthorityOptions, createLedgerAuthority } from "./facade/ledger-authority.ts";
 export type { LedgerTenantGroup } from "./facade/ledger-tenants.ts";
 export type { CustomActionKind, RiskClass, RoutingKey } from "./ledger/action-kinds.ts";
+export type { ActionRules } from "./ledger/admission.ts";
 export type { ActionPolicy, ActionQuota, RiskClassQuota } from "./ledger/action-policy.ts";
 export type { Books, BudgetBalance, BudgetStatus, PeriodBalance } from "./ledger/budget.ts";
 export type { CalendarPeriods, EqualPeriods } from "./ledger/budget-period.ts";

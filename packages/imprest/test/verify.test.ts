@@ -170,12 +170,6 @@ describe("imprest verify", () => {
       { feed: "{}", k: '{"keys":[]}' },
       "--billing-account",
     ],
-    [
-      "rows out of order",
-      ["feed", "--trust", "https://a.example", "--jwks", "k", "--focus", "o.csv", "--any-order"],
-      { feed: "{}", k: '{"keys":[]}' },
-      "in its order",
-    ],
   ])("exits 2 and says what to do: %s", async (_name, args, files, message) => {
     expect(await imprest(["verify", ...args], { files })).toMatchObject({
       code: 2,

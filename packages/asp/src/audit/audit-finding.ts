@@ -7,6 +7,9 @@ export interface AuditFinding extends Finding {
   readonly eventId?: string | undefined;
 }
 
+/** Takes a rule that may be broken, the code of its finding, and what to say. */
+export type Report = (isBroken: boolean, code: string, message: string) => void;
+
 /** What an event shows together with others. */
 export function found(
   code: string,

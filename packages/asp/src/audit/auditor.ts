@@ -1,286 +1,286 @@
-import { type AuditEvent, parseTimestamp } from "@imprest/core/models/asp";
-import type { PromisedEvent } from "../promised-event.ts";
+import { ConfigurationError } from "@imprest/core";
+import type { AuditEvent } from "@imprest/core/models/asp";
+import { type AuditConclusion, unprovenOf } from "./audit-conclusion.ts";
 import { type AuditFinding, found, lifecycle } from "./audit-finding.ts";
-import { isComplete, lifecycleProblems, only } from "./lifecycle.ts";
-import { Promises, promiseProblems } from "./promises.ts";
-import { SequenceRanges } from "./sequence-ranges.ts";
+import { type AuditIndex, createMemoryIndex } from "./audit-index.ts";
+import type { Auditor, AuditorOptions } from "./auditor-options.ts";
+import { type AuditCheckpoint, checkIndex } from "./checkpoint.ts";
+import {
+  type Decision,
+  beginDecision,
+  first,
+  hasEnded,
+  note,
+  readDecision,
+  reservationOf,
+  timeOf,
+  writeDecision,
+} from "./decision.ts";
+import { FeedPosition, numberOf } from "./feed-position.ts";
+import { type LifecycleProblem, lifecycleProblems } from "./lifecycle.ts";
+import { Promises } from "./promises.ts";
+import { type AuditExpectation, canonicalId, checkExpectation, expectationFindings } from "./semantics.ts";
+import { type TimeRules, longestGraceMs } from "./timing.ts";
 import type { AuditEventReport } from "./verify-audit-event.ts";
 
-/** The signed member of `runtime_metadata` in which an authority may number its events, from 1. */
-export const sequenceKey = "feed_sequence" as const;
-
-/** How far a feed had come when it was last audited, by source: a later audit that finds less finds a truncation. */
-export type AuditCheckpoint = Readonly<Record<string, number>>;
-
-/** What an auditor knows beforehand. */
-export interface AuditorOptions {
-  /**
-   * What answers promised: each event of these must come, for the verb, the reservation and the key that were answered.
-   * Removed from memory as they do.
-   */
-  readonly promised?: Iterable<PromisedEvent> | undefined;
-  /** `"feed"`: events are expected in the order in which they were numbered or dated; `"any"` (the default): not. */
-  readonly order?: "any" | "feed" | undefined;
-  /** How many finished decisions are remembered for what may follow them, such as a duplicate; 1000 when absent. */
-  readonly finishedMemory?: number | undefined;
-  /** Where an earlier audit ended: numbering then goes on from there. */
-  readonly since?: AuditCheckpoint | undefined;
-}
-
-/** What an audit came to. */
-export interface AuditConclusion {
-  /** Authentic events of the draft's shape. */
-  readonly events: number;
-  /** Events that were not, and took no part. */
-  readonly rejected: number;
-  readonly decisions: number;
-  /** Reservations without an end, whose TTL has not passed within the feed. */
-  readonly open: number;
-  /** What only shows at the end: gaps, missing ends, promises not kept. */
-  readonly findings: readonly AuditFinding[];
-  /** What the events, however clean, do not prove. */
-  readonly unproven: readonly { readonly code: string; readonly message: string }[];
-  /** For `since` of the next audit. */
-  readonly checkpoint: AuditCheckpoint;
-}
-
-/** Takes reports as they come and finds what only several events together show. */
-export interface Auditor {
-  /** @returns what this event shows together with earlier ones. Each thing is found once. */
-  add(report: AuditEventReport): readonly AuditFinding[];
-  /** What is left to say when no more events come. Call it once. */
-  finish(): AuditConclusion;
-}
-
-/** A clock may lag by as much before a missing `ttl_expired` counts as missing. */
-const ttlToleranceMs = 60_000;
-/** An expired reservation whose commit has not come by then will not get one: no grace window is that long. */
-const longestGraceMs = 3_600_000;
-
-interface Decision {
-  readonly source: string;
-  readonly id: string;
-  readonly events: AuditEvent[];
-  /** Signature by event id. */
-  readonly signatures: Map<string, string | undefined>;
-  readonly reported: Set<string>;
-  /** What the answer to its reserve promised: the draft gives the event itself no reservation (ASP §5). */
-  reservationId?: string | undefined;
-}
-
-interface Source {
-  readonly sequence: SequenceRanges;
-  readonly from: number;
-  latestMs: number;
-}
+/** An event may be late by as much before its absence counts: a ttl_expired, or one that follows another. */
+const patienceMs = 60_000;
 
 /**
- * Puts verified events together, in whatever order they come: lifecycle (ASP §3.3), conservation, duplicates, gaps, and
- * promises that were not kept. Memory grows with reservations that are open at once, and with promises not yet kept; not
- * with history.
+ * Puts verified events together, in whatever order they come: lifecycle (ASP §3.3), times (§3.2), conservation,
+ * duplicates, gaps, and promises that were not kept. Memory grows with reservations that are open at once, and with
+ * promises not yet kept; not with history.
  * @throws ValidationError for a promise that cannot be bound to an event: a settlement without its reservation.
+ * ConfigurationError for an unknown member of `expected`, a time that is none, a checkpoint without its index.
  */
 export function createAuditor(options: AuditorOptions = {}): Auditor {
   return new EventAuditor(options);
 }
 
 class EventAuditor implements Auditor {
-  readonly #options: AuditorOptions;
+  readonly #rules: TimeRules;
+  readonly #isOrdered: boolean;
+  readonly #expected: AuditExpectation | undefined;
   readonly #promises: Promises;
-  readonly #open = new Map<string, Decision>();
-  /** Expired, with a late commit still possible; the first to expire first. Apart, so that none hides behind another. */
-  readonly #expired = new Map<string, Decision>();
-  /** The oldest first. */
-  readonly #finished = new Map<string, Decision>();
-  readonly #sources = new Map<string, Source>();
+  readonly #index: AuditIndex;
+  readonly #sources = new Map<string, FeedPosition>();
+  /** Decisions that more events are expected of, or may mend. */
+  readonly #open = new Map<string, { readonly decision: Decision; readonly dueMs: number }>();
   #events = 0;
   #rejected = 0;
+  #repeated = 0;
   #decisions = 0;
+  /** Events whose decision may be one that the index has forgotten. */
+  #uncompared = 0;
   #isNumbered = true;
 
   constructor(options: AuditorOptions) {
-    this.#options = options;
-    this.#promises = new Promises(options.promised ?? []);
+    const { since, promised = [], index, expected, clockSkewMs: skewMs = 1_000, graceWindowMs: graceMs } = options;
+    for (const time of [skewMs, graceMs ?? 0]) {
+      if (!(time >= 0 && time <= 86_400_000)) throw new ConfigurationError("A skew or a grace is 0 to 86400000 ms.");
+    }
+    if (expected !== undefined) checkExpectation(expected);
+    checkIndex(since, index !== undefined);
+    this.#expected = expected;
+    this.#rules = { skewMs, graceMs };
+    this.#isOrdered = options.order === "feed";
+    this.#promises = new Promises([...(since?.promised ?? []), ...promised]);
+    this.#index = index ?? createMemoryIndex({ from: since?.remembered, forgottenMs: since?.forgottenMs });
+    for (const state of since?.sources ?? []) {
+      this.#sources.set(state.source, new FeedPosition(state.source, skewMs, state));
+    }
+    for (const text of since?.open ?? []) {
+      const decision = readDecision(text);
+      this.#keep(decision, lifecycleProblems(decision, this.#rules));
+    }
   }
 
-  add({ disposition, event, signature }: AuditEventReport): readonly AuditFinding[] {
+  add(report: AuditEventReport): readonly AuditFinding[] {
+    const { disposition, event, signature = "" } = report;
     if (disposition !== "authentic" || event === undefined) {
       this.#rejected += 1;
       return [];
     }
-    const kept = signature === undefined ? undefined : this.#promises.take(event, signature);
-    const source = this.#sourceOf(event.source);
-    const key = `${event.source} ${event.data.decision_id}`;
-    const known = this.#open.get(key) ?? this.#expired.get(key) ?? this.#finished.get(key);
-    const left = known === undefined ? this.#sweep(event) : [];
-    const decision = known ?? this.#begin(key, event);
-    if (kept?.verb === "reserve") decision.reservationId ??= kept.reservationId;
-    return [...left, ...this.#take(event, signature, key, decision, source)];
-  }
-
-  #take(
-    event: AuditEvent,
-    signature: string | undefined,
-    key: string,
-    decision: Decision,
-    source: Source,
-  ): readonly AuditFinding[] {
-    const repeated = repetition(decision, event, signature);
+    const kept = this.#promises.take(event, signature);
+    const repeated = this.#repetition(event, signature);
     if (repeated !== undefined) return [repeated];
-    const { findings, isNew } = this.#place(event, source);
+    const position = this.#positionOf(event.source);
+    const { findings, isNew } = position.place(event, this.#isOrdered);
     if (!isNew) return findings;
     this.#events += 1;
-    decision.signatures.set(event.id, signature);
-    decision.events.push(event);
-    if (isComplete(decision.events)) {
-      this.#open.delete(key);
-      this.#expired.delete(key);
-      this.#remember(key, decision);
-      return [...findings, ...problemsOf(decision)];
-    }
-    if (this.#open.has(key) && hasExpired(decision.events)) {
-      this.#open.delete(key);
-      this.#expired.set(key, decision);
-    }
-    return findings;
+    if (numberOf(event) === undefined) this.#isNumbered = false;
+    if (report.key !== undefined) findings.push(...position.noteKey(event, report.key));
+    if (this.#expected !== undefined) findings.push(...this.#strays(event, this.#expected));
+    const decision = this.#decisionOf(event);
+    if (kept?.verb === "reserve") decision.promisedReservationId ??= canonicalId(kept.reservationId);
+    findings.push(...this.#sharedReservation(event));
+    note(decision, event);
+    const problems = lifecycleProblems(decision, this.#rules);
+    findings.push(...this.#judge(decision, problems, false));
+    this.#keep(decision, problems);
+    return [...findings, ...this.#lookAt(position)];
   }
 
-  finish(): AuditConclusion {
+  finish({ more = false }: { readonly more?: boolean | undefined } = {}): AuditConclusion {
     const findings: AuditFinding[] = [];
-    let open = 0;
-    for (const decision of [...this.#open.values(), ...this.#expired.values()]) {
-      const problems = problemsOf(decision);
-      const end = this.#missingEnd(decision);
-      findings.push(...problems, ...(end === undefined ? [] : [end]));
-      if (end === undefined && only(decision.events, "reserve").length > 0) open += 1;
+    for (const { decision } of more ? [] : this.#open.values()) {
+      findings.push(...this.#judge(decision, lifecycleProblems(decision, this.#rules), true));
     }
-    const numbered = [...this.#sources].filter(([, { sequence }]) => sequence.last !== undefined);
-    for (const [name, { sequence, from }] of numbered) findings.push(...gapFindings(name, sequence, from));
-    findings.push(...this.#truncations());
-    findings.push(...this.#promises.findings());
+    // Lines in their order leave nothing to come that a gap could wait for.
+    const judgesGaps = !more || this.#isOrdered;
+    if (judgesGaps) for (const position of this.#sources.values()) findings.push(...position.gaps());
+    findings.push(...this.#promises.broken);
+    if (!more) findings.push(...this.#promises.missing());
     return {
       events: this.#events,
       rejected: this.#rejected,
+      repeated: this.#repeated,
       decisions: this.#decisions,
-      open,
+      open: [...this.#open.values()].filter(({ decision }) => isOpen(decision)).length,
       findings,
-      unproven: this.#unproven(),
-      checkpoint: Object.fromEntries(numbered.map(([name, { sequence }]) => [name, sequence.last ?? 0])),
+      unproven: unprovenOf({
+        hasPromises: this.#promises.any,
+        isNumbered: this.#isNumbered && this.#events > 0,
+        knowsGrace: this.#rules.graceMs !== undefined,
+        forgottenMs: this.#index.forgottenMs,
+        uncompared: this.#uncompared,
+        more,
+      }),
+      checkpoint: this.#checkpoint(),
     };
   }
 
-  #sourceOf(name: string): Source {
-    let source = this.#sources.get(name);
-    if (source === undefined) {
-      source = { sequence: new SequenceRanges(), from: (this.#options.since?.[name] ?? 0) + 1, latestMs: -Infinity };
-      this.#sources.set(name, source);
+  /** The same event again takes no part; another one under its id is a second truth. */
+  #repetition(event: AuditEvent, signature: string): AuditFinding | undefined {
+    const key = `e ${event.source} ${event.id}`;
+    const known = this.#index.get(key);
+    if (known === undefined) {
+      this.#index.set(key, signature, timeOf(event));
+      return undefined;
     }
-    return source;
+    if (known !== signature) return found("conflicting_duplicate", event, "Two different events have one id.");
+    this.#repeated += 1;
+    return found("duplicate", event, "The event is here twice.", "warning");
   }
 
-  #begin(key: string, event: AuditEvent): Decision {
-    const { source, data } = event;
-    const decision = { source, id: data.decision_id, events: [], signatures: new Map(), reported: new Set<string>() };
-    this.#open.set(key, decision);
+  #positionOf(source: string): FeedPosition {
+    const known = this.#sources.get(source);
+    const position = known ?? new FeedPosition(source, this.#rules.skewMs);
+    if (known === undefined) this.#sources.set(source, position);
+    return position;
+  }
+
+  #strays(event: AuditEvent, expected: AuditExpectation): AuditFinding[] {
+    const { decision_id: decisionId } = event.data;
+    return expectationFindings(event, expected)
+      .filter(({ severity }) => severity === "error")
+      .map((finding) => ({ ...finding, decisionId, eventId: event.id }));
+  }
+
+  #decisionOf(event: AuditEvent): Decision {
+    const id = canonicalId(event.data.decision_id);
+    const open = this.#open.get(keyOf(event.source, id));
+    if (open !== undefined) return open.decision;
+    const finished = this.#index.get(`d ${event.source} ${id}`);
+    if (finished !== undefined) return readDecision(finished);
     this.#decisions += 1;
-    return decision;
+    return beginDecision(event);
   }
 
-  /** Where an event stands among those of its source. */
-  #place(event: AuditEvent, source: Source): { readonly findings: AuditFinding[]; readonly isNew: boolean } {
-    const { order = "any" } = this.#options;
-    const atMs = parseTimestamp(event.data.event_time) ?? 0;
-    const sequence = event.data.runtime_metadata?.[sequenceKey];
-    const previous = source.sequence.last ?? source.from - 1;
-    const isEarlier = typeof sequence === "number" ? sequence < previous : atMs < source.latestMs;
-    source.latestMs = Math.max(source.latestMs, atMs);
-    if (typeof sequence !== "number" || !Number.isSafeInteger(sequence)) this.#isNumbered = false;
-    else if (!source.sequence.add(sequence))
-      return { findings: [found("duplicate", event, duplicateMessage)], isNew: false };
-    const message = "The event stands after one that came later: lines were moved.";
-    return { findings: isEarlier && order === "feed" ? [found("out_of_order", event, message)] : [], isNew: true };
+  /** A reservation id is used once (ASP §3.3), so it stands in one decision. */
+  #sharedReservation(event: AuditEvent): AuditFinding[] {
+    const reservation = reservationOf(event);
+    if (reservation === undefined) return [];
+    const key = `r ${event.source} ${reservation}`;
+    const id = canonicalId(event.data.decision_id);
+    const known = this.#index.get(key);
+    if (known === undefined) this.#index.set(key, id, timeOf(event));
+    if (known === undefined || known === id) return [];
+    return [found("reservation_reused", event, `The reservation ${reservation} was that of another decision.`)];
   }
 
-  /** Expired reservations whose grace is over leave memory. @returns what was wrong with them. */
-  #sweep({ source }: AuditEvent): AuditFinding[] {
-    const latestMs = this.#sources.get(source)?.latestMs ?? 0;
-    const findings: AuditFinding[] = [];
-    for (const [key, decision] of this.#expired) {
-      const [expired] = only(decision.events, "ttl_expired");
-      // Insertion order is nearly the order of time: the first that is still young ends the look.
-      if ((parseTimestamp(expired?.data.event_time) ?? 0) + longestGraceMs > latestMs) break;
-      this.#expired.delete(key);
-      this.#remember(key, decision);
-      findings.push(...problemsOf(decision));
-    }
-    return findings;
+  /** What is wrong with a decision and was not said yet; what is missing in it only once nothing can mend it. */
+  #judge(decision: Decision, problems: readonly LifecycleProblem[], isFinal: boolean): AuditFinding[] {
+    const ripe = problems.filter(({ isMissing }) => isFinal || !isMissing);
+    if (isFinal && this.#lacksEnd(decision)) ripe.push(missingEnd);
+    return ripe.flatMap(({ code, message }) => {
+      if (code === "missing_reserve" && this.#mayBeForgotten(decision)) return this.#passOver(decision, message);
+      if (decision.reported.includes(message)) return [];
+      decision.reported.push(message);
+      return { ...lifecycle(code, message), decisionId: decision.id, eventId: decision.facts.at(-1)?.id };
+    });
   }
 
-  #remember(key: string, decision: Decision): void {
-    this.#finished.delete(key);
-    this.#finished.set(key, decision);
-    const [oldest] = this.#finished.keys();
-    if (this.#finished.size > (this.#options.finishedMemory ?? 1_000) && oldest !== undefined)
-      this.#finished.delete(oldest);
+  /** In the order of the feed, only refunds and refused replays follow what has ended. */
+  #mayBeForgotten({ facts }: Decision): boolean {
+    if (this.#index.forgottenMs === undefined) return false;
+    return !this.#isOrdered || facts.every(({ suffix }) => suffix === "refund" || suffix === "replay_rejected");
+  }
+
+  #passOver(decision: Decision, message: string): [] {
+    if (!decision.reported.includes(message)) this.#uncompared += 1;
+    decision.reported.push(message);
+    return [];
   }
 
   /** At its TTL a reservation ends in an event at the latest (ASP §3.2), so a feed that goes on must hold one. */
-  #missingEnd({ source, id, events }: Decision): AuditFinding | undefined {
-    const [reserve] = only(events, "reserve");
-    const ttl = parseTimestamp(reserve?.data.ttl_expires_at);
-    const latestMs = this.#sources.get(source)?.latestMs ?? -Infinity;
-    const isExpired = only(events, "ttl_expired").length > 0;
-    if (ttl === undefined || isExpired || latestMs <= ttl + ttlToleranceMs) return undefined;
-    const message = "The reservation has no end, though its TTL passed within the feed: an event was removed.";
-    return { ...lifecycle("missing_end", message), decisionId: id, eventId: reserve?.id };
+  #lacksEnd(decision: Decision): boolean {
+    const { ttlMs = Infinity } = first(decision, "reserve") ?? {};
+    const latestMs = this.#sources.get(decision.source)?.latestMs ?? -Infinity;
+    return isOpen(decision) && latestMs > ttlMs + patienceMs;
   }
 
-  #truncations(): AuditFinding[] {
-    return Object.entries(this.#options.since ?? {})
-      .filter(([name]) => this.#sources.get(name)?.sequence.last === undefined)
-      .map(([name]) => lifecycle("truncated", `Nothing of ${name} follows the checkpoint.`));
-  }
-
-  #unproven(): AuditConclusion["unproven"] {
-    const always = {
-      code: "spend_truth",
-      message: "That the observed amounts are what the provider billed: an authority signs what its callers report.",
-    };
-    if (this.#promises.any) {
-      const message = "That events of other callers are all here: the promises given were those of their holder.";
-      return [always, { code: "others_complete", message }];
+  /** Keeps a decision at hand as long as more may come of it; then the index has it. */
+  #keep(decision: Decision, problems: readonly LifecycleProblem[]): void {
+    const { source, id } = decision;
+    const key = keyOf(source, id);
+    const { due } = this.#positionOf(source);
+    const known = this.#open.get(key);
+    if (known !== undefined) due.remove(key, known.dueMs);
+    const dueMs = this.#dueMs(decision, problems);
+    if (dueMs === undefined) {
+      this.#open.delete(key);
+      this.#index.set(`d ${source} ${id}`, writeDecision(decision), decision.facts.at(-1)?.atMs ?? 0);
+      return;
     }
-    const tail = { code: "tail_complete", message: "That nothing was cut from the end: give the promised events." };
-    if (this.#isNumbered && this.#events > 0) return [always, tail];
-    const message =
-      "That no event was removed: these carry no numbers. Give the promised events; a missing end alone is found.";
-    return [always, tail, { code: "removal", message }];
+    this.#open.set(key, { decision, dueMs });
+    due.add(key, dueMs);
+  }
+
+  /** When nothing more is to be expected of a decision; `undefined` where it is over. */
+  #dueMs(decision: Decision, problems: readonly LifecycleProblem[]): number | undefined {
+    const latestMs = Math.max(...decision.facts.map(({ atMs }) => atMs));
+    const isLacking = problems.some(({ isMissing, message }) => isMissing && !decision.reported.includes(message));
+    if (isLacking) return latestMs + patienceMs;
+    if (isOpen(decision) && !decision.reported.includes(missingEnd.message)) {
+      return (first(decision, "reserve")?.ttlMs ?? latestMs) + patienceMs;
+    }
+    const isExpired = first(decision, "ttl_expired") !== undefined && !hasEnded(decision);
+    const graceEndMs = latestMs + (this.#rules.graceMs ?? longestGraceMs) + patienceMs;
+    return isExpired && graceEndMs > (this.#sources.get(decision.source)?.latestMs ?? 0) ? graceEndMs : undefined;
+  }
+
+  /** Decisions that have waited long enough are judged, where events come in their order, and leave memory. */
+  #lookAt(position: FeedPosition): AuditFinding[] {
+    return position.due.take(position.latestMs).flatMap((key) => {
+      const open = this.#open.get(key);
+      if (open === undefined) return [];
+      const { decision } = open;
+      const problems = lifecycleProblems(decision, this.#rules);
+      const findings = this.#isOrdered ? this.#judge(decision, problems, true) : [];
+      const dueMs = this.#dueMs(decision, problems);
+      // In any order, what is missing may be on the next line, however late: it is judged at the end.
+      if (dueMs === undefined || dueMs > position.latestMs) this.#keep(decision, problems);
+      return findings;
+    });
+  }
+
+  #checkpoint(): AuditCheckpoint {
+    const remembered = this.#index.entries === undefined ? undefined : [...this.#index.entries()];
+    const { forgottenMs } = this.#index;
+    return {
+      version: 1,
+      sources: Array.from(this.#sources.values(), ({ state }) => state),
+      open: Array.from(this.#open.values(), ({ decision }) => writeDecision(decision)),
+      promised: this.#promises.open,
+      ...(remembered !== undefined && { remembered }),
+      ...(forgottenMs !== undefined && { forgottenMs }),
+    };
   }
 }
 
-/** One whose reserve has not come is not yet known to be open. */
-function hasExpired(events: readonly AuditEvent[]): boolean {
-  return only(events, "ttl_expired").length > 0 && only(events, "reserve").length > 0;
+const missingEnd = {
+  code: "missing_end",
+  message: "The reservation has no end, though its TTL passed within the feed: an event was removed.",
+  isMissing: true,
+} as const;
+
+/** Granted, and neither settled, released nor expired. */
+function isOpen(decision: Decision): boolean {
+  const isGranted = first(decision, "reserve") !== undefined;
+  return isGranted && !hasEnded(decision) && first(decision, "ttl_expired") === undefined;
 }
 
-const duplicateMessage = "The event is here twice.";
-
-function repetition(decision: Decision, event: AuditEvent, signature: string | undefined): AuditFinding | undefined {
-  if (!decision.signatures.has(event.id)) return undefined;
-  if (decision.signatures.get(event.id) === signature) return found("duplicate", event, duplicateMessage, "warning");
-  return found("conflicting_duplicate", event, "Two different events have one id.");
-}
-
-function problemsOf(decision: Decision): AuditFinding[] {
-  const problems = [...lifecycleProblems(decision.events), ...promiseProblems(decision)];
-  const fresh = problems.filter(({ message }) => !decision.reported.has(message));
-  for (const { message } of fresh) decision.reported.add(message);
-  return fresh.map(({ code, message }) => ({ ...lifecycle(code, message), decisionId: decision.id }));
-}
-
-function gapFindings(source: string, sequence: SequenceRanges, from: number): AuditFinding[] {
-  return sequence.gaps(from).map(({ first, last }) => {
-    const which = first === last ? `Event ${first}` : `Events ${first} to ${last}`;
-    return lifecycle("sequence_gap", `${which} of ${source} are not here: they were removed.`);
-  });
+function keyOf(source: string, id: string): string {
+  return `${source} ${id}`;
 }

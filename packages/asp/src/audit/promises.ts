@@ -1,8 +1,8 @@
-import type { AuditEvent, AuditSuffix } from "@imprest/core/models/asp";
+import { type AuditEvent, type AuditSuffix, parseTimestamp } from "@imprest/core/models/asp";
 import type { PromisedEvent } from "../promised-event.ts";
 import { type AuditFinding, found, lifecycle } from "./audit-finding.ts";
-import type { LifecycleProblem } from "./lifecycle.ts";
 import { readPromisedEvent } from "./read-promised-event.ts";
+import { canonicalId } from "./semantics.ts";
 
 /**
  * The events that an answer may promise. A commit that is honoured late or charged beyond its reserve has an event of
@@ -27,9 +27,10 @@ export class Promises {
   constructor(promised: Iterable<PromisedEvent>) {
     for (const given of promised) {
       const promise = readPromisedEvent(given);
-      const { verb, reservationId, idempotencyKey, signature } = promise;
+      const { verb, reservationId, idempotencyKey, amountAtomic, ttlExpiresAt, signature } = promise;
       const promises = this.#open.get(signature) ?? new Map<string, PromisedEvent>();
-      this.#open.set(signature, promises.set(JSON.stringify([verb, reservationId, idempotencyKey]), promise));
+      const about = JSON.stringify([verb, canonicalId(reservationId), idempotencyKey, amountAtomic, ttlExpiresAt]);
+      this.#open.set(signature, promises.set(about, promise));
     }
     this.any = this.#open.size > 0;
   }
@@ -43,25 +44,50 @@ export class Promises {
     return kept;
   }
 
+  /** Those whose event has not come. */
+  get open(): PromisedEvent[] {
+    return [...this.#open.values()].flatMap((promises) => [...promises.values()]);
+  }
+
+  /** The promises that an event of another request has broken. */
+  get broken(): readonly AuditFinding[] {
+    return this.#broken;
+  }
+
   /** The promises that no event has kept. */
-  findings(): AuditFinding[] {
-    return [...[...this.#open.values()].flatMap((promises) => [...promises.values()].map(missing)), ...this.#broken];
+  missing(): AuditFinding[] {
+    return this.open.map((promise) => {
+      const message = `The authority promised the event of a ${described(promise)}; it is not here.`;
+      return lifecycle("promised_event_missing", message);
+    });
   }
 }
 
-function isKeptBy({ verb, reservationId, idempotencyKey }: PromisedEvent, { suffix, data }: AuditEvent): boolean {
-  const reservation = "reservation_id" in data ? data.reservation_id : undefined;
+function isKeptBy(promise: PromisedEvent, { suffix, data }: AuditEvent): boolean {
+  const { verb, reservationId, idempotencyKey, amountAtomic, ttlExpiresAt } = promise;
+  const reservation = "reservation_id" in data ? canonicalId(data.reservation_id) : undefined;
   const key = data.runtime_metadata?.["idempotency_key"];
   // An answer without a reservation is a denial (ASP §4 ReserveResponse), and a grant is no event of it. A promise that
   // was kept with neither reservation nor key says nothing of either.
   const denies = "decision" in data && data.decision === "DENY";
   const wasDenied = reservationId === undefined && idempotencyKey !== "";
   if (verb === "reserve" && (denies ? reservationId !== undefined : wasDenied)) return false;
+  if (amountAtomic !== undefined && !isAmountOf(data, amountAtomic)) return false;
+  const ttl = "ttl_expires_at" in data && data.ttl_expires_at !== undefined ? data.ttl_expires_at : undefined;
+  if (ttlExpiresAt !== undefined && parseTimestamp(ttl) !== parseTimestamp(ttlExpiresAt)) return false;
   return (
     suffixes[verb].includes(suffix) &&
-    isUnlessAbsent(reservation, reservationId) &&
+    isUnlessAbsent(reservation, canonicalId(reservationId)) &&
     isUnlessAbsent(key, idempotencyKey === "" ? undefined : idempotencyKey)
   );
+}
+
+/** What a reserve asked for, a commit observed or a refund gave back. */
+function isAmountOf(data: AuditEvent["data"], amountAtomic: string): boolean {
+  const asked = BigInt(amountAtomic);
+  if ("amount_atomic_observed" in data) return data.amount_atomic_observed === asked;
+  if ("amount_atomic_refunded" in data) return data.amount_atomic_refunded === asked;
+  return !("amount_atomic_reserved" in data) || data.amount_atomic_reserved === asked;
 }
 
 /** The draft gives a reserve's event no reservation id, and none a key; what an authority does sign must agree. */
@@ -69,37 +95,16 @@ function isUnlessAbsent(signed: unknown, promised: string | undefined): boolean 
   return typeof signed !== "string" || promised === undefined || signed === promised;
 }
 
-/** The reserve of a decision was answered with one reservation; what follows must be about it. */
-export function promiseProblems({
-  reservationId,
-  events,
-}: {
-  readonly reservationId?: string | undefined;
-  readonly events: readonly AuditEvent[];
-}): LifecycleProblem[] {
-  const strays = events.some(
-    ({ data }) =>
-      "reservation_id" in data && data.reservation_id !== undefined && data.reservation_id !== reservationId,
-  );
-  if (reservationId === undefined || !strays) return [];
-  const message = `The authority answered the reserve with reservation ${reservationId}; its event is another's.`;
-  return [{ code: mismatch, message }];
-}
-
-const mismatch = "promised_event_mismatch";
-
-function missing(promise: PromisedEvent): AuditFinding {
-  const message = `The authority promised the event of a ${described(promise)}; it is not here.`;
-  return lifecycle("promised_event_missing", message);
-}
-
 function broken(promise: PromisedEvent, event: AuditEvent): AuditFinding {
   const message = `The authority answered a ${described(promise)} with the signature of another request's ${event.suffix}.`;
-  return found(mismatch, event, message);
+  return found("promised_event_mismatch", event, message);
 }
 
-function described({ verb, reservationId, idempotencyKey }: PromisedEvent): string {
-  const key = idempotencyKey === "" ? [] : [`key ${idempotencyKey}`];
-  const about = [...(reservationId === undefined ? [] : [`reservation ${reservationId}`]), ...key].join(", ");
+function described({ verb, reservationId, idempotencyKey, amountAtomic }: PromisedEvent): string {
+  const about = [
+    ...(reservationId === undefined ? [] : [`reservation ${reservationId}`]),
+    ...(idempotencyKey === "" ? [] : [`key ${idempotencyKey}`]),
+    ...(amountAtomic === undefined ? [] : [`amount ${amountAtomic}`]),
+  ].join(", ");
   return about === "" ? verb : `${verb} (${about})`;
 }

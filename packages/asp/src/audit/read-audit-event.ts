@@ -28,6 +28,8 @@ export interface ReadEvent {
 }
 
 const typePattern = /^([a-z0-9-]+(?:\.[a-z0-9-]+)*)\.audit\.([a-z_]+)$/;
+/** JSON is UTF-8 (RFC 8259 §8.1), so a charset that says so says nothing new. */
+const jsonType = /^application\/(?:[\w.-]+\+)?json(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?$/i;
 const signed: ReadonlySet<string> = new Set(["data", "datacontenttype", "id", "source", "time", "type"]);
 
 /** Reads an event, or says why it cannot be one. Nothing is repaired: a missing member is missing from what was signed. */
@@ -54,7 +56,7 @@ export function readAuditEvent(
   if (!isText(datacontenttype)) return missing("/datacontenttype");
   if (!isText(time)) return missing("/time");
   if (!isObject(data)) return missing("/data");
-  if (!/^application\/(?:[\w.-]+\+)?json$/.test(datacontenttype)) {
+  if (!jsonType.test(datacontenttype)) {
     return schema("not_json", "/datacontenttype", "The data of an ASP event is JSON.");
   }
   const [, prefix, suffix] = typePattern.exec(type) ?? [];

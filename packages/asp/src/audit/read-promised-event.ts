@@ -10,7 +10,14 @@ const verbs: readonly PromisedEvent["verb"][] = ["reserve", "commit", "release",
  */
 export function readPromisedEvent(value: unknown): PromisedEvent {
   if (typeof value !== "object" || value === null) throw unfit("", "must be an object");
-  const { verb: word, signature, idempotencyKey, reservationId } = value as Record<string, unknown>;
+  const {
+    verb: word,
+    signature,
+    idempotencyKey,
+    reservationId,
+    amountAtomic,
+    ttlExpiresAt,
+  } = value as Record<string, unknown>;
   const verb = verbs.find((known) => known === word);
   if (verb === undefined) throw unfit("/verb", `must be one of ${verbs.join(", ")}`);
   if (typeof signature !== "string" || signature === "") throw unfit("/signature", "must be text");
@@ -19,7 +26,17 @@ export function readPromisedEvent(value: unknown): PromisedEvent {
     throw unfit("/reservationId", `must be there for a ${verb}; keep all that onPromisedEvent gives`);
   }
   const key = readText(idempotencyKey, "/idempotencyKey") ?? "";
-  return { verb, idempotencyKey: key, signature, ...(reservation !== undefined && { reservationId: reservation }) };
+  const amount = readText(amountAtomic, "/amountAtomic");
+  if (amount !== undefined && !/^\d{1,78}$/.test(amount)) throw unfit("/amountAtomic", "must be a decimal");
+  const ttl = readText(ttlExpiresAt, "/ttlExpiresAt");
+  return {
+    verb,
+    idempotencyKey: key,
+    signature,
+    ...(reservation !== undefined && { reservationId: reservation }),
+    ...(amount !== undefined && { amountAtomic: amount }),
+    ...(ttl !== undefined && { ttlExpiresAt: ttl }),
+  };
 }
 
 function readText(value: unknown, pointer: string): string | undefined {

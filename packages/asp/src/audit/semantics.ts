@@ -1,3 +1,4 @@
+import { ConfigurationError } from "@imprest/core";
 import type { Finding } from "@imprest/core/audit";
 import {
   type AuditEvent,
@@ -7,11 +8,32 @@ import {
   parseTimestamp,
 } from "@imprest/core/models/asp";
 
-/** The budget, reservation or decision that an event must be about: a valid one of another proves nothing for this. */
+/** What an event must be about: a valid one of another tenant, budget or decision proves nothing for this one. */
 export interface AuditExpectation {
+  /** The feed: the `source` of its events, as it is written. */
+  readonly source?: string | undefined;
+  /** Whose feed it is, where sources are `<origin>/asp/<tenant>` as this library's authority writes them. */
+  readonly tenant?: string | undefined;
+  /** Only a reserve names its budget; the other events of its decision are of the same. */
   readonly budgetId?: string | undefined;
   readonly reservationId?: string | undefined;
   readonly decisionId?: string | undefined;
+}
+
+const expectable: ReadonlySet<string> = new Set<keyof AuditExpectation>([
+  "source",
+  "tenant",
+  "budgetId",
+  "reservationId",
+  "decisionId",
+]);
+
+/** @throws ConfigurationError naming a member that nothing would be compared with. */
+export function checkExpectation(expected: AuditExpectation): void {
+  const unknown = Object.keys(expected).filter((name) => !expectable.has(name));
+  if (unknown.length === 0) return;
+  const names = [...expectable].join(", ");
+  throw new ConfigurationError(`expected has ${unknown.join(", ")}; an event is held to ${names}.`);
 }
 
 /** Clocks may differ by as much. */
@@ -71,26 +93,49 @@ function overageFindings(data: OverageRejectedData): Finding[] {
 
 /** What an event is not about. */
 export function expectationFindings(event: AuditEvent, expected: AuditExpectation): Finding[] {
-  const { data } = event;
-  const found = {
-    budget_id: "budget_id" in data ? data.budget_id : undefined,
-    reservation_id: "reservation_id" in data ? data.reservation_id : undefined,
-    decision_id: data.decision_id,
+  const { data, source } = event;
+  const reservation = "reservation_id" in data ? data.reservation_id : undefined;
+  const budget = "budget_id" in data ? data.budget_id : undefined;
+  const findings: Finding[] = [];
+  const compare = (name: string, pointer: string, wanted: string | undefined, found: string | undefined): void => {
+    if (wanted === undefined || wanted === found) return;
+    const message = `The event is about another ${name.replace("_id", "")}.`;
+    findings.push({ kind: "expectation", severity: "error", code: `unexpected_${name}`, pointer, message });
   };
-  const wanted = {
-    budget_id: event.suffix === "reserve" ? expected.budgetId : undefined,
-    reservation_id: event.suffix === "reserve" ? undefined : expected.reservationId,
-    decision_id: expected.decisionId,
-  };
-  return (["budget_id", "reservation_id", "decision_id"] as const)
-    .filter((name) => wanted[name] !== undefined && wanted[name] !== found[name])
-    .map((name) => ({
-      kind: "expectation",
-      severity: "error",
-      code: `unexpected_${name}`,
-      pointer: `/data/${name}`,
-      message: `The event is about another ${name.replace("_id", "")}.`,
-    }));
+  compare("source", "/source", expected.source, source);
+  compare("tenant", "/source", expected.tenant, tenantOf(source));
+  if (event.suffix === "reserve") compare("budget_id", "/data/budget_id", expected.budgetId, budget);
+  else if (expected.budgetId !== undefined) findings.push(budgetNotNamed);
+  compare("decision_id", "/data/decision_id", canonicalId(expected.decisionId), canonicalId(data.decision_id));
+  // The draft gives a reserve no reservation, and only a reserve a budget.
+  if (reservation !== undefined || event.suffix !== "reserve") {
+    compare("reservation_id", "/data/reservation_id", canonicalId(expected.reservationId), canonicalId(reservation));
+  }
+  return findings;
+}
+
+const budgetNotNamed: Finding = {
+  kind: "expectation",
+  severity: "warning",
+  code: "budget_not_named",
+  message: "Only a reserve names its budget: see that of the same decision.",
+};
+
+/** The tenant of `<origin>/asp/<tenant>`; `undefined` for any other source. */
+function tenantOf(source: string): string | undefined {
+  const [, written] = /^https?:\/\/[^/]+\/asp\/([^/]+)$/i.exec(source) ?? [];
+  try {
+    return written === undefined ? undefined : decodeURIComponent(written);
+  } catch {
+    return undefined;
+  }
+}
+
+const uuid = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
+/** A UUID is the same in capitals (RFC 9562 §4); any other id is what it is, character by character. */
+export function canonicalId<Id extends string | undefined>(id: Id): Id {
+  return id !== undefined && uuid.test(id) ? (id.toLowerCase() as Id) : id;
 }
 
 function violation(code: string, pointer: string, message: string): Finding {

@@ -1,9 +1,11 @@
 import { type CallOptions, ConfigurationError } from "@imprest/core";
-import { issuesOf } from "@imprest/core/internal";
+import { base64url, issuesOf } from "@imprest/core/internal";
 import {
   type Disposition,
   type Finding,
   type JsonObject,
+  type KeyWindow,
+  type VerificationKey,
   type VerificationReport,
   signerFinding,
   verifyEd25519,
@@ -11,7 +13,7 @@ import {
 import { type AuditEvent, auditDataBySuffix, parseTimestamp } from "@imprest/core/models/asp";
 import { type AuditProfile, aspJcsV1, signedPart } from "./profile.ts";
 import { type ReadEvent, readAuditEvent } from "./read-audit-event.ts";
-import { type AuditExpectation, expectationFindings, semanticFindings } from "./semantics.ts";
+import { type AuditExpectation, checkExpectation, expectationFindings, semanticFindings } from "./semantics.ts";
 import type { AuditTrust } from "./trust.ts";
 
 /** Whom to believe, and what the event is held to. */
@@ -37,6 +39,15 @@ export interface AuditEventReport extends VerificationReport {
   readonly event?: AuditEvent | undefined;
   /** Unpadded base64url, to be matched with what answers promised. */
   readonly signature?: string | undefined;
+  /** The issuer's key that the signature was made with; only when it is valid. */
+  readonly key?: AuditKey | undefined;
+}
+
+/** A key as it was known when it verified an event. */
+export interface AuditKey extends KeyWindow {
+  readonly kid: string;
+  /** Unpadded base64url, 43 characters. */
+  readonly publicKey: string;
 }
 
 /**
@@ -44,7 +55,8 @@ export interface AuditEventReport extends VerificationReport {
  * signed, the findings for everything else.
  * @param input the text or the bytes as they came; an object that was parsed elsewhere is no longer what was signed.
  * @returns a report, for any input.
- * @throws AbortedError when `options.signal` aborts while keys are fetched.
+ * @throws AbortedError when `options.signal` aborts while keys are fetched; ConfigurationError for an unknown member of
+ * `options.expected`.
  * @example
  * const trust = createAuditTrust({ origins: ["https://asp.example.com"], fetchKeys: true });
  * const { disposition, findings } = await verifyAuditEvent(line, { trust });
@@ -56,11 +68,12 @@ export async function verifyAuditEvent(
   const { trust, profile = aspJcsV1, expected } = options;
   if (trust === undefined)
     throw new ConfigurationError("verifyAuditEvent needs to be told whom to trust: createAuditTrust(…).");
+  if (expected !== undefined) checkExpectation(expected);
   const read = readAuditEvent(input, options.signature, options.maxBytes);
   const base = { profile: profile.name, unsigned: "code" in read ? [] : read.unsigned };
   if ("code" in read) return { ...base, disposition: "signature_invalid", findings: [read] };
-  const { disposition, findings } = await judgeSigner(read, trust, profile, options.signal);
-  if (disposition !== "authentic") return { ...base, disposition, findings };
+  const { disposition, findings, key } = await judgeSigner(read, trust, profile, options.signal);
+  if (disposition !== "authentic" || key === undefined) return { ...base, disposition, findings };
   const content = readContent(read, trust.clock.now());
   const strays =
     expected === undefined || content.event === undefined ? [] : expectationFindings(content.event, expected);
@@ -70,6 +83,7 @@ export async function verifyAuditEvent(
     findings: [...findings, ...unsignedFindings(read.unsigned), ...content.findings, ...strays],
     signed: signedPart(read.json),
     signature: read.signatureText,
+    key: writtenKey(read.kid, key),
     ...(content.event !== undefined && { event: content.event }),
   };
 }
@@ -77,6 +91,18 @@ export async function verifyAuditEvent(
 interface Judgement {
   readonly disposition: Disposition;
   readonly findings: readonly Finding[];
+  /** Of an authentic event. */
+  readonly key?: VerificationKey | undefined;
+}
+
+/** A feed of millions has few keys, and each is written once. */
+const writtenKeys = new WeakMap<Uint8Array, string>();
+
+function writtenKey(kid: string, { publicKey, notBeforeMs, notAfterMs }: VerificationKey): AuditKey {
+  const text = writtenKeys.get(publicKey) ?? base64url(publicKey);
+  writtenKeys.set(publicKey, text);
+  const window = { ...(notBeforeMs !== undefined && { notBeforeMs }), ...(notAfterMs !== undefined && { notAfterMs }) };
+  return { kid, publicKey: text, ...window };
 }
 
 async function judgeSigner(
@@ -101,7 +127,7 @@ async function judgeSigner(
   }
   const { publicKey, retained } = lookup.key;
   if (await verifyEd25519(publicKey, profile.signingInput(read.json), read.signature)) {
-    return { disposition: "authentic", findings: retained ? [retainedKey] : [] };
+    return { disposition: "authentic", findings: retained ? [retainedKey] : [], key: lookup.key };
   }
   const wasReformatted = await isSignedAtAnotherSpelling(read, publicKey, profile);
   return { disposition: "signature_invalid", findings: [wasReformatted ? reformattedTime : badSignature] };

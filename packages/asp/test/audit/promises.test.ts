@@ -29,7 +29,8 @@ async function audit(
 
 const of = { reservation_id: "r1" };
 const later = { atMs: startMs + 1_000 };
-const expired = { ...of, ttl_expires_at: new Date(startMs).toISOString(), capacity_returned_atomic: "1000" };
+const ttlMs = startMs + 600_000;
+const expired = { ...of, ttl_expires_at: new Date(ttlMs).toISOString(), capacity_returned_atomic: "1000" };
 
 describe("createAuditor with what answers promised", () => {
   const signatureOf = (text: string): string => (JSON.parse(text) as { aspsignature: string }).aspsignature;
@@ -103,9 +104,42 @@ describe("createAuditor with what answers promised", () => {
         policy: "charge_overage",
       },
     }[suffix];
-    const settled = await line(suffix, 1, data, later);
-    const lines = [await line("reserve", 1, reserveData()), await line("ttl_expired", 1, expired), settled];
+    const isLate = suffix === "late_commit";
+    const settled = await line(suffix, 1, data, isLate ? { atMs: ttlMs + 5 } : later);
+    const expiry = isLate ? [await line("ttl_expired", 1, expired, { atMs: ttlMs })] : [];
+    const lines = [await line("reserve", 1, reserveData()), ...expiry, settled];
     expect((await audit(lines, { promised: [promise("commit", settled)] })).codes).toEqual([]);
+  });
+
+  it("finds an answer whose event has another amount than was asked for, and a grant whose event ends sooner", async () => {
+    const reserve = await line("reserve", 1, reserveData());
+    const commit = await line("commit", 1, { ...of, ...exact }, later);
+    const ttlExpiresAt = new Date(ttlMs).toISOString();
+    const honest = [
+      promise("reserve", reserve, { amountAtomic: "1000", ttlExpiresAt }),
+      promise("commit", commit, { amountAtomic: "1000" }),
+    ];
+    expect((await audit([reserve, commit], { promised: honest })).codes).toEqual([]);
+    for (const lie of [
+      promise("reserve", reserve, { amountAtomic: "900" }),
+      promise("reserve", reserve, { ttlExpiresAt: new Date(ttlMs + 1).toISOString() }),
+      promise("commit", commit, { amountAtomic: "87" }),
+    ]) {
+      const { findings } = await audit([reserve, commit], { promised: [lie] });
+      expect(findings).toMatchObject([{ code: "promised_event_mismatch", severity: "error" }]);
+    }
+  });
+
+  it("takes two requests for one answer only where they are the same", async () => {
+    const lines = [await line("reserve", 1, reserveData()), await line("commit", 1, { ...of, ...exact }, later)];
+    const [, commit = ""] = lines;
+    const promised = [
+      promise("commit", commit, { amountAtomic: "1000" }),
+      promise("commit", commit, { amountAtomic: "1000", reservationId: "r1" }),
+    ];
+    expect((await audit(lines, { promised })).codes).toEqual([]);
+    const other = promise("commit", commit, { amountAtomic: "10" });
+    expect((await audit(lines, { promised: [...promised, other] })).codes).toEqual(["promised_event_mismatch"]);
   });
 
   it("finds a commit that was answered with the signature of another reservation's commit", async () => {

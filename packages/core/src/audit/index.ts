@@ -11,6 +11,7 @@ export {
 } from "./jwk.ts";
 export type { KeyLookup, KeyProblem, KeyQuery, KeyWindow, VerificationKey } from "./key-lookup.ts";
 export { type Jwks, type KeySet, type KeySetOptions, createKeySet } from "./key-set.ts";
+export { type NamedKeySet, mergeKeySets } from "./merge-key-sets.ts";
 export type { RemoteKeySet, RemoteKeySetOptions } from "./key-trust.ts";
 export { createRemoteKeySet } from "./remote-key-set.ts";
 export {

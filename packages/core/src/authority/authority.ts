@@ -1,7 +1,7 @@
 import type { Environment } from "./environment.ts";
 import type { BudgetQuery, BudgetBooks } from "./balance.ts";
 import type { Decision, Grant, Lease } from "./grant.ts";
-import type { CallOptions, CallTerms, ReserveRequest } from "./request.ts";
+import type { CallOptions, CallTerms, ReserveRequest, Subject } from "./request.ts";
 import type { Attempt, Intent, SettlementInstruction } from "./settlement.ts";
 
 /**
@@ -20,6 +20,8 @@ export interface SpendAuthority {
    */
   readonly recordsSettlements?: boolean | undefined;
   readonly environment?: Environment | undefined;
+  /** The levels that it fills in where a request leaves them open; what observers hear of a denial names them too. */
+  readonly speaksFor?: Subject | undefined;
   /**
    * How long the authority remembers an idempotency key, in milliseconds, by `SettlementInstruction.mode`. An older settlement could
    * be charged twice, so it waits for an operator instead of being sent again.

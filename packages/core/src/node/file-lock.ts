@@ -1,8 +1,10 @@
 import { link, open, readFile, stat, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseJson } from "../wire/json.ts";
 import { randomHex } from "../platform/random.ts";
 import { unlessErrno } from "./file-errors.ts";
+import { giveLifeSign, isExtinct, isLocal } from "./life-sign.ts";
 import { type ProcessIdentity, lookFor, ownIdentity } from "./process-identity.ts";
 
 /** A lock appears with its content, so one that is empty for this long lost it in a power failure. */
@@ -16,27 +18,51 @@ export interface LockOptions {
   readonly staleAfterMs?: number | undefined;
 }
 
+/** What a lock says of whoever holds it. */
+interface Holder extends ProcessIdentity {
+  /** The file of its life sign, beside the lock; absent where the holder could give none. */
+  readonly sign?: string | undefined;
+}
+
 /**
- * Takes the lock that the file `path` stands for, between processes. A lock whose process is gone is taken over. Only a
- * process in the same pid namespace is known by its id: in another container, or on another machine with the same host
- * name, the holder may be alive, so its lock stays until it is given back or an operator deletes it.
+ * Takes the lock that the file `path` stands for, between processes. A lock whose process is gone is taken over. A
+ * process in the same pid namespace is known by its id, one in another container of this machine by the life sign beside
+ * its lock. Of any other, on another machine with the same files, nothing is known: its lock stays until it is given
+ * back or an operator deletes it.
  * @returns the function that gives it back.
  * @throws Error when it is not free in time, naming the holder and the file.
  */
 export async function takeLock(path: string, options: LockOptions): Promise<() => Promise<void>> {
   const { waitMs, staleAfterMs } = options;
   const own = await ownIdentity();
-  const text = JSON.stringify({ ...own, nonce: randomHex(8) });
-  const deadline = performance.now() + waitMs;
-  // A lock that never grows stale must name its holder after a power failure too.
+  const nonce = randomHex(8);
+  // A lock that never grows stale must name its holder after a power failure too, and be seen to be left behind.
   const isDurable = staleAfterMs === undefined;
-  for (;;) {
-    if (await createWith(path, text, isDurable)) return () => removeIf(path, text);
-    const standing = await clearAway({ path, text, own, staleAfterMs });
-    if (standing === undefined) continue;
-    if (performance.now() >= deadline) throw new Error(await inUse(standing.path, standing.found, own));
-    await delay(2 + Math.random() * 8);
+  const sign = `${basename(path)}.${nonce}`;
+  // It is given before the lock appears: whoever finds the lock and no sign of life knows that the holder is gone.
+  const lifeSign = isDurable ? await giveLifeSign(besides(path, sign)) : undefined;
+  const text = JSON.stringify({ ...own, nonce, ...(lifeSign !== undefined && { sign }) });
+  const deadline = performance.now() + waitMs;
+  try {
+    for (;;) {
+      if (await createWith(path, text, isDurable)) break;
+      const standing = await clearAway({ path, text, own, staleAfterMs });
+      if (standing === undefined) continue;
+      if (performance.now() >= deadline) throw new Error(await inUse(standing.path, standing.found, own));
+      await delay(2 + Math.random() * 8);
+    }
+  } catch (error) {
+    await lifeSign?.end();
+    throw error;
   }
+  return async () => {
+    await removeIf(path, text);
+    await lifeSign?.end();
+  };
+}
+
+function besides(path: string, name: string): string {
+  return join(dirname(path), name);
 }
 
 /** A lock appears with its content or not at all: a process that is killed here leaves no lock that names nobody. */
@@ -81,6 +107,9 @@ async function clearAway(clearing: Clearing): Promise<{ readonly path: string; r
   if (!(await createWith(guard, text))) return clearAway({ ...clearing, path: guard });
   try {
     await removeIf(path, found);
+    // The lock goes first: a lock without its sign would have to be deleted by hand.
+    const sign = readHolder(found)?.sign;
+    if (sign !== undefined) await unlessErrno("ENOENT", unlink(besides(path, sign)));
   } finally {
     await removeIf(guard, text);
   }
@@ -100,7 +129,17 @@ async function isLeftBehind(
   const holder = readHolder(found);
   const sighting = holder === undefined ? "unseen" : await lookFor(holder, own);
   if (sighting !== "unseen") return sighting === "gone";
+  if (holder !== undefined && (await isSignless(path, holder, own))) return true;
   return isOlderThan(path, found === "" ? oldestEmptyMs : staleAfterMs);
+}
+
+/**
+ * True when the holder could give a sign of life and there is none any more: its process has ended, or the machine that
+ * has these files was started again. Where either of the two kernels shares the files with others, nothing is known.
+ */
+async function isSignless(path: string, { sign, boot }: Holder, own: ProcessIdentity): Promise<boolean> {
+  if (sign === undefined || boot === "" || own.boot === "") return false;
+  return boot === own.boot ? isExtinct(besides(path, sign)) : isLocal(path);
 }
 
 async function isOlderThan(path: string, ageMs: number): Promise<boolean> {
@@ -108,13 +147,15 @@ async function isOlderThan(path: string, ageMs: number): Promise<boolean> {
   return status !== undefined && Date.now() - status.mtimeMs > ageMs;
 }
 
-function readHolder(text: string): ProcessIdentity | undefined {
+function readHolder(text: string): Holder | undefined {
   try {
     const { pid, ...rest } = parseJson(text) as unknown as Record<string, unknown>;
     if (typeof pid !== "number" || !Number.isSafeInteger(pid) || pid <= 0) return undefined;
     const textOf = (name: string): string => (typeof rest[name] === "string" ? rest[name] : "");
-    const [started, host] = [textOf("started"), textOf("host")];
-    return { pid, started, host, boot: textOf("boot"), namespace: textOf("namespace"), machine: textOf("machine") };
+    const [started, host, sign] = [textOf("started"), textOf("host"), textOf("sign")];
+    const place = { host, boot: textOf("boot"), namespace: textOf("namespace"), machine: textOf("machine") };
+    // A sign stands beside its lock: a lock that names another place names none.
+    return { pid, started, ...place, sign: sign !== "" && sign === basename(sign) ? sign : undefined };
   } catch {
     return undefined;
   }

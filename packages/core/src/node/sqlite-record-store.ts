@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { StatementSync } from "node:sqlite";
 import { decodeRecordKey, encodeRecordKey } from "../records/key-text.ts";
 import type { RecordStore, RecordValue, StoredRecord } from "../records/record-store.ts";
+import { createPrivateFile } from "./sqlite-file.ts";
 
 /** Where the records are kept. */
 export interface SqliteRecordStoreOptions {
@@ -27,11 +28,14 @@ const schema = `
 
 /**
  * Records in one SQLite file, shared by any number of processes of one machine. A write is on the disk when its promise
- * resolves (WAL, `synchronous=FULL`). Calls block the thread for as long as the disk takes.
- * @throws Error of `node:sqlite` when the file cannot be opened.
+ * resolves (WAL, `synchronous=FULL`). Calls block the thread for as long as the disk takes. A new file is its owner's alone.
+ * @throws Error of `node:sqlite` when the file cannot be opened, or where there is no `node:sqlite` (Node before 22.13).
  */
 export function sqliteRecordStore(file: string, options: SqliteRecordStoreOptions = {}): RecordStore {
-  const database = new DatabaseSync(file, { timeout: options.busyTimeoutMs ?? 5_000 });
+  const sqlite = process.getBuiltinModule("node:sqlite");
+  if (sqlite === undefined) throw new Error("This runtime has no node:sqlite; use another record store.");
+  if (!/^$|^:memory:|^file:/.test(file)) createPrivateFile(file);
+  const database = new sqlite.DatabaseSync(file, { timeout: options.busyTimeoutMs ?? 5_000 });
   database.exec(schema);
   const statement = (sql: string): StatementSync => database.prepare(sql);
   const insert = statement("INSERT INTO imprest_records VALUES (?, ?, ?) ON CONFLICT DO NOTHING");

@@ -160,7 +160,8 @@ async function reserve(
     const grant = await authority.reserve(request, { timeoutMs, traceparent, idempotencyKey });
     return { grant, rttMs: clock.monotonic() - started };
   };
-  const { estimate, action, subject } = request;
+  const { estimate, action } = request;
+  const subject = authority.speaksFor ? { ...authority.speaksFor, ...request.subject } : request.subject;
   const asked = { protocol, idempotencyKey, estimate, action, subject };
   try {
     const granted = await attempt().catch((error: unknown) => {

@@ -68,7 +68,12 @@ export function deadLetterPrefix({ protocol, target }: SettlingAuthority): strin
 /** A bypass, and what is stated late, is one letter that grows; every other spend is a letter of its own, or the sum would not be what was paid. */
 export function deadLetterKey(
   authority: SettlingAuthority,
-  { reservationId, idempotencyKey, kind, spent }: NewDeadLetter,
+  {
+    reservationId,
+    idempotencyKey,
+    kind,
+    spent,
+  }: Pick<NewDeadLetter, "reservationId" | "idempotencyKey" | "kind" | "spent">,
 ): string {
   const grows = kind === "bypass" || kind === "late";
   const what = grows || spent === undefined ? kind : `spent:${spent.amount}`;

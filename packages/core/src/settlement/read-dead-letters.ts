@@ -1,7 +1,8 @@
 import { ValidationError } from "../errors/local-errors.ts";
 import type { RecordStore, RecordValue } from "../records/record-store.ts";
-import { type DeadLetter, type NewDeadLetter, deadLetterPrefix } from "./dead-letters.ts";
+import { type DeadLetter, type NewDeadLetter, deadLetterKey, deadLetterPrefix } from "./dead-letters.ts";
 import type { SettlingAuthority } from "../authority/authority.ts";
+import type { SettlementInstruction } from "../authority/settlement.ts";
 import { readAmount } from "../amount/amount-text.ts";
 import { readInstruction } from "./instruction.ts";
 
@@ -25,6 +26,24 @@ export async function readDeadLetter(
     throw new ValidationError("dead letter", [{ pointer: "/id", message: "names no dead letter of this authority" }]);
   }
   return letter;
+}
+
+/**
+ * Whether a recorded settlement has its letter already: its process died before it could delete the record. A letter that
+ * is older than the record was sent again by an operator.
+ */
+export async function isBuried(
+  records: RecordStore,
+  authority: SettlingAuthority,
+  { reservationId, idempotencyKey, recordedAtMs, spent }: SettlementInstruction,
+): Promise<boolean> {
+  const amount = readAmount(spent);
+  if (amount === undefined) return false;
+  const found = await records.read(
+    deadLetterKey(authority, { reservationId, idempotencyKey, kind: "refused", spent: amount }),
+  );
+  const letter = found && fromRecord(found.key, found.value);
+  return letter?.instruction !== undefined && letter.recordedAtMs >= recordedAtMs;
 }
 
 /** @returns whether there was one. */

@@ -2,7 +2,7 @@ import { SettlementError } from "../errors/spend-errors.ts";
 import { Observer } from "../authority/observer.ts";
 import { onAbort } from "../platform/async.ts";
 import type { DeadLetters, NewDeadLetter } from "./dead-letters.ts";
-import { discardDeadLetter, listDeadLetters, readDeadLetter } from "./read-dead-letters.ts";
+import { discardDeadLetter, isBuried, listDeadLetters, readDeadLetter } from "./read-dead-letters.ts";
 import type { SettlingAuthority } from "../authority/authority.ts";
 import { type AuthoritySource, authorityOf } from "../authority/source.ts";
 import type { Settlement, SettlementInstruction } from "../authority/settlement.ts";
@@ -76,7 +76,12 @@ export class SettlementQueue {
       } else if (instruction.protocol !== this.#authority.protocol || instruction.target !== this.#authority.target) {
         // One target may be the beginning of another: this settlement is for another server or principal.
         continue;
-      } else if (!outbox.deliveries.has(key)) {
+      } else if (outbox.deliveries.has(key)) {
+        continue;
+      } else if (await isBuried(outbox.records, this.#authority, instruction)) {
+        // Sent again it might be taken this time, by a late path, and would then stand in the books and in the letter.
+        await outbox.records.delete(key, version);
+      } else {
         const delivery = outbox.start(key, outbox.stored.withinReach(instruction), version);
         outbox.background.enter(() => delivery.attempt());
         resumed += 1;
@@ -148,7 +153,8 @@ export class SettlementQueue {
       const { reservationId, idempotencyKey } = letter;
       throw new SettlementError(reason, { spendHappened: true, reservationId, idempotencyKey });
     }
-    const recordedAtMs = outbox.clock.now();
+    // Later than its letter, whatever the clock says: that tells the record of a repeat from one that has its letter.
+    const recordedAtMs = Math.max(outbox.clock.now(), letter.recordedAtMs + 1);
     const instruction = { ...letter.instruction, recordedAtMs, notBeforeMs: 0 };
     const settlement = await this.submit(instruction, ({ status }) => {
       if (status !== "pending" && status !== "rejected") outbox.keepHouse(outbox.forget(letter));

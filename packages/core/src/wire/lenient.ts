@@ -1,5 +1,5 @@
 import type { WireIssue } from "./schema.ts";
-import { Shape, isJsonObject, refuse } from "./shape.ts";
+import { Shape, isJsonObject, refuse, tooMany } from "./shape.ts";
 
 /**
  * Reads what a peer wrote in a way of its own: an optional member in another form than its shape's is left out, and so is
@@ -16,12 +16,13 @@ export function lenient<Value>(shape: Shape<Value>): Shape<Value> {
   );
 }
 
-/** As `lenient`, and no member of the object itself is one that it cannot do without. */
+/** As `lenient`, and when it reads, no member of the object itself is one that it cannot do without. */
 /* @__NO_SIDE_EFFECTS__ */
 export function lenientPartial<Value extends object>(shape: Shape<Value>): Shape<Partial<Value>> {
   const read = lenientRead(shape, true);
   return new Shape<Partial<Value>>(
-    (value, issues) => read(value, issues) as Partial<Value>,
+    (value, issues, isWriting) =>
+      isWriting ? shape.read(value, issues, true) : (read(value, issues) as Partial<Value>),
     shape.parts,
     shape.message,
   );
@@ -32,7 +33,7 @@ type LenientRead = (value: unknown, issues: WireIssue[]) => unknown;
 function lenientRead(shape: Shape<unknown>, isPartial: boolean): LenientRead {
   const { parts } = shape;
   if (parts.kind === "optional") return lenientRead(parts.inner, false);
-  if (parts.kind === "list") return listRead(lenientRead(parts.item, false), shape.message);
+  if (parts.kind === "list") return listRead(lenientRead(parts.item, false), parts.most, shape.message);
   if (parts.kind === "union")
     return unionRead(
       parts.options.map((option) => lenientRead(option, false)),
@@ -69,17 +70,23 @@ function lenientRead(shape: Shape<unknown>, isPartial: boolean): LenientRead {
   };
 }
 
-function listRead(item: LenientRead, message: string): LenientRead {
+function listRead(item: LenientRead, most: number, message: string): LenientRead {
   return (value, issues) => {
     if (!Array.isArray(value)) return refuse(issues, message);
-    const items: unknown[] = [];
-    for (const given of value) {
+    if (value.length > most) return refuse(issues, tooMany(most));
+    let copy: unknown[] | undefined;
+    for (const [at, given] of value.entries()) {
       const before = issues.length;
-      const one = item(given, issues);
-      if (issues.length === before) items.push(one);
-      else issues.length = before;
+      const one: unknown = item(given, issues);
+      const isFit = issues.length === before;
+      issues.length = before;
+      if (isFit && one === given) copy?.push(given);
+      else {
+        copy ??= value.slice(0, at);
+        if (isFit) copy.push(one);
+      }
     }
-    return items;
+    return copy ?? value;
   };
 }
 

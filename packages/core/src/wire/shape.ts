@@ -159,12 +159,16 @@ export function optional<Value>(
   return new Shape(read, { kind: "optional", inner, isAbsent }) as OptionalShape<Value>;
 }
 
+export function tooMany(most: number): string {
+  return `must have at most ${most} items`;
+}
+
 /* @__NO_SIDE_EFFECTS__ */
 export function list<Item>(item: Shape<Item>, most: number = Number.POSITIVE_INFINITY): Shape<Item[]> {
   const message = "must be a list";
   const read: Read<Item[]> = (value, issues, isWriting) => {
     if (!Array.isArray(value)) return refuse(issues, message);
-    if (value.length > most) return refuse(issues, `must have at most ${most} items`);
+    if (value.length > most) return refuse(issues, tooMany(most));
     const items: Item[] = [];
     for (let at = 0; at < value.length && issues.length < mostIssues; at += 1) {
       const before = issues.length;

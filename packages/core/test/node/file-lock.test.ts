@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFile, readdir, utimes, writeFile } from "node:fs/promises";
+import { readFile, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { logRecordStore } from "@imprest/core/node";
@@ -20,8 +20,12 @@ function needsContainers({ skip }: TestContext): void {
 }
 
 /** Starts a holder. @returns it, with what it says of its claim. */
-async function claim(dir: string, prefix: readonly string[] = []): Promise<{ child: ChildProcess; said: string }> {
-  const [command = "", ...args] = [...prefix, ...node, dir];
+async function claim(
+  dir: string,
+  prefix: readonly string[] = [],
+  ...kind: readonly "files"[]
+): Promise<{ child: ChildProcess; said: string }> {
+  const [command = "", ...args] = [...prefix, ...node, dir, ...kind];
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
   onTestFinished(() => void child.kill("SIGKILL"));
   const [said] = (await once(child.stdout, "data")) as [Buffer];
@@ -51,13 +55,54 @@ describe("the lock of a directory between containers with one host name", () => 
     expect((await claim(dir, container)).said).toContain("held by process 1 on");
   });
 
-  it("is not taken when the holder's container is gone, and is once an operator has deleted it", async (context) => {
+  it("stays with a holder in a container that is stopped, because it may go on", async (context) => {
+    needsContainers(context);
+    const dir = await temporaryDirectory();
+    const { child } = await claim(dir, container);
+    const inside = Number(await readFile(`/proc/${child.pid}/task/${child.pid}/children`, "utf8"));
+    process.kill(inside, "SIGSTOP");
+    expect((await claim(dir)).said).toContain("held by process 1 on");
+    process.kill(inside, "SIGKILL");
+  });
+
+  it.for([
+    ["outside", []],
+    ["in the next container", container],
+  ] as const)("is taken over by a process %s once the holder's container was killed", async ([, prefix], context) => {
     needsContainers(context);
     const dir = await temporaryDirectory();
     await kill((await claim(dir, container)).child);
+    expect((await claim(dir, prefix)).said).toBe("taken");
+    // What the killed one left beside its lock went with it.
+    expect((await readdir(dir)).filter((name) => name.startsWith("records.lock"))).toHaveLength(2);
+  });
+
+  it("goes to one of many that find the lock of a killed container at once", async (context) => {
+    needsContainers(context);
+    const dir = await temporaryDirectory();
+    await kill((await claim(dir, container)).child);
+    const said = await Promise.all(
+      [[], container, container, []].map(async (prefix) => (await claim(dir, prefix)).said),
+    );
+    expect(said.filter((text) => text === "taken")).toHaveLength(1);
+  });
+
+  it("stays when the life sign beside it is missing, and is taken once an operator has deleted it", async (context) => {
+    needsContainers(context);
+    const dir = await temporaryDirectory();
+    await kill((await claim(dir, container)).child);
+    for (const name of await readdir(dir)) if (name.startsWith("records.lock.")) await rm(join(dir, name));
     await expect(logRecordStore({ dir }).read("claim:mandate-1")).rejects.toThrow("cannot be seen from here");
-    spawnSync("rm", [join(dir, "records.lock")]);
+    await rm(join(dir, "records.lock"));
     expect((await claim(dir)).said).toBe("taken");
+  });
+
+  it("lets one of many containers claim a mandate in one file store", async (context) => {
+    needsContainers(context);
+    const dir = await temporaryDirectory();
+    const places = [[], container, container, container];
+    const said = await Promise.all(places.map(async (prefix) => (await claim(dir, prefix, "files")).said));
+    expect(said.toSorted()).toEqual(["claimed", "taken", "taken", "taken"]);
   });
 
   it("is taken over from a process of the same namespace that was killed", async () => {

@@ -1,8 +1,9 @@
-// Claims a mandate in a log store, says what came of it, and holds the store until it is killed.
-import { logRecordStore } from "@imprest/core/node";
+// Claims a mandate in a log store, or in a file store, says what came of it, and holds the store until it is killed.
+import { fileRecordStore, logRecordStore } from "@imprest/core/node";
 
-const [dir = ""] = process.argv.slice(2);
-const store = logRecordStore({ dir, onQuarantine: () => {} });
+const [dir = "", kind] = process.argv.slice(2);
+const options = { dir, onQuarantine: () => {} };
+const store = kind === "files" ? fileRecordStore(options) : logRecordStore(options);
 try {
   const version = await store.create("claim:mandate-1", { by: process.pid });
   console.log(version === undefined ? "taken" : "claimed");

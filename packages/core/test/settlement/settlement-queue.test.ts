@@ -1,5 +1,7 @@
 import {
   ConnectionError,
+  type DeadLetter,
+  type SettlementQueue,
   type SettlementInstruction,
   memoryRecordStore,
   settlementQueue,
@@ -11,6 +13,12 @@ import { committed, fakeAuthority } from "@imprest/testing";
 import { cents, recordKeys, request } from "../reservation/fixtures.ts";
 
 const lost = () => ({ retry: new ConnectionError("reset") });
+
+async function letters(queue: SettlementQueue): Promise<DeadLetter[]> {
+  const all: DeadLetter[] = [];
+  for await (const letter of queue.deadLetters.list()) all.push(letter);
+  return all;
+}
 
 async function leaveUnfinished(records = memoryRecordStore()) {
   const first = fakeAuthority({ records, settle: [lost] });
@@ -64,6 +72,36 @@ describe("recover()", () => {
     for await (const letter of settlementQueue(authority).deadLetters.list()) {
       expect(letter).toMatchObject({ kind: "malformed", found: value });
     }
+  });
+
+  it("leaves to its letter what was refused before the process died, though another answer would come now", async () => {
+    const records = memoryRecordStore();
+    const refused = () => ({ rejected: new Error("above the reserve") });
+    const remove = vi.spyOn(records, "delete").mockReturnValueOnce(new Promise(() => {}));
+    const first = fakeAuthority({ records, settle: [refused] });
+    await withReservation(first, request, () => 1, { spend: () => cents(1) });
+    remove.mockRestore();
+    const second = fakeAuthority({ records });
+    const queue = settlementQueue(second);
+    expect(await queue.recover()).toEqual({ resumed: 0, malformed: 0 });
+    expect(second.calls).toEqual([]);
+    expect(await recordKeys(records, "settlement:")).toEqual([]);
+    const [letter] = await letters(queue);
+    expect(letter).toMatchObject({ kind: "refused", spent: cents(1) });
+  });
+
+  it("sends an operator's repeat, though the process died before it could forget the letter", async () => {
+    const records = memoryRecordStore();
+    const first = fakeAuthority({ records, settle: [() => ({ rejected: new Error("above the reserve") }), lost] });
+    await withReservation(first, request, () => 1, { spend: () => cents(1) });
+    const [letter] = await letters(settlementQueue(first));
+    vi.spyOn(records, "delete").mockReturnValueOnce(new Promise(() => {}));
+    void settlementQueue(first).deadLetters.retry(letter?.id ?? "");
+    await first.clock.advance(0);
+    const second = fakeAuthority({ records });
+    expect(await settlementQueue(second).recover()).toEqual({ resumed: 1, malformed: 0 });
+    await settlementQueue(second).flush({ timeoutMs: 1_000 });
+    expect(second.calls).toEqual(["commit"]);
   });
 
   it("two workers replaying one record settle it without harm", async () => {

@@ -28,6 +28,12 @@ describe("a lenient reader", () => {
     });
   });
 
+  it("leaves out a list with more items than its shape takes", () => {
+    const short = object({ words: optional(list(text, 2)) });
+    expect(parseWire(lenient(short), { words: ["a", "b", "c"] }, "x")).toEqual({});
+    expect(lenient(list(text, 2)).safeParse(["a", "b", "c"]).success).toBe(false);
+  });
+
   it("refuses a value without what it cannot do without, which a partial one has not", () => {
     for (const value of [{}, { name: null }, { name: 1 }]) {
       expect(lenient(shape).safeParse(value).success).toBe(false);
@@ -39,9 +45,12 @@ describe("a lenient reader", () => {
   it("hands out what is as it should be without a copy", () => {
     const value = { name: "n", size: 1, more: { on: true }, other: [1] };
     expect(parseWire(lenient(shape), value, "x")).toBe(value);
+    const withLists = { name: "n", words: ["a", "b"], entries: [{ id: "a" }, "b"] };
+    expect(parseWire(lenient(shape), withLists, "x")).toBe(withLists);
   });
 
   it("writes as strictly as its shape", () => {
     expect(lenient(shape).safeWrite({ name: "n", size: -1 }).success).toBe(false);
+    expect(lenientPartial(shape).safeWrite({ name: "n", size: -1 }).success).toBe(false);
   });
 });

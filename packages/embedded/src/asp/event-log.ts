@@ -151,7 +151,7 @@ export class EventLog {
     const signing = feed.tail.then(async () => {
       const { keys, typePrefix } = this.#parts;
       const { tenant, suffix, data, atMs, id } = entry;
-      const signer = { ...keys.current, source: this.sourceOf(tenant), typePrefix };
+      const signer = { ...keys.signing(atMs), source: this.sourceOf(tenant), typePrefix };
       entry.line = await signAuditEvent(suffix, data, signer, atMs, id);
       this.#write(entry);
       return signedFrom(id, entry.line);

@@ -17,7 +17,10 @@ export interface AspOptions {
   /** The origin at which the authority is reached, and its keys are found: `https://authority.example`. */
   readonly issuer: string;
   readonly signingKey: AspSigningKey;
-  /** Public keys of earlier times that a store does not know of; published through `auditRetentionMs` from now on. */
+  /**
+   * Public keys of earlier times that a store does not know of, published through `auditRetentionMs` from their end on:
+   * `exp`, in seconds since the Unix epoch. Without one, a key ends now, and with every start anew.
+   */
   readonly retiredKeys?: readonly Jwk[] | undefined;
   /** `<prefix>.audit.<suffix>`; `imprest` when absent. */
   readonly typePrefix?: string | undefined;

@@ -7,7 +7,7 @@ import type { AspSigningKey } from "./options.ts";
 /** A public key as it is kept. */
 interface KeptKey {
   readonly jwk: Jwk;
-  /** When it signed last, epoch milliseconds; absent for the key in use. */
+  /** After which it signed nothing more, epoch milliseconds; absent for the key in use. */
   readonly retiredAtMs?: number | undefined;
 }
 
@@ -20,6 +20,8 @@ export class SigningKeys {
   readonly #retentionMs: number;
   readonly #journal: Journal | undefined;
   readonly #nowMs: () => number;
+  /** The latest event of the key in use: the clock of the events may be ahead of the one here. */
+  #signedAtMs = -Infinity;
   /** Deriving a public key takes a turn; whoever publishes waits for it. */
   #derived: Promise<void>;
 
@@ -33,7 +35,7 @@ export class SigningKeys {
     this.#retentionMs = parts.retentionMs;
     this.#journal = parts.journal;
     this.#nowMs = parts.nowMs;
-    for (const jwk of retired) this.#keep({ jwk, retiredAtMs: this.#nowMs() });
+    for (const jwk of retired) this.#keep({ jwk, retiredAtMs: lastOf(jwk) ?? this.#nowMs() });
     for (const text of stored) {
       const kept = parseJson(text) as unknown as KeptKey;
       // A key that an earlier process signed with is retired, unless this one signs with it again.
@@ -43,7 +45,9 @@ export class SigningKeys {
     this.#derived.catch(() => {});
   }
 
-  get current(): AspSigningKey {
+  /** The key for an event of that time. */
+  signing(atMs: number): AspSigningKey {
+    this.#signedAtMs = Math.max(this.#signedAtMs, atMs);
     return this.#current;
   }
 
@@ -52,19 +56,23 @@ export class SigningKeys {
     await this.#derived;
     if (this.#published.has(next.kid)) throw new ConfigurationError(`The kid ${next.kid} is taken; name a fresh one.`);
     const previous = this.#published.get(this.#current.kid);
-    if (previous !== undefined) this.#keep({ ...previous, retiredAtMs: this.#nowMs() });
+    if (previous !== undefined) this.#keep({ ...previous, retiredAtMs: Math.max(this.#nowMs(), this.#signedAtMs) });
     this.#current = next;
+    this.#signedAtMs = -Infinity;
     this.#derived = this.#publishCurrent();
     await this.#derived;
   }
 
-  /** The JWK Set: the key in use, and every retired one within retention. */
+  /**
+   * The JWK Set: the key in use, and every retired one within retention, with its end. A thief of a retired key dates
+   * events as he likes, but not after it.
+   */
   async jwks(): Promise<{ readonly keys: readonly Jwk[] }> {
     await this.#derived;
     const oldestMs = this.#nowMs() - this.#retentionMs;
     const keys = Array.from(this.#published.values())
       .filter(({ retiredAtMs = Infinity }) => retiredAtMs >= oldestMs)
-      .map(({ jwk }) => jwk);
+      .map(({ jwk, retiredAtMs }) => (retiredAtMs === undefined ? jwk : { ...jwk, exp: expiryOf(retiredAtMs) }));
     return { keys };
   }
 
@@ -85,4 +93,16 @@ export class SigningKeys {
     this.#published.set(kid, key);
     this.#journal?.changed(`${kind}/${kid}`, () => JSON.stringify(key));
   }
+}
+
+/** `exp` is the first moment at which a key is no more, in seconds (RFC 7519 §4.1.4). */
+function expiryOf(retiredAtMs: number): number {
+  return (retiredAtMs + 1) / 1_000;
+}
+
+/** The last millisecond of a key that is given with its end. @throws ConfigurationError for an end that is no number. */
+function lastOf({ exp, kid }: Jwk): number | undefined {
+  if (exp === undefined || exp === null) return undefined;
+  if (typeof exp === "number" && Number.isFinite(exp)) return Math.round(exp * 1_000) - 1;
+  throw new ConfigurationError(`The retired ASP key ${String(kid)} has an exp that is no number of seconds.`);
 }

@@ -10,6 +10,7 @@ import { GovernancePlane } from "../governance/plane.ts";
 import { fetchHandler } from "../http/fetch-handler.ts";
 import { healthAnswer } from "../http/health.ts";
 import type { RequestHead, WireRequest, WireResponse } from "../http/wire.ts";
+import { admissionBy } from "../ledger/admission.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { assertName } from "../ledger/scopes.ts";
 import { ApiKeyGroup } from "./api-keys.ts";
@@ -43,7 +44,7 @@ class Embedded {
     const { logger = silentLogger, rateLimit, maxBodyBytes = 262_144, evidence, asp, governance, onEvent } = options;
     checkOptions(options);
     const clock = options.clock ?? systemClock;
-    const ledger = new Ledger(options);
+    const ledger = new Ledger(options, admissionBy(options));
     const { journal } = ledger;
     const apiKeys = new ApiKeys(journal, ledger.claim("api-key"));
     this.#clock = clock;

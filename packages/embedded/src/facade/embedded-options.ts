@@ -4,11 +4,12 @@ import type { AspOptions } from "../asp/options.ts";
 import type { EvidenceOptions } from "../evidence/options.ts";
 import type { LedgerEventListener } from "../governance/event-stream.ts";
 import type { GovernanceOptions } from "../governance/options.ts";
+import type { ActionRules } from "../ledger/admission.ts";
 import { checkCount, checkLedgerOptions } from "../ledger/check-options.ts";
 import type { LedgerOptions } from "../ledger/ledger.ts";
 
 /** How an `EmbeddedAuthority` is made. */
-export interface EmbeddedAuthorityOptions extends LedgerOptions {
+export interface EmbeddedAuthorityOptions extends LedgerOptions, ActionRules {
   readonly logger?: Logger | undefined;
   /** How often a tenant may call over the wire; unlimited when absent. */
   readonly rateLimit?: RateLimit | undefined;

@@ -1,5 +1,7 @@
 import { type Clock, systemClock } from "@imprest/core";
 import { LedgerSpendAuthority, type SpendAuthorityOptions } from "../authority/spend-authority.ts";
+import { type ActionRules, admissionBy } from "../ledger/admission.ts";
+import type { Admit } from "../ledger/admit.ts";
 import { checkLedgerOptions } from "../ledger/check-options.ts";
 import type { Fact } from "../ledger/facts.ts";
 import { Ledger, type LedgerOptions } from "../ledger/ledger.ts";
@@ -7,11 +9,14 @@ import { assertName } from "../ledger/scopes.ts";
 import { BudgetGroup } from "./budgets.ts";
 import { LedgerTenantGroup } from "./ledger-tenants.ts";
 
-/** How a `LedgerAuthority` is made. */
-export interface LedgerAuthorityOptions extends Omit<LedgerOptions, "observedTenants"> {
+/** How a `LedgerAuthority` is made, but for rules on kinds of action. */
+export interface PlainLedgerOptions extends Omit<LedgerOptions, "observedTenants"> {
   /** Called with every fact once it is durable. What it throws is its own. */
   readonly onFact?: ((fact: Fact) => void) | undefined;
 }
+
+/** How a `LedgerAuthority` is made. */
+export interface LedgerAuthorityOptions extends PlainLedgerOptions, ActionRules {}
 
 /**
  * A budget authority for code in the same process: one ledger and no wire. The operator's methods resolve once what they
@@ -23,11 +28,14 @@ export class LedgerAuthority {
   readonly #ledger: Ledger;
   readonly #clock: Clock;
 
-  /** @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read. */
-  constructor({ onFact, ...options }: LedgerAuthorityOptions = {}) {
+  /**
+   * @param admit the rules on kinds of action, of `admissionBy`; every kind without them.
+   * @throws ConfigurationError, and LedgerUnavailableError when the store cannot be read.
+   */
+  constructor({ onFact, ...options }: PlainLedgerOptions = {}, admit?: Admit) {
     checkLedgerOptions(options);
     this.#clock = options.clock ?? systemClock;
-    const ledger = new Ledger(options);
+    const ledger = new Ledger(options, admit);
     this.#ledger = ledger;
     this.budgets = new BudgetGroup(ledger);
     this.tenants = new LedgerTenantGroup(ledger);
@@ -65,6 +73,6 @@ export class LedgerAuthority {
  * await ledger.budgets.create({ scope: { tenant: "acme" }, allocated: usd("5.00") });
  * const authority = ledger.authority({ tenant: "acme" });
  */
-export function createLedgerAuthority(options?: LedgerAuthorityOptions): LedgerAuthority {
-  return new LedgerAuthority(options);
+export function createLedgerAuthority(options: LedgerAuthorityOptions = {}): LedgerAuthority {
+  return new LedgerAuthority(options, admissionBy(options));
 }

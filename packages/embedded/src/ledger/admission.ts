@@ -1,30 +1,18 @@
-import type { RoutingKey } from "./action-kinds.ts";
-import { type ActionPolicy, type ActionQuota, type RiskClassQuota, policyFor } from "./action-policy.ts";
-import type { DenialDetail } from "./denial-detail.ts";
-import type { Counted } from "./quota-counters.ts";
+import { ActionKinds, type CustomActionKind, type RoutingKey } from "./action-kinds.ts";
+import { type ActionPolicy, type ActionQuota, type RiskClassQuota, orderPolicies, policyFor } from "./action-policy.ts";
+import type { ActionDenial, Admission, Admit, Count } from "./admit.ts";
+import type { QuotaCounters } from "./quota-counters.ts";
 import type { QuotaWindow } from "./quota-window.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import type { DecideRequest } from "./requests.ts";
 import { type Scopes, canonicalScope } from "./scopes.ts";
-import type { LedgerState } from "./state.ts";
 
-/** Why an action policy says no. */
-export interface ActionDenial {
-  readonly reason: "ACTION_KIND_DENIED" | "ACTION_KIND_NOT_ALLOWED" | "ACTION_QUOTA_EXCEEDED";
-  readonly message: string;
-  readonly detail: DenialDetail;
-}
-
-/** A counter that a reserve raises. */
-export interface Count {
-  readonly key: string;
-  readonly expiresAtMs: number;
-  /** Taken back when the reservation is released or expires (Cycles action kinds §PER_RUN COUNTER LIFECYCLE). */
-  readonly isPerRun: boolean;
-  readonly used: number;
-  readonly threshold: number;
-  /** What the counter counts. */
-  readonly about: Counted;
+/** Which kinds of action may be taken, and how often. */
+export interface ActionRules {
+  /** Evaluated before the budgets (Cycles v0.1.26). */
+  readonly actionPolicies?: readonly ActionPolicy[] | undefined;
+  /** Kinds of the operator's own, which are refused unless they are declared. */
+  readonly customKinds?: readonly CustomActionKind[] | undefined;
 }
 
 const oneDayMs = 86_400_000;
@@ -47,24 +35,36 @@ const bucketLengths: Readonly<Record<Exclude<QuotaWindow, "per_run">, number>> =
 
 /**
  * Steps 1 to 3 of the evaluation (Cycles v0.1.26 §RESERVATION EVALUATION ORDER): kinds, quotas of risk classes, quotas of
- * kinds. Changes nothing.
- * @returns the denial, or what a reserve is to count.
- * @throws LedgerRefusal INVALID_REQUEST for an undeclared custom kind, and for a run's quota without a `run_id`.
+ * kinds. What it returns throws LedgerRefusal INVALID_REQUEST for an undeclared custom kind, and for a run's quota without a
+ * `run_id`.
+ * @throws ConfigurationError naming the rule that cannot be used.
  */
-export function admit(
-  state: LedgerState,
-  request: DecideRequest,
-  scopes: Scopes,
-  nowMs: number,
-): { readonly denial: ActionDenial } | { readonly denial?: undefined; readonly counts: readonly Count[] } {
-  const { kinds, actionPolicies } = state.settings;
+export function admissionBy({ actionPolicies = [], customKinds }: ActionRules): Admit {
+  const policies = orderPolicies(actionPolicies);
+  const kinds = new ActionKinds(customKinds);
+  return (request, scopes, counters, nowMs) => admit({ policies, kinds }, request, scopes, { counters, nowMs });
+}
+
+/** The rules, ready to be asked. */
+interface Rules {
+  readonly policies: readonly ActionPolicy[];
+  readonly kinds: ActionKinds;
+}
+
+/** What was counted until now. */
+interface Counting {
+  readonly counters: Pick<QuotaCounters, "used">;
+  readonly nowMs: number;
+}
+
+function admit({ policies, kinds }: Rules, request: DecideRequest, scopes: Scopes, counting: Counting): Admission {
   const { kind } = request.action;
   const risk = kinds.riskOf(kind);
   if (risk === undefined) {
     const message = `The kind ${kind} is not declared; declare it in customKinds, or use one of the registry.`;
     throw new LedgerRefusal("INVALID_REQUEST", message);
   }
-  const policy = policyFor(actionPolicies, scopes);
+  const policy = policyFor(policies, scopes);
   if (policy === undefined) return { counts: [] };
   const denial = kindDenial(policy, kind);
   if (denial !== undefined) return { denial };
@@ -72,9 +72,9 @@ export function admit(
   // Risk classes first; of the quotas of one step the one that is used up most is told.
   for (const quotas of [
     (policy.riskClassQuotas ?? []).filter(({ riskClass }) => riskClass === risk),
-    (policy.actionQuotas ?? []).filter((quota) => quota.actionKind === kind && isRouted(state, quota, request)),
+    (policy.actionQuotas ?? []).filter((quota) => quota.actionKind === kind && isRouted(kinds, quota, request)),
   ]) {
-    const asked = quotas.map((quota) => countOf(state, policy, quota, request, scopes, nowMs));
+    const asked = quotas.map((quota) => countOf(policy, quota, request, scopes, counting));
     const exceeded = asked
       .filter(({ used, about }) => used >= about.limit)
       .toSorted((one, other) => one.about.limit - one.used - (other.about.limit - other.used))[0];
@@ -130,7 +130,7 @@ function quotaDenial({ used, about }: Count, kind: string): ActionDenial {
 }
 
 /** An allowlist counts only what it names; a dimension that the kind does not declare is ignored (§POLICY KEYS). */
-function isRouted({ settings: { kinds } }: LedgerState, quota: ActionQuota, { action }: DecideRequest): boolean {
+function isRouted(kinds: ActionKinds, quota: ActionQuota, { action }: DecideRequest): boolean {
   const { host, recipientDomain, resourceType } = action.policyKeys ?? {};
   const lists: readonly (readonly [RoutingKey, string | undefined, readonly string[] | undefined])[] = [
     ["host", host, quota.hosts],
@@ -144,12 +144,11 @@ function isRouted({ settings: { kinds } }: LedgerState, quota: ActionQuota, { ac
 }
 
 function countOf(
-  state: LedgerState,
   { id }: ActionPolicy,
   quota: ActionQuota | RiskClassQuota,
   { tenant, subject, action }: DecideRequest,
   scopes: Scopes,
-  nowMs: number,
+  { counters, nowMs }: Counting,
 ): Count {
   const { window, maxCalls, threshold = 0.8, runCounterTtlMs = oneDayMs } = quota;
   const isPerRun = window === "per_run";
@@ -167,7 +166,7 @@ function countOf(
     isPerRun,
     threshold,
     expiresAtMs: nowMs + (isPerRun ? runCounterTtlMs : keptMs[window]),
-    used: state.counters.used(key, nowMs),
+    used: counters.used(key, nowMs),
     about: {
       tenant,
       scope,

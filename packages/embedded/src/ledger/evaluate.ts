@@ -1,4 +1,3 @@
-import { admit } from "./admission.ts";
 import { budgetsAt, denialOf, detailOf } from "./availability.ts";
 import { type Budget, balanceOf } from "./budget.ts";
 import type { DenialDetail } from "./denial-detail.ts";
@@ -74,7 +73,7 @@ function evaluate(state: LedgerState, request: DecideRequest, scopes: Scopes, no
   // Cycles §ERROR SEMANTICS: an evaluation reflects a closed tenant as a denial, never as a 409.
   const record = state.tenants.get(tenant);
   if (record?.status === "CLOSED") return denied("TENANT_CLOSED", where);
-  const { denial: actionDenial } = admit(state, request, scopes, nowMs);
+  const { denial: actionDenial } = state.settings.admit(request, scopes, state.counters, nowMs);
   if (actionDenial !== undefined) return denied(actionDenial.reason, where, actionDenial.detail);
   let budgets: readonly Budget[];
   try {

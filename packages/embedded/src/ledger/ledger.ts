@@ -1,6 +1,5 @@
 import { type Clock, systemClock } from "@imprest/core";
-import { ActionKinds, type CustomActionKind } from "./action-kinds.ts";
-import { type ActionPolicy, orderPolicies } from "./action-policy.ts";
+import { type Admit, admitEvery } from "./admit.ts";
 import type { Budget, BudgetBalance } from "./budget.ts";
 import { decide, dryRun, observe } from "./evaluate.ts";
 import { recordEvent } from "./event.ts";
@@ -66,10 +65,6 @@ export interface LedgerOptions {
   readonly maxMetadataBytes?: number | undefined;
   /** Active reservations of a tenant at once; one more is refused (`LIMIT_EXCEEDED`). Default: 100,000. */
   readonly maxActiveReservations?: number | undefined;
-  /** Which kinds of action may be taken, and how often (Cycles v0.1.26); evaluated before the budgets. */
-  readonly actionPolicies?: readonly ActionPolicy[] | undefined;
-  /** Kinds of the operator's own, which are refused unless they are declared. */
-  readonly customKinds?: readonly CustomActionKind[] | undefined;
   /** Tenants whose reserves over the wire are evaluated and told, never enforced (Cycles v0.1.26 §OBSERVE MODE). */
   readonly observedTenants?: readonly string[] | undefined;
 }
@@ -86,20 +81,32 @@ export class Ledger {
   readonly #foreign: StoredEntries;
   readonly #observed: ReadonlySet<string>;
 
-  /** @throws ConfigurationError for a policy that cannot be used, LedgerUnavailableError for an unreadable store. */
-  constructor(options: LedgerOptions = {}) {
+  /**
+   * @param admit the operator's rules on kinds of action, of `admissionBy`; every kind without them.
+   * @throws ConfigurationError for a policy that cannot be used, LedgerUnavailableError for an unreadable store.
+   */
+  constructor(options: LedgerOptions = {}, admit: Admit = admitEvery) {
     const { clock = systemClock, store, policy, maxExtensions = 10, retention = {} } = options;
     const { overdraft = "overage", maxMetadataBytes = 16_384, maxActiveReservations = 100_000 } = options;
     const active = { reservations: maxActiveReservations, metadataBytes: defaultMetadataBytes };
     checkPolicyRules(policy);
-    const actionPolicies = orderPolicies(options.actionPolicies ?? []);
-    const kinds = new ActionKinds(options.customKinds);
     this.#observed = new Set(options.observedTenants);
     this.#store = store;
     this.journal = store && new Journal(store);
-    const rules = { policy, actionPolicies, kinds, maxExtensions, overdraft, maxMetadataBytes, active };
+    const rules = { policy, admit, maxExtensions, overdraft, maxMetadataBytes, active };
     this.#state = new LedgerState({ clock, journal: this.journal, retention, ...rules });
-    this.#foreign = store === undefined ? new Map() : recover(this.#state, store);
+    this.#foreign = store === undefined ? new Map() : this.#recover(store);
+  }
+
+  /** A store that is refused is given up, so that it can be opened once it is mended. */
+  #recover(store: LedgerStore): StoredEntries {
+    try {
+      return recover(this.#state, store);
+    } catch (error) {
+      this.#state.stop();
+      store.close();
+      throw error;
+    }
   }
 
   /** Hands out, once, the entries of a kind of someone else's that the store held when the ledger opened. */

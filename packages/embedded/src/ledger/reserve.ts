@@ -1,4 +1,4 @@
-import { type Count, admit } from "./admission.ts";
+import type { Count } from "./admit.ts";
 import { budgetsAt, denialOf, detailOf, overagePolicyOf, refusalOf } from "./availability.ts";
 import type { DenialDetail } from "./denial-detail.ts";
 import { flatCopy, flatText } from "./flat-text.ts";
@@ -44,7 +44,7 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
   state.assertTenantOpen(tenant);
   const metadataBytes = checkMetadata(request.metadata, state.settings.maxMetadataBytes);
   state.ofTenants.assertRoom(tenant, metadataBytes);
-  const admission = admit(state, request, scopes, nowMs);
+  const admission = state.settings.admit(request, scopes, state.counters, nowMs);
   if (admission.denial !== undefined) {
     const { reason, message, detail } = admission.denial;
     emitDenied(state, request, scopes, detail);

@@ -1,6 +1,5 @@
 import type { Clock, Timer } from "@imprest/core";
-import type { ActionKinds } from "./action-kinds.ts";
-import type { ActionPolicy } from "./action-policy.ts";
+import type { Admit } from "./admit.ts";
 import { type Books, type Budget, booksOf } from "./budget.ts";
 import { BudgetWatch } from "./budget-watch.ts";
 import { ExpiryQueue } from "./expiry-queue.ts";
@@ -31,9 +30,7 @@ export interface LedgerSettings {
   readonly maxMetadataBytes: number;
   readonly active: ActiveBounds;
   readonly retention: Retention;
-  /** In the order in which they are asked. */
-  readonly actionPolicies: readonly ActionPolicy[];
-  readonly kinds: ActionKinds;
+  readonly admit: Admit;
 }
 
 const dayMs = 86_400_000;

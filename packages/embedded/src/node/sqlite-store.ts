@@ -1,7 +1,8 @@
-import { closeSync, existsSync, openSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { ConfigurationError } from "@imprest/core";
 import type { LedgerStore, StoreChange } from "../ledger/store.ts";
+import { type FileClaim, claimFile, openElsewhere } from "./file-claim.ts";
+import { checksumOf, explain, loadSqlite, prepareSchema, readSoundEntries } from "./ledger-file.ts";
 
 /** Which file holds the ledger, and what a write survives. */
 export interface SqliteStoreOptions {
@@ -14,37 +15,42 @@ export interface SqliteStoreOptions {
   readonly survives?: "power" | "process" | undefined;
 }
 
-/** Marks the file as this library's: "IMPR" in ASCII. */
-const applicationId = 0x49_4d_50_52;
-const schemaVersion = 2;
-
 /**
  * Keeps a ledger in one SQLite file: a table of entries, each replaced in the transaction that changed it, so that
- * opening it is one scan with nothing to replay and nothing to compact. The file is locked while it is open: a ledger
- * lives in its process's memory, and a second process with the same file would spend the same budget twice.
+ * opening it is one scan with nothing to replay and nothing to compact. Each entry has a checksum, which is looked at when
+ * the file is opened. One process has it at a time; others may read it meanwhile (`checkLedger`, `backupLedger`).
  * @throws ConfigurationError when the file cannot be opened, is open elsewhere, or is not a ledger of this version.
  * @example
  * const embedded = createEmbeddedAuthority({ store: sqliteStore({ file: "ledger.sqlite" }) });
  */
 export function sqliteStore({ file, survives = "power" }: SqliteStoreOptions): LedgerStore {
-  return new SqliteStore(open(file, survives));
+  let claim: FileClaim | undefined;
+  try {
+    claim = claimFile(file);
+    return new SqliteStore(open(claim.file, survives), claim);
+  } catch (error) {
+    claim?.end();
+    if (error instanceof ConfigurationError) throw error;
+    throw new ConfigurationError(explain(file, error), { cause: error });
+  }
 }
 
 class SqliteStore implements LedgerStore {
   readonly #database: DatabaseSync;
+  readonly #claim: FileClaim;
   readonly #put: ReturnType<DatabaseSync["prepare"]>;
   readonly #remove: ReturnType<DatabaseSync["prepare"]>;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, claim: FileClaim) {
     this.#database = database;
-    this.#put = database.prepare("INSERT INTO entry (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = ?2");
+    this.#claim = claim;
+    const row = "INSERT INTO entry (key, value, checksum) VALUES (?, ?, ?)";
+    this.#put = database.prepare(`${row} ON CONFLICT DO UPDATE SET value = ?2, checksum = ?3`);
     this.#remove = database.prepare("DELETE FROM entry WHERE key = ?");
   }
 
-  *load(): Generator<readonly [key: string, value: string]> {
-    for (const { key, value } of this.#database.prepare("SELECT key, value FROM entry").iterate()) {
-      yield [String(key), String(value)];
-    }
+  load(): Iterable<readonly [key: string, value: string]> {
+    return readSoundEntries(this.#database, this.#claim.file);
   }
 
   async write(take: () => readonly StoreChange[]): Promise<void> {
@@ -57,7 +63,7 @@ class SqliteStore implements LedgerStore {
     try {
       for (const [key, value] of batch) {
         if (value === undefined) this.#remove.run(key);
-        else this.#put.run(key, value);
+        else this.#put.run(key, value, checksumOf(key, value));
       }
       this.#database.exec("COMMIT");
     } catch (error) {
@@ -68,66 +74,23 @@ class SqliteStore implements LedgerStore {
 
   close(): void {
     if (this.#database.isOpen) this.#database.close();
+    this.#claim.end();
   }
 }
 
 function open(file: string, survives: "power" | "process"): DatabaseSync {
-  const sqlite = process.getBuiltinModule("node:sqlite");
-  if (sqlite === undefined) {
-    throw new ConfigurationError("This runtime has no node:sqlite; use Node 22.13 or newer, or another store.");
-  }
-  let database: DatabaseSync | undefined;
+  const { DatabaseSync } = loadSqlite();
+  const database = new DatabaseSync(file);
   try {
-    createPrivate(file);
-    database = new sqlite.DatabaseSync(file);
-    // Exclusive, so that the lock is held from the first write until the process ends, however it ends.
-    database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;");
-    database.exec(`PRAGMA synchronous = ${survives === "power" ? "FULL" : "NORMAL"}`);
+    database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${survives === "power" ? "FULL" : "NORMAL"};`);
     database.exec("BEGIN IMMEDIATE");
     prepareSchema(database, file);
     database.exec("COMMIT");
     return database;
   } catch (error) {
-    database?.close();
-    if (error instanceof ConfigurationError) throw error;
-    throw new ConfigurationError(explain(file, error), { cause: error });
+    database.close();
+    // An older version claims the file itself, not the lock beside it.
+    const isHeld = error instanceof Error && /locked|busy/i.test(error.message);
+    throw isHeld ? new ConfigurationError(openElsewhere(file), { cause: error }) : error;
   }
-}
-
-/**
- * Makes a file that is new, so that nobody but its owner can read it; SQLite gives its other files the same mode. One
- * that exists is not opened: closing it would drop every lock that this process holds on it (POSIX fcntl).
- */
-function createPrivate(file: string): void {
-  if (existsSync(file)) return;
-  try {
-    closeSync(openSync(file, "wx", 0o600));
-  } catch (error) {
-    // Someone was faster: then it exists, and whoever holds it is found out below.
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-  }
-}
-
-function prepareSchema(database: DatabaseSync, file: string): void {
-  const marked = numberOf(database, "application_id");
-  const version = numberOf(database, "user_version");
-  const isEmpty = database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get()?.["tables"] === 0;
-  if (!isEmpty && (marked !== applicationId || version !== schemaVersion)) {
-    throw new ConfigurationError(`${file} is not a ledger of this version; name another file.`);
-  }
-  if (!isEmpty) return;
-  database.exec("CREATE TABLE entry (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID");
-  database.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion};`);
-}
-
-function numberOf(database: DatabaseSync, pragma: string): number {
-  return Number(database.prepare(`PRAGMA ${pragma}`).get()?.[pragma]);
-}
-
-function explain(file: string, error: unknown): string {
-  const reason = error instanceof Error ? error.message : "unknown reason";
-  if (/locked|busy/i.test(reason)) {
-    return `${file} is open in another process; a ledger's file belongs to one process at a time.`;
-  }
-  return `${file} cannot be opened as a ledger (${reason}); check the path and its permissions.`;
 }

@@ -1,7 +1,7 @@
 import { tokens } from "@imprest/core";
 import { describe, expect, it } from "vitest";
 import { LedgerUnavailableError, createEmbeddedAuthority } from "../../src/index.ts";
-import { ActionKinds } from "../../src/ledger/action-kinds.ts";
+import { admitEvery } from "../../src/ledger/admit.ts";
 import { Journal } from "../../src/ledger/journal.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import { createBudget } from "../../src/ledger/operator.ts";
@@ -164,7 +164,7 @@ describe("a damaged ledger", () => {
   it("is not written: books that would hold less than nothing stop the authority", async () => {
     const store = new MapStore();
     const journal = new Journal(store);
-    const rules = { policy: undefined, actionPolicies: [], kinds: new ActionKinds(undefined), retention: {} };
+    const rules = { policy: undefined, admit: admitEvery, retention: {} };
     const bounds = { maxExtensions: 1, maxMetadataBytes: 1, active: { reservations: 1, metadataBytes: 1 } };
     const state = new LedgerState({ clock: new FakeClock(), journal, overdraft: "overage", ...rules, ...bounds });
     createBudget(state, { scope, allocated: tokens(100) });

@@ -2,7 +2,7 @@ import { createFetchTransport, tokens } from "@imprest/core";
 import type { EmittedEvent } from "@imprest/core/models/cycles";
 import { CyclesGovernanceClient } from "@imprest/cycles/governance";
 import { describe, expect, it } from "vitest";
-import { LedgerUnavailableError, type LedgerOptions, createEmbeddedAuthority } from "../../src/index.ts";
+import { LedgerUnavailableError, type EmbeddedAuthorityOptions, createEmbeddedAuthority } from "../../src/index.ts";
 import { checkWebhook } from "../../src/governance/webhook.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import { type Answer, FakeClock, MapStore, WireCaller } from "../support.ts";
@@ -15,7 +15,7 @@ const small = { tenant: "acme", agent: "small" };
 const adminKey = "admin-key-for-tests-0123456789";
 const tenant = "acme";
 
-async function start(options: LedgerOptions = {}) {
+async function start(options: EmbeddedAuthorityOptions = {}) {
   const authority = createEmbeddedAuthority({
     clock: new FakeClock(),
     ...options,

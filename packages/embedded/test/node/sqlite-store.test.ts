@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { linkSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConfigurationError, tokens } from "@imprest/core";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LedgerUnavailableError, createEmbeddedAuthority } from "../../src/index.ts";
 import { sqliteStore } from "../../src/node/index.ts";
@@ -54,6 +55,44 @@ describe("sqliteStore", () => {
     expect(other.stdout.toString()).toContain("is open in another process");
     await authority.close();
     sqliteStore({ file }).close();
+  });
+
+  it("belongs to one process under whatever name it is opened", async () => {
+    const authority = createEmbeddedAuthority({ store: sqliteStore({ file }) });
+    const link = join(directory, "link.sqlite");
+    symlinkSync(file, link);
+    expect(() => sqliteStore({ file: link })).toThrow("is open in another process");
+    const second = join(directory, "second.sqlite");
+    linkSync(file, second);
+    expect(() => sqliteStore({ file: second })).toThrow("has another name (a hard link)");
+    await authority.close();
+  });
+
+  it("is refused where a container has mounted the file without its folder, which has what was written last", (context) => {
+    const container = ["unshare", "--mount"];
+    if (spawnSync("unshare", ["--mount", "true"]).status !== 0) context.skip("this system permits no mounts");
+    sqliteStore({ file }).close();
+    const elsewhere = join(directory, "mounted.sqlite");
+    writeFileSync(elsewhere, "");
+    const entry = fileURLToPath(new URL("../../src/node/index.ts", import.meta.url));
+    const program = `const { sqliteStore } = await import(${JSON.stringify(entry)});
+      try { sqliteStore({ file: ${JSON.stringify(elsewhere)} }); console.log("opened"); } catch (error) { console.log(error.message); }`;
+    const node = `${process.execPath} --conditions=@imprest/source --input-type=module -e '${program}'`;
+    const [command = "", ...args] = [...container, "sh", "-c", `mount --bind ${file} ${elsewhere} && ${node}`];
+    expect(spawnSync(command, args).stdout.toString()).toContain("is mounted by itself; mount its folder");
+  });
+
+  it("stays closed to a process of the version that locked the file itself", async () => {
+    const authority = createEmbeddedAuthority({ store: sqliteStore({ file }) });
+    await authority.budgets.create({ scope, allocated: tokens(5) });
+    const before = new DatabaseSync(file);
+    expect(() => before.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE")).toThrow("locked");
+    before.close();
+    await authority.close();
+    const older = new DatabaseSync(file);
+    older.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE");
+    expect(() => sqliteStore({ file })).toThrow("is open in another process");
+    older.close();
   });
 
   it("refuses a file that is no ledger, and a path that is none", () => {

@@ -6,6 +6,7 @@ import {
   type Subject,
   settlementQueue,
 } from "@imprest/core";
+import { refuseUnknownOptions, subjectLevels } from "@imprest/core/internal";
 import {
   type GuardFetchOptions,
   type GuardPrices,
@@ -14,7 +15,6 @@ import {
   createPriceTable,
   guardFetch,
 } from "@imprest/llm";
-import { refuseUnknownOptions, subjectLevels } from "@imprest/core/internal";
 import type { Balance } from "./balance.ts";
 import { speakingFor } from "./speaking-for.ts";
 import { type ThresholdEvent, watchThresholds } from "./thresholds.ts";
@@ -35,6 +35,8 @@ export interface Budget {
   readonly fetch: typeof fetch;
   /** What every helper takes: `withReservation(budget, …)`, `guard(budget, …)`. */
   readonly authority: SpendAuthority;
+  /** How `fetch` guards, prices included: adapters of hosts (`@imprest/ai-sdk`) guard model calls with the same. */
+  readonly guardOptions: GuardFetchOptions;
   /**
    * Limit, spend, holds and what is left.
    * @throws ConfigurationError where the authority has no such budget, or does not say all of it.
@@ -101,8 +103,11 @@ const known: ReadonlySet<string> = new Set<keyof BudgetGuardOptions>([
   "longestMs",
 ]);
 
-/** Reads the prices of the options. @throws ConfigurationError naming the model and the price that is none. */
-export function withPrices({ prices, ...options }: BudgetGuardOptions): GuardOptions {
+/**
+ * Checks the options of a budget's fetch, and reads the prices.
+ * @throws ConfigurationError naming the option that there is not, the threshold, or the model and the price that is none.
+ */
+export function checkedOptions({ prices, ...options }: BudgetGuardOptions): GuardOptions {
   refuseUnknownOptions(options, known);
   if (typeof prices !== "object" || prices === null) {
     throw new ConfigurationError("prices is missing: the object of prices.json, or a table of createPriceTable.");
@@ -121,14 +126,17 @@ function isTable(prices: BudgetGuardOptions["prices"]): prices is GuardPrices {
 /** A budget over any authority. It does nothing until it is used: Workers forbid I/O while a module loads. */
 export class AuthorityBudget implements Budget {
   readonly fetch: typeof fetch;
+  readonly guardOptions: GuardFetchOptions;
   protected readonly parts: BudgetParts;
   #authority: SpendAuthority | undefined;
   #guarded: typeof fetch | undefined;
 
   constructor(parts: BudgetParts) {
+    const { thresholds: _thresholds, ...options } = parts.guard;
     this.parts = parts;
+    this.guardOptions = { ...options, subject: parts.subject, prefixes: createPrefixMap() };
     // SDKs take it off the budget.
-    this.fetch = (input, init) => (this.#guarded ??= this.#guard())(input, init);
+    this.fetch = (input, init) => (this.#guarded ??= guardFetch(this.authority, this.guardOptions))(input, init);
   }
 
   get authority(): SpendAuthority {
@@ -182,12 +190,6 @@ export class AuthorityBudget implements Budget {
       throw new ConfigurationError(`${unknown} is no level of a subject; there are ${[...levels].join(", ")}.`);
     }
     return { ...parts, open: () => this.authority, subject: { ...parts.subject, ...subject } };
-  }
-
-  #guard(): typeof fetch {
-    const { thresholds: _thresholds, ...options } = this.parts.guard;
-    const { subject } = this.parts;
-    return guardFetch(this.authority, { ...options, subject, prefixes: createPrefixMap() });
   }
 
   #open(): SpendAuthority {

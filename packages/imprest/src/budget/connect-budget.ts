@@ -1,6 +1,6 @@
 import { type AuthoritySource, type SpendAuthority, Unit } from "@imprest/core";
 import { authorityOf } from "@imprest/core/internal";
-import { AuthorityBudget, type Budget, type BudgetGuardOptions, withPrices } from "./budget.ts";
+import { AuthorityBudget, type Budget, type BudgetGuardOptions, checkedOptions } from "./budget.ts";
 
 /**
  * The budget that an authority keeps for you: a Cycles server's, an ASP authority's. It is used as the one of `createBudget`,
@@ -14,5 +14,5 @@ import { AuthorityBudget, type Budget, type BudgetGuardOptions, withPrices } fro
  */
 export function connectBudget(source: AuthoritySource, options: BudgetGuardOptions): Budget {
   const open = (): SpendAuthority => authorityOf(source);
-  return new AuthorityBudget({ open, subject: undefined, unit: Unit.usdMicrocents, guard: withPrices(options) });
+  return new AuthorityBudget({ open, subject: undefined, unit: Unit.usdMicrocents, guard: checkedOptions(options) });
 }

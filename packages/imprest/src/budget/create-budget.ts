@@ -1,6 +1,7 @@
 import type { Clock, Logger, SpendAuthority, Subject } from "@imprest/core";
-import { type LedgerStore, type Policy, createLedgerAuthority } from "@imprest/embedded/ledger";
-import { AuthorityBudget, type Budget, type BudgetGuardOptions, type BudgetParts, withPrices } from "./budget.ts";
+import { LedgerAuthority } from "@imprest/embedded/internal";
+import type { LedgerStore, Policy } from "@imprest/embedded/ledger";
+import { AuthorityBudget, type Budget, type BudgetGuardOptions, type BudgetParts, checkedOptions } from "./budget.ts";
 import { type Limit, LocalBudgets, tenant } from "./local-budgets.ts";
 import { speakingFor } from "./speaking-for.ts";
 
@@ -35,13 +36,13 @@ export interface LocalBudget extends Budget {
  */
 export function createBudget(options: CreateBudgetOptions): LocalBudget {
   const { limit, every, timeZone, store, policy, clock, logger, ...guard } = options;
-  const budgets = new LocalBudgets(() => createLedgerAuthority({ store, policy, clock }));
+  const budgets = new LocalBudgets(() => new LedgerAuthority({ store, policy, clock }));
   const { unit } = budgets.add({}, { limit, every, timeZone });
   const open = (): SpendAuthority => {
     const authority = budgets.ledger.authority({ tenant, ...(clock && { clock }), ...(logger && { logger }) });
-    return speakingFor(authority, {}, () => budgets.ready());
+    return speakingFor(authority, {}, (subject) => budgets.ready(subject));
   };
-  return new LedgerBudget({ open, subject: undefined, unit, guard: withPrices(guard) }, budgets);
+  return new LedgerBudget({ open, subject: undefined, unit, guard: checkedOptions(guard) }, budgets);
 }
 
 class LedgerBudget extends AuthorityBudget implements LocalBudget {

@@ -1,5 +1,5 @@
 import { type Amount, ConfigurationError, type Subject, parseAmount } from "@imprest/core";
-import { assertAmount } from "@imprest/core/internal";
+import { assertAmount, subjectLevels } from "@imprest/core/internal";
 import {
   type BudgetBalance,
   type CalendarUnit,
@@ -32,10 +32,12 @@ interface Wanted {
 /** The limits of one process, and the ledger that holds them once it is opened. */
 export class LocalBudgets {
   readonly #open: () => LedgerAuthority;
-  readonly #wanted: Wanted[] = [];
+  /** The latest limit of each scope and unit. */
+  readonly #wanted = new Map<string, Wanted>();
+  /** Each limit as it comes to stand in the ledger; rejects where the ledger refused it. */
+  readonly #standing = new Map<string, Promise<void>>();
   #isClosed = false;
   #ledger: LedgerAuthority | undefined;
-  #made: Promise<unknown> = Promise.resolve();
 
   constructor(open: () => LedgerAuthority) {
     this.#open = open;
@@ -46,17 +48,22 @@ export class LocalBudgets {
     if (this.#ledger === undefined) {
       if (this.#isClosed) throw new LedgerUnavailableError("The budget is closed.");
       this.#ledger = this.#open();
-      for (const wanted of this.#wanted) this.#make(this.#ledger, wanted);
+      for (const [key, wanted] of this.#wanted) this.#make(this.#ledger, key, wanted);
     }
     return this.#ledger;
   }
 
-  /** Resolves when every limit stands in the ledger. @throws LedgerRefusal for a limit that it cannot hold. */
-  async ready(): Promise<void> {
-    await this.#made;
+  /**
+   * Resolves when every limit that holds for `subject` stands in the ledger. A limit that was refused stops the calls that it
+   * is for, until it is given again, and no other.
+   * @throws LedgerRefusal or ConfigurationError for a limit that cannot stand.
+   */
+  async ready(subject: Subject): Promise<void> {
+    const own = [...this.#standing].filter(([key]) => holdsFor(this.#wanted.get(key), subject)).map(([, made]) => made);
+    await Promise.all(own);
   }
 
-  /** Sets a limit. @throws ValidationError for what is no amount. */
+  /** Sets a limit; a later one of the same scope and unit takes its place. @throws ValidationError for what is no amount. */
   add(subject: Subject, limit: Limit): Amount {
     const allocated = typeof limit.limit === "string" ? parseAmount(limit.limit) : limit.limit;
     assertAmount(allocated, "limit");
@@ -66,8 +73,9 @@ export class LocalBudgets {
       );
     }
     const wanted = { scope: { ...subject, tenant }, allocated, limit };
-    if (this.#ledger === undefined) this.#wanted.push(wanted);
-    else this.#make(this.#ledger, wanted);
+    const key = JSON.stringify([...levelsOf(wanted.scope), allocated.unit]);
+    this.#wanted.set(key, wanted);
+    if (this.#ledger !== undefined) this.#make(this.#ledger, key, wanted);
     return allocated;
   }
 
@@ -76,16 +84,27 @@ export class LocalBudgets {
     await this.#ledger?.close();
   }
 
-  #make(ledger: LedgerAuthority, wanted: Wanted): void {
-    const made = standing(ledger, wanted);
-    this.#made = Promise.all([this.#made, made]);
+  #make(ledger: LedgerAuthority, key: string, wanted: Wanted): void {
+    const made = (this.#standing.get(key) ?? Promise.resolve()).catch(() => {}).then(() => stand(ledger, wanted));
+    this.#standing.set(key, made);
     // `ready` rejects with it.
-    this.#made.catch(() => {});
+    made.catch(() => {});
   }
 }
 
+/** The levels of a scope, spelled alike: a name in another case is the same name. */
+function levelsOf(scope: Subject): readonly (string | undefined)[] {
+  return subjectLevels.map((level) => scope[level]?.toLowerCase());
+}
+
+function holdsFor(wanted: Wanted | undefined, subject: Subject): boolean {
+  if (wanted === undefined) return false;
+  const asked = levelsOf({ ...subject, tenant });
+  return levelsOf(wanted.scope).every((name, at) => name === undefined || name === asked[at]);
+}
+
 /** Has a limit stand in the ledger: made, or as large as it is now where the store holds it from before. */
-async function standing(ledger: LedgerAuthority, { scope, allocated, limit }: Wanted): Promise<void> {
+async function stand(ledger: LedgerAuthority, { scope, allocated, limit }: Wanted): Promise<void> {
   const { every, timeZone } = limit;
   const period = every === undefined ? undefined : { every, timeZone };
   try {

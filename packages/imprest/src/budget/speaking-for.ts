@@ -6,23 +6,30 @@ const questions: ReadonlySet<string | symbol> = new Set<keyof SpendAuthority>(["
 /**
  * An authority as one part of an application asks it: a request that leaves a level of the subject open gets the level of
  * `subject`. It is the same authority in everything else, its queue included.
- * @param ready what every question waits for. Where it rejects, nothing starts.
+ * @param ready what a question about a subject waits for. Where it rejects, nothing starts.
  */
 export function speakingFor<Authority extends SpendAuthority>(
   authority: Authority,
   subject: Subject,
-  ready?: () => Promise<void>,
+  ready?: (subject: Subject) => Promise<void>,
 ): Authority {
   return new Proxy(authority, {
     get(target, name) {
+      if (name === "speaksFor") return filledIn(target.speaksFor, subject);
       const member: unknown = Reflect.get(target, name, target);
       if (typeof member !== "function") return member;
       // Called on the authority itself: its private members are not the proxy's.
       if (!questions.has(name)) return member.bind(target) as unknown;
       return async (asked: { readonly subject?: Subject | undefined }, options: unknown): Promise<unknown> => {
-        await ready?.();
-        return member.call(target, { ...asked, subject: { ...subject, ...asked.subject } }, options) as unknown;
+        const whose = { ...subject, ...asked.subject };
+        await ready?.(whose);
+        return member.call(target, { ...asked, subject: whose }, options) as unknown;
       };
     },
   });
+}
+
+function filledIn(own: Subject | undefined, more: Subject): Subject | undefined {
+  const whole = { ...own, ...more };
+  return Object.keys(whole).length === 0 ? undefined : whole;
 }

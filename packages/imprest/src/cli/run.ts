@@ -7,9 +7,17 @@ import { Stopped, type Terminal } from "./terminal.ts";
 /** What each command says of itself in the list, and where it is: only the one that is asked for is loaded. */
 const commands: ReadonlyMap<string, { readonly summary: string; readonly load: () => Promise<Command> }> = new Map(
   Object.entries({
+    demo: {
+      summary: "watch a budget stop an agent, with no account and no network",
+      load: async () => (await import("./commands/demo.ts")).demo,
+    },
     serve: {
       summary: "serve a budget authority on this machine",
       load: async () => (await import("./commands/serve.ts")).serve,
+    },
+    ledger: {
+      summary: "check or back up the ledger's file of an authority",
+      load: async () => (await import("./commands/ledger.ts")).ledger,
     },
     evidence: {
       summary: "verify signed Cycles evidence",

@@ -90,6 +90,13 @@ describe("createBudget", () => {
     expect((await budget.balance()).spent).toEqual(usd("0.01"));
   });
 
+  it("takes every kind of action: nobody but the program itself could declare one", async () => {
+    const budget = create();
+    const request = { estimate: usd("0.02"), action: { kind: "custom.acme.launch" } };
+    await withReservation(budget, request, ({ spend }) => spend(usd("0.01")));
+    expect(formatAmount((await budget.balance()).spent)).toBe("$0.01");
+  });
+
   it("gives a part of the application a budget of its own within it", async () => {
     const budget = create();
     const writer = budget.for({ agent: "writer" }, { limit: "$0.02" });
@@ -156,6 +163,24 @@ describe("createBudget", () => {
     expect((await same.balance()).limit).toEqual(usd("1"));
   });
 
+  it("stops the calls of a part whose limit was refused, until the limit is given right, and no other", async () => {
+    const file = join(mkdtempSync(join(tmpdir(), "imprest-budget-")), "budget.sqlite");
+    const before = create({ store: sqliteStore({ file }) });
+    await ask(before.for({ agent: "writer" }, { limit: "$0.02", every: "day" }));
+    await before.close();
+    const budget = create({ store: sqliteStore({ file }) });
+    const writer = budget.for({ agent: "Writer" }, { limit: "$0.02" });
+    await expect(ask(writer)).rejects.toThrow();
+    await expect(ask(budget, { "imprest-agent": "writer" })).rejects.toThrow();
+    await expect(writer.balance()).rejects.toThrow("begins anew each day");
+    expect(provider.calls).toHaveLength(1);
+    await ask(budget);
+    await ask(budget.for({ agent: "reader" }));
+    await ask(budget.for({ agent: "writer" }, { limit: "$0.02", every: "day" }));
+    await ask(writer);
+    expect(provider.calls).toHaveLength(5);
+  });
+
   it("answers nothing once it is closed, though it was never used", async () => {
     const budget = create();
     await budget.close();
@@ -198,6 +223,19 @@ describe("createBudget", () => {
     expect(settled).toBe(answered);
     expect(heard.filter((event) => event.endsWith("%"))).toEqual(["50 %", "90 %"].slice(0, heard.length - 1));
     expect(heard.at(-1)).toBe("BUDGET_EXCEEDED gpt-5");
+  });
+
+  it("names who was denied, whichever helper asked", async () => {
+    const budget = create();
+    const writer = budget.for({ workflow: "report" }).for({ agent: "writer" }, { limit: "$0.01" });
+    const denied: unknown[] = [];
+    budget.on("denied", ({ subject }) => denied.push(subject));
+    const request = { estimate: usd("0.02"), action: { kind: "tool.search" } };
+    await expect(withReservation(writer, request, () => expect.unreachable())).rejects.toThrow("Nothing was started");
+    await expect(spendAll(writer)).resolves.toBeGreaterThanOrEqual(0);
+    await expect(withReservation(budget, { ...request, estimate: usd(1) }, () => {})).rejects.toThrow();
+    const whose = { workflow: "report", agent: "writer" };
+    expect(denied).toEqual([whose, whose, undefined]);
   });
 
   it("sets the work of others back for no listener that throws", async () => {

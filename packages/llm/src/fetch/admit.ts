@@ -10,6 +10,7 @@ import {
 import { parseJson, stringifyJson } from "@imprest/core/internal";
 import { type BoundOptions, type PricedCall, answersOf, estimateOf } from "./call-cost.ts";
 import { underCaps, writtenCaps } from "./caps.ts";
+import type { HandedDown } from "./handed-down.ts";
 import type { GuardFetchOptions, GuardReport, GuardedRequest } from "./options.ts";
 import { type Outgoing, type RequestBody, readBody } from "./outgoing.ts";
 import { Refusal } from "./refusal.ts";
@@ -52,8 +53,14 @@ export function report({ authority, options }: Guard, said: GuardReport): void {
   }
 }
 
-/** Reads, prices and reserves. @throws Refusal or DeniedError: nothing is sent then; what `openReservation` throws. */
-export async function admit(guard: Guard, outgoing: Outgoing, wire: Wire, who: Subject): Promise<Admitted> {
+/** Reads, prices and reserves, or takes what an adapter has reserved. @throws Refusal or DeniedError: nothing is sent then; what `openReservation` throws. */
+export async function admit(
+  guard: Guard,
+  outgoing: Outgoing,
+  wire: Wire,
+  who: Subject,
+  handed?: HandedDown,
+): Promise<Admitted> {
   const { options } = guard;
   const body = await readBody(outgoing);
   if (body === undefined) {
@@ -76,7 +83,7 @@ export async function admit(guard: Guard, outgoing: Outgoing, wire: Wire, who: S
   const request: GuardedRequest = { wire: wire.name, model, url: outgoing.url, body: body.members };
   const call = await priced(guard, wire, request);
   const estimate = bounded(call, options, request);
-  const reservation = await reserve(guard, outgoing, call, estimate, who);
+  const reservation = (await handed?.take(estimate)) ?? (await reserve(guard, outgoing, call, estimate, who));
   try {
     const asks = wire.isStream(read) && body.isJson;
     const limited = (members: Bag): Bag | undefined => underCaps(wire, members, reservation.caps, answersOf(members));

@@ -3,6 +3,7 @@ import { authorityOf } from "@imprest/core/internal";
 import { type Admitted, type Guard, admit } from "./admit.ts";
 import { errorResponse } from "./denial.ts";
 import { Exchange } from "./exchange.ts";
+import { takeHandedDown } from "./handed-down.ts";
 import type { GuardFetchOptions } from "./options.ts";
 import { type Outgoing, outgoing } from "./outgoing.ts";
 import { Refusal } from "./refusal.ts";
@@ -41,13 +42,14 @@ async function guarded(guard: Guard, request: Outgoing, pass: typeof fetch): Pro
   const form = typeof route === "object" ? route.errors : errorFormOf(url);
   let admitted: Admitted;
   try {
-    const who = takeSubject(request.headers);
+    const handed = takeHandedDown(guard.authority, request.headers);
+    const who = { ...handed?.subject, ...takeSubject(request.headers) };
     if (route === "free") return sendOn(request, pass);
     if (route === "unknown") {
       const why = `${method} ${url.pathname} is no request that the guard can price; name it in isFree if it costs nothing`;
       throw new Refusal("UNPRICED_ROUTE", why);
     }
-    admitted = await admit(guard, request, route, who);
+    admitted = await admit(guard, request, route, who, handed);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     if (AuthorityUnreachableError.isInstance(error)) throw error;

@@ -18,7 +18,7 @@ export function seenTokens(event: Bag): number {
 function bytesOf(value: unknown): number {
   if (typeof value === "string") return utf8(value).length;
   if (Array.isArray(value)) return value.reduce((sum: number, member) => sum + bytesOf(member), 0);
-  if (!isBag(value)) return value === null ? 0 : JSON.stringify(value).length;
+  if (!isBag(value)) return value === null ? 0 : (JSON.stringify(value)?.length ?? 0);
   return Object.entries(value).reduce((sum, [name, member]) => {
     if (around.test(name)) return sum;
     return sum + (named.test(name) && isBag(member) ? utf8(JSON.stringify(member)).length : bytesOf(member));

@@ -26,10 +26,13 @@ export async function readRequest(request: Request): Promise<ArrivedRequest> {
   const bytes = await readBody(request);
   if (bytes === undefined) return { ...head, text: "", bytes: mostBytes, body: undefined, isTooLong: true };
   const type = request.headers.get("content-type") ?? "";
-  const isForm = /^multipart\/form-data/i.test(type);
-  const body = isForm ? await formOf(bytes, type) : parsed(new TextDecoder().decode(bytes));
-  const text = isForm ? JSON.stringify(body ?? {}) : new TextDecoder().decode(bytes);
-  return { ...head, text, bytes: bytes.length, body, isTooLong: false };
+  const came = { ...head, bytes: bytes.length, isTooLong: false };
+  if (/^multipart\/form-data/i.test(type)) {
+    const body = await formOf(bytes, type);
+    return { ...came, text: JSON.stringify(body ?? {}), body };
+  }
+  const text = new TextDecoder().decode(bytes);
+  return { ...came, text, body: parsed(text) };
 }
 
 /** `undefined` for a body that is too long. */

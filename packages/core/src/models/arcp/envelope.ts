@@ -23,10 +23,8 @@ export interface ArcpEnvelope<Type extends string = string, Payload = unknown> {
 
 const traceId = patternedText(/^[0-9a-f]{32}$/, 32, "must be 32 lower-case hex digits");
 
-/** As it is read: a frame that says all in its type may leave its payload out. */
-export type ReadEnvelope = Omit<ArcpEnvelope, "payload"> & { readonly payload?: unknown };
-
-export const arcpEnvelope: Shape<ReadEnvelope> = object({
+/** Of a frame that says all in its type the payload may be absent. */
+export const arcpEnvelope: Shape<Omit<ArcpEnvelope, "payload"> & { readonly payload?: unknown }> = object({
   arcp: oneOf([arcpVersion]),
   id: nonEmpty,
   type: nonEmpty,

@@ -11,7 +11,7 @@ export {
   leaseNamespaces,
   terminalStatuses,
 } from "./names.ts";
-export { type ArcpEnvelope, type ReadEnvelope, arcpEnvelope } from "./envelope.ts";
+export { type ArcpEnvelope, arcpEnvelope } from "./envelope.ts";
 export {
   type LeaseConstraints,
   type WireBudget,

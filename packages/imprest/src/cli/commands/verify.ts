@@ -1,19 +1,12 @@
-import {
-  type AuditConclusion,
-  type AuditFinding,
-  type AuditLineReport,
-  createFocusExporter,
-  focusCsvHeader,
-  focusCsvLine,
-  focusJsonLine,
-} from "@imprest/asp/audit";
+import type { AuditConclusion, AuditFinding, AuditLineReport } from "@imprest/asp/audit";
 import { hasErrors } from "@imprest/core/audit";
-import { type Command, UsageError, type Values, formatOf, readArguments, textOf } from "../command.ts";
+import { type Command, UsageError, formatOf, readArguments, textOf } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
 import { findingLine } from "../finding-line.ts";
+import { focusOptions, omissionLine, openFocusFile } from "../focus-file.ts";
 import { createProgress } from "../progress.ts";
 import { readPromised } from "../read-promised.ts";
-import type { Output, Terminal } from "../terminal.ts";
+import type { Terminal } from "../terminal.ts";
 import { verifyFeed } from "../verify-feed.ts";
 import { readTrust } from "../verify-trust.ts";
 
@@ -30,9 +23,16 @@ that do not conserve, duplicates, gaps. Says what it cannot prove.
   --promised FILE        NDJSON of what answers promised (AspClient's onPromisedEvent):
                          each must be in the feed, for its own verb, reservation and key
   --any-order            the lines are in no particular order
-  --focus OUT            FOCUS 1.0 rows of verified commits, as CSV or (OUT.ndjson) NDJSON
+  --focus OUT            FOCUS 1.0 rows of verified settlements, as CSV or (OUT.ndjson) NDJSON;
+                         a settlement that cannot be priced has none and is reported
   --billing-account ID --provider NAME
                          who is billed and by whom, for --focus
+  --money UNIT=CURRENCY:SCALE
+                         a unit that is money, such as usd_atomic=USD:6; may be repeated
+  --price [MODEL/]UNIT=CURRENCY:PRICE
+                         of one of a unit, such as output_token=USD:0.00001; may be repeated
+  --focus-columns all|applicable
+                         applicable: without the columns that spend has no value for
   --allow-loopback       also trust http: origins on this machine
   --format text|json     json: one report a line, the good ones included
 
@@ -46,7 +46,7 @@ export const verify: Command = {
     const list = { type: "string", multiple: true } as const;
     const flag = { type: "boolean" } as const;
     const switches = { "fetch-keys": flag, "any-order": flag, "allow-loopback": flag } as const;
-    const named = { "billing-account": text, provider: text, focus: text, promised: text, format: text } as const;
+    const named = { promised: text, format: text, ...focusOptions } as const;
     const { values, positionals } = readArguments(args, { trust: list, jwks: list, ...switches, ...named }, 1);
     const [path] = positionals;
     if (path === undefined) throw new UsageError("Name a file, or - for standard input.");
@@ -56,7 +56,9 @@ export const verify: Command = {
     const promised = pins === undefined ? undefined : await readPromised(pins, terminal);
     const order = values["any-order"] === true ? "any" : "feed";
 
-    const rows = openFocus(values, terminal);
+    const focus = await openFocusFile(values, terminal, (omission) =>
+      terminal.write(json ? `${JSON.stringify({ focus: omission }, withBigInts)}\n` : omissionLine(omission)),
+    );
     const progress = createProgress(terminal, "events");
     let failed = 0;
     let total = 0;
@@ -70,13 +72,16 @@ export const verify: Command = {
       failed += accepted ? 0 : 1;
       if (json) await terminal.write(`${JSON.stringify(summarise(line, accepted))}\n`);
       else if (!accepted) await terminal.write(describe(line));
-      if (accepted) await rows?.add(line);
+      if (accepted && line.report.event !== undefined) await focus?.add(line.report.event);
       progress.add();
     }
     progress.end();
-    await rows?.close();
+    const money = await focus?.close();
     if (total === 0) throw new UsageError(`${path} holds no event.`);
-    return conclude(next.value, { total, failed, json }, terminal);
+    const code = await conclude(next.value, { total, failed, json }, terminal);
+    if (money === undefined) return code;
+    terminal.warn(`FOCUS: ${money.rows} rows, ${money.omitted} charges without one.\n`);
+    return money.omitted === 0 ? code : ExitCode.findings;
   },
 };
 
@@ -112,44 +117,10 @@ function summarise({ lineNumber, report, lifecycle }: AuditLineReport, accepted:
   return { line: lineNumber, accepted, disposition, id: event?.id, type: event?.type, unsigned, findings, lifecycle };
 }
 
+function withBigInts(_name: string, value: unknown): unknown {
+  return typeof value === "bigint" ? value.toString() : value;
+}
+
 function describe({ lineNumber, report, lifecycle }: AuditLineReport): string {
   return `line ${lineNumber}: ${report.disposition}\n${[...report.findings, ...lifecycle].map(findingLine).join("")}`;
-}
-
-/** FOCUS rows beside the verification. */
-interface FocusRows {
-  add(line: AuditLineReport): Promise<void>;
-  close(): Promise<void>;
-}
-
-function openFocus(values: Values, terminal: Terminal): FocusRows | undefined {
-  const path = textOf(values, "focus");
-  if (path === undefined) return undefined;
-  if (values["any-order"] === true) {
-    throw new UsageError("--focus needs the feed in its order: a row takes its unit from the reserve before it.");
-  }
-  const billingAccountId = textOf(values, "billing-account");
-  const providerName = textOf(values, "provider");
-  if (billingAccountId === undefined || providerName === undefined) {
-    throw new UsageError("--focus needs --billing-account ID and --provider NAME: FOCUS requires them of every row.");
-  }
-  const exporter = createFocusExporter({ billingAccountId, providerName });
-  const isJson = path.endsWith(".ndjson");
-  const output: Output = terminal.create(path);
-  let started = false;
-  const start = async (): Promise<void> => {
-    if (!started && !isJson) await output.write(`${focusCsvHeader()}\r\n`);
-    started = true;
-  };
-  return {
-    async add({ report }) {
-      await start();
-      const row = report.event && exporter.add(report.event);
-      if (row) await output.write(isJson ? `${focusJsonLine(row)}\n` : `${focusCsvLine(row)}\r\n`);
-    },
-    async close() {
-      await start();
-      await output.close();
-    },
-  };
 }

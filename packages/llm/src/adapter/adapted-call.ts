@@ -1,0 +1,96 @@
+import { systemClock } from "@imprest/core";
+import { Patience } from "@imprest/core/internal";
+import { type Admitted, type Guard, countedAs } from "../fetch/admit.ts";
+import { Seen, isProvidersError } from "../fetch/answer.ts";
+import { answersOf } from "../fetch/call-cost.ts";
+import { type HandedDown, handDown } from "../fetch/handed-down.ts";
+import { parsed } from "../fetch/read-bounded.ts";
+import { seenTokens } from "../fetch/seen-text.ts";
+import { SettledCall } from "../fetch/settled-call.ts";
+import type { Outcome } from "../fetch/settlement.ts";
+import { type Bag, isBag } from "../fetch/wires/wire.ts";
+
+/** What a host says of an answer. */
+export interface HostAnswer {
+  readonly usage?: unknown;
+  /** The model that the provider says answered. */
+  readonly model?: string | undefined;
+  /** The answer is whole, and `usage` is all of it. */
+  readonly isDone: boolean;
+}
+
+/**
+ * A reserved call of an adapter. Where a guarded fetch of the same authority stands below, that one takes the reservation and
+ * settles it by what it sees of the wire; else the adapter settles it by what the host says.
+ */
+export class AdaptedCall {
+  /** Under the authority's caps: `max_tokens` and `tools` are what may be asked for. */
+  readonly body: Bag;
+  /** What the host must send: the caller's headers without ours, and the one that a guard below takes off. */
+  readonly headers: Record<string, string>;
+  /** Aborts with the caller's signal, and by `leaseLoss: "cancel"`. */
+  readonly signal: AbortSignal;
+  readonly #guard: Guard;
+  readonly #admitted: Admitted;
+  readonly #settled: SettledCall;
+  readonly #seen: Seen;
+  readonly #handed: HandedDown;
+  readonly #endHanding: () => void;
+  #over: Promise<void> | undefined;
+
+  constructor(guard: Guard, admitted: Admitted, headers: Headers) {
+    const { reservation, call } = admitted;
+    const { handed, headers: own, end } = handDown(guard.authority, reservation);
+    this.body = call.body;
+    this.headers = { ...Object.fromEntries(headers), ...own };
+    this.signal = reservation.signal;
+    this.#guard = guard;
+    this.#admitted = admitted;
+    this.#settled = new SettledCall(guard, admitted);
+    this.#seen = new Seen(answersOf(call.body));
+    this.#handed = handed;
+    this.#endHanding = end;
+  }
+
+  /** How long the answer is kept open for its reader. */
+  get patience(): Patience {
+    const { authority, options } = this.#guard;
+    return new Patience(authority.environment?.clock ?? systemClock, options);
+  }
+
+  /** Counts text of the answer: it bounds what an answer costs that breaks off. */
+  saw(part: object): void {
+    this.#seen.tokens += seenTokens(part as Bag);
+  }
+
+  /** Settles, once, by an answer that ended or broke off. Never rejects: the kernel keeps what it could not settle. */
+  answered(answer: HostAnswer): Promise<void> {
+    return (this.#over ??= this.#answered(answer));
+  }
+
+  /** Settles, once, by an error without an answer. @param isUnsent nothing has left for the provider. Never rejects. */
+  failed(error: unknown, isUnsent: boolean): Promise<void> {
+    return (this.#over ??= this.#failed(error, isUnsent));
+  }
+
+  async #answered({ usage, model, isDone }: HostAnswer): Promise<void> {
+    this.#endHanding();
+    Object.assign(this.#seen, { usage, model, isDone });
+    if (!this.#handed.isTaken) return this.#settled.settleBy(this.#seen, "ended");
+    const { request } = this.#admitted;
+    if (isDone) await this.#guard.options.prefixes?.remember(countedAs(request), request.body, usage).catch(() => {});
+  }
+
+  async #failed(error: unknown, isUnsent: boolean): Promise<void> {
+    this.#endHanding();
+    if (!this.#handed.isTaken) await this.#settled.settle(isUnsent ? { kind: "unsent" } : outcomeOf(error));
+  }
+}
+
+/** What an error of an SDK says of the provider's answer, which it holds as text or as an object. */
+function outcomeOf(error: unknown): Outcome {
+  const { statusCode, status = statusCode, responseBody, error: inner } = isBag(error) ? error : {};
+  if (typeof status !== "number" || status < 300) return { kind: "failed", error };
+  const body = typeof responseBody === "string" ? parsed(responseBody) : error;
+  return { kind: "answered", status, isError: isProvidersError(body) || isProvidersError(inner) };
+}

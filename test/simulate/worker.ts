@@ -1,0 +1,128 @@
+import {
+  type HttpRequest,
+  Observer,
+  type SettlementQueue,
+  type SpendAuthority,
+  settlementQueue,
+  silentLogger,
+} from "@imprest/core";
+import { AspAuthority } from "@imprest/asp";
+import { CyclesAuthority } from "@imprest/cycles";
+import { type Disk, recordStoreOn } from "./disk.ts";
+import type { History } from "./history.ts";
+import { type House, origin, tenant } from "./house.ts";
+import type { Crash, DiskFault, Disturbance, Plan } from "./plan.ts";
+import { Life, type World } from "./world.ts";
+
+export interface WorkerParts {
+  readonly world: World;
+  readonly plan: Plan;
+  readonly house: House;
+  readonly disk: Disk | undefined;
+  readonly history: History;
+  readonly crash: (crash: Crash) => void;
+  /** False once everything heals: nothing befalls a request or a write any more. */
+  readonly isTroubled: () => boolean;
+}
+
+/** One process of the users': it makes calls, dies, comes back and recovers what its store has. */
+export class Worker {
+  readonly index: number;
+  readonly #parts: WorkerParts;
+  readonly #disturbances: ReadonlyMap<number, Disturbance>;
+  readonly #diskFaults: ReadonlyMap<number, DiskFault>;
+  readonly #crashes: readonly Crash[];
+  #requests = 0;
+  #writes = 0;
+  #wallBy = 0;
+  #life = new Life();
+  #authority: SpendAuthority | undefined;
+
+  constructor(index: number, parts: WorkerParts) {
+    this.index = index;
+    this.#parts = parts;
+    const { network, disks } = parts.plan;
+    this.#disturbances = new Map(network.filter(({ worker }) => worker === index).map((one) => [one.nth, one]));
+    this.#diskFaults = new Map(disks.filter(({ worker }) => worker === index).map((one) => [one.nth, one]));
+    this.#crashes = parts.plan.crashes.filter(({ who }) => who === index);
+  }
+
+  get life(): Life {
+    return this.#life;
+  }
+
+  /** `undefined` while it is down. */
+  get authority(): SpendAuthority | undefined {
+    return this.#authority;
+  }
+
+  get queue(): SettlementQueue | undefined {
+    return this.#authority && settlementQueue(this.#authority);
+  }
+
+  start(): void {
+    if (this.#authority !== undefined) return;
+    const life = new Life();
+    this.#life = life;
+    this.#authority = this.#connect(life);
+    this.queue?.recover().catch(() => {});
+  }
+
+  kill(): void {
+    this.#life.end();
+    this.#authority = undefined;
+  }
+
+  /** Moves its wall clock only. */
+  jump(byMs: number): void {
+    this.#wallBy += byMs;
+  }
+
+  #nextRequest({ url, body = "" }: HttpRequest): Disturbance["fault"] | undefined {
+    const nth = (this.#requests += 1);
+    this.#parts.history.sent(url, body);
+    this.#crashAt(({ when }) => ("request" in when && when.request === nth ? when.afterMs : undefined));
+    return this.#parts.isTroubled() ? this.#disturbances.get(nth)?.fault : undefined;
+  }
+
+  #nextWrite(): DiskFault["fault"] | undefined {
+    const nth = (this.#writes += 1);
+    this.#crashAt(({ when }) => ("write" in when && when.write === nth ? when.afterMs : undefined));
+    return this.#parts.isTroubled() ? this.#diskFaults.get(nth)?.fault : undefined;
+  }
+
+  #crashAt(delayOf: (crash: Crash) => number | undefined): void {
+    const { world, crash } = this.#parts;
+    for (const one of this.#crashes) {
+      const delayMs = delayOf(one);
+      if (delayMs === 0) crash(one);
+      else if (delayMs !== undefined) world.at(world.elapsed + delayMs, this.#life, () => crash(one));
+    }
+  }
+
+  #connect(life: Life): SpendAuthority {
+    const { world, house, disk, history, plan } = this.#parts;
+    const observer = new Observer(silentLogger);
+    history.listen(observer);
+    const clock = world.clockOf(life, () => this.#wallBy);
+    const records = disk && recordStoreOn(disk, life, world, () => this.#nextWrite());
+    const environment = { observer, clock, logger: silentLogger, ...(records && { records }) };
+    if (plan.wire === "embedded") {
+      const terms = { overage_policy: plan.overage };
+      const served = house.served as NonNullable<typeof house.served>;
+      return served.authority({ tenant, ttlMs: plan.ttlMs, terms, ...environment });
+    }
+    const transport = house.transportOf(life, (request) => this.#nextRequest(request));
+    const { apiKey } = house;
+    if (plan.wire === "asp") {
+      const budget = ({ subject }: { readonly subject?: { readonly agent?: string | undefined } | undefined }) => ({
+        budgetId: `tenant:${tenant}/agent:${subject?.agent}`,
+      });
+      return new AspAuthority({ baseUrl: origin, apiKey, transport, clock }, { budget, ...environment });
+    }
+    return new CyclesAuthority(
+      { baseUrl: origin, apiKey, subject: { tenant }, transport, clock, logger: silentLogger },
+      { ttlMs: plan.ttlMs, terms: { overage_policy: plan.overage }, ...environment },
+    );
+  }
+}
