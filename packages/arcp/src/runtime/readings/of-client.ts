@@ -2,10 +2,12 @@ import { pythonBodies, pythonBudget, pythonEnd } from "../dialects/python.ts";
 import { withBodies } from "../dialects/shape.ts";
 import { type ClientName, type ClientReading, draft } from "./reading.ts";
 
+/** Takes any acceptance for the answer to its oldest submit: that of a delegated job is not sent to it. */
+const inOrder: ClientReading = { ...draft, knowsDelegates: false };
+
 /** `agentruntimecontrolprotocol` of PyPI: budgets are texts, `job.error` is of `error` alone, bodies have other names. */
 const python: ClientReading = {
-  ...draft,
-  knowsDelegates: false,
+  ...inOrder,
   // It drops what comes before the task that subscribed has run again.
   hearsSubscriptionAfterMs: 50,
   shape(type, payload) {
@@ -16,17 +18,18 @@ const python: ClientReading = {
 };
 
 /** Takes a `session.error` for the end of all it waits for; a refused submit is a `job.error` in the submit's trace. */
-const typescript: ClientReading = { ...draft, refusal: "job.error" };
+const typescript: ClientReading = { ...inOrder, refusal: "job.error" };
 
 /** Knows no `session.error`. */
-const java: ClientReading = { ...draft, refusal: "echo", knowsDelegates: false };
+const java: ClientReading = { ...inOrder, refusal: "echo" };
 
-const readings: Readonly<Record<ClientName, ClientReading>> = { draft, python, typescript, java };
+const readings: Readonly<Record<ClientName, ClientReading>> = { draft, python, typescript, go: inOrder, java };
 
 /** Names that the libraries and their own commands give themselves, and the languages' in an application's name. */
 const names: readonly (readonly [ClientName, RegExp])[] = [
   ["python", /python|^arcp-(?:py|cli)\b/i],
   ["typescript", /typescript|^arcp-(?:ts|js)\b|^ref-client$/i],
+  ["go", /\bgo(?:lang)?\b/i],
   ["java", /java(?!script)|^arcp-jvm\b/i],
 ];
 

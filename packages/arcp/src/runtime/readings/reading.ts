@@ -1,7 +1,7 @@
 import type { OutgoingPayload } from "../dialects/dialect.ts";
 
 /** A client library whose reading departs from the draft, or `draft` for every other. */
-export type ClientName = "draft" | "python" | "typescript" | "java";
+export type ClientName = "draft" | "python" | "typescript" | "go" | "java";
 
 /**
  * How a client reads what a runtime writes, where that contradicts the draft or other clients: whatever can be settled by a
