@@ -145,8 +145,11 @@ describe("a runtime with a store (ARCP §6.3, §7.2)", () => {
     const submitted = client.submit({ agent: "count" });
     await settle();
     expect(client.of("job.accepted")).toEqual([]);
-    const timer = setInterval(() => release(), 1);
+    release();
     await submitted;
+    await settle();
+    expect(client.events()).toEqual([]);
+    const timer = setInterval(() => release(), 1);
     await client.nextOf("job.result");
     clearInterval(timer);
     held = false;
