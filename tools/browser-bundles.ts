@@ -49,7 +49,10 @@ export const forBrowsers: BuildOptions = {
   target: "es2023",
   // An optional peer is the user's own, there with or without us.
   external: ["msw", "msw/*", "langchain", "@langchain/*", "@opentelemetry/*"],
-  // In the workspace `#transport` leads to the sources, and in a package as published to what is built.
-  alias: { "#transport": join(packages, "core/dist/http/transport/fetch.js") },
+  // In the workspace these lead to the sources, and in a package as published to what is built.
+  alias: {
+    "#transport": join(packages, "core/dist/http/transport/fetch.js"),
+    "#worker": join(packages, "ap2/dist/worker.js"),
+  },
   logLevel: "silent",
 };

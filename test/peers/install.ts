@@ -13,9 +13,33 @@ const here = import.meta.dirname;
 export const versions = process.env["PEERS_VERSIONS"] === "lowest" ? "lowest" : "newest";
 
 const all = JSON.parse(readFileSync(join(here, "versions.json"), "utf8")) as Record<typeof versions, object>;
-const dependencies = all[versions];
-const digest = createHash("sha256").update(JSON.stringify(dependencies)).digest("hex").slice(0, 12);
-const folder = join(tmpdir(), `imprest-peers-${digest}`);
+const sdks = { dependencies: all[versions] };
+const folder = folderOf(sdks);
+
+/** What is installed: dependencies, and what stands in for one of theirs. */
+interface Packages {
+  readonly dependencies: object;
+  readonly overrides?: object;
+}
+
+function folderOf(packages: Packages): string {
+  const digest = createHash("sha256").update(JSON.stringify(packages.overrides ? packages : packages.dependencies));
+  return join(tmpdir(), `imprest-peers-${digest.digest("hex").slice(0, 12)}`);
+}
+
+/** Installs packages once on this machine. @returns their folder. */
+export function installed(packages: Packages): string {
+  const into = folderOf(packages);
+  const mark = join(into, "installed");
+  if (existsSync(mark)) return into;
+  rmSync(into, { recursive: true, force: true });
+  mkdirSync(into, { recursive: true });
+  writeFileSync(join(into, "package.json"), JSON.stringify({ private: true, type: "module", ...packages }));
+  const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--legacy-peer-deps", "--loglevel=error"];
+  execFileSync("npm", ["install", ...flags], { cwd: into, stdio: "inherit" });
+  writeFileSync(mark, "");
+  return into;
+}
 
 /** The files of `sdks/` among the installed packages, so that Node itself loads them, by the packages' own conditions. */
 export function modulesFolder(): string {
@@ -23,15 +47,7 @@ export function modulesFolder(): string {
 }
 
 export function setup(): void {
-  const mark = join(folder, "installed");
-  if (!existsSync(mark)) {
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module", dependencies }));
-    const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--legacy-peer-deps", "--loglevel=error"];
-    execFileSync("npm", ["install", ...flags], { cwd: folder, stdio: "inherit" });
-    writeFileSync(mark, "");
-  }
+  installed(sdks);
   rmSync(modulesFolder(), { recursive: true, force: true });
   mkdirSync(modulesFolder(), { recursive: true });
   for (const file of readdirSync(join(here, "sdks")))

@@ -13,8 +13,8 @@ export interface RecoverOptions extends ResolveOptions {
   readonly records?: RecordStore | undefined;
   /**
    * How long a worker must have been silent to count as dead, in milliseconds; two minutes by default. Clocks may differ,
-   * so its reservation must also have run out by the authority's time; under a minute, which no lease runs out in, only
-   * this clock is asked. 0 says that no other process runs. A payment of this process is never taken over.
+   * so it must also be a process of this machine that is gone, or its reservation must have run out by the authority's time.
+   * A payment of this process is never taken over.
    */
   readonly abandonedAfterMs?: number | undefined;
 }

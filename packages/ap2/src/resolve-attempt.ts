@@ -1,4 +1,5 @@
 import { type CallOptions, type Intent, type SettlementInstruction, settlementQueue } from "@imprest/core";
+import { worker } from "#worker";
 import { askProvider } from "./ask-provider.ts";
 import type { PaymentAuthority } from "./authority.ts";
 import type { Standing } from "./budget/payment-budget.ts";
@@ -19,12 +20,6 @@ export interface ResolveOptions extends Pick<CallOptions, "signal"> {
    * Under a minute, which no lease runs out in, only this clock is asked.
    */
   readonly absentAfterMs?: number | undefined;
-}
-
-/** What `resolveAttempt` goes by besides. */
-export interface Circumstances extends ResolveOptions {
-  /** See `RecoverOptions`. */
-  readonly abandonedAfterMs?: number | undefined;
 }
 
 /** What became of an attempt: `unresolved` when the PSP or the authority cannot say yet. */
@@ -52,7 +47,7 @@ const leaseMs = 60_000;
 export async function resolveAttempt(
   authority: PaymentAuthority,
   claimed: ClaimedAttempt,
-  options: Circumstances,
+  options: ResolveOptions,
   refused?: Refusal,
 ): Promise<Resolved> {
   const resolved = await resolve(authority, claimed, options, refused);
@@ -73,19 +68,22 @@ async function forgetLetters(authority: PaymentAuthority, reservationId: string)
 async function resolve(
   authority: PaymentAuthority,
   claimed: ClaimedAttempt,
-  options: Circumstances,
+  options: ResolveOptions,
   refused: Refusal | undefined,
 ): Promise<Resolved> {
-  const { phase, touchedAtMs, held, suspended } = claimed.attempt;
+  const { phase, touchedAtMs, held, suspended, commit: written, worker: by } = claimed.attempt;
   if (phase === "settled") return { resolution: phase };
   if (phase === "released") return { resolution: refused ? phase : await reopen(authority, claimed, options) };
-  // This clock may be ahead of the worker's: a lease that is kept alive says that the worker lives.
-  const waitsForLease = (options.abandonedAfterMs ?? Infinity) >= leaseMs;
-  const isSilent = !held && !suspended && phase !== "charged" && waitsForLease;
+  // This clock may be ahead of the worker's: a process that is gone is dead, and of any other its lease says whether it lives.
+  const mayLive = !held && !suspended && !(by !== undefined && worker.isDead(by));
+  // Money that moved is booked before the reservation runs out: at once when its body is over, else when its worker is silent.
+  const mayCharge =
+    phase !== "charged" || (written === undefined && authority.ledger.clock.now() - touchedAtMs < leaseMs);
+  const isSilent = mayLive && mayCharge;
   // From here on a worker that was only slow finds its claim lost before it charges.
   const takeOver = (): Promise<void> => claimed.write({ held: true, touchedAtMs });
   if (!isSilent) await takeOver();
-  const standing = await authority.budget.standingOf(claimed.attempt, options);
+  const standing = await authority.budget.standingOf(claimed.attempt, { ...options, asksLife: isSilent });
   if (standing === undefined || (isSilent && standing.status === "open" && standing.isLive))
     return { resolution: "unresolved" };
   if (isSilent) await takeOver();
@@ -125,7 +123,7 @@ async function resolve(
 async function reopen(
   authority: PaymentAuthority,
   claimed: ClaimedAttempt,
-  options: Circumstances,
+  options: ResolveOptions,
 ): Promise<Resolution> {
   const { declined, microcents } = claimed.attempt;
   if (declined) return "released";
@@ -133,7 +131,7 @@ async function reopen(
   if (found.status !== "charged") return "released";
   const charged = { amount: (found.amount ?? BigInt(microcents)).toString(), reference: found.reference };
   await claimed.write({ phase: "charged", charged, unproven: undefined, held: true });
-  const standing = await authority.budget.standingOf(claimed.attempt, options);
+  const standing = await authority.budget.standingOf(claimed.attempt, { ...options, asksLife: false });
   return standing === undefined ? "unresolved" : commit(authority, claimed, standing);
 }
 

@@ -158,6 +158,23 @@ describe("recovery", () => {
     await expect(withReservation(harness.authority, makeTerms(), fail)).rejects.toThrow(AP2AlreadyConsumed);
   });
 
+  it.each(["reserving", "charging"])(
+    "takes over no payment of another process that lives (%s), even when told to wait for nothing",
+    async (phase) => {
+      const harness = createHarness();
+      const psp = new CountingPsp();
+      const told = { abandonedAfterMs: 0, absentAfterMs: 0, lookupCharge: () => ({ status: "none" }) as const };
+      const body = async (payment: Payment): Promise<void> => {
+        if (phase === "charging") await payment.charging();
+        await expect(recover(otherWorker(harness), told)).resolves.toMatchObject({ released: 0, unresolved: 1 });
+        await payment.charged({ reference: psp.charge(payment) });
+      };
+      await withReservation(harness.authority, makeTerms(), body, { tracksCharge: true });
+      expect(psp.charges).toHaveLength(1);
+      expect(BigInt(harness.cycles.spent)).toBe(psp.total);
+    },
+  );
+
   it("on a machine whose clock is a day ahead leaves a living worker alone", async () => {
     const harness = createHarness();
     const psp = new CountingPsp();

@@ -17,7 +17,7 @@ import { createEmbeddedAuthority } from "@imprest/embedded";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CountingPsp } from "./support/counting-psp.ts";
-import { makeMandate, makeTerms } from "./support/harness.ts";
+import { killWorkers, makeMandate, makeTerms } from "./support/harness.ts";
 
 // Payments out of the same budget as every other call, with no server: the authority is in this process.
 
@@ -92,10 +92,13 @@ describe("guard over an authority in this process", () => {
   });
 
   it("finds the reservation of a worker that died before it noted it, and gives it back", async () => {
-    const { budget, worker, books } = await open();
+    const { budget, records, worker, books } = await open();
     void withReservation(budget, terms, () => new Promise(() => {}), { tracksCharge: true });
     await expect.poll(async () => (await books()).reserved).toBe(dollars(100));
     await new Promise((resolve) => setTimeout(resolve, 10));
+    // It lives, and its lease says so.
+    await expect(recover(worker(), soon)).resolves.toMatchObject({ released: 0, unresolved: 1 });
+    await killWorkers(records);
     await expect(recover(worker(), soon)).resolves.toMatchObject({ released: 1 });
     expect(await books()).toEqual({ spent: 0n, reserved: 0n });
   });

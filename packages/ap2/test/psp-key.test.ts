@@ -11,7 +11,7 @@ import {
 import { Stripe } from "stripe";
 import { describe, expect, it } from "vitest";
 import { refusal } from "./support/fake-cycles.ts";
-import { type Harness, createHarness, makeMandate, makeTerms, otherWorker } from "./support/harness.ts";
+import { type Harness, createHarness, killWorkers, makeMandate, makeTerms, otherWorker } from "./support/harness.ts";
 
 const first = "ap2:tx:0094424f06331addbe7b9977acf59843:psp";
 const soon = { abandonedAfterMs: 0, absentAfterMs: 0 };
@@ -121,6 +121,7 @@ describe("the key that the PSP is given", () => {
         void pay(harness, () => new Promise(() => {}), { tracksCharge: true });
         await expect.poll(() => harness.cycles.requests("reserve").length).toBe(1);
         await new Promise((resolve) => setTimeout(resolve, 10));
+        await killWorkers(harness.records);
         await expect(recover(otherWorker(harness), soon)).resolves.toMatchObject({ released: 1 });
       },
     ],

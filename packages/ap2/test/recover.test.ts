@@ -12,7 +12,7 @@ import {
 } from "@imprest/ap2";
 import { describe, expect, it } from "vitest";
 import { refusal } from "./support/fake-cycles.ts";
-import { type Harness, collect, createHarness, makeTerms, otherWorker } from "./support/harness.ts";
+import { type Harness, collect, createHarness, killWorkers, makeTerms, otherWorker } from "./support/harness.ts";
 
 const soon = { abandonedAfterMs: 0, absentAfterMs: 0 };
 const says = (lookup: ChargeLookup) => ({ ...soon, lookupCharge: () => lookup });
@@ -45,6 +45,7 @@ function stopAt(
       makeTerms(),
       async (payment) => {
         await stop(payment);
+        await killWorkers(harness.records);
         resolve();
         await new Promise(() => {});
       },
@@ -193,6 +194,7 @@ describe("recover", () => {
       harness.authority,
       makeTerms(),
       async (payment) => {
+        await killWorkers(harness.records);
         await recover(otherWorker(harness), soon);
         await payment.charging();
         expect.fail("it may charge");
@@ -208,6 +210,7 @@ describe("recover", () => {
       makeTerms(),
       async (payment) => {
         harness.cycles.fault = (operation) => (operation === "list" ? "lose-request" : undefined);
+        await killWorkers(harness.records);
         await expect(recover(otherWorker(harness), soon)).resolves.toMatchObject({ unresolved: 1 });
         await payment.charging();
         expect.fail("it may charge");

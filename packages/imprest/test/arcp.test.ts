@@ -353,23 +353,33 @@ describe("imprest arcp submit, cancel, watch and list", () => {
 
 describe("imprest arcp doctor", () => {
   it.each([
-    ["spec", "the specification's"],
-    ["ts", "the TypeScript reference's"],
-    ["py", "the Python reference's"],
-    ["go", "the Go reference's"],
-  ] as const)("recognises the dialect %s, and says which features there are", async (dialect, name) => {
-    const { run, environment, runtime } = await serve({ dialect });
-    const { code, out } = await run(["doctor"]);
-    expect(out).toContain(`dialect: ${name}\n`);
-    expect(out).toContain(`the runtime is ${environment.ARCP_URL}\n`);
-    expect(out).toContain("takes the token: test runtime");
-    expect(out).toMatch(/features: heartbeat, .*result_chunk, agent_versions\n {7}without: provisioned_credentials\n/);
-    expect(out).toContain("researcher@1.0.0");
-    expect(code).toBe(0);
-    expect(runtime.counts.jobs).toBe(0);
-    const json = await run(["doctor", "--format", "json"]);
-    expect(JSON.parse(json.out)).toMatchObject({ dialects: [name], missing: ["provisioned_credentials"] });
-  });
+    ["spec", "session.error, which names the request."],
+    ["ts", "job.error, which does not name the request."],
+    ["py", "session.error, which does not name the request."],
+    ["go", "session.error, which names the request."],
+  ] as const)(
+    "says what it saw of a runtime that speaks %s, and which features there are",
+    async (dialect, refusal) => {
+      const { run, environment, runtime } = await serve({ dialect });
+      const { code, out } = await run(["doctor"]);
+      expect(out).toContain(`ok     A refused request is answered with ${refusal}\n`);
+      expect(out).toContain("ok     A lost session can be resumed for 600 s.\n");
+      expect(out).not.toMatch(/dialect|reference/);
+      expect(out).toContain(`the runtime is ${environment.ARCP_URL}\n`);
+      expect(out).toContain("takes the token: test runtime");
+      expect(out).toMatch(
+        /features: heartbeat, .*result_chunk, agent_versions\n {7}without: provisioned_credentials\n/,
+      );
+      expect(out).toContain("researcher@1.0.0");
+      expect(code).toBe(0);
+      expect(runtime.counts.jobs).toBe(0);
+      const json = await run(["doctor", "--format", "json"]);
+      expect(JSON.parse(json.out)).toMatchObject({
+        observed: expect.arrayContaining([`A refused request is answered with ${refusal}`]) as string[],
+        missing: ["provisioned_credentials"],
+      });
+    },
+  );
 
   it("says what is wrong: the token, the address, the configuration", async () => {
     const { run, environment } = await serve();

@@ -18,7 +18,7 @@ export function createPeerRuntime(): ArcpRuntime {
       await context.status("working", "on it");
       await context.callTool("search", { q: 1 });
       await context.progress({ current: 1, total: 2, units: "steps" });
-      await context.metric({ name: "rows", value: 3, dimensions: { a: 1 } });
+      await context.metric({ name: "rows", value: 3, dimensions: { a: "1" } });
       await context.artifact({ uri: "https://example.com/a", content_type: "text/html", byte_size: 3 });
       return "said";
     })

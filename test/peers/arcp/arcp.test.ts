@@ -21,12 +21,9 @@ const run = promisify(execFile);
 const reason = unplayable === undefined ? "" : ` (skipped: ${unplayable})`;
 
 /** What the driver in client.py asks of a runtime. */
-const capabilities = [
-  ...["handshake", "wrong_token", "result", "no_input", "events", "text_chunks", "byte_chunks", "budget"],
-  ...["budget_exhausted", "lease_violation", "lease_expires", "cancel", "timed_out", "failure", "versions"],
-  ...["unknown_agent", "idempotency", "concurrent", "list_jobs", "subscribe", "resume", "acknowledge", "heartbeat"],
-  ...["delegate", "trace"],
-];
+const capabilities = `handshake wrong_token result no_input events text_chunks byte_chunks budget budget_exhausted
+  lease_violation lease_expires cancel timed_out failure versions unknown_agent idempotency concurrent
+  list_jobs subscribe resume acknowledge heartbeat delegate trace`.split(/\s+/);
 
 describe.skipIf(unplayable !== undefined)(`the client of PyPI ${libraryVersion}${reason}`, () => {
   const results = new Map<string, string | null>();
@@ -35,7 +32,7 @@ describe.skipIf(unplayable !== undefined)(`the client of PyPI ${libraryVersion}$
   beforeAll(async () => {
     server = await serveWebSocket(createPeerRuntime());
     const child = startScript("client.py", [server.url]);
-    for await (const line of createInterface({ input: child.stdout! })) {
+    for await (const line of createInterface({ input: child.stdout })) {
       const { capability, error } = JSON.parse(line) as { capability: string; error: string | null };
       results.set(capability, error);
     }
@@ -72,7 +69,7 @@ describe.skipIf(unplayable !== undefined)(`the runtime of PyPI ${libraryVersion}
   beforeAll(async () => {
     const child = startScript("runtime.py");
     stop = () => child.kill();
-    for await (const line of createInterface({ input: child.stdout! })) {
+    for await (const line of createInterface({ input: child.stdout })) {
       url = `ws://127.0.0.1:${line}/arcp`;
       break;
     }
@@ -177,7 +174,7 @@ describe.skipIf(unplayable !== undefined)(`the runtime of PyPI ${libraryVersion}
     const ticket = dropped.detach();
     // It can be resumed once the runtime has noticed that the connection is gone.
     await new Promise((resolve) => setTimeout(resolve, 200));
-    const again = await connect(url, { ...impatient, resume: ticket! });
+    const again = await connect(url, { ...impatient, resume: ticket });
     const lost = again.job(other.id)?.result({ timeoutMs: 20_000 });
     await expect(lost).rejects.toBeInstanceOf(ResultUnavailableError);
     await again.close();

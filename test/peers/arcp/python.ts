@@ -1,7 +1,8 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcessByStdio, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 
 /** The version of `agentruntimecontrolprotocol` that is played. */
 export const libraryVersion = "1.1.3";
@@ -17,7 +18,7 @@ export function inEnvironment(name: string): string {
 }
 
 /** Starts a script beside this file. */
-export function startScript(name: string, args: readonly string[] = []): ChildProcess {
+export function startScript(name: string, args: readonly string[] = []): ChildProcessByStdio<null, Readable, null> {
   const script = join(import.meta.dirname, name);
   return spawn(inEnvironment("python"), [script, ...args], { stdio: ["ignore", "pipe", "inherit"] });
 }

@@ -36,8 +36,14 @@ export interface PaymentBudget extends Pick<
   ): Promise<Grant>;
   /** Freezes a settlement under the keys that follow from the mandate. */
   prepare(base: SettlementBase, intent: Intent): SettlementInstruction;
-  /** `undefined` when the authority cannot say now. */
-  standingOf(attempt: Attempt, options: Pick<CallOptions, "signal">): Promise<Standing | undefined>;
+  /**
+   * `undefined` when the authority cannot say now.
+   * @param options with `asksLife`, whether a worker keeps the reservation's lease alive matters.
+   */
+  standingOf(
+    attempt: Attempt,
+    options: Pick<CallOptions, "signal"> & { readonly asksLife: boolean },
+  ): Promise<Standing | undefined>;
   /** What a reserve would be answered, as the error that says so. */
   probe(body: string, idempotencyKey: string, options: CallOptions): Promise<unknown>;
   /** @throws AP2AlreadyConsumed when somebody else's reservation stands under the attempt's key. */

@@ -72,18 +72,25 @@ export class PortBudget implements PaymentBudget {
 
   async standingOf(
     { reservationId: known, reserveBody }: Attempt,
-    { signal }: Pick<CallOptions, "signal">,
+    { signal, asksLife }: Pick<CallOptions, "signal"> & { readonly asksLife: boolean },
   ): Promise<Standing | undefined> {
-    if (known !== undefined) return { status: "open", reservationId: known, isLive: false };
+    if (known !== undefined && !asksLife) return { status: "open", reservationId: known, isLive: false };
     const { idempotency_key: idempotencyKey } = parseJson(reserveBody) as unknown as {
       readonly idempotency_key: string;
     };
     try {
-      const { id } = await this.#reserve(reserveBody, { signal, idempotencyKey });
-      return { status: "open", reservationId: id, isLive: false };
+      const { id, lease } = await this.#reserve(reserveBody, { signal, idempotencyKey });
+      // A port that does not say how long a lease runs shows no life.
+      const isLive = (lease?.remainingMs ?? 0) > 0;
+      if (known === undefined || known === id) return { status: "open", reservationId: id, isLive };
+      // The authority has forgotten the key, and made a reservation that nobody asked for.
+      return undefined;
     } catch (error) {
       if (signal?.aborted) throw error;
-      return AP2GuardDenied.isInstance(error) ? { status: "gone", reservationId: "none" } : undefined;
+      if (!AP2GuardDenied.isInstance(error)) return undefined;
+      return known === undefined
+        ? { status: "gone", reservationId: "none" }
+        : { status: "open", reservationId: known, isLive: false };
     }
   }
 

@@ -38,6 +38,8 @@ export interface Attempt {
   readonly startedAtMs: number;
   /** When its worker last gave a sign of life, epoch milliseconds. */
   readonly touchedAtMs: number;
+  /** The process that runs it; records of earlier versions lack it. */
+  readonly worker?: string | undefined;
   /** Its worker gave up before it knew whether the reserve was taken: the same call may go on with it. */
   readonly suspended?: boolean | undefined;
   /** Its worker gave up while the PSP's outcome was unknown. */

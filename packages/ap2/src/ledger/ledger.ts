@@ -1,5 +1,6 @@
 import { type Clock, type RandomBytes, type RecordStore, type StoredRecord } from "@imprest/core";
 import { randomHex } from "@imprest/core/internal";
+import { worker } from "#worker";
 import { AP2AlreadyConsumed, AP2GuardError } from "../errors.ts";
 import { type Identities, hashOf } from "../idempotency-key.ts";
 import { type AttemptPlace, type Wish, admit } from "./admit.ts";
@@ -196,6 +197,7 @@ export class PaymentLedger {
       reserveBody: request.reserveBody(scope, { claim, ...place }),
       startedAtMs: nowMs,
       touchedAtMs: nowMs,
+      worker: worker.name,
     };
   }
 
@@ -208,7 +210,7 @@ export class PaymentLedger {
       });
     }
     const { suspended: _, ...again } = attempt;
-    return { ...again, phase: request.phase, touchedAtMs: this.clock.now() };
+    return { ...again, phase: request.phase, touchedAtMs: this.clock.now(), worker: worker.name };
   }
 }
 

@@ -1,6 +1,8 @@
+import { spawnSync } from "node:child_process";
 import {
   type Clock,
   type RecordStore,
+  type RecordValue,
   type Transport,
   ConnectionError,
   memoryRecordStore,
@@ -48,6 +50,16 @@ export function clientOf(cycles: FakeCycles, clock: Clock = systemClock): Cycles
     transport,
     clock,
   });
+}
+
+/** Kills whoever runs a payment of the store, as far as its records say: their process is one that has ended. */
+export async function killWorkers(records: RecordStore): Promise<void> {
+  const { pid } = spawnSync("true");
+  for await (const { key, value, version } of records.scan("ap2-payment:")) {
+    const record = value as { readonly attempts: readonly { readonly worker: string }[] };
+    const attempts = record.attempts.map((one) => ({ ...one, worker: `${one.worker.split(":")[0]}:${pid}:killed` }));
+    await records.replace(key, { ...record, attempts } as RecordValue, version);
+  }
 }
 
 export function makeMandate(change: Partial<AP2Mandate> = {}): AP2Mandate {

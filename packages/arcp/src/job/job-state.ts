@@ -255,6 +255,8 @@ export class JobState {
   #fail(failure: Partial<WireFailure>, finalStatus: string): void {
     const status = finalStatus === "cancelled" || finalStatus === "timed_out" ? finalStatus : "error";
     const error = new ArcpError(failure, { ...this.#context(), finalStatus });
+    // What it did last went with its process: it may have spent more than was ever said.
+    if (error.errorCode === "RUNTIME_RESTARTED") this.miss(unknownHole);
     this.body.fail(error);
     this.#end({ status, error });
   }

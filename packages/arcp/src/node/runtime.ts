@@ -1,3 +1,4 @@
+export { sqliteJobStore } from "./sqlite-job-store.ts";
 export { type StdioServerOptions, serveStdio } from "./stdio-server.ts";
 export {
   type ArcpServer,

@@ -73,8 +73,10 @@ async function createChild(
     },
     host,
     settings,
+    core.journal,
   );
   await provision(core, child, host);
+  await core.journal?.job(child, host.id);
   if (parent.isTerminal) throw parent.signal.reason;
   core.jobs.add(child);
   announce(child, [host, ...others]);

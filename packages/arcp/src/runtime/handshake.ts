@@ -55,10 +55,10 @@ async function greet(core: RuntimeCore, line: OpeningLine, payload: unknown): Pr
   if (!line.open) return;
   const features = new Set(hello.capabilities?.features ?? []);
   const reading = readingFor(core.settings, payload);
-  const asked = hello.resume ?? resumeByToken(core, payload);
-  const session = asked === undefined ? core.sessions.open(principal) : resume(core, line, principal, asked);
+  const asked = hello.resume ?? (await resumeByToken(core, payload));
+  const session = asked === undefined ? core.sessions.open(principal) : await resume(core, line, principal, asked);
   session.reading = reading;
-  welcome(core, line, session, features, asked?.last_event_seq ?? 0);
+  await welcome(core, line, session, features, asked?.last_event_seq ?? 0);
 }
 
 /**
@@ -73,11 +73,11 @@ async function resumeByMessage(core: RuntimeCore, line: OpeningLine, payload: un
   }
   const principal = fresh?.principal ?? (await authenticate(core.settings, request.auth));
   if (!line.open) return;
-  const session = resume(core, line, principal, request);
+  const session = await resume(core, line, principal, request);
   const features = fresh?.features ?? session.features;
   session.reading = fresh?.reading ?? session.reading;
   if (fresh !== undefined && fresh !== session) core.sessions.end(fresh);
-  welcome(core, line, session, features, request.last_event_seq);
+  await welcome(core, line, session, features, request.last_event_seq);
 }
 
 /** The reference runtimes' habits are shown to every client alike. */
@@ -86,10 +86,10 @@ function readingFor({ options }: RuntimeSettings, hello: unknown): ClientReading
 }
 
 /** One library resumes by members of the hello itself, and does not say which session. */
-function resumeByToken({ sessions }: RuntimeCore, payload: unknown): ResumeRequest | undefined {
+async function resumeByToken({ sessions }: RuntimeCore, payload: unknown): Promise<ResumeRequest | undefined> {
   const { resume_token: token, last_event_seq: last } = payload as Readonly<Record<string, unknown>>;
   if (typeof token !== "string") return undefined;
-  const session_id = sessions.findByToken(token)?.id ?? "";
+  const session_id = (await sessions.findByToken(token))?.id ?? "";
   return {
     session_id,
     resume_token: token,
@@ -110,13 +110,13 @@ async function authenticate(settings: RuntimeSettings, auth: SessionHello["auth"
   return principal;
 }
 
-function resume(
+async function resume(
   { sessions, settings }: RuntimeCore,
   line: OpeningLine,
   principal: string,
   request: ResumeRequest,
-): RuntimeSession {
-  const session = sessions.findForResume(request.session_id, request.resume_token);
+): Promise<RuntimeSession> {
+  const session = await sessions.findForResume(request.session_id, request.resume_token);
   const { dialect } = settings;
   // One answer for every reason, so that nothing is learnt about other principals' sessions.
   const refused = arcpFailure(dialect.resumeRefusal, "The session cannot be resumed: unknown, expired, or not yours.");
@@ -141,17 +141,24 @@ function offered({ credentials }: RuntimeCore, { confidential }: OpeningLine): r
   return arcpFeatures.filter((feature) => feature !== "provisioned_credentials" || canIssue);
 }
 
-function welcome(
+async function welcome(
   core: RuntimeCore,
   line: OpeningLine,
   session: RuntimeSession,
   wanted: ReadonlySet<string>,
   lastSeq: number,
-): void {
+): Promise<void> {
   const { settings } = core;
   const all = offered(core, line);
   session.features = new Set(all.filter((feature) => wanted.has(feature)));
   session.resumeToken = settings.identifiers.token("rt");
+  if (core.journal !== undefined) {
+    await core.journal.session(session);
+    if (!line.open) {
+      if (session.line === undefined) core.sessions.dropped(session);
+      return;
+    }
+  }
   const older = session.line;
   core.sessions.taken(session);
   session.attach(line, lastSeq);

@@ -10,6 +10,7 @@ export type { DelegatedJob, Delegation } from "./delegation.ts";
 export type { DialectName } from "./dialects/dialect.ts";
 export { arcpFailure } from "./failure.ts";
 export type { JobCredential } from "./job.ts";
+export type { JobLogEntry, JobStore } from "./job-store.ts";
 export type {
   FetchFunction,
   FileAccess,

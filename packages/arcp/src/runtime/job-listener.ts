@@ -22,6 +22,7 @@ export interface ListenedJob extends FrameJob {
 
 /** Who gets what a job emits: a session, whether or not its client is connected at the moment. */
 export interface JobListener {
+  readonly id: string;
   readonly principal: string;
   /** Negotiated features. */
   readonly features: ReadonlySet<string>;
@@ -36,6 +37,8 @@ export interface JobListener {
   readonly observed: Set<ListenedJob>;
   /** Sends a message of a job under the listener's next number. @returns that number; `undefined` when it is not for it. */
   deliver(message: JobMessage, job: FrameJob & { readonly principal: string }): number | undefined;
+  /** Takes in a message that went to it in an earlier process, under its number then. */
+  restore(message: JobMessage, seq: number, job: FrameJob): void;
   /** Settles once the client has caught up far enough for more; `undefined` when it has. */
   ready(): Promise<void> | undefined;
   /** Sends a frame without a number that a resume must bring again. */

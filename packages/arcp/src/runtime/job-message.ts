@@ -19,6 +19,18 @@ export type Delivery = Omit<JobMessage, "type" | "text" | "redactedText"> & {
   readonly redacted?: OutgoingPayload | undefined;
 };
 
+/** The end of a job whose process ended before it did: how far it had come, and what it spent last, nobody knows. */
+export const interrupted: JobOutcome = {
+  type: "job.error",
+  status: "error",
+  payload: {
+    final_status: "error",
+    code: "RUNTIME_RESTARTED",
+    message: "The runtime was restarted while the job ran; submit it again under a new key.",
+    retryable: true,
+  },
+};
+
 /** Writes a message of a job once, in the runtime's dialect, for everyone who gets it. */
 export function writeMessage(
   { dialect, clock }: RuntimeSettings,
@@ -46,7 +58,7 @@ export function writeEnd(
   const { statesCompletion } = settings.dialect;
   const completed = statesCompletion ? { completed_at: new Date(endedAtMs).toISOString() } : {};
   const message = writeMessage(settings, type, { ...payload, ...completed });
-  if (!settings.dialect.statesCosts) return message;
+  if (!settings.dialect.statesCosts || payload["code"] === interrupted.payload["code"]) return message;
   const costs = Object.fromEntries([...spent].map(([currency, units]) => [currency, formatMoney(units)]));
   return { ...message, extensions: stringifyJson({ [costsExtension]: costs }) };
 }

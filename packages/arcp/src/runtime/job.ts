@@ -35,13 +35,20 @@ export interface JobTerms {
   readonly maxRuntimeMs?: number | undefined;
 }
 
+/** What writes down what becomes of jobs, where something does. */
+export interface JobRecorder {
+  /** @param numbered the owner got it, under `seq`. */
+  message(job: Job, seq: number, numbered: boolean, message: JobMessage): void;
+  end(job: Job, outcome: JobOutcome): void;
+}
+
 const delivered = Promise.resolve();
 
 /** One job: what it may do, what it has told, who listens, and how it ends. It ends exactly once. */
 export class Job implements ListenedJob {
   /** Without the input once the job has ended. */
   terms: JobTerms;
-  readonly createdAtMs: number;
+  createdAtMs: number;
   readonly history: JobHistory;
   readonly children: Set<Job> = new Set();
   readonly ended: Promise<JobOutcome>;
@@ -57,6 +64,7 @@ export class Job implements ListenedJob {
   /** Someone was told that it exists; before that it ends without a word. */
   isAccepted = false;
   readonly #settings: RuntimeSettings;
+  readonly #recorder: JobRecorder | undefined;
   readonly owner: JobListener;
   readonly #submitters = new Set<JobListener>();
   readonly #observers = new Set<JobListener>();
@@ -67,7 +75,8 @@ export class Job implements ListenedJob {
   #stopping: JobOutcome | undefined;
   #grace: Timer | undefined;
 
-  constructor(terms: JobTerms, owner: JobListener, settings: RuntimeSettings) {
+  constructor(terms: JobTerms, owner: JobListener, settings: RuntimeSettings, recorder?: JobRecorder) {
+    this.#recorder = recorder;
     this.terms = terms;
     this.#settings = settings;
     this.owner = owner;
@@ -188,7 +197,27 @@ export class Job implements ListenedJob {
       return;
     }
     if (!this.#close(this.#stopping ?? outcome)) return;
+    this.#recorder?.end(this, this.outcome ?? outcome);
     this.#send(this.#endMessage(this.outcome ?? outcome));
+    this.#release();
+  }
+
+  /** Takes in a message that it sent in an earlier process. */
+  replay(message: JobMessage, seq: number, numbered: boolean): void {
+    this.lastSeq = seq;
+    this.history.add({ seq, message });
+    if (numbered) this.owner.restore(message, seq, this);
+  }
+
+  /** It ended in an earlier process. */
+  replayEnd(outcome: JobOutcome, endedAtMs: number, costs: ReadonlyMap<string, bigint>): void {
+    for (const [currency, units] of costs) {
+      this.costs.set(currency, units);
+      this.terms.budget.spend(currency, units);
+    }
+    this.outcome = outcome;
+    this.status = outcome.status;
+    this.endedAtMs = endedAtMs;
     this.#release();
   }
 
@@ -243,6 +272,7 @@ export class Job implements ListenedJob {
     // Without its session a job goes on counting by itself, so that observers can still ask from where they were.
     this.lastSeq = seq ?? this.lastSeq + (this.owner.ended ? 1 : 0);
     this.history.add({ seq: this.lastSeq, message });
+    this.#recorder?.message(this, this.lastSeq, seq !== undefined, message);
   }
 }
 

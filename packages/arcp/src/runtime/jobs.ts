@@ -1,5 +1,6 @@
 import type { Timer } from "@imprest/core";
 import { isTerminalStatus, type Job } from "./job.ts";
+import type { Journal } from "./journal.ts";
 import type { RuntimeSettings } from "./options.ts";
 
 /** A key that was used (ARCP §7.2): for which parameters, and which job came of it. */
@@ -19,6 +20,7 @@ export interface KeyedJob {
 /** Every job there is, the finished ones for a while, and the keys that led to them. */
 export class Jobs {
   readonly #settings: RuntimeSettings;
+  readonly #journal: Journal | undefined;
   readonly #jobs = new Map<string, Job>();
   readonly #keys = new Map<string, KeyedSubmit>();
   readonly #finished = new Map<Job, { readonly timer: Timer; readonly key: string | undefined }>();
@@ -26,8 +28,9 @@ export class Jobs {
   #finishedCharacters = 0;
   #closed = false;
 
-  constructor(settings: RuntimeSettings) {
+  constructor(settings: RuntimeSettings, journal: Journal | undefined) {
     this.#settings = settings;
+    this.#journal = journal;
   }
 
   get size(): number {
@@ -47,6 +50,12 @@ export class Jobs {
   add(job: Job, key?: string): void {
     this.#jobs.set(job.id, job);
     void job.ended.then(() => this.#retire(job, key));
+  }
+
+  /** Keeps a job of an earlier process, and its key. */
+  restore(job: Job, key: string, digest: string): void {
+    this.#keys.set(key, { digest: Promise.resolve(digest), job: Promise.resolve(job) });
+    this.add(job, key);
   }
 
   /**
@@ -108,6 +117,7 @@ export class Jobs {
     this.#finished.delete(job);
     this.#jobs.delete(job.id);
     if (kept?.key !== undefined) this.#keys.delete(kept.key);
+    this.#journal?.forget(job.id);
   }
 }
 

@@ -12,6 +12,7 @@ import { moneyScale } from "../lease/money.ts";
 import { dialectOf } from "./dialect.ts";
 import type { Dialect, DialectName } from "./dialects/dialect.ts";
 import { Identifiers } from "./identifiers.ts";
+import type { JobStore } from "./job-store.ts";
 import type { FetchFunction, FileAccess, JobSettlementOptions, ModelFunction, ToolFunction } from "./handlers.ts";
 import type { CredentialProvisioner, UnrevocableCredential } from "./provisioner.ts";
 import type { ClientName } from "./readings/reading.ts";
@@ -132,6 +133,8 @@ export interface ArcpRuntimeOptions extends ArcpRuntimeLimits {
     | undefined;
   /** Reserves each job's budget with an authority of any protocol, and commits what the job cost. */
   readonly settlement?: JobSettlementOptions | undefined;
+  /** What keeps jobs, keys and sessions over a restart; without it they end with the process. */
+  readonly store?: JobStore | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: RandomBytes | undefined;
   readonly logger?: Logger | undefined;

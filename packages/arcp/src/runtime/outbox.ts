@@ -74,10 +74,10 @@ export class Outbox {
     }
   }
 
-  /** The next frame to send, once. */
-  next(): string | undefined {
+  /** The next frame to send, once, unless it is of a number beyond `upTo`. */
+  next(upTo: number = Infinity): string | undefined {
     const entry = this.#entries[this.#cursor];
-    if (entry === undefined) return undefined;
+    if (entry === undefined || entry.seq > upTo) return undefined;
     this.#cursor++;
     return entry.text;
   }
@@ -96,6 +96,11 @@ export class Outbox {
       if (entry.sequenced ? entry.seq > acknowledged : entry.seq >= acknowledged) break;
       this.#dropFirst();
     }
+  }
+
+  /** Frames to this number were not kept. */
+  lose(seq: number): void {
+    this.#gone = seq;
   }
 
   /** Whether everything after `seq` is still kept. */

@@ -6,12 +6,14 @@ import { CredentialDesk } from "./credentials.ts";
 import { arcpFailure, messageOf } from "./failure.ts";
 import { runJob } from "./job-runner.ts";
 import { Jobs } from "./jobs.ts";
+import { Journal } from "./journal.ts";
 import { type ArcpRuntimeOptions, resolveSettings } from "./options.ts";
 import type { UnrevocableCredential } from "./provisioner.ts";
+import { restore } from "./restore.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
 import { Sessions } from "./sessions.ts";
 
-/** An ARCP 1.1 runtime for tests and single machines; nothing but revocations outlives the process. */
+/** An ARCP 1.1 runtime for tests and single machines; without a `store` only revocations outlive the process. */
 export interface ArcpRuntime {
   /**
    * Registers an agent under `name` or `name@version`; `default` makes the version the one that a bare name means.
@@ -22,8 +24,10 @@ export interface ArcpRuntime {
   accept(transport: ArcpTransport): void;
   /** Credentials that could not be revoked, for operators. */
   unrevocable(): Promise<UnrevocableCredential[]>;
-  /** Settles once revocations that an earlier process left open have been tried; never rejects. */
+  /** Settles once the store was read, and revocations that an earlier process left open were tried; never rejects. */
   readonly recovered: Promise<void>;
+  /** Settles once all that has happened so far is in the store; never rejects. */
+  written(): Promise<void>;
   /** How much there is at the moment. */
   readonly counts: { readonly connections: number; readonly sessions: number; readonly jobs: number };
   /** Stops every job, says goodbye to every client and ends every session. */
@@ -39,17 +43,25 @@ export interface ArcpRuntime {
  */
 export function createArcpRuntime(options: ArcpRuntimeOptions): ArcpRuntime {
   const settings = resolveSettings(options);
+  const { store } = options;
+  const journal = store === undefined ? undefined : new Journal(store, settings);
   const core: RuntimeCore = {
     settings,
     agents: new AgentRegistry(),
-    sessions: new Sessions(settings),
-    jobs: new Jobs(settings),
+    sessions: new Sessions(settings, journal),
+    jobs: new Jobs(settings, journal),
+    journal,
     credentials: options.credentials === undefined ? undefined : new CredentialDesk(settings, options.credentials),
     run: (job, agent) => runJob(core, job, agent),
   };
   const connections = new Set<Connection>();
-  const recovered = recover(core);
+  const restored = store === undefined ? undefined : restore(core, store);
+  const recovered = recover(core, restored);
   let closed = false;
+  const serve = (transport: ArcpTransport): void => {
+    if (closed) transport.close(1001, "The runtime is closed.");
+    else connections.add(new Connection(transport, core, (ended) => connections.delete(ended)));
+  };
   const runtime: ArcpRuntime = {
     recovered,
     agent(reference, run, { default: isDefault = false } = {}) {
@@ -57,8 +69,11 @@ export function createArcpRuntime(options: ArcpRuntimeOptions): ArcpRuntime {
       return runtime;
     },
     accept(transport) {
-      if (closed) transport.close(1001, "The runtime is closed.");
-      else connections.add(new Connection(transport, core, (ended) => connections.delete(ended)));
+      if (restored === undefined) serve(transport);
+      else restored.then(() => serve(transport)).catch(() => transport.close(1011, "The job store cannot be read."));
+    },
+    written: async () => {
+      await journal?.written();
     },
     unrevocable: async () => (await core.credentials?.unrevocable()) ?? [],
     get counts() {
@@ -67,6 +82,7 @@ export function createArcpRuntime(options: ArcpRuntimeOptions): ArcpRuntime {
     close(reason = "The runtime is closing.") {
       if (closed) return;
       closed = true;
+      journal?.close();
       core.jobs.stopAll((job) => job.stop(arcpFailure("CANCELLED", reason), "cancelled", 0));
       for (const connection of connections) {
         connection.session?.send("session.bye", { reason });
@@ -79,7 +95,12 @@ export function createArcpRuntime(options: ArcpRuntimeOptions): ArcpRuntime {
   return runtime;
 }
 
-async function recover({ credentials, settings }: RuntimeCore): Promise<void> {
+async function recover({ credentials, settings }: RuntimeCore, restored: Promise<void> | undefined): Promise<void> {
+  try {
+    await restored;
+  } catch (error) {
+    settings.logger.error("the job store cannot be read; nobody is served", { error: messageOf(error) });
+  }
   try {
     await credentials?.recover();
   } catch (error) {

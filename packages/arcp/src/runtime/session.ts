@@ -9,6 +9,12 @@ import { Outbox } from "./outbox.ts";
 import { type ClientReading, draft } from "./readings/reading.ts";
 import type { SessionLine } from "./session-line.ts";
 
+/** Frames are sent once what was written before them outlives the process. */
+export interface Gate {
+  /** Settles once all that was written so far does; never rejects. */
+  written(): Promise<void>;
+}
+
 /** What few frames have beside the rest. */
 interface FrameExtras {
   /** The frame's id, instead of a fresh one. */
@@ -36,6 +42,8 @@ export class RuntimeSession implements JobListener {
   /** How its client reads what is written to it. */
   reading: ClientReading = draft;
   resumeToken = "";
+  /** SHA-256 of the token that an earlier process gave out. */
+  tokenDigest: string | undefined;
   line: SessionLine | undefined;
   ended = false;
   /** A credential's value went to this session: it may only go on over a confidential transport. */
@@ -45,6 +53,9 @@ export class RuntimeSession implements JobListener {
   lastSeq = 0;
   readonly #settings: RuntimeSettings;
   readonly #outbox: Outbox;
+  readonly #gate: Gate | undefined;
+  /** The number to which frames may be sent. */
+  #writtenSeq: number;
   readonly #requests = new Set<string>();
   #acknowledged = 0;
   #warned = false;
@@ -52,8 +63,14 @@ export class RuntimeSession implements JobListener {
   #patience: Timer | undefined;
   #acknowledges = true;
 
-  constructor(principal: string, settings: RuntimeSettings) {
-    this.id = settings.identifiers.next("sess");
+  constructor(
+    principal: string,
+    settings: RuntimeSettings,
+    { id, gate }: { readonly id?: string; readonly gate?: Gate | undefined } = {},
+  ) {
+    this.id = id ?? settings.identifiers.next("sess");
+    this.#gate = gate;
+    this.#writtenSeq = gate === undefined ? Infinity : 0;
     this.principal = principal;
     this.#settings = settings;
     this.activeAtMs = settings.clock.monotonic();
@@ -85,6 +102,16 @@ export class RuntimeSession implements JobListener {
     const seq = this.#push(type, text, job, message);
     if (isPrivy && message.redactedText !== undefined) this.holdsSecrets = true;
     return seq;
+  }
+
+  restore(message: JobMessage, seq: number, job: FrameJob): void {
+    if (this.ended) return;
+    // Frames that are not of its own jobs are not written: what was between cannot be sent again.
+    if (seq > this.lastSeq + 1) this.#outbox.lose(seq - 1);
+    this.lastSeq = seq;
+    this.#writtenSeq = seq;
+    const [type, text] = this.#read(message.type, message.text);
+    this.#outbox.push(this.#frameText(type, text, job, seq, message), seq, true);
   }
 
   /**
@@ -168,11 +195,11 @@ export class RuntimeSession implements JobListener {
       return;
     }
     while (!line.isCongested) {
-      const text = this.#outbox.next();
+      const text = this.#outbox.next(this.#writtenSeq);
       if (text === undefined) break;
       line.send(text);
     }
-    if (this.#outbox.unsent > 0) line.flushLater();
+    if (this.#outbox.unsent > 0 && line.isCongested) line.flushLater();
     this.#wake();
   }
 
@@ -232,9 +259,16 @@ export class RuntimeSession implements JobListener {
     const text = this.#frameText(type, payloadText, job, seq, { extensions });
     if (unkept === true) this.line?.send(text);
     else this.#outbox.push(text, seq, true);
-    this.flush();
+    if (this.#gate === undefined) this.flush();
+    else void this.#gate.written().then(() => this.#mayGoTo(seq));
     this.#warnOfLag();
     return seq;
+  }
+
+  #mayGoTo(seq: number): void {
+    if (seq <= this.#writtenSeq) return;
+    this.#writtenSeq = seq;
+    this.flush();
   }
 
   /** One `back_pressure` status each time the lag grows over the threshold (ARCP §6.5, T-12). */

@@ -1,17 +1,21 @@
 import type { Timer } from "@imprest/core";
 import { arcpFailure } from "./failure.ts";
+import type { Journal } from "./journal.ts";
 import type { RuntimeSettings } from "./options.ts";
 import { RuntimeSession } from "./session.ts";
+import { sha256Hex } from "./token-digest.ts";
 
 /** The sessions there are: who may have how many, and how long each waits for its client. */
 export class Sessions {
   readonly #settings: RuntimeSettings;
+  readonly #journal: Journal | undefined;
   readonly #sessions = new Map<string, RuntimeSession>();
   readonly #windows = new Map<RuntimeSession, Timer>();
   readonly #idle = new Map<RuntimeSession, Timer>();
 
-  constructor(settings: RuntimeSettings) {
+  constructor(settings: RuntimeSettings, journal: Journal | undefined) {
     this.#settings = settings;
+    this.#journal = journal;
   }
 
   get size(): number {
@@ -30,19 +34,30 @@ export class Sessions {
       }
       this.end(idle);
     }
-    const session = new RuntimeSession(principal, this.#settings);
+    const session = new RuntimeSession(principal, this.#settings, { gate: this.#journal });
     this.#sessions.set(session.id, session);
     return session;
   }
 
-  findForResume(id: string, token: string): RuntimeSession | undefined {
+  find(id: string): RuntimeSession | undefined {
+    return this.#sessions.get(id);
+  }
+
+  /** Takes up a session of an earlier process: its window begins anew. */
+  restore(session: RuntimeSession): void {
+    this.#sessions.set(session.id, session);
+    this.dropped(session);
+  }
+
+  async findForResume(id: string, token: string): Promise<RuntimeSession | undefined> {
     const session = this.#sessions.get(id);
-    return session !== undefined && isSameToken(session.resumeToken, token) ? session : undefined;
+    return session !== undefined && (await isTokenOf(session, token)) ? session : undefined;
   }
 
   /** For a client that names no session: its token alone says which. */
-  findByToken(token: string): RuntimeSession | undefined {
-    return [...this.#sessions.values()].find((session) => isSameToken(session.resumeToken, token));
+  async findByToken(token: string): Promise<RuntimeSession | undefined> {
+    for (const session of this.#sessions.values()) if (await isTokenOf(session, token)) return session;
+    return undefined;
   }
 
   /** Ends the session of that id, if there is one without a connection. */
@@ -82,6 +97,7 @@ export class Sessions {
     for (const job of session.submitted) job.leave(session);
     for (const job of session.observed) job.leave(session);
     session.end();
+    this.#journal?.forget(session.id);
   }
 
   endAll(): void {
@@ -108,6 +124,12 @@ export class Sessions {
       }, delayMs),
     );
   }
+}
+
+/** Of a session of an earlier process only the digest of its token is known. */
+async function isTokenOf({ resumeToken, tokenDigest }: RuntimeSession, token: string): Promise<boolean> {
+  if (resumeToken !== "" || tokenDigest === undefined) return isSameToken(resumeToken, token);
+  return isSameToken(tokenDigest, await sha256Hex(token));
 }
 
 /** Compares without telling by the time taken how much of the token was right. */

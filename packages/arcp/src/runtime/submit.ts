@@ -18,21 +18,26 @@ import type { RuntimeSession } from "./session.ts";
 /** `job.submit` (ARCP §7.1, §7.2). @throws ProtocolError or ValidationError with the reason of a refusal. */
 export async function submit(core: RuntimeCore, session: RuntimeSession, envelope: ArcpEnvelope): Promise<void> {
   const request = parseWire(jobSubmit, envelope.payload, "job.submit");
+  const { idempotency_key: idempotencyKey } = request;
+  const key = idempotencyKey === undefined ? undefined : `${session.principal}\n${idempotencyKey}`;
+  // A new key's job does not wait for the digest, which takes a turn of the host's thread pool, but to write it down.
+  const digest = key === undefined ? Promise.resolve("") : digestOf(request);
   let agent: ResolvedAgent | undefined;
   const create = async (): Promise<Job> => {
     refuseUnnegotiated(core.settings, session, request);
+    if (core.journal?.failed === true) throw arcpFailure("INTERNAL_ERROR", "The runtime cannot write jobs down.");
     agent = core.agents.resolve(request.agent);
-    return createJob(core, session, request, agent, envelope.trace_id);
+    const job = await createJob(core, session, request, agent, envelope.trace_id);
+    await core.journal?.job(job, session.id, key === undefined ? {} : { key, digest: await digest });
+    return job;
   };
-  if (request.idempotency_key === undefined) {
+  if (key === undefined) {
     const job = await create();
     core.jobs.add(job);
     accept(core, job, session, envelope.id, agent);
     return;
   }
-  const key = `${session.principal}\n${request.idempotency_key}`;
-  // A new key's job does not wait for the digest, which takes a turn of the host's thread pool.
-  const keyed = core.jobs.keyed(key, digestOf(request), create);
+  const keyed = core.jobs.keyed(key, digest, create);
   const job = await keyed.job;
   if (await keyed.isConflict) {
     throw arcpFailure("DUPLICATE_KEY", "The idempotency_key was used with other parameters; use a new key.", {
@@ -84,6 +89,7 @@ async function createJob(
     },
     session,
     settings,
+    core.journal,
   );
   try {
     await backJob(job, settings);

@@ -86,15 +86,18 @@ describe("a client of the Python library", () => {
     expect(observer.events("tool_call")[0]?.payload.body).toMatchObject({ tool: "search", args: { q: 1 } });
   });
 
-  it("gets no acceptance that it would take for the answer to its own submit", async () => {
-    const { runtime } = createRuntime();
-    runtime.agent("boss", async (context) => (await context.delegate({ agent: "echo" })).result());
-    const client = new RawClient(runtime);
-    await client.hello({ name: "python" });
-    await client.submit({ agent: "boss", lease_request: budgeted });
-    await client.nextOf("job.result");
-    expect(client.of("job.accepted")).toHaveLength(1);
-  });
+  it.each(["python", "arcp-go-client", "arcp-client-java"])(
+    "gets no acceptance that it would take for the answer to its own submit: %s",
+    async (name) => {
+      const { runtime } = createRuntime();
+      runtime.agent("boss", async (context) => (await context.delegate({ agent: "echo" })).result());
+      const client = new RawClient(runtime);
+      await client.hello({ name });
+      await client.submit({ agent: "boss", lease_request: budgeted });
+      await client.nextOf("job.result");
+      expect(client.of("job.accepted")).toHaveLength(1);
+    },
+  );
 });
 
 describe("a client of the TypeScript library", () => {

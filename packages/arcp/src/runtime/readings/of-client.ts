@@ -1,11 +1,16 @@
+import { arcpErrorCodes } from "@imprest/core/models/arcp";
+import type { OutgoingPayload } from "../dialects/dialect.ts";
 import { pythonBodies, pythonBudget, pythonEnd } from "../dialects/python.ts";
 import { withBodies } from "../dialects/shape.ts";
 import { type ClientName, type ClientReading, draft } from "./reading.ts";
 
+/** Takes any acceptance for the answer to its oldest submit: that of a delegated job is not sent to it. */
+const go: ClientReading = { ...draft, name: "go", knowsDelegates: false };
+
 /** `agentruntimecontrolprotocol` of PyPI: budgets are texts, `job.error` is of `error` alone, bodies have other names. */
 const python: ClientReading = {
-  ...draft,
-  knowsDelegates: false,
+  ...go,
+  name: "python",
   // It drops what comes before the task that subscribed has run again.
   hearsSubscriptionAfterMs: 50,
   shape(type, payload) {
@@ -16,17 +21,29 @@ const python: ClientReading = {
 };
 
 /** Takes a `session.error` for the end of all it waits for; a refused submit is a `job.error` in the submit's trace. */
-const typescript: ClientReading = { ...draft, refusal: "job.error" };
+const typescript: ClientReading = { ...go, name: "typescript", refusal: "job.error" };
 
 /** Knows no `session.error`. */
-const java: ClientReading = { ...draft, refusal: "echo", knowsDelegates: false };
+const java: ClientReading = { ...go, name: "java", refusal: "echo", shape: javaCode };
 
-const readings: Readonly<Record<ClientName, ClientReading>> = { draft, python, typescript, java };
+const readings: Readonly<Record<ClientName, ClientReading>> = { draft, python, typescript, go, java };
+
+export function readingNamed(name: ClientName): ClientReading {
+  return readings[name];
+}
+
+/** It drops an end whose code it does not know. */
+function javaCode(type: string, payload: OutgoingPayload): readonly [string, OutgoingPayload] {
+  const { code } = payload;
+  if (type !== "job.error" || typeof code !== "string" || Object.hasOwn(arcpErrorCodes, code)) return [type, payload];
+  return [type, { ...payload, code: "INTERNAL_ERROR", details: { ...(payload["details"] as object), code } }];
+}
 
 /** Names that the libraries and their own commands give themselves, and the languages' in an application's name. */
 const names: readonly (readonly [ClientName, RegExp])[] = [
   ["python", /python|^arcp-(?:py|cli)\b/i],
   ["typescript", /typescript|^arcp-(?:ts|js)\b|^ref-client$/i],
+  ["go", /\bgo(?:lang)?\b/i],
   ["java", /java(?!script)|^arcp-jvm\b/i],
 ];
 

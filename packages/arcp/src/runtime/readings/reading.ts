@@ -1,13 +1,14 @@
 import type { OutgoingPayload } from "../dialects/dialect.ts";
 
 /** A client library whose reading departs from the draft, or `draft` for every other. */
-export type ClientName = "draft" | "python" | "typescript" | "java";
+export type ClientName = "draft" | "python" | "typescript" | "go" | "java";
 
 /**
  * How a client reads what a runtime writes, where that contradicts the draft or other clients: whatever can be settled by a
  * further member is written for everyone instead.
  */
 export interface ClientReading {
+  readonly name: ClientName;
   /** What a refused request is answered with: `echo` is a `job.error` without a job, under the request's own id. */
   readonly refusal: "session.error" | "job.error" | "echo";
   /** An acceptance that it did not ask for is told from an answer to its submit. */
@@ -19,4 +20,9 @@ export interface ClientReading {
 }
 
 /** Reads as the draft is written. */
-export const draft: ClientReading = { refusal: "session.error", knowsDelegates: true, hearsSubscriptionAfterMs: 0 };
+export const draft: ClientReading = {
+  name: "draft",
+  refusal: "session.error",
+  knowsDelegates: true,
+  hearsSubscriptionAfterMs: 0,
+};

@@ -5,7 +5,6 @@ import { arcpFeatures } from "@imprest/core/models/arcp";
 import { type Command, UsageError, formatOf, readArguments } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
 import type { Terminal } from "../terminal.ts";
-import { type Traits, matchDialects } from "./dialect.ts";
 import { printable } from "../printable.ts";
 import { type Access, openSession, readAccess, sessionOptions } from "./session.ts";
 
@@ -13,8 +12,8 @@ import { type Access, openSession, readAccess, sessionOptions } from "./session.
 interface Diagnosis {
   readonly url?: string;
   readonly runtime?: ArcpSession["runtime"];
-  readonly dialects?: readonly string[];
-  readonly notes?: readonly string[];
+  /** What was seen of the runtime, a sentence each. */
+  readonly observed?: readonly string[];
   readonly features?: readonly string[];
   readonly missing?: readonly string[];
   readonly agents?: readonly string[];
@@ -41,8 +40,7 @@ async function examine(read: () => Access, terminal: Terminal): Promise<Diagnosi
     const session = await openSession(access, terminal, { target: () => tapped(url, terminal.signal, seen) });
     try {
       found = { ...found, ...describeSession(session) };
-      const { dialects, notes } = await recogniseDialect(session, seen, terminal.signal);
-      found = { ...found, dialects, notes };
+      found = { ...found, observed: await observe(session, seen, terminal.signal) };
     } finally {
       await session.close();
     }
@@ -70,30 +68,27 @@ function describeSession(session: ArcpSession): Pick<Diagnosis, "runtime" | "fea
   };
 }
 
-/** Asks what the dialects answer differently. @throws as the calls of a session. */
-async function recogniseDialect(
+/** What the runtime was seen to do, by a listing and a subscription to a job that does not exist. @throws as the calls. */
+async function observe(
   session: ArcpSession,
   seen: ReadonlyMap<string, Frame>,
   signal: AbortSignal,
-): Promise<{ readonly dialects: readonly string[]; readonly notes: readonly string[] }> {
+): Promise<readonly string[]> {
   if (session.features.has("list_jobs")) await session.listJobs({ limit: 1, signal }).next();
   const refusal = session.features.has("subscribe") ? await provokeRefusal(session, seen, signal) : undefined;
   const welcome = seen.get("session.welcome")?.payload ?? {};
-  const traits: Traits = {
-    welcomeNamesSession: typeof welcome["session_id"] === "string",
-    welcomeSaysWhen: typeof welcome["accepted_at"] === "string",
-    refusal: refusal?.type,
-    refusalNamesRequest: refusal && typeof refusal.payload["request_id"] === "string",
-  };
-  const matches = matchDialects(traits);
-  const window = welcome["resume_window_sec"];
-  return {
-    dialects: matches.map(({ name }) => name),
-    notes: [
-      ...(matches.length === 1 ? matches.flatMap(({ note = [] }) => note) : []),
-      ...(typeof window === "number" ? [`A lost session can be resumed for ${window} s.`] : []),
-    ],
-  };
+  const { resume_window_sec: window, heartbeat_interval_sec: beat } = welcome;
+  return [
+    typeof window === "number" ? `A lost session can be resumed for ${window} s.` : "No resume window is stated.",
+    typeof beat === "number" ? `A heartbeat is expected every ${beat} s.` : "No heartbeat interval is stated.",
+    ...(refusal === undefined ? [] : [describeRefusal(refusal)]),
+  ];
+}
+
+/** A refusal by a numbered `job.error` looks like the end of a job, and one that names no request is matched by order. */
+function describeRefusal({ type, payload }: Frame): string {
+  const named = typeof payload["request_id"] === "string";
+  return `A refused request is answered with ${type}, which ${named ? "names" : "does not name"} the request.`;
 }
 
 async function provokeRefusal(
@@ -121,10 +116,7 @@ function describe(found: Diagnosis): string {
     if (found.missing?.length) lines.push(`       without: ${found.missing.join(", ")}`);
     ok(`agents: ${found.agents?.map(printable).join(", ") || "none"}`);
   }
-  if (found.dialects !== undefined) {
-    ok(`dialect: ${found.dialects.join(" or ") || "one of its own; the client reads it as far as it can"}`);
-    lines.push(...(found.notes ?? []).map((note) => `       ${note}`));
-  }
+  for (const observation of found.observed ?? []) ok(observation);
   if (found.problem !== undefined) lines.push(`WRONG  ${printable(found.problem)}`);
   return `${lines.join("\n")}\n`;
 }
@@ -134,7 +126,7 @@ interface Frame {
   readonly payload: Readonly<Record<string, unknown>>;
 }
 
-/** A connection whose first frame of each type is kept: the client unifies what tells the dialects apart. */
+/** A connection whose first frame of each type is kept: the client unifies how runtimes write. */
 async function tapped(url: URL, signal: AbortSignal, seen: Map<string, Frame>): Promise<ArcpTransport> {
   const transport = await openWebSocket(url, undefined, signal);
   return {

@@ -27,7 +27,7 @@ submit: sends a job and prints its id, or follows it to its end and prints its r
 list: --status STATUS (may be repeated)  --agent AGENT  --after TIME  --limit N (100)
 watch: shows a job from its beginning to its end; Ctrl-C leaves it running
 cancel: --ticket FILE    of the submit; without it only what the runtime lets other sessions do
-doctor: which dialect the runtime speaks, which features it has; sends reads, changes nothing
+doctor: what the runtime was seen to do, which features it has; sends reads, changes nothing
 
 Exit code: 0 succeeded, 1 the job did not succeed or something is wrong, 2 unusable input.
 `;

@@ -1,0 +1,39 @@
+import { readFileSync, readlinkSync } from "node:fs";
+import { hostname } from "node:os";
+import { randomHex } from "@imprest/core/internal";
+import { hashOf } from "../idempotency-key.ts";
+import type { Worker } from "../worker.ts";
+
+/** Where a process id means one process: this boot, in this namespace of process ids; elsewhere than on Linux, this host. */
+function placeOf(): string {
+  try {
+    return hashOf(readFileSync("/proc/sys/kernel/random/boot_id", "utf8") + readlinkSync("/proc/self/ns/pid"));
+  } catch {
+    return hashOf(hostname());
+  }
+}
+
+const place = placeOf();
+const name = `${place}:${process.pid}:${randomHex(8)}`;
+/** Two copies of this package in one process have a name each. */
+const own = ((globalThis as { [key: symbol]: Set<string> | undefined })[Symbol.for("@imprest/ap2/workers")] ??=
+  new Set());
+own.add(name);
+
+/** A process of this machine, which the system knows. */
+export const worker: Worker = {
+  name,
+  isDead(other) {
+    const [at, id] = other.split(":");
+    const pid = Number(id);
+    if (at !== place || !Number.isSafeInteger(pid) || pid <= 0) return false;
+    // A process id is one process at a time: an earlier one that had this one's is gone.
+    if (pid === process.pid) return !own.has(other);
+    try {
+      process.kill(pid, 0);
+      return false;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === "ESRCH";
+    }
+  },
+};
