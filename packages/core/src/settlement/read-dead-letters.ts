@@ -29,8 +29,8 @@ export async function readDeadLetter(
 }
 
 /**
- * Whether a recorded settlement has its letter already: its process died before it could delete the record. A letter that
- * is older than the record was sent again by an operator.
+ * Whether a recorded settlement has its letter already: its process died before it could delete the record. The letter of
+ * one that an operator sends again holds an earlier record's time. Times are compared for being the same alone: clocks jump.
  */
 export async function isBuried(
   records: RecordStore,
@@ -43,7 +43,7 @@ export async function isBuried(
     deadLetterKey(authority, { reservationId, idempotencyKey, kind: "refused", spent: amount }),
   );
   const letter = found && fromRecord(found.key, found.value);
-  return letter?.instruction !== undefined && letter.recordedAtMs >= recordedAtMs;
+  return letter?.instruction?.recordedAtMs === recordedAtMs;
 }
 
 /** @returns whether there was one. */

@@ -153,8 +153,9 @@ export class SettlementQueue {
       const { reservationId, idempotencyKey } = letter;
       throw new SettlementError(reason, { spendHappened: true, reservationId, idempotencyKey });
     }
-    // Later than its letter, whatever the clock says: that tells the record of a repeat from one that has its letter.
-    const recordedAtMs = Math.max(outbox.clock.now(), letter.recordedAtMs + 1);
+    const now = outbox.clock.now();
+    // Another time than its letter's: that tells the record of a repeat from one that has its letter (`isBuried`).
+    const recordedAtMs = now === letter.instruction.recordedAtMs ? now + 1 : now;
     const instruction = { ...letter.instruction, recordedAtMs, notBeforeMs: 0 };
     const settlement = await this.submit(instruction, ({ status }) => {
       if (status !== "pending" && status !== "rejected") outbox.keepHouse(outbox.forget(letter));
