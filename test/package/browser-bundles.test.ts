@@ -48,7 +48,7 @@ async function contents(code: string): Promise<string[]> {
   const { metafile } = await build({
     ...forBrowsers,
     stdin: { contents: code, resolveDir: import.meta.dirname },
-    external: ["node:*"],
+    external: [...(forBrowsers.external ?? []), "node:*"],
     write: false,
     metafile: true,
   });

@@ -18,12 +18,13 @@ const turnsEach = 8;
 const outputTokens = 3_000;
 
 /** Works in conversations of some turns each until the budget says no. */
-async function work(sdk: Sdk, agent: number, { fetch }: Bench): Promise<unknown> {
+async function work(sdk: Sdk, agent: number, { fetch, bare, adapters }: Bench): Promise<unknown> {
   for (let started = 0; started < 100; started += 1) {
     const messages: { role: "user" | "assistant"; content: string }[] = [];
     for (let turn = 0; turn < turnsEach; turn += 1) {
       messages.push({ role: "user", content: toolResult(agent, started * turnsEach + turn) });
-      const conversation: Conversation = { fetch, model: sdk.model, system: repository, messages, maxTokens: 32_000 };
+      const sending = { fetch, bare, adapters, model: sdk.model, maxTokens: 32_000 };
+      const conversation: Conversation = { ...sending, system: repository, messages };
       try {
         messages.push({ role: "assistant", content: (await sdk.turn?.(conversation)) ?? "" });
       } catch (error) {

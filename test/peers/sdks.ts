@@ -18,7 +18,7 @@ export interface SdkCall {
 }
 
 /** A conversation with a model through an SDK, its last message the user's. */
-export interface Conversation extends Omit<SdkCall, "prompt" | "bare" | "adapters"> {
+export interface Conversation extends Omit<SdkCall, "prompt"> {
   readonly system: string;
   readonly messages: readonly { readonly role: "user" | "assistant"; readonly content: string }[];
 }

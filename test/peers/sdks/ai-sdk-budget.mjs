@@ -29,6 +29,10 @@ const sdk = (name, isAlone) => {
       }
       if (failure !== undefined) throw failure;
     },
+    async turn(call) {
+      const { system, messages, maxTokens: maxOutputTokens } = call;
+      return (await generateText({ model: connect(call), system, messages, maxOutputTokens })).text;
+    },
     also: {
       async "three steps of a tool loop"(call) {
         const toolCalls = [{ name: "look", input: { at: "it" } }];

@@ -4,7 +4,7 @@ import { z } from "zod";
 
 /** The middleware of `@imprest/langchain`, over a guarded fetch or alone: the model's own retries are not its calls then. */
 const sdk = (name, isAlone) => {
-  const connect = ({ adapters, bare, fetch, model, maxTokens, tools = [] }) => {
+  const connect = ({ adapters, bare, fetch, model, maxTokens, tools = [], system }) => {
     const configuration = { fetch: isAlone ? bare : fetch };
     const retries = isAlone ? { maxRetries: 0 } : {};
     const chat = new ChatOpenAI({
@@ -15,7 +15,8 @@ const sdk = (name, isAlone) => {
       configuration,
       ...retries,
     });
-    return createAgent({ model: chat, tools, middleware: [adapters.langchain] });
+    const systemPrompt = system === undefined ? {} : { systemPrompt: system };
+    return createAgent({ model: chat, tools, middleware: [adapters.langchain], ...systemPrompt });
   };
   const input = (content) => ({ messages: [{ role: "user", content }] });
   const schema = z.object({ at: z.string() });
@@ -28,6 +29,7 @@ const sdk = (name, isAlone) => {
       const chunks = await connect(call).stream(input(call.prompt), { signal: call.signal, streamMode: "messages" });
       for await (const [message] of chunks) yield message.text;
     },
+    turn: async (call) => (await connect(call).invoke({ messages: call.messages })).messages.at(-1).text,
     also: {
       async "three steps of an agent with a tool"(call) {
         const toolCalls = [{ name: "look", input: { at: "it" } }];

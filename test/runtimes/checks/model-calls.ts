@@ -1,6 +1,7 @@
 import { type SpendAuthority, usd } from "@imprest/core";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 import { createPriceTable, denialOf, guardFetch } from "@imprest/llm";
+import { createBudget, formatAmount } from "imprest";
 import { type Checks, expectEqual } from "../check.ts";
 
 const chat = "https://api.openai.com/v1/chat/completions";
@@ -10,7 +11,7 @@ const request = { model: "gpt-4o", max_tokens: 50, messages: [{ role: "user", co
 const event = (body: object): string => `data: ${JSON.stringify(body)}\n\n`;
 const text = event({ choices: [{ delta: { content: "Hello" }, finish_reason: "stop" }] });
 
-/** `guardFetch` with this runtime's own Request, Response and streams. */
+/** `guardFetch`, and a budget over it, with this runtime's own Request, Response and streams. */
 export const modelCalls: Checks = {
   async "guards a model call, whole and streamed, in any form of its body"() {
     const { authority, spent } = await books(1_000);
@@ -44,6 +45,26 @@ export const modelCalls: Checks = {
     const denied = await guarded(chat, { method: "POST", body });
     expectEqual(`${denied.status} ${denied.headers.get("x-should-retry")}`, "402 false");
     expectEqual(denialOf(await denied.json())?.reasonCode, "BUDGET_EXCEEDED");
+  },
+
+  async "gives each day a budget, and an agent a part of it"() {
+    const budget = createBudget({
+      limit: "$200.00",
+      every: "day",
+      timeZone: "Europe/Berlin",
+      prices: { "gpt-4o": { input: "1000000", output: "1000000" } },
+      estimate: () => usd(50),
+      fetch: async () => Response.json({ choices: [], usage }),
+    });
+    const agent = budget.for({ agent: "writer" }, { limit: "$60.00" });
+    const body = JSON.stringify(request);
+    const ask = async ({ fetch }: typeof budget) => (await fetch(chat, { method: "POST", body })).status;
+    // Twelve dollars each: fifty do not fit into what is left of the part's sixty.
+    expectEqual(String([await ask(agent), await ask(agent), await ask(budget)]), "200,402,200");
+    const { spent, remaining } = await budget.balance();
+    expectEqual(`${formatAmount(spent)} ${formatAmount(remaining)}`, "$24 $176");
+    expectEqual((await budget.flush()).pending, 0);
+    await budget.close();
   },
 };
 

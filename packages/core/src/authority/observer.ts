@@ -2,13 +2,15 @@ import type { Amount } from "../amount/amount.ts";
 import { Emitter } from "../observe/emitter.ts";
 import type { Cap, EvidenceReference, Lease } from "./grant.ts";
 import type { Action, Subject } from "./request.ts";
-import type { Metrics, Settlement, SettlementInstruction } from "./settlement.ts";
+import type { Metrics, ReleaseReason, Settlement, SettlementInstruction } from "./settlement.ts";
 
 /** The guarded call that a settlement ends: enough to draw a span and to name a model. */
 export interface GuardedCall {
   readonly action: Action;
   readonly subject?: Subject | undefined;
   readonly metrics?: Metrics | undefined;
+  /** Why nothing was spent. */
+  readonly released?: ReleaseReason | undefined;
   /** When the reservation was granted, epoch milliseconds. */
   readonly startedAtMs: number;
   /** From the grant to the end of the body, in milliseconds. */

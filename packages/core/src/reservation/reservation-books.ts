@@ -44,6 +44,7 @@ export class ReservationBooks {
       action,
       subject,
       metrics: intent.kind === "commit" ? intent.spend.metrics : undefined,
+      released: intent.kind === "release" ? intent.reason : undefined,
       startedAtMs: this.#startedAtMs,
       durationMs: clock.monotonic() - this.#started,
       parentReservationId: this.#call.parentReservationId,

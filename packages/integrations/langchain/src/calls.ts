@@ -20,7 +20,7 @@ export interface ModelRequest {
 /** A call in the words that bound it. */
 export function hostCall(request: ModelRequest): HostCall {
   const { messages, systemMessage, systemPrompt, tools, responseFormat, modelSettings, runtime } = request;
-  const { getLsParams, maxTokens, maxOutputTokens = maxTokens } = modelOf(request);
+  const { getLsParams } = modelOf(request);
   const { ls_model_name: model, ls_provider: provider } = bag(
     typeof getLsParams === "function" ? getLsParams.call(request.model, {}) : undefined,
   );
@@ -31,14 +31,19 @@ export function hostCall(request: ModelRequest): HostCall {
       ...settings,
       model,
       messages: [systemMessage ?? systemPrompt, ...messages].map(plainMessage),
-      // OpenAI's -1 is no limit.
-      max_tokens: typeof maxOutputTokens === "number" && maxOutputTokens > 0 ? maxOutputTokens : undefined,
+      max_tokens: limitOf(request),
       tools: tools.length > 0 ? tools.map((tool) => ({ ...plainTool(tool), name: nameOf(tool) })) : undefined,
       response_format: responseFormat,
     },
     headers: { ...bag(headers), ...bag(bag(options)["headers"]) } as Record<string, string>,
     signal: runtime?.signal,
   };
+}
+
+/** The limit of the model's answers; OpenAI's -1 is none. */
+function limitOf(request: ModelRequest): number | undefined {
+  const { maxTokens, maxOutputTokens = maxTokens } = modelOf(request);
+  return typeof maxOutputTokens === "number" && maxOutputTokens > 0 ? maxOutputTokens : undefined;
 }
 
 /** What of a message a provider is sent: its counts of an earlier answer are not. */
@@ -70,7 +75,7 @@ export function underCaps(request: ModelRequest, call: AdaptedCall): Partial<Rec
   const { headers } = call;
   return {
     modelSettings: { ...modelSettings, headers, options: { ...bag(bag(modelSettings)["options"]), headers } },
-    ...(limit !== hostCall(request).body["max_tokens"] && { model: limited(request, limit) }),
+    ...(limit !== limitOf(request) && { model: limited(request, limit) }),
     ...(allowed.length < tools.length && { tools: allowed, toolChoice: names.has(chosen) ? toolChoice : undefined }),
   } as Partial<Record<keyof ModelRequest, never>>;
 }

@@ -1,5 +1,6 @@
 import { budgetMiddleware } from "@imprest/langchain";
 import { type ModelProvider, createModelProvider } from "@imprest/testing/models";
+import { ChatAnthropic } from "@langchain/anthropic";
 import { ChatOpenAI } from "@langchain/openai";
 import { createAgent, tool } from "langchain";
 import { type CreateBudgetOptions, type LocalBudget, createBudget, denialOf } from "imprest";
@@ -8,6 +9,7 @@ import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 // Real agents before a provider with books of its own: what follows is read off the ledger and off the provider's bill.
 
 const prices = {
+  "claude-sonnet-5": { input: "3.00", cachedInput: "0.30", cacheWrite: "3.75", output: "15.00" },
   "gpt-4o": { input: "2.50", cachedInput: "1.25", output: "10.00", maxOutputTokens: 2_000 },
   "gpt-5.6": { input: "1.25", cachedInput: "0.125", output: "10.00", maxInputTokens: 400_000, maxOutputTokens: 2_000 },
 };
@@ -167,6 +169,18 @@ describe.each(each)("an agent on $wire, $level", ({ below, name, useResponsesApi
     expect(denialOf(await strict.invoke(input).catch((error: unknown) => error))).toBeDefined();
     expect(await closed(budget)).toEqual({ spent: provider.bill.amount, holds: 0n });
   });
+});
+
+it("a model of Anthropic's hands the reservation down too, and is limited by caps", async () => {
+  const budget = create({ policy: [{ caps: { max_tokens: 64 } }] });
+  const charges = committed(budget);
+  const clientOptions = { fetch: budget.fetch };
+  const model = new ChatAnthropic({ model: "claude-sonnet-5", apiKey: "test", maxTokens: 500, clientOptions });
+  provider.next({ toolCalls });
+  await createAgent({ model, tools: [look], middleware: [budgetMiddleware(budget)] }).invoke(input);
+  expect(charges).toHaveLength(2);
+  expect(provider.calls.map(({ body }) => body["max_tokens"])).toEqual([64, 64]);
+  expect(await closed(budget)).toEqual({ spent: provider.bill.amount, holds: 0n });
 });
 
 it("a stream whose usage nobody states is charged no less than the provider does", async () => {

@@ -137,8 +137,10 @@ export function observeSpend(source: AuthoritySource, options: ObserveSpendOptio
         "gen_ai.response.model": modelVersion,
       }),
     );
-    if (status === "released") emit("release", of, { reservation_id: id });
-    else if (charged) {
+    if (status === "released") {
+      const reason_codes = call?.released && [call.released.code];
+      emit("release", of, { reservation_id: id, reason_codes });
+    } else if (charged) {
       emit("commit", of, {
         reservation_id: id,
         unit: charged.unit,

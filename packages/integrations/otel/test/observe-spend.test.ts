@@ -182,6 +182,18 @@ describe("events", () => {
     ]);
   });
 
+  it("of a release says why nothing was spent", async () => {
+    const { authority, events } = await open();
+    const unspent = () => true;
+    await expect(withReservation(authority, request, failing, { unspent })).rejects.toThrow("broken");
+    await expect.poll(() => events().map(({ name }) => name)).toContain("gen_ai.spend.release");
+    const released = events().find(({ name }) => name === "gen_ai.spend.release");
+    expect(released?.attributes?.["gen_ai.spend.reason_codes"]).toEqual(["failed"]);
+    function failing(): never {
+      throw new Error("broken");
+    }
+  });
+
   it("the four events of ASP, with the signature of the audit event", async () => {
     const otel = sdk();
     const auditEventSignature = Buffer.alloc(64, 7).toString("base64");
