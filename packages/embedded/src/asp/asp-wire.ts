@@ -4,6 +4,8 @@ import { type JsonValue, StrictJsonError, canonicalize, parseStrictJson } from "
 import {
   type AspMethod,
   type CommitRequest,
+  aspCursorHeader,
+  aspFeedPath,
   aspJwksPath,
   aspMetadataPath,
   aspServicePath,
@@ -26,9 +28,6 @@ import { AspRefusal, refusalOf, writeRefusal } from "./refusal.ts";
 import { release } from "./release.ts";
 import { reserve } from "./reserve.ts";
 import type { SigningKeys } from "./signing-keys.ts";
-
-/** Where a tenant reads its events. */
-const aspFeedPath = "/asp/events" as const;
 
 export interface AspWireParts {
   readonly books: AspBooks;
@@ -116,7 +115,7 @@ export class AspWire {
       requireMethod(request, "GET");
       const { cursor, limit } = feedQuery(request.target);
       const page = await books.log.read(tenant, cursor, limit);
-      const headers = { ...json, "Content-Type": "application/x-ndjson", "asp-next-cursor": String(page.cursor) };
+      const headers = { ...json, "Content-Type": "application/x-ndjson", [aspCursorHeader]: String(page.cursor) };
       return { status: 200, headers, body: page.lines.map((line) => `${line}\n`).join("") };
     }
     requireMethod(request, "POST");
