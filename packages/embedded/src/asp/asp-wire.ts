@@ -24,7 +24,7 @@ import type { RequestHead, WireRequest, WireResponse } from "../http/wire.ts";
 import type { AspBooks } from "./books.ts";
 import { commit } from "./commit.ts";
 import { queryBudget } from "./query-budget.ts";
-import { AspRefusal, refusalOf, writeRefusal } from "./refusal.ts";
+import { AspRefusal, UnsupportedBody, refusalOf, writeRefusal } from "./refusal.ts";
 import { release } from "./release.ts";
 import { reserve } from "./reserve.ts";
 import type { SigningKeys } from "./signing-keys.ts";
@@ -152,9 +152,8 @@ export class AspWire {
 
   #read(request: WireRequest): unknown {
     const { maxBodyBytes } = this.#parts;
-    if (!/^application\/json(;|$)/i.test(request.header("content-type") ?? "")) {
-      throw new AspRefusal("invalid_argument", "Send application/json.");
-    }
+    const type = request.header("content-type") ?? "";
+    if (!/^application\/json(;|$)/i.test(type)) throw new UnsupportedBody(shortened(type === "" ? "nothing" : type));
     const encoding = request.header("content-encoding") ?? "identity";
     if (encoding !== "identity") {
       // Connect "Unary-Request": a compression that is not supported is unimplemented, and those that are get named.
