@@ -10,9 +10,11 @@ const collect = runInNewContext("gc") as () => void;
 const embedded = createEmbeddedAuthority({ retention: { finishedReservations: 20_000, idempotencyKeys: 20_000 } });
 await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usdMicrocents(10n ** 15n) });
 const { key } = await embedded.apiKeys.create({ tenant: "acme" });
+await embedded.budgets.create({ scope: { tenant: "noisy" }, allocated: usdMicrocents(1_000n) });
+const { key: noisyKey } = await embedded.apiKeys.create({ tenant: "noisy" });
 const { url } = await serve(embedded, { port: 0 });
 process.on("disconnect", () => process.exit());
-process.send?.({ url, key });
+process.send?.({ url, key, noisyKey });
 setInterval(() => {
   collect();
   process.send?.({ heapMib: Math.round(process.memoryUsage().heapUsed / 1_048_576) });

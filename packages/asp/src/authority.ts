@@ -2,17 +2,18 @@ import {
   AbortedError,
   type Attempt,
   type AuthoritySource,
+  AuthorityUnreachableError,
   type BudgetBooks,
   type BudgetQuery,
   type CallOptions,
   type CallTerms,
-  type Cap,
   type Clock,
   ConfigurationError,
   type Environment,
   type Grant,
   type Intent,
   type ReserveRequest,
+  ResponseFormatError,
   type Settlement,
   type SettlementInstruction,
   type SpendAuthority,
@@ -21,25 +22,16 @@ import {
 import { wholeOption, writeWire } from "@imprest/core/internal";
 import {
   aspRuntimeMetadataKeys,
-  type AllowCap,
   type ProtoStruct,
   type ReserveRequest as WireReserveRequest,
-  type ReserveResponse,
-  parseTimestamp,
   releaseRequest,
   reserveRequest,
 } from "@imprest/core/models/asp";
 import { sealCommit } from "./body-hash.ts";
 import type { BypassRecorder } from "./bypass.ts";
-import { type Answered, malformed } from "./connection.ts";
-import {
-  ApprovalRequiredError,
-  AspDeniedError,
-  AspError,
-  ExpiredBeyondGraceError,
-  OverageRejectedError,
-  isFinal,
-} from "./errors.ts";
+import { UnreadableAnswer } from "./connection.ts";
+import { AspError, ExpiredBeyondGraceError, OverageRejectedError, isFinal } from "./errors.ts";
+import { grantOf, remainingMs, tooShort } from "./grant.ts";
 import type { AspIncident } from "./incident.ts";
 import { LeaseWatch } from "./lease-watch.ts";
 import * as operations from "./operations.ts";
@@ -52,7 +44,7 @@ import {
   prepareInstruction,
   toWire,
 } from "./request.ts";
-import { committed, lateCommit, released, spentOf, evidenceOf } from "./settlement.ts";
+import { committed, lateCommit, released, spentOf } from "./settlement.ts";
 import { AspVerbs } from "./verbs.ts";
 
 /** What an `AspAuthority` adds to its client. */
@@ -78,9 +70,6 @@ export interface AspAuthorityOptions extends Environment {
   /** Writes the signed `bypassed` events without which `failOpen` is refused (ASP §3.3). */
   readonly bypass?: BypassRecorder | undefined;
 }
-
-/** A skew between the two clocks below this is within what the seconds of a `Date` header can tell. */
-const noticeableSkewMs = 2_000;
 
 /** A configured authority, or a client that has one with the defaults. */
 export type AspSource = AuthoritySource<AspAuthority>;
@@ -128,6 +117,10 @@ export class AspAuthority implements SpendAuthority {
     options.bypass?.listen(this);
   }
 
+  onNewCredentials(listener: () => void): () => void {
+    return this.client.connection.onNewKey(listener);
+  }
+
   /** Fail-open must leave a signed event (ASP §3.3), so it is refused where nobody would write one, whoever calls. */
   checkOptions({ failOpen }: CallTerms): void {
     if (failOpen === undefined || this.recordsBypass) return;
@@ -150,17 +143,40 @@ export class AspAuthority implements SpendAuthority {
   async reserve(request: ReserveRequest, options: CallOptions & { readonly idempotencyKey: string }): Promise<Grant> {
     const message = await toWire(request, this.#defaults, options);
     const body = JSON.stringify(writeWire(reserveRequest, message, "ASP message"));
-    const answered = await this.client.connection.call(operations.reserve, body, message, options);
-    const { answer } = answered;
-    const grant = grantOf(request, answer, this.#remainingMs(answered));
+    const grant = await this.#granted(request, body, message, options);
     const { lease } = grant;
     if (lease?.remainingMs === undefined) return grant;
     if (lease.remainingMs < this.#minimumTtlMs) {
-      this.#giveBack(grant, message);
+      this.#giveBack(grant.id, message, "ttl_too_short");
       throw tooShort(grant, lease.remainingMs);
     }
     this.#leases.start(grant.id, lease.remainingMs);
     return grant;
+  }
+
+  /**
+   * A grant that names its reservation and cannot be used is given back, and is final: a replay would bring it again. An
+   * answer that was cut off is not: the kernel asks again under the same key.
+   */
+  async #granted(
+    request: ReserveRequest,
+    body: string,
+    message: WireReserveRequest,
+    options: CallOptions,
+  ): Promise<Grant> {
+    let held: string | undefined;
+    try {
+      const answered = await this.client.connection.call(operations.reserve, body, message, options);
+      const { answer } = answered;
+      held = answer.reservationId;
+      return grantOf(request, answer, remainingMs(answered, this.environment.clock.now()));
+    } catch (error) {
+      held ??= error instanceof UnreadableAnswer ? error.reservationId : undefined;
+      if (held === undefined) throw error;
+      this.#giveBack(held, message, "grant_malformed");
+      if (!ResponseFormatError.isInstance(error)) throw error;
+      throw new AuthorityUnreachableError(error.message, message.idempotencyKey, { cause: error });
+    }
   }
 
   prepare(
@@ -268,63 +284,10 @@ export class AspAuthority implements SpendAuthority {
     }
   }
 
-  /** What is left of the lease: by this clock, or by the authority's where the two differ noticeably. */
-  #remainingMs({ answer, serverTimeMs }: Answered<ReserveResponse>): number | undefined {
-    const expiresAtMs = parseTimestamp(answer.ttlExpiresAt);
-    if (expiresAtMs === undefined) return undefined;
-    const now = this.environment.clock.now();
-    const skewMs = serverTimeMs === undefined ? 0 : serverTimeMs - now;
-    return expiresAtMs - (Math.abs(skewMs) < noticeableSkewMs ? now : now + skewMs);
-  }
-
-  /** Best effort: the TTL of a grant that is too short frees it anyway. */
-  #giveBack({ id: reservationId }: Grant, { idempotencyKey }: WireReserveRequest): void {
-    const request = { reservationId, idempotencyKey, reasonCodes: ["ttl_too_short"] };
+  /** Best effort: the TTL of what is not given back frees it anyway. */
+  #giveBack(reservationId: string, { idempotencyKey }: WireReserveRequest, reason: string): void {
+    const request = { reservationId, idempotencyKey, reasonCodes: [reason] };
     const body = JSON.stringify(writeWire(releaseRequest, request, "ASP message"));
     this.client.connection.call(operations.release, body, request).catch(() => {});
   }
-}
-
-function grantOf(request: ReserveRequest, answer: ReserveResponse, remainingMs: number | undefined): Grant {
-  const { decision, reservationId: id, ttlExpiresAt } = answer;
-  if (decision !== "ALLOW" && decision !== "ALLOW_WITH_CAPS") throw deniedBy(answer);
-  if (id === undefined) throw malformed(operations.reserve, "it allows, but holds no reservation_id");
-  if (decision === "ALLOW_WITH_CAPS" && answer.caps === undefined) {
-    throw malformed(operations.reserve, "it allows with caps, but holds none");
-  }
-  const expiresAt = parseTimestamp(ttlExpiresAt);
-  return {
-    id,
-    decision,
-    reserved: request.estimate,
-    caps: (answer.caps ?? []).map(capOf),
-    lease: remainingMs === undefined ? undefined : { ttlMs: Math.max(1, remainingMs), remainingMs, expiresAt },
-    evidence: evidenceOf(answer),
-    request,
-    wire: answer,
-  };
-}
-
-/** `{type, params: {value}}` and `{type, params: {<type>: value}}` both stand for one value; other params stay whole. */
-function capOf({ type: name, params = {} }: AllowCap): Cap {
-  const [only, ...others] = Object.keys(params);
-  const isValue = others.length === 0 && (only === "value" || only === name);
-  return { name, value: isValue ? params[only] : params };
-}
-
-/** DENY, an unspecified decision, and a word this version does not know: none is leave to spend (ASP §2). */
-function deniedBy(answer: ReserveResponse): AspDeniedError {
-  const { decision = "DECISION_UNSPECIFIED", reasonCodes = [], matchedRuleIds = [], caps = [] } = answer;
-  const why = reasonCodes.length === 0 ? "" : ` because of ${reasonCodes.join(", ")}`;
-  const denial = { decision, reasonCodes, matchedRuleIds, caps: caps.map(capOf) };
-  if (reasonCodes.includes("approval_required")) {
-    const message = `The authority answered ${decision}: a person must approve first. Nothing was started.`;
-    return new ApprovalRequiredError(message, denial);
-  }
-  return new AspDeniedError(`The authority answered ${decision}${why}. Nothing was started.`, denial);
-}
-
-function tooShort({ caps }: Grant, remainingMs: number): AspDeniedError {
-  const message = `The reservation had only ${Math.round(remainingMs)} ms left, so the call did not start.`;
-  return new AspDeniedError(message, { decision: "DENY", reasonCodes: ["ttl_too_short"], matchedRuleIds: [], caps });
 }

@@ -1,4 +1,5 @@
 import {
+  type ApiKeySource,
   type CallOptions,
   type HttpRequest,
   type HttpResponse,
@@ -6,7 +7,15 @@ import {
   type Transport,
   ValidationError,
 } from "@imprest/core";
-import { type Secret, base64url, outgoingTraceparent, parseJson, parseWire, send } from "@imprest/core/internal";
+import {
+  type Secret,
+  base64url,
+  outgoingTraceparent,
+  parseJson,
+  parseWire,
+  resolveApiKey,
+  sendRead,
+} from "@imprest/core/internal";
 import { errorFromResponse } from "./errors.ts";
 import type { Operation } from "./operations.ts";
 import { type AspClientOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
@@ -24,6 +33,12 @@ export interface Answered<Answer> {
   readonly serverTimeMs?: number | undefined;
 }
 
+/** An answer, and the key that it was asked for with. */
+interface Sent {
+  readonly response: HttpResponse;
+  readonly key: Secret | undefined;
+}
+
 /**
  * Sends single unary calls as Connect does (POST, JSON both ways) and makes a typed answer or a typed error of whatever
  * comes back. The typed methods of `AspClient` and the settlements of `AspAuthority` go through here.
@@ -31,14 +46,18 @@ export interface Answered<Answer> {
 export class AspConnection {
   readonly options: ResolvedOptions;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #onNewKey = new Set<() => void>();
+  #apiKey: ResolvedOptions["apiKey"];
+  #lastKey: string | undefined;
 
   constructor(options: AspClientOptions) {
     this.options = resolveOptions(options);
+    this.#apiKey = this.options.apiKey;
     // Browsers set their own user agent, and asking for another would cost a CORS permission.
     this.#headers = { accept: "application/json", ...(!this.options.isBrowser && { "user-agent": "imprest-asp" }) };
   }
 
-  /** One attempt. @throws AspError, TransportError, ConfigurationError (the key). */
+  /** One attempt, or a few of an operation that changes nothing. @throws AspError, TransportError, ConfigurationError (the key). */
   async call<Answer extends object>(
     operation: Operation<Answer>,
     body: string,
@@ -55,7 +74,8 @@ export class AspConnection {
       traceparent: outgoingTraceparent(options.traceparent),
     };
     const url = `${this.options.baseUrl}${this.options.routes[operation.method]}`;
-    const { response, key } = await this.#send({ method: "POST", url, headers, body }, options);
+    const attempts = operation.verb === undefined ? this.options.readAttempts : 1;
+    const { response, key } = await this.#send({ method: "POST", url, headers, body }, options, attempts);
     if (response.status !== 200) throw errorFromResponse(operation.method, response, key);
     const answer = readAnswer(operation, response, key);
     this.#promise(operation, answer, subject, body);
@@ -63,31 +83,68 @@ export class AspConnection {
     return Number.isNaN(serverTimeMs) ? { answer } : { answer, serverTimeMs };
   }
 
-  /** Reads a document of the authority's origin. */
-  async get(path: string, options: CallOptions = {}): Promise<HttpResponse> {
+  /** Reads a document of the authority's origin, whatever its status; a few attempts within one deadline. */
+  async get(path: string, options?: CallOptions): Promise<HttpResponse> {
+    return (await this.#get(path, options)).response;
+  }
+
+  /** Reads one that must be there. @throws as `call`. */
+  async read(path: string, options: CallOptions, maxResponseBytes: number): Promise<HttpResponse> {
+    const { response, key } = await this.#get(path, options, maxResponseBytes);
+    if (response.status !== 200) throw errorFromResponse(`GET ${path}`, response, key);
+    return response;
+  }
+
+  /** Sends everything under another key from now on. @throws ConfigurationError for one that cannot be sent. */
+  useApiKey(source: ApiKeySource): void {
+    this.#apiKey = resolveApiKey(source);
+    this.#lastKey = undefined;
+    for (const listener of this.#onNewKey) listener();
+  }
+
+  /**
+   * Calls `listener` after `useApiKey`, and whenever the `apiKey` function has given another key than before.
+   * @returns the function that unsubscribes.
+   */
+  onNewKey(listener: () => void): () => void {
+    this.#onNewKey.add(listener);
+    return () => this.#onNewKey.delete(listener);
+  }
+
+  #get(path: string, options: CallOptions = {}, maxResponseBytes?: number): Promise<Sent> {
     const url = new URL(path, this.options.baseUrl).href;
     const headers = { ...this.#headers, traceparent: outgoingTraceparent(options.traceparent) };
-    return (await this.#send({ method: "GET", url, headers }, options)).response;
+    return this.#send({ method: "GET", url, headers }, options, this.options.readAttempts, maxResponseBytes);
   }
 
   /** The key is fetched within the deadline, because that may take time too. */
   async #send(
     request: HttpRequest,
     { signal, timeoutMs = this.options.timeoutMs }: CallOptions,
-  ): Promise<{ readonly response: HttpResponse; readonly key: Secret | undefined }> {
+    attempts: number,
+    maxResponseBytes = this.options.maxResponseBytes,
+  ): Promise<Sent> {
     if (!(timeoutMs > 0)) {
       throw new ValidationError("call options", [{ pointer: "/timeoutMs", message: "must be above 0" }]);
     }
-    const { apiKey, transport, clock, maxResponseBytes } = this.options;
+    const { transport, clock } = this.options;
     let key: Secret | undefined;
     const authorised: Transport = async (unauthorised, limits) => {
+      const apiKey = this.#apiKey;
       key = typeof apiKey === "function" ? await apiKey() : apiKey;
+      if (typeof apiKey === "function" && key !== undefined) this.#noteKey(key.reveal());
       limits.throwIfAborted();
       const credential: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key.reveal()}` };
       return transport({ ...unauthorised, headers: { ...unauthorised.headers, ...credential } }, limits);
     };
-    const response = await send(authorised, request, { signal, timeoutMs, clock, maxResponseBytes });
+    const response = await sendRead(authorised, request, { signal, timeoutMs, clock, maxResponseBytes, attempts });
     return { response, key };
+  }
+
+  #noteKey(key: string): void {
+    const isNew = this.#lastKey !== undefined && this.#lastKey !== key;
+    this.#lastKey = key;
+    if (isNew) for (const listener of this.#onNewKey) listener();
   }
 
   #promise(operation: Operation<object>, answer: object, subject: Subject, body: string): void {
@@ -137,17 +194,39 @@ function readAnswer<Answer extends object>(
   { body }: HttpResponse,
   key: Secret | undefined,
 ): Answer {
+  let written: unknown;
   try {
-    const written = parseJson(body);
+    written = parseJson(body);
     // Whoever answers may repeat the key in a word that ends up in an error, such as a reason for a denial.
-    return parseWire(operation.answer, key?.mayStandIn(body) ? key.redact(written) : written, "ASP message");
+    if (key?.mayStandIn(body)) written = key.redact(written);
+    return parseWire(operation.answer, written, "ASP message");
   } catch (error) {
     if (ResponseFormatError.isInstance(error)) throw error;
-    throw malformed(operation, ValidationError.isInstance(error) ? error.message : "it is not JSON");
+    throw malformed(operation, ValidationError.isInstance(error) ? error.message : "it is not JSON", written);
+  }
+}
+
+/** An answer that claims success and is none, with the reservation that it names all the same. */
+export class UnreadableAnswer extends ResponseFormatError {
+  readonly #reservationId: string | undefined;
+
+  constructor(message: string, written: unknown) {
+    super(message, { status: 200 });
+    const { reservationId, reservation_id: byProtoName } = (written ?? {}) as Record<string, unknown>;
+    const id = reservationId ?? byProtoName;
+    this.#reservationId = typeof id === "string" && id !== "" ? id : undefined;
+  }
+
+  get reservationId(): string | undefined {
+    return this.#reservationId;
   }
 }
 
 /** For an answer that claims success and is none; whether the authority acted stays open. */
-export function malformed({ method }: { readonly method: string }, why: string): ResponseFormatError {
-  return new ResponseFormatError(`${method}: the answer is not what the protocol allows: ${why}.`, { status: 200 });
+export function malformed(
+  { method }: { readonly method: string },
+  why: string,
+  written?: unknown,
+): ResponseFormatError {
+  return new UnreadableAnswer(`${method}: the answer is not what the protocol allows: ${why}.`, written);
 }

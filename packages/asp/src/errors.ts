@@ -148,7 +148,7 @@ export function isFinal({ errorCode, connectCode, status = 0 }: AspError): boole
  * order: a Connect error detail, the `asp-error-code` header, `error_code` or `code` of the body. Never from a message.
  * @param key cut out of whatever the authority says, should it repeat it.
  */
-export function errorFromResponse(method: AspMethod, response: HttpResponse, key?: Secret): AspError {
+export function errorFromResponse(method: AspMethod | `GET ${string}`, response: HttpResponse, key?: Secret): AspError {
   const { status, headers } = response;
   const texts = readTexts(response);
   const { errorCode, connectCode, said, requestId } = key?.redact(texts) ?? texts;

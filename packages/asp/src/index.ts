@@ -26,6 +26,7 @@ export {
   ReservationReleasedError,
   ReservationSettledError,
 } from "./errors.ts";
+export type { EventsOptions, SignedEvent } from "./feed.ts";
 export type { AspIncident } from "./incident.ts";
 export type { Operation } from "./operations.ts";
 export type { AspClientOptions, ResolvedOptions } from "./options.ts";

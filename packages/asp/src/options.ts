@@ -44,6 +44,8 @@ export interface AspClientOptions {
   readonly onPromisedEvent?: ((promised: PromisedEvent) => void) | undefined;
   /** Deadline of one call, in milliseconds; 5000 when absent. */
   readonly timeoutMs?: number | undefined;
+  /** The most attempts of a read; 3 when absent. Verbs that write are sent once: the kernel repeats them. */
+  readonly readAttempts?: number | undefined;
   /** A larger answer is refused; 1 MiB when absent. */
   readonly maxResponseBytes?: number | undefined;
   /** Allows `http:` to a host that is not this machine: the API key then travels in the clear. */
@@ -64,6 +66,7 @@ export interface ResolvedOptions {
   /** Is given each event that an answer promised: keep them, and an auditor can tell what was removed. */
   readonly onPromisedEvent: ((promised: PromisedEvent) => void) | undefined;
   readonly timeoutMs: number;
+  readonly readAttempts: number;
   readonly maxResponseBytes: number;
   readonly transport: Transport;
   readonly clock: Clock;
@@ -79,6 +82,7 @@ const known: ReadonlySet<string> = new Set<keyof AspClientOptions>([
   "experimental",
   "onPromisedEvent",
   "timeoutMs",
+  "readAttempts",
   "maxResponseBytes",
   "allowInsecureHttp",
   "allowBrowserCredentials",
@@ -99,6 +103,7 @@ export function resolveOptions(options: AspClientOptions): ResolvedOptions {
     allowsRefund: options.experimental?.refund === true,
     onPromisedEvent: options.onPromisedEvent,
     timeoutMs: wholeOption("timeoutMs", options.timeoutMs, 5_000, 600_000),
+    readAttempts: wholeOption("readAttempts", options.readAttempts, 3, 10),
     maxResponseBytes: wholeOption("maxResponseBytes", options.maxResponseBytes, 1024 * 1024, 2 ** 31),
     transport: options.transport ?? defaultTransport(),
     clock: options.clock ?? systemClock,

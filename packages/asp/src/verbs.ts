@@ -1,4 +1,5 @@
 import {
+  type ApiKeySource,
   type CallOptions,
   ConfigurationError,
   ResponseFormatError,
@@ -28,6 +29,7 @@ import {
 } from "@imprest/core/models/asp";
 import { withBodyHash } from "./body-hash.ts";
 import { AspConnection } from "./connection.ts";
+import { type EventsOptions, type SignedEvent, readFeed } from "./feed.ts";
 import * as operations from "./operations.ts";
 import type { AspClientOptions } from "./options.ts";
 
@@ -144,6 +146,28 @@ export class AspVerbs {
         cause,
       });
     }
+  }
+
+  /**
+   * The tenant's signed events, the oldest first, page by page as they are reached; `number` of the last one read is
+   * where `since` goes on. Iterating throws as every method, and `AbortedError` when `signal` aborts.
+   * @example
+   * for await (const { number, report } of client.events({ since, verify: (line) => verifyAuditEvent(line, { trust }) })) {
+   *   auditor.add(report);
+   *   since = number;
+   * }
+   */
+  events<Report = undefined>(options?: EventsOptions<Report>): AsyncGenerator<SignedEvent<Report>, void, undefined> {
+    return readFeed(this.connection, options);
+  }
+
+  /**
+   * Uses another API key from now on. Settlements that wait because the old one was refused are sent at once. A key from
+   * an `apiKey` function needs no such call: it is asked before every request.
+   * @throws ConfigurationError for one that cannot be sent.
+   */
+  useApiKey(apiKey: ApiKeySource): void {
+    this.connection.useApiKey(apiKey);
   }
 
   async #write<Answer extends object>(

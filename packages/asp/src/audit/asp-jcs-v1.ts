@@ -1,4 +1,4 @@
-import { utf8 } from "@imprest/core/internal";
+import { utf8 } from "@imprest/core/internal/verify";
 import { canonicalize } from "@imprest/core/audit";
 import type { AuditProfile } from "./profile.ts";
 import { readAuditEvent, signedPart } from "./read-audit-event.ts";

@@ -1,4 +1,4 @@
-import { ConfigurationError } from "@imprest/core";
+import { ConfigurationError } from "@imprest/core/internal/verify";
 
 /**
  * What an auditor remembers of finished decisions, so that nothing of them passes a second time: event ids, reservation

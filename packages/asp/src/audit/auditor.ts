@@ -1,4 +1,4 @@
-import { ConfigurationError } from "@imprest/core";
+import { ConfigurationError } from "@imprest/core/internal/verify";
 import type { AuditEvent } from "@imprest/core/models/asp";
 import { type AuditConclusion, unprovenOf } from "./audit-conclusion.ts";
 import { type AuditFinding, found, lifecycle } from "./audit-finding.ts";

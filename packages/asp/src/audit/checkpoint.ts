@@ -1,5 +1,4 @@
-import { ConfigurationError, ValidationError } from "@imprest/core";
-import { base64url, parseBase64url, utf8 } from "@imprest/core/internal";
+import { base64url, ConfigurationError, parseBase64url, utf8, ValidationError } from "@imprest/core/internal/verify";
 import {
   type JsonObject,
   type JsonValue,

@@ -41,6 +41,8 @@ function contradictions(decision: Decision, report: Report): void {
   report(has("bypassed") && facts.length > 1, "bypassed_and_decided", "Both decided and bypassed without a decision.");
   report(reservations.size > 1, "several_reservations", "One decision, two reservation ids.");
   for (const suffix of [...ends, "ttl_expired"] as const) {
+    // Every commit that comes beyond grace is refused with an event of its own (ASP §3.2, §3.3).
+    if (suffix === "reconciliation_gap") continue;
     const isTwice = facts.filter((fact) => fact.suffix === suffix).length > 1;
     report(isTwice, "several_ends", `Two events of ${suffix} for one reservation.`);
   }

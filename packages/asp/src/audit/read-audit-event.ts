@@ -1,4 +1,4 @@
-import { base64url, parseBase64url } from "@imprest/core/internal";
+import { base64url, parseBase64url } from "@imprest/core/internal/verify";
 import {
   type Finding,
   type JsonObject,

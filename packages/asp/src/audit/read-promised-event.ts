@@ -1,4 +1,4 @@
-import { ValidationError } from "@imprest/core";
+import { ValidationError } from "@imprest/core/internal/verify";
 import type { PromisedEvent } from "../promised-event.ts";
 
 const verbs: readonly PromisedEvent["verb"][] = ["reserve", "commit", "release", "refund"];

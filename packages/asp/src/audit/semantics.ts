@@ -1,4 +1,4 @@
-import { ConfigurationError } from "@imprest/core";
+import { ConfigurationError } from "@imprest/core/internal/verify";
 import type { Finding } from "@imprest/core/audit";
 import {
   type AuditEvent,

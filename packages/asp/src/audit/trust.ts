@@ -1,5 +1,5 @@
-import { type CallOptions, type Clock, ConfigurationError, type Transport, systemClock } from "@imprest/core";
-import { hex, parseHex } from "@imprest/core/internal";
+import type { CallOptions, Clock, Transport } from "@imprest/core";
+import { ConfigurationError, hex, parseHex, systemClock } from "@imprest/core/internal/verify";
 import {
   type Jwk,
   type KeyLookup,

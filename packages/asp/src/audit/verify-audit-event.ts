@@ -1,5 +1,5 @@
-import { type CallOptions, ConfigurationError } from "@imprest/core";
-import { base64url, issuesOf } from "@imprest/core/internal";
+import type { CallOptions } from "@imprest/core";
+import { base64url, ConfigurationError, issuesOf } from "@imprest/core/internal/verify";
 import {
   type Disposition,
   type Finding,

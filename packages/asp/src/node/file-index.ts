@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { ConfigurationError } from "@imprest/core";
+import { ConfigurationError } from "@imprest/core/internal/verify";
 import type { AuditIndex } from "../audit/audit-index.ts";
 
 /** An index in a file. What is set counts once it is committed, so that an audit that breaks off leaves nothing behind. */

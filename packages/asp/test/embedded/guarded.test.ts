@@ -125,7 +125,7 @@ describe("guarded calls against the embedded authority", () => {
     ]);
     expect(
       await send(verb, { method: "POST", headers: { ...headers, "content-type": "text/plain" }, body: "{}" }),
-    ).toEqual([400, "invalid_argument"]);
+    ).toEqual([415, "invalid_argument"]);
     expect(await send("/asp.v1.AgentSpendProtocol/Steal", { method: "POST", headers, body: "{}" })).toEqual([
       501,
       "unimplemented",

@@ -4,6 +4,8 @@ import { type JsonValue, StrictJsonError, canonicalize, parseStrictJson } from "
 import {
   type AspMethod,
   type CommitRequest,
+  aspCursorHeader,
+  aspFeedPath,
   aspJwksPath,
   aspMetadataPath,
   aspServicePath,
@@ -22,13 +24,10 @@ import type { RequestHead, WireRequest, WireResponse } from "../http/wire.ts";
 import type { AspBooks } from "./books.ts";
 import { commit } from "./commit.ts";
 import { queryBudget } from "./query-budget.ts";
-import { AspRefusal, refusalOf, writeRefusal } from "./refusal.ts";
+import { AspRefusal, UnsupportedBody, refusalOf, writeRefusal } from "./refusal.ts";
 import { release } from "./release.ts";
 import { reserve } from "./reserve.ts";
 import type { SigningKeys } from "./signing-keys.ts";
-
-/** Where a tenant reads its events. */
-const aspFeedPath = "/asp/events" as const;
 
 export interface AspWireParts {
   readonly books: AspBooks;
@@ -116,7 +115,7 @@ export class AspWire {
       requireMethod(request, "GET");
       const { cursor, limit } = feedQuery(request.target);
       const page = await books.log.read(tenant, cursor, limit);
-      const headers = { ...json, "Content-Type": "application/x-ndjson", "asp-next-cursor": String(page.cursor) };
+      const headers = { ...json, "Content-Type": "application/x-ndjson", [aspCursorHeader]: String(page.cursor) };
       return { status: 200, headers, body: page.lines.map((line) => `${line}\n`).join("") };
     }
     requireMethod(request, "POST");
@@ -153,9 +152,8 @@ export class AspWire {
 
   #read(request: WireRequest): unknown {
     const { maxBodyBytes } = this.#parts;
-    if (!/^application\/json(;|$)/i.test(request.header("content-type") ?? "")) {
-      throw new AspRefusal("invalid_argument", "Send application/json.");
-    }
+    const type = request.header("content-type") ?? "";
+    if (!/^application\/json(;|$)/i.test(type)) throw new UnsupportedBody(shortened(type === "" ? "nothing" : type));
     const encoding = request.header("content-encoding") ?? "identity";
     if (encoding !== "identity") {
       // Connect "Unary-Request": a compression that is not supported is unimplemented, and those that are get named.

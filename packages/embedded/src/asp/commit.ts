@@ -43,7 +43,8 @@ export function commit(books: AspBooks, tenant: string, request: CommitRequest):
   }
   if (settlement?.idempotencyKey === idempotencyKey) {
     if (settlement.digest === digest) return settlement.answer;
-    return rejectReplay(committing, "body_mismatch", replayConflict());
+    const field = conflictField(reservation, settlement, observed, providerResponseFacts);
+    return rejectReplay(committing, "body_mismatch", field, replayConflict());
   }
   switch (state) {
     case "RESERVED":
@@ -51,7 +52,7 @@ export function commit(books: AspBooks, tenant: string, request: CommitRequest):
       return settle(committing);
     case "COMMITTED": {
       const settled = new AspRefusal("failed_precondition", "It is committed already.", "RESERVATION_SETTLED");
-      return rejectReplay(committing, "reservation_already_settled", settled);
+      return rejectReplay(committing, "reservation_already_settled", "idempotency_key", settled);
     }
     case "QUARANTINED":
       throw new AspRefusal("failed_precondition", "An operator must resolve it first.", "RESERVATION_QUARANTINED");
@@ -139,14 +140,31 @@ function reconcile(committing: Committing): Promise<CommitResponse> {
   return end(committing, by, "EXPIRED_BEYOND_GRACE", answer);
 }
 
+/**
+ * Which of the two that a replay must repeat disagrees (ASP §5 `replay_rejected`). A commit that was refused has left its
+ * amount in the digest alone, so that of such a one both are named.
+ */
+function conflictField(
+  { state, observed: first }: AspReservation,
+  { digest }: SettledBy,
+  observed: bigint,
+  facts: CommitRequest["providerResponseFacts"],
+): string {
+  const amount = "amount_atomic_observed";
+  const providerFacts = "provider_response_facts";
+  if (state === "COMMITTED" && observed === first) return providerFacts;
+  if (state === "COMMITTED" && digestOf([first, facts]) === digest) return amount;
+  return `${amount},${providerFacts}`;
+}
+
 /** What was settled stays as it is; the attempt is told (ASP §3.3). */
 function rejectReplay(
   { books, reservation, nowMs, by }: Committing,
   reason: "body_mismatch" | "reservation_already_settled",
+  field: string,
   refusal: AspRefusal,
 ): Promise<CommitResponse> {
   const { tenant, id, decisionId } = reservation;
-  const field = reason === "body_mismatch" ? "amount_atomic_observed,provider_response_facts" : "idempotency_key";
   const data = {
     decision_id: decisionId,
     reservation_id: id,

@@ -24,11 +24,22 @@ export class AspRefusal extends ImprestError {
   static override readonly brand: string = "AspRefusal";
   readonly connectCode: ConnectCode;
   readonly errorCode: AspErrorCode | undefined;
+  /** Where HTTP has a status of its own for it. */
+  readonly status?: number | undefined;
 
   constructor(connectCode: ConnectCode, message: string, errorCode?: AspErrorCode, cause?: unknown) {
     super("ERR_ASP_REFUSAL", message, { cause });
     this.connectCode = connectCode;
     this.errorCode = errorCode;
+  }
+}
+
+/** The body is of a type that is not understood (RFC 9110 §15.5.16); `Accept-Post` names the one that is. */
+export class UnsupportedBody extends AspRefusal {
+  override readonly status = 415;
+
+  constructor(type: string) {
+    super("invalid_argument", `Send application/json, not ${type}: this authority speaks Connect's JSON alone.`);
   }
 }
 
@@ -66,15 +77,18 @@ export function refusalOf(error: unknown): AspRefusal {
 }
 
 /** The error as a Connect unary client reads it; the code stands in a detail and in a header. */
-export function writeRefusal({ connectCode, errorCode, message }: AspRefusal): {
+export function writeRefusal({ connectCode, errorCode, message, status }: AspRefusal): {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 } {
   const details = errorCode === undefined ? {} : { details: [errorInfo(errorCode)] };
   return {
-    status: statuses[connectCode],
-    headers: errorCode === undefined ? {} : { [aspErrorHeader]: errorCode },
+    status: status ?? statuses[connectCode],
+    headers: {
+      ...(errorCode !== undefined && { [aspErrorHeader]: errorCode }),
+      ...(status === 415 && { "Accept-Post": "application/json" }),
+    },
     body: JSON.stringify({ code: connectCode, message, ...details }),
   };
 }

@@ -19,8 +19,8 @@ export interface Page<Row> {
 /** Where a row stands in its order: the sorted value, then the identity that settles ties. */
 export type Position = readonly [value: string | number | bigint, identity: string];
 
-/** Bytes of rows on one page; a page has one row at least, however large. */
-const mostPageBytes = 1_048_576;
+/** Bytes of rows on one page, which others wait for while it is written; a page has one row at least, however large. */
+const mostPageBytes = 131_072;
 
 /**
  * Orders rows and cuts out one page after the cursor's row. A cursor is bound to the filter that it was made under

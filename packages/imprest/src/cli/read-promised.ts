@@ -1,6 +1,6 @@
+import { ValidationError } from "@imprest/core/internal/verify";
 import type { PromisedEvent } from "@imprest/asp";
 import { readPromisedEvent } from "@imprest/asp/audit";
-import { ValidationError } from "@imprest/core";
 import { UsageError } from "./command.ts";
 import { readText } from "./read-text.ts";
 import type { Terminal } from "./terminal.ts";

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { ImprestError } from "@imprest/core";
+import { ImprestError } from "@imprest/core/internal/verify";
 import { type Command, UsageError } from "./command.ts";
 import { ExitCode } from "./exit-code.ts";
 import { Stopped, type Terminal } from "./terminal.ts";

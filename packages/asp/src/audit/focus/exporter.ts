@@ -1,5 +1,4 @@
-import { ConfigurationError } from "@imprest/core";
-import { refuseUnknownOptions, wholeOption } from "@imprest/core/internal";
+import { ConfigurationError, refuseUnknownOptions, wholeOption } from "@imprest/core/internal/verify";
 import type { AuditEvent } from "@imprest/core/models/asp";
 import type { FocusRow } from "./columns.ts";
 import { type DecisionBook, DecisionBooks, atOf } from "./decision-books.ts";

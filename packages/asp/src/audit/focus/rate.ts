@@ -1,5 +1,4 @@
-import { ConfigurationError } from "@imprest/core";
-import { formatDecimal } from "@imprest/core/internal";
+import { ConfigurationError, formatDecimal } from "@imprest/core/internal/verify";
 
 /** What one of a unit costs. */
 export interface FocusPrice {

@@ -78,5 +78,11 @@ export const aspJwksPath = "/.well-known/asp-jwks.json" as const;
 /** Where this library looks for, and serves, what the draft calls the metadata endpoint without naming it. */
 export const aspMetadataPath = "/.well-known/asp-authority" as const;
 
+/** Where this library reads, and serves, a tenant's signed events: `?cursor=N` asks for those after the Nth. */
+export const aspFeedPath = "/asp/events" as const;
+
+/** Response header of a page of the feed: the number of its last event. */
+export const aspCursorHeader = "asp-next-cursor" as const;
+
 /** The most digits of an amount. */
 export const aspMostDigits = 38;
