@@ -18,8 +18,7 @@ export interface BunHandlers {
 /**
  * Serves a runtime behind `Bun.serve`, whose `fetch` calls `server.upgrade(request)`.
  * @example
- * Bun.serve({ fetch: (request, server) => (server.upgrade(request) ? undefined : new Response(null, { status: 426 })),
- *   websocket: bunHandlers(runtime) });
+ * const websocket = bunHandlers(runtime, { behindTls: true }); // Bun.serve({ fetch, websocket })
  */
 export function bunHandlers(runtime: ArcpRuntime, options: HostOptions = {}): BunHandlers {
   const places = new Places(options);
