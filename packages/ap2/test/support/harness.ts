@@ -2,7 +2,6 @@ import { spawnSync } from "node:child_process";
 import {
   type Clock,
   type RecordStore,
-  type RecordValue,
   type Transport,
   ConnectionError,
   memoryRecordStore,
@@ -58,7 +57,7 @@ export async function killWorkers(records: RecordStore): Promise<void> {
   for await (const { key, value, version } of records.scan("ap2-payment:")) {
     const record = value as { readonly attempts: readonly { readonly worker: string }[] };
     const attempts = record.attempts.map((one) => ({ ...one, worker: `${one.worker.split(":")[0]}:${pid}:killed` }));
-    await records.replace(key, { ...record, attempts } as RecordValue, version);
+    await records.replace(key, { ...record, attempts }, version);
   }
 }
 
