@@ -60,6 +60,42 @@ console.log(outcome.status, outcome.status === "error" && outcome.error.errorCod
 
 assert.ok(outcome.status === "error" && outcome.error.errorCode === "BUDGET_EXHAUSTED");
 
+// #region editor
+runtime.agent("editor@1.0.0", async (context) => {
+  const part = { "tool.call": ["search"], "cost.budget": ["USD:0.10"] }; // a part of this job's lease, for each researcher
+  const shelves = context.input as string[][];
+  const researchers = await Promise.all(
+    shelves.map((input) => context.delegate({ agent: "researcher", input, lease: part })),
+  );
+  const found = await Promise.allSettled(researchers.map((researcher) => researcher.result()));
+  return found.map((one) => (one.status === "fulfilled" ? one.value : "ran out of money"));
+});
+// #endregion
+
+// #region two-agents
+const article = await session.submit({
+  agent: "editor",
+  input: [
+    ["library", "archive"],
+    ["web", "radio", "press"],
+  ],
+  lease: { "agent.delegate": ["researcher@*"], "tool.call": ["search"], "cost.budget": ["USD:0.20"] },
+});
+console.log(await article.result());
+for (const child of article.children) console.log(child.agent, child.status, child.costs);
+console.log("spent:", article.costs, `left: USD ${article.budget.remaining("USD")}`);
+// #endregion
+
+assert.deepEqual(await article.result(), [["what library knows", "what archive knows"], "ran out of money"]);
+assert.deepEqual(
+  article.children.map(({ agent, status, costs }) => ({ agent, status, costs })),
+  [
+    { agent: "researcher@1.0.0", status: "success", costs: { USD: "0.08" } },
+    { agent: "researcher@1.0.0", status: "error", costs: { USD: "0.08" } },
+  ],
+);
+assert.deepEqual(article.costs, { USD: "0.16" });
+
 const states: string[] = [];
 
 // #region lost

@@ -81,3 +81,10 @@ export class Charges {
 function maximum(one: bigint, other: bigint): bigint {
   return one > other ? one : other;
 }
+
+/** The PSP's id of a charge. @throws AP2GuardError for what no record should hold. */
+export function checkReference(reference: unknown): string {
+  if (typeof reference === "string" && reference !== "" && reference.length <= longestReference) return reference;
+  const message = `charging() takes a reference of 1 to ${longestReference} characters.`;
+  throw new AP2GuardError("ERR_AP2_PAYMENT_ENDED", message);
+}

@@ -1,5 +1,10 @@
 import { ProtocolError, type Settlement, SettlementError, TransportError } from "@imprest/core";
-import { AP2GuardCommitFailed, AP2GuardCommitUncertain, type CommitErrorFields } from "./errors.ts";
+import {
+  AP2GuardCommitFailed,
+  AP2GuardCommitUncertain,
+  type AttemptReference,
+  type CommitErrorFields,
+} from "./errors.ts";
 
 /** Refusals after which the commit, or another one, may stand all the same. */
 const uncertainCodes: ReadonlySet<string> = new Set([
@@ -34,4 +39,15 @@ function codeOf(error: unknown): string {
 function isRefusal(error: unknown): boolean {
   const status = ProtocolError.isInstance(error) ? error.status : undefined;
   return status !== undefined && status >= 400 && status < 500;
+}
+
+/** The error of a payment that is held until the payment service is asked. */
+export function outcomeUnknown(
+  reservationId: string,
+  attempt: AttemptReference,
+  cause: unknown,
+): AP2GuardCommitUncertain {
+  const message =
+    "Nobody can say whether the PSP charged, so nothing was settled and nothing released. Ask the PSP: reconcile().";
+  return new AP2GuardCommitUncertain(message, { errorCode: "PSP_OUTCOME_UNKNOWN", reservationId, attempt }, { cause });
 }

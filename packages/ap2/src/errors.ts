@@ -246,20 +246,16 @@ export interface CommitErrorFields {
   readonly value?: unknown;
 }
 
-/**
- * The body ran and nobody can say yet how it ended: whether the PSP charged, or whether the authority took the commit.
- * Nothing was released. The attempt is recorded; `reconcile` or `recover` brings it to its end.
- */
-export class AP2GuardCommitUncertain extends AP2GuardError {
-  static override readonly brand: string = "AP2GuardCommitUncertain";
+/** A payment whose body ran, and that is not settled. */
+abstract class UnsettledError extends AP2GuardError {
   readonly errorCode: string;
   readonly reservationId: string;
   readonly attempt: AttemptReference;
   readonly requestId: string | undefined;
   readonly value: unknown;
 
-  constructor(message: string, fields: CommitErrorFields, options?: ErrorOptionsWithCause) {
-    super("ERR_AP2_COMMIT_UNCERTAIN", message, options);
+  constructor(code: AP2ErrorCode, message: string, fields: CommitErrorFields, options?: ErrorOptionsWithCause) {
+    super(code, message, options);
     this.errorCode = fields.errorCode;
     this.reservationId = fields.reservationId;
     this.attempt = fields.attempt;
@@ -276,31 +272,30 @@ export class AP2GuardCommitUncertain extends AP2GuardError {
 }
 
 /**
+ * The body ran and nobody can say yet how it ended: whether the PSP charged, or whether the authority took the commit.
+ * Nothing was released. The attempt is recorded; `reconcile` or `recover` brings it to its end.
+ */
+export class AP2GuardCommitUncertain extends UnsettledError {
+  static override readonly brand: string = "AP2GuardCommitUncertain";
+  constructor(message: string, fields: CommitErrorFields, options?: ErrorOptionsWithCause) {
+    super("ERR_AP2_COMMIT_UNCERTAIN", message, fields, options);
+  }
+}
+
+/**
  * The authority refused the commit after the body ran. Money has moved, so nothing was released, whatever the refusal:
  * the spend is kept as a dead letter (the guard for Python releases here, which loses it).
  */
-export class AP2GuardCommitFailed extends AP2GuardError {
+export class AP2GuardCommitFailed extends UnsettledError {
   static override readonly brand: string = "AP2GuardCommitFailed";
-  readonly errorCode: string;
-  readonly reservationId: string;
-  readonly attempt: AttemptReference;
-  readonly requestId: string | undefined;
   readonly released = false;
   readonly releaseError: undefined;
-  readonly value: unknown;
 
   constructor(message: string, fields: CommitErrorFields, options?: ErrorOptionsWithCause) {
-    super("ERR_AP2_COMMIT_FAILED", message, options);
-    this.errorCode = fields.errorCode;
-    this.reservationId = fields.reservationId;
-    this.attempt = fields.attempt;
-    this.requestId = fields.requestId;
-    this.value = fields.value;
-    Object.defineProperty(this, "value", { enumerable: false });
+    super("ERR_AP2_COMMIT_FAILED", message, fields, options);
   }
 
   protected override details(): Record<string, unknown> {
-    const { errorCode, reservationId, requestId, attempt, released } = this;
-    return { errorCode, reservationId, requestId, attempt, released };
+    return { ...super.details(), released: this.released };
   }
 }

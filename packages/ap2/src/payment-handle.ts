@@ -3,16 +3,16 @@ import { type Grant, type Reservation, type Settlement, Unit, settlementQueue } 
 import { onAbort, parseJson, stringifyJson } from "@imprest/core/internal";
 import type { PaymentAuthority } from "./authority.ts";
 import { chargeKind } from "./bodies.ts";
-import { Charges, longestReference } from "./charges.ts";
-import { commitError } from "./commit-error.ts";
+import { Charges, checkReference } from "./charges.ts";
+import { commitError, outcomeUnknown } from "./commit-error.ts";
 import { minorUnitsOf } from "./currency.ts";
-import { AP2CurrencyError, AP2GuardCommitUncertain, AP2GuardError, type AttemptReference } from "./errors.ts";
+import { AP2CurrencyError, type AP2GuardCommitUncertain, AP2GuardError, type AttemptReference } from "./errors.ts";
 import type { Attempt } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
 import { SignOfLife } from "./ledger/sign-of-life.ts";
 import type { AP2Mandate } from "./mandate.ts";
 import type { Charge, Payment, PaymentOptions, PaymentSettlement, PaymentTerms } from "./options.ts";
-import { type PspOutcome, classifyPspError } from "./psp-outcome.ts";
+import { type PspOutcome, judge } from "./psp-outcome.ts";
 import { type PaymentReceipt, buildReceipt } from "./receipt.ts";
 import { abortedReason, baseOf, bookingOf, commitIntent, failedReason } from "./settlement-bodies.ts";
 
@@ -182,18 +182,9 @@ export class PaymentHandle implements Payment {
   #outcomeOf(error: unknown): PspOutcome | "unreached" {
     if (!this.#charges.isClear) return "unknown";
     if (this.#hasCharged) return "charged";
-    const judged = this.#judge(error);
+    const judged = judge(this.#context.options.classify, error);
     // Whoever has neither the key nor called charging() has not asked the PSP: its decline is somebody else's.
     return this.#isCharging || this.#hasKey ? judged : "unreached";
-  }
-
-  #judge(error: unknown): PspOutcome {
-    try {
-      const judged: unknown = (this.#context.options.classify ?? classifyPspError)(error);
-      return judged === "declined" || judged === "charged" ? judged : "unknown";
-    } catch {
-      return "unknown";
-    }
   }
 
   async #commit(value: unknown, cause?: unknown): Promise<Settlement> {
@@ -236,15 +227,7 @@ export class PaymentHandle implements Payment {
     // Of a charge that was stated in part, the PSP is asked for the whole.
     const unclear = this.#charges.isClear ? {} : { phase: "charging" as const, charged: undefined };
     await this.#record({ held: true, reservationId: this.reservationId, ...unclear });
-    return new AP2GuardCommitUncertain(
-      "Nobody can say whether the PSP charged, so nothing was settled and nothing released. Ask the PSP: reconcile().",
-      {
-        errorCode: "PSP_OUTCOME_UNKNOWN",
-        reservationId: this.reservationId,
-        attempt: this.attempt,
-      },
-      { cause },
-    );
+    return outcomeUnknown(this.reservationId, this.attempt, cause);
   }
 
   /**
@@ -312,12 +295,6 @@ export class PaymentHandle implements Payment {
   #assertOpen(what: string): void {
     if (this.#ended) throw used(`${what} was called on a payment that has ended.`);
   }
-}
-
-/** @throws AP2GuardError for what no record should hold. */
-function checkReference(reference: unknown): string {
-  if (typeof reference === "string" && reference !== "" && reference.length <= longestReference) return reference;
-  throw used(`charging() takes a reference of 1 to ${longestReference} characters.`);
 }
 
 function used(message: string): AP2GuardError {

@@ -70,3 +70,13 @@ export interface ChargeQuery {
 
 /** Asks the provider whether a charge exists; a throw, and no answer in time, count as `unknown`. */
 export type LookupCharge = (query: ChargeQuery) => ChargeLookup | PromiseLike<ChargeLookup>;
+
+/** What a classifier says of an error; one that throws, or says what is no outcome, knows nothing. */
+export function judge(classify: PspClassifier | undefined, error: unknown): PspOutcome {
+  try {
+    const judged: unknown = (classify ?? classifyPspError)(error);
+    return judged === "declined" || judged === "charged" ? judged : "unknown";
+  } catch {
+    return "unknown";
+  }
+}

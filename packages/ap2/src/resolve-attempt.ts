@@ -71,7 +71,9 @@ async function resolve(
   options: ResolveOptions,
   refused: Refusal | undefined,
 ): Promise<Resolved> {
-  const { phase, touchedAtMs, held, suspended, commit: written, worker: by } = claimed.attempt;
+  const { phase, held, suspended, commit: written, worker: by } = claimed.attempt;
+  // Of a worker whose clock is ahead, time is counted from now on.
+  const touchedAtMs = Math.min(claimed.attempt.touchedAtMs, authority.ledger.clock.now());
   if (phase === "settled") return { resolution: phase };
   if (phase === "released") return { resolution: refused ? phase : await reopen(authority, claimed, options) };
   // This clock may be ahead of the worker's: a process that is gone is dead, and of any other its lease says whether it lives.

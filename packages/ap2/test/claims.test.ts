@@ -12,7 +12,7 @@ import { createManualClock } from "@imprest/testing";
 import { describe, expect, it } from "vitest";
 import { CountingPsp } from "./support/counting-psp.ts";
 import { refusal } from "./support/fake-cycles.ts";
-import { type Harness, createHarness, makeMandate, makeTerms, otherWorker } from "./support/harness.ts";
+import { type Harness, createHarness, killWorkers, makeMandate, makeTerms, otherWorker } from "./support/harness.ts";
 
 // Whoever cannot know that a mandate is unused does not pay, and whoever cannot know that a worker is dead leaves it alone.
 
@@ -191,6 +191,34 @@ describe("recovery", () => {
     await withReservation(harness.authority, makeTerms(), body, { tracksCharge: true });
     expect(psp.charges).toHaveLength(1);
     expect(BigInt(harness.cycles.spent)).toBe(psp.total);
+  });
+
+  it("finds what a worker left that died on such a machine, and counts the time from now on", async () => {
+    const ahead = createManualClock(Date.now() + 86_400_000);
+    const clock = createManualClock(Date.now());
+    const harness = createHarness({ clock: ahead });
+    const stopped = new Promise<void>((resolve) => {
+      void withReservation(
+        harness.authority,
+        makeTerms(),
+        async (payment) => {
+          await payment.charging();
+          resolve();
+          await new Promise(() => {});
+        },
+        { tracksCharge: true },
+      );
+    });
+    await stopped;
+    await killWorkers(harness.records);
+    const lookupCharge = (): { status: "none" } => ({ status: "none" });
+    const look = () => recover(otherWorker(harness, clock), { lookupCharge });
+    await expect(look()).resolves.toMatchObject({ unresolved: 1 });
+    harness.cycles.skewMs = 600_000;
+    await clock.advance(599_999);
+    await expect(look()).resolves.toMatchObject({ unresolved: 1 });
+    await clock.advance(1);
+    await expect(look()).resolves.toMatchObject({ released: 1 });
   });
 
   it("on that machine does not believe at once that there is no charge", async () => {

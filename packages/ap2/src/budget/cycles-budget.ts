@@ -15,10 +15,10 @@ import type { CyclesEvidenceRef, ReservationCreateResponse, ReservationDetail } 
 import { reservationCreateResponse } from "@imprest/core/models/cycles";
 import { type CyclesAuthority, CyclesError, NotFoundError, ReservationExpiredError, metadataOf } from "@imprest/cycles";
 import type { Operation } from "@imprest/cycles/internal";
-import { AP2AlreadyConsumed, AP2DryRunResult, AP2GuardDenied } from "../errors.ts";
+import { AP2AlreadyConsumed, AP2GuardDenied } from "../errors.ts";
 import type { Attempt } from "../ledger/attempt.ts";
 import { type SettlementBase, commitInstruction, releaseInstruction } from "../settlement-bodies.ts";
-import { deniedBy } from "./denied-by.ts";
+import { deniedBy, endedBefore, isAllowed, isRefusal, wouldAnswer } from "./denied-by.ts";
 import type { PaymentBudget, PaymentBytes, Standing } from "./payment-budget.ts";
 
 const createReservation: Operation<ReservationCreateResponse> = {
@@ -69,7 +69,7 @@ export class CyclesBudget implements PaymentBudget {
       await this.#assertAlive(answer, bytes, options);
       return grantOf(request, answer, bytes);
     } catch (error) {
-      if (CyclesError.isInstance(error) && (error.status ?? 0) < 500) throw deniedBy(error, evidenceOf(error.evidence));
+      if (CyclesError.isInstance(error) && isRefusal(error)) throw deniedBy(error, evidenceOf(error.evidence));
       throw error;
     }
   }
@@ -111,11 +111,11 @@ export class CyclesBudget implements PaymentBudget {
       return deniedBy(cause, evidenceOf(cause.evidence));
     }
     const { decision, reason_code: reasonCode, caps, balances, affected_scopes: affectedScopes } = answer;
-    if (!isAllowed(decision)) {
-      return new AP2GuardDenied(`The authority would answer ${decision}.`, { reasonCode, ...idsOf(answer) });
-    }
-    const message = `Dry run: the authority would answer ${decision}. Nothing was reserved and nothing charged.`;
-    return new AP2DryRunResult(message, { decision, reasonCode, caps: caps && { ...caps }, balances, affectedScopes });
+    return wouldAnswer(
+      decision,
+      { reasonCode, ...idsOf(answer) },
+      { reasonCode, caps: caps && { ...caps }, balances, affectedScopes },
+    );
   }
 
   async assertUnknown(attempt: Attempt, idempotencyKey: string, options: CallOptions): Promise<void> {
@@ -160,15 +160,8 @@ export class CyclesBudget implements PaymentBudget {
     } else if (remainingMs > 0) {
       return;
     }
-    throw new AP2AlreadyConsumed(
-      `The authority answered with reservation ${reservationId}, which has ended: the mandate was used before. Nothing was started.`,
-      { reasonCode: "RESERVATION_ENDED", reservationId, ...idsOf(answer) },
-    );
+    throw endedBefore(reservationId, idsOf(answer));
   }
-}
-
-function isAllowed(decision: string): decision is Grant["decision"] {
-  return decision === "ALLOW" || decision === "ALLOW_WITH_CAPS";
 }
 
 function grantOf(

@@ -12,11 +12,11 @@ import {
   type SpendAuthority,
 } from "@imprest/core";
 import { parseJson } from "@imprest/core/internal";
-import { AP2AlreadyConsumed, AP2DryRunResult, AP2GuardDenied } from "../errors.ts";
+import { AP2GuardDenied } from "../errors.ts";
 import { keyIn } from "../idempotency-key.ts";
 import type { Attempt } from "../ledger/attempt.ts";
 import type { SettlementBase } from "../settlement-bodies.ts";
-import { deniedBy } from "./denied-by.ts";
+import { deniedBy, endedBefore, isRefusal, wouldAnswer } from "./denied-by.ts";
 import type { PaymentBudget, PaymentBytes, Standing } from "./payment-budget.ts";
 
 /**
@@ -52,8 +52,7 @@ export class PortBudget implements PaymentBudget {
     const grant = await this.#reserve(reserveBody, options);
     const { remainingMs = 1 } = grant.lease ?? {};
     if (remainingMs > 0) return ignoresCaps ? { ...grant, caps: [] } : grant;
-    const message = `The authority answered with reservation ${grant.id}, which has ended: the mandate was used before. Nothing was started.`;
-    throw new AP2AlreadyConsumed(message, { reasonCode: "RESERVATION_ENDED", reservationId: grant.id });
+    throw endedBefore(grant.id);
   }
 
   prepare(base: SettlementBase, intent: Intent): SettlementInstruction {
@@ -101,12 +100,8 @@ export class PortBudget implements PaymentBudget {
       );
     }
     const { decision, reasonCode, caps } = await this.#authority.decide(requestOf(body), options);
-    if (decision !== "ALLOW" && decision !== "ALLOW_WITH_CAPS") {
-      return new AP2GuardDenied(`The authority would answer ${decision}.`, { reasonCode });
-    }
-    const message = `Dry run: the authority would answer ${decision}. Nothing was reserved and nothing charged.`;
     const named = Object.fromEntries(caps.map(({ name, value }) => [name, value]));
-    return new AP2DryRunResult(message, { decision, reasonCode, caps: named, affectedScopes: [] });
+    return wouldAnswer(decision, { reasonCode }, { reasonCode, caps: named, affectedScopes: [] });
   }
 
   assertUnknown(): Promise<void> {
@@ -120,7 +115,7 @@ export class PortBudget implements PaymentBudget {
       return await this.#authority.reserve(requestOf(reserveBody), options);
     } catch (error) {
       if (AuthorityUnreachableError.isInstance(error)) throw error;
-      if (ProtocolError.isInstance(error) && (error.status ?? 500) < 500) throw deniedBy(error);
+      if (ProtocolError.isInstance(error) && isRefusal(error)) throw deniedBy(error);
       if (DeniedError.isInstance(error)) throw new AP2GuardDenied(error.message, error, { cause: error });
       throw error;
     }

@@ -119,7 +119,8 @@ export function isLeft(
   silenceMs: number = abandonedAfterMs,
 ): boolean {
   if (phase === "settled" || phase === "released") return false;
-  return held === true || suspended === true || nowMs - touchedAtMs >= silenceMs;
+  // A sign of life far in the future says that the clocks differ, and nothing of how long ago it was.
+  return held === true || suspended === true || Math.abs(nowMs - touchedAtMs) >= silenceMs;
 }
 
 /** A record as the store holds it. */

@@ -6,6 +6,7 @@ import { ConfigurationError } from "@imprest/core";
 import { createDeferred } from "@imprest/core/internal";
 import type { RawData, WebSocket, WebSocketServer } from "ws";
 import type { ArcpRuntime } from "../runtime/runtime.ts";
+import { isWelcome, mostBeforeOpen } from "../runtime/limits.ts";
 import { Inbox } from "../transport/inbox.ts";
 import type { ArcpTransport, TransportClosed } from "../transport/transport.ts";
 
@@ -44,6 +45,9 @@ export interface ArcpServer {
 
 /** Frames of one write; more would keep the client waiting for the first. */
 const mostGathered = 64;
+
+/** A hello, with room for the frames' own headers. */
+const mostBytesBeforeOpen = mostBeforeOpen + 1_024;
 
 /** How long a client has to answer a close, in milliseconds, before its socket is destroyed. */
 const closeGraceMs = 1_000;
@@ -162,6 +166,7 @@ function serverTransport(socket: WebSocket, stream: Duplex, confidential: boolea
     stream.cork();
     process.nextTick(release);
   };
+  let admit = limitStranger(socket, stream);
   socket.on("message", (data: RawData, isBinary: boolean) => {
     if (!isBinary) inbox.deliver((data as Buffer).toString("utf8"));
   });
@@ -175,6 +180,7 @@ function serverTransport(socket: WebSocket, stream: Duplex, confidential: boolea
       return socket.bufferedAmount;
     },
     send(text) {
+      if (admit !== undefined && isWelcome(text)) admit = admit();
       gather();
       socket.send(text, ignoreFailure);
     },
@@ -194,6 +200,19 @@ function serverTransport(socket: WebSocket, stream: Duplex, confidential: boolea
       socket.resume();
     },
   };
+}
+
+/**
+ * Bytes are counted as they come, not when a frame is whole: what a stranger may send before it is
+ * welcomed is small. @returns what ends the counting.
+ */
+function limitStranger(socket: WebSocket, stream: Duplex): (() => undefined) | undefined {
+  let bytes = 0;
+  const count = (chunk: Buffer): void => {
+    if ((bytes += chunk.length) > mostBytesBeforeOpen) socket.terminate();
+  };
+  stream.on("data", count);
+  return () => void stream.off("data", count);
 }
 
 /** What is sent on a socket that is closing is lost, as on a network; "close" tells. */

@@ -15,7 +15,7 @@ import type { RuntimeSettings } from "./options.ts";
 import type { ResultWriter } from "./result-writer.ts";
 
 /** An agent: takes a job, returns its result. What it throws ends the job with an error. */
-export type AgentFunction = (context: AgentContext) => unknown;
+export type AgentFunction<Input = unknown> = (context: AgentContext<Input>) => unknown;
 
 /** What the context of one job is made of. */
 export interface AgentSurroundings {
@@ -32,7 +32,7 @@ export interface AgentSurroundings {
  * method waits for a client that is behind; what is sent after the job has ended is dropped. Methods are called on the
  * context itself: taken out of it they do not work.
  */
-export class AgentContext {
+export class AgentContext<Input = unknown> {
   /** Streams the result (ARCP §8.4); an agent that uses it returns nothing. */
   readonly result: ResultWriter;
   readonly #surroundings: AgentSurroundings;
@@ -56,8 +56,9 @@ export class AgentContext {
     return this.#job.terms.agent;
   }
 
-  get input(): unknown {
-    return this.#job.terms.input;
+  /** As the agent's schema reads it, where it was registered with one. */
+  get input(): Input {
+    return this.#job.terms.input as Input;
   }
 
   get principal(): string {

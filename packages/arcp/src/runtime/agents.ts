@@ -2,20 +2,26 @@ import { ConfigurationError } from "@imprest/core";
 import type { AgentEntry } from "@imprest/core/models/arcp";
 import { formatAgentReference, parseAgentReference } from "../lease/agent-reference.ts";
 import type { AgentFunction } from "./agent-context.ts";
+import type { InputSchema } from "./agent-input.ts";
 import { arcpFailure } from "./failure.ts";
 
+/** An agent and the schema that its inputs are read by. */
+interface AgentProgram {
+  readonly run: AgentFunction;
+  readonly input: InputSchema<unknown> | undefined;
+}
+
 interface RegisteredAgent {
-  unversioned?: AgentFunction;
-  readonly versions: Map<string, AgentFunction>;
+  unversioned?: AgentProgram;
+  readonly versions: Map<string, AgentProgram>;
   defaultVersion?: string;
 }
 
 /** An agent as a submit was resolved to (ARCP §7.5). */
-export interface ResolvedAgent {
+export interface ResolvedAgent extends AgentProgram {
   /** `name@version`, or the bare name of an agent without versions. */
   readonly reference: string;
   readonly name: string;
-  readonly run: AgentFunction;
 }
 
 /** The agents by name and version. */
@@ -23,15 +29,15 @@ export class AgentRegistry {
   readonly #agents = new Map<string, RegisteredAgent>();
 
   /** @throws ConfigurationError for a reference that does not fit ARCP §7.5. */
-  register(reference: string, run: AgentFunction, isDefault: boolean): void {
+  register(reference: string, program: AgentProgram, isDefault: boolean): void {
     const parsed = parseAgentReference(reference);
     if (parsed === undefined)
       throw new ConfigurationError(`"${reference}" is no agent name such as "echo" or "echo@1.0.0".`);
     const agent: RegisteredAgent = this.#agents.get(parsed.name) ?? { versions: new Map() };
     this.#agents.set(parsed.name, agent);
-    if (parsed.version === undefined) agent.unversioned = run;
+    if (parsed.version === undefined) agent.unversioned = program;
     else {
-      agent.versions.set(parsed.version, run);
+      agent.versions.set(parsed.version, program);
       if (isDefault) agent.defaultVersion = parsed.version;
     }
   }
@@ -43,11 +49,11 @@ export class AgentRegistry {
     const agent = this.#agents.get(parsed.name);
     if (agent === undefined) throw arcpFailure("AGENT_NOT_AVAILABLE", `Agent "${reference}" is not registered.`);
     const version = parsed.version ?? this.#defaultVersion(agent);
-    const run = version === undefined ? agent.unversioned : agent.versions.get(version);
-    if (run === undefined) {
+    const program = version === undefined ? agent.unversioned : agent.versions.get(version);
+    if (program === undefined) {
       throw arcpFailure("AGENT_VERSION_NOT_AVAILABLE", `Agent "${reference}" is not registered in that version.`);
     }
-    return { reference: formatAgentReference({ name: parsed.name, version }), name: parsed.name, run };
+    return { reference: formatAgentReference({ name: parsed.name, version }), name: parsed.name, ...program };
   }
 
   /** What `session.welcome` tells: bare names where versions are not negotiated. */

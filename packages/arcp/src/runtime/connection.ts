@@ -7,6 +7,7 @@ import { toWireFailure } from "./failure.ts";
 import { Heartbeat } from "../frame/heartbeat.ts";
 import { type OpeningLine, shakeHands } from "./handshake.ts";
 import { answerRequest } from "./requests.ts";
+import { mostBeforeOpen } from "./limits.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
 import type { RuntimeSession } from "./session.ts";
 
@@ -19,9 +20,6 @@ const shortestPauseMs = 5;
 const longestPauseMs = 200;
 /** A connection that takes nothing for this long is broken. */
 const congestionLimitMs = 30_000;
-
-/** Characters of a frame of whoever has not been welcomed: a hello and a token are small. */
-const mostBeforeOpen = 65_536;
 
 /** Ids are remembered, to recognise a frame that came twice. */
 const longestId = 256;

@@ -5,6 +5,7 @@ import { subsetViolations } from "../lease/lease-subset.ts";
 import { budgetLimits } from "../lease/money.ts";
 import { parseExpiry } from "../lease/validate-lease.ts";
 import { acceptedPayload } from "./accepted.ts";
+import { readInput } from "./agent-input.ts";
 import { arcpFailure, toWireFailure } from "./failure.ts";
 import type { DelegatedJob, Delegation } from "./delegation.ts";
 import { Job } from "./job.ts";
@@ -51,6 +52,7 @@ async function createChild(
   refuseLease(settings, lease, delegation.expiresAt);
   refuseWidening(parent, lease, delegation.expiresAt);
   refuseDepth(parent, settings.maxDelegationDepth);
+  const input = await readInput(resolved.input, delegation.input);
   const [owner, ...others] = parent.submitters;
   const host = owner ?? parent.owner;
   refuseCrowd(settings, host);
@@ -59,7 +61,7 @@ async function createChild(
     {
       id: childId,
       agent: resolved.reference,
-      input: delegation.input,
+      input,
       principal: parent.principal,
       lease,
       // The earlier of both: a later one was refused as a wider lease (ARCP §9.4).

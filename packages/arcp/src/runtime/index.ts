@@ -1,5 +1,6 @@
 export { LeaseAuthority, type LeaseAuthorityOptions, type LeaseBooks, type LeaseCurrency } from "../authority.ts";
 export { AgentContext, type AgentFunction } from "./agent-context.ts";
+export type { InputSchema } from "./agent-input.ts";
 export type {
   CredentialProvisioner,
   CredentialRequest,
@@ -23,5 +24,5 @@ export type {
 export type { ArcpRuntimeLimits, ArcpRuntimeOptions, Authenticate, Observation, SubscriptionAudit } from "./options.ts";
 export type { ClientName } from "./readings/reading.ts";
 export type { ResultWriter } from "./result-writer.ts";
-export { type ArcpRuntime, createArcpRuntime } from "./runtime.ts";
+export { type AgentOptions, type ArcpRuntime, createArcpRuntime } from "./runtime.ts";
 export { type UpstreamErrorMapper, upstreamCodeOf } from "./upstream-error.ts";

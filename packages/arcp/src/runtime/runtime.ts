@@ -1,5 +1,6 @@
 import type { ArcpTransport } from "../transport/transport.ts";
 import type { AgentFunction } from "./agent-context.ts";
+import type { InputSchema } from "./agent-input.ts";
 import { AgentRegistry } from "./agents.ts";
 import { Connection } from "./connection.ts";
 import { CredentialDesk } from "./credentials.ts";
@@ -13,13 +14,24 @@ import { restore } from "./restore.ts";
 import type { RuntimeCore } from "./runtime-core.ts";
 import { Sessions } from "./sessions.ts";
 
+/** How an agent is registered. */
+export interface AgentOptions<Input> {
+  /** Makes this version the one that a bare name means. */
+  readonly default?: boolean | undefined;
+  /**
+   * What an input must be: a schema of any library (`~standard`). `context.input` is what it returns; another input is refused
+   * with INVALID_REQUEST before the job is accepted, by JSON pointers.
+   */
+  readonly input?: InputSchema<Input> | undefined;
+}
+
 /** An ARCP 1.1 runtime for tests and single machines; without a `store` only revocations outlive the process. */
 export interface ArcpRuntime {
   /**
-   * Registers an agent under `name` or `name@version`; `default` makes the version the one that a bare name means.
+   * Registers an agent under `name` or `name@version`.
    * @throws ConfigurationError for a name that does not fit ARCP §7.5.
    */
-  agent(reference: string, run: AgentFunction, options?: { readonly default?: boolean | undefined }): ArcpRuntime;
+  agent<Input = unknown>(reference: string, run: AgentFunction<Input>, options?: AgentOptions<Input>): ArcpRuntime;
   /** Serves one connection until it ends. */
   accept(transport: ArcpTransport): void;
   /** Credentials that could not be revoked, for operators. */
@@ -64,8 +76,9 @@ export function createArcpRuntime(options: ArcpRuntimeOptions): ArcpRuntime {
   };
   const runtime: ArcpRuntime = {
     recovered,
-    agent(reference, run, { default: isDefault = false } = {}) {
-      core.agents.register(reference, run, isDefault);
+    agent(reference, run, { default: isDefault = false, input } = {}) {
+      // What the schema returned is what the function takes.
+      core.agents.register(reference, { run: run as AgentFunction, input }, isDefault);
       return runtime;
     },
     accept(transport) {

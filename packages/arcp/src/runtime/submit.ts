@@ -6,6 +6,7 @@ import { Capability } from "../lease/capability.ts";
 import { budgetLimits } from "../lease/money.ts";
 import { leaseIssues, parseExpiry } from "../lease/validate-lease.ts";
 import { acceptedPayload } from "./accepted.ts";
+import { readInput } from "./agent-input.ts";
 import type { ResolvedAgent } from "./agents.ts";
 import { arcpFailure } from "./failure.ts";
 import { Job } from "./job.ts";
@@ -71,6 +72,7 @@ async function createJob(
   const { settings } = core;
   const lease = request.lease_request ?? {};
   refuseLease(settings, lease, request.lease_constraints?.expires_at);
+  const input = await readInput(agent.input, request.input);
   refuseCrowd(settings, session);
   const limits = budgetLimits(lease[Capability.costBudget] ?? []);
   const budget = new BudgetCounters(limits);
@@ -78,7 +80,7 @@ async function createJob(
     {
       id: settings.identifiers.next("job"),
       agent: agent.reference,
-      input: request.input,
+      input,
       principal: session.principal,
       lease,
       ...expiryOf(settings, request.lease_constraints?.expires_at),

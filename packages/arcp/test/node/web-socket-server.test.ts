@@ -52,6 +52,21 @@ describe("the WebSocket server", () => {
     expect(runtime.counts).toMatchObject({ connections: 1, sessions: 1 });
   });
 
+  it("ends a stranger's frame at 64 kB, while it comes, and takes as long a one from whoever was welcomed", async () => {
+    const { runtime, server } = await serve();
+    const stranger = await opened(server.url);
+    const gone = once(stranger, "close");
+    stranger.on("error", () => {});
+    // It stays unfinished: only counting as it comes can end it.
+    stranger.send("x".repeat(70_000), { fin: false });
+    await gone;
+    await expect.poll(() => runtime.counts.connections).toBe(0);
+    const session = await connect(server.url, { token: "tok-alice" });
+    cleanups.push(() => session.close());
+    const input = "x".repeat(200_000);
+    expect(await (await session.submit({ agent: "echo", input })).result()).toBe(input);
+  });
+
   it("refuses another path, another origin, plain HTTP, and one connection too many", async () => {
     const { server } = await serve({ allowedOrigins: ["https://app.example"], maxConnections: 1 });
     const http = server.url.replace("ws:", "http:");

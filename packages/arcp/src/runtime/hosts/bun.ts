@@ -1,0 +1,47 @@
+import type { ArcpRuntime } from "../runtime.ts";
+import { type HostOptions, type HostedConnection, Places, hostedConnection } from "./hosted-socket.ts";
+
+/** Bun's socket, as far as it is used. */
+export interface BunSocket {
+  send(text: string): number;
+  close(code?: number, reason?: string): void;
+  getBufferedAmount(): number;
+}
+
+/** The `websocket` of `Bun.serve`. */
+export interface BunHandlers {
+  open(socket: BunSocket): void;
+  message(socket: BunSocket, data: unknown): void;
+  close(socket: BunSocket, code: number, reason: string): void;
+}
+
+/**
+ * Serves a runtime behind `Bun.serve`, whose `fetch` calls `server.upgrade(request)`.
+ * @example
+ * const websocket = bunHandlers(runtime, { behindTls: true }); // Bun.serve({ fetch, websocket })
+ */
+export function bunHandlers(runtime: ArcpRuntime, options: HostOptions = {}): BunHandlers {
+  const places = new Places(options);
+  const connections = new WeakMap<BunSocket, HostedConnection>();
+  return {
+    open(socket) {
+      if (!places.take()) return socket.close(1013, "There are too many connections.");
+      const hosted = {
+        send: (text: string) => socket.send(text),
+        close: (code?: number, reason?: string) => socket.close(code, reason),
+        get bufferedAmount() {
+          return socket.getBufferedAmount();
+        },
+      };
+      const connection = hostedConnection(hosted, options.behindTls === true);
+      connections.set(socket, connection);
+      runtime.accept(connection.transport);
+    },
+    message: (socket, data) => connections.get(socket)?.message(data),
+    close(socket, code, reason) {
+      const connection = connections.get(socket);
+      if (connection !== undefined) places.free();
+      connection?.closed({ code, reason });
+    },
+  };
+}
