@@ -10,8 +10,6 @@ const embedded = createEmbeddedAuthority({
 });
 await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("1.00") });
 const { key: apiKey } = await embedded.apiKeys.create({ tenant: "acme" });
-const fetchFrom = async (path: string): Promise<string> =>
-  (await embedded.handler(new Request(issuer + path, { headers: { authorization: `Bearer ${apiKey}` } }))).text();
 const transport = async ({
   method,
   url,
@@ -37,10 +35,17 @@ for (let calls = 0; calls < 3; calls += 1) {
   const request = { estimate: usd("0.02"), action: { kind: "llm.completion" } };
   await withReservation(authority, request, () => "an answer", { spend: () => usd("0.01") });
 }
-const [feed, jwks] = [
-  await fetchFrom("/asp/events?cursor=0"),
-  JSON.parse(await fetchFrom("/.well-known/asp-jwks.json")) as object,
-];
+const published = await embedded.handler(new Request(`${issuer}/.well-known/asp-jwks.json`));
+const jwks = (await published.json()) as object;
+
+// #region read
+let since = 0; // keep it: the next reading goes on from here
+let feed = "";
+for await (const { number, line } of client.events({ since })) {
+  feed += `${line}\n`;
+  since = number;
+}
+// #endregion
 
 // #region verify
 import { createAuditTrust, verifyAuditFeed } from "@imprest/asp/audit";
@@ -65,6 +70,7 @@ console.log(await audit(feed)); // []
 
 assert.deepEqual(await audit(feed), []);
 assert.equal(promised.length, 6);
+assert.equal(since, 6);
 
 // #region tampered
 const lines = feed.trimEnd().split("\n");

@@ -1,4 +1,4 @@
-import { ConfigurationError, type Logger, VerificationError } from "@imprest/core";
+import { type Clock, ConfigurationError, type Logger, VerificationError, systemClock } from "@imprest/core";
 import { Secret, parseJson } from "@imprest/core/internal";
 import { type EmittedEvent, emittedEvent } from "@imprest/core/models/cycles";
 import { signatureHeader, verifyWebhook } from "./webhook.ts";
@@ -21,17 +21,24 @@ export interface WebhookHandlerOptions {
   readonly seen?: SeenEvents | undefined;
   /** A larger delivery is refused; 1 MiB when absent. */
   readonly maxBytes?: number | undefined;
+  /**
+   * How old an event may be, by the time that it was signed with, in milliseconds; three days when absent. Whoever has
+   * recorded a delivery can send it again once `seen` has forgotten it. Raise it before an operator replays older events.
+   */
+  readonly maxAgeMs?: number | undefined;
+  readonly clock?: Clock | undefined;
   readonly logger?: Logger | undefined;
 }
 
 /**
  * A web-standard handler for webhook deliveries: verifies, drops repetitions by `event_id` (deliveries come at least
- * once), calls `onEvent`. Answers 204 when an event was dealt with, now or before; 401 for a bad signature; 400 for a
- * body that is no event or breaks off; 405, 413; 500 when `onEvent` failed, so that the delivery is repeated. Rejects
+ * once), calls `onEvent`. Answers 204 when an event was dealt with, now or before; 401 for a bad signature, or for an event
+ * that is too old; 400 for a body that is no event or breaks off; 405, 413; 500 when `onEvent` failed, so that the delivery is repeated. Rejects
  * with a ConfigurationError when something has read the request's body before: only the raw bytes can be verified.
  */
 export function createWebhookHandler(options: WebhookHandlerOptions): (request: Request) => Promise<Response> {
   const { onEvent, logger, seen = memorySeenEvents(), maxBytes = 1024 * 1024 } = options;
+  const { maxAgeMs = 3 * 86_400_000, clock = systemClock } = options;
   if (options.secret === "") throw new ConfigurationError("secret is empty; no delivery could be verified.");
   const secret = new Secret(options.secret);
   /** A repetition that comes while the first is being dealt with shares its outcome. */
@@ -72,7 +79,12 @@ export function createWebhookHandler(options: WebhookHandlerOptions): (request: 
       return new Response(null, { status: 401 });
     }
     const event = readEvent(body);
-    if (event === undefined) return new Response(null, { status: 400 });
+    const signedAtMs = Date.parse(event?.timestamp ?? "");
+    if (event === undefined || Number.isNaN(signedAtMs)) return new Response(null, { status: 400 });
+    if (clock.now() - signedAtMs > maxAgeMs) {
+      logger?.warn("a webhook delivery was refused", { reason: "event_too_old" });
+      return new Response(null, { status: 401 });
+    }
     try {
       await dealOnce(event);
       return new Response(null, { status: 204 });

@@ -55,7 +55,7 @@ const event = {
   event_id: "evt_1",
   event_type: "budget.exhausted",
   category: "budget",
-  timestamp: "2026-01-31T00:00:00Z",
+  timestamp: new Date().toISOString(),
   tenant_id: "acme",
   source: "cycles-server",
   data: { remaining: 0 },
@@ -85,6 +85,16 @@ describe("createWebhookHandler", () => {
     const { events, post } = receiving();
     expect(await post(delivery(event))).toBe(204);
     expect(events).toEqual([event]);
+  });
+
+  it("refuses an event that was signed longer ago than it may be, whatever the memory has forgotten", async () => {
+    const timestamp = new Date(Date.now() - 3 * 86_400_000 - 1_000).toISOString();
+    const old = receiving();
+    expect(await old.post(delivery({ ...event, timestamp }))).toBe(401);
+    expect(old.events).toEqual([]);
+    const patient = receiving({ maxAgeMs: 4 * 86_400_000 });
+    expect(await patient.post(delivery({ ...event, timestamp }))).toBe(204);
+    expect(await patient.post(delivery({ ...event, event_id: "evt_2", timestamp: "yesterday" }))).toBe(400);
   });
 
   it("the same event is dealt with once, one after another and at once", async () => {

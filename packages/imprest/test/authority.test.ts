@@ -142,6 +142,8 @@ describe("imprest serve", () => {
       const server = await serve(...budget, "--key-file", `acme=${file}`);
       const apiKey = readFileSync(file, "utf8").trim();
       expect(server.out()).not.toContain(apiKey);
+      expect(server.out()).toContain(`Key of acme: in ${file}\n`);
+      expect(server.out()).toContain("Budget tenant:acme: USD:1 each month in America/New_York.\n");
       const environment = { CYCLES_BASE_URL: server.url, CYCLES_API_KEY: apiKey, CYCLES_TENANT: "acme" };
       expect(await imprest(["balance"], { environment })).toMatchObject({ code: 0 });
       await server.stop();

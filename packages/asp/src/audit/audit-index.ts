@@ -38,6 +38,7 @@ export function createMemoryIndex(
 class MemoryIndex implements AuditIndex {
   readonly #most: number;
   readonly #entries = new Map<string, { readonly value: string; readonly atMs: number }>();
+  readonly #oldest = this.#entries.entries();
   #forgottenMs: number | undefined;
 
   constructor(most: number, from: Iterable<AuditIndexEntry>, forgottenMs: number | undefined) {
@@ -59,7 +60,8 @@ class MemoryIndex implements AuditIndex {
     this.#entries.delete(key);
     this.#entries.set(key, { value, atMs });
     if (this.#entries.size <= this.#most) return;
-    const [oldest] = this.#entries;
+    // One iterator for good: a fresh one would pass over every place that was left empty, at each entry anew.
+    const oldest = this.#oldest.next().value;
     if (oldest === undefined) return;
     this.#entries.delete(oldest[0]);
     this.#forgottenMs = Math.max(this.#forgottenMs ?? -Infinity, oldest[1].atMs);

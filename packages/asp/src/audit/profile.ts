@@ -5,9 +5,6 @@ import type { AuditSuffix } from "@imprest/core/models/asp";
  * How one issuer writes and signs its events: how a text is read, whose keys count, and what bytes the signature is over.
  * Chosen by whoever verifies, never by what an event says: a form that the attacker may pick is one more way to have an
  * event mean two things.
- * @example
- * const rows: AuditProfile = { name: "rows", read: readRow, signingInput: (row) => sha256(encode(row)) };
- * await verifyAuditEvent(line, { trust, profile: rows });
  */
 export interface AuditProfile {
   readonly name: string;

@@ -58,7 +58,7 @@ describe("a delivery", () => {
     });
     expect(event).toMatchObject({ tenant_id: "acme", data: { operation: "CREDIT", new_state: { allocated: 1_001 } } });
     const seen: string[] = [];
-    const handle = createWebhookHandler({ secret, onEvent: ({ event_type: type }) => void seen.push(type) });
+    const handle = createWebhookHandler({ secret, clock, onEvent: ({ event_type: type }) => void seen.push(type) });
     const request = { method: "POST", headers: headers as Record<string, string>, body };
     expect((await handle(new Request("http://here.test/", request))).status).toBe(204);
     expect(seen).toEqual(["budget.funded"]);

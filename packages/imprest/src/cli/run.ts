@@ -23,6 +23,10 @@ const commands: ReadonlyMap<string, { readonly summary: string; readonly load: (
       summary: "verify signed Cycles evidence",
       load: async () => (await import("./commands/evidence.ts")).evidence,
     },
+    feed: {
+      summary: "read a tenant's signed ASP events",
+      load: async () => (await import("./commands/feed.ts")).feed,
+    },
     verify: {
       summary: "verify and audit a feed of ASP events",
       load: async () => (await import("./commands/verify.ts")).verify,

@@ -16,12 +16,21 @@ export async function ensureBudget(authority: EmbeddedAuthority, line: BudgetLin
     .join("/");
   try {
     await authority.budgets.create(line);
-    await terminal.write(`Budget ${path}: ${writeAmount(allocated)}.\n`);
+    await terminal.write(`Budget ${path}: ${writeAmount(allocated)}${periodText(line.period)}.\n`);
   } catch (error) {
     if (!(error instanceof LedgerRefusal)) throw error;
     if (error.reason !== "DUPLICATE_RESOURCE") throw new UsageError(`${path}: ${error.message}`, { cause: error });
     await raiseBudget(authority, line, path, terminal);
   }
+}
+
+/** When a budget begins anew, as the end of a phrase; empty for one that does not. */
+function periodText(period: BudgetLine["period"]): string {
+  if (period === undefined) return "";
+  if ("every" in period) return ` each ${period.every} in ${period.timeZone ?? "UTC"}`;
+  if ("rollingMs" in period) return ` in any ${period.rollingMs / 1000} s`;
+  const [starts, ends] = [period.startsAtMs, period.endsAtMs].map((atMs) => new Date(atMs).toISOString());
+  return ` each period, as from ${starts} to ${ends}`;
 }
 
 async function raiseBudget(
@@ -38,14 +47,15 @@ async function raiseBudget(
   const before = found.period?.allocation ?? found.allocated;
   const isRaised = allocated.amount > before && found.status === "ACTIVE";
   const { unit, remaining }: BudgetBalance = isRaised ? await budgets.resize({ scope, allocated }) : found;
-  const what = isRaised ? `raised to ${writeAmount(allocated)}` : "there already";
+  const when = hasPeriods === (found.period !== undefined) ? periodText(period) : "";
+  const what = isRaised ? `raised to ${writeAmount(allocated)}${when}` : `there already${when}`;
   await terminal.write(`Budget ${path}: ${what}, ${writeAmount({ unit, amount: remaining })} left.\n`);
 }
 
 /** Binds a key to a tenant; a tenant that has one already gets none that it did not ask for. @throws UsageError. */
 export async function createKey(
   { apiKeys }: EmbeddedAuthority,
-  { tenant, key, scopeFilter }: KeyLine,
+  { tenant, key, file, scopeFilter }: KeyLine,
   terminal: Terminal,
 ): Promise<void> {
   try {
@@ -59,7 +69,8 @@ export async function createKey(
     }
     const created = await apiKeys.create({ tenant, key, scopeFilter });
     // A key that the operator chose is not repeated where a log might keep it.
-    await terminal.write(`Key of ${tenant}: ${key === undefined ? created.key : "as given"}\n`);
+    const given = file === undefined ? "as given" : `in ${file}`;
+    await terminal.write(`Key of ${tenant}: ${key === undefined ? created.key : given}\n`);
   } catch (error) {
     if (!(error instanceof LedgerRefusal)) throw error;
     if (error.reason !== "DUPLICATE_RESOURCE") throw new UsageError(`${tenant}: ${error.message}`, { cause: error });
@@ -76,7 +87,7 @@ export async function readKeyFile(line: string): Promise<KeyLine> {
     if (error.code === "ENOENT") return undefined;
     throw error;
   });
-  return { tenant, key: text === undefined ? await makeKeyFile(path) : text.trim() };
+  return { tenant, key: text === undefined ? await makeKeyFile(path) : text.trim(), file: path };
 }
 
 async function makeKeyFile(path: string): Promise<string> {

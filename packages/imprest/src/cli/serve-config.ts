@@ -3,6 +3,7 @@ import { subjectLevels } from "@imprest/core/internal";
 import type { CalendarUnit, CreateBudget, PolicyRule, RolloverPolicy, Webhook } from "@imprest/embedded";
 import { readAmount } from "./amount-text.ts";
 import { UsageError } from "./command.ts";
+import type { AspConfig } from "./serve-asp.ts";
 
 /** A budget to create. */
 export interface BudgetLine extends Pick<CreateBudget, "allocated" | "overdraftLimit" | "overagePolicy" | "period"> {
@@ -13,6 +14,8 @@ export interface BudgetLine extends Pick<CreateBudget, "allocated" | "overdraftL
 export interface KeyLine {
   readonly tenant: string;
   readonly key?: string | undefined;
+  /** Where the key stands, as it was given. */
+  readonly file?: string | undefined;
   /** The scopes that it may act in; all of the tenant when absent. */
   readonly scopeFilter?: readonly string[] | undefined;
 }
@@ -27,6 +30,8 @@ export interface ServeConfig {
   readonly webhooks?: readonly Webhook[] | undefined;
   /** Ranges of addresses that a tenant's webhook may go to besides public ones. */
   readonly allowAddresses?: readonly string[] | undefined;
+  /** How it speaks ASP; flags win. */
+  readonly asp?: AspConfig | undefined;
 }
 
 /** Reads `tenant:acme/agent:bot=USD:5.00`, and `…=USD:5.00/day@Europe/Berlin` for a budget that resets. @throws UsageError. */
@@ -62,7 +67,15 @@ export function readConfig(source: string, path: string): ServeConfig {
   } catch (error) {
     throw new UsageError(`${path} is not JSON.`, { cause: error });
   }
-  const { budgets = [], keys = [], policy, adminKeys, webhooks, allowAddresses } = members(json, path, configMembers);
+  const {
+    budgets = [],
+    keys = [],
+    policy,
+    adminKeys,
+    webhooks,
+    allowAddresses,
+    asp,
+  } = members(json, path, configMembers);
   const rules = policy === undefined ? {} : { policy: list(policy, `${path}: policy`) as readonly PolicyRule[] };
   const governance = {
     ...(adminKeys !== undefined && { adminKeys: readList(adminKeys, `${path}: adminKeys`, text) }),
@@ -74,6 +87,7 @@ export function readConfig(source: string, path: string): ServeConfig {
     keys: readList(keys, `${path}: keys`, readKey),
     ...rules,
     ...governance,
+    ...(asp !== undefined && { asp: readAspConfig(asp, `${path}: asp`) }),
   };
 }
 
@@ -84,10 +98,35 @@ const configMembers = new Set<keyof ServeConfig>([
   "adminKeys",
   "webhooks",
   "allowAddresses",
+  "asp",
 ]);
 const budgetMembers = new Set<keyof BudgetLine>(["scope", "allocated", "overdraftLimit", "overagePolicy", "period"]);
 const keyMembers = new Set<keyof KeyLine>(["tenant", "key", "scopeFilter"]);
 const periodMembers = new Set(["every", "timeZone", "startsAt", "endsAt", "rollingMs", "rollover"]);
+
+const aspMembers = new Set<keyof AspConfig>([
+  "issuer",
+  "key",
+  "prefix",
+  "ttlMs",
+  "graceWindowMs",
+  "overage",
+  "retiredKeys",
+]);
+
+function readAspConfig(value: unknown, where: string): AspConfig {
+  const entry = members(value, where, aspMembers);
+  for (const name of ["issuer", "key", "prefix"]) if (entry[name] !== undefined) text(entry[name], `${where}.${name}`);
+  for (const name of ["overage", "retiredKeys"]) {
+    if (entry[name] !== undefined) readList(entry[name], `${where}.${name}`, text);
+  }
+  // The authority checks the ranges of the two times.
+  for (const name of ["ttlMs", "graceWindowMs"]) {
+    const time = entry[name];
+    if (time !== undefined && typeof time !== "number") throw new UsageError(`${where}.${name} is no number.`);
+  }
+  return entry;
+}
 
 function readList<Item>(value: unknown, where: string, read: (entry: unknown, where: string) => Item): Item[] {
   return list(value, where).map((entry, at) => read(entry, `${where}[${at}]`));

@@ -1,5 +1,6 @@
 import type { AuditTrustOptions } from "@imprest/asp/audit";
 import { TrustedOrigins } from "@imprest/core/audit";
+import { parseTimestamp } from "@imprest/core/models/asp";
 import { UsageError, type Values, textsOf } from "./command.ts";
 import { KeyFiles } from "./key-files.ts";
 import type { Terminal } from "./terminal.ts";
@@ -23,7 +24,16 @@ export async function readTrust(values: Values, terminal: Terminal): Promise<Aud
   }
   const fetchKeys = values["fetch-keys"] === true;
   if (files.isEmpty && !fetchKeys) throw new UsageError("Give the keys with --jwks FILE, or --fetch-keys.");
-  return { origins, jwks: files.sets(), fetchKeys, allowLoopbackHttp };
+  const notAfterMs = Object.fromEntries(textsOf(values, "not-after").map(readEnd));
+  return { origins, jwks: files.sets(), fetchKeys, allowLoopbackHttp, notAfterMs };
+}
+
+/** `KEY=TIME`: a public key as hex, and when it was lost. */
+function readEnd(argument: string): [key: string, atMs: number] {
+  const [, key = "", time = ""] = /^([0-9a-f]{64})=(.+)$/i.exec(argument) ?? [];
+  const atMs = parseTimestamp(time);
+  if (atMs !== undefined) return [key, atMs];
+  throw new UsageError(`--not-after ${argument}: write 64 hex digits of a key, =, and 2026-12-01T00:00:00Z.`);
 }
 
 /** The issuer of `[ORIGIN=]FILE`. An origin holds no `=`, so the first one ends it; a path may hold more. */

@@ -3,7 +3,6 @@ import { ConfigurationError } from "@imprest/core";
 import { onAbort, randomHex } from "@imprest/core/internal";
 import { evidenceJwksUrl } from "@imprest/cycles/evidence";
 import {
-  type AspOptions,
   type EvidenceOptions,
   type GovernanceOptions,
   type Webhook,
@@ -14,8 +13,8 @@ import { checkedTransport, serve as listen, sqliteStore } from "@imprest/embedde
 import { type Command, UsageError, type Values, readArguments, textOf, textsOf, wholeOf } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
 import { ensureBudget, createKey, readKeyFile } from "../serve-books.ts";
+import { aspOptions, readAsp } from "../serve-asp.ts";
 import { type KeyLine, type ServeConfig, parseBudget, parseKey, readConfig } from "../serve-config.ts";
-import { readSigningKey } from "../signing-key.ts";
 import type { Terminal } from "../terminal.ts";
 
 const help = `Usage: imprest serve [options]
@@ -28,15 +27,17 @@ Serves a budget authority over the Cycles wire until it is stopped (Ctrl-C).
   --key-file TENANT=FILE as --key, with the key in a file, which is made when it does not exist
   --config FILE          budgets, keys, policy, admin keys and webhooks as JSON (see README)
   --fill-in-tenant       read a subject that names no tenant as one of the caller's
-  --admin                serve the governance plane too; a fresh admin key is printed once,
-                         unless the configuration names some
+  --admin                serve the governance plane too; without adminKeys, one is printed once
   --store FILE           keep the ledger in a SQLite file; without it, it is lost at the end
   --evidence             sign what is decided, and serve the envelopes and the keys
   --server-id URL        in whose name to sign: where clients reach it, /v1 included;
                          the address that is served unless told
-  --asp ORIGIN           speak the Agent Spend Protocol too, as this issuer
-  --asp-key FILE         the key that signs its audit events, a private JWK; made when it
-                         does not exist
+  --asp ORIGIN --asp-key FILE
+                         speak the Agent Spend Protocol too, as this issuer; a private JWK, or made
+  --asp-ttl MS, --asp-grace MS, --asp-prefix NAME, --asp-retired FILE
+                         600000, 30000, imprest; earlier public keys, a JWK Set
+  --asp-overage [BUDGET=]REJECT|CHARGE_OVERAGE
+                         what becomes of a commit beyond its reserve; may be repeated
   --port N               7878 unless told; 0 for any free port
   --host ADDRESS         127.0.0.1 unless told; anything else needs one of
   --behind-tls           a proxy in front of it speaks TLS
@@ -55,12 +56,12 @@ export const serve: Command = {
     const access = { key: list, "key-file": list, "behind-tls": flag, "allow-insecure": flag } as const;
     const flags = { budget: list, config: text, store: text, port: text, host: text, ...access } as const;
     const admin = { admin: flag, "fill-in-tenant": flag } as const;
-    const signing = { evidence: flag, "server-id": text, asp: text, "asp-key": text } as const;
+    const signing = { evidence: flag, "server-id": text, ...aspOptions } as const;
     const options = { ...flags, ...admin, ...signing } as const;
     const { values } = readArguments(args, options, 0);
     const config = await configOf(values, terminal);
     const evidence = evidenceOf(values);
-    const asp = await aspOf(values);
+    const asp = await readAsp(values, config.asp, terminal);
     const store = textOf(values, "store");
     const adminKeys = adminKeysOf(config, values["admin"] === true);
     const fillInTenant = values["fill-in-tenant"] === true;
@@ -118,15 +119,6 @@ function evidenceOf(values: Values): EvidenceOptions | undefined {
   if (values["evidence"] === true) return { serverId };
   if (serverId !== undefined) throw new UsageError("--server-id names who signs; add --evidence to sign.");
   return undefined;
-}
-
-/** @throws UsageError when only one of the two flags is given. */
-async function aspOf(values: Values): Promise<AspOptions | undefined> {
-  const issuer = textOf(values, "asp");
-  const path = textOf(values, "asp-key");
-  if (issuer === undefined && path === undefined) return undefined;
-  if (issuer === undefined || path === undefined) throw new UsageError("--asp and --asp-key go together.");
-  return { issuer, signingKey: await readSigningKey(path) };
 }
 
 /** Whose the governance plane is; `undefined` where it is not asked for. @throws UsageError for webhooks without it. */

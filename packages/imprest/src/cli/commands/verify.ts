@@ -4,6 +4,7 @@ import { type AuditState, auditStateOptions, openAuditState } from "../audit-sta
 import { type Command, UsageError, type Values, formatOf, readArguments, textOf, wholeOf } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
 import { findingLine } from "../finding-line.ts";
+import { openFeed } from "../feed-input.ts";
 import { focusOptions, omissionLine, openFocusFile } from "../focus-file.ts";
 import { createProgress } from "../progress.ts";
 import { readPromised } from "../read-promised.ts";
@@ -13,12 +14,15 @@ import { readTrust } from "../verify-trust.ts";
 
 const help = `Usage: imprest verify FILE|- --trust ORIGIN --jwks FILE [options]
 
-Verifies a feed of ASP audit events, one a line, audits the whole, and says what it cannot prove.
+Audits a feed of ASP events, one a line or gzipped, and says what it cannot prove.
 
   --trust ORIGIN         whose events are believed; may be repeated
   --jwks [ORIGIN=]FILE   an issuer's keys, current or archived; may be repeated. With two issuers
                          trusted, each file needs its ORIGIN=: nobody signs with the key of another
   --fetch-keys           also fetch the keys of the trusted origins
+  --not-after KEY=TIME   a key that a thief may hold, 64 hex digits: nothing signed from then on
+  --source URL, --budget ID
+                         whose feed, and which budget, every event must be of
   --promised FILE        NDJSON of AspClient's onPromisedEvent: each must be here as it was answered
   --any-order            the lines are in no particular order
   --grace MS             the grace window that the authority publishes (grace_window_ms)
@@ -47,8 +51,10 @@ export const verify: Command = {
     const list = { type: "string", multiple: true } as const;
     const flag = { type: "boolean" } as const;
     const switches = { "fetch-keys": flag, "any-order": flag, "allow-loopback": flag } as const;
-    const named = { promised: text, grace: text, format: text, ...auditStateOptions, ...focusOptions } as const;
-    const { values, positionals } = readArguments(args, { trust: list, jwks: list, ...switches, ...named }, 1);
+    const about = { source: text, budget: text, promised: text, grace: text, format: text } as const;
+    const whom = { trust: list, jwks: list, "not-after": list } as const;
+    const options = { ...whom, ...switches, ...about, ...auditStateOptions, ...focusOptions } as const;
+    const { values, positionals } = readArguments(args, options, 1);
     const [path] = positionals;
     if (path === undefined) throw new UsageError("Name a file, or - for standard input.");
     const json = formatOf(values) === "json";
@@ -60,7 +66,8 @@ export const verify: Command = {
     const state = await openAuditState(values, terminal);
     try {
       const { since, index, more } = state;
-      const known = { promised, order, graceWindowMs, since, index, more } as const;
+      const expected = { source: textOf(values, "source"), budgetId: textOf(values, "budget") };
+      const known = { promised, order, graceWindowMs, since, index, more, expected } as const;
       const { threads, signal } = terminal;
       return await audit(path, { trust, threads, signal, ...known }, { values, json, state }, terminal);
     } finally {
@@ -87,19 +94,26 @@ async function audit(
   const progress = createProgress(terminal, "events");
   let failed = 0;
   let total = 0;
-  const feed = verifyFeed(terminal.open(path), options);
+  let strangers = 0;
+  const feed = verifyFeed(openFeed(path, terminal), options);
   let next = await feed.next();
   for (; !next.done; next = await feed.next()) {
     const line = next.value;
     const accepted = isAccepted(line);
     total += 1;
     failed += accepted ? 0 : 1;
+    if (line.report.findings.some(({ code }) => code === "origin_not_trusted")) strangers += 1;
     if (json) await terminal.write(`${JSON.stringify(summarise(line, accepted))}\n`);
     else if (!accepted) await terminal.write(describe(line));
     if (accepted && line.report.event !== undefined) await focus?.add(line.report.event);
     progress.add();
   }
   progress.end();
+  if (strangers > 0) {
+    terminal.warn(
+      `imprest verify: ${strangers} events are of an origin that no --trust names. Trust it too, with its keys.\n`,
+    );
+  }
   const money = await focus?.close();
   // A day without events goes on from the day before.
   if (total === 0 && options.since === undefined) throw new UsageError(`${path} holds no event.`);
