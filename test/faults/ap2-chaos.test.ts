@@ -208,7 +208,7 @@ async function recordOf(records: RecordStore): Promise<StoredRecord | undefined>
   return undefined;
 }
 
-it(`${runs} random runs (seed ${seed}): at most one charge, the books equal it, nothing is stranded`, async () => {
+it(`${runs} random runs (seed ${seed}): at most one charge, the books equal it, and nothing is stranded`, async () => {
   const waiting = fc.sample(run, { numRuns: runs, seed });
   const failures: string[] = [];
   const lane = async (): Promise<void> => {

@@ -13,8 +13,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { pay } from "./ap2-pay.ts";
 import { FakeCycles, serveCycles } from "../../packages/ap2/test/support/fake-cycles.ts";
 
-// Issue 7, done when: SIGKILL before and after each phase transition × {PSP charged, declined, unknown} × restart:
-// charges ≤ 1, ledger equals PSP, zero stranded budget after TTL. IMPREST_AP2_CRASH_RUNS=1000 for the long run.
+// SIGKILL before and after each phase transition × {PSP charged, declined, unknown} × restart: at most one charge, the ledger
+// equals the PSP, and no budget is stranded after its TTL. IMPREST_AP2_CRASH_RUNS=1000 for the long run.
 
 const randomRuns = Number(process.env["IMPREST_AP2_CRASH_RUNS"] ?? 20);
 const lanes = 4;
