@@ -27,8 +27,8 @@ it("the browser-safe entry stays below 25.3 kB gzip beyond core and cycles", asy
   expect(await sizeOf('export * from "@imprest/ap2";', { external })).toBeLessThan(25_300);
 });
 
-it("the guard stays below 36.6 kB gzip with all that it imports", async () => {
-  expect(await sizeOf('export { guard } from "@imprest/ap2";')).toBeLessThan(36_600);
+it("the guard stays below 36.7 kB gzip with all that it imports", async () => {
+  expect(await sizeOf('export { guard } from "@imprest/ap2";')).toBeLessThan(36_700);
 });
 
 it("holds no schema library, core and cycles included", async () => {
