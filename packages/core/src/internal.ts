@@ -41,7 +41,7 @@ export {
   utf8,
 } from "./platform/index.ts";
 export { decodeRecordKey, encodeRecordKey } from "./records/index.ts";
-export { Patience } from "./reservation/index.ts";
+export { Patience, exportReservation } from "./reservation/index.ts";
 export {
   instructionKey,
   instructionPrefix,

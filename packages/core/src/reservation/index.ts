@@ -5,4 +5,5 @@ export { openReservation } from "./open-reservation.ts";
 export type { BodyOptions, ReservationOptions, SpendOf, StreamOptions } from "./options.ts";
 export { withReservation } from "./with-reservation.ts";
 export { type ReservationStream, type StreamSource, withReservationStream } from "./with-reservation-stream.ts";
+export { exportReservation } from "./exported-reservation.ts";
 export { Patience } from "./patience.ts";

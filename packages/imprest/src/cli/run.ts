@@ -11,6 +11,10 @@ const commands: ReadonlyMap<string, { readonly summary: string; readonly load: (
       summary: "watch a budget stop an agent, with no account and no network",
       load: async () => (await import("./commands/demo.ts")).demo,
     },
+    run: {
+      summary: "run a program in any language under a budget",
+      load: async () => (await import("./commands/run.ts")).run,
+    },
     serve: {
       summary: "serve a budget authority on this machine",
       load: async () => (await import("./commands/serve.ts")).serve,
@@ -67,7 +71,8 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     return ExitCode.unusable;
   }
   const command = await listed.load();
-  if (rest.includes("--help")) {
+  // Behind "--" it is another program's.
+  if (rest.slice(0, rest.includes("--") ? rest.indexOf("--") : undefined).includes("--help")) {
     await terminal.write(command.help);
     return ExitCode.clean;
   }

@@ -1,0 +1,130 @@
+import { childVariables } from "../../run/child-environment.ts";
+import { createGateway } from "../../run/gateway.ts";
+import { type GatewayRoute, routesOf } from "../../run/routes.ts";
+import { Tally } from "../../run/tally.ts";
+import { type Command, UsageError } from "../command.ts";
+import { type Child, startChild } from "../gateway/child.ts";
+import { keepGauge } from "../gateway/gauge.ts";
+import { type RunOptions, readRunOptions } from "../gateway/options.ts";
+import { type RunBudget, openRunBudget } from "../gateway/run-budget.ts";
+import { type GatewayServer, serveGateway } from "../gateway/serve-gateway.ts";
+import { upstreamFetch } from "../gateway/upstream-fetch.ts";
+import { type PriceFile, readPriceFile } from "../prices/price-file.ts";
+import type { Terminal } from "../terminal.ts";
+
+const help = `Usage: imprest run --budget USD:5.00 [options] -- PROGRAM [arguments]
+
+Runs a program in any language under a budget: a gateway on this machine stands between it and
+its model providers, and refuses the call that would exceed the budget.
+
+  --budget AMOUNT        the limit, such as USD:5.00
+  --every PERIOD         the budget begins anew each hour, day, week or month
+  --store FILE           keeps the budget between runs, one at a time, in a SQLite file
+  --server URL           takes the budget of a Cycles server; CYCLES_API_KEY is its key
+  --prices FILE          prices.json unless told; imprest prices pull MODEL writes it
+  --on-limit stop        ends the program at the first denial, with exit code 3; unless told, the
+                         program gets the provider's own error with status 402
+  --keep-keys            the program sees its real keys, for one that checks their form
+  --gauge FILE           keeps a file with how the budget stands
+
+The program sees random tokens in place of its keys. Exit code: the program's, or 128 and the
+number of the signal that ended it.
+`;
+
+/** The exit code of a program that `--on-limit stop` has ended. */
+const limitReached = 3;
+/** How long a program may take to end once it is asked to. */
+const graceMs = 10_000;
+
+export const run: Command = {
+  help,
+  async run(args, terminal) {
+    const options = readRunOptions(args);
+    const prices = await pricesOf(options, terminal);
+    const routes = routesOf(terminal.environment, options.keepsKeys);
+    const upstream = await upstreamFetch(terminal.environment);
+    try {
+      const opened = await openRunBudget(options, { prices, fetch: upstream.fetch }, terminal.environment);
+      try {
+        return await runUnder(opened, routes, options, terminal);
+      } finally {
+        await opened.close();
+      }
+    } finally {
+      await upstream.close();
+    }
+  },
+};
+
+async function runUnder(
+  { budget, fetch, recovered }: RunBudget,
+  routes: readonly GatewayRoute[],
+  options: RunOptions,
+  terminal: Terminal,
+): Promise<number> {
+  if (recovered > 0)
+    terminal.warn(
+      `imprest run: ${recovered === 1 ? "1 call" : `${recovered} calls`} of a run that was killed: settled as an estimate\n`,
+    );
+  const tally = new Tally();
+  let child: Child | undefined;
+  let isStopped = false;
+  budget.on("settled", (event) => tally.settled(event));
+  const stop = (): void => {
+    if (isStopped || child === undefined) return;
+    isStopped = true;
+    child.stop("SIGTERM");
+    setTimeout(() => child?.stop("SIGKILL"), graceMs).unref();
+  };
+  const counted: typeof globalThis.fetch = async (input, init) => {
+    const answer = await fetch(input, init);
+    // Only the guard answers so: what a provider answers has an address.
+    if (answer.status === 402 && answer.url === "") {
+      tally.denied += 1;
+      if (options.stopsAtLimit) stop();
+    }
+    return answer;
+  };
+  let server: GatewayServer | undefined;
+  const handle = createGateway({
+    routes,
+    fetch: counted,
+    hosts: () => server?.hosts ?? [],
+    onPassed: () => (tally.passed += 1),
+  });
+  server = await serveGateway(handle);
+  const endGauge = options.gauge === undefined ? undefined : keepGauge(budget, options.gauge);
+  try {
+    const variables = childVariables(server.origin, routes, terminal.environment);
+    terminal.warn(announced(variables, routes));
+    child = await startChild(options.command, { ...terminal.environment, ...variables });
+    const code = await child.ended;
+    await server.close();
+    await budget.flush();
+    await endGauge?.();
+    terminal.warn(tally.summary(await budget.balance()));
+    return isStopped ? limitReached : code;
+  } finally {
+    await server.close();
+  }
+}
+
+/** What was set, without the values of keys. */
+function announced(variables: Readonly<Record<string, string>>, routes: readonly GatewayRoute[]): string {
+  const keys = new Set(routes.flatMap(({ shown }) => Object.keys(shown)));
+  const bases = Object.entries(variables).filter(([name]) => !keys.has(name) && !/^no_proxy$/i.test(name));
+  const lines = bases.map(([name, value]) => `  ${name}=${value}\n`);
+  const replaced = keys.size === 0 ? "no key" : [...keys].join(", ");
+  return `imprest run: set for the program, with tokens of the gateway for ${replaced}:\n${lines.join("")}`;
+}
+
+async function pricesOf({ prices }: RunOptions, terminal: Terminal): Promise<PriceFile> {
+  try {
+    return await readPriceFile(prices, terminal);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    throw new UsageError(`There is no ${prices}. Write it with: imprest prices pull MODEL --out ${prices}`, {
+      cause: error,
+    });
+  }
+}

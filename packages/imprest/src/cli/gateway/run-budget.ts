@@ -1,0 +1,70 @@
+import { type SpendAuthority } from "@imprest/core";
+import { logRecordStore } from "@imprest/core/node";
+import { CyclesClient } from "@imprest/cycles";
+import { sqliteStore } from "@imprest/embedded/node";
+import { guardFetch } from "@imprest/llm";
+import { type Budget, type BudgetGuardOptions } from "../../budget/budget.ts";
+import { connectBudget } from "../../budget/connect-budget.ts";
+import { createBudget } from "../../budget/create-budget.ts";
+import type { Environment } from "../../run/routes.ts";
+import { UsageError } from "../command.ts";
+import { rememberingOpenCalls, settleOpenCalls } from "./open-calls.ts";
+import type { RunOptions } from "./options.ts";
+
+/** The budget of a run. */
+export interface RunBudget {
+  readonly budget: Budget;
+  readonly fetch: typeof fetch;
+  /** Calls that a killed run had left open, and that were committed as estimates. */
+  readonly recovered: number;
+  close(): Promise<void>;
+}
+
+/** A model may think for long, and a program may be suspended while it reads. */
+const longestMs = 86_400_000;
+
+/**
+ * Opens the budget: in memory, in a file, or at a server.
+ * @throws what the store, the server's configuration and the prices throw.
+ */
+export async function openRunBudget(
+  options: Pick<RunOptions, "limit" | "every" | "store" | "server">,
+  guard: Pick<BudgetGuardOptions, "prices" | "fetch">,
+  environment: Environment,
+): Promise<RunBudget> {
+  const { limit, every, store, server } = options;
+  const guarding = { ...guard, idleMs: longestMs, longestMs };
+  if (server !== undefined) {
+    const client = CyclesClient.fromEnv({}, { ...environment, CYCLES_BASE_URL: server });
+    const budget = connectBudget(client, guarding);
+    return { budget, fetch: budget.fetch, recovered: 0, close: async () => void (await budget.flush()) };
+  }
+  if (store === undefined) {
+    const budget = createBudget({ limit, every, ...guarding });
+    return { budget, fetch: budget.fetch, recovered: 0, close: () => budget.close() };
+  }
+  const budget = createBudget({ limit, every, store: sqliteStore({ file: store }), ...guarding });
+  const authority: SpendAuthority = opened(budget, store);
+  const records = logRecordStore({ dir: `${store}.open-calls` });
+  const recovered = await settleOpenCalls(authority, records);
+  await budget.flush();
+  const fetch = guardFetch(rememberingOpenCalls(authority, records), budget.guardOptions);
+  return {
+    budget,
+    fetch,
+    recovered,
+    async close() {
+      await budget.close();
+      await records.close?.();
+    },
+  };
+}
+
+function opened(budget: Budget, store: string): SpendAuthority {
+  try {
+    return budget.authority;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : "unknown";
+    throw new UsageError(`${store} cannot be opened; one run at a time keeps its budget in a file: ${why}`, { cause });
+  }
+}

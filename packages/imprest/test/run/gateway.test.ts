@@ -1,0 +1,173 @@
+import { request as httpRequest } from "node:http";
+import { connect } from "node:net";
+import { usd } from "@imprest/core";
+import { createModelProvider } from "@imprest/testing/models";
+import { afterEach, describe, expect, it } from "vitest";
+import { createBudget } from "../../src/budget/create-budget.ts";
+import { type GatewayServer, serveGateway } from "../../src/cli/gateway/serve-gateway.ts";
+import { childVariables } from "../../src/run/child-environment.ts";
+import { createGateway } from "../../src/run/gateway.ts";
+import { routesOf } from "../../src/run/routes.ts";
+
+const prices = {
+  "gpt-5": { input: "1.25", output: "10.00", maxOutputTokens: 1_000 },
+  "claude-sonnet-5": { input: "3.00", output: "15.00" },
+  "gemini-3-pro": { input: "1.25", output: "10.00", maxOutputTokens: 1_000 },
+};
+const keys = { OPENAI_API_KEY: "real-openai", ANTHROPIC_API_KEY: "real-anthropic", GEMINI_API_KEY: "real-gemini" };
+
+let server: GatewayServer | undefined;
+afterEach(() => server?.close());
+
+interface Sent {
+  readonly url: string;
+  readonly headers: Headers;
+}
+
+/** A gateway on a port, and what left it. */
+async function open(environment: Readonly<Record<string, string>> = keys, answer?: () => Response) {
+  const provider = createModelProvider({ prices });
+  const sent: Sent[] = [];
+  const upstream: typeof fetch = async (input, init) => {
+    const url = new Request(input).url;
+    sent.push({ url, headers: new Headers(init?.headers) });
+    return answer ? answer() : provider.fetch(input, init);
+  };
+  const budget = createBudget({ limit: usd("1.00"), prices, fetch: upstream });
+  const routes = routesOf(environment, false);
+  const listening = await serveGateway(createGateway({ routes, fetch: budget.fetch, hosts: () => listening.hosts }));
+  server = listening;
+  const child = childVariables(listening.origin, routes, environment);
+  return { child, sent, provider, budget, origin: listening.origin };
+}
+
+const chat = { model: "gpt-5", max_completion_tokens: 50, messages: [{ role: "user", content: "Hi" }] };
+const message = { ...chat, model: "claude-sonnet-5", max_tokens: 50, max_completion_tokens: undefined };
+const content = { contents: [{ parts: [{ text: "Hi" }] }], generationConfig: { maxOutputTokens: 50 } };
+
+function post(url: string, body: object, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+  const type = { "content-type": "application/json" };
+  return fetch(url, { method: "POST", body: JSON.stringify(body), headers: { ...type, ...headers } });
+}
+
+describe("the gateway of imprest run", () => {
+  it("puts each provider's key in where the program had its token, and nowhere else", async () => {
+    const { child, sent, provider, budget } = await open();
+    const answers = [
+      await post(`${child["OPENAI_BASE_URL"]}/chat/completions`, chat, {
+        authorization: `Bearer ${child["OPENAI_API_KEY"]}`,
+        cookie: "session=1",
+      }),
+      await post(`${child["ANTHROPIC_BASE_URL"]}/v1/messages`, message, {
+        "x-api-key": child["ANTHROPIC_API_KEY"] ?? "",
+      }),
+      await post(`${child["ANTHROPIC_BASE_URL"]}/messages`, message, { "x-api-key": child["ANTHROPIC_API_KEY"] ?? "" }),
+      await post(
+        `${child["GOOGLE_GEMINI_BASE_URL"]}/v1beta/models/gemini-3-pro:generateContent?key=${child["GEMINI_API_KEY"]}`,
+        content,
+      ),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(sent.map(({ url }) => url)).toEqual([
+      "https://api.openai.com/v1/chat/completions",
+      "https://api.anthropic.com/v1/messages",
+      "https://api.anthropic.com/v1/messages",
+      "https://generativelanguage.googleapis.com/v1beta/models/gemini-3-pro:generateContent?key=real-gemini",
+    ]);
+    expect(sent[0]?.headers.get("authorization")).toBe("Bearer real-openai");
+    expect(sent[0]?.headers.get("cookie")).toBeNull();
+    expect(sent[0]?.headers.get("accept-encoding")).toBe("identity");
+    expect(sent[1]?.headers.get("x-api-key")).toBe("real-anthropic");
+    await budget.flush();
+    expect((await budget.balance()).spent).toEqual(provider.bill);
+  });
+
+  it("sends to what the variable said before, with its path", async () => {
+    const { child, sent } = await open({ ...keys, OPENAI_BASE_URL: "https://openrouter.example/api/v1" });
+    const authorization = `Bearer ${child["OPENAI_API_KEY"]}`;
+    await post(`${child["OPENAI_BASE_URL"]}/chat/completions`, chat, { authorization });
+    expect(sent[0]?.url).toBe("https://openrouter.example/api/v1/chat/completions");
+  });
+
+  it.each([
+    ["without a credential", {}, 401],
+    ["with the real key, which the program does not have", { authorization: "Bearer real-openai" }, 401],
+    ["of a web page", { origin: "https://page.example" }, 403],
+    ["signed for Bedrock", { authorization: "AWS4-HMAC-SHA256 Credential=x" }, 400],
+  ])("refuses a request %s, and sends nothing", async (_, headers, status) => {
+    const { child, sent } = await open();
+    const answer = await post(`${child["OPENAI_BASE_URL"]}/chat/completions`, chat, headers);
+    expect(answer.status).toBe(status);
+    expect([...answer.headers.keys()].filter((name) => name.startsWith("access-control"))).toEqual([]);
+    expect(sent).toEqual([]);
+  });
+
+  it("takes one provider's token for no other provider", async () => {
+    const { child, sent } = await open();
+    const headers = { "x-api-key": child["OPENAI_API_KEY"] ?? "" };
+    expect((await post(`${child["ANTHROPIC_BASE_URL"]}/v1/messages`, message, headers)).status).toBe(401);
+    expect(sent).toEqual([]);
+  });
+
+  it.each([
+    ["a batch", "/batches", { input_file_id: "file-1", endpoint: "/v1/responses" }],
+    ["a background response", "/responses", { model: "gpt-5", input: "Hi", background: true, max_output_tokens: 9 }],
+  ])("refuses %s, which nobody would settle", async (_, path, body) => {
+    const { child, sent } = await open();
+    const authorization = `Bearer ${child["OPENAI_API_KEY"]}`;
+    expect((await post(child["OPENAI_BASE_URL"] + path, body, { authorization })).status).toBe(400);
+    expect(sent).toEqual([]);
+  });
+
+  it("follows no redirect, and names no address of one", async () => {
+    const redirect = (): Response =>
+      new Response(null, { status: 307, headers: { location: "https://evil.example/" } });
+    const { child, sent } = await open(keys, redirect);
+    const authorization = `Bearer ${child["OPENAI_API_KEY"]}`;
+    const answer = await post(`${child["OPENAI_BASE_URL"]}/chat/completions`, chat, { authorization });
+    expect(answer.status).toBe(502);
+    expect(answer.headers.get("location")).toBeNull();
+    expect(sent).toHaveLength(1);
+  });
+
+  it("repeats no key where the upstream fails", async () => {
+    const { child } = await open(keys, () => {
+      throw new TypeError("fetch failed: https://host/?key=real-gemini", { cause: { code: "ECONNREFUSED" } });
+    });
+    const path = `/v1beta/models/gemini-3-pro:generateContent?key=${child["GEMINI_API_KEY"]}`;
+    const answer = await post(child["GOOGLE_GEMINI_BASE_URL"] + path, content);
+    expect(answer.status).toBe(502);
+    expect(await answer.text()).not.toContain("real-");
+  });
+
+  it("refuses a foreign Host, the absolute form and an upgrade", async () => {
+    const { origin, sent } = await open();
+    const { port } = new URL(origin);
+    const statusOf = (path: string, headers: Readonly<Record<string, string>>): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const asked = httpRequest({ port, host: "127.0.0.1", path, headers, method: "GET" }, (answer) => {
+          answer.resume();
+          resolve(answer.statusCode);
+        });
+        asked.on("error", reject).end();
+      });
+    expect(await statusOf("/openai/v1/models", { host: "page.example" })).toBe(403);
+    expect(await statusOf("http://api.openai.com/v1/models", {})).toBe(400);
+    const upgraded = await new Promise<string>((resolve) => {
+      const socket = connect(Number(port), "127.0.0.1");
+      socket.write(
+        `GET /openai/v1/realtime HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+      );
+      socket.once("data", (data) => resolve(String(data)));
+    });
+    expect(upgraded).toMatch(/^HTTP\/1\.1 426 /);
+    expect(sent).toEqual([]);
+  });
+
+  it("shows the program tokens, and no proxy on the way to the gateway", async () => {
+    const { child } = await open({ ...keys, NO_PROXY: "intern.example" });
+    expect(JSON.stringify(child)).not.toContain("real-");
+    expect(child["NO_PROXY"]).toBe("intern.example,127.0.0.1,localhost,::1");
+    expect(child["no_proxy"]).toBe(child["NO_PROXY"]);
+  });
+});
