@@ -30,6 +30,7 @@ const names = packages.map(({ name }) => name);
 const peers = [
   [".", "msw"],
   ["packages/ap2", "stripe"],
+  ["packages/arcp", "jose"],
   ["packages/integrations/langchain", "langchain"],
   ["packages/integrations/langchain", "@langchain/core"],
   ["packages/integrations/otel", "@opentelemetry/api"],

@@ -295,6 +295,7 @@ export class AP2GuardCommitFailed extends UnsettledError {
     super("ERR_AP2_COMMIT_FAILED", message, fields, options);
   }
 
+  /** What is shown beside the message. */
   protected override details(): Record<string, unknown> {
     return { ...super.details(), released: this.released };
   }

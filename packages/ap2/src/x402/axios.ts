@@ -16,6 +16,7 @@ import type { X402Payload } from "./requirements.ts";
 /** An instance of axios, as far as the guard goes. */
 export interface X402AxiosInstance {
   readonly defaults: { adapter?: unknown };
+  /** The address of a request, with its base and its query. */
   getUri(config: never): string;
 }
 

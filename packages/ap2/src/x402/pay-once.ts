@@ -20,6 +20,7 @@ import { type X402Sent, sentOf, signedFor, writeSent } from "./sent-payment.ts";
 
 /** What chooses among what a server accepts, and signs: an `x402Client` or `x402HTTPClient` of `@x402/core`. */
 export interface X402Signer {
+  /** Signs a payment for one of the offers. */
   createPaymentPayload(required: never): Promise<X402Payload>;
 }
 

@@ -21,7 +21,10 @@ const schema = `
  * @example
  * const runtime = createArcpRuntime({ authenticate, store: sqliteJobStore("jobs.sqlite") });
  */
-export function sqliteJobStore(file: string): JobStore & { close(): void } {
+export function sqliteJobStore(file: string): JobStore & {
+  /** Releases the file. */
+  close(): void;
+} {
   const sqlite = process.getBuiltinModule("node:sqlite");
   if (sqlite === undefined) throw new Error("This runtime has no node:sqlite; use another job store.");
   if (!/^$|^:memory:|^file:/.test(file)) createPrivateFile(file);

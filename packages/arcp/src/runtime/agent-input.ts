@@ -5,6 +5,7 @@ export interface InputSchema<Value> {
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
+    /** The value as the agent gets it, or what is wrong with it. */
     readonly validate: (value: unknown) => InputResult<Value> | Promise<InputResult<Value>>;
     readonly types?: { readonly input: unknown; readonly output: Value } | undefined;
   };

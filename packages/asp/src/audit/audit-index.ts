@@ -5,8 +5,9 @@ import { ConfigurationError } from "@imprest/core/internal/verify";
  * ids, and how each decision ended. In memory it is bounded; `openFileIndex` of `@imprest/asp/node` forgets nothing.
  */
 export interface AuditIndex {
+  /** The value of a key; `undefined` where there is none, or where it was forgotten. */
   get(key: string): string | undefined;
-  /** @param atMs the time of the event that the entry is of, epoch milliseconds. */
+  /** Remembers a value. @param atMs the time of the event that the entry is of, epoch milliseconds. */
   set(key: string, value: string, atMs: number): void;
   /** The latest time of an entry that was forgotten; `undefined` while nothing was. */
   readonly forgottenMs: number | undefined;
@@ -14,6 +15,7 @@ export interface AuditIndex {
   entries?(): Iterable<AuditIndexEntry>;
 }
 
+/** A key, its value, and the time of the event that it is of, in epoch milliseconds. */
 export type AuditIndexEntry = readonly [key: string, value: string, atMs: number];
 
 /** Some 20 MB, and 10,000 decisions of four events. */

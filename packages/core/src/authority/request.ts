@@ -13,6 +13,7 @@ export interface CallOptions {
 /** The levels of a budget hierarchy, outermost first. */
 export const subjectLevels = ["tenant", "workspace", "app", "workflow", "agent", "toolset"] as const;
 
+/** A level of a budget hierarchy. */
 export type SubjectLevel = (typeof subjectLevels)[number];
 
 /** Who spends: the levels of a budget hierarchy, and free dimensions beside them. */

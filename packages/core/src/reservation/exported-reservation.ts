@@ -19,6 +19,7 @@ export interface ExportedReservation {
 /** The form's version; another one is refused, because a member that is not understood may be money. */
 const version = 1;
 
+/** A granted reservation as text, for `adopt`. */
 export function exportReservation(
   { protocol, target }: SpendAuthority,
   grant: Grant,

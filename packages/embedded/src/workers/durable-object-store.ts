@@ -4,8 +4,10 @@ import type { LedgerStore, StoreChange } from "../ledger/store.ts";
 /** What a ledger needs of the `ctx.storage` of a Durable Object whose class keeps its storage in SQLite. */
 export interface DurableObjectStorage {
   readonly sql: {
+    /** Runs one statement. */
     exec(query: string, ...bindings: readonly string[]): Iterable<Readonly<Record<string, unknown>>>;
   };
+  /** Runs `closure`, all of it or nothing. */
   transactionSync<Result>(closure: () => Result): Result;
   /** Resolves once everything written so far is durable. */
   sync(): Promise<void>;

@@ -21,10 +21,12 @@ export interface BudgetMiddleware {
     readonly params: Parameters;
     readonly model: CalledModel<"doGenerate", Parameters, Answer>;
   }): Promise<Answer>;
+  /** Reserves, streams, and settles by the whole stream, whoever reads it. */
   wrapStream<Parameters extends CallParameters, Answer extends { readonly stream: ReadableStream }>(call: {
     readonly params: Parameters;
     readonly model: CalledModel<"doStream", Parameters, Answer>;
   }): Promise<Answer>;
+  /** Reserves, embeds, and settles by what the answer states. */
   wrapEmbed<Parameters extends CallParameters, Answer extends object>(call: {
     readonly params: Parameters;
     readonly model: CalledModel<"doEmbed", Parameters, Answer>;
@@ -33,6 +35,7 @@ export interface BudgetMiddleware {
 
 /** The part of the AI SDK 7's `Telemetry` through which each call of a language model runs. */
 export interface BudgetTelemetry {
+  /** Reserves, runs one call of a language model, and settles. */
   executeLanguageModelCall<Answer>(call: {
     readonly callId: string;
     readonly provider?: string;

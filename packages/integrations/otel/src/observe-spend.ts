@@ -21,6 +21,7 @@ import { spendMetrics } from "./spend-metrics.ts";
 
 /** The part of a logger of `@opentelemetry/api-logs` that is needed. */
 export interface LogSink {
+  /** Takes one event. */
   emit(record: { readonly eventName: string; readonly attributes: Attributes; readonly context: Context }): void;
 }
 

@@ -3,15 +3,21 @@ import { type HostOptions, type HostedConnection, Places, hostedConnection } fro
 
 /** Bun's socket, as far as it is used. */
 export interface BunSocket {
+  /** Sends a frame. */
   send(text: string): number;
+  /** Closes the connection with a code of RFC 6455. */
   close(code?: number, reason?: string): void;
+  /** Bytes that wait to be sent. */
   getBufferedAmount(): number;
 }
 
 /** The `websocket` of `Bun.serve`. */
 export interface BunHandlers {
+  /** The client is there. */
   open(socket: BunSocket): void;
+  /** A frame arrived. */
   message(socket: BunSocket, data: unknown): void;
+  /** The client is gone, or was sent away. */
   close(socket: BunSocket, code: number, reason: string): void;
 }
 

@@ -9,8 +9,11 @@ import {
 
 /** What hono's `upgradeWebSocket` of any adapter asks for. */
 export interface HonoEvents {
+  /** The client is there. */
   onOpen(event: unknown, socket: HostedSocket): void;
+  /** A frame arrived. */
   onMessage(event: { readonly data: unknown }, socket: HostedSocket): void;
+  /** The client is gone, or was sent away. */
   onClose(event: { readonly code?: number; readonly reason?: string }, socket: HostedSocket): void;
 }
 

@@ -1,5 +1,5 @@
 import { AspClient, AspError } from "@imprest/asp";
-import { TransportError } from "@imprest/core";
+import { TransportError, systemClock } from "@imprest/core";
 import { sleep } from "@imprest/core/internal";
 import { type Command, UsageError, readArguments, textOf, wholeOf } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
@@ -51,7 +51,7 @@ export const feed: Command = {
           if (signal.aborted && follow) return ExitCode.clean;
           if (!follow || !mayPass(error)) throw error;
           terminal.warn(`imprest feed: ${error.message} Asking again after ${read}.\n`);
-          await sleep(client.connection.options.clock, againMs, signal).catch(() => {});
+          await sleep(systemClock, againMs, signal).catch(() => {});
           if (signal.aborted) return ExitCode.clean;
         }
       }
