@@ -1,8 +1,13 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { parseJson } from "@imprest/core/internal";
-import { type EmbeddedAuthority, createEmbeddedAuthority } from "@imprest/embedded";
-import { type EmbeddedServer, serve } from "@imprest/embedded/node";
+import { type OverdraftRule, createEmbeddedAuthority } from "@imprest/embedded";
+import { serve } from "@imprest/embedded/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FakeClock } from "../../packages/embedded/test/support.ts";
+import { serving } from "../../packages/imprest/test/serving.ts";
 import { isMissing, textOf } from "./shared.ts";
 
 // Raw requests that were sent to the reference server, sent to the embedded authority over HTTP: status, error code,
@@ -144,56 +149,91 @@ function placeOf(balance: unknown): string {
   return `${path} ${remaining.unit}`;
 }
 
-class World {
-  readonly clock = new FakeClock();
-  readonly authority: EmbeddedAuthority;
-  readonly #ids = new Map<string, string>();
-  #server: EmbeddedServer | undefined;
-  #key = "";
+/** An authority with the budgets of the exchanges that is reached over HTTP. */
+interface Served {
+  readonly url: string;
+  readonly key: string;
+  wait(ms: number): unknown;
+}
 
-  constructor(overdraft: "overage" | "shortfall") {
-    this.authority = createEmbeddedAuthority({ clock: this.clock, overdraft });
+/** Takes what is to be done at the end, however the tests end. */
+type Ends = (end: () => unknown) => void;
+
+async function serveHere(overdraft: OverdraftRule, ends: Ends): Promise<Served> {
+  const clock = new FakeClock();
+  const authority = createEmbeddedAuthority({ clock, overdraft });
+  for (const { scope, unit, allocated, overdraft_limit = 0 } of budgets) {
+    const amount = (value: number) => ({ unit, amount: BigInt(value) });
+    const limit = amount(overdraft_limit);
+    await authority.budgets.create({ scope: levelsOf(scope), allocated: amount(allocated), overdraftLimit: limit });
+  }
+  const { key } = await authority.apiKeys.create({ tenant: "acme" });
+  const server = await serve(authority, { port: 0 });
+  ends(async () => {
+    await server.close();
+    await authority.close();
+  });
+  return { url: server.url, key, wait: (ms) => clock.advance(ms) };
+}
+
+/** `imprest serve` in a process of its own, with its own clock. */
+async function serveAlone(overdraft: OverdraftRule, ends: Ends): Promise<Served> {
+  const folder = await mkdtemp(join(tmpdir(), "imprest-reference-"));
+  ends(() => rm(folder, { recursive: true }));
+  const key = `cyc_live_${crypto.randomUUID()}`;
+  const lines = budgets.map(({ scope, unit, allocated, overdraft_limit = 0 }) => {
+    return { scope, allocated: `${unit}:${allocated}`, overdraftLimit: `${unit}:${overdraft_limit}` };
+  });
+  const config = join(folder, "config.json");
+  await writeFile(config, JSON.stringify({ budgets: lines, keys: [{ tenant: "acme", key }], overdraft }));
+  const server = await serving(["--port", "0", "--config", config], /Serving .*\n/, ends);
+  const url = /at (http:\S+?),? /.exec(server.out())?.[1] ?? "";
+  return { url, key, wait: setTimeout };
+}
+
+class World {
+  readonly #serve: (ends: Ends) => Promise<Served>;
+  readonly #ends: (() => unknown)[] = [];
+  readonly #ids = new Map<string, string>();
+  #served: Served | undefined;
+
+  constructor(serveIt: (ends: Ends) => Promise<Served>) {
+    this.#serve = serveIt;
   }
 
   async open(): Promise<void> {
-    for (const { scope, unit, allocated, overdraft_limit = 0 } of budgets) {
-      const amount = (value: number) => ({ unit, amount: BigInt(value) });
-      const limit = amount(overdraft_limit);
-      await this.authority.budgets.create({
-        scope: levelsOf(scope),
-        allocated: amount(allocated),
-        overdraftLimit: limit,
-      });
-    }
-    this.#key = (await this.authority.apiKeys.create({ tenant: "acme" })).key;
-    this.#server = await serve(this.authority, { port: 0 });
+    this.#served = await this.#serve((end) => this.#ends.push(end));
+  }
+
+  get #now(): Served {
+    if (this.#served === undefined) throw new Error("It is not open.");
+    return this.#served;
   }
 
   async send({ name, request }: Exchange): Promise<{ readonly status: number; readonly body: Json }> {
     const waitSeconds = /^\(wait ([\d.]+) s\)/.exec(name)?.[1];
-    if (waitSeconds !== undefined) this.clock.advance(Number(waitSeconds) * 1_000);
+    if (waitSeconds !== undefined) await this.#now.wait(Number(waitSeconds) * 1_000);
     const { method, path, body, raw = body && JSON.stringify(body), save } = request;
     const target = path.replace(/\{(.+)\}/, (_, saved: string) => this.#ids.get(saved) ?? "unknown");
     const headers = {
-      ...(request.no_key !== true && { "x-cycles-api-key": this.#key }),
+      ...(request.no_key !== true && { "x-cycles-api-key": this.#now.key }),
       ...(raw !== undefined && { "content-type": "application/json" }),
       ...request.headers,
     };
-    const answer = await fetch(`${this.#server?.url}${target}`, { method, headers, ...(raw && { body: raw }) });
+    const answer = await fetch(`${this.#now.url}${target}`, { method, headers, ...(raw && { body: raw }) });
     const parsed = parseJson(await answer.text()) as Json;
     if (save !== undefined) this.#ids.set(save, String(parsed["reservation_id"] ?? parsed["event_id"]));
     return { status: answer.status, body: parsed };
   }
 
   async listAll(): Promise<object[]> {
-    const headers = { "x-cycles-api-key": this.#key };
-    const answer = await fetch(`${this.#server?.url}/v1/reservations?limit=200`, { headers });
+    const headers = { "x-cycles-api-key": this.#now.key };
+    const answer = await fetch(`${this.#now.url}/v1/reservations?limit=200`, { headers });
     return ((parseJson(await answer.text()) as Json)["reservations"] ?? []) as object[];
   }
 
   async close(): Promise<void> {
-    await this.#server?.close();
-    await this.authority.close();
+    for (const end of this.#ends) await end();
   }
 }
 
@@ -203,9 +243,14 @@ function named(name: string): Exchange {
   return found;
 }
 
-describe.skipIf(isMissing)("the embedded authority beside the reference server", () => {
-  // The rule by which the reference server books an overdraft, so that the books are the same all the way.
-  const world = new World("shortfall");
+// The rule by which the reference server books an overdraft, so that the books are the same all the way.
+const ways: readonly (readonly [how: string, serveIt: (ends: Ends) => Promise<Served>])[] = [
+  ["in this process", (ends) => serveHere("shortfall", ends)],
+  ["as imprest serve", (ends) => serveAlone("shortfall", ends)],
+];
+
+describe.skipIf(isMissing).each(ways)("the embedded authority beside the reference server, %s", (_how, serveIt) => {
+  const world = new World(serveIt);
   beforeAll(() => world.open());
   afterAll(() => world.close());
 
@@ -252,7 +297,7 @@ describe.skipIf(isMissing)("the embedded authority beside the reference server",
 });
 
 describe.skipIf(isMissing)("an overdraft by the letter of the specification, unless told otherwise", () => {
-  const world = new World("overage");
+  const world = new World((ends) => serveHere("overage", ends));
   beforeAll(() => world.open());
   afterAll(() => world.close());
 

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { resolve } from "node:path";
+import { onTestFinished } from "vitest";
 
 const root = resolve(import.meta.dirname, "../../..");
 
@@ -15,10 +16,16 @@ export async function freePort(): Promise<number> {
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
-/** Starts the real command in its own process and waits until it says `until`. */
-export async function serving(args: readonly string[], until: RegExp) {
+/**
+ * Starts the real command in its own process and waits until it says `until`. Called within a test, the process ends with
+ * the test, also when that fails midway; a hook passes `ends`, and stops it itself.
+ */
+export async function serving(args: readonly string[], until: RegExp, ends: (end: () => void) => void = onTestFinished) {
   const command = ["--conditions=@imprest/source", "packages/imprest/bin/imprest.js", "serve", ...args];
   const child = spawn(process.execPath, command, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  ends(() => {
+    child.kill("SIGKILL");
+  });
   let out = "";
   await new Promise<void>((done, fail) => {
     child.stdout.on("data", (chunk: Buffer) => {

@@ -14,6 +14,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const key = "k".repeat(24);
 const keyFile = join(folder, "asp-key.json");
+let endServer = () => {};
+afterAll(() => endServer());
 let origin = "";
 let feed: string[] = [];
 let jwks = "";
@@ -24,7 +26,8 @@ beforeAll(async () => {
   const port = await freePort();
   origin = `http://127.0.0.1:${port}`;
   const flags = ["--port", String(port), "--asp", origin, "--asp-key", keyFile];
-  const server = await serving([...flags, "--budget", "tenant:acme=USD:1.00", "--key", `acme=${key}`], /Speaking ASP/);
+  const books = ["--budget", "tenant:acme=USD:1.00", "--key", `acme=${key}`];
+  const server = await serving([...flags, ...books], /Speaking ASP/, (end) => (endServer = end));
   const client = new AspClient({ baseUrl: origin, apiKey: key, onPromisedEvent: (event) => promised.push(event) });
   const authority = new AspAuthority(client, { budget: { budgetId: "tenant:acme" } });
   const request = { estimate: usd("0.05"), action: { kind: "llm.completion", name: "model" } };

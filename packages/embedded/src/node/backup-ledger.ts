@@ -2,8 +2,8 @@ import { link, unlink } from "node:fs/promises";
 import { ConfigurationError } from "@imprest/core";
 import { randomHex } from "@imprest/core/internal";
 import { createPrivateFile } from "@imprest/core/node";
-import { openToRead } from "./check-ledger.ts";
 import { loadSqlite } from "./ledger-file.ts";
+import { reading } from "./reading.ts";
 
 /** All pages in one step: in several, each write of the authority would begin the copy anew. */
 const allPages = 2 ** 31 - 1;
@@ -16,12 +16,14 @@ const allPages = 2 ** 31 - 1;
  * await backupLedger("ledger.sqlite", `ledger-${new Date().toISOString().slice(0, 10)}.sqlite`);
  */
 export async function backupLedger(file: string, to: string): Promise<void> {
-  const database = openToRead(file);
   const temporary = `${to}.${randomHex(8)}.tmp`;
   try {
-    database.exec("COMMIT");
-    createPrivateFile(temporary);
-    await loadSqlite().backup(database, temporary, { rate: allPages });
+    await reading(file, async (database) => {
+      database.exec("COMMIT");
+      await unlink(temporary).catch(() => {});
+      createPrivateFile(temporary);
+      await loadSqlite().backup(database, temporary, { rate: allPages });
+    });
     makeOneFile(temporary);
     await link(temporary, to);
   } catch (error) {
@@ -29,7 +31,6 @@ export async function backupLedger(file: string, to: string): Promise<void> {
     if (exists) throw new ConfigurationError(`${to} exists; name a file that does not.`, { cause: error });
     throw error;
   } finally {
-    database.close();
     await unlink(temporary).catch(() => {});
   }
 }

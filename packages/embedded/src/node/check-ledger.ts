@@ -1,8 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
-import { ConfigurationError } from "@imprest/core";
 import { Ledger } from "../ledger/ledger.ts";
 import { LedgerUnavailableError } from "../ledger/unavailable.ts";
-import { assertReadable, explain, loadSqlite, nameOf, readEntries } from "./ledger-file.ts";
+import { nameOf, readEntries } from "./ledger-file.ts";
+import { reading } from "./reading.ts";
 
 /** So many damaged entries are named; that there are more is said. */
 const mostFindings = 20;
@@ -24,28 +24,7 @@ export interface LedgerCheck {
  * const { findings } = await checkLedger("ledger.sqlite");
  */
 export async function checkLedger(file: string): Promise<LedgerCheck> {
-  const database = openToRead(file);
-  try {
-    return await check(database);
-  } finally {
-    database.close();
-  }
-}
-
-/** One moment of the file, whatever an authority writes from now on. */
-export function openToRead(file: string): DatabaseSync {
-  const { DatabaseSync } = loadSqlite();
-  let database: DatabaseSync | undefined;
-  try {
-    database = new DatabaseSync(file, { readOnly: true });
-    database.exec("BEGIN");
-    assertReadable(database, file);
-    return database;
-  } catch (error) {
-    database?.close();
-    if (error instanceof ConfigurationError) throw error;
-    throw new ConfigurationError(explain(file, error), { cause: error });
-  }
+  return reading(file, check);
 }
 
 async function check(database: DatabaseSync): Promise<LedgerCheck> {

@@ -60,6 +60,14 @@ describe("a ledger's file", () => {
     expect(await checkLedger(file)).toEqual(before);
   });
 
+  it("is checked and backed up without a trace beside it when nobody has it open", async () => {
+    await written();
+    expect((await checkLedger(file)).findings).toEqual([]);
+    await backupLedger(file, join(directory, "copy.sqlite"));
+    expect((await checkLedger(join(directory, "copy.sqlite"))).findings).toEqual([]);
+    expect(readdirSync(directory).filter((name) => /-(wal|shm|journal)$/.test(name))).toEqual([]);
+  });
+
   it("is refused when a reservation is missing, which no checksum of another entry shows", async () => {
     await written();
     damage("DELETE FROM entry WHERE key LIKE 'reservation/%'");

@@ -1,6 +1,6 @@
 import type { Amount, Subject } from "@imprest/core";
 import { subjectLevels } from "@imprest/core/internal";
-import type { CalendarUnit, CreateBudget, PolicyRule, RolloverPolicy, Webhook } from "@imprest/embedded";
+import type { CalendarUnit, CreateBudget, OverdraftRule, PolicyRule, RolloverPolicy, Webhook } from "@imprest/embedded";
 import { readAmount } from "./amount-text.ts";
 import { UsageError } from "./command.ts";
 import type { AspConfig } from "./serve-asp.ts";
@@ -25,6 +25,8 @@ export interface ServeConfig {
   readonly budgets: readonly BudgetLine[];
   readonly keys: readonly KeyLine[];
   readonly policy?: readonly PolicyRule[] | undefined;
+  /** What becomes debt of an overage that a budget covers in part: all of it, or what lacks. */
+  readonly overdraft?: OverdraftRule | undefined;
   /** Who may act as administrator; the governance plane is served where there is one. */
   readonly adminKeys?: readonly string[] | undefined;
   readonly webhooks?: readonly Webhook[] | undefined;
@@ -57,6 +59,7 @@ export function parseKey(text: string): KeyLine {
  * Reads a configuration: `{ "budgets": [{ "scope": "tenant:acme", "allocated": "USD:5.00", "overdraftLimit": "USD:1.00",
  * "overagePolicy": "REJECT", "period": { "every": "day", "timeZone": "Europe/Berlin" } }],
  * "keys": [{ "tenant": "acme", "key": "…", "scopeFilter": ["agent:bot"] }], "policy": [{ "belowPercent": 20, "caps": { "max_tokens": 256 } }],
+ * "overdraft": "shortfall",
  * "adminKeys": ["…"], "webhooks": [{ "id": "ops", "url": "https://…", "secret": "…", "eventCategories": ["budget"] }] }`.
  * @throws UsageError naming the member.
  */
@@ -71,6 +74,7 @@ export function readConfig(source: string, path: string): ServeConfig {
     budgets = [],
     keys = [],
     policy,
+    overdraft,
     adminKeys,
     webhooks,
     allowAddresses,
@@ -86,6 +90,8 @@ export function readConfig(source: string, path: string): ServeConfig {
     budgets: readList(budgets, `${path}: budgets`, readBudget),
     keys: readList(keys, `${path}: keys`, readKey),
     ...rules,
+    // The authority checks the word.
+    ...(overdraft !== undefined && { overdraft: text(overdraft, `${path}: overdraft`) as OverdraftRule }),
     ...governance,
     ...(asp !== undefined && { asp: readAspConfig(asp, `${path}: asp`) }),
   };
@@ -95,6 +101,7 @@ const configMembers = new Set<keyof ServeConfig>([
   "budgets",
   "keys",
   "policy",
+  "overdraft",
   "adminKeys",
   "webhooks",
   "allowAddresses",

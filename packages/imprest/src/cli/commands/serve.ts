@@ -25,7 +25,8 @@ Serves a budget authority over the Cycles wire until it is stopped (Ctrl-C).
                          tenant:acme=USD:5.00/day@Europe/Berlin; may be repeated
   --key TENANT[=KEY]     bind an API key to a tenant; a fresh one is printed once; may be repeated
   --key-file TENANT=FILE as --key, with the key in a file, which is made when it does not exist
-  --config FILE          budgets, keys, policy, admin keys and webhooks as JSON (see README)
+  --config FILE          budgets, keys, policy, overdraft, admin keys and webhooks as JSON
+                         (see README)
   --fill-in-tenant       read a subject that names no tenant as one of the caller's
   --admin                serve the governance plane too; without adminKeys, one is printed once
   --store FILE           keep the ledger in a SQLite file; without it, it is lost at the end
@@ -74,6 +75,7 @@ export const serve: Command = {
       fillInTenant,
       ...(store !== undefined && { store: sqliteStore({ file: store }) }),
       ...(config.policy !== undefined && { policy: config.policy }),
+      ...(config.overdraft !== undefined && { overdraft: config.overdraft }),
       ...(evidence !== undefined && { evidence }),
       ...(asp !== undefined && { asp }),
       ...(adminKeys !== undefined && { governance: governanceOf(adminKeys, config) }),
