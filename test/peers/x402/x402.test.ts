@@ -71,7 +71,12 @@ interface Buyer {
 
 interface Stack {
   readonly axios: Axios;
-  readonly wrappers: { wrapFetchV1(fetch: object, account: object): (url: string) => Promise<Response> };
+  readonly wrappers: {
+    readonly wrapFetchV1: (fetch: object, account: object) => (url: string) => Promise<unknown>;
+    readonly wrapFetchWithPayment: (fetch: object, client: object) => (url: string) => Promise<unknown>;
+    withPaymentInterceptor(axios: object, account: object): { get(url: string): Promise<unknown> };
+    wrapAxiosWithPayment(axios: object, client: object): { get(url: string): Promise<unknown> };
+  };
   startFacilitator(): Promise<Facilitator>;
   startSeller(version: number, facilitatorUrl: string): Promise<Listening>;
   startMcpSeller(facilitatorUrl: string): Promise<Listening>;
@@ -267,13 +272,52 @@ it("a seller that wants a payment identifier gets one for each purchase", async 
   await opened.close();
 });
 
-it("a wrapper of x402-fetch around a guarded fetch cannot pay what is held a second time", async () => {
-  const opened: Opened = await open(overFetch(1, "x402"));
-  const { buyer, budget, options } = opened;
-  opened.facilitator.state.refuses = true;
-  const guarded = guardX402Fetch(fetch, x402V1Client(buyer.signV1), budget, options);
-  const wrapped = stack.wrappers.wrapFetchV1(guarded, buyer.account);
-  await expect(wrapped(`${opened.toShop.url}/weather/1`)).rejects.toThrow(/carries an x402 payment/);
-  expect(await opened.books()).toEqual({ spent: 0n, reserved: 1_000_000n });
-  await opened.close();
+/** Asks once, through a package's own wrapper around a guarded client. */
+type WrappedCall = (opened: Opened, url: string) => Promise<unknown>;
+
+describe("a payment that is held is not paid a second time by a wrapper around the guarded client", () => {
+  const { wrapFetchV1, wrapFetchWithPayment, withPaymentInterceptor, wrapAxiosWithPayment } = stack.wrappers;
+  const { getAdapter } = stack.axios;
+  const guardedFetch = ({ buyer, budget, options }: Opened, client: string) =>
+    guardX402Fetch(fetch, clients[client]?.(buyer) as X402HttpClient, budget, options);
+  const guardedAxios = ({ buyer, budget, options }: Opened, client: string) => {
+    const http = clients[client]?.(buyer) as X402HttpClient;
+    return guardX402Axios(stack.axios.create(), http, budget, { ...options, getAdapter });
+  };
+
+  // Version 1 asks again with its refusal, and the guard refuses the second payment; version 2 asks for nothing then.
+  const refusal = { 1: /carries an x402 payment/, 2: /Invalid payment required response/ };
+
+  it.each<[string, Transport, RegExp, WrappedCall]>([
+    [
+      "x402-fetch",
+      overFetch(1, "x402"),
+      refusal[1],
+      (opened, url) => wrapFetchV1(guardedFetch(opened, "x402"), opened.buyer.account)(url),
+    ],
+    [
+      "@x402/fetch",
+      overFetch(2, "@x402/core"),
+      refusal[2],
+      (opened, url) => wrapFetchWithPayment(guardedFetch(opened, "@x402/core"), opened.buyer.client)(url),
+    ],
+    [
+      "x402-axios",
+      overAxios(1, "x402"),
+      refusal[1],
+      (opened, url) => withPaymentInterceptor(guardedAxios(opened, "x402"), opened.buyer.account).get(url),
+    ],
+    [
+      "@x402/axios",
+      overAxios(2, "@x402/core"),
+      refusal[2],
+      (opened, url) => wrapAxiosWithPayment(guardedAxios(opened, "@x402/core"), opened.buyer.client).get(url),
+    ],
+  ])("of %s", async (_, transport, message, call) => {
+    const opened: Opened = await open(transport);
+    opened.facilitator.state.refuses = true;
+    await expect(call(opened, `${opened.toShop.url}/weather/1`)).rejects.toThrow(message);
+    expect(await opened.books()).toEqual({ spent: 0n, reserved: 1_000_000n });
+    await opened.close();
+  });
 });

@@ -1,3 +1,4 @@
+export type { ResolveX5c } from "./issuer.ts";
 export { type ReleaseRejectedOptions, releaseRejected } from "./release-rejected.ts";
 export { type MandateReport, type VerifyMandateOptions, verifyMandate } from "./verify-mandate.ts";
 export {

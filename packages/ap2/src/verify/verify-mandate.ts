@@ -9,6 +9,7 @@ import { assertBound, mandateFromAP2 } from "../from-ap2.ts";
 import type { AP2Mandate } from "../mandate.ts";
 import { type SdJwt, isObject, parseChain } from "../sd-jwt.ts";
 import { isSigned, readKey } from "./es256.ts";
+import { type Issuers, type ResolveX5c, issuerKeysOf } from "./issuer.ts";
 
 /** What a mandate is held to: issuers, time, audience, nonce. */
 export interface VerifyMandateOptions {
@@ -17,6 +18,11 @@ export interface VerifyMandateOptions {
    * sound chain is at best `binding_only`.
    */
   readonly issuerKeys?: readonly Jwk[] | undefined;
+  /**
+   * Judges the certificates of an open mandate that has an `x5c` header; its `kid` counts for nothing then. `certifiedBy` of
+   * `@imprest/ap2/node` makes one of the authorities that you trust. Without it an `x5c` header is not looked at.
+   */
+  readonly resolveX5c?: ResolveX5c | undefined;
   /** Epoch milliseconds; the present when absent. */
   readonly nowMs?: number | undefined;
   /** How far clocks may differ, in milliseconds; five minutes when absent, as in AP2's SDK. */
@@ -26,9 +32,6 @@ export interface VerifyMandateOptions {
   /** The challenge that the closed mandate must answer (`nonce`). */
   readonly nonce?: string | undefined;
 }
-
-/** One signature is checked for each key that a mandate without `kid` may be signed with. */
-const mostKeys = 32;
 
 /** What verifying an encoded mandate established. */
 export interface MandateReport extends VerificationReport {
@@ -45,6 +48,7 @@ const closingTypes: ReadonlySet<unknown> = new Set(["kb+sd-jwt", "kb-sd-jwt"]);
  * hash by which it is bound to that hop, every disclosure's digest, types and dates (AP2 v0.2 §Verification).
  * @param chain open and closed mandates joined by `~~`; `[open, closed]` does as well.
  * @returns a report, for any input. What is not proven is in its disposition and findings.
+ * @throws what `resolveX5c` throws.
  */
 export async function verifyMandate(
   chain: string | readonly string[],
@@ -63,7 +67,7 @@ export async function verifyMandate(
     ...dateFindings(hop, at, options),
   ]);
   findings.push(...expectationFindings(hops.at(-1), options));
-  const { disposition, problem } = await judge(hops, options.issuerKeys);
+  const { disposition, problem } = await judge(hops, options);
   if (problem) findings.push(problem);
   const isBound = disposition === "authentic" || disposition === "binding_only";
   findings.push(...consentFindings(hops, options.nowMs));
@@ -110,7 +114,7 @@ interface Judgement {
   readonly problem?: Finding | undefined;
 }
 
-async function judge(hops: readonly SdJwt[], issuerKeys: readonly Jwk[] | undefined): Promise<Judgement> {
+async function judge(hops: readonly SdJwt[], issuers: Issuers): Promise<Judgement> {
   for (const [at, hop] of hops.entries()) {
     const before = hops[at - 1];
     if (before !== undefined && !(await isSignedUnder(before, hop))) {
@@ -119,17 +123,15 @@ async function judge(hops: readonly SdJwt[], issuerKeys: readonly Jwk[] | undefi
   }
   const [root] = hops;
   if (root === undefined) return invalid(0, "There is nothing in it.");
-  if (issuerKeys === undefined) {
+  const keys = await issuerKeysOf(root, issuers);
+  if (keys === undefined) {
     if (hops.length > 1) return { disposition: "binding_only" };
-    const message = "Nobody vouches for this mandate: give issuerKeys.";
+    const message = "Nobody vouches for this mandate: give issuerKeys, or resolveX5c for one with certificates.";
     return { disposition: "signer_resolution_failed", problem: finding("signer", "no_issuer_keys", message) };
   }
-  const { kid } = root.header;
-  // A mandate that names no key (RFC 7515 §4.1.4: `kid` is optional) may be signed with any of them.
-  const named = kid === undefined ? issuerKeys : issuerKeys.filter((key) => key.kid === kid);
-  const keys = (await Promise.all(named.slice(0, mostKeys).map(readKey))).filter((key) => key !== undefined);
   if (keys.length === 0) {
-    const message = "The key that the open mandate names is none of the issuer's.";
+    const message =
+      "The key that the open mandate names is none of the issuer's, and no trusted authority certifies it.";
     return { disposition: "signer_authority_failed", problem: finding("signer", "unknown_issuer_key", message) };
   }
   for (const key of keys) {

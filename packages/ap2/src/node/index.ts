@@ -1,0 +1,1 @@
+export { certifiedBy } from "./certified-by.ts";
