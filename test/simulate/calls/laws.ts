@@ -46,8 +46,9 @@ function breachesOf(call: CallHistory, plan: CallsPlan, history: History, { lett
   const mayStandIn = call.plan.settles !== undefined || call.plan.partial !== undefined;
   const most = mayStandIn && BigInt(estimate) > call.stated ? BigInt(estimate) : call.stated;
   if (charged > most) breach(`it is charged more than was paid (${sums})`);
-  // Two processes that are refused for one reservation write a letter each.
-  const isOne = (call.plan.adopted?.length ?? 0) < 2;
+  // Two processes that are refused for one reservation write a letter each. A request that its refused repeat overtook may
+  // be taken after all: refusals are not remembered under a key.
+  const isOne = (call.plan.adopted?.length ?? 0) < 2 && !plan.network.some(({ fault }) => fault === "late");
   if (isOne && !isReported && covered > most) breach(`the books and the letters are more than was paid (${sums})`);
   const isOpen = call.stated === 0n && covered === 0n && settled.every(({ status }) => status === "exported");
   if (isOpen && !isForgotten && !call.isCrashed && !isReported && !mine.some(({ kind }) => kind === "spend-unknown")) {

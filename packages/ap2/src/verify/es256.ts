@@ -3,7 +3,7 @@ import { utf8 } from "@imprest/core/internal";
 import type { Jwk } from "@imprest/core/audit";
 
 /** A public P-256 key (RFC 7518 §6.2), ready to verify with. */
-export type VerifyingKey = CryptoKey;
+export type VerifyingKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
 /** The key of a JWK; `undefined` when it is no sound public P-256 key, or one that is published with its secret. */
 export async function readKey(jwk: Jwk): Promise<VerifyingKey | undefined> {
