@@ -20,7 +20,11 @@ export async function freePort(): Promise<number> {
  * Starts the real command in its own process and waits until it says `until`. Called within a test, the process ends with
  * the test, also when that fails midway; a hook passes `ends`, and stops it itself.
  */
-export async function serving(args: readonly string[], until: RegExp, ends: (end: () => void) => void = onTestFinished) {
+export async function serving(
+  args: readonly string[],
+  until: RegExp,
+  ends: (end: () => void) => void = onTestFinished,
+) {
   const command = ["--conditions=@imprest/source", "packages/imprest/bin/imprest.js", "serve", ...args];
   const child = spawn(process.execPath, command, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   ends(() => {
