@@ -16,7 +16,7 @@ import { fromMinorUnits } from "./currency.ts";
 import { AP2MandateError } from "./errors.ts";
 import { inCamelCase, inSnakeCase } from "./letter-case.ts";
 import { type AP2Mandate, type Delegation, checkMandate } from "./mandate.ts";
-import { type SdJwt, hashText, mandateId, parseChain } from "./sd-jwt.ts";
+import { type SdJwt, hashText, mandateHops, mandateId, parseChain } from "./sd-jwt.ts";
 
 /** AP2's objects, as they came: an encoded token or chain, or an object in snake or camel case. */
 export type AP2Document = string | object;
@@ -129,7 +129,8 @@ interface ReadPayment {
 function readPayment({ paymentMandate, openPaymentMandate }: AP2Documents): ReadPayment {
   if (typeof paymentMandate !== "string")
     return { ...readPaymentObject(paymentMandate), opens: [], isDelegated: false, expiries: [] };
-  const hops = hopsOf(paymentMandate, openPaymentMandate);
+  const chain = hopsOf(paymentMandate, openPaymentMandate);
+  const hops = mandateHops(chain);
   const { leaf, root } = endsOf(hops);
   const closed = parseWire(paymentMandateShape, leaf.mandate, "closed payment mandate");
   const opens = hops
@@ -145,8 +146,9 @@ function readPayment({ paymentMandate, openPaymentMandate }: AP2Documents): Read
       return { id: mandateId(hop), ...(limits && { limits }) };
     }),
     reference: opens[0] && referenceOf(opens[0]),
-    isDelegated: isDelegated(leaf),
-    expiries: expiriesOf(hops),
+    // Signed with the key of a credential, it is the user's own.
+    isDelegated: hops === chain && isDelegated(leaf),
+    expiries: expiriesOf(chain),
   };
 }
 
@@ -225,7 +227,7 @@ function readCheckout({ checkoutMandate, openCheckoutMandate }: AP2Documents): R
     };
     return { hash: hash ?? other, expiries: [] };
   }
-  const hops = hopsOf(checkoutMandate, openCheckoutMandate);
+  const hops = mandateHops(hopsOf(checkoutMandate, openCheckoutMandate));
   const { leaf, root } = endsOf(hops);
   const closed: CheckoutMandate = parseWire(checkoutMandateShape, leaf.mandate, "closed checkout mandate");
   if (closed.checkout_jwt !== undefined && hashText(closed.checkout_jwt) !== closed.checkout_hash) {

@@ -46,6 +46,20 @@ export function mandateId(hop: SdJwt): string {
   return sha256Hex(hop.signingInput);
 }
 
+/**
+ * The hops that are mandates. A user who is present closes a mandate with the key of a payment credential, which leads the
+ * chain then (AP2's Android sample, with CMWallet); of a single token nothing is left out.
+ */
+export function mandateHops(hops: readonly SdJwt[]): readonly SdJwt[] {
+  const [root] = hops;
+  return root !== undefined && hops.length > 1 && isCredential(root) ? hops.slice(1) : hops;
+}
+
+function isCredential({ payload, mandate }: SdJwt): boolean {
+  const { vct } = mandate;
+  return payload["delegate_payload"] === undefined && typeof vct === "string" && !vct.startsWith("mandate.");
+}
+
 function parseSdJwt(presentation: string): SdJwt {
   const [jwt = "", ...rest] = presentation.split("~");
   if (rest.at(-1) !== "") throw malformed("does not end with ~; a token with a key binding JWT of its own is not one");
@@ -58,9 +72,10 @@ function parseSdJwt(presentation: string): SdJwt {
   const payload = readObject(payloadText, "payload");
   const disclosed = new Disclosures(rest.slice(0, -1), payload["_sd_alg"]);
   const delegates = asList(payload["delegate_payload"] ?? []).map((item) => disclosed.delegate(item));
+  const own = payload["delegate_payload"] === undefined ? disclosed.resolve(payload) : payload;
   disclosed.assertAllUsed();
   // A wallet may sign several mandates at once, of which the holder discloses one.
-  const mandate = delegates.find((one) => isObject(one) && !("..." in one)) ?? delegates[0] ?? payload;
+  const mandate = delegates.find((one) => isObject(one) && !("..." in one)) ?? delegates[0] ?? own;
   if (!isObject(mandate) || "..." in mandate) throw malformed("does not disclose its mandate");
   return { presentation, jwt, signingInput: `${headerText}.${payloadText}`, signature, header, payload, mandate };
 }

@@ -74,8 +74,8 @@ interface Stack {
   readonly wrappers: {
     readonly wrapFetchV1: (fetch: object, account: object) => (url: string) => Promise<unknown>;
     readonly wrapFetchWithPayment: (fetch: object, client: object) => (url: string) => Promise<unknown>;
-    withPaymentInterceptor(axios: object, account: object): { get(url: string): Promise<unknown> };
-    wrapAxiosWithPayment(axios: object, client: object): { get(url: string): Promise<unknown> };
+    readonly withPaymentInterceptor: (axios: object, account: object) => { get(url: string): Promise<unknown> };
+    readonly wrapAxiosWithPayment: (axios: object, client: object) => { get(url: string): Promise<unknown> };
   };
   startFacilitator(): Promise<Facilitator>;
   startSeller(version: number, facilitatorUrl: string): Promise<Listening>;

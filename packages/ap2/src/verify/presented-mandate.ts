@@ -4,7 +4,7 @@ import { AP2MandateError } from "../errors.ts";
 import { assertBound, coreOf } from "../from-ap2.ts";
 import type { AP2Mandate } from "../mandate.ts";
 import { toScaled } from "../microcents.ts";
-import { type SdJwt, hashText, mandateId, parseChain } from "../sd-jwt.ts";
+import { type SdJwt, hashText, mandateHops, mandateId, parseChain } from "../sd-jwt.ts";
 
 /**
  * That `chain`, a payment mandate or the checkout mandate that belongs to it, is what `mandate` was made of: the same
@@ -12,8 +12,9 @@ import { type SdJwt, hashText, mandateId, parseChain } from "../sd-jwt.ts";
  * @throws AP2MandateError when it is another one, or does not hold the open mandate; ValidationError for no mandate at all.
  */
 export function assertPresented(mandate: AP2Mandate, chain: string): void {
-  const hops = parseChain(chain);
-  hops.forEach((hop, at) => at > 0 && assertBound(hops[at - 1] ?? hop, hop));
+  const chained = parseChain(chain);
+  chained.forEach((hop, at) => at > 0 && assertBound(chained[at - 1] ?? hop, hop));
+  const hops = mandateHops(chained);
   const [root] = hops;
   const leaf = hops.at(-1);
   if (root === undefined || leaf === undefined) throw other();

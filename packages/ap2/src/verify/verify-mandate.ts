@@ -7,7 +7,7 @@ import { clockSkewMs } from "../draft.ts";
 import { AP2MandateError } from "../errors.ts";
 import { assertBound, mandateFromAP2 } from "../from-ap2.ts";
 import type { AP2Mandate } from "../mandate.ts";
-import { type SdJwt, isObject, parseChain } from "../sd-jwt.ts";
+import { type SdJwt, isObject, mandateHops, parseChain } from "../sd-jwt.ts";
 import { isSigned, readKey } from "./es256.ts";
 import { type Issuers, type ResolveX5c, issuerKeysOf } from "./issuer.ts";
 
@@ -62,10 +62,7 @@ export async function verifyMandate(
     if (!AP2MandateError.isInstance(error)) throw error;
     return { disposition: "signature_invalid", findings: [finding("signature", "malformed_mandate", error.message)] };
   }
-  const findings = hops.flatMap((hop, at) => [
-    ...typeFindings(hop, at, hops.length),
-    ...dateFindings(hop, at, options),
-  ]);
+  const findings = hops.flatMap((hop, at) => [...typeFindings(hop, at, hops), ...dateFindings(hop, at, options)]);
   findings.push(...expectationFindings(hops.at(-1), options));
   const { disposition, problem } = await judge(hops, options);
   if (problem) findings.push(problem);
@@ -98,9 +95,10 @@ function consentFindings(hops: readonly SdJwt[], nowMs: number | undefined): Fin
   if (leaf?.mandate["vct"] !== "mandate.payment.1") return [];
   try {
     const closed = parseWire(paymentMandate, leaf.mandate, "closed payment mandate");
-    const opens = hops.slice(0, -1).map(({ mandate }) => parseWire(openPaymentMandate, mandate, "open mandate"));
+    const mandates = mandateHops(hops);
+    const opens = mandates.slice(0, -1).map(({ mandate }) => parseWire(openPaymentMandate, mandate, "open mandate"));
     return checkConsent(opens, closed, { nowMs }).map(({ hop, type, message }) =>
-      finding("schema", "consent_broken", `${type} ${message}.`, hop),
+      finding("schema", "consent_broken", `${type} ${message}.`, hop + hops.length - mandates.length),
     );
   } catch (error) {
     // A mandate of no known form, or an amount in no known currency: making one for the guard says which.
@@ -148,19 +146,25 @@ async function isSignedUnder({ mandate }: SdJwt, hop: SdJwt): Promise<boolean> {
   return key !== undefined && isSigned(key, hop.signingInput, hop.signature);
 }
 
-function typeFindings({ header, mandate, payload }: SdJwt, at: number, count: number): Finding[] {
+function typeFindings({ header, mandate, payload }: SdJwt, at: number, hops: readonly SdJwt[]): Finding[] {
   const { alg, typ } = header;
+  const count = hops.length;
   const isLast = at === count - 1;
+  // CMWallet names the agent's key in what the user closed, and AP2's SDK reads it; nothing can be chained to it here.
+  const isClosedByUser = count === 2 && isLast && mandateHops(hops) !== hops;
   // Neither RFC 9901 nor AP2 names the type of what an issuer signs; it is only no key binding.
   const isRoot = at === 0 && !delegatingTypes.has(typ) && !closingTypes.has(typ);
-  const isRightType = isRoot || (at > 0 && (isLast ? closingTypes : delegatingTypes).has(typ));
+  const isRightType =
+    isRoot ||
+    (at > 0 && (isLast ? closingTypes : delegatingTypes).has(typ)) ||
+    (isClosedByUser && delegatingTypes.has(typ));
   // A closed token that came alone is judged as what it says it is.
   const isAlone = count === 1 && closingTypes.has(typ);
   const found: Finding[] = [];
   if (alg !== "ES256") found.push(finding("signature", "wrong_algorithm", "Mandates are signed with ES256.", at));
   if (!isRightType && !isAlone)
     found.push(finding("signature", "wrong_type", "The token's typ is not that of its place.", at));
-  if (at > 0 && isLast && (mandate["cnf"] !== undefined || payload["cnf"] !== undefined)) {
+  if (at > 0 && isLast && !isClosedByUser && (mandate["cnf"] !== undefined || payload["cnf"] !== undefined)) {
     found.push(finding("signature", "delegates_further", "A closed mandate must not name a further key.", at));
   }
   return found;
