@@ -14,7 +14,10 @@ const root = resolve(import.meta.dirname, "../..");
 const sdk = "openai@7.55.0";
 
 const folder = mkdtempSync(join(tmpdir(), "imprest-front-door-"));
-const npx = (...args: readonly string[]) => run("npx", ["--no-install", "imprest", ...args], { cwd: folder });
+/** Without what an npm that runs this test says of itself: `npx` would take its package and its command for its own. */
+const shell = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
+const npx = (...args: readonly string[]) =>
+  run("npx", ["--no-install", "imprest", ...args], { cwd: folder, env: shell });
 
 beforeAll(async () => {
   const tarballs = await packAll(builtPackages(), join(folder, "tarballs"));

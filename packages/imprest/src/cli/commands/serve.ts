@@ -25,8 +25,7 @@ Serves a budget authority over the Cycles wire until it is stopped (Ctrl-C).
                          tenant:acme=USD:5.00/day@Europe/Berlin; may be repeated
   --key TENANT[=KEY]     bind an API key to a tenant; a fresh one is printed once; may be repeated
   --key-file TENANT=FILE as --key, with the key in a file, which is made when it does not exist
-  --config FILE          budgets, keys, policy, overdraft, admin keys and webhooks as JSON
-                         (see README)
+  --config FILE          budgets, keys, policy, overdraft, admin keys and webhooks (README)
   --fill-in-tenant       read a subject that names no tenant as one of the caller's
   --admin                serve the governance plane too; without adminKeys, one is printed once
   --store FILE           keep the ledger in a SQLite file; without it, it is lost at the end
