@@ -1,5 +1,12 @@
-import { bedrockBases } from "./providers.ts";
+import { bedrockBases, providers } from "./providers.ts";
 import type { Environment, GatewayRoute } from "./routes.ts";
+
+/** Variables that look like keys of providers without a row: the program keeps them, and may spend beside the budget. */
+export function foreignKeys(environment: Environment): readonly string[] {
+  const known = new Set(providers.flatMap(({ keys }) => keys.map(({ name }) => name)));
+  const isForeign = (name: string): boolean => /^[A-Z0-9_]+_API_KEY$/.test(name) && !known.has(name);
+  return Object.keys(environment).filter((name) => isForeign(name) && environment[name] !== "");
+}
 
 const loopback = ["127.0.0.1", "localhost", "::1"];
 
@@ -11,9 +18,10 @@ export function childVariables(
 ): Readonly<Record<string, string>> {
   const set: Record<string, string> = {};
   for (const { provider, shown, upstream } of routes) {
+    // A key is replaced even where nothing can be forwarded: the program must not spend it beside the budget.
+    Object.assign(set, shown);
     if (upstream === undefined) continue;
     for (const { name, path } of provider.bases) set[name] = `${origin}/${provider.name}${path}`;
-    Object.assign(set, shown);
   }
   for (const { name } of bedrockBases) set[name] = `${origin}/bedrock`;
   const bypassed = environment["NO_PROXY"] ?? environment["no_proxy"] ?? "";

@@ -24,7 +24,7 @@ export interface Provider {
   readonly keys: readonly KeyVariable[];
 }
 
-/** Each row was read in the named package's source, and the official SDKs' were run. */
+/** Each row was read in the named package's source; docs/run.md says which were run. */
 export const providers: readonly Provider[] = [
   {
     name: "openai",
@@ -79,7 +79,10 @@ export const providers: readonly Provider[] = [
       { name: "AZURE_OPENAI_ENDPOINT", path: "", readBy: "openai (PyPI 3.57.0, npm 7.59.0)" },
       { name: "AZURE_API_BASE", path: "", readBy: "litellm 1.110.2" },
     ],
-    keys: [{ name: "AZURE_OPENAI_API_KEY", readBy: "openai (PyPI 3.57.0, npm 7.59.0)" }],
+    keys: [
+      { name: "AZURE_OPENAI_API_KEY", readBy: "openai (PyPI 3.57.0, npm 7.59.0)" },
+      { name: "AZURE_API_KEY", readBy: "litellm 1.110.2" },
+    ],
   },
 ];
 

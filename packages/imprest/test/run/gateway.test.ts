@@ -5,7 +5,7 @@ import { createModelProvider } from "@imprest/testing/models";
 import { afterEach, describe, expect, it } from "vitest";
 import { createBudget } from "../../src/budget/create-budget.ts";
 import { type GatewayServer, serveGateway } from "../../src/cli/gateway/serve-gateway.ts";
-import { childVariables } from "../../src/run/child-environment.ts";
+import { childVariables, foreignKeys } from "../../src/run/child-environment.ts";
 import { createGateway } from "../../src/run/gateway.ts";
 import { routesOf } from "../../src/run/routes.ts";
 
@@ -162,6 +162,14 @@ describe("the gateway of imprest run", () => {
     });
     expect(upgraded).toMatch(/^HTTP\/1\.1 426 /);
     expect(sent).toEqual([]);
+  });
+
+  it("replaces a key also where nothing can be forwarded, and names keys of providers that it does not know", () => {
+    const environment = { AZURE_API_KEY: "real-azure", MISTRAL_API_KEY: "real-mistral", OPENAI_API_KEY: "real-openai" };
+    const child = childVariables("http://127.0.0.1:1", routesOf(environment, false), environment);
+    expect(child["AZURE_API_KEY"]).toMatch(/^sk-imprest-/);
+    expect(child["AZURE_API_BASE"]).toBeUndefined();
+    expect(foreignKeys(environment)).toEqual(["MISTRAL_API_KEY"]);
   });
 
   it("shows the program tokens, and no proxy on the way to the gateway", async () => {

@@ -1,4 +1,4 @@
-import { childVariables } from "../../run/child-environment.ts";
+import { childVariables, foreignKeys } from "../../run/child-environment.ts";
 import { createGateway } from "../../run/gateway.ts";
 import { type GatewayRoute, routesOf } from "../../run/routes.ts";
 import { Tally } from "../../run/tally.ts";
@@ -96,7 +96,7 @@ async function runUnder(
   const endGauge = options.gauge === undefined ? undefined : keepGauge(budget, options.gauge);
   try {
     const variables = childVariables(server.origin, routes, terminal.environment);
-    terminal.warn(announced(variables, routes));
+    terminal.warn(announced(variables, routes, foreignKeys(terminal.environment)));
     child = await startChild(options.command, { ...terminal.environment, ...variables });
     const code = await child.ended;
     await server.close();
@@ -110,12 +110,17 @@ async function runUnder(
 }
 
 /** What was set, without the values of keys. */
-function announced(variables: Readonly<Record<string, string>>, routes: readonly GatewayRoute[]): string {
+function announced(
+  variables: Readonly<Record<string, string>>,
+  routes: readonly GatewayRoute[],
+  foreign: readonly string[],
+): string {
   const keys = new Set(routes.flatMap(({ shown }) => Object.keys(shown)));
   const bases = Object.entries(variables).filter(([name]) => !keys.has(name) && !/^no_proxy$/i.test(name));
   const lines = bases.map(([name, value]) => `  ${name}=${value}\n`);
   const replaced = keys.size === 0 ? "no key" : [...keys].join(", ");
-  return `imprest run: set for the program, with tokens of the gateway for ${replaced}:\n${lines.join("")}`;
+  const kept = foreign.length === 0 ? "" : `  not budgeted, and left as they are: ${foreign.join(", ")}\n`;
+  return `imprest run: set for the program, with tokens of the gateway for ${replaced}:\n${lines.join("")}${kept}`;
 }
 
 async function pricesOf({ prices }: RunOptions, terminal: Terminal): Promise<PriceFile> {
