@@ -16,6 +16,13 @@ beforeEach(async () => {
 const refusal = (reason: string): unknown => expect.objectContaining({ code: "ERR_LEDGER_REFUSAL", reason }) as unknown;
 
 describe("the operator's methods", () => {
+  it("a budget with a member that there is none of is refused by its name", async () => {
+    const embedded = createEmbeddedAuthority();
+    const misspelt = { scope: { tenant: "acme" }, allocated: usd("1.00"), periodStart: "2026-11-01T00:00:00Z" };
+    await expect(embedded.budgets.create(misspelt)).rejects.toThrow(/There is no option periodStart/);
+    expect(await embedded.budgets.list({ scope: { tenant: "acme" } })).toEqual([]);
+  });
+
   it("keep one budget a scope and unit, and several units a scope", async () => {
     await expect(authority.budgets.create({ scope, allocated: tokens(1) })).rejects.toEqual(
       refusal("DUPLICATE_RESOURCE"),

@@ -1,3 +1,4 @@
+import { refuseUnknownOptions } from "@imprest/core/internal";
 import type { BudgetBalance } from "../ledger/budget.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type {
@@ -10,6 +11,16 @@ import type {
 } from "../ledger/operator.ts";
 import { assertName } from "../ledger/scopes.ts";
 
+/** A misspelt `period` would make a budget that never begins anew. */
+const known: ReadonlySet<string> = new Set<keyof CreateBudget>([
+  "scope",
+  "tenant",
+  "allocated",
+  "overdraftLimit",
+  "overagePolicy",
+  "period",
+]);
+
 /** What an operator does to budgets. */
 export class BudgetGroup {
   readonly #ledger: Ledger;
@@ -18,8 +29,9 @@ export class BudgetGroup {
     this.#ledger = ledger;
   }
 
-  /** Creates the budget of a scope in one unit. */
-  create(request: CreateBudget): Promise<BudgetBalance> {
+  /** Creates the budget of a scope in one unit. Rejects with ConfigurationError for a member that there is none of. */
+  async create(request: CreateBudget): Promise<BudgetBalance> {
+    refuseUnknownOptions(request, known);
     return this.#ledger.durably(() => this.#ledger.createBudget(request));
   }
 
