@@ -16,6 +16,6 @@ export class Refusal extends DeniedError {
   static override readonly brand: string = "Refusal";
 
   constructor(code: RefusalCode, why: string, cause?: unknown) {
-    super(`${why}. Nothing was sent.`, { decision: "REFUSED", reasonCode: code }, { cause });
+    super(`${why.replace(/\.$/, "")}. Nothing was sent.`, { decision: "REFUSED", reasonCode: code }, { cause });
   }
 }

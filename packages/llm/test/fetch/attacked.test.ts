@@ -70,3 +70,15 @@ it("a request for what is free that names an unknown level is answered, not thro
   expect(response.status).toBe(400);
   expect(reached).toEqual([]);
 });
+
+it("a refusal whose reason is another error's sentence has one full stop", async () => {
+  const books = await openBooks();
+  const { fetch } = provider(() => json({}));
+  const guarded = guardFetch(books.authority, { prices, fetch });
+  const answer = await guarded(chat, {
+    ...post({ model: "gpt-5", messages, max_tokens: 5 }),
+    headers: { "content-type": "application/json", "imprest-tenant": "another" },
+  });
+  expect(answer.status).toBe(400);
+  expect(await answer.text()).toMatch(/[^.]\. Nothing was sent\./);
+});
