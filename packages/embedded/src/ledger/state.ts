@@ -57,6 +57,7 @@ export class LedgerState {
   readonly #watch = new BudgetWatch((fact) => this.emit(fact));
   readonly #periods: Periods;
   #listener: FactListener | undefined;
+  #onSettled: ((reservation: Reservation) => void) | undefined;
   #cause: Cause | undefined;
   #timer: Timer | undefined;
   #timerDueAtMs = Infinity;
@@ -144,6 +145,12 @@ export class LedgerState {
     this.reservationChanged(reservation);
     for (const budget of reservation.budgets) this.budgetChanged(budget);
     this.#finished.add(reservation, finishedAt(reservation));
+    if (status !== "EXPIRED") this.#onSettled?.(reservation);
+  }
+
+  /** Calls the listener in the very turn in which a reservation is committed or released. */
+  listenForSettled(listener: (reservation: Reservation) => void): void {
+    this.#onSettled = listener;
   }
 
   /** Gives back what a reservation that came to nothing had counted for its run. */
