@@ -48,7 +48,7 @@ describe("a scripted runtime", () => {
     await runtime.clock.advance(10);
     expect(runtime.warnings).toHaveLength(1);
     vi.spyOn(performance, "now").mockReturnValueOnce(0).mockReturnValue(2_001);
-    onTestFinished(() => vi.restoreAllMocks());
+    onTestFinished(() => void vi.restoreAllMocks());
     await expect(runtime.until("job.cancel")).rejects.toThrow("The client sent no job.cancel.");
     session.detach();
   });
