@@ -52,7 +52,7 @@ describe("an exported reservation", () => {
     await fc.assert(
       fc.asyncProperty(grants, amount, subject, async (grant, estimate, speaksFor) => {
         const asked = { ...request, estimate, ...(speaksFor && { subject: speaksFor }) };
-        const first = await exported(grant as Partial<Grant>, asked);
+        const first = await exported(grant, asked);
         const adopted = await adopt(fakeAuthority(), first);
         expect(adopted).toMatchObject({ id: grant.id, reserved: grant.reserved, subject: speaksFor });
         expect(adopted.export()).toBe(first);

@@ -175,7 +175,7 @@ describe("an extension that fails while the lease still runs", () => {
 
   it("with what is no error: the lease is lost, and the reason says what failed", async () => {
     const { authority } = await beating({ ttlMs: 30_000, remainingMs: 30_000 }, [
-      () => Promise.reject("a string") as Promise<Lease>,
+      () => Promise.reject<Lease>("a string"),
     ]);
     await authority.clock.advance(19_000);
     expect(authority.named("lease-lost")).toMatchObject([{ error: new Error("extend failed") }]);
