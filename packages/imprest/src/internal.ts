@@ -14,3 +14,13 @@ export type {
   WaitingList,
   WaitingRow,
 } from "./cli/console/wire.ts";
+export { isGzip, otherForm } from "./cli/feed-form.ts";
+export {
+  type EvidenceLine,
+  conclusionJson,
+  evidenceJson,
+  isAccepted,
+  isAcceptedEvidence,
+  isError,
+  lineJson,
+} from "./cli/line-report.ts";
