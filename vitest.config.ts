@@ -37,6 +37,18 @@ export default defineConfig({
       { ...shared, test: { name: "runtimes", include: ["test/runtimes/*.test.ts"], testTimeout: 60_000 } },
       ...chromiumProjects,
       {
+        ...shared,
+        test: {
+          name: "web",
+          include: ["test/web/**/*.test.ts"],
+          globalSetup: "test/web/support/build-pages.ts",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          // They measure pages: one at a time.
+          fileParallelism: false,
+        },
+      },
+      {
         // The SDKs are loaded by Node itself, by the conditions that a user's program has.
         resolve: { conditions: conditions.slice(0, 1) },
         ssr: { resolve: { conditions: conditions.slice(0, 1) } },
