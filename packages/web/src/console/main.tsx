@@ -1,11 +1,13 @@
 import { render } from "preact";
-import { Blank, Shell } from "../shared/shell.tsx";
 import { restoreTheme } from "../shared/theme.tsx";
+import { Console } from "./console.tsx";
+import "./console.css";
+import { browserSurroundings } from "./feed.ts";
+import { followAddress } from "./route.ts";
+import { ConsoleStore } from "./store.ts";
 
 restoreTheme();
-render(
-  <Shell title="Imprest console">
-    <Blank title="Nothing here yet" />
-  </Shell>,
-  document.querySelector("#app") ?? document.body,
-);
+followAddress();
+const store = new ConsoleStore(browserSurroundings());
+store.start();
+render(<Console store={store} />, document.querySelector("#app") ?? document.body);

@@ -35,3 +35,9 @@ export function machineTime(atMs: number): string | undefined {
 function isDate(atMs: number): boolean {
   return Math.abs(atMs) <= 8.64e15;
 }
+
+/** A short span, exact to what is measured: `380 ms`, `1.2 s`, then as `durationText`. */
+export function spanText(ms: number): string {
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
+  return ms < 10_000 ? `${(ms / 1_000).toFixed(1)} s` : durationText(ms);
+}
