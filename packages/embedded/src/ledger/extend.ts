@@ -3,7 +3,7 @@ import { assertSamePayload } from "./idempotency-memory.ts";
 import type { ExtendOutcome } from "./outcomes.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import { type ExtendRequest, checkDuration, checkIdempotencyKey, checkMetadata, longestLeaseMs } from "./requests.ts";
-import { type Extension, type Reservation, balancesIn, remainingTtlMs } from "./reservation.ts";
+import { type Extension, type Reservation, balancesIn, heldBy, remainingTtlMs } from "./reservation.ts";
 import { assertSettleable, expired, ownReservation } from "./settle.ts";
 import { snapshotOf } from "./snapshot.ts";
 import type { LedgerState } from "./state.ts";
@@ -43,6 +43,7 @@ export function extend(state: LedgerState, request: ExtendRequest): ExtendOutcom
   const extension = { fingerprint: print, expiresAtMs, snapshot: snapshotOf(reservation.budgets) };
   extensions.set(idempotencyKey, extension);
   state.postpone(reservation, expiresAtMs);
+  if (state.isHeard) state.emit({ kind: "extended", ...heldBy(reservation), expiresAtMs });
   return outcome(reservation, extension, nowMs);
 }
 

@@ -91,3 +91,16 @@ export function balancesIn(
 export function metadataBytesOf({ metadataBytes, settlement }: Reservation): number {
   return metadataBytes + (settlement?.metadataBytes ?? 0);
 }
+
+/** A reservation, as facts name it. */
+export function heldBy({ id, tenant, scopes, unit, reserved, action, subject }: Reservation): {
+  readonly reservationId: string;
+  readonly tenant: string;
+  readonly scope: string;
+  readonly unit: string;
+  readonly reserved: bigint;
+  readonly action: Action;
+  readonly subject: Subject;
+} {
+  return { reservationId: id, tenant, scope: scopes.path, unit, reserved, action, subject };
+}
