@@ -1,4 +1,4 @@
-import type { ReservationSettlement } from "../ledger/reservation.ts";
+import type { Settled } from "../ledger/facts.ts";
 import { otherWire, otherWireReason } from "./other-wire.ts";
 import {
   type SettlementInstruction,
@@ -11,20 +11,18 @@ import {
 } from "./settlement.ts";
 
 /** Reports in the feed how another wire settled a reservation: the same ledger settles for all. */
-export function adopt(
-  instruction: SettlementInstruction,
-  { idempotencyKey, operation, charged }: ReservationSettlement,
-): void {
+export function adopt(instruction: SettlementInstruction, settled: Settled): void {
   const { reservation, nowMs } = instruction;
   const { state, ttlExpiresAtMs } = reservation;
   if (state !== "RESERVED" && state !== "EXPIRED_IN_GRACE") return;
-  const by = { idempotencyKey, digest: "" };
+  const by = { idempotencyKey: settled.idempotencyKey, digest: "" };
   const reason = { reason_codes: [otherWireReason] };
-  if (operation === "release") {
+  if (settled.kind === "released") {
     const signed = tell(instruction, by, "release", reason);
     void end(instruction, otherWire, "RELEASED", answerOf(signed, {}));
     return;
   }
+  const { charged } = settled;
   reservation.observed = charged;
   const difference = differenceOf(reservation, charged);
   const amounts = bothAmounts(reservation, charged);

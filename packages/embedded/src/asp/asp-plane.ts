@@ -2,8 +2,8 @@ import { type Clock, ConfigurationError, type Logger } from "@imprest/core";
 import { type Shape, parseBase64url, parseWire } from "@imprest/core/internal";
 import { type AuditDataBase, type AuditEvent, auditDataBySuffix } from "@imprest/core/models/asp";
 import type { ApiKeys } from "../access/api-keys.ts";
+import type { Settled } from "../ledger/facts.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { Reservation } from "../ledger/reservation.ts";
 import { adopt } from "./adopt.ts";
 import { AspWire } from "./asp-wire.ts";
 import type { AspBooks } from "./books.ts";
@@ -62,7 +62,9 @@ export class AspPlane {
     this.#books = { ledger, options, log, reservations, memory };
     const kept = Array.from(log.stored(), (event) => this.#keptFrom(event));
     for (const reservation of foldEvents(kept, memory, options)) reservations.add(reservation);
-    ledger.onSettled((settled) => this.#adopt(settled));
+    ledger.listen((fact) => {
+      if (fact.kind === "committed" || fact.kind === "released") this.#adopt(fact);
+    });
     this.wire = new AspWire({ ...parts, books: this.#books, keys: this.#keys });
   }
 
@@ -120,11 +122,11 @@ export class AspPlane {
     this.#books.reservations.stop();
   }
 
-  #adopt({ id, settlement }: Readonly<Reservation>): void {
+  #adopt(settled: Settled): void {
     const { reservations } = this.#books;
-    const reservation = reservations.get(id);
-    if (reservation === undefined || reservation.isSettling === true || settlement === undefined) return;
-    adopt({ books: this.#books, reservation, nowMs: reservations.advance() }, settlement);
+    const reservation = reservations.get(settled.reservationId);
+    if (reservation === undefined || reservation.isSettling === true) return;
+    adopt({ books: this.#books, reservation, nowMs: reservations.advance() }, settled);
   }
 
   /** The boundary is told whether or not a late commit comes (ASP §3.3). */

@@ -200,11 +200,6 @@ export class Ledger {
     this.#state.listen(listener);
   }
 
-  /** Calls the listener in the very turn in which a reservation is committed or released. */
-  onSettled(listener: (reservation: Readonly<Reservation>) => void): void {
-    this.#state.listenForSettled(listener);
-  }
-
   /** Now, and the request that is being dealt with. */
   moment(): Moment {
     return this.#state.moment();

@@ -56,7 +56,6 @@ export class LedgerState {
   readonly #evaluated: TenantRetention<Remembered>;
   readonly #watch = new BudgetWatch((fact) => this.emit(fact));
   readonly #periods: Periods;
-  #onSettled: ((reservation: Reservation) => void) | undefined;
   readonly #listeners: FactListener[] = [];
   #cause: Cause | undefined;
   #timer: Timer | undefined;
@@ -145,12 +144,6 @@ export class LedgerState {
     this.reservationChanged(reservation);
     for (const budget of reservation.budgets) this.budgetChanged(budget);
     this.#finished.add(reservation, finishedAt(reservation));
-    if (status !== "EXPIRED") this.#onSettled?.(reservation);
-  }
-
-  /** Calls the listener in the very turn in which a reservation is committed or released. */
-  listenForSettled(listener: (reservation: Reservation) => void): void {
-    this.#onSettled = listener;
   }
 
   /** Gives back what a reservation that came to nothing had counted for its run. */
