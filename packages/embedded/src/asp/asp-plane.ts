@@ -56,7 +56,7 @@ export class AspPlane {
     const keyParts = { retentionMs, journal, nowMs: () => time.now() };
     this.#keys = new SigningKeys(given.signingKey, retired, ledger.claim("asp-key").values(), keyParts);
     const log = new EventLog({ keys: this.#keys, issuer, typePrefix, retentionMs, journal }, stored);
-    const onExpired = (reservation: AspReservation, atMs: number): void => this.#tellExpiry(reservation, atMs);
+    const onExpired = (reservation: AspReservation, atMs: number): void => this.#reportExpiry(reservation, atMs);
     const reservations = new Reservations({ clock, time, graceWindowMs, rememberedMs, mostRemembered, onExpired });
     const memory = new ReserveMemory();
     this.#books = { ledger, options, log, reservations, memory };
@@ -130,7 +130,7 @@ export class AspPlane {
   }
 
   /** The boundary is told whether or not a late commit comes (ASP §3.3). */
-  #tellExpiry(reservation: AspReservation, atMs: number): void {
+  #reportExpiry(reservation: AspReservation, atMs: number): void {
     const { tenant, id, decisionId, ttlExpiresAtMs, reserved } = reservation;
     giveBackAtTtl({ books: this.#books, reservation, nowMs: atMs });
     const data = {
