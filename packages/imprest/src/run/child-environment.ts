@@ -5,7 +5,7 @@ import type { Environment, GatewayRoute } from "./routes.ts";
 export function foreignKeys(environment: Environment): readonly string[] {
   const known = new Set(providers.flatMap(({ keys }) => keys.map(({ name }) => name)));
   const isForeign = (name: string): boolean => /^[A-Z0-9_]+_API_KEY$/.test(name) && !known.has(name);
-  return Object.keys(environment).filter((name) => isForeign(name) && environment[name] !== "");
+  return Object.keys(environment).filter((name) => isForeign(name) && (environment[name] ?? "") !== "");
 }
 
 const loopback = ["127.0.0.1", "localhost", "::1"];

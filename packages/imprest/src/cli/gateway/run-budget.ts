@@ -1,4 +1,3 @@
-import { type SpendAuthority } from "@imprest/core";
 import { logRecordStore } from "@imprest/core/node";
 import { CyclesClient } from "@imprest/cycles";
 import { sqliteStore } from "@imprest/embedded/node";
@@ -7,7 +6,6 @@ import { type Budget, type BudgetGuardOptions } from "../../budget/budget.ts";
 import { connectBudget } from "../../budget/connect-budget.ts";
 import { createBudget } from "../../budget/create-budget.ts";
 import type { Environment } from "../../run/routes.ts";
-import { UsageError } from "../command.ts";
 import { rememberingOpenCalls, settleOpenCalls } from "./open-calls.ts";
 import type { RunOptions } from "./options.ts";
 
@@ -44,7 +42,7 @@ export async function openRunBudget(
     return { budget, fetch: budget.fetch, recovered: 0, close: () => budget.close() };
   }
   const budget = createBudget({ limit, every, store: sqliteStore({ file: store }), ...guarding });
-  const authority: SpendAuthority = opened(budget, store);
+  const { authority } = budget;
   const records = logRecordStore({ dir: `${store}.open-calls` });
   const recovered = await settleOpenCalls(authority, records);
   await budget.flush();
@@ -58,13 +56,4 @@ export async function openRunBudget(
       await records.close?.();
     },
   };
-}
-
-function opened(budget: Budget, store: string): SpendAuthority {
-  try {
-    return budget.authority;
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : "unknown";
-    throw new UsageError(`${store} cannot be opened; one run at a time keeps its budget in a file: ${why}`, { cause });
-  }
 }
