@@ -9,9 +9,9 @@ import { type Workbench, openWorkbench } from "../../packages/imprest/test/run/r
 // The command `imprest run` as a process, with a child of its own, before a stand-in provider.
 
 /** What the gauge says is what the provider charges, and nothing is held. */
-function expectTrueBooks({ gauge, provider }: Workbench): void {
-  const { spent, reserved } = gauge();
-  expect({ spent, reserved }).toEqual({ spent: provider.bill, reserved: usd(0) });
+function expectTrueBooks(bench: Workbench): void {
+  const { spent, reserved } = bench.gauge();
+  expect({ spent, reserved }).toEqual({ spent: bench.provider.bill, reserved: usd(0) });
 }
 
 describe("the exit code of imprest run", () => {
