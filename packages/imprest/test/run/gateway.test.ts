@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { createBudget } from "../../src/budget/create-budget.ts";
 import { type GatewayServer, serveGateway } from "../../src/cli/gateway/serve-gateway.ts";
-import { childVariables, foreignKeys } from "../../src/run/child-environment.ts";
+import { childVariables, foreignKeys, withoutServer } from "../../src/run/child-environment.ts";
 import { createGateway } from "../../src/run/gateway.ts";
 import { routesOf } from "../../src/run/routes.ts";
 
@@ -195,6 +195,58 @@ describe("the gateway of imprest run", () => {
     expect(child["AZURE_API_KEY"]).toMatch(/^sk-imprest-/);
     expect(child["AZURE_API_BASE"]).toBeUndefined();
     expect(foreignKeys(environment)).toEqual(["MISTRAL_API_KEY"]);
+  });
+
+  it("replaces the same key under every other name, and within other values", () => {
+    const key = "sk-real-openai-0000";
+    const environment = { OPENAI_API_KEY: key, openai_api_key: key, MINE: key, HEADERS: `Bearer ${key}`, OTHER: "x" };
+    const child = childVariables("http://127.0.0.1:1", routesOf(environment, false), environment);
+    const token = child["OPENAI_API_KEY"];
+    expect(child).toMatchObject({ openai_api_key: token, MINE: token, HEADERS: `Bearer ${token}` });
+    expect(child).not.toHaveProperty("OTHER");
+    expect(foreignKeys(environment, child)).toEqual([]);
+  });
+
+  it("names the keys and tokens that a program may spend with beside the budget", () => {
+    const left = {
+      OPENAI_ADMIN_KEY: "1",
+      AZURE_OPENAI_AD_TOKEN: "2",
+      CLAUDE_CODE_OAUTH_TOKEN: "3",
+      AWS_BEARER_TOKEN_BEDROCK: "4",
+      HF_TOKEN: "5",
+      REPLICATE_API_TOKEN: "6",
+      OPENAI_API_KEY_FALLBACK: "7",
+      mistral_api_key: "8",
+    };
+    const others = { GITHUB_TOKEN: "9", MAX_TOKENS: "10", PATH: "/bin", OPENAI_MAX_TOKENS: "11", SSH_KEY: "12" };
+    expect(foreignKeys({ ...left, ...others })).toEqual(Object.keys(left));
+  });
+
+  it("leaves nothing of the budget's server with the program, and its key under no name", () => {
+    const left = { PATH: "/bin", OPENAI_API_KEY: "sk-1" };
+    const server = { CYCLES_API_KEY: "cyc_1", CYCLES_BASE_URL: "http://host", CYCLES_AGENT: "writer", MINE: "cyc_1" };
+    expect(withoutServer({ ...left, ...server })).toEqual(left);
+    expect(withoutServer(left)).toEqual(left);
+  });
+
+  it("lets the program say neither who spends nor that a request is of another method", async () => {
+    const { child, sent, budget } = await open();
+    const authorization = `Bearer ${child["OPENAI_API_KEY"]}`;
+    const headers = {
+      authorization,
+      "imprest-agent": "critic",
+      "imprest-reservation": "0",
+      "x-http-method-override": "POST",
+      "x-method-override": "POST",
+    };
+    expect((await post(`${child["OPENAI_BASE_URL"]}/chat/completions`, chat, headers)).status).toBe(200);
+    const address = `${child["OPENAI_BASE_URL"]}/chat/completions?_method=POST`;
+    await fetch(address, { headers });
+    expect(sent.map(({ url }) => url)).toEqual(Array(2).fill("https://api.openai.com/v1/chat/completions"));
+    const given = sent.flatMap(({ headers: left }) => [...left.keys()]);
+    expect(given.filter((name) => /imprest|override/.test(name))).toEqual([]);
+    await budget.flush();
+    expect(await budget.balance()).toMatchObject({ reserved: usd(0) });
   });
 
   it("shows the program tokens, and no proxy on the way to the gateway", async () => {

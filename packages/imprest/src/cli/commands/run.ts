@@ -1,4 +1,4 @@
-import { childVariables, foreignKeys } from "../../run/child-environment.ts";
+import { childVariables, foreignKeys, withoutServer } from "../../run/child-environment.ts";
 import { countRefusals } from "../../run/count-refusals.ts";
 import { createGateway } from "../../run/gateway.ts";
 import { adviceFor } from "../../run/recipes.ts";
@@ -91,12 +91,11 @@ async function runUnder(
     onPassed: () => (tally.passed += 1),
   });
   server = await serveGateway(handle);
-  // A program that holds the key of the budget's server could reserve, and settle what it never spent.
-  const inherited = { ...terminal.environment, ...(options.server !== undefined && { CYCLES_API_KEY: undefined }) };
+  const inherited = options.server === undefined ? terminal.environment : withoutServer(terminal.environment);
   const endGauge = options.gauge === undefined ? undefined : keepGauge(budget, options.gauge);
   try {
     const variables = childVariables(server.origin, routes, inherited);
-    terminal.warn(announced(variables, routes, foreignKeys(inherited)));
+    terminal.warn(announced(variables, server.origin, foreignKeys(inherited, variables)));
     const advice = adviceFor(options.command);
     if (advice !== undefined) terminal.warn(`imprest run: ${advice}\n`);
     child = await startChild(options.command, { ...inherited, ...variables });
@@ -113,15 +112,12 @@ async function runUnder(
 }
 
 /** What was set, without the values of keys. */
-function announced(
-  variables: Readonly<Record<string, string>>,
-  routes: readonly GatewayRoute[],
-  foreign: readonly string[],
-): string {
-  const keys = new Set(routes.flatMap(({ shown }) => Object.keys(shown)));
-  const bases = Object.entries(variables).filter(([name]) => !keys.has(name) && !/^no_proxy$/i.test(name));
+function announced(variables: Readonly<Record<string, string>>, origin: string, foreign: readonly string[]): string {
+  const set = Object.entries(variables).filter(([name]) => !/^no_proxy$/i.test(name));
+  const bases = set.filter(([, value]) => value.startsWith(`${origin}/`));
   const lines = bases.map(([name, value]) => `  ${name}=${value}\n`);
-  const replaced = keys.size === 0 ? "no key" : [...keys].join(", ");
+  const keys = set.filter((variable) => !bases.includes(variable)).map(([name]) => name);
+  const replaced = keys.length === 0 ? "no key" : keys.join(", ");
   const kept = foreign.length === 0 ? "" : `  not budgeted, and left as they are: ${foreign.join(", ")}\n`;
   return `imprest run: set for the program, with tokens of the gateway for ${replaced}:\n${lines.join("")}${kept}`;
 }
