@@ -593,7 +593,7 @@ describe("a store that fails", () => {
     await expect(withReservation(authority, makeTerms(), () => expect.fail("ran"))).rejects.toThrow("disk full");
     expect(cycles.seen).toHaveLength(0);
   });
-  it("after the charge: commits all the same and tells the observer", async () => {
+  it("after the charge: commits all the same and reports it to the observer", async () => {
     const { cycles, authority, records } = createHarness();
     const told: SpendEvents["record-failure"][] = [];
     settlementQueue(paymentAuthority(authority)).observer.on("record-failure", (event) => told.push(event));

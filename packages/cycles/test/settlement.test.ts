@@ -146,7 +146,7 @@ describe("settle", () => {
     }
   });
 
-  it("tells what was charged, given back and left uncovered, with the evidence", async () => {
+  it("returns what was charged, given back and left uncovered, with the evidence", async () => {
     const evidence = { evidence_id: "e".repeat(64), cycles_evidence_url: "https://cycles.example/v1/evidence/e" };
     const charged = { unit: "USD_MICROCENTS", amount: 300_000 };
     const { attempt } = await settle({

@@ -3,7 +3,7 @@ import { divideRoundingUp } from "@imprest/core/internal";
 
 /**
  * How far an attempt has come. `reserving`: the PSP was not reached; `charging`: it may have been; `charged`: it was, and
- * the authority is to be told; `settled`: it was told; `released`: nothing was charged, and the budget was given back.
+ * the authority is to record it; `settled`: it has; `released`: nothing was charged, and the budget was given back.
  */
 export type AttemptPhase = "reserving" | "charging" | "charged" | "settled" | "released";
 
@@ -30,7 +30,7 @@ export interface Attempt {
   readonly amount: string;
   /** The same in microcents, without headroom. */
   readonly microcents: string;
-  /** Money comes back: the authority is told of it, and books nothing. */
+  /** Money comes back: an event reports it to the authority, which books nothing. */
   readonly isRefund?: boolean | undefined;
   /** The reserve's exact bytes. */
   readonly reserveBody: string;

@@ -430,7 +430,7 @@ const cases: Readonly<Record<string, Case>> = {
       ]) {
         seen.push(await refusal(session.submit({ agent: "echo", input: 1, ...bad })));
       }
-      // None of these reaches a runtime; its own refusal is told all the same.
+      // None of these reaches a runtime; its own refusal is returned all the same.
       const sent = player.sent[0]?.length;
       seen.push(await refusal(session.submit({ agent: "echo", input: 1 })), sent);
       await session.close();
@@ -640,7 +640,7 @@ const cases: Readonly<Record<string, Case>> = {
   "33-malformed-and-unknown-type": {
     act: async ({ open, player }) => {
       const session = await open();
-      // The recorded client misbehaved; ours sends only what can be read, and hears the refusals as warnings.
+      // The recorded client misbehaved; ours sends only what can be read, and emits the refusals as warnings.
       const sent = player.sent[0]?.[0];
       await session.close();
       return [

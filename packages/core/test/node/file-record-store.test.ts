@@ -73,7 +73,7 @@ describe("fileRecordStore", () => {
   });
 
   it(
-    "sets a record aside at every truncation and every flipped bit, tells it once, and serves the others",
+    "sets a record aside at every truncation and every flipped bit, reports it once, and serves the others",
     { timeout: 120_000 },
     async () => {
       const dir = await temporaryDirectory();

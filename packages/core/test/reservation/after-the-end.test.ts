@@ -321,7 +321,7 @@ describe("the signal of a reservation", () => {
   });
 });
 
-describe("what the caller hears of the settlement", () => {
+describe("what the caller gets of the settlement", () => {
   const lost = () => ({ retry: new ConnectionError("reset") });
 
   it.each<[string, number]>([
@@ -344,7 +344,7 @@ describe("what the caller hears of the settlement", () => {
     expect(authority.clock.timers).toBe(0);
   });
 
-  it("an export is heard of at once, and no lease is kept alive", async () => {
+  it("an export is emitted at once, and no lease is kept alive", async () => {
     const onSettlement = vi.fn();
     const reservation = await openReservation(fakeAuthority(), request, { onSettlement, idempotencyKey: "k" });
     reservation.export();

@@ -184,7 +184,7 @@ describe("a reservation within another's", () => {
   });
 });
 
-describe("what an observer hears of a decision", () => {
+describe("what an observer gets of a decision", () => {
   const asked = { protocol: "fake", idempotencyKey: "k", estimate: request.estimate, action: request.action };
   async function decisions(answer: () => Partial<Grant>): Promise<SpendEvents["decision"][]> {
     const authority = { ...fakeAuthority({ reserve: [answer] }), speaksFor: { tenant: "acme", agent: "writer" } };

@@ -97,7 +97,7 @@ describe("ActionKindRegistry", () => {
 });
 
 describe("X-Cycles-Deprecated-Kind", () => {
-  it("is told once to the logger and with every answer", async () => {
+  it("is logged once, and returned with every answer", async () => {
     const { at } = serveStub(() => ({ body: allow, headers: { "x-cycles-deprecated-kind": "email.send" } }));
     const warnings: unknown[] = [];
     const logger = {

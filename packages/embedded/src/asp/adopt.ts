@@ -4,7 +4,7 @@ import { otherWire, otherWireReason } from "./other-wire.ts";
 import { type SettlementInstruction, answerOf, bothAmounts, differenceOf, end, tell } from "./settlement.ts";
 
 /**
- * Takes in what another wire has done to a reservation meanwhile, and tells it in the feed: the same ledger settles
+ * Takes in what another wire has done to a reservation meanwhile, and records it in the feed: the same ledger settles
  * for all. @returns whether it was over.
  */
 export function adopt(instruction: SettlementInstruction): boolean {

@@ -83,7 +83,7 @@ export class AspPlane {
   /**
    * Restores reservations, answers, holds and spends from verified events alone, into budgets that an operator has
    * created anew. The feed goes on with the next number.
-   * @throws ConfigurationError when something was told here already, for an event of another issuer, and for a feed with
+   * @throws ConfigurationError when an event was signed here already, for an event of another issuer, and for a feed with
    * a hole: a spend that is missing would be money to spend again. LedgerRefusal for a budget that is not there.
    */
   async rebuild(feed: Iterable<VerifiedLine> | AsyncIterable<VerifiedLine>): Promise<void> {
@@ -115,7 +115,7 @@ export class AspPlane {
     this.#books.reservations.stop();
   }
 
-  /** The boundary is told whether or not a late commit comes (ASP §3.3). */
+  /** The boundary has its event whether or not a late commit comes (ASP §3.3). */
   #tellExpiry(reservation: AspReservation, atMs: number): void {
     if (adopt({ books: this.#books, reservation, nowMs: atMs })) return;
     const { tenant, id, decisionId, ttlExpiresAtMs, reserved } = reservation;

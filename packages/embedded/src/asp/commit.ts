@@ -108,7 +108,7 @@ function commitLate(committing: Committing): Promise<CommitResponse> {
   return end(committing, by, "COMMITTED", answerOf(signed, differenceOf(reservation, observed).answer, told));
 }
 
-/** A charge beyond the reserve must be told (ASP §3.1). */
+/** A charge beyond the reserve has an event (ASP §3.1). */
 function tellOverage(committing: Committing): Promise<Signed> | undefined {
   const { reservation, by, observed } = committing;
   if (observed <= reservation.reserved) return undefined;
@@ -126,7 +126,7 @@ function quarantine(committing: Committing): Promise<CommitResponse> {
   return end(committing, by, "QUARANTINED", answer);
 }
 
-/** The grace window is over: nothing is charged, and the gap is told (ASP §3.2). */
+/** The grace window is over: nothing is charged, and an event records the gap (ASP §3.2). */
 function reconcile(committing: Committing): Promise<CommitResponse> {
   const { books, reservation, nowMs, by, observed } = committing;
   const graceEndMs = reservation.ttlExpiresAtMs + books.options.graceWindowMs;
@@ -157,7 +157,7 @@ function conflictField(
   return `${amount},${providerFacts}`;
 }
 
-/** What was settled stays as it is; the attempt is told (ASP §3.3). */
+/** What was settled stays as it is; an event records the attempt (ASP §3.3). */
 function rejectReplay(
   { books, reservation, nowMs, by }: Committing,
   reason: "body_mismatch" | "reservation_already_settled",

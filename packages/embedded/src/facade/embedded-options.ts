@@ -24,7 +24,7 @@ export interface EmbeddedAuthorityOptions extends LedgerOptions, ActionRules {
   readonly asp?: AspOptions | undefined;
   /** Sign what is decided, and serve the envelopes and the keys; nothing is signed without it. */
   readonly evidence?: EvidenceOptions | undefined;
-  /** Called with every event (Cycles governance §EventType), once what it tells of is durable. */
+  /** Called with every event (Cycles governance §EventType), once what it reports is durable. */
   readonly onEvent?: LedgerEventListener | undefined;
   /** Keep events, serve the governance plane, deliver webhooks. Without it, events go to `onEvent` alone. */
   readonly governance?: GovernanceOptions | undefined;
