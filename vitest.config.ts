@@ -10,6 +10,8 @@ export default defineConfig({
     coverage: {
       provider: "v8",
       include: ["packages/**/src/**/*.ts"],
+      // What runs in a page is driven there: the project "web".
+      exclude: ["packages/web/src/**"],
       reporter: ["text-summary"],
       thresholds: { lines: 95 },
     },
@@ -39,6 +41,18 @@ export default defineConfig({
       },
       { ...shared, test: { name: "runtimes", include: ["test/runtimes/*.test.ts"], testTimeout: 60_000 } },
       ...chromiumProjects,
+      {
+        ...shared,
+        test: {
+          name: "web",
+          include: ["test/web/**/*.test.ts"],
+          globalSetup: "test/web/support/build-pages.ts",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          // They measure pages: one at a time.
+          fileParallelism: false,
+        },
+      },
       {
         // The SDKs are loaded by Node itself, by the conditions that a user's program has.
         resolve: { conditions: conditions.slice(0, 1) },

@@ -14,6 +14,7 @@ export interface Manifest {
     readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;
   };
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
@@ -29,8 +30,13 @@ export interface WorkspacePackage {
   readonly manifest: Manifest;
 }
 
-/** Every package under `packages/`, those in a folder of their kind (`stores`, `integrations`) too, by path. */
+/** Every package that is published, by path. */
 export function workspacePackages(repository: string = root): WorkspacePackage[] {
+  return allPackages(repository).filter(({ manifest }) => manifest.private !== true);
+}
+
+/** Every package under `packages/`, those in a folder of their kind (`stores`, `integrations`) and private ones too, by path. */
+export function allPackages(repository: string = root): WorkspacePackage[] {
   const below = (path: string): string[] =>
     readdirSync(join(repository, path), { withFileTypes: true })
       .filter((entry) => entry.isDirectory())

@@ -1,5 +1,5 @@
 // Runs the checks in order, counts them and every test, and closes with `N passed, N failed`.
-// usage: node tools/test.mjs [all|coverage|fuzz|simulate|soak|bench|faults|next|peers|runtimes] [--summary FILE]
+// usage: node tools/test.mjs [all|coverage|fuzz|simulate|soak|bench|faults|next|peers|web|runtimes] [--summary FILE]
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -19,7 +19,7 @@ const suites = {
     { name: "build", command: ["pnpm", "build"] },
     { name: "api", command: ["node", "tools/api.mjs", "--check"] },
     { name: "sizes", command: ["node", "tools/size.mjs", "--check"] },
-    { name: "reference", command: ["pnpm", "reference"] },
+    { name: "site", command: ["pnpm", "site"] },
     vitest("package"),
   ],
   coverage: [{ name: "coverage", command: ["pnpm", "coverage"] }],
@@ -33,6 +33,7 @@ const suites = {
   faults: [vitest("faults")],
   next: [{ name: "build", command: ["pnpm", "build"] }, vitest("next")],
   peers: [vitest("peers")],
+  web: [vitest("web")],
   runtimes: [{ name: "build", command: ["pnpm", "build"] }, vitest("runtimes", "runtimes*")],
 };
 if (!(suite in suites)) throw new Error(`unknown suite "${suite}"; one of ${Object.keys(suites).join(", ")}`);

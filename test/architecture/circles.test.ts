@@ -1,6 +1,6 @@
 import { join, relative } from "node:path";
 import { expect, it } from "vitest";
-import { workspacePackages } from "../../tools/packages.ts";
+import { allPackages } from "../../tools/packages.ts";
 import { importsOf, root, sources, targetOf } from "./imports.ts";
 
 /** Groups of files that reach each other through imports, types included (Tarjan's strongly connected components). */
@@ -27,7 +27,7 @@ function circles(edges: ReadonlyMap<string, readonly string[]>): string[][] {
 }
 
 it("no files import each other in a loop, types included", () => {
-  const files = workspacePackages().flatMap(({ folder }) => sources(join(folder, "src")));
+  const files = allPackages().flatMap(({ folder }) => sources(join(folder, "src")));
   const edges = new Map(files.map((file) => [file, importsOf(file).flatMap((one) => targetOf(one) ?? [])] as const));
   expect(circles(edges)).toEqual([]);
 });

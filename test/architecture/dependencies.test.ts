@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { workspacePackages } from "../../tools/packages.ts";
+import { allPackages, workspacePackages } from "../../tools/packages.ts";
 import { importsOf } from "./imports.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -49,6 +49,20 @@ describe("DEPENDENCY_POLICY.md", () => {
     expect(builds.filter((name) => used.has(name))).toEqual([]);
   });
 
+  it("names what the pages are built of: pinned, and under licences that users can live with", () => {
+    const web = allPackages().find(({ shortName }) => shortName === "web");
+    const built = Object.entries(web?.manifest.devDependencies ?? {}).filter(
+      ([name, version]) => name !== "vite" && !version.startsWith("workspace:"),
+    );
+    const named = read("DEPENDENCY_POLICY.md").matchAll(/^\| `([^`]+)`\s*\| [^|]{20,}\|$/gm);
+    expect(new Set(built.map(([name]) => name))).toEqual(new Set(Array.from(named, ([, name]) => name)));
+    for (const [name, version] of built) {
+      expect(version, name).toMatch(/^\d+\.\d+\.\d+$/);
+      const { license } = JSON.parse(read(`packages/web/node_modules/${name}/package.json`)) as { license: string };
+      expect(license, name).toMatch(/^(?:Apache-2\.0|MIT|ISC|BSD-[23]-Clause|0BSD)$/);
+    }
+  });
+
   const works = Array.from(
     read("DEPENDENCY_POLICY.md").matchAll(
       /^\| `([^`]+)`\s*\| (`[^`]+`|the root)\s*\| `([^`]+)`\s*\| `([^`]+)`[^|]*\|$/gm,
@@ -76,7 +90,7 @@ describe("DEPENDENCY_POLICY.md", () => {
     expect(existsSync(join(root, row.fails)), row.fails).toBe(true);
   });
 
-  it("every package is built by tsup, with the one configuration", () => {
+  it("every published package is built by tsup, with the one configuration", () => {
     for (const { folder, shortName } of packages) {
       const { scripts } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
         readonly scripts: { readonly build: string };

@@ -27,11 +27,11 @@ export function importsOf(file: string): Import[] {
   });
 }
 
-/** The TypeScript files below a folder, absolute; none where there is no such folder. */
+/** The TypeScript files, with JSX or without, below a folder, absolute; none where there is no such folder. */
 export function sources(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
+    .filter((name) => /\.tsx?$/.test(name))
     .map((name) => join(folder, name));
 }
 

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { workspacePackages } from "../../tools/packages.ts";
+import { allPackages } from "../../tools/packages.ts";
 import { importsOf, root, show, sources } from "./imports.ts";
 
 // The rules of ARCHITECTURE.md, derived again from the imports themselves.
 
-const packages = workspacePackages();
+const packages = allPackages();
 
 /**
  * The packages, or entries of one, that a package may import. Everything may import core; the one edge between protocols
@@ -27,7 +27,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   otel: ["core"],
   "store-redis": ["core"],
   "store-postgres": ["core"],
-  imprest: packages.map(({ shortName }) => shortName),
+  imprest: packages.map(({ shortName }) => shortName).filter((name) => name !== "web"),
+  // A page: `imprest` serves it, and it reads the types of what it is served.
+  web: ["core", "asp", "cycles", "ap2"],
 };
 
 /** The rooms of core that a room may import from, types included. */
@@ -89,7 +91,12 @@ describe.each(packages)("$path", ({ shortName: name, folder, manifest }) => {
   it("declares every package that it imports", () => {
     const declared = new Set([
       manifest.name,
-      ...Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),
+      ...Object.keys({
+        ...manifest.dependencies,
+        ...manifest.peerDependencies,
+        // A private package is installed nowhere else: what it is built of is in its pages.
+        ...(manifest.private === true && manifest.devDependencies),
+      }),
     ]);
     const undeclared = imports.filter(({ specifier }) => {
       if (/^(\.|#|node:)/.test(specifier)) return false;
@@ -163,6 +170,14 @@ describe("the rooms of embedded", () => {
       .filter(({ specifier }) => specifier.includes("/models/") || specifier.startsWith("@imprest/cycles"));
     expect(wrong.map(show)).toEqual([]);
   });
+});
+
+it("the pages take nothing of imprest but the types of what they are served", () => {
+  const wrong = sources(join(root, "packages/web/src"))
+    .flatMap(importsOf)
+    .filter(({ specifier }) => /^imprest(?:\/|$)/.test(specifier))
+    .filter(({ specifier, typeOnly }) => specifier !== "imprest/internal" || !typeOnly);
+  expect(wrong.map(show)).toEqual([]);
 });
 
 it.each(["cycles", "asp", "arcp", "ap2"])("the root of @imprest/%s exports nothing of its connection", (name) => {

@@ -23,12 +23,13 @@ export type { WireRequest, WireResponse } from "./http/wire.ts";
 export type { CustomActionKind, RiskClass, RoutingKey } from "./ledger/action-kinds.ts";
 export type { ActionRules } from "./ledger/admission.ts";
 export type { ActionPolicy, ActionQuota, RiskClassQuota } from "./ledger/action-policy.ts";
-export type { BudgetBalance, BudgetStatus, PeriodBalance } from "./ledger/budget.ts";
+export type { Books, BudgetBalance, BudgetStatus, PeriodBalance } from "./ledger/budget.ts";
 export type { CalendarPeriods, EqualPeriods } from "./ledger/budget-period.ts";
 export type { CalendarUnit } from "./ledger/calendar.ts";
 export type { Caps } from "./ledger/caps.ts";
 export type { OveragePolicy, OverdraftRule } from "./ledger/overage-policy.ts";
 export type { DenialDetail, QuotaViolation } from "./ledger/denial-detail.ts";
+export type { Actor, BudgetChange, Cause, Fact, FactListener, Moment, Movement } from "./ledger/facts.ts";
 export type { LedgerOptions } from "./ledger/ledger.ts";
 export type {
   BudgetAddress,
@@ -45,6 +46,7 @@ export type { Retention } from "./ledger/retention.ts";
 export type { RolloverPolicy } from "./ledger/period-state.ts";
 export type { RollingPeriod } from "./ledger/rolling-window.ts";
 export type { LedgerStore, StoreChange } from "./ledger/store.ts";
+export type { TenantInfo } from "./ledger/tenant.ts";
 export type { LedgerErrorCode } from "./ledger/error-code.ts";
 export { LedgerUnavailableError } from "./ledger/unavailable.ts";
 export { type DurableObjectStorage, durableObjectStore } from "./workers/durable-object-store.ts";

@@ -12,7 +12,7 @@ export type { CalendarUnit } from "./ledger/calendar.ts";
 export type { Caps } from "./ledger/caps.ts";
 export type { OveragePolicy, OverdraftRule } from "./ledger/overage-policy.ts";
 export type { DenialDetail, QuotaViolation } from "./ledger/denial-detail.ts";
-export type { BudgetChange, Fact } from "./ledger/facts.ts";
+export type { Actor, BudgetChange, Cause, Fact, FactListener, Moment, Movement } from "./ledger/facts.ts";
 export type {
   BudgetAddress,
   BudgetScope,
@@ -28,6 +28,7 @@ export type { Retention } from "./ledger/retention.ts";
 export type { RolloverPolicy } from "./ledger/period-state.ts";
 export type { RollingPeriod } from "./ledger/rolling-window.ts";
 export type { LedgerStore, StoreChange } from "./ledger/store.ts";
+export type { TenantInfo } from "./ledger/tenant.ts";
 export type { LedgerErrorCode } from "./ledger/error-code.ts";
 export { LedgerUnavailableError } from "./ledger/unavailable.ts";
 export { type DurableObjectStorage, durableObjectStore } from "./workers/durable-object-store.ts";

@@ -59,6 +59,31 @@ describe("the entry of the ledger alone", () => {
     await ledger.close();
   });
 
+  it("emits a fact of every movement of money, with who moved it and when", async () => {
+    const clock = new FakeClock();
+    const facts: [Fact, number][] = [];
+    const ledger = createLedgerAuthority({ clock, onFact: (fact, { atMs }) => facts.push([fact, atMs]) });
+    await ledger.budgets.create({ scope, allocated: tokens(100) });
+    const authority = ledger.authority({ tenant: "acme", subject: { agent: "writer" } });
+    const work = { estimate: tokens(30), action, ttlMs: 10_000 };
+    await withReservation(authority, work, (reservation) => reservation.spend(tokens(20)));
+    await authority.reserve(work, { idempotencyKey: "left" });
+    clock.advance(60_000);
+    await ledger.close();
+    const who = { tenant: "acme", scope: "tenant:acme/agent:writer", unit: "TOKENS", action, reserved: 30n };
+    const ids = facts.flatMap(([fact]) => ("reservationId" in fact ? [fact.reservationId] : []));
+    expect(facts.map(([fact]) => fact)).toMatchObject([
+      { kind: "tenantCreated" },
+      { kind: "budgetChanged" },
+      { ...who, kind: "reserved", subject: { agent: "writer" }, reservationId: ids[0] },
+      { ...who, kind: "committed", charged: 20n, released: 10n, reservationId: ids[0] },
+      { ...who, kind: "reserved", reservationId: ids[2] },
+      { ...who, kind: "expired", reservationId: ids[2] },
+    ]);
+    expect(facts.at(-1)?.[1]).toBe((facts[0]?.[1] ?? 0) + 15_001);
+    expect(new Set(ids).size).toBe(2);
+  });
+
   it("emits facts once they are durable, in the ledger's own words", async () => {
     const store = new MapStore();
     const facts: Fact[] = [];

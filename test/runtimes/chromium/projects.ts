@@ -2,13 +2,12 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { playwright } from "@vitest/browser-playwright";
 import type { TestProjectInlineConfiguration } from "vitest/config";
+import { chromiumPath } from "./executable.ts";
 
 const here = import.meta.dirname;
-/** Of Debian's package `chromium-headless-shell`. */
-const executablePath = "/usr/bin/chromium-headless-shell";
 const provider = playwright({
   launchOptions: {
-    executablePath,
+    executablePath: chromiumPath,
     // Without web security a page may ask the authority on another port: in production a proxy of its own origin.
     args: ["--no-sandbox", "--disable-web-security"],
   },
@@ -24,7 +23,7 @@ function inPages(name: string, include: string, setupFiles: string[] = []): Test
 }
 
 // CI brings the browser; elsewhere a missing one is no failure.
-const isThere = existsSync(executablePath) || process.env["CI"] !== undefined;
+const isThere = existsSync(chromiumPath) || process.env["CI"] !== undefined;
 const withoutEd25519 = join(here, "../entries/without-ed25519.js");
 
 export const chromiumProjects: readonly TestProjectInlineConfiguration[] = isThere

@@ -43,7 +43,7 @@ export type BareOptions = Omit<EmbeddedAuthorityOptions, keyof Brought>;
 /** Options with callbacks in them. Named apart, because a callback's parameters are not inferred from `Options` itself. */
 type WithCallbacks = Pick<
   EmbeddedAuthorityOptions,
-  "asp" | "clock" | "governance" | "logger" | "onEvent" | "policy" | "store"
+  "asp" | "clock" | "governance" | "logger" | "onEvent" | "onFact" | "policy" | "store"
 >;
 
 /** Options as they are given, without a member that nothing reads. */

@@ -20,6 +20,7 @@ import type { BareOptions, Configured, KnownOptions } from "./configured.ts";
 import { type EmbeddedAuthorityOptions, checkOptions } from "./embedded-options.ts";
 import { EventGroup } from "./events.ts";
 import { EvidenceGroup } from "./evidence.ts";
+import { listenOnceDurable } from "./listen-once-durable.ts";
 import { TenantGroup } from "./tenants.ts";
 import { WebhookGroup } from "./webhooks.ts";
 
@@ -41,7 +42,16 @@ class Embedded {
   readonly #clock: Clock;
 
   constructor(options: EmbeddedAuthorityOptions) {
-    const { logger = silentLogger, rateLimit, maxBodyBytes = 262_144, evidence, asp, governance, onEvent } = options;
+    const {
+      logger = silentLogger,
+      rateLimit,
+      maxBodyBytes = 262_144,
+      evidence,
+      asp,
+      governance,
+      onEvent,
+      onFact,
+    } = options;
     checkOptions(options);
     const clock = options.clock ?? systemClock;
     const ledger = new Ledger(options, admissionBy(options));
@@ -54,6 +64,7 @@ class Embedded {
     this.#attestor =
       evidence && new Attestor({ options: evidence, clock, logger, journal, storedKeys, storedEvidence });
     const events = new EventStream(ledger, onEvent);
+    listenOnceDurable(ledger, onFact);
     this.#governance = governance && new GovernancePlane(governance, { ledger, events, clock, logger });
     this.maxBodyBytes = maxBodyBytes;
     const served = { ledger, apiKeys, clock, logger, maxBodyBytes };

@@ -6,6 +6,7 @@ import type { LedgerEventListener } from "../governance/event-stream.ts";
 import type { GovernanceOptions } from "../governance/options.ts";
 import type { ActionRules } from "../ledger/admission.ts";
 import { checkCount, checkLedgerOptions } from "../ledger/check-options.ts";
+import type { FactListener } from "../ledger/facts.ts";
 import type { LedgerOptions } from "../ledger/ledger.ts";
 
 /** How an `EmbeddedAuthority` is made. */
@@ -26,6 +27,8 @@ export interface EmbeddedAuthorityOptions extends LedgerOptions, ActionRules {
   readonly evidence?: EvidenceOptions | undefined;
   /** Called with every event (Cycles governance §EventType), once what it reports is durable. */
   readonly onEvent?: LedgerEventListener | undefined;
+  /** Called with every fact of the ledger once it is durable. What it throws is its own. */
+  readonly onFact?: FactListener | undefined;
   /** Keep events, serve the governance plane, deliver webhooks. Without it, events go to `onEvent` alone. */
   readonly governance?: GovernanceOptions | undefined;
 }

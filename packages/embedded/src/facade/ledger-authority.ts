@@ -3,16 +3,17 @@ import { LedgerSpendAuthority, type SpendAuthorityOptions } from "../authority/s
 import { type ActionRules, admissionBy } from "../ledger/admission.ts";
 import type { Admit } from "../ledger/admit.ts";
 import { checkLedgerOptions } from "../ledger/check-options.ts";
-import type { Fact } from "../ledger/facts.ts";
+import type { FactListener } from "../ledger/facts.ts";
 import { Ledger, type LedgerOptions } from "../ledger/ledger.ts";
 import { assertName } from "../ledger/scopes.ts";
 import { BudgetGroup } from "./budgets.ts";
 import { LedgerTenantGroup } from "./ledger-tenants.ts";
+import { listenOnceDurable } from "./listen-once-durable.ts";
 
 /** How a `LedgerAuthority` is made, but for rules on kinds of action. */
 export interface PlainLedgerOptions extends Omit<LedgerOptions, "observedTenants"> {
   /** Called with every fact once it is durable. What it throws is its own. */
-  readonly onFact?: ((fact: Fact) => void) | undefined;
+  readonly onFact?: FactListener | undefined;
 }
 
 /** How a `LedgerAuthority` is made. */
@@ -39,14 +40,7 @@ export class LedgerAuthority {
     this.#ledger = ledger;
     this.budgets = new BudgetGroup(ledger);
     this.tenants = new LedgerTenantGroup(ledger);
-    if (onFact === undefined) return;
-    ledger.listen((fact) => {
-      // A store that failed fails every call; a listener's own failure must not break the ledger.
-      ledger
-        .durable()
-        .then(() => onFact(fact))
-        .catch(() => {});
-    });
+    listenOnceDurable(ledger, onFact);
   }
 
   /** The kernel's port onto one tenant's budgets. */

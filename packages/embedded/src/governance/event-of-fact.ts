@@ -2,7 +2,7 @@ import type { EventDataByType } from "@imprest/core/models/cycles/governance";
 import { writePolicyKeys } from "../cycles/action.ts";
 import { writeDenial } from "../cycles/denial.ts";
 import type { Books } from "../ledger/budget.ts";
-import type { BudgetChange, Fact } from "../ledger/facts.ts";
+import type { BudgetChange, Fact, Movement } from "../ledger/facts.ts";
 import type { Counted } from "../ledger/quota-counters.ts";
 import type { DecideRequest } from "../ledger/requests.ts";
 import { closeCorrelation, counterCorrelation, denialCorrelation, runCorrelation } from "./correlation-ids.ts";
@@ -14,7 +14,7 @@ type FactOf<Kind extends Fact["kind"]> = Extract<Fact, { readonly kind: Kind }>;
 type ClosedWithTenant = FactOf<"releasedWithTenant" | "closedWithTenant">;
 
 /** A fact of the ledger as an event, in the words of the wire (Cycles governance §EventType, Cycles v0.1.26 §Event types). */
-export function eventOfFact(fact: Fact): AnyEventContent {
+export function eventOfFact(fact: Exclude<Fact, Movement>): AnyEventContent {
   switch (fact.kind) {
     case "tenantCreated": {
       const { tenant } = fact;

@@ -1,4 +1,5 @@
 import type { EmittedEvent } from "@imprest/core/models/cycles";
+import { isMovement } from "../ledger/facts.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type AnyEventContent, eventOf } from "./event.ts";
 import { eventOfFact } from "./event-of-fact.ts";
@@ -43,7 +44,11 @@ export class EventStream {
   }
 
   #listen(): void {
-    this.#ledger.listen((fact, moment) => this.#passOn(eventOf(eventOfFact(fact), moment), moment.cause?.traceFlags));
+    this.#ledger.listen((fact, moment) => {
+      // Cycles has no event for what goes as it should.
+      if (isMovement(fact)) return;
+      this.#passOn(eventOf(eventOfFact(fact), moment), moment.cause?.traceFlags);
+    });
   }
 
   #passOn(event: EmittedEvent, traceFlags: string | undefined): void {

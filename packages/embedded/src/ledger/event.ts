@@ -42,6 +42,10 @@ export function recordEvent(state: LedgerState, request: EventRequest): EventOut
     scopePaths: budgets.map(({ scopePath }) => scopePath),
     snapshot: snapshotOf(budgets),
   };
+  if (state.isHeard) {
+    const { eventId } = outcome;
+    state.emit({ kind: "recorded", tenant, scope: scopes.path, unit: actual.unit, eventId, charged, action, subject });
+  }
   const kept = { idempotencyKey: flatCopy(idempotencyKey), fingerprint: print, outcome, atMs };
   state.remember({ tenant, operation: "event", ...kept });
   return outcome;

@@ -3,7 +3,7 @@ import { assertSamePayload } from "./idempotency-memory.ts";
 import type { ExtendOutcome } from "./outcomes.ts";
 import { LedgerRefusal } from "./refusal.ts";
 import { type ExtendRequest, checkDuration, checkIdempotencyKey, checkMetadata, longestLeaseMs } from "./requests.ts";
-import { type Extension, type Reservation, balancesIn, remainingTtlMs } from "./reservation.ts";
+import { type Extension, type Reservation, balancesIn, heldBy, remainingTtlMs } from "./reservation.ts";
 import { assertSettleable, expired, ownReservation } from "./settle.ts";
 import { snapshotOf } from "./snapshot.ts";
 import type { LedgerState } from "./state.ts";
@@ -29,6 +29,12 @@ export function extend(state: LedgerState, request: ExtendRequest): ExtendOutcom
   checkMetadata(metadata, state.settings.maxMetadataBytes);
   assertSettleable(reservation);
   if (nowMs > reservation.expiresAtMs) throw expired();
+  if (reservation.hasFixedLease === true) {
+    throw new LedgerRefusal(
+      "MAX_EXTENSIONS_EXCEEDED",
+      "The reservation was made for a fixed time and cannot be extended.",
+    );
+  }
   const extensions = (reservation.extensions ??= new Map());
   if (extensions.size >= state.settings.maxExtensions) {
     throw new LedgerRefusal("MAX_EXTENSIONS_EXCEEDED", "The reservation has been extended as often as it may be.");
@@ -37,6 +43,7 @@ export function extend(state: LedgerState, request: ExtendRequest): ExtendOutcom
   const extension = { fingerprint: print, expiresAtMs, snapshot: snapshotOf(reservation.budgets) };
   extensions.set(idempotencyKey, extension);
   state.postpone(reservation, expiresAtMs);
+  if (state.isHeard) state.emit({ kind: "extended", ...heldBy(reservation), expiresAtMs });
   return outcome(reservation, extension, nowMs);
 }
 

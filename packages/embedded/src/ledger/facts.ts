@@ -1,4 +1,4 @@
-import type { Amount, Subject } from "@imprest/core";
+import type { Action, Amount, Subject } from "@imprest/core";
 import type { Books, BudgetStatus } from "./budget.ts";
 import type { Caps } from "./caps.ts";
 import type { ChargePolicy } from "./overage-policy.ts";
@@ -34,13 +34,46 @@ interface Crossed extends InUnit {
   readonly books: Books;
 }
 
+/** One reservation. */
+interface Held extends InUnit {
+  readonly reservationId: string;
+  readonly reserved: bigint;
+  readonly action: Action;
+  readonly subject: Subject;
+}
+
 interface Overspent extends InUnit {
   readonly reservationId: string;
   readonly overagePolicy: ChargePolicy;
 }
 
+/** A reservation that was committed or released by a request. */
+export type Settled =
+  | (Held & {
+      readonly kind: "committed";
+      readonly charged: bigint;
+      readonly released: bigint;
+      readonly idempotencyKey: string;
+    })
+  | (Held & { readonly kind: "released"; readonly reason?: string | undefined; readonly idempotencyKey: string });
+
+/** How money moves where nothing is out of the ordinary: there are one or two of these for every reservation. */
+export type Movement =
+  | (Held & { readonly kind: "reserved"; readonly expiresAtMs: number; readonly caps?: Caps | undefined })
+  | (Held & { readonly kind: "extended"; readonly expiresAtMs: number })
+  | Settled
+  /** A spend that no reservation covers. */
+  | (InUnit & {
+      readonly kind: "recorded";
+      readonly eventId: string;
+      readonly charged: bigint;
+      readonly action: Action;
+      readonly subject: Subject;
+    });
+
 /** What happens in a ledger, in no protocol's words. */
 export type Fact =
+  | Movement
   | { readonly kind: "tenantCreated"; readonly tenant: string }
   /** `closeId` ties together everything that closed in one step. */
   | { readonly kind: "tenantClosed"; readonly tenant: string; readonly closeId: string }
@@ -76,10 +109,8 @@ export type Fact =
       readonly decision: "ALLOW" | "ALLOW_WITH_CAPS";
       readonly caps?: Caps | undefined;
     })
-  | (InUnit & {
+  | (Held & {
       readonly kind: "expired";
-      readonly reservationId: string;
-      readonly reserved: bigint;
       readonly createdAtMs: number;
       readonly expiresAtMs: number;
       /** How often the lease was extended. */
@@ -132,5 +163,17 @@ export interface Moment {
   readonly cause: Cause | undefined;
 }
 
-/** Called in the very step in which the fact happens, before it is durable. */
+/** Called with what happened, and when and because of what. */
 export type FactListener = (fact: Fact, moment: Moment) => void;
+
+const movements: ReadonlySet<Fact["kind"]> = new Set<Movement["kind"]>([
+  "reserved",
+  "extended",
+  "committed",
+  "released",
+  "recorded",
+]);
+
+export function isMovement(fact: Fact): fact is Movement {
+  return movements.has(fact.kind);
+}

@@ -44,6 +44,7 @@ import { type Retention, defaultMetadataBytes } from "./retention.ts";
 import { commit, expired, ownReservation, release } from "./settle.ts";
 import { LedgerState } from "./state.ts";
 import type { LedgerStore } from "./store.ts";
+import type { TenantInfo } from "./tenant.ts";
 import { type TightestBudgetRequest, tightestBudget } from "./tightest-budget.ts";
 
 /** What a ledger works with. */
@@ -194,7 +195,7 @@ export class Ledger {
     return operator.closeTenant(this.#state, name);
   }
 
-  /** Hands every fact to the listener from now on; without one, none is made. */
+  /** Hands every fact to the listener, too, from now on; without one, none is made. */
   listen(listener: FactListener): void {
     this.#state.listen(listener);
   }
@@ -220,6 +221,11 @@ export class Ledger {
 
   resetQuotaCounter(request: ResetQuotaCounterRequest): { readonly counter: QuotaCounter; readonly previous: number } {
     return resetQuotaCounter(this.#state, request);
+  }
+
+  listTenants(): readonly TenantInfo[] {
+    this.#state.begin();
+    return Array.from(this.#state.tenants.values(), ({ name, status }) => ({ name, status }));
   }
 
   /** Whether a tenant has a record here. */

@@ -26,6 +26,8 @@ export interface Reservation extends Expiring {
   readonly snapshot: Snapshot | undefined;
   readonly overagePolicy: ChargePolicy;
   readonly graceMs: number;
+  /** Absent in what an earlier version stored. */
+  readonly hasFixedLease: boolean | undefined;
   readonly caps: Caps | undefined;
   readonly metadata: Metadata | undefined;
   /** Bytes of the metadata that it was made with. */
@@ -88,4 +90,17 @@ export function balancesIn(
 /** Bytes of all the metadata that it holds. */
 export function metadataBytesOf({ metadataBytes, settlement }: Reservation): number {
   return metadataBytes + (settlement?.metadataBytes ?? 0);
+}
+
+/** A reservation, as facts name it. */
+export function heldBy({ id, tenant, scopes, unit, reserved, action, subject }: Reservation): {
+  readonly reservationId: string;
+  readonly tenant: string;
+  readonly scope: string;
+  readonly unit: string;
+  readonly reserved: bigint;
+  readonly action: Action;
+  readonly subject: Subject;
+} {
+  return { reservationId: id, tenant, scope: scopes.path, unit, reserved, action, subject };
 }

@@ -16,7 +16,7 @@ import {
   checkSpend,
   longestLeaseMs,
 } from "./requests.ts";
-import { type Reservation, balancesIn, remainingTtlMs } from "./reservation.ts";
+import { type Reservation, balancesIn, heldBy, remainingTtlMs } from "./reservation.ts";
 import { assertWithin } from "./scope-filter.ts";
 import type { Scopes } from "./scopes.ts";
 import { balancesOf, snapshotOf } from "./snapshot.ts";
@@ -90,6 +90,7 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
     snapshot: snapshotOf(budgets),
     overagePolicy: request.overagePolicy ?? overagePolicyOf(budgets) ?? defaults.overagePolicy,
     graceMs,
+    hasFixedLease: request.hasFixedLease,
     caps: evaluation.caps,
     metadata: request.metadata,
     metadataBytes,
@@ -106,6 +107,9 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
   };
   for (const count of admission.counts) raise(state, count, nowMs);
   state.addReservation(reservation);
+  if (state.isHeard) {
+    state.emit({ kind: "reserved", ...heldBy(reservation), expiresAtMs, caps: reservation.caps });
+  }
   return { reservation, remainingTtlMs: ttlMs, balances: balancesOf(budgets) };
 }
 

@@ -15,7 +15,7 @@ import {
   checkMetadata,
   checkText,
 } from "./requests.ts";
-import { type Reservation, type ReservationSettlement, balancesIn } from "./reservation.ts";
+import { type Reservation, type ReservationSettlement, balancesIn, heldBy } from "./reservation.ts";
 import { assertWithin } from "./scope-filter.ts";
 import { balancesOf, snapshotOf } from "./snapshot.ts";
 import type { LedgerState } from "./state.ts";
@@ -61,6 +61,7 @@ export function commit(state: LedgerState, request: CommitRequest): CommitOutcom
   };
   reservation.settlement = settlement;
   state.finish(reservation, "COMMITTED", nowMs);
+  if (state.isHeard) state.emit({ kind: "committed", ...heldBy(reservation), charged, released, idempotencyKey });
   if (actual.amount > reserved) emitOverage(state, reservation, actual.amount, debts);
   return { unit, charged, released, balances: balancesOf(budgets) };
 }
@@ -122,6 +123,8 @@ export function giveBack(
   const settlement = { operation: "release", ...by, ...amounts, snapshot: snapshotOf(budgets) } as const;
   reservation.settlement = settlement;
   state.finish(reservation, "RELEASED", nowMs);
+  const { idempotencyKey, reason } = by;
+  if (state.isHeard) state.emit({ kind: "released", ...heldBy(reservation), reason, idempotencyKey });
   return { unit, released: reserved, balances: balancesOf(budgets) };
 }
 

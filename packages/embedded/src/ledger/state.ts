@@ -11,7 +11,7 @@ import { Periods } from "./periods.ts";
 import type { Policy } from "./policy.ts";
 import { QuotaCounters } from "./quota-counters.ts";
 import { LedgerRefusal } from "./refusal.ts";
-import { type Reservation, type ReservationStatus, metadataBytesOf } from "./reservation.ts";
+import { type Reservation, type ReservationStatus, heldBy, metadataBytesOf } from "./reservation.ts";
 import { type Retention, defaultMetadataBytes } from "./retention.ts";
 import { ScopeTree } from "./scopes.ts";
 import { entryKey, entryText } from "./stored.ts";
@@ -56,7 +56,7 @@ export class LedgerState {
   readonly #evaluated: TenantRetention<Remembered>;
   readonly #watch = new BudgetWatch((fact) => this.emit(fact));
   readonly #periods: Periods;
-  #listener: FactListener | undefined;
+  readonly #listeners: FactListener[] = [];
   #cause: Cause | undefined;
   #timer: Timer | undefined;
   #timerDueAtMs = Infinity;
@@ -151,9 +151,14 @@ export class LedgerState {
     for (const key of runCounters ?? []) this.counters.takeBack(key);
   }
 
-  /** Hands every fact to the listener from now on. */
+  /** Hands every fact to the listener, too, from now on. */
   listen(listener: FactListener): void {
-    this.#listener = listener;
+    this.#listeners.push(listener);
+  }
+
+  /** Whether anybody listens: what happens all the time is made a fact of for nobody else. */
+  get isHeard(): boolean {
+    return this.#listeners.length > 0;
   }
 
   /** Now, and the request that is being dealt with. */
@@ -173,7 +178,9 @@ export class LedgerState {
   }
 
   emit(fact: Fact): void {
-    this.#listener?.(fact, this.moment());
+    if (!this.isHeard) return;
+    const moment = this.moment();
+    for (const listener of this.#listeners) listener(fact, moment);
   }
 
   /** Moves the expiry of an active reservation outward. */
@@ -218,7 +225,7 @@ export class LedgerState {
       this.#periods.note(budget);
       this.#armTimer();
     }
-    if (this.#listener !== undefined) this.#watch.look(budget);
+    if (this.isHeard) this.#watch.look(budget);
     this.settings.journal?.changed(entryKey.budget(budget), () => entryText.budget(budget));
   }
 
@@ -256,10 +263,9 @@ export class LedgerState {
     for (const budget of reservation.budgets) budget.reserved -= reservation.reserved;
     this.uncount(reservation);
     this.finish(reservation, "EXPIRED", nowMs);
-    const { id, tenant, scopes, unit, reserved, createdAtMs, expiresAtMs } = reservation;
+    const { createdAtMs, expiresAtMs } = reservation;
     const extensions = reservation.extensions?.size ?? 0;
-    const lease = { reserved, createdAtMs, expiresAtMs, extensions };
-    this.emit({ kind: "expired", tenant, scope: scopes.path, reservationId: id, unit, ...lease });
+    this.emit({ kind: "expired", ...heldBy(reservation), createdAtMs, expiresAtMs, extensions });
   }
 
   #broken({ scopePath, unit }: Budget): LedgerUnavailableError {

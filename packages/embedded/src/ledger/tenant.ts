@@ -9,6 +9,12 @@ export interface Tenant {
   readonly budgets: Map<string, Map<string, Budget>>;
 }
 
+/** A tenant, as an operator sees it. */
+export interface TenantInfo {
+  readonly name: string;
+  readonly status: Tenant["status"];
+}
+
 export function newTenant(name: string): Tenant {
   return { name, status: "ACTIVE", closedAtMs: undefined, budgets: new Map() };
 }

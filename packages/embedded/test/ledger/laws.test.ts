@@ -1,6 +1,7 @@
 import { tokens } from "@imprest/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Fact } from "../../src/ledger/facts.ts";
 import type { OveragePolicy } from "../../src/ledger/overage-policy.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import { LedgerRefusal } from "../../src/ledger/refusal.ts";
@@ -52,9 +53,12 @@ class Model {
   readonly charged = [0n, 0n, 0n];
   readonly funded = [0n, 0n, 0n];
   readonly held = new Map<string, { readonly who: number; readonly amount: bigint; readonly policy: OveragePolicy }>();
+  /** The books of somebody who only listens: what facts say is held, and was charged. */
+  readonly heard = { held: new Map<string, bigint>(), charged: 0n };
   steps = 0;
 
   constructor() {
+    this.ledger.listen((fact) => this.#hear(fact));
     for (const { scope, allocated, overdraft } of budgets) {
       this.ledger.createBudget({ scope, allocated: tokens(allocated), overdraftLimit: tokens(overdraft) });
     }
@@ -132,6 +136,17 @@ class Model {
     }
   }
 
+  #hear(fact: Fact): void {
+    const { held } = this.heard;
+    if (fact.kind === "reserved") {
+      expect(held.has(fact.reservationId)).toBe(false);
+      held.set(fact.reservationId, fact.reserved);
+    } else if (fact.kind === "committed" || fact.kind === "released" || fact.kind === "expired") {
+      expect(held.delete(fact.reservationId)).toBe(true);
+    }
+    if (fact.kind === "committed" || fact.kind === "recorded") this.heard.charged += fact.charged;
+  }
+
   #note<Answer>(write: () => Answer): Answer {
     const answer = write();
     this.done.push({ repeat: write, answer: text(answer) });
@@ -166,6 +181,11 @@ class Model {
       const held = [...this.held.values()].filter(({ who: holder }) => at === 0 || holder === at);
       expect(reserved).toBe(held.reduce((sum, { amount }) => sum + amount, 0n));
     });
+    // The tenant's budget holds and pays all of it.
+    const heard = [...this.heard.held.values()];
+    const { spent, reserved, debt } = this.ledger.getBudget({ scope: subjects[0], unit: "TOKENS" });
+    expect(heard.reduce((sum, amount) => sum + amount, 0n)).toBe(reserved);
+    expect(this.heard.charged).toBe(spent + debt);
   }
 }
 

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { UsageError } from "./command.ts";
+import { isGzip, otherForm } from "./feed-form.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
@@ -9,21 +10,10 @@ import type { Terminal } from "./terminal.ts";
  */
 export async function* openFeed(path: string, terminal: Terminal): AsyncGenerator<Uint8Array, void, undefined> {
   const raw = await peek(named(path, terminal.open(path)));
-  const isGzip = raw.first[0] === 0x1f && raw.first[1] === 0x8b;
-  const { first, all } = isGzip ? await peek(unzipped(path, raw.all)) : raw;
+  const { first, all } = isGzip(raw.first) ? await peek(unzipped(path, raw.all)) : raw;
   const what = otherForm(first);
   if (what !== undefined) throw new UsageError(`${path} ${what}`);
   yield* all;
-}
-
-/** What the first bytes show that the file is instead, and what to do. */
-function otherForm(first: Uint8Array): string | undefined {
-  const isMarked = (first[0] === 0xff && first[1] === 0xfe) || (first[0] === 0xfe && first[1] === 0xff);
-  if (isMarked || first[0] === 0 || first[1] === 0) {
-    return "is UTF-16; events are UTF-8: iconv -f UTF-16 -t UTF-8.";
-  }
-  const text = new TextDecoder().decode(first).trimStart();
-  return text.startsWith("[") ? "is a JSON array; one event a line is read: jq -c '.[]'." : undefined;
 }
 
 interface Peeked {

@@ -1,9 +1,10 @@
-import { type LineReport, type RemoteKeySet, createRemoteKeySet, hasErrors, verifyLines } from "@imprest/core/audit";
-import { type EvidenceReport, evidenceJwksUrl, verifyEvidence } from "@imprest/cycles/evidence";
+import { type RemoteKeySet, createRemoteKeySet, verifyLines } from "@imprest/core/audit";
+import { evidenceJwksUrl, verifyEvidence } from "@imprest/cycles/evidence";
 import { type Command, UsageError, type Values, formatOf, readArguments, textOf, textsOf } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
 import { findingLine } from "../finding-line.ts";
 import { KeyFiles } from "../key-files.ts";
+import { type EvidenceLine, evidenceJson, isAcceptedEvidence } from "../line-report.ts";
 import { createProgress } from "../progress.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -42,11 +43,11 @@ export const evidence: Command = {
     let failed = 0;
     let total = 0;
     for await (const line of verifyLines(terminal.open(path), verify, { signal: terminal.signal })) {
-      const accepted = isAccepted(line.report, bindings);
+      const accepted = isAcceptedEvidence(line, bindings);
       total += 1;
       failed += accepted ? 0 : 1;
       tally.set(line.report.disposition, (tally.get(line.report.disposition) ?? 0) + 1);
-      if (format === "json") await terminal.write(`${JSON.stringify(summarise(line, accepted))}\n`);
+      if (format === "json") await terminal.write(`${evidenceJson(line, accepted)}\n`);
       else if (!accepted) await terminal.write(describe(line));
       progress.add();
     }
@@ -58,19 +59,7 @@ export const evidence: Command = {
   },
 };
 
-type Report = LineReport<EvidenceReport>["report"];
-
-function isAccepted(report: Report, bindings: boolean): boolean {
-  const trusted = report.disposition === "authentic" || (bindings && report.disposition === "binding_only");
-  return trusted && !hasErrors(report);
-}
-
-function summarise({ lineNumber, report }: LineReport<EvidenceReport>, accepted: boolean): object {
-  const id = "envelope" in report ? report.envelope?.evidence_id : undefined;
-  return { line: lineNumber, accepted, disposition: report.disposition, evidence_id: id, findings: report.findings };
-}
-
-function describe({ lineNumber, report }: LineReport<EvidenceReport>): string {
+function describe({ lineNumber, report }: EvidenceLine): string {
   return `line ${lineNumber}: ${report.disposition}\n${report.findings.map(findingLine).join("")}`;
 }
 

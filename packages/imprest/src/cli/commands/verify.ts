@@ -1,11 +1,11 @@
-import type { AuditConclusion, AuditFinding, AuditLineReport } from "@imprest/asp/audit";
-import { hasErrors } from "@imprest/core/audit";
+import type { AuditConclusion, AuditLineReport } from "@imprest/asp/audit";
 import { type AuditState, auditStateOptions, openAuditState } from "../audit-state.ts";
 import { type Command, UsageError, type Values, formatOf, readArguments, textOf, wholeOf } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
 import { findingLine } from "../finding-line.ts";
 import { openFeed } from "../feed-input.ts";
 import { focusOptions, omissionLine, openFocusFile } from "../focus-file.ts";
+import { conclusionJson, isAccepted, isError, lineJson } from "../line-report.ts";
 import { createProgress } from "../progress.ts";
 import { readPromised } from "../read-promised.ts";
 import type { Terminal } from "../terminal.ts";
@@ -103,7 +103,7 @@ async function audit(
     total += 1;
     failed += accepted ? 0 : 1;
     if (line.report.findings.some(({ code }) => code === "origin_not_trusted")) strangers += 1;
-    if (json) await terminal.write(`${JSON.stringify(summarise(line, accepted))}\n`);
+    if (json) await terminal.write(`${lineJson(line)}\n`);
     else if (!accepted) await terminal.write(describe(line));
     if (accepted && line.report.event !== undefined) await focus?.add(line.report.event);
     progress.add();
@@ -124,14 +124,6 @@ async function audit(
   return money.omitted === 0 ? code : ExitCode.findings;
 }
 
-function isAccepted({ report, lifecycle }: AuditLineReport): boolean {
-  return report.disposition === "authentic" && !hasErrors(report) && !lifecycle.some(isError);
-}
-
-function isError({ severity }: AuditFinding): boolean {
-  return severity === "error";
-}
-
 async function conclude(
   conclusion: AuditConclusion,
   { total, failed, json }: { readonly total: number; readonly failed: number; readonly json: boolean },
@@ -139,7 +131,7 @@ async function conclude(
 ): Promise<number> {
   const { findings, unproven, repeated, decisions, open } = conclusion;
   if (json) {
-    await terminal.write(`${JSON.stringify({ conclusion: { decisions, repeated, open, findings, unproven } })}\n`);
+    await terminal.write(`${conclusionJson(conclusion)}\n`);
   } else {
     for (const finding of findings) await terminal.write(`whole feed:\n${findingLine(finding)}`);
   }
@@ -150,11 +142,6 @@ async function conclude(
   );
   for (const { message } of unproven) terminal.warn(`not proven: ${message}\n`);
   return isClean ? ExitCode.clean : ExitCode.findings;
-}
-
-function summarise({ lineNumber, report, lifecycle }: AuditLineReport, accepted: boolean): object {
-  const { disposition, findings, unsigned, event } = report;
-  return { line: lineNumber, accepted, disposition, id: event?.id, type: event?.type, unsigned, findings, lifecycle };
 }
 
 function withBigInts(_name: string, value: unknown): unknown {

@@ -1,0 +1,13 @@
+/** What the first bytes of a file show that it is instead of one statement a line, and what to do. */
+export function otherForm(first: Uint8Array): string | undefined {
+  const isMarked = (first[0] === 0xff && first[1] === 0xfe) || (first[0] === 0xfe && first[1] === 0xff);
+  if (isMarked || first[0] === 0 || first[1] === 0) {
+    return "is UTF-16; events are UTF-8: iconv -f UTF-16 -t UTF-8.";
+  }
+  const text = new TextDecoder().decode(first).trimStart();
+  return text.startsWith("[") ? "is a JSON array; one event a line is read: jq -c '.[]'." : undefined;
+}
+
+export function isGzip(first: Uint8Array): boolean {
+  return first[0] === 0x1f && first[1] === 0x8b;
+}

@@ -1,0 +1,104 @@
+import { useComputed, useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { Blank } from "../shared/shell.tsx";
+import { BudgetLine } from "./budget-line.tsx";
+import { budgetTree } from "./budget-tree.ts";
+import type { StoreProps } from "./console.tsx";
+import { FilterField } from "./filter-field.tsx";
+import { MoreButton } from "./more-button.tsx";
+import { go, route } from "./route.ts";
+
+const step = 200;
+
+/** The tree of budgets, what runs out first above; one of them is open, with its burn lines. */
+export function BudgetsView({ store }: StoreProps): JSX.Element {
+  const filter = useSignal("");
+  const shown = useSignal(step);
+  const rows = useComputed(() => {
+    const wanted = filter.value.trim().toLowerCase();
+    const all = budgetTree([...store.budgets.value.values()]);
+    return wanted === ""
+      ? all
+      : all.filter(({ budget }) => `${budget.scope} ${budget.unit}`.toLowerCase().includes(wanted));
+  });
+  // Where there is room, the first one is open until another is chosen.
+  const first = useSignal(matchMedia("(min-width: 761px)").matches ? rows.peek()[0]?.budget.id : undefined);
+  const open = route.value.id ?? first.value;
+  const toggle = (id: string): void => {
+    first.value = undefined;
+    go(open === id ? { view: "budgets" } : { view: "budgets", id });
+  };
+  if (store.budgets.value.size === 0) {
+    return (
+      <div class="panel">
+        <Blank title="There is no budget yet">
+          <p>A budget appears here as soon as the authority has one, with what is spent and held of it.</p>
+        </Blank>
+      </div>
+    );
+  }
+  const hasDebt = rows.value.some(({ budget }) => budget.debt !== "0");
+  return (
+    <div class="panel">
+      <div class="bar">
+        <FilterField value={filter} label="Find a budget" />
+      </div>
+      <table class="table budgets" onKeyDown={goByArrows}>
+        <caption class="hidden-text">Budgets, what runs out first above</caption>
+        <thead>
+          <tr>
+            <th scope="col">Budget</th>
+            <th scope="col">Used</th>
+            <th scope="col" class="number">
+              Spent
+            </th>
+            <th scope="col" class="number">
+              Held
+            </th>
+            {hasDebt && (
+              <th scope="col" class="number">
+                Debt
+              </th>
+            )}
+            <th scope="col" class="number">
+              Left
+            </th>
+            <th scope="col" class="number">
+              Allocated
+            </th>
+            <th scope="col">Runs out</th>
+            <th scope="col">Period ends</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.value.slice(0, shown.value).map((row) => (
+            <BudgetLine
+              key={row.budget.id}
+              row={row}
+              store={store}
+              hasDebt={hasDebt}
+              isOpen={row.budget.id === open}
+              onToggle={toggle}
+            />
+          ))}
+        </tbody>
+      </table>
+      {rows.value.length === 0 && <Blank title="No budget matches the filter" />}
+      <MoreButton shown={shown} of={rows.value.length} step={step} />
+      {store.budgetsAreCut.value && <p class="bar muted">The authority has more budgets than the console shows.</p>}
+    </div>
+  );
+}
+
+/** Up and down go from one budget's button to the next. */
+function goByArrows(event: KeyboardEvent): void {
+  if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+  const { currentTarget, target } = event;
+  if (!(currentTarget instanceof Element) || !(target instanceof HTMLButtonElement)) return;
+  const buttons = [...currentTarget.querySelectorAll<HTMLButtonElement>("button.opener")];
+  const at = buttons.indexOf(target);
+  const next = buttons[at + (event.key === "ArrowDown" ? 1 : -1)];
+  if (at === -1 || next === undefined) return;
+  event.preventDefault();
+  next.focus();
+}

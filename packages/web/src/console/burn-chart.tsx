@@ -1,0 +1,87 @@
+import { useSignal } from "@preact/signals";
+import type { BudgetRow, Burn } from "imprest/internal";
+import type { JSX } from "preact";
+import { useEffect, useMemo } from "preact/hooks";
+import { Chart } from "../shared/chart.tsx";
+import { Foreign } from "../shared/foreign.tsx";
+import { isAmount, moneyText } from "../shared/money.ts";
+import { type ConsoleStore, type Loaded, messageOf } from "./store.ts";
+
+interface BurnChartProps {
+  readonly budget: BudgetRow;
+  readonly store: ConsoleStore;
+  readonly span: Burn["span"];
+}
+
+/** How often a span is asked for: a tenth of the hour's samples, one of the day's. */
+const everyMs = { hour: 10_000, day: 60_000 } as const;
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const clockText = (seconds: number): string => clock.format(seconds * 1_000);
+
+/** What a budget had spent over the last hour or day, under what is allocated. */
+export function BurnChart({ budget, store, span }: BurnChartProps): JSX.Element {
+  const { id, unit, allocated, spent } = budget;
+  const burn = useSignal<Burn | undefined>(undefined);
+  const loaded = useSignal<Loaded>("loading");
+  useEffect(() => {
+    const stop = new AbortController();
+    const read = async (): Promise<void> => {
+      try {
+        burn.value = await store.read<Burn>(`api/burn?id=${encodeURIComponent(id)}&span=${span}`, stop.signal);
+        loaded.value = "loaded";
+      } catch (error) {
+        // A line that was drawn stays; the notice above says that the page is old.
+        if (!stop.signal.aborted && burn.peek() === undefined) loaded.value = { failure: messageOf(error) };
+      }
+    };
+    void read();
+    const timer = setInterval(() => void read(), everyMs[span]);
+    return () => {
+      clearInterval(timer);
+      stop.abort();
+    };
+  }, [id, span, store]);
+  const points = burn.value?.points ?? [];
+  const data = useMemo(() => chartData(points, spent, allocated, store.nowMs.peek()), [points, spent, allocated]);
+  const valueText = useMemo(() => (value: number) => moneyText(String(Math.round(value)), unit), [unit]);
+  const title = span === "hour" ? "Last hour" : "Last day";
+  const first = points[0];
+  return (
+    <figure>
+      <figcaption>
+        <h3>{title}</h3>
+        <span class="muted">spent, under what is allocated</span>
+      </figcaption>
+      {typeof loaded.value === "object" ? (
+        <p class="chart-blank">
+          <Foreign text={loaded.value.failure} most={200} />
+        </p>
+      ) : loaded.value === "loading" ? (
+        <p class="chart-blank pulse">Loading…</p>
+      ) : first === undefined ? (
+        <p class="chart-blank">Nothing was measured yet.</p>
+      ) : (
+        <Chart
+          data={data}
+          label={`${title}: from ${moneyText(first[1], unit)} to ${moneyText(spent, unit)} spent of ${moneyText(allocated, unit)}`}
+          valueText={valueText}
+          timeText={clockText}
+        />
+      )}
+    </figure>
+  );
+}
+
+/** Floats for the pixels of a line. It ends in what is known to be spent now. */
+function chartData(
+  points: Burn["points"],
+  spent: string,
+  allocated: string,
+  nowMs: number,
+): [times: number[], values: number[], limit: number[]] {
+  const pixels = (amount: string): number => (isAmount(amount) ? Number(amount) : 0);
+  const last = points.at(-1)?.[0] ?? 0;
+  const all = last < nowMs ? [...points, [nowMs, spent] as const] : points;
+  const limit = pixels(allocated);
+  return [all.map(([atMs]) => atMs / 1_000), all.map(([, amount]) => pixels(amount)), all.map(() => limit)];
+}

@@ -1,0 +1,48 @@
+import type { Answer, AuditDesk, Progress, Question } from "./messages.ts";
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A desk in a worker of its own. */
+export interface OpenDesk extends AuditDesk {
+  /** Stops what is under way; every call that waits rejects. */
+  close(): void;
+}
+
+export function openDesk(onProgress: (progress: Progress) => void): OpenDesk {
+  const worker = new Worker(new URL("worker.ts", import.meta.url), { type: "module" });
+  const waiting = new Map<number, Waiting>();
+  let ids = 0;
+  const fail = (message: string): void => {
+    for (const { reject } of waiting.values()) reject(new Error(message));
+    waiting.clear();
+  };
+  worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => {
+    if (data.kind === "progress") return onProgress(data.progress);
+    const asked = waiting.get(data.id);
+    waiting.delete(data.id);
+    if (data.kind === "value") asked?.resolve(data.value);
+    else asked?.reject(new Error(data.message));
+  });
+  worker.addEventListener("error", () => fail("The verifier could not be started in this browser."));
+  const ask = (question: Omit<Question, "id">): Promise<never> =>
+    new Promise((resolve, reject) => {
+      const id = ids++;
+      waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      worker.postMessage({ ...question, id });
+    });
+  return {
+    inspect: (...given) => ask({ name: "inspect", given }),
+    verify: (...given) => ask({ name: "verify", given }),
+    rows: (...given) => ask({ name: "rows", given }),
+    line: (...given) => ask({ name: "line", given }),
+    life: (...given) => ask({ name: "life", given }),
+    report: () => ask({ name: "report", given: [] }),
+    close() {
+      worker.terminate();
+      fail("Stopped.");
+    },
+  };
+}

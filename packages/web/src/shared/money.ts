@@ -1,0 +1,24 @@
+import { formatAmount } from "@imprest/core";
+import { grouped, shortened, visible } from "./text.ts";
+
+/** A whole number as JSON carries it, of a length that no honest amount exceeds. */
+export function isAmount(text: string): boolean {
+  return /^-?\d{1,60}$/.test(text);
+}
+
+/**
+ * An amount as JSON carries it, exact: `"$0.05"`, `"$12,345.678"`, `"1,200 TOKENS"`. Text that is no amount is shown as it
+ * is: the page reports what it reads.
+ */
+export function moneyText(amount: string, unit: string): string {
+  if (!isAmount(amount)) return shortened(visible(`${amount} ${unit}`), 60);
+  const text = formatAmount({ unit: shortened(visible(unit), 40), amount: BigInt(amount) });
+  return text.replace(/\d+/, grouped);
+}
+
+/** How much of `whole` a part is, from 0 to 1: for the width of a bar and an order, never for a figure. */
+export function share(part: string, whole: string): number {
+  if (!isAmount(part) || !isAmount(whole) || BigInt(whole) <= 0n) return 0;
+  const permyriad = (BigInt(part) * 10_000n) / BigInt(whole);
+  return Math.min(1, Math.max(0, Number(permyriad) / 10_000));
+}

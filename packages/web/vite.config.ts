@@ -1,0 +1,20 @@
+import { defineConfig, defaultClientConditions } from "vite";
+
+/** Two pages, which a server or a folder may serve under any path: every address in them is relative. */
+export default defineConfig({
+  base: "./",
+  resolve: { conditions: ["@imprest/source", ...defaultClientConditions] },
+  worker: { format: "es" },
+  build: {
+    outDir: "../imprest/dist/pages",
+    emptyOutDir: true,
+    // Those with light-dark() in style sheets: from the first half of 2024.
+    target: ["chrome123", "firefox120", "safari17.5"],
+    // Nothing inline: the policy of the pages allows no data: address but a picture's.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    license: { fileName: "licenses.md" },
+    rolldownOptions: { input: ["console.html", "explorer.html"] },
+  },
+});
