@@ -372,8 +372,10 @@ describe("what the caller gets of the settlement", () => {
 
 it("a reservation shows its lease's end where nothing extends it", async () => {
   const lease = { ttlMs: 30_000, expiresAt: 1_800_000_030_000 };
-  const reservation = await openReservation(fakeAuthority({ lease }), request);
+  const authority = fakeAuthority({ lease });
+  const reservation = await openReservation(authority, request);
   expect(reservation.expiresAt).toBe(1_800_000_030_000);
+  expect(authority.clock.timers).toBe(0);
 });
 
 it("methods taken off a reservation are those of it", async () => {

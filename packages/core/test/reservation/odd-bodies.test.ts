@@ -508,6 +508,16 @@ describe("a stream", () => {
     expect(authority.clock.timers).toBe(0);
   });
 
+  it("given up is given up once, though its settlement hangs", async () => {
+    const authority = fakeAuthority({ settle: [() => new Promise(() => {})] });
+    const limits = { idleMs: 5, longestMs: 10, partial: "estimate" as const };
+    const iterator = withReservationStream(authority, request, numbers, limits)[Symbol.asyncIterator]();
+    await iterator.next();
+    await authority.clock.advance(5);
+    expect(authority.calls).toEqual(["reserve", "commit"]);
+    expect(authority.clock.timers).toBe(0);
+  });
+
   it("without limits sets no timer, and with them none is left at its end", async () => {
     const open = fakeAuthority();
     const forever = { settle: "estimate" as const, idleMs: Infinity, longestMs: Infinity };
