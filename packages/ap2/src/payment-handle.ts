@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { type Grant, type Reservation, type Settlement, Unit, settlementQueue } from "@imprest/core";
-import { onAbort, parseJson, stringifyJson } from "@imprest/core/internal";
+import { type Grant, type Reservation, type Settlement, Unit } from "@imprest/core";
+import { onAbort, outboxOf, parseJson, stringifyJson } from "@imprest/core/internal";
 import type { PaymentAuthority } from "./authority.ts";
 import { chargeKind } from "./bodies.ts";
 import { Charges, checkReference } from "./charges.ts";
@@ -253,7 +253,7 @@ export class PaymentHandle implements Payment {
     } catch (cause) {
       const error = cause instanceof Error ? cause : new Error("the record store failed", { cause });
       const { reservationId } = this;
-      settlementQueue(authority).observer.emit("record-failure", { protocol: "ap2", reservationId, error });
+      outboxOf(authority).observer?.emit("record-failure", { protocol: "ap2", reservationId, error });
     }
   }
 
