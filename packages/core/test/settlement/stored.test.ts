@@ -163,11 +163,12 @@ describe("the record of a settlement", () => {
 
   it("follows the settlement's changes, though it could not be written at first", async () => {
     const records = memoryRecordStore();
-    vi.spyOn(records, "create").mockRejectedValueOnce(new Error("disk full"));
+    const create = vi.spyOn(records, "create").mockRejectedValueOnce(new Error("disk full"));
     const next = (sent: SettlementInstruction) => ({ next: { ...sent, mode: "event" } });
     const authority = fakeAuthority({ records, settle: [next, lost] });
     await withReservation(authority, request, () => 1, spendOne);
     expect(await stored(records)).toMatchObject({ [commitKey]: { mode: "event" } });
+    expect(create).toHaveBeenCalledTimes(2);
     expect(authority.named("record-failure")).toHaveLength(1);
   });
 
