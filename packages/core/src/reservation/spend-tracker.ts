@@ -137,13 +137,13 @@ export class SpendTracker {
     return true;
   }
 
-  /** Ends a hold. `spent` counts as this reservation's spend; `"unknown"` makes the whole unknown. */
-  settleNested(nested: SpendTracker, spent: Amount | "none" | "unknown"): void {
+  /** Ends a hold. `spent`, where there is any, counts as this reservation's spend; `"unknown"` makes the whole unknown. */
+  settleNested(nested: SpendTracker, spent: Amount | undefined | "unknown"): void {
     this.#open = this.#open.filter((open) => open !== nested);
     if (spent === "unknown") {
       this.#nestedUnknown = true;
       this.#nested = plus(this.#nested, nested.total?.amount);
-    } else if (spent !== "none") this.#nested = plus(this.#nested, spent.amount);
+    } else this.#nested = plus(this.#nested, spent?.amount);
   }
 
   #checkUnit(amount: Amount, subject: string): void {
