@@ -123,10 +123,17 @@ export function isLeft(
   return held === true || suspended === true || Math.abs(nowMs - touchedAtMs) >= silenceMs;
 }
 
-/** A record as the store holds it. */
+/** A record as the store holds it: a copy without members that are `undefined`, which are no JSON. */
 export function writeRecord(record: PaymentRecord): RecordValue {
-  // Members that are `undefined` are no JSON.
-  return JSON.parse(JSON.stringify(record)) as RecordValue;
+  return stored(record);
+}
+
+/** Nothing is written out to be read again: a record holds the bytes of a reserve, and is written at every step. */
+function stored(value: unknown): RecordValue {
+  if (Array.isArray(value)) return value.map(stored);
+  if (typeof value !== "object" || value === null) return value as RecordValue;
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(members.map(([name, member]) => [name, stored(member)]));
 }
 
 const phases: ReadonlySet<unknown> = new Set<AttemptPhase>(["reserving", "charging", "charged", "settled", "released"]);
