@@ -15,6 +15,7 @@ import {
   recover,
   withReservation,
 } from "@imprest/ap2";
+import { createManualClock } from "@imprest/testing";
 import { describe, expect, it } from "vitest";
 import { refusal } from "./support/fake-cycles.ts";
 import { createHarness, makeMandate, makeTerms } from "./support/harness.ts";
@@ -501,12 +502,9 @@ describe("the reserve", () => {
   });
 
   it("a slow body keeps its lease alive", async () => {
-    const { cycles, authority } = createHarness();
-    await withReservation(
-      authority,
-      makeTerms({ ttlMs: 1_500 }),
-      () => new Promise((resolve) => setTimeout(resolve, 2_000)),
-    );
+    const clock = createManualClock();
+    const { cycles, authority } = createHarness({ clock });
+    await withReservation(authority, makeTerms({ ttlMs: 1_500 }), () => clock.advance(2_000));
     expect(cycles.requests("extend").length).toBeGreaterThan(0);
     expect(cycles.reservations.get("rsv_1")?.status).toBe("COMMITTED");
   });
