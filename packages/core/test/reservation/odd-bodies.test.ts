@@ -466,6 +466,46 @@ describe("a stream", () => {
     expect(seen[0]?.aborted).toBe(false);
   });
 
+  it("of an authority without an environment is as any other", async () => {
+    const authority = { ...fakeAuthority(), environment: undefined };
+    const stream = withReservationStream(authority, request, numbers, { settle: "estimate" });
+    expect(await readAll(stream)).toEqual([1, 2]);
+    expect(await stream.settlement).toMatchObject({ status: "committed" });
+  });
+
+  it("is let go of by an abort while its body has not answered yet", async () => {
+    const caller = new AbortController();
+    const body = () => new Promise<AsyncIterable<number>>(() => {});
+    const stream = withReservationStream(fakeAuthority(), request, body, { signal: caller.signal });
+    const reading = stream[Symbol.asyncIterator]().next();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    caller.abort(boom);
+    await expect(reading).rejects.toMatchObject({
+      message: "The stream was aborted by the caller's signal.",
+      cause: boom,
+    });
+  });
+
+  it("that its reader leaves gives its body that as the reason", async () => {
+    const signals: AbortSignal[] = [];
+    async function* body({ signal }: Reservation): AsyncGenerator<number> {
+      signals.push(signal);
+      yield* [1, 2];
+    }
+    const stream = withReservationStream(fakeAuthority(), request, body, { partial: "estimate" });
+    for await (const chunk of stream) if (chunk === 1) break;
+    expect(signals[0]?.reason).toMatchObject({ name: "AbortedError", message: "The reader left the stream." });
+  });
+
+  it("that has ended is open no longer, though its settlement hangs", async () => {
+    const authority = fakeAuthority({ settle: [() => new Promise(() => {})] });
+    const reading = readAll(withReservationStream(authority, request, numbers, { settle: "estimate", longestMs: 10 }));
+    reading.catch(() => {});
+    await authority.clock.advance(5);
+    expect(authority.calls).toEqual(["reserve", "commit"]);
+    expect(authority.clock.timers).toBe(0);
+  });
+
   it("hands on the caller's reason for an abort", async () => {
     const caller = new AbortController();
     async function* body({ signal }: Reservation): AsyncGenerator<number> {
