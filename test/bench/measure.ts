@@ -103,7 +103,7 @@ export interface TimedOptions {
   readonly watchLoop?: boolean | undefined;
 }
 
-/** A mode that runs an operation `count` times a round, `inFlight` at a time, and tells how many were done a second. */
+/** A mode that runs an operation `count` times a round, `inFlight` at a time, and returns how many were done a second. */
 export function timed(operation: () => unknown, options: TimedOptions): Mode {
   const { count, inFlight = 1, per = 1, watchLoop = true } = options;
   return async () => {

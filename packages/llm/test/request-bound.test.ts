@@ -220,7 +220,7 @@ describe("estimateRequest", () => {
     }
   });
 
-  it("refuses a body that is nested without end, by an error that can be told from a fault", () => {
+  it("refuses a body that is nested without end, by an error that can be distinguished from a fault", () => {
     const lists = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
     const objects = `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`;
     for (const body of [`{"messages":${lists}}`, objects]) {

@@ -89,7 +89,7 @@ export class AspPlane {
   /**
    * Restores reservations, answers, holds and spends from verified events alone, into budgets that an operator has
    * created anew. The feed goes on with the next number.
-   * @throws ConfigurationError when something was told here already, for an event of another issuer, and for a feed with
+   * @throws ConfigurationError when an event was signed here already, for an event of another issuer, and for a feed with
    * a hole: a spend that is missing would be money to spend again. LedgerRefusal for a budget that is not there.
    */
   async rebuild(feed: Iterable<VerifiedLine> | AsyncIterable<VerifiedLine>): Promise<void> {
@@ -107,7 +107,7 @@ export class AspPlane {
       next.set(tenant, number + 1);
     }
     if (reservations.size > 0 || !log.isEmpty) {
-      throw new ConfigurationError("Rebuild into an authority that has no reservations and has told no events.");
+      throw new ConfigurationError("Rebuild into an authority that has no reservations and has signed no events.");
     }
     for (const { event } of lines) this.#time.reach(Date.parse(event.time));
     const nowMs = reservations.advance();
@@ -129,7 +129,7 @@ export class AspPlane {
     adopt({ books: this.#books, reservation, nowMs: reservations.advance() }, settled);
   }
 
-  /** The boundary is told whether or not a late commit comes (ASP §3.3). */
+  /** The boundary has its event whether or not a late commit comes (ASP §3.3). */
   #reportExpiry(reservation: AspReservation, atMs: number): void {
     const { tenant, id, decisionId, ttlExpiresAtMs, reserved } = reservation;
     giveBackAtTtl({ books: this.#books, reservation, nowMs: atMs });

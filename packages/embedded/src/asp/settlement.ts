@@ -117,7 +117,7 @@ export function differenceOf(
     : { data: { refund_amount_atomic: (-more).toString() }, answer: { refundAmountAtomic: -more } };
 }
 
-/** The answer, once its event, and the one told beside it, are signed. */
+/** The answer, once its event, and the one emitted beside it, are signed. */
 export async function answerOf(
   signed: Promise<Signed>,
   answer: CommitResponse,

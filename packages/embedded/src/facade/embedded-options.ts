@@ -25,7 +25,7 @@ export interface EmbeddedAuthorityOptions extends Omit<LedgerOptions, "overagePo
   readonly asp?: AspOptions | undefined;
   /** Sign what is decided, and serve the envelopes and the keys; nothing is signed without it. */
   readonly evidence?: EvidenceOptions | undefined;
-  /** Called with every event (Cycles governance §EventType), once what it tells of is durable. */
+  /** Called with every event (Cycles governance §EventType), once what it reports is durable. */
   readonly onEvent?: LedgerEventListener | undefined;
   /** Called with every fact of the ledger once it is durable. What it throws is its own. */
   readonly onFact?: FactListener | undefined;

@@ -71,13 +71,13 @@ export interface LedgerOptions {
   readonly maxMetadataBytes?: number | undefined;
   /** Active reservations of a tenant at once; one more is refused (`LIMIT_EXCEEDED`). Default: 100,000. */
   readonly maxActiveReservations?: number | undefined;
-  /** Tenants whose reserves over the wire are evaluated and told, never enforced (Cycles v0.1.26 §OBSERVE MODE). */
+  /** Tenants whose reserves over the wire are evaluated and reported, never enforced (Cycles v0.1.26 §OBSERVE MODE). */
   readonly observedTenants?: readonly string[] | undefined;
 }
 
 /**
  * The one ledger: budgets, reservations and their laws, in no protocol's words. Every method is synchronous, so that
- * operations are atomic and happen one after another; `durable` tells when what they changed can be acknowledged.
+ * operations are atomic and happen one after another; `durable` resolves when what they changed can be acknowledged.
  * Each throws `LedgerRefusal` for what it refuses, and `LedgerUnavailableError` once its store has failed.
  */
 export class Ledger {

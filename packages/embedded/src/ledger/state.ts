@@ -305,7 +305,7 @@ export class LedgerState {
     try {
       this.begin();
     } catch {
-      // Closed, or the store has failed: every call says so, and a timer has nobody to tell.
+      // Closed, or the store has failed: every call rejects with it, and a timer has no caller.
       return;
     }
     this.settings.journal?.durable().catch(() => {});

@@ -23,8 +23,8 @@ its model providers, and refuses the call that would exceed the budget.
   --every PERIOD         the budget begins anew each hour, day, week or month
   --store FILE           keeps the budget between runs, one at a time, in a SQLite file
   --server URL           takes the budget of a Cycles server; CYCLES_API_KEY is its key
-  --prices FILE          prices.json unless told; imprest prices pull MODEL writes it
-  --on-limit stop        ends the program at the first denial, with exit code 3; unless told, the
+  --prices FILE          prices.json by default; imprest prices pull MODEL writes it
+  --on-limit stop        ends the program at the first denial, with exit code 3; by default, the
                          program gets the provider's own error with status 402
   --keep-keys            the program sees its real keys, for one that checks their form
   --gauge FILE           keeps a file with how the budget stands
