@@ -26,7 +26,7 @@ interface AnswerProps {
 
 function Answer({ question, tone, children }: AnswerProps): JSX.Element {
   return (
-    <section class={`panel answer ${tone ?? ""}`}>
+    <section class={tone === undefined ? "panel answer" : `panel answer is-${tone}`}>
       <h2>{question}</h2>
       {children}
     </section>

@@ -138,6 +138,7 @@ export class ConsoleStore {
       this.#aheadMs = state.nowMs - this.#out.nowMs();
       this.#retryMs = 1_000;
       batch(() => {
+        this.nowMs.value = state.nowMs;
         this.state.value = state;
         this.upstream.value = state.upstream;
         this.budgets.value = new Map(budgets.rows.map((row) => [row.id, row]));
@@ -196,7 +197,7 @@ export class ConsoleStore {
 
   #lose(feed: LiveFeed): void {
     if (this.#stopped.signal.aborted || this.link.value.kind === "ended") return;
-    if (this.link.value.kind !== "lost") this.link.value = { kind: "lost", sinceMs: this.nowMs.value };
+    if (this.link.value.kind !== "lost") this.link.value = { kind: "lost", sinceMs: this.#out.nowMs() + this.#aheadMs };
     // Else the browser tries again by itself, and says where it was.
     if (feed.readyState !== 2) return;
     feed.close();

@@ -53,7 +53,7 @@ interface WaitingTableProps {
 
 function WaitingTable({ rows, nowMs }: WaitingTableProps): JSX.Element {
   return (
-    <table class="table">
+    <table class="table waiting">
       <caption class="hidden-text">Settlements that wait</caption>
       <thead>
         <tr>

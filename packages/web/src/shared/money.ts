@@ -7,13 +7,16 @@ export function isAmount(text: string): boolean {
 }
 
 /**
- * An amount as JSON carries it, exact: `"$0.05"`, `"$12,345.678"`, `"1,200 TOKENS"`. Text that is no amount is shown as it
+ * An amount as JSON carries it, exact: `"$0.50"`, `"$12,345.678"`, `"1,200 TOKENS"`. Text that is no amount is shown as it
  * is: the page reports what it reads.
  */
 export function moneyText(amount: string, unit: string): string {
   if (!isAmount(amount)) return shortened(visible(`${amount} ${unit}`), 60);
   const text = formatAmount({ unit: shortened(visible(unit), 40), amount: BigInt(amount) });
-  return text.replace(/\d+/, grouped);
+  // Dollars have cents, as people write them.
+  const [, whole = "", cents] = /^(-?\$\d+)(?:\.(\d))?$/.exec(text) ?? [];
+  const full = whole === "" ? text : `${whole}.${(cents ?? "").padEnd(2, "0")}`;
+  return full.replace(/\d+/, grouped);
 }
 
 /** How much of `whole` a part is, from 0 to 1: for the width of a bar and an order, never for a figure. */
