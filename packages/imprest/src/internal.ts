@@ -14,6 +14,7 @@ export type {
   WaitingList,
   WaitingRow,
 } from "./cli/console/wire.ts";
+export type { ExplorerSetup } from "./cli/pages/explorer-setup.ts";
 export { isGzip, otherForm } from "./cli/feed-form.ts";
 export {
   type EvidenceLine,

@@ -31,6 +31,7 @@ export function openDesk(onProgress: (progress: Progress) => void): OpenDesk {
     new Promise((resolve, reject) => {
       const id = ids++;
       waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, not a window
       worker.postMessage({ ...question, id });
     });
   return {
