@@ -47,6 +47,8 @@ export {
   instructionPrefix,
   readInstruction,
   shareOutbox,
+  type WaitingSettlement,
+  waitingOf,
   writeInstruction,
 } from "./settlement/index.ts";
 export {

@@ -9,7 +9,7 @@ import { readInstruction } from "./instruction.ts";
 /** Every letter of one authority, in the store's order. */
 export async function* listDeadLetters(records: RecordStore, authority: SettlingAuthority): AsyncIterable<DeadLetter> {
   for await (const { key, value } of records.scan(deadLetterPrefix(authority))) {
-    const letter = fromRecord(key, value);
+    const letter = letterOf(key, value);
     if (isOf(authority, letter)) yield letter;
   }
 }
@@ -21,7 +21,7 @@ export async function readDeadLetter(
   id: string,
 ): Promise<DeadLetter> {
   const found = id.startsWith(deadLetterPrefix(authority)) ? await records.read(id) : undefined;
-  const letter = found && fromRecord(found.key, found.value);
+  const letter = found && letterOf(found.key, found.value);
   if (letter === undefined || !isOf(authority, letter)) {
     throw new ValidationError("dead letter", [{ pointer: "/id", message: "names no dead letter of this authority" }]);
   }
@@ -42,7 +42,7 @@ export async function isBuried(
   const found = await records.read(
     deadLetterKey(authority, { reservationId, idempotencyKey, kind: "refused", spent: amount }),
   );
-  const letter = found && fromRecord(found.key, found.value);
+  const letter = found && letterOf(found.key, found.value);
   return letter?.instruction?.recordedAtMs === recordedAtMs;
 }
 
@@ -61,7 +61,7 @@ function isOf({ target }: SettlingAuthority, letter: DeadLetter): boolean {
 }
 
 /** A letter that cannot be read is shown as such: one damaged record must not hide the others. */
-function fromRecord(id: string, value: RecordValue): DeadLetter {
+export function letterOf(id: string, value: RecordValue): DeadLetter {
   const isRecord = typeof value === "object" && value !== null && !Array.isArray(value);
   const { spent, estimate, instruction, ...letter } = (isRecord ? value : {}) as Record<string, RecordValue>;
   const readable = [letter["kind"], letter["protocol"], letter["reservationId"]].every(
