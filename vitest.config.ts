@@ -20,7 +20,12 @@ export default defineConfig({
         ...shared,
         test: {
           name: "unit",
-          include: ["packages/**/test/**/*.test.ts", "test/{architecture,conformance,docs,simulate}/**/*.test.ts"],
+          include: [
+            "packages/**/test/**/*.test.ts",
+            "test/{architecture,conformance,docs,simulate}/**/*.test.ts",
+            // What a page shows of a test is a test.
+            "examples/**/*.test.ts",
+          ],
           testTimeout: 20_000,
           // A worker runs many files, and loads the sources once: a third less work than a process a file. Nothing here
           // replaces a module, and a test cleans up what it patches.

@@ -1,8 +1,6 @@
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { BuildOptions } from "esbuild";
 import { workspacePackages } from "./packages.ts";
-
-const packages = resolve(import.meta.dirname, "../packages");
 
 /** Something that a page imports of a built package, to be weighed and searched. */
 export interface BrowserBundle {
@@ -49,10 +47,5 @@ export const forBrowsers: BuildOptions = {
   target: "es2023",
   // An optional peer is the user's own, there with or without us.
   external: ["msw", "msw/*", "langchain", "@langchain/*", "@opentelemetry/*"],
-  // In the workspace these lead to the sources, and in a package as published to what is built.
-  alias: {
-    "#transport": join(packages, "core/dist/http/transport/fetch.js"),
-    "#worker": join(packages, "ap2/dist/worker.js"),
-  },
   logLevel: "silent",
 };

@@ -16,6 +16,8 @@ const app = await Application.bootstrap({
   entryPoints,
   tsconfig: join(root, "tsconfig.json"),
   readme: "none",
+  // Stated, because a clone's remote may be anything.
+  sourceLinkTemplate: "https://github.com/imprest/imprest/blob/{gitRevision}/{path}#L{line}",
   // `pnpm typecheck` says what does not compile.
   skipErrorChecking: true,
   excludePrivate: true,

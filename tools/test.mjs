@@ -19,7 +19,7 @@ const suites = {
     { name: "build", command: ["pnpm", "build"] },
     { name: "api", command: ["node", "tools/api.mjs", "--check"] },
     { name: "sizes", command: ["node", "tools/size.mjs", "--check"] },
-    { name: "reference", command: ["pnpm", "reference"] },
+    { name: "site", command: ["pnpm", "site"] },
     vitest("package"),
   ],
   coverage: [{ name: "coverage", command: ["pnpm", "coverage"] }],

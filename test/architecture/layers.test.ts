@@ -20,7 +20,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ap2: ["core", "cycles"],
   embedded: ["core", "cycles/evidence"],
   llm: ["core"],
-  testing: ["core", "embedded"],
+  // arcp is an optional peer, of `@imprest/testing/arcp` alone: the rule below holds that.
+  testing: ["core", "embedded", "arcp"],
   "ai-sdk": ["core", "llm"],
   langchain: ["core", "llm"],
   otel: ["core"],
@@ -111,6 +112,14 @@ describe.each(packages)("$path", ({ shortName: name, folder, manifest }) => {
     );
     expect(wrong.map((file) => relative(root, file))).toEqual([]);
   });
+});
+
+it("of @imprest/testing only the entry /arcp imports its optional peer @imprest/arcp", () => {
+  const importers = sources(join(root, "packages/testing/src"))
+    .flatMap(importsOf)
+    .filter(({ specifier }) => specifier.startsWith("@imprest/arcp"))
+    .map(({ from }) => relative(root, from));
+  expect([...new Set(importers)]).toEqual(["packages/testing/src/arcp.ts"]);
 });
 
 describe("the rooms of core", () => {

@@ -9,11 +9,11 @@ import { workspacePackages } from "../../tools/packages.ts";
 const root = resolve(import.meta.dirname, "../..");
 /** What users type. */
 const typed = [
-  "AspAuthority, AspClient, CyclesAuthority, CyclesClient, adopt, brokenTransport, budgetLeft, budgetMiddleware, budgetTelemetry, connect, connectBudget, createArcpRuntime",
+  "AspAuthority, AspClient, CyclesAuthority, CyclesClient, ScriptedRuntime, adopt, brokenTransport, budgetLeft, budgetMiddleware, budgetTelemetry, connect, connectBudget, createArcpRuntime",
   "createBudget, createEmbeddedAuthority, createLedgerAuthority, createManualClock, createModelProvider, createPriceTable",
   "cyclesHandlers, denialOf, denialResponse, fakeAuthority, formatAmount, guard, guardFetch, guardStream, logRecordStore",
-  "notBilled, observeSpend, openReservation, parseAmount, postgresRecordStore, redisRecordStore, serve, settlementQueue, sqliteStore, usd",
-  "verifyAuditEvent, withReservation, withReservationStream",
+  "aspHandlers, notBilled, observeSpend, openReservation, openTestAuthority, parseAmount, postgresRecordStore, redisRecordStore, serve, settlementQueue, sqliteStore, usd",
+  "serveModels, transportTo, verifyAuditEvent, withReservation, withReservationStream",
 ].flatMap((line) => line.split(", "));
 
 /** Core first: what a wire has a word of its own for is core's, unless the example is the wire's. */

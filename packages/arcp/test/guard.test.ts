@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type ArcpSession, connect, createMemoryPair, guard, withReservation } from "../src/index.ts";
 import { type ArcpRuntimeOptions, createArcpRuntime } from "../src/runtime/index.ts";
 import type { ArcpTransport } from "../src/transport/transport.ts";
-import { refusal } from "./support/scripted-runtime.ts";
+import { refusal } from "./support/refusal.ts";
 
 async function session(
   options: Partial<ArcpRuntimeOptions> = {},

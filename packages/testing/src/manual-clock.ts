@@ -4,8 +4,20 @@ import type { Clock, Timer } from "@imprest/core";
 export interface ManualClock extends Clock {
   /** Moves time on by `ms`, firing due timers in order and letting promises run between them. */
   advance(ms: number): Promise<void>;
+  /**
+   * Waits for `work`, moving time from timer to timer whenever nothing else can happen.
+   * @param limitMs the most of the clock's time that it may take; an hour unless given.
+   * @returns what `work` resolves to; rejects as `work` does.
+   * @throws Error when `work` is not settled by then, or when no timer is left and nothing happens: it hangs.
+   * @example
+   * const job = session.submit({ agent: "writer" });
+   * const answer = await clock.drive(job); // reconnections and time limits included, in no time
+   */
+  drive<Value>(work: Promise<Value>, limitMs?: number): Promise<Value>;
   /** Moves the wall clock only, as an operator or NTP would: no timer fires, durations do not change. */
   jump(ms: number): void;
+  /** Moves time on without firing timers, as when the event loop is blocked or the machine sleeps. */
+  stall(ms: number): void;
   /** How many timers are running: a test's check that none is left behind. */
   readonly timers: number;
 }
@@ -22,12 +34,18 @@ export function createManualClock(now = 1_800_000_000_000): ManualClock {
   let elapsed = 0;
   let wall = now;
 
-  const nextDue = (until: number): [Timer, { readonly due: number; readonly callback: () => void }] | undefined => {
+  /** Moves to the first timer that is due at `until` and fires it. @returns whether there was one. */
+  const fireNext = (until: number): boolean => {
     let next: [Timer, { readonly due: number; readonly callback: () => void }] | undefined;
     for (const entry of timers) {
       if (entry[1].due <= until && (next === undefined || entry[1].due < next[1].due)) next = entry;
     }
-    return next;
+    if (next === undefined) return false;
+    const [timer, { due, callback }] = next;
+    timers.delete(timer);
+    elapsed = Math.max(elapsed, due);
+    callback();
+    return true;
   };
 
   return {
@@ -40,19 +58,27 @@ export function createManualClock(now = 1_800_000_000_000): ManualClock {
     },
     async advance(ms) {
       const until = elapsed + ms;
-      await settlePromises();
-      for (let next = nextDue(until); next; next = nextDue(until)) {
-        const [timer, { due, callback }] = next;
-        timers.delete(timer);
-        elapsed = Math.max(elapsed, due);
-        callback();
-        await settlePromises();
+      await turn();
+      while (fireNext(until)) await turn();
+      elapsed = Math.max(elapsed, until);
+      await turn();
+    },
+    async drive(work, limitMs = 3_600_000) {
+      let isSettled = false;
+      const settle = (): void => void (isSettled = true);
+      work.then(settle, settle);
+      const until = elapsed + limitMs;
+      for (let idle = 0; idle < idleTurns; idle = fireNext(until) ? 0 : idle + 1) {
+        await turn();
+        if (isSettled) return work;
       }
-      elapsed = until;
-      await settlePromises();
+      throw new Error(`The work hangs: it was not settled within ${limitMs} ms of the clock.`);
     },
     jump(ms) {
       wall += ms;
+    },
+    stall(ms) {
+      elapsed += ms;
     },
     get timers() {
       return timers.size;
@@ -60,7 +86,16 @@ export function createManualClock(now = 1_800_000_000_000): ManualClock {
   };
 }
 
+/** So many turns without a timer mean that nothing more happens: what needs no time takes a few. */
+const idleTurns = 10;
+
+/** Taken before a test replaces the timers of the platform; Node's turns without a timer are the quicker ones. */
+const { setTimeout: later, setImmediate: next } = globalThis as {
+  readonly setTimeout: (callback: () => void, ms: number) => unknown;
+  readonly setImmediate?: (callback: () => void) => unknown;
+};
+
 /** A macrotask turn: every chain of already resolved promises runs to its end first. */
-function settlePromises(): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, 0));
+export function turn(): Promise<void> {
+  return new Promise((resolve) => void (next === undefined ? later(resolve, 0) : next(resolve)));
 }

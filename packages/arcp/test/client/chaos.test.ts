@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { type ArcpEvent, type ArcpSession, connect } from "../../src/index.ts";
 import { createArcpRuntime } from "../../src/runtime/index.ts";
 import { ChaosNetwork, type Mishap } from "../support/chaos.ts";
-import { ManualClock, drive } from "../support/manual-clock.ts";
+import { createManualClock } from "@imprest/testing";
 
 const runs = Number(process.env["ARCP_CHAOS_RUNS"] ?? 1000);
 const eventsPerJob = 12;
@@ -53,7 +53,7 @@ function complete(name: string): string[] {
 }
 
 async function play(schedule: readonly Mishap[]): Promise<{ seen: Observed[]; log: readonly string[] }> {
-  const clock = new ManualClock();
+  const clock = createManualClock();
   const network = new ChaosNetwork(clock, schedule);
   const runtime = createArcpRuntime({
     authenticate: () => "alice",
@@ -93,7 +93,7 @@ async function play(schedule: readonly Mishap[]): Promise<{ seen: Observed[]; lo
     await session.close();
     return seen;
   };
-  const seen = await drive(clock, act(), 1_800_000);
+  const seen = await clock.drive(act(), 1_800_000);
   runtime.close();
   return { seen, log: network.log };
 }

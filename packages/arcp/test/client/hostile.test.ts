@@ -3,8 +3,10 @@ import { describe, expect, it } from "vitest";
 import { connect } from "../../src/index.ts";
 import { collect } from "../support/collect.ts";
 import { OpenTransport, hostileJson, members, oneOf } from "../support/hostile.ts";
-import { drive, turn } from "../support/manual-clock.ts";
-import { ScriptedRuntime, refusal } from "../support/scripted-runtime.ts";
+import type { ManualClock } from "@imprest/testing";
+import { ScriptedRuntime } from "@imprest/testing/arcp";
+import { refusal } from "../support/refusal.ts";
+import { turn } from "../support/turn.ts";
 
 const types = [
   "job.event",
@@ -92,7 +94,7 @@ describe("a hostile runtime", () => {
   it("no frame throws into the transport, and every promise settles, with a typed error", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(frames, { minLength: 1, maxLength: 12 }), async (sent) => {
-        const { clock, welcome } = greeting();
+        const { clock, welcome } = await greeting();
         const transport = new OpenTransport();
         const connecting = connect(transport, { token: "secret-token", clock });
         await turn();
@@ -125,7 +127,7 @@ describe("a hostile runtime", () => {
           await turn();
         }
         void session.close();
-        for (const end of await drive(clock, Promise.all(ends))) expect(untyped).not.toContain(end);
+        for (const end of await clock.drive(Promise.all(ends))) expect(untyped).not.toContain(end);
       }),
       { numRuns: 1000 },
     );
@@ -139,7 +141,7 @@ describe("a hostile runtime", () => {
     );
     await fc.assert(
       fc.asyncProperty(welcomes, async ([type, text, id]) => {
-        const { clock } = greeting();
+        const { clock } = await greeting();
         const transport = new OpenTransport();
         const connecting = connect(transport, { token: "secret-token", clock }).then(
           (session) => session.close(),
@@ -147,7 +149,7 @@ describe("a hostile runtime", () => {
         );
         await turn();
         transport.deliver(`{"type":${type},"session_id":${id},"payload":${text}}`);
-        expect(untyped).not.toContain(await drive(clock, connecting));
+        expect(untyped).not.toContain(await clock.drive(connecting));
       }),
       { numRuns: 1000 },
     );
@@ -155,7 +157,10 @@ describe("a hostile runtime", () => {
 });
 
 /** A clock, and what a well-behaved runtime says first. */
-function greeting(): { readonly clock: ScriptedRuntime["clock"]; readonly welcome: string } {
+async function greeting(): Promise<{ readonly clock: ManualClock; readonly welcome: string }> {
   const runtime = new ScriptedRuntime();
-  return { clock: runtime.clock, welcome: JSON.stringify(runtime.defaultWelcome()) };
+  const connection = runtime.dial();
+  const welcome = new Promise<string>((resolve) => connection.onMessage(resolve));
+  connection.send('{"type":"session.hello"}');
+  return { clock: runtime.clock, welcome: await welcome };
 }

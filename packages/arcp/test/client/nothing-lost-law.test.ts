@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { type ArcpEvent, type JobSettlement, connect, withReservation } from "../../src/index.ts";
 import { createArcpRuntime } from "../../src/runtime/index.ts";
 import { ChaosNetwork, type Mishap } from "../support/chaos.ts";
-import { ManualClock, drive } from "../support/manual-clock.ts";
+import { createManualClock } from "@imprest/testing";
 
 const runs = Number(process.env["ARCP_CHAOS_RUNS"] ?? 500);
 const steps = 30;
@@ -28,7 +28,7 @@ const text = (event: ArcpEvent): string => (event.kind === "log" ? event.body.me
 
 /** One job over a network with mishaps, at a runtime that keeps little. Each step costs USD 0.1 and logs its number. */
 async function play(schedule: readonly Mishap[], bounds: Bounds, waits: boolean): Promise<Observed> {
-  const clock = new ManualClock();
+  const clock = createManualClock();
   const network = new ChaosNetwork(clock, schedule);
   const runtime = createArcpRuntime({ authenticate: () => "alice", clock, heartbeatIntervalMs: 1000, ...bounds });
   runtime.agent("worker", async (context) => {
@@ -59,8 +59,7 @@ async function play(schedule: readonly Mishap[], bounds: Bounds, waits: boolean)
     await session.close();
     return settlement;
   };
-  const outcome = await drive(
-    clock,
+  const outcome = await clock.drive(
     act().then(
       (settlement) => ({ settlement, error: undefined }),
       (error: unknown) => ({ settlement: undefined, error }),

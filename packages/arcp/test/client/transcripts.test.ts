@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type ConnectOptions, type ArcpSession, connect } from "../../src/index.ts";
 import type { ArcpEvent, ArcpJob, JobOutcome, JobView } from "../../src/index.ts";
-import { ManualClock, drive } from "../support/manual-clock.ts";
+import { createManualClock, type ManualClock } from "@imprest/testing";
 import { type PlayOptions, TranscriptPlayer, transcriptNames, transcriptsMissing } from "../support/transcript.ts";
 
 interface Stage {
@@ -614,9 +614,9 @@ const cases: Readonly<Record<string, Case>> = {
   "30-spec-session-close-vs-ref-runtime": {
     act: async ({ open, player, clock }) => {
       const session = await open();
-      const before = clock.elapsedMs;
+      const before = clock.monotonic();
       await session.close("bye");
-      return [player.sent[0]?.map(({ type }) => type), clock.elapsedMs - before < 10, session.state];
+      return [player.sent[0]?.map(({ type }) => type), clock.monotonic() - before < 10, session.state];
     },
     expected: [["session.hello", "session.close", "session.bye"], true, "closed"],
     bearing: nameless,
@@ -631,8 +631,8 @@ const cases: Readonly<Record<string, Case>> = {
   },
   "32-unauthenticated": {
     act: async ({ open, clock }) => {
-      const before = clock.elapsedMs;
-      return [await refusal(open()), clock.elapsedMs - before < 10];
+      const before = clock.monotonic();
+      return [await refusal(open()), clock.monotonic() - before < 10];
     },
     expected: ["UNAUTHENTICATED", true],
     bearing: ["session.error", (payload) => void (payload["code"] = "ALTERED")],
@@ -747,7 +747,7 @@ const cases: Readonly<Record<string, Case>> = {
 };
 
 async function perform({ act, play }: Case, name: string, mutate?: PlayOptions["mutate"]): Promise<unknown> {
-  const clock = new ManualClock();
+  const clock = createManualClock(Date.parse("2026-11-20T10:30:00Z"));
   const player = new TranscriptPlayer(name, clock, { ...play, mutate });
   const warnings: string[] = [];
   const sessions: ArcpSession[] = [];
@@ -768,7 +768,7 @@ async function perform({ act, play }: Case, name: string, mutate?: PlayOptions["
       return session;
     },
   };
-  return drive(clock, act(stage));
+  return clock.drive(act(stage));
 }
 
 describe.skipIf(transcriptsMissing)("recorded sessions", () => {

@@ -2,8 +2,8 @@ import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import type { ArcpError, ArcpEvent } from "../../src/index.ts";
 import { redactFrame } from "../../src/index.ts";
-import { turn } from "../support/manual-clock.ts";
-import { ScriptedRuntime } from "../support/scripted-runtime.ts";
+import { ScriptedRuntime } from "@imprest/testing/arcp";
+import { turn } from "../support/turn.ts";
 
 const credential = {
   id: "cred_1",

@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ArcpEvent, ArcpJob, ConnectOptions } from "../../src/index.ts";
-import { drive, turn } from "../support/manual-clock.ts";
-import { ScriptedRuntime, refusal } from "../support/scripted-runtime.ts";
+import { ScriptedRuntime } from "@imprest/testing/arcp";
+import { refusal } from "../support/refusal.ts";
+import { turn } from "../support/turn.ts";
 
 async function job(options: Partial<ConnectOptions> = {}): Promise<{ runtime: ScriptedRuntime; job: ArcpJob }> {
   const runtime = new ScriptedRuntime();
@@ -179,7 +180,7 @@ describe("events of a job", () => {
     const aborted = refusal(running.result({ signal: aborter.signal }));
     aborter.abort();
     expect(await aborted).toBe("AbortedError");
-    expect(await drive(runtime.clock, refusal(running.outcome({ timeoutMs: 50 })))).toBe("TimeoutError");
+    expect(await runtime.clock.drive(refusal(running.outcome({ timeoutMs: 50 })))).toBe("TimeoutError");
   });
 
   it("the gauge is exact, and warns once", async () => {

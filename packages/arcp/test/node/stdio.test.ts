@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { connect } from "../../src/index.ts";
 import { spawnTransport, stdioTransport } from "../../src/node/index.ts";
-import { refusal } from "../support/scripted-runtime.ts";
+import { refusal } from "../support/refusal.ts";
 
 const child = fileURLToPath(new URL("stdio-child.ts", import.meta.url));
 const args = ["--conditions=@imprest/source", child];

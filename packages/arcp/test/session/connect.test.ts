@@ -2,9 +2,10 @@ import { ValidationError } from "@imprest/core";
 import { Secret } from "@imprest/core/internal";
 import { describe, expect, it } from "vitest";
 import { buildLease, connect, isConfidentialUrl } from "../../src/index.ts";
-import { drive, turn } from "../support/manual-clock.ts";
+import { ScriptedRuntime } from "@imprest/testing/arcp";
+import { refusal } from "../support/refusal.ts";
+import { turn } from "../support/turn.ts";
 import { collect } from "../support/collect.ts";
-import { ScriptedRuntime, refusal } from "../support/scripted-runtime.ts";
 
 describe("connect", () => {
   it.each(["ws://example.com/arcp", "ws://localhost.evil.org/arcp", "ws://10.0.0.1/arcp", "http://localhost/arcp"])(
@@ -43,13 +44,13 @@ describe("connect", () => {
       payload: { code: "UNAUTHENTICATED", message: "no" },
     });
     expect(await refusal(runtime.connect())).toBe("UNAUTHENTICATED");
-    expect(runtime.clock.elapsedMs).toBe(0);
+    expect(runtime.clock.monotonic()).toBe(0);
   });
 
   it("what fails to connect can be tried again, and every way to fail ends", async () => {
     const runtime = new ScriptedRuntime();
     runtime.onHello = () => ({ type: "session.ping", payload: {} });
-    expect(await drive(runtime.clock, refusal(runtime.connect({ handshakeTimeoutMs: 100 })))).toBe("TimeoutError");
+    expect(await runtime.clock.drive(refusal(runtime.connect({ handshakeTimeoutMs: 100 })))).toBe("TimeoutError");
     const aborter = new AbortController();
     const aborted = refusal(runtime.connect({ signal: aborter.signal }));
     await turn();
@@ -65,11 +66,11 @@ describe("connect", () => {
       clock: runtime.clock,
       handshakeTimeoutMs: 50,
     });
-    expect(await drive(runtime.clock, refusal(never))).toBe("TimeoutError");
+    expect(await runtime.clock.drive(refusal(never))).toBe("TimeoutError");
     runtime.onHello = undefined;
     expect((await runtime.connect()).state).toBe("live");
     // Nothing is left behind but the live session's own timers.
-    expect(runtime.clock.pending).toBeLessThanOrEqual(2);
+    expect(runtime.clock.timers).toBeLessThanOrEqual(2);
   });
 
   it("one transport is used once", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { ScriptedRuntime, refusal } from "../support/scripted-runtime.ts";
-import { drive, turn } from "../support/manual-clock.ts";
+import { ScriptedRuntime } from "@imprest/testing/arcp";
+import { refusal } from "../support/refusal.ts";
+import { turn } from "../support/turn.ts";
 
 const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -132,7 +133,7 @@ describe("whom a frame concerns", () => {
     const session = await runtime.connect({ requestTimeoutMs: 500 });
     const list = async (): Promise<void> => void (await session.listJobs().next());
     const late = [session.submit({ agent: "echo" }), session.subscribe("job_x"), list()].map((work) => refusal(work));
-    expect(await drive(runtime.clock, Promise.all(late))).toEqual(["TimeoutError", "TimeoutError", "TimeoutError"]);
+    expect(await runtime.clock.drive(Promise.all(late))).toEqual(["TimeoutError", "TimeoutError", "TimeoutError"]);
 
     const aborter = new AbortController();
     const aborted = refusal(session.subscribe("job_x", { signal: aborter.signal }));
@@ -212,7 +213,7 @@ describe("whom a frame concerns", () => {
     };
     const session = await runtime.connect();
     const job = await session.submit({ agent: "echo", idempotencyKey: "k", onLost: "fail" });
-    expect(await drive(runtime.clock, refusal(job.result()))).toBe("ResultUnavailableError");
+    expect(await runtime.clock.drive(refusal(job.result()))).toBe("ResultUnavailableError");
   });
 
   it("a version that is not available refuses that submit alone", async () => {

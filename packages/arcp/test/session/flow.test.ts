@@ -1,9 +1,11 @@
 import { describe, expect, it, vi } from "vitest";
 import { type ArcpEvent, type ArcpJob, type ArcpSession, connect, createMemoryPair } from "../../src/index.ts";
 import { createArcpRuntime } from "../../src/runtime/index.ts";
-import { ManualClock, drive, turn } from "../support/manual-clock.ts";
+import { createManualClock } from "@imprest/testing";
+import { ScriptedRuntime } from "@imprest/testing/arcp";
+import { refusal } from "../support/refusal.ts";
+import { turn } from "../support/turn.ts";
 import type { ArcpTransport } from "../../src/index.ts";
-import { ScriptedRuntime, refusal, withoutPause } from "../support/scripted-runtime.ts";
 
 async function submitted(runtime: ScriptedRuntime, session: ArcpSession): Promise<ArcpJob> {
   const submitting = session.submit({ agent: "echo" });
@@ -103,7 +105,7 @@ describe("heartbeats", () => {
         runtime.send({ type: "session.pong", payload: { ping_nonce: frame.payload.nonce } });
     };
     // The host's timers stood still for an hour.
-    runtime.clock.elapsedMs += 3_600_000;
+    runtime.clock.stall(3_600_000);
     await runtime.clock.advance(20_000);
     expect([session.state, runtime.received.length]).toEqual(["live", 1]);
   });
@@ -114,7 +116,7 @@ describe("back-pressure", () => {
     ["reading is paused", true],
     ["the connection is dropped and resumed where reading cannot be paused", false],
   ])("for a slow consumer %s; memory stays bounded and nothing is lost", async (_, canPause) => {
-    const clock = new ManualClock();
+    const clock = createManualClock();
     const runtime = createArcpRuntime({ authenticate: () => "alice", clock, ackPatienceMs: 60_000 });
     const total = 3000;
     runtime.agent("chatty", async (context) => {
@@ -139,7 +141,7 @@ describe("back-pressure", () => {
       }
       return seen;
     };
-    expect(await drive(clock, read())).toEqual(Array.from({ length: total }, (__, at) => at));
+    expect(await clock.drive(read())).toEqual(Array.from({ length: total }, (__, at) => at));
     expect(connections > 1).toBe(!canPause);
     expect(states.includes("suspended")).toBe(!canPause);
     await session.close();
@@ -170,10 +172,10 @@ describe("back-pressure", () => {
     runtime.onHello = ({ payload }) => {
       resumed++;
       queueMicrotask(() => send(payload.resume.last_event_seq + 1));
-      return runtime.defaultWelcome();
+      return undefined;
     };
     send(1);
-    expect(await drive(runtime.clock, fine)).toBe(40);
+    expect(await runtime.clock.drive(fine)).toBe(40);
     expect(resumed).toBeGreaterThan(0);
     expect(await refusal(stuck.next())).toBe("ConsumerStalledError");
     expect(await job.result()).toBe("done");
@@ -201,3 +203,14 @@ describe("the hot path", () => {
     }
   });
 });
+
+/** A transport that, like a WebSocket, cannot stop reading. */
+function withoutPause(transport: ArcpTransport): ArcpTransport {
+  return {
+    confidential: transport.confidential,
+    closed: transport.closed,
+    send: (text) => transport.send(text),
+    onMessage: (listener) => transport.onMessage(listener),
+    close: (code, reason) => transport.close(code, reason),
+  };
+}

@@ -1,8 +1,9 @@
 import { ArcpError, JobLostError, SessionEndedError } from "../../src/index.ts";
 import { ImprestError, ProtocolError } from "@imprest/core";
 import { describe, expect, it } from "vitest";
-import { ScriptedRuntime, refusal } from "../support/scripted-runtime.ts";
-import { drive, turn } from "../support/manual-clock.ts";
+import { ScriptedRuntime } from "@imprest/testing/arcp";
+import { refusal } from "../support/refusal.ts";
+import { turn } from "../support/turn.ts";
 
 describe("handles of one job", () => {
   it("a repeated acceptance is the same job and resets nothing", async () => {
@@ -35,7 +36,7 @@ describe("handles of one job", () => {
       if (payload.resume !== undefined)
         return { type: "session.error", payload: { code: "RESUME_WINDOW_EXPIRED", message: "" } };
       runtime.sessionId = "sess_2";
-      return runtime.defaultWelcome();
+      return undefined;
     };
     runtime.onFrame = (frame) => {
       if (frame.type === "job.subscribe")
@@ -43,7 +44,7 @@ describe("handles of one job", () => {
       if (frame.type === "job.submit") runtime.accept("job_2", { credentials: [{ ...credential, value: "new" }] });
     };
     runtime.drop();
-    expect(await drive(runtime.clock, stream)).toBe("INTERNAL_ERROR");
+    expect(await runtime.clock.drive(stream)).toBe("INTERNAL_ERROR");
     await turn();
     expect([job.id, job.credentials.get("cred_1")?.value.reveal()]).toEqual(["job_2", "new"]);
     runtime.nextSeq = 1;
@@ -118,11 +119,8 @@ describe("handles of one job", () => {
     await runtime.until("job.submit");
     const closing = session.close("done");
     const late = refusal(session.submit({ agent: "late" }));
-    expect(await drive(runtime.clock, Promise.all([waiting, late]))).toEqual([
-      "SessionEndedError",
-      "SessionEndedError",
-    ]);
-    await drive(runtime.clock, closing);
+    expect(await runtime.clock.drive(Promise.all([waiting, late]))).toEqual(["SessionEndedError", "SessionEndedError"]);
+    await runtime.clock.drive(closing);
     const verbs = runtime.received[0]?.map(({ type }) => type);
     expect(verbs).toEqual(["session.hello", "job.submit", "session.close", "session.bye"]);
   });

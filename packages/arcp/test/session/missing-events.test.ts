@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type ArcpEvent, type ArcpJob, type ArcpSession, withReservation } from "../../src/index.ts";
-import { drive, turn } from "../support/manual-clock.ts";
-import { type AnyFrame, ScriptedRuntime } from "../support/scripted-runtime.ts";
+import { type ScriptedFrame, ScriptedRuntime } from "@imprest/testing/arcp";
+import { turn } from "../support/turn.ts";
 
 async function submitted(runtime: ScriptedRuntime, session: ArcpSession, options: object = {}): Promise<ArcpJob> {
   const submitting = session.submit({ agent: "slow", ...options });
@@ -30,12 +30,12 @@ function forgetSessions(runtime: ScriptedRuntime): void {
       return { type: "session.error", payload: { code: "RESUME_WINDOW_EXPIRED", message: "expired" } };
     runtime.sessionId = `sess_${++sessions}`;
     runtime.nextSeq = 1;
-    return runtime.defaultWelcome();
+    return undefined;
   };
 }
 
 /** The answer to a subscription. */
-function subscribed(runtime: ScriptedRuntime, { payload, id }: AnyFrame, answer: object): void {
+function subscribed(runtime: ScriptedRuntime, { payload, id }: ScriptedFrame, answer: object): void {
   const { job_id } = payload as { job_id: string };
   const described = { job_id, current_status: "running", agent: "slow", lease: {}, request_id: id, replayed: true };
   runtime.send({ type: "job.subscribed", job_id, payload: { ...described, ...answer } });
@@ -63,7 +63,7 @@ describe("the replay of a job in a new session", () => {
       runtime.succeed("job_1");
     };
     runtime.drop();
-    const { value, settlement } = await drive(runtime.clock, settling);
+    const { value, settlement } = await runtime.clock.drive(settling);
     expect(value).toEqual(["metric", "before", "gap", "after"]);
     expect(gaps).toEqual([{ from: 3, to: 5 }]);
     expect(settlement).toMatchObject({ spent: { USD: "0.25" }, eventsMissing: true });
@@ -93,7 +93,7 @@ describe("the replay of a job in a new session", () => {
     };
     const seen = messages(job);
     runtime.drop();
-    expect(await drive(runtime.clock, seen)).toEqual(["1", "2", ...(missing ? ["gap"] : []), "3"]);
+    expect(await runtime.clock.drive(seen)).toEqual(["1", "2", ...(missing ? ["gap"] : []), "3"]);
     expect([job.eventsMissing, gaps.length]).toEqual([missing, missing ? 1 : 0]);
   });
 
@@ -112,7 +112,7 @@ describe("the replay of a job in a new session", () => {
       runtime.clock.setTimer(() => subscribed(runtime, frame, { subscribed_from: 9 }), 10);
     };
     runtime.drop();
-    expect((await drive(runtime.clock, settling)).settlement.eventsMissing).toBe(true);
+    expect((await runtime.clock.drive(settling)).settlement.eventsMissing).toBe(true);
   });
 
   it("is asked for from its beginning the next time, and its end is never taken for a frame seen before", async () => {
@@ -134,7 +134,7 @@ describe("the replay of a job in a new session", () => {
     runtime.drop();
     await runtime.clock.advance(1000);
     runtime.drop();
-    expect(await drive(runtime.clock, seen)).toEqual(["1", "gap", "6", "7", "gap"]);
+    expect(await runtime.clock.drive(seen)).toEqual(["1", "gap", "6", "7", "gap"]);
     expect([asked, await job.result()]).toEqual([[1, 5], "the end"]);
   });
 
@@ -151,7 +151,7 @@ describe("the replay of a job in a new session", () => {
     };
     const seen = messages(job);
     runtime.drop();
-    expect(await drive(runtime.clock, seen)).toEqual(["delegate", "gap"]);
+    expect(await runtime.clock.drive(seen)).toEqual(["delegate", "gap"]);
     expect(job.eventsMissing).toBe(true);
   });
 
@@ -169,7 +169,7 @@ describe("the replay of a job in a new session", () => {
       runtime.succeed(frame.payload.job_id);
     };
     runtime.drop();
-    await drive(runtime.clock, job.result());
+    await runtime.clock.drive(job.result());
     expect([job.costs, job.eventsMissing, job.children[0]?.eventsMissing]).toEqual([{ USD: "0.25" }, true, true]);
   });
 });
@@ -223,7 +223,7 @@ describe("events that no replay brings", () => {
     };
     const seen = messages(job);
     runtime.drop();
-    expect(await drive(runtime.clock, seen)).toEqual(["metric", "gap"]);
+    expect(await runtime.clock.drive(seen)).toEqual(["metric", "gap"]);
     expect([job.costs, job.eventsMissing]).toEqual([{ USD: "0.25" }, true]);
   });
 

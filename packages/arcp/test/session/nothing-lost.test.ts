@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type ArcpEvent, type ArcpJob, type ArcpSession, withReservation } from "../../src/index.ts";
-import { turn } from "../support/manual-clock.ts";
-import { ScriptedRuntime } from "../support/scripted-runtime.ts";
+import { ScriptedRuntime } from "@imprest/testing/arcp";
+import { turn } from "../support/turn.ts";
 
 async function submitted(runtime: ScriptedRuntime, session: ArcpSession, accepted: object = {}): Promise<ArcpJob> {
   const submitting = session.submit({ agent: "slow" });

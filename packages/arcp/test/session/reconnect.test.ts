@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { ArcpEvent, ArcpJob, ArcpSession } from "../../src/index.ts";
-import { type AnyFrame, ScriptedRuntime, refusal } from "../support/scripted-runtime.ts";
-import { drive, turn } from "../support/manual-clock.ts";
+import { type ScriptedFrame, ScriptedRuntime } from "@imprest/testing/arcp";
+import { refusal } from "../support/refusal.ts";
+import { turn } from "../support/turn.ts";
 
 async function submitted(runtime: ScriptedRuntime, session: ArcpSession, options: object = {}): Promise<ArcpJob> {
   const submitting = session.submit({ agent: "slow", ...options });
@@ -17,7 +18,7 @@ async function messages(job: AsyncIterable<ArcpEvent>): Promise<string[]> {
 }
 
 /** Lists jobs as running. */
-function lists(runtime: ScriptedRuntime, ...jobIds: string[]): (frame: AnyFrame) => void {
+function lists(runtime: ScriptedRuntime, ...jobIds: string[]): (frame: ScriptedFrame) => void {
   return (frame) => {
     if (frame.type !== "session.list_jobs") return;
     const jobs = jobIds.map((job_id) => ({ job_id, agent: "slow", status: "running" }));
@@ -63,7 +64,7 @@ describe("a lost connection", () => {
       await turn();
     }
     runtime.succeed("job_1");
-    expect(await drive(runtime.clock, seen)).toEqual(["one", "after drop 1", "after drop 2"]);
+    expect(await runtime.clock.drive(seen)).toEqual(["one", "after drop 1", "after drop 2"]);
     expect(await job.result()).toBe("done");
     expect(runtime.states).toEqual(["suspended", "resuming", "live", "suspended", "resuming", "live"]);
   });
@@ -82,9 +83,9 @@ describe("a lost connection", () => {
     runtime.onHello = () => ({ type: "nonsense", payload: {} });
     const lost = refusal(job.result());
     runtime.drop();
-    expect(await drive(runtime.clock, lost)).toBe("SessionEndedError");
+    expect(await runtime.clock.drive(lost)).toBe("SessionEndedError");
     expect(attempts.slice(0, 3)).toEqual([0, 1, 2]);
-    expect(runtime.clock.elapsedMs).toBeLessThan(120_000);
+    expect(runtime.clock.monotonic()).toBeLessThan(120_000);
   });
 
   it.each(["session.bye", undefined])(
@@ -97,7 +98,7 @@ describe("a lost connection", () => {
       const leave = (): void => (type === undefined ? runtime.drop() : runtime.send({ type, payload: {} }));
       runtime.onHello = () => {
         queueMicrotask(() => queueMicrotask(leave));
-        return runtime.defaultWelcome();
+        return undefined;
       };
       runtime.drop();
       await runtime.clock.advance(3500);
@@ -151,7 +152,7 @@ describe("a lost connection", () => {
     runtime.event("job_1", "log", { level: "info", message: "two" }, { id: "msg_two" });
     await turn();
     runtime.onHello = ({ payload }) => {
-      if (payload.resume.last_event_seq === 1) return runtime.defaultWelcome();
+      if (payload.resume.last_event_seq === 1) return undefined;
       return {
         type: "session.error",
         payload: { code: "RESUME_WINDOW_EXPIRED", message: "replay cap", retryable: false },
@@ -162,7 +163,7 @@ describe("a lost connection", () => {
     runtime.nextSeq = 2;
     runtime.event("job_1", "log", { level: "info", message: "two" }, { id: "msg_two" });
     runtime.succeed("job_1");
-    expect(await drive(runtime.clock, seen)).toEqual(["one", "two"]);
+    expect(await runtime.clock.drive(seen)).toEqual(["one", "two"]);
     expect(session.state).toBe("live");
   });
 
@@ -183,11 +184,11 @@ describe("a lost connection", () => {
         for (const seq of [2, 3, 4, 5]) send(seq);
         runtime.succeed("job_1");
       });
-      return runtime.defaultWelcome();
+      return undefined;
     };
     await runtime.clock.advance(250);
     expect(runtime.received[1]?.[0]?.payload.resume.last_event_seq).toBe(1);
-    expect(await drive(runtime.clock, seen)).toEqual(["1", "2", "3", "4", "5"]);
+    expect(await runtime.clock.drive(seen)).toEqual(["1", "2", "3", "4", "5"]);
   });
 
   it("a hole that a resume cannot fill is told, and not asked for again", async () => {
@@ -209,7 +210,7 @@ describe("a lost connection", () => {
     third();
     runtime.log("job_1", "4");
     runtime.succeed("job_1");
-    expect(await drive(runtime.clock, seen)).toEqual(["1", "gap", "3", "4"]);
+    expect(await runtime.clock.drive(seen)).toEqual(["1", "gap", "3", "4"]);
     expect(job.eventsMissing).toBe(true);
     expect([gaps, runtime.received.length]).toEqual([[{ from: 2, to: 2 }], 2]);
   });
@@ -245,8 +246,8 @@ describe("a lost connection", () => {
     const lost = refusal(job.result());
     const stream = refusal(messages(job));
     runtime.drop();
-    expect(await drive(runtime.clock, Promise.all([lost, stream]))).toEqual(["JobLostError", "JobLostError"]);
-    expect(runtime.clock.elapsedMs).toBeLessThan(10_000);
+    expect(await runtime.clock.drive(Promise.all([lost, stream]))).toEqual(["JobLostError", "JobLostError"]);
+    expect(runtime.clock.monotonic()).toBeLessThan(10_000);
     expect(session.state).toBe("live");
   });
 
@@ -266,7 +267,7 @@ describe("a lost connection", () => {
         };
       }
       runtime.sessionId = "sess_2";
-      return runtime.defaultWelcome();
+      return undefined;
     };
     runtime.onFrame = (frame) => {
       if (frame.type !== "job.subscribe") return;
@@ -288,7 +289,7 @@ describe("a lost connection", () => {
       runtime.succeed("job_1");
     };
     runtime.drop();
-    expect(await drive(runtime.clock, seen)).toEqual(["1", "2", "3"]);
+    expect(await runtime.clock.drive(seen)).toEqual(["1", "2", "3"]);
     expect([await job.result(), session.id]).toEqual(["done", "sess_2"]);
   });
 
@@ -307,7 +308,7 @@ describe("a lost connection", () => {
         return { type: "session.error", payload: { code: "INTERNAL_ERROR", message: "bad token", retryable: true } };
       }
       runtime.sessionId = "sess_2";
-      return runtime.defaultWelcome();
+      return undefined;
     };
     runtime.onFrame = (frame) => {
       if (frame.type === "job.subscribe") {
@@ -321,7 +322,7 @@ describe("a lost connection", () => {
     };
     runtime.drop();
     const end = job.result().catch((error: Error) => error.name);
-    expect(await drive(runtime.clock, end)).toBe(expected);
+    expect(await runtime.clock.drive(end)).toBe(expected);
   });
 
   it("a submit lost in a drop is sent again under its key, which is the library's by default", async () => {
@@ -380,7 +381,7 @@ describe("a lost connection", () => {
       if (payload.resume !== undefined)
         return { type: "session.error", payload: { code: "RESUME_WINDOW_EXPIRED", message: "" } };
       runtime.sessionId = "sess_2";
-      return runtime.defaultWelcome();
+      return undefined;
     };
     runtime.onFrame = (frame) => {
       if (frame.type !== "job.subscribe") return;
@@ -392,7 +393,7 @@ describe("a lost connection", () => {
       runtime.succeed("job_9");
     };
     runtime.drop();
-    expect(await drive(runtime.clock, seen)).toEqual(["1", "2", "3"]);
+    expect(await runtime.clock.drive(seen)).toEqual(["1", "2", "3"]);
   });
 
   it("a swallowed end is found by the probe of silent jobs", async () => {
@@ -413,10 +414,10 @@ describe("a lost connection", () => {
     runtime.onHello = () => {
       ended = true;
       queueMicrotask(() => queueMicrotask(() => runtime.succeed("job_1", "found")));
-      return runtime.defaultWelcome();
+      return undefined;
     };
-    expect(await drive(runtime.clock, job.result())).toBe("found");
-    expect(runtime.clock.elapsedMs).toBeLessThan(60_000);
+    expect(await runtime.clock.drive(job.result())).toBe("found");
+    expect(runtime.clock.monotonic()).toBeLessThan(60_000);
   });
 
   it("the heartbeat of a connection that broke ends with it, and never calls the next one lost", async () => {
@@ -440,7 +441,7 @@ describe("a lost connection", () => {
     runtime.drop();
     await runtime.clock.advance(1000);
     expect(session.state).toBe("closed");
-    expect(runtime.clock.pending).toBe(0);
+    expect(runtime.clock.timers).toBe(0);
   });
 
   it("a new session whose connection slow consumers drop at once still looks for the old one's jobs", async () => {
@@ -469,7 +470,7 @@ describe("a lost connection", () => {
     void reader.next().catch(() => {});
     await runtime.clock.advance(1000);
     expect(runtime.sent("session.hello").at(-1)?.payload.resume).toMatchObject({ session_id: "sess_2" });
-    expect(await drive(runtime.clock, lost)).toBe("JobLostError");
+    expect(await runtime.clock.drive(lost)).toBe("JobLostError");
   });
 
   it("consumers that are slow for longer than the resume window cost the session, not the job", async () => {
@@ -524,7 +525,7 @@ describe("a lost connection", () => {
     });
     const lost = job.result().catch((error: Error) => [error.name, (error.cause as { errorCode?: string }).errorCode]);
     runtime.drop();
-    expect(await drive(runtime.clock, lost)).toEqual(["SessionEndedError", "UNAUTHENTICATED"]);
+    expect(await runtime.clock.drive(lost)).toEqual(["SessionEndedError", "UNAUTHENTICATED"]);
   });
 
   it("a detached session goes on elsewhere with its ticket, whose token does not print", async () => {
@@ -566,7 +567,7 @@ describe("a job that runs anew", () => {
         return { type: "session.error", payload: { code: "RESUME_WINDOW_EXPIRED", message: "expired" } };
       }
       runtime.sessionId = "sess_2";
-      return runtime.defaultWelcome();
+      return undefined;
     };
     runtime.onFrame = ({ type }) => {
       if (type === "job.subscribe") runtime.send({ type: "session.error", payload: { code: "JOB_NOT_FOUND" } });
@@ -585,7 +586,7 @@ describe("a job that runs anew", () => {
       for (const message of ["one", "two"]) runtime.log("job_2", message);
       runtime.succeed("job_2", "anew");
     });
-    expect(await drive(runtime.clock, messages(job))).toEqual(["first run", "gap", "before", "one", "two"]);
+    expect(await runtime.clock.drive(messages(job))).toEqual(["first run", "gap", "before", "one", "two"]);
     expect(await job.result()).toBe("anew");
     expect(runtime.warnings).toEqual([]);
   });
@@ -597,14 +598,14 @@ describe("a job that runs anew", () => {
       runtime.event("job_2", "metric", cost(0.2));
       runtime.succeed("job_2");
     }, cost(0.1));
-    await drive(runtime.clock, job.result());
+    await runtime.clock.drive(job.result());
     expect([job.costs, job.budget.remaining("USD")]).toEqual([{ USD: "0.3" }, "0.8"]);
   });
 
   it("not when it was to be cancelled before", async () => {
     const { runtime, job } = await lostJob((runtime) => runtime.accept("job_2"));
     const cancelling = job.cancel("too dear");
-    expect(await drive(runtime.clock, refusal(job.result()))).toBe("JobLostError");
+    expect(await runtime.clock.drive(refusal(job.result()))).toBe("JobLostError");
     await runtime.clock.advance(60_000);
     expect(runtime.sent("job.submit")).toHaveLength(1);
     await cancelling;
@@ -620,7 +621,7 @@ describe("a job that runs anew", () => {
     await runtime.clock.advance(10_000);
     expect(cancelled()).toBe(true);
     runtime.numbered("job.error", "job_2", { final_status: "cancelled", code: "CANCELLED", message: "so be it" });
-    expect(await drive(runtime.clock, ended)).toBe("CANCELLED");
+    expect(await runtime.clock.drive(ended)).toBe("CANCELLED");
   });
 
   it("a runtime that has the job after all, and says how it ended, is believed", async () => {
@@ -628,13 +629,13 @@ describe("a job that runs anew", () => {
       runtime.accept("job_1");
       runtime.clock.setTimer(() => runtime.succeed("job_1", "the first run's"), 1000);
     });
-    expect(await drive(runtime.clock, job.result())).toBe("the first run's");
+    expect(await runtime.clock.drive(job.result())).toBe("the first run's");
     expect(job.id).toBe("job_1");
   });
 
   it("one that has the job but never tells more of it loses it within the probe's time", async () => {
     const { runtime, job } = await lostJob((runtime) => runtime.accept("job_1"));
-    expect(await drive(runtime.clock, refusal(job.result()))).toBe("JobLostError");
-    expect(runtime.clock.elapsedMs).toBeLessThan(20_000);
+    expect(await runtime.clock.drive(refusal(job.result()))).toBe("JobLostError");
+    expect(runtime.clock.monotonic()).toBeLessThan(20_000);
   });
 });

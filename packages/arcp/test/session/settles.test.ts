@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { ArcpEvent, ArcpJob, ArcpSession, ListedJob } from "../../src/index.ts";
 import { connect, createMemoryPair } from "../../src/index.ts";
-import { ManualClock, drive, turn } from "../support/manual-clock.ts";
-import { ScriptedRuntime, refusal } from "../support/scripted-runtime.ts";
+import { createManualClock } from "@imprest/testing";
+import { ScriptedRuntime } from "@imprest/testing/arcp";
+import { refusal } from "../support/refusal.ts";
+import { turn } from "../support/turn.ts";
 
 async function submitted(runtime: ScriptedRuntime, session: ArcpSession, options: object = {}): Promise<ArcpJob> {
   const submitting = session.submit({ agent: "slow", ...options });
@@ -44,7 +46,7 @@ describe("frames that were swapped on the way", () => {
     numberedLog(runtime, 4);
     runtime.nextSeq = 7;
     runtime.succeed("job_1");
-    expect(await drive(runtime.clock, seen)).toEqual(["1", "2", "3", "4", "5", "6"]);
+    expect(await runtime.clock.drive(seen)).toEqual(["1", "2", "3", "4", "5", "6"]);
     expect([runtime.received.length, runtime.warnings]).toEqual([1, []]);
     expect(job.eventsMissing).toBe(false);
   });
@@ -70,7 +72,7 @@ describe("frames that were swapped on the way", () => {
     runtime.nextSeq = 4;
     runtime.succeed("job_1");
     // The late one was reported as missing, and stays so.
-    expect(await drive(runtime.clock, seen)).toEqual(["1", "gap", "3"]);
+    expect(await runtime.clock.drive(seen)).toEqual(["1", "gap", "3"]);
   });
 
   it("leave no timer behind when the session ends first", async () => {
@@ -80,7 +82,7 @@ describe("frames that were swapped on the way", () => {
     numberedLog(runtime, 2);
     await turn();
     session.detach();
-    expect(runtime.clock.pending).toBe(0);
+    expect(runtime.clock.timers).toBe(0);
   });
 });
 
@@ -93,11 +95,11 @@ describe("a runtime that welcomes and leaves, again and again", () => {
     const job = await submitted(runtime, session);
     runtime.onHello = () => {
       queueMicrotask(() => queueMicrotask(() => runtime.drop()));
-      return runtime.defaultWelcome();
+      return undefined;
     };
     runtime.drop();
-    expect(await drive(runtime.clock, refusal(job.result()), 86_400_000)).toBe("SessionEndedError");
-    return { dials: runtime.received.length, elapsedMs: runtime.clock.elapsedMs };
+    expect(await runtime.clock.drive(refusal(job.result()), 86_400_000)).toBe("SessionEndedError");
+    return { dials: runtime.received.length, elapsedMs: runtime.clock.monotonic() };
   }
 
   it("is given up when the resume window has passed without an event", async () => {
@@ -127,7 +129,7 @@ describe("a token that is refused when the connection is made again", () => {
     await runtime.clock.advance(150);
     expect([asked, session.state]).toEqual([[false, false, true], "live"]);
     runtime.succeed("job_1");
-    expect(await drive(runtime.clock, job.result())).toBe("done");
+    expect(await runtime.clock.drive(job.result())).toBe("done");
     // What was accepted since is no refused token any more.
     runtime.onHello = undefined;
     runtime.drop();
@@ -143,42 +145,42 @@ describe("a token that is refused when the connection is made again", () => {
     runtime.onHello = () => refused("UNAUTHENTICATED");
     const lost = job.result().catch((error: Error) => [error.name, (error.cause as { errorCode?: string }).errorCode]);
     runtime.drop();
-    expect(await drive(runtime.clock, lost)).toEqual(["SessionEndedError", "UNAUTHENTICATED"]);
+    expect(await runtime.clock.drive(lost)).toEqual(["SessionEndedError", "UNAUTHENTICATED"]);
     expect(asked).toBe(3);
   });
 });
 
 describe("a runtime that starts later than its client", () => {
   it("is dialled until it is there, within `waitForMs`", async () => {
-    const clock = new ManualClock();
+    const clock = createManualClock();
     const runtime = new ScriptedRuntime();
     let dials = 0;
     const dial = (): ReturnType<typeof runtime.dial> => {
       dials++;
-      if (clock.elapsedMs >= 5000) return runtime.dial();
+      if (clock.monotonic() >= 5000) return runtime.dial();
       const [near, far] = createMemoryPair();
       far.close(1006);
       return near;
     };
     const connecting = connect(dial, { token: "t", clock, backOff: () => 1000, waitForMs: 10_000 });
-    expect((await drive(clock, connecting)).state).toBe("live");
+    expect((await clock.drive(connecting)).state).toBe("live");
     expect(dials).toBe(6);
   });
 
   it("and later than `waitForMs`, or that refuses the client, is not waited for", async () => {
-    const clock = new ManualClock();
+    const clock = createManualClock();
     const dial = (): ReturnType<ScriptedRuntime["dial"]> => {
       const [near, far] = createMemoryPair();
       far.close(1006);
       return near;
     };
     const options = { token: "t", clock, backOff: () => 1000 };
-    expect(await drive(clock, refusal(connect(dial, { ...options, waitForMs: 3000 })))).toBe("ConnectionError");
-    expect(clock.elapsedMs).toBe(3000);
-    expect(await drive(clock, refusal(connect(dial, options)))).toBe("ConnectionError");
+    expect(await clock.drive(refusal(connect(dial, { ...options, waitForMs: 3000 })))).toBe("ConnectionError");
+    expect(clock.monotonic()).toBe(3000);
+    expect(await clock.drive(refusal(connect(dial, options)))).toBe("ConnectionError");
     const runtime = new ScriptedRuntime();
     runtime.onHello = () => refused("UNAUTHENTICATED");
-    expect(await drive(runtime.clock, refusal(runtime.connect({ waitForMs: 3000 })))).toBe("UNAUTHENTICATED");
+    expect(await runtime.clock.drive(refusal(runtime.connect({ waitForMs: 3000 })))).toBe("UNAUTHENTICATED");
     expect(runtime.received).toHaveLength(1);
   });
 });
@@ -199,7 +201,7 @@ describe("a listing of jobs", () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     pages(runtime, 1, (at) => ({ jobs: [], next_cursor: `c${at}` }));
-    expect(await drive(runtime.clock, refusal(listed(session.listJobs({ limit: 5 }))))).toBe("ResponseFormatError");
+    expect(await runtime.clock.drive(refusal(listed(session.listJobs({ limit: 5 }))))).toBe("ResponseFormatError");
     expect(runtime.sent("session.list_jobs")).toHaveLength(100);
   });
 
@@ -208,8 +210,8 @@ describe("a listing of jobs", () => {
     const session = await runtime.connect();
     pages(runtime, 300, (at) => ({ jobs: [entry(at)], next_cursor: `c${at}` }));
     const late = refusal(listed(session.listJobs({ timeoutMs: 1000 })));
-    expect(await drive(runtime.clock, late)).toBe("TimeoutError");
-    expect(runtime.clock.elapsedMs).toBe(1000);
+    expect(await runtime.clock.drive(late)).toBe("TimeoutError");
+    expect(runtime.clock.monotonic()).toBe(1000);
     const slowly = async (): Promise<string[]> => {
       const seen: string[] = [];
       for await (const { jobId } of session.listJobs({ timeoutMs: 1000, limit: 3 })) {
@@ -218,14 +220,14 @@ describe("a listing of jobs", () => {
       }
       return seen;
     };
-    expect(await drive(runtime.clock, slowly())).toHaveLength(3);
+    expect(await runtime.clock.drive(slowly())).toHaveLength(3);
   });
 
   it("ends when the runtime gives a cursor again, of whatever page", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     pages(runtime, 1, (at) => ({ jobs: [entry(at)], next_cursor: `c${at % 3}` }));
-    expect(await drive(runtime.clock, listed(session.listJobs()))).toHaveLength(4);
+    expect(await runtime.clock.drive(listed(session.listJobs()))).toHaveLength(4);
   });
 });
 
@@ -237,7 +239,7 @@ describe("a job that the runtime shows as ended, and whose end it never brings",
       if (payload.resume !== undefined) return refused("RESUME_WINDOW_EXPIRED");
       runtime.sessionId = `sess_${++sessions}`;
       runtime.nextSeq = 1;
-      return runtime.defaultWelcome();
+      return undefined;
     };
     runtime.onFrame = ({ type, id }) => {
       if (type === "session.list_jobs") {
@@ -266,8 +268,8 @@ describe("a job that the runtime shows as ended, and whose end it never brings",
     await turn();
     withoutEnds(runtime);
     runtime.drop();
-    expect(await drive(runtime.clock, refusal(job.outcome()))).toBe("ResultUnavailableError");
-    expect(runtime.clock.elapsedMs).toBeLessThan(5000);
+    expect(await runtime.clock.drive(refusal(job.outcome()))).toBe("ResultUnavailableError");
+    expect(runtime.clock.monotonic()).toBeLessThan(5000);
     expect([session.id, runtime.sent("job.submit").length - 1]).toEqual(["sess_2", resubmits]);
   });
 
@@ -279,7 +281,7 @@ describe("a job that the runtime shows as ended, and whose end it never brings",
     await turn();
     withoutEnds(runtime, { afterReplay: () => runtime.clock.setTimer(() => runtime.drop(), 100) });
     runtime.drop();
-    expect(await drive(runtime.clock, refusal(job.outcome()))).toBe("ResultUnavailableError");
+    expect(await runtime.clock.drive(refusal(job.outcome()))).toBe("ResultUnavailableError");
     expect(session.id).toBe("sess_5");
   });
 });
@@ -306,9 +308,9 @@ describe("a runtime without heartbeats and listings", () => {
       queueMicrotask(() => queueMicrotask(() => runtime.succeed("job_1", "found")));
       return undefined;
     };
-    expect(await drive(runtime.clock, job.result())).toBe("found");
+    expect(await runtime.clock.drive(job.result())).toBe("found");
     expect(runtime.received).toHaveLength(2);
-    expect(runtime.clock.elapsedMs).toBeLessThan(600_000 + 100_000 + 160_000);
+    expect(runtime.clock.monotonic()).toBeLessThan(600_000 + 100_000 + 160_000);
   });
 
   it("on a single transport ends the session only where an idle limit is set", async () => {
@@ -383,7 +385,7 @@ describe("a session that goes on from a ticket", () => {
     const [listing] = runtime.sent("session.list_jobs");
     runtime.send({ type: "session.jobs", payload: { request_id: listing?.id, jobs: [] } });
     const job = next.job("job_1");
-    expect(job && (await drive(runtime.clock, refusal(job.outcome())))).toBe("JobLostError");
+    expect(job && (await runtime.clock.drive(refusal(job.outcome())))).toBe("JobLostError");
   });
 
   it("takes the jobs that run from the listing where the ticket names none", async () => {

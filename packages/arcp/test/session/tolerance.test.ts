@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import { type ArcpJob, type ArcpSession, connect, createMemoryPair } from "../../src/index.ts";
 import { type DialectName, createArcpRuntime } from "../../src/runtime/index.ts";
 import { collect } from "../support/collect.ts";
-import { ScriptedRuntime, refusal } from "../support/scripted-runtime.ts";
-import { turn } from "../support/manual-clock.ts";
+import { ScriptedRuntime } from "@imprest/testing/arcp";
+import { refusal } from "../support/refusal.ts";
+import { turn } from "../support/turn.ts";
 
 async function submitted(runtime: ScriptedRuntime, session: ArcpSession, accepted: object = {}): Promise<ArcpJob> {
   const submitting = session.submit({ agent: "echo" });

@@ -1,7 +1,7 @@
 import { createMemoryPair } from "../../src/transport/memory.ts";
 import { createDeferred } from "@imprest/core/internal";
 import type { ArcpTransport, TransportClosed } from "../../src/transport/transport.ts";
-import type { ManualClock } from "./manual-clock.ts";
+import type { ManualClock } from "@imprest/testing";
 
 /** What happens to one frame. */
 export type Mishap =

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
-import type { ManualClock } from "./manual-clock.ts";
+import type { ManualClock } from "@imprest/testing";
 import { createMemoryPair } from "../../src/transport/memory.ts";
 import type { ArcpTransport } from "../../src/transport/transport.ts";
 
@@ -86,8 +86,8 @@ export class TranscriptPlayer {
       while (queue[0] !== undefined && (queue[0].dir === "r2c" || unsolicited.has(queue[0].frame.type))) {
         const row = queue.shift();
         if (row === undefined || row.dir === "c2r") continue;
-        dueMs = Math.max(dueMs, this.#clock.elapsedMs + row.t_ms - sinceMs);
-        this.#clock.setTimer(() => serve(row.frame), dueMs - this.#clock.elapsedMs);
+        dueMs = Math.max(dueMs, this.#clock.monotonic() + row.t_ms - sinceMs);
+        this.#clock.setTimer(() => serve(row.frame), dueMs - this.#clock.monotonic());
       }
     };
     runtime.onMessage((text) => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { connect, openWebSocket } from "../../src/index.ts";
 import { serveWebSocket } from "../../src/node/runtime.ts";
 import { createArcpRuntime } from "../../src/runtime/index.ts";
-import { refusal } from "../support/scripted-runtime.ts";
+import { refusal } from "../support/refusal.ts";
 
 describe("the global WebSocket", () => {
   it("submits and streams over a real socket", async () => {

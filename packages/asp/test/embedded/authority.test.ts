@@ -289,10 +289,54 @@ describe("the embedded authority speaks ASP", () => {
       "reserve",
       "reserve",
       "commit",
-      "replay_rejected",
       "release",
+      "replay_rejected",
     ]);
     expect(reports[2]?.event?.data).toMatchObject({ amount_atomic_observed: 40n, refund_amount_atomic: 460n });
+  });
+
+  it("what Cycles commits beyond the reserve is an overage of the feed, dated when it was charged", async () => {
+    const clock = createManualClock(Date.now());
+    const house = await openHouse({ clock, asp: { ttlMs: 10_000, overagePolicy: "CHARGE_OVERAGE" } });
+    const cycles = new CyclesClient({ baseUrl: issuer, apiKey: house.apiKey, transport: house.transport });
+    const { reservationId = "" } = await house.client().reserve({ claim: claim(500n) });
+    await clock.advance(4_000);
+    const settledAt = new Date(clock.now()).toISOString();
+    await cycles.commitReservation(reservationId, { actual: amount(unit, 700) });
+    await clock.advance(60_000);
+    const events = (await verifyAll(await feedOf(house), await trustIn(house))).map(({ event }) => event);
+    expect(events.map((event) => [event?.suffix, event?.time])).toEqual([
+      ["reserve", expect.any(String)],
+      ["commit", settledAt],
+      ["overage_charged", settledAt],
+    ]);
+    expect(events[2]?.data).toMatchObject({ overage_amount_atomic: 200n });
+  });
+
+  it("what ASP reserved cannot be extended over Cycles, because its signed event says when it ends", async () => {
+    const clock = createManualClock(Date.now());
+    const house = await openHouse({ clock, asp: { ttlMs: 10_000 } });
+    const cycles = new CyclesClient({ baseUrl: issuer, apiKey: house.apiKey, transport: house.transport });
+    const { reservationId = "" } = await house.client().reserve({ claim: claim(500n) });
+    await expect(cycles.extendReservation(reservationId, { extend_by_ms: 60_000 })).rejects.toMatchObject({
+      errorCode: "MAX_EXTENSIONS_EXCEEDED",
+    });
+    await clock.advance(10_001);
+    expect(await house.client().queryBudget({ budgetId, unit })).toMatchObject({ reservedHoldAtomic: 0n });
+  });
+
+  it("a tenant that is closed gives back what it held, and the feed reports the release, once", async () => {
+    const clock = createManualClock(Date.now());
+    const house = await openHouse({ clock, asp: { ttlMs: 10_000 } });
+    await house.client().reserve({ claim: claim(500n) });
+    await house.embedded.tenants.close("acme");
+    await clock.advance(10_001);
+    const lines: string[] = [];
+    for await (const line of house.embedded.audit.events()) lines.push(line);
+    expect(lines.map((line) => (JSON.parse(line) as { readonly type: string }).type.split(".").at(-1))).toEqual([
+      "reserve",
+      "release",
+    ]);
   });
 
   it("a guarded call over ASP reserves, runs, commits; one that says that nothing was spent releases", async () => {

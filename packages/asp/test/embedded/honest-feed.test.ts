@@ -1,3 +1,5 @@
+import { CyclesClient } from "@imprest/cycles";
+import type { LedgerStore } from "@imprest/embedded";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -10,7 +12,18 @@ import {
   sealCheckpoint,
   verifyAuditEvent,
 } from "../../src/audit/index.ts";
-import { type House, budgetId, claim, createManualClock, feedOf, openHouse, trustIn } from "./support.ts";
+import {
+  type House,
+  budgetId,
+  claim,
+  createManualClock,
+  feedOf,
+  issuer,
+  openHouse,
+  seed,
+  trustIn,
+  unit,
+} from "./support.ts";
 
 const graceWindowMs = 30_000;
 
@@ -30,6 +43,16 @@ const action = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("release" as const), which: fc.nat(20) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("cycles" as const),
+      which: fc.nat(20),
+      verb: fc.constantFrom("commit" as const, "release" as const, "extend" as const),
+      percent: fc.integer({ min: 0, max: 150 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("restart" as const) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("again" as const), which: fc.nat(20) }) },
   {
     weight: 4,
@@ -62,17 +85,40 @@ async function liveThrough(
 ) {
   const clock = createManualClock(Date.now() - 86_400_000);
   const overagePolicy = charges ? "CHARGE_OVERAGE" : "REJECT";
-  const house = await openHouse({ clock, asp: { ttlMs: 60_000, graceWindowMs, overagePolicy } }, { closes: false });
+  const disk = new Map<string, string>();
+  const store: LedgerStore = {
+    load: () => [...disk],
+    async write(take) {
+      for (const [key, value] of take()) {
+        if (value === undefined) disk.delete(key);
+        else disk.set(key, value);
+      }
+    },
+    close() {},
+  };
+  const options = { clock, store, asp: { ttlMs: 60_000, graceWindowMs, overagePolicy } } as const;
+  let house = await openHouse(options, { closes: false });
+  const { promised } = house;
+  let signer = { kid: "k1", privateKey: seed };
   try {
-    const client = house.client();
+    let client = house.client();
+    const cyclesOf = ({ apiKey, transport }: House) => new CyclesClient({ baseUrl: issuer, apiKey, transport });
+    let cycles = cyclesOf(house);
     const reserved: Reserved[] = [];
     for (const [at, doing] of actions.entries()) {
       const of = "which" in doing ? reserved[doing.which % Math.max(1, reserved.length)] : undefined;
       if (doing.kind === "wait") await clock.advance(doing.ms);
       if (doing.kind === "skew") clock.jump(doing.ms);
       if (doing.kind === "rotate") {
-        const privateKey = new Uint8Array(32).fill(at + 1);
-        await house.embedded.audit.rotateKey({ kid: `rotated-${at}`, privateKey });
+        signer = { kid: `rotated-${at}`, privateKey: new Uint8Array(32).fill(at + 1) };
+        await house.embedded.audit.rotateKey(signer);
+      }
+      if (doing.kind === "restart") {
+        await house.embedded.close();
+        const asp = { ...options.asp, signingKey: signer };
+        house = await openHouse({ ...options, asp }, { closes: false, fresh: false });
+        client = house.client({ onPromisedEvent: (event) => promised.push(event) });
+        cycles = cyclesOf(house);
       }
       if (doing.kind === "reserve") {
         const key = `reserve-${at}`;
@@ -88,6 +134,16 @@ async function liveThrough(
       if (doing.kind === "release") {
         await client.release({ reservationId: of.id, idempotencyKey: `release-${at}`, reasonCodes: ["run_cancelled"] });
       }
+      if (doing.kind === "cycles") {
+        const actual = { unit, amount: (of.amount * BigInt(doing.percent)) / 100n };
+        const settled =
+          doing.verb === "commit"
+            ? cycles.commitReservation(of.id, { actual })
+            : doing.verb === "release"
+              ? cycles.releaseReservation(of.id)
+              : cycles.extendReservation(of.id, { extend_by_ms: 90_000 });
+        await settled.catch(() => {});
+      }
       if (doing.kind === "commit") {
         const amountAtomicObserved = (of.amount * BigInt(doing.percent)) / 100n;
         const request = { reservationId: of.id, amountAtomicObserved, idempotencyKey: `commit-${at}` };
@@ -96,7 +152,7 @@ async function liveThrough(
       }
     }
     await clock.advance(1);
-    return await tell(house);
+    return await tell({ ...house, promised });
   } finally {
     await house.embedded.close();
   }
@@ -124,7 +180,7 @@ async function carried(checkpoint: AuditCheckpoint): Promise<AuditCheckpoint> {
 }
 
 describe("a feed of an honest authority is clean", () => {
-  it("whatever its callers do: retries, late commits, overage, clocks set back, keys rotated, lines shuffled, feeds cut", async () => {
+  it("whatever its callers do: retries, late commits, overage, settled or extended over Cycles, clocks set back, keys rotated, restarts, lines shuffled, feeds cut", async () => {
     const seen = new Set<string>();
     await fc.assert(
       fc.asyncProperty(

@@ -1,38 +1,36 @@
-import { LedgerRefusal } from "../ledger/refusal.ts";
-import type { Reservation } from "../ledger/reservation.ts";
+import type { Settled } from "../ledger/facts.ts";
 import { otherWire, otherWireReason } from "./other-wire.ts";
-import { type SettlementInstruction, answerOf, bothAmounts, differenceOf, end, tell } from "./settlement.ts";
+import {
+  type SettlementInstruction,
+  answerOf,
+  bothAmounts,
+  differenceOf,
+  end,
+  tell,
+  tellOverage,
+} from "./settlement.ts";
 
-/**
- * Takes in what another wire has done to a reservation meanwhile, and tells it in the feed: the same ledger settles
- * for all. @returns whether it was over.
- */
-export function adopt(instruction: SettlementInstruction): boolean {
-  const { reservation } = instruction;
-  if (reservation.state !== "RESERVED" && reservation.state !== "EXPIRED_IN_GRACE") return true;
-  const found = inLedger(instruction);
-  const { idempotencyKey = "", charged = 0n, operation } = found?.settlement ?? {};
-  if (found === undefined || operation === undefined) return false;
-  const by = { idempotencyKey, digest: "" };
-  if (operation === "release") {
-    const signed = tell(instruction, by, "release", { reason_codes: [otherWireReason] });
+/** Reports in the feed how another wire settled a reservation: the same ledger settles for all. */
+export function adopt(instruction: SettlementInstruction, settled: Settled): void {
+  const { reservation, nowMs } = instruction;
+  const { state, ttlExpiresAtMs } = reservation;
+  if (state !== "RESERVED" && state !== "EXPIRED_IN_GRACE") return;
+  const by = { idempotencyKey: settled.idempotencyKey, digest: "" };
+  const reason = { reason_codes: [otherWireReason] };
+  if (settled.kind === "released") {
+    const signed = tell(instruction, by, "release", reason);
     void end(instruction, otherWire, "RELEASED", answerOf(signed, {}));
-    return true;
+    return;
   }
+  const { charged } = settled;
   reservation.observed = charged;
   const difference = differenceOf(reservation, charged);
-  const data = { ...bothAmounts(reservation, charged), ...difference.data, reason_codes: [otherWireReason] };
-  const signed = tell(instruction, by, "commit", data);
-  void end(instruction, otherWire, "COMMITTED", answerOf(signed, difference.answer));
-  return true;
-}
-
-/** `undefined` once the ledger has let it expire. */
-function inLedger({ books, reservation }: SettlementInstruction): Readonly<Reservation> | undefined {
-  try {
-    return books.ledger.getReservation(reservation, reservation.id);
-  } catch (error) {
-    if (LedgerRefusal.isInstance(error)) return undefined;
-    throw error;
-  }
+  const amounts = bothAmounts(reservation, charged);
+  // The hold of a rebuilt ledger may outlast the TTL by the shortest lease that a ledger has.
+  const isLate = state === "EXPIRED_IN_GRACE";
+  const signed = isLate
+    ? tell(instruction, by, "late_commit", { ...amounts, grace_window_ms_used: nowMs - ttlExpiresAtMs, ...reason })
+    : tell(instruction, by, "commit", { ...amounts, ...difference.data, ...reason });
+  const overage = tellOverage(instruction, by, charged);
+  void end(instruction, otherWire, "COMMITTED", answerOf(signed, difference.answer, overage));
 }

@@ -2,16 +2,19 @@ import { type Clock, ConfigurationError, type Logger } from "@imprest/core";
 import { type Shape, parseBase64url, parseWire } from "@imprest/core/internal";
 import { type AuditDataBase, type AuditEvent, auditDataBySuffix } from "@imprest/core/models/asp";
 import type { ApiKeys } from "../access/api-keys.ts";
+import type { Settled } from "../ledger/facts.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { adopt } from "./adopt.ts";
 import { AspWire } from "./asp-wire.ts";
 import type { AspBooks } from "./books.ts";
-import { EventLog, type SignedElsewhere, type StoredEvent, numberOf } from "./event-log.ts";
+import { EventLog, type SignedElsewhere, type StoredEvent, numberOf, readStoredEvents } from "./event-log.ts";
+import { FeedTime } from "./feed-time.ts";
 import { type AspOptions, type AspSigningKey, resolveAspOptions } from "./options.ts";
 import type { AspReservation, AspReservationInfo } from "./reservation.ts";
 import { Reservations } from "./reservations.ts";
 import { ReserveMemory } from "./reserve-memory.ts";
 import { type KeptEvent, bookFolded, foldEvents } from "./restore.ts";
+import { giveBackAtTtl } from "./settlement.ts";
 import { SigningKeys } from "./signing-keys.ts";
 
 /** One line of a feed, and the event that verifying it gave. */
@@ -37,6 +40,7 @@ export class AspPlane {
   readonly wire: AspWire;
   readonly #keys: SigningKeys;
   readonly #books: AspBooks;
+  readonly #time: FeedTime;
 
   /** @throws ConfigurationError naming the option that cannot be used. */
   constructor(given: AspOptions, parts: AspPlaneParts) {
@@ -44,21 +48,23 @@ export class AspPlane {
     const options = resolveAspOptions(given);
     const { journal } = ledger;
     const { auditRetentionMs: retentionMs, graceWindowMs, issuer, typePrefix } = options;
-    const nowMs = (): number => clock.now();
+    const time = new FeedTime(clock);
+    this.#time = time;
     const retired = given.retiredKeys ?? [];
-    this.#keys = new SigningKeys(given.signingKey, retired, ledger.claim("asp-key").values(), {
-      retentionMs,
-      journal,
-      nowMs,
-    });
-    const stored = ledger.claim("asp-event").values();
+    const stored = readStoredEvents(ledger.claim("asp-event").values());
+    for (const { atMs } of stored) time.reach(atMs);
+    const keyParts = { retentionMs, journal, nowMs: () => time.now() };
+    this.#keys = new SigningKeys(given.signingKey, retired, ledger.claim("asp-key").values(), keyParts);
     const log = new EventLog({ keys: this.#keys, issuer, typePrefix, retentionMs, journal }, stored);
     const onExpired = (reservation: AspReservation, atMs: number): void => this.#tellExpiry(reservation, atMs);
-    const reservations = new Reservations({ clock, graceWindowMs, rememberedMs, mostRemembered, onExpired });
+    const reservations = new Reservations({ clock, time, graceWindowMs, rememberedMs, mostRemembered, onExpired });
     const memory = new ReserveMemory();
     this.#books = { ledger, options, log, reservations, memory };
     const kept = Array.from(log.stored(), (event) => this.#keptFrom(event));
     for (const reservation of foldEvents(kept, memory, options)) reservations.add(reservation);
+    ledger.listen((fact) => {
+      if (fact.kind === "committed" || fact.kind === "released") this.#adopt(fact);
+    });
     this.wire = new AspWire({ ...parts, books: this.#books, keys: this.#keys });
   }
 
@@ -103,6 +109,7 @@ export class AspPlane {
     if (reservations.size > 0 || !log.isEmpty) {
       throw new ConfigurationError("Rebuild into an authority that has no reservations and has told no events.");
     }
+    for (const { event } of lines) this.#time.reach(Date.parse(event.time));
     const nowMs = reservations.advance();
     const folded = foldEvents(lines.map(keptFromLine), memory, options);
     // The one step that may fail, for a budget that is not there, so nothing else is done before it.
@@ -115,10 +122,17 @@ export class AspPlane {
     this.#books.reservations.stop();
   }
 
+  #adopt(settled: Settled): void {
+    const { reservations } = this.#books;
+    const reservation = reservations.get(settled.reservationId);
+    if (reservation === undefined || reservation.isSettling === true) return;
+    adopt({ books: this.#books, reservation, nowMs: reservations.advance() }, settled);
+  }
+
   /** The boundary is told whether or not a late commit comes (ASP §3.3). */
   #tellExpiry(reservation: AspReservation, atMs: number): void {
-    if (adopt({ books: this.#books, reservation, nowMs: atMs })) return;
     const { tenant, id, decisionId, ttlExpiresAtMs, reserved } = reservation;
+    giveBackAtTtl({ books: this.#books, reservation, nowMs: atMs });
     const data = {
       decision_id: decisionId,
       reservation_id: id,

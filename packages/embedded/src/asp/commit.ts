@@ -1,7 +1,5 @@
-import type { JsonObject } from "@imprest/core/audit";
 import type { CommitRequest, CommitResponse } from "@imprest/core/models/asp";
 import { LedgerRefusal } from "../ledger/refusal.ts";
-import { adopt } from "./adopt.ts";
 import { type AspBooks, ledgerKey } from "./books.ts";
 import { digestOf } from "./digest.ts";
 import type { Signed } from "./event-log.ts";
@@ -15,8 +13,11 @@ import {
   differenceOf,
   end,
   giveBack,
+  inLedger,
+  overageOf,
   ownReservation,
   tell,
+  tellOverage,
 } from "./settlement.ts";
 
 /** A commit of a reservation that is its own, with the amount observed. */
@@ -32,7 +33,6 @@ interface Committing extends SettlementInstruction {
 export function commit(books: AspBooks, tenant: string, request: CommitRequest): Promise<CommitResponse> {
   const nowMs = books.reservations.advance();
   const reservation = ownReservation(books, tenant, request.reservationId);
-  adopt({ books, reservation, nowMs });
   const { idempotencyKey, amountAtomicObserved: observed, providerResponseFacts } = request;
   const digest = digestOf([observed, providerResponseFacts]);
   const committing = { books, reservation, nowMs, by: { idempotencyKey, digest }, observed };
@@ -68,7 +68,8 @@ function settle(committing: Committing): Promise<CommitResponse> {
   if (state === "EXPIRED_IN_GRACE") return commitLate(committing);
   try {
     const actual = { unit, amount: observed };
-    books.ledger.commit({ tenant, reservationId, idempotencyKey: ledgerKey(by.idempotencyKey), actual });
+    const request = { tenant, reservationId, idempotencyKey: ledgerKey(by.idempotencyKey), actual };
+    inLedger(reservation, () => books.ledger.commit(request));
   } catch (error) {
     if (!LedgerRefusal.isInstance(error) || error.reason !== "RESERVATION_EXPIRED") throw error;
     // The ledger's clock reached the TTL within this very turn.
@@ -79,7 +80,7 @@ function settle(committing: Committing): Promise<CommitResponse> {
   const difference = differenceOf(reservation, observed);
   const data = { ...bothAmounts(reservation, observed), ...difference.data };
   const signed = tell(committing, by, "commit", data);
-  const told = tellOverage(committing);
+  const told = tellOverage(committing, by, observed);
   return end(committing, by, "COMMITTED", answerOf(signed, difference.answer, told));
 }
 
@@ -104,16 +105,8 @@ function commitLate(committing: Committing): Promise<CommitResponse> {
     ...(over > 0n && { over_cap_amount_atomic: over.toString() }),
   };
   const signed = tell(committing, by, "late_commit", data);
-  const told = tellOverage(committing);
+  const told = tellOverage(committing, by, observed);
   return end(committing, by, "COMMITTED", answerOf(signed, differenceOf(reservation, observed).answer, told));
-}
-
-/** A charge beyond the reserve must be told (ASP §3.1). */
-function tellOverage(committing: Committing): Promise<Signed> | undefined {
-  const { reservation, by, observed } = committing;
-  if (observed <= reservation.reserved) return undefined;
-  const data = { ...overageOf(reservation, observed), policy: "charge_overage" };
-  return tell(committing, by, "overage_charged", data);
 }
 
 /** The call stays uncovered; what was held goes back, because nothing will be charged to it (ASP §3.1). */
@@ -173,11 +166,6 @@ function rejectReplay(
     reason_codes: [reason],
   };
   return refuseAfter(books.log.append(tenant, "replay_rejected", data, nowMs), refusal);
-}
-
-function overageOf(reservation: AspReservation, observed: bigint): JsonObject {
-  const overage_amount_atomic = (observed - reservation.reserved).toString();
-  return { ...bothAmounts(reservation, observed), overage_amount_atomic };
 }
 
 async function refuseAfter(signed: Promise<Signed>, refusal: AspRefusal): Promise<never> {

@@ -57,6 +57,11 @@ const kind = "asp-event";
 /** Events of one tenant, some 300 MB: a year of denials of a broken agent must not fill the memory of all. */
 const mostOfTenant = 250_000;
 
+/** As an earlier process left them, in no order. */
+export function readStoredEvents(stored: Iterable<string>): StoredEvent[] {
+  return Array.from(stored, (text) => parseJson(text) as unknown as StoredEvent);
+}
+
 /**
  * Every audit event, signed and kept (ASP §5). Each tenant has a source and a feed of its own, numbered from 1 inside
  * what is signed, so that a gap shows. An event is journalled in the turn of the change that it tells, unsigned if need
@@ -66,10 +71,9 @@ export class EventLog {
   readonly #parts: EventLogParts;
   readonly #feeds = new Map<string, Feed>();
 
-  constructor(parts: EventLogParts, stored: Iterable<string>) {
+  constructor(parts: EventLogParts, stored: readonly StoredEvent[]) {
     this.#parts = parts;
-    const entries = Array.from(stored, (text) => parseJson(text) as unknown as StoredEvent);
-    for (const entry of entries.sort((one, other) => one.sequence - other.sequence)) {
+    for (const entry of stored.toSorted((one, other) => one.sequence - other.sequence)) {
       const feed = this.#feedOf(entry.tenant, entry.sequence);
       feed.entries.push(entry);
       if (entry.line === undefined) this.#sign(feed, entry).catch(() => {});
@@ -151,7 +155,7 @@ export class EventLog {
     const signing = feed.tail.then(async () => {
       const { keys, typePrefix } = this.#parts;
       const { tenant, suffix, data, atMs, id } = entry;
-      const signer = { ...keys.signing(atMs), source: this.sourceOf(tenant), typePrefix };
+      const signer = { ...keys.current, source: this.sourceOf(tenant), typePrefix };
       entry.line = await signAuditEvent(suffix, data, signer, atMs, id);
       this.#write(entry);
       return signedFrom(id, entry.line);

@@ -1,5 +1,4 @@
 import type { ReleaseRequest, ReleaseResponse } from "@imprest/core/models/asp";
-import { adopt } from "./adopt.ts";
 import type { AspBooks } from "./books.ts";
 import { answerOf, end, giveBack, ownReservation, tell } from "./settlement.ts";
 
@@ -11,7 +10,6 @@ export function release(books: AspBooks, tenant: string, request: ReleaseRequest
   const nowMs = books.reservations.advance();
   const reservation = ownReservation(books, tenant, request.reservationId);
   const instruction = { books, reservation, nowMs };
-  adopt(instruction);
   const { idempotencyKey, reasonCodes = [] } = request;
   const { settlement, state } = reservation;
   if (state === "RELEASED" && settlement?.idempotencyKey === idempotencyKey) return settlement.answer;

@@ -36,6 +36,8 @@ export interface AspReservation extends Expiring {
   /** What was charged to the budget. */
   observed: bigint;
   settlement: AspSettlement | undefined;
+  /** While ASP itself settles it in the ledger. */
+  isSettling?: boolean;
 }
 
 /** For operators, and for whoever compares a rebuilt ledger with the one it was. */

@@ -1,11 +1,13 @@
 import type { Clock, Timer } from "@imprest/core";
 import { ExpiryQueue } from "../ledger/expiry-queue.ts";
 import { TenantRetention } from "../ledger/tenant-retention.ts";
-import { ledgerTime } from "../ledger/time.ts";
+import type { FeedTime } from "./feed-time.ts";
 import type { AspReservation, AspState } from "./reservation.ts";
 
 export interface ReservationsParts {
+  /** Of the timers. */
   readonly clock: Clock;
+  readonly time: FeedTime;
   readonly graceWindowMs: number;
   /** How long what is over is remembered, and how many. */
   readonly rememberedMs: number;
@@ -20,14 +22,12 @@ export class Reservations {
   readonly #byId = new Map<string, AspReservation>();
   readonly #due = new ExpiryQueue<AspReservation>();
   readonly #finished: TenantRetention<AspReservation>;
-  readonly #now: () => number;
   #timer: Timer | undefined;
   #timerDueAtMs = Infinity;
   #stopped = false;
 
   constructor(parts: ReservationsParts) {
     this.#parts = parts;
-    this.#now = ledgerTime(parts.clock);
     this.#finished = new TenantRetention({ forMs: parts.rememberedMs, entries: parts.mostRemembered }, ({ id }) =>
       this.#byId.delete(id),
     );
@@ -39,7 +39,7 @@ export class Reservations {
 
   /** Every operation begins here, so that no answer depends on when a timer ran. @returns the time it happens at. */
   advance(): number {
-    const nowMs = this.#now();
+    const nowMs = this.#parts.time.now();
     for (;;) {
       const reservation = this.#due.first();
       if (reservation === undefined || reservation.dueAtMs >= nowMs) break;
@@ -63,7 +63,7 @@ export class Reservations {
     this.#byId.set(reservation.id, reservation);
     const { state } = reservation;
     if (state === "RESERVED" || state === "EXPIRED_IN_GRACE") this.#due.add(reservation);
-    else this.#finished.add(reservation, this.#now());
+    else this.#finished.add(reservation, this.#parts.time.now());
     this.#armTimer();
   }
 
@@ -94,7 +94,7 @@ export class Reservations {
     if (this.#stopped || dueAtMs >= this.#timerDueAtMs) return;
     this.#timer?.clear();
     this.#timerDueAtMs = dueAtMs;
-    this.#timer = this.#parts.clock.setTimer(() => this.#onTimer(), dueAtMs + 1 - this.#now());
+    this.#timer = this.#parts.clock.setTimer(() => this.#onTimer(), dueAtMs + 1 - this.#parts.time.now());
   }
 
   #onTimer(): void {

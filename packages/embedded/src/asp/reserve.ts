@@ -64,6 +64,7 @@ function decide(
       ttlMs: options.ttlMs,
       // ASP returns the capacity at the TTL and honours late commits beyond it; the ledger's own grace holds both.
       graceMs: 0,
+      hasFixedLease: true,
       overagePolicy: options.overagePolicyOf(budgetId),
     });
   } catch (error) {

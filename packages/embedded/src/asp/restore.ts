@@ -168,6 +168,7 @@ function hold(reservation: AspReservation, ledger: Ledger, options: ResolvedAspO
     estimate: { unit, amount: reserved },
     ttlMs: Math.max(1_000, ttlExpiresAtMs - nowMs),
     graceMs: 0,
+    hasFixedLease: true,
     overagePolicy: options.overagePolicyOf(budgetId),
   };
   ledger.reserve(request, id);

@@ -52,25 +52,57 @@ export function end(
   return answer;
 }
 
+/** Settles the ledger's own reservation, so that what the ledger reports of it is not taken for another wire's. */
+export function inLedger(reservation: AspReservation, settle: () => unknown): void {
+  reservation.isSettling = true;
+  try {
+    settle();
+  } finally {
+    reservation.isSettling = false;
+  }
+}
+
 /** Returns to the ledger what it holds for the reservation. */
 export function giveBack({ books, reservation }: SettlementInstruction, idempotencyKey: string, reason: string): void {
   const { tenant, id: reservationId } = reservation;
   try {
-    books.ledger.release({
-      tenant,
-      reservationId,
-      idempotencyKey: ledgerKey(idempotencyKey),
-      reason: reason.slice(0, 256),
-    });
+    const request = { tenant, reservationId, idempotencyKey: ledgerKey(idempotencyKey), reason: reason.slice(0, 256) };
+    inLedger(reservation, () => books.ledger.release(request));
   } catch (error) {
     // Expired within this very turn: the ledger has given it back by itself.
     if (!LedgerRefusal.isInstance(error) || error.reason !== "RESERVATION_EXPIRED") throw error;
   }
 }
 
+/** The capacity returns at the TTL (ASP §3.2), also where the ledger's clock is behind the feed's since a restart. */
+export function giveBackAtTtl(instruction: SettlementInstruction): void {
+  try {
+    giveBack(instruction, `${instruction.reservation.id}:ttl`, "ttl_expired");
+  } catch (error) {
+    // Given back with its tenant, or forgotten.
+    if (!LedgerRefusal.isInstance(error)) throw error;
+  }
+}
+
 /** "The signed audit event records both reserved and observed amounts" (ASP §3.1). */
 export function bothAmounts({ reserved }: AspReservation, observed: bigint): JsonObject {
   return { amount_atomic_observed: observed.toString(), amount_atomic_reserved: reserved.toString() };
+}
+
+/** A charge beyond the reserve has an event of its own, whichever wire it came by (ASP §3.1). */
+export function tellOverage(
+  instruction: SettlementInstruction,
+  by: SettledBy,
+  observed: bigint,
+): Promise<Signed> | undefined {
+  const { reservation } = instruction;
+  if (observed <= reservation.reserved) return undefined;
+  return tell(instruction, by, "overage_charged", { ...overageOf(reservation, observed), policy: "charge_overage" });
+}
+
+export function overageOf(reservation: AspReservation, observed: bigint): JsonObject {
+  const overage_amount_atomic = (observed - reservation.reserved).toString();
+  return { ...bothAmounts(reservation, observed), overage_amount_atomic };
 }
 
 /** How what was observed differs from what was reserved, as the event and as the answer say it. */

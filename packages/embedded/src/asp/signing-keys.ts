@@ -19,9 +19,8 @@ export class SigningKeys {
   readonly #published = new Map<string, KeptKey>();
   readonly #retentionMs: number;
   readonly #journal: Journal | undefined;
+  /** The time of the events: a key ends no earlier than the last one that it signed. */
   readonly #nowMs: () => number;
-  /** The latest event of the key in use: the clock of the events may be ahead of the one here. */
-  #signedAtMs = -Infinity;
   /** Deriving a public key takes a turn; whoever publishes waits for it. */
   #derived: Promise<void>;
 
@@ -45,9 +44,8 @@ export class SigningKeys {
     this.#derived.catch(() => {});
   }
 
-  /** The key for an event of that time. */
-  signing(atMs: number): AspSigningKey {
-    this.#signedAtMs = Math.max(this.#signedAtMs, atMs);
+  /** The key for the next event. */
+  get current(): AspSigningKey {
     return this.#current;
   }
 
@@ -56,9 +54,8 @@ export class SigningKeys {
     await this.#derived;
     if (this.#published.has(next.kid)) throw new ConfigurationError(`The kid ${next.kid} is taken; name a fresh one.`);
     const previous = this.#published.get(this.#current.kid);
-    if (previous !== undefined) this.#keep({ ...previous, retiredAtMs: Math.max(this.#nowMs(), this.#signedAtMs) });
+    if (previous !== undefined) this.#keep({ ...previous, retiredAtMs: this.#nowMs() });
     this.#current = next;
-    this.#signedAtMs = -Infinity;
     this.#derived = this.#publishCurrent();
     await this.#derived;
   }

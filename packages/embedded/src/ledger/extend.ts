@@ -29,6 +29,12 @@ export function extend(state: LedgerState, request: ExtendRequest): ExtendOutcom
   checkMetadata(metadata, state.settings.maxMetadataBytes);
   assertSettleable(reservation);
   if (nowMs > reservation.expiresAtMs) throw expired();
+  if (reservation.hasFixedLease === true) {
+    throw new LedgerRefusal(
+      "MAX_EXTENSIONS_EXCEEDED",
+      "The reservation was made for a fixed time and cannot be extended.",
+    );
+  }
   const extensions = (reservation.extensions ??= new Map());
   if (extensions.size >= state.settings.maxExtensions) {
     throw new LedgerRefusal("MAX_EXTENSIONS_EXCEEDED", "The reservation has been extended as often as it may be.");

@@ -47,12 +47,21 @@ interface Overspent extends InUnit {
   readonly overagePolicy: ChargePolicy;
 }
 
+/** A reservation that was committed or released by a request. */
+export type Settled =
+  | (Held & {
+      readonly kind: "committed";
+      readonly charged: bigint;
+      readonly released: bigint;
+      readonly idempotencyKey: string;
+    })
+  | (Held & { readonly kind: "released"; readonly reason?: string | undefined; readonly idempotencyKey: string });
+
 /** How money moves where nothing is out of the ordinary: there are one or two of these for every reservation. */
 export type Movement =
   | (Held & { readonly kind: "reserved"; readonly expiresAtMs: number; readonly caps?: Caps | undefined })
   | (Held & { readonly kind: "extended"; readonly expiresAtMs: number })
-  | (Held & { readonly kind: "committed"; readonly charged: bigint; readonly released: bigint })
-  | (Held & { readonly kind: "released"; readonly reason?: string | undefined })
+  | Settled
   /** A spend that no reservation covers. */
   | (InUnit & {
       readonly kind: "recorded";

@@ -41,6 +41,8 @@ export interface LedgerReserveRequest extends DecideRequest {
   /** 0 to 60,000 milliseconds; 5,000 when absent. */
   readonly graceMs?: number | undefined;
   readonly overagePolicy?: ChargePolicy | undefined;
+  /** Nothing may extend it: when it ends was promised elsewhere. */
+  readonly hasFixedLease?: boolean | undefined;
 }
 
 export interface SettleRequest extends Calling {

@@ -26,6 +26,8 @@ export interface Reservation extends Expiring {
   readonly snapshot: Snapshot | undefined;
   readonly overagePolicy: ChargePolicy;
   readonly graceMs: number;
+  /** Absent in what an earlier version stored. */
+  readonly hasFixedLease: boolean | undefined;
   readonly caps: Caps | undefined;
   readonly metadata: Metadata | undefined;
   /** Bytes of the metadata that it was made with. */

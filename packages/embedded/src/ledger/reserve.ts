@@ -90,6 +90,7 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
     snapshot: snapshotOf(budgets),
     overagePolicy: request.overagePolicy ?? overagePolicyOf(budgets) ?? defaults.overagePolicy,
     graceMs,
+    hasFixedLease: request.hasFixedLease,
     caps: evaluation.caps,
     metadata: request.metadata,
     metadataBytes,

@@ -61,7 +61,7 @@ export function commit(state: LedgerState, request: CommitRequest): CommitOutcom
   };
   reservation.settlement = settlement;
   state.finish(reservation, "COMMITTED", nowMs);
-  if (state.isHeard) state.emit({ kind: "committed", ...heldBy(reservation), charged, released });
+  if (state.isHeard) state.emit({ kind: "committed", ...heldBy(reservation), charged, released, idempotencyKey });
   if (actual.amount > reserved) emitOverage(state, reservation, actual.amount, debts);
   return { unit, charged, released, balances: balancesOf(budgets) };
 }
@@ -123,7 +123,8 @@ export function giveBack(
   const settlement = { operation: "release", ...by, ...amounts, snapshot: snapshotOf(budgets) } as const;
   reservation.settlement = settlement;
   state.finish(reservation, "RELEASED", nowMs);
-  if (state.isHeard) state.emit({ kind: "released", ...heldBy(reservation), reason: by.reason });
+  const { idempotencyKey, reason } = by;
+  if (state.isHeard) state.emit({ kind: "released", ...heldBy(reservation), reason, idempotencyKey });
   return { unit, released: reserved, balances: balancesOf(budgets) };
 }
 

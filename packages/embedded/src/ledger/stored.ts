@@ -81,6 +81,7 @@ export const readStored = {
     };
     return {
       ...fields,
+      hasFixedLease: fields.hasFixedLease,
       caps: fields.caps,
       snapshot: fields.snapshot,
       metadata: fields.metadata,

@@ -1,0 +1,21 @@
+// `pnpm site`: the documentation as a site under `.site`: the pages, the reference of every entry, plain text for agents.
+// Fails for a link that leads nowhere, in a page or in a docstring, and where the first page is not the README's.
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+const root = resolve(import.meta.dirname, "..");
+const folder = join(root, ".site");
+const run = (program, ...args) => execFileSync(program, args, { cwd: root, stdio: "inherit" });
+
+run(process.execPath, join(root, "node_modules/vitepress/bin/vitepress.js"), "build", "docs");
+// After the pages, whose build empties the folder.
+run(process.execPath, "tools/reference.mjs", join(folder, "reference"));
+
+const [, block] = /^```ts\n(.*?)^```/ms.exec(readFileSync(join(root, "README.md"), "utf8")) ?? [];
+const [, shown] =
+  /language-ts.*?<code[^>]*>(.*?)<\/code>/s.exec(readFileSync(join(folder, "index.html"), "utf8")) ?? [];
+const entities = { "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&amp;": "&" };
+const text = shown?.replace(/<[^>]+>/g, "").replace(/&\w+;|&#39;/g, (entity) => entities[entity] ?? entity);
+if (text?.trim() !== block?.trim()) throw new Error("The site's first block is not the README's.");
+console.log(`The site stands in ${folder}.`);
