@@ -1,6 +1,7 @@
 import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import { type OpenDesk, openDesk } from "./audit/desk-client.ts";
+import { openDesk } from "./audit/desk-client.ts";
 import type {
+  AuditDesk,
   FeedRef,
   Filter,
   GivenKeys,
@@ -45,12 +46,8 @@ export class ExplorerStore {
   /** Something that the reader did and that could not be done. */
   readonly complaint: Signal<string | undefined> = signal(undefined);
   readonly #feed: Signal<FeedRef | undefined> = signal(undefined);
-  #desk: OpenDesk | undefined;
+  readonly desk: AuditDesk = openDesk((progress) => (this.progress.value = progress));
   #runs = 0;
-
-  get desk(): OpenDesk {
-    return (this.#desk ??= openDesk((progress) => (this.progress.value = progress)));
-  }
 
   get feed(): ReadonlySignal<FeedRef | undefined> {
     return this.#feed;
@@ -181,8 +178,8 @@ export class ExplorerStore {
 
   #stop(): void {
     this.#runs += 1;
-    this.#desk?.close();
-    this.#desk = undefined;
+    // Nothing waits for it: the worker hears of it between two lines.
+    this.desk.stop().catch(() => {});
     this.opened.value = undefined;
     this.progress.value = undefined;
   }

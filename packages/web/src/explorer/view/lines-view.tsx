@@ -60,7 +60,8 @@ function LineList({ store, filter }: { readonly store: ExplorerStore; readonly f
   const active = useSignal(0);
   const height = useSignal(rowHeight * pageRows);
   const page = usePage(store, filter, from, height);
-  const { total = 0, rows = [] } = page.value ?? {};
+  // Until the rows of a new place are there, those of the old one stay, under their own numbers.
+  const { total = 0, rows = [], first: firstShown = 0 } = page.value ?? {};
   const fit = Math.max(1, Math.floor(height.value / rowHeight));
   useEffect(() => {
     const element = list.current;
@@ -97,7 +98,7 @@ function LineList({ store, filter }: { readonly store: ExplorerStore; readonly f
       End: total - 1,
     };
     if (event.key === "Enter") {
-      const row = rows[at - from.value];
+      const row = rows[at - firstShown];
       if (row !== undefined) void store.openLine(row.line);
       return;
     }
@@ -126,12 +127,12 @@ function LineList({ store, filter }: { readonly store: ExplorerStore; readonly f
           <LineRow
             key={row.line}
             row={row}
-            id={`row-${from.value + at}`}
-            at={from.value + at}
+            id={`row-${firstShown + at}`}
+            at={firstShown + at}
             total={total}
-            isActive={from.value + at === active.value}
+            isActive={firstShown + at === active.value}
             onOpen={() => {
-              active.value = from.value + at;
+              active.value = firstShown + at;
               void store.openLine(row.line);
             }}
           />
@@ -142,20 +143,25 @@ function LineList({ store, filter }: { readonly store: ExplorerStore; readonly f
   );
 }
 
+interface ShownRows extends RowPage {
+  /** Where the rows begin. */
+  readonly first: number;
+}
+
 /** The rows around `from`; what was asked for before and comes later is left. */
 function usePage(
   store: ExplorerStore,
   filter: Filter,
   from: Signal<number>,
   height: Signal<number>,
-): Signal<RowPage | undefined> {
-  const page = useSignal<RowPage | undefined>(undefined);
+): Signal<ShownRows | undefined> {
+  const page = useSignal<ShownRows | undefined>(undefined);
   const first = from.value;
   const count = Math.ceil(height.value / rowHeight) + 1;
   useEffect(() => {
     let isCurrent = true;
     store.desk.rows(filter, first, count).then(
-      (rows) => isCurrent && (page.value = rows),
+      (found) => isCurrent && (page.value = { ...found, first }),
       (error: unknown) => isCurrent && (store.complaint.value = messageOf(error)),
     );
     return () => void (isCurrent = false);
