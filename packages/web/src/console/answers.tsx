@@ -44,7 +44,7 @@ function RunsOutNext({ store }: StoreProps): JSX.Element {
   return (
     <Answer question="Runs out next" {...(isSoon && { tone: "warn" })}>
       {next === undefined ? (
-        <p>{store.budgets.value.size === 0 ? "There is no budget yet." : "No budget, at the rate of now."}</p>
+        <p>{store.budgets.value.size === 0 ? "Nothing: there is no budget." : "No budget, at the rate of now."}</p>
       ) : (
         <p>
           <a href={writeRoute({ view: "budgets", id: next.id })}>

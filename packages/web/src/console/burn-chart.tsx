@@ -57,7 +57,7 @@ export function BurnChart({ budget, store, span }: BurnChartProps): JSX.Element 
           <Foreign text={loaded.value.failure} most={200} />
         </p>
       ) : loaded.value === "loading" ? (
-        <p class="chart-blank pulse">Loading…</p>
+        <p class="chart-blank">Loading…</p>
       ) : first === undefined ? (
         <p class="chart-blank">Nothing was measured yet.</p>
       ) : (

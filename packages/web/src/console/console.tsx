@@ -130,7 +130,7 @@ function NotLoaded({ store }: StoreProps): JSX.Element {
   return (
     <div class="panel" aria-busy="true">
       <Blank title="Loading the books">
-        <p class="pulse">Budgets, reservations and denials…</p>
+        <p>Budgets, reservations and denials…</p>
       </Blank>
     </div>
   );

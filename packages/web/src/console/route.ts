@@ -36,5 +36,7 @@ export function followAddress(): void {
 }
 
 export function go(to: Route): void {
+  // At once: the address is read only after what happens now.
+  route.value = to;
   location.hash = writeRoute(to);
 }

@@ -11,8 +11,8 @@ export function isAmount(text: string): boolean {
  * is: the page reports what it reads.
  */
 export function moneyText(amount: string, unit: string): string {
-  if (!isAmount(amount)) return shortened(visible(`${amount} ${unit}`), 60);
-  const text = formatAmount({ unit: shortened(visible(unit), 40), amount: BigInt(amount) });
+  if (!isAmount(amount)) return shortened(visible(`${amount} ${unit}`), 24);
+  const text = formatAmount({ unit: shortened(visible(unit), 20), amount: BigInt(amount) });
   // Dollars have cents, as people write them.
   const [, whole = "", cents] = /^(-?\$\d+)(?:\.(\d))?$/.exec(text) ?? [];
   const full = whole === "" ? text : `${whole}.${(cents ?? "").padEnd(2, "0")}`;

@@ -45,7 +45,7 @@ describe("an amount", () => {
 
   it("that is none is shown as it came, and breaks nothing", () => {
     expect(moneyText("1e9", "TOKENS")).toBe("1e9 TOKENS");
-    expect(moneyText("9".repeat(1_000_000), "TOKENS").length).toBeLessThan(70);
+    expect(moneyText("9".repeat(1_000_000), "TOKENS").length).toBeLessThan(30);
   });
 
   it("keeps every digit, of any size", () => {
