@@ -1,5 +1,6 @@
-import { useComputed, useSignal } from "@preact/signals";
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import type { JSX } from "preact";
+import { useRef } from "preact/hooks";
 import { Blank } from "../shared/shell.tsx";
 import { counted } from "../shared/text.ts";
 import { BudgetLine } from "./budget-line.tsx";
@@ -22,10 +23,17 @@ export function BudgetsView({ store }: StoreProps): JSX.Element {
       ? all
       : all.filter(({ budget }) => `${budget.scope} ${budget.unit}`.toLowerCase().includes(wanted));
   });
-  // Where there is room, the one that runs out next is open until another is chosen.
+  // Where there is room, the one that runs out next is open until another is chosen. It is known once there is a rate.
   const first = useSignal(
     matchMedia("(min-width: 761px)").matches ? (store.next.peek()?.id ?? rows.peek()[0]?.budget.id) : undefined,
   );
+  const isSettled = useRef(store.next.peek() !== undefined);
+  useSignalEffect(() => {
+    const next = store.next.value;
+    if (next === undefined || isSettled.current) return;
+    isSettled.current = true;
+    if (first.peek() !== undefined) first.value = next.id;
+  });
   const open = route.value.id ?? first.value;
   const toggle = (id: string): void => {
     first.value = undefined;

@@ -68,7 +68,7 @@ function About({ store }: StoreProps): JSX.Element | null {
   if (state === undefined) return null;
   return (
     <>
-      {state.authority.kind === "embedded" ? "ledger " : "server "}
+      {state.authority.kind === "cycles" && "server "}
       <Foreign text={state.authority.target} most={60} />
     </>
   );
