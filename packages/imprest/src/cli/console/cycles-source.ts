@@ -1,13 +1,12 @@
-import { type Clock, systemClock } from "@imprest/core";
+import { type Clock, ResponseFormatError, systemClock } from "@imprest/core";
 import type { Balance, ReservationSummary } from "@imprest/core/models/cycles";
 import {
   type CyclesClient,
-  ForbiddenError,
+  CyclesError,
   NotFoundError,
   type Page,
   type Pages,
   ReservationExpiredError,
-  UnauthorizedError,
 } from "@imprest/cycles";
 import type { CyclesGovernanceClient } from "@imprest/cycles/governance";
 import { denialOfEvent } from "./denial-of-event.ts";
@@ -162,8 +161,7 @@ export class CyclesSource implements ConsoleSource {
       }
       return news.flatMap((event) => denialOfEvent(event) ?? []);
     } catch (error) {
-      const isRefused = [ForbiddenError, UnauthorizedError, NotFoundError].some((kind) => kind.isInstance(error));
-      if (!isRefused) throw error;
+      if (!isUnlisted(error)) throw error;
       this.#askAtMs = nowMs + askAgainMs;
       return [];
     }
@@ -182,6 +180,13 @@ async function firstOf<Item, PageType extends Page>(
     if (items.length > most) return { items: items.slice(0, most), isCut: true };
   }
   return { items, isCut: false };
+}
+
+/** A server without a governance plane refuses the path, or the method, or answers it with a page. */
+function isUnlisted(error: unknown): boolean {
+  if (ResponseFormatError.isInstance(error)) return true;
+  const { status = 500 } = CyclesError.isInstance(error) ? error : {};
+  return status < 500 && status !== 429;
 }
 
 function isInstant(text: string): boolean {
