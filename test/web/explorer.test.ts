@@ -72,7 +72,7 @@ describe("the explorer", () => {
     expect(happened.map((text) => text.replaceAll(/\s+/g, " "))).toEqual([
       "reserve accepted",
       "commit accepted",
-      "commit accepted, with a warning",
+      "commit accepted, warning",
     ]);
     expect(await page.locator(".timeline .facts").first().textContent()).toContain("1,000 output_token");
     await page.getByRole("tab", { name: /Findings/ }).click();

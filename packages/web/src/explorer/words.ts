@@ -16,7 +16,7 @@ export function verdictOf({
 }: Pick<Row, "accepted" | "warned" | "disposition">): Verdict {
   if (accepted) {
     return warned
-      ? { word: "accepted, with a warning", tone: "warn", icon: "warn" }
+      ? { word: "accepted, warning", tone: "warn", icon: "warn" }
       : { word: "accepted", tone: "good", icon: "good" };
   }
   return { word: refusals[disposition], tone: "bad", icon: "bad" };

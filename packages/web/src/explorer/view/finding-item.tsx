@@ -16,8 +16,7 @@ export function FindingItem({ finding, store }: FindingItemProps): JSX.Element {
   return (
     <li class="finding">
       <span class={isError ? "bad" : "warn"}>
-        <Icon name={isError ? "bad" : "warn"} />
-        <span class="hidden-text">{isError ? "Error: " : "Warning: "}</span>
+        <Icon name={isError ? "bad" : "warn"} /> <span class="hidden-text">{isError ? "Error: " : "Warning: "}</span>
         <Foreign text={code} most={60} mono />
       </span>{" "}
       <Foreign text={message} most={400} />

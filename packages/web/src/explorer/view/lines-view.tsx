@@ -112,6 +112,7 @@ function LineList({ store, filter }: { readonly store: ExplorerStore; readonly f
     <div
       ref={list}
       class="lines"
+      style={{ maxHeight: `${pixels + 1}px` }}
       role="listbox"
       tabIndex={0}
       aria-label="Verdicts by line"

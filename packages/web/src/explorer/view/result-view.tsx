@@ -24,6 +24,7 @@ export function ResultView({ store, summary, name }: ResultProps): JSX.Element {
   const view = store.view.value;
   const unproven = summary.conclusion?.unproven.map(({ message }) => message) ?? unprovenOfEnvelopes;
   const found = summary.findings.length + summary.findingsLeftOut;
+  const hasErrors = summary.codes.some(({ severity }) => severity === "error");
   const isBroken = summary.sums.some(({ difference }) => difference !== "0");
   return (
     <>
@@ -36,7 +37,11 @@ export function ResultView({ store, summary, name }: ResultProps): JSX.Element {
         onChoose={(chosen) => (store.view.value = chosen)}
         tabs={[
           { name: "lines", title: "Lines", count: <Count of={summary.lines} /> },
-          { name: "findings", title: "Findings", count: <Count of={found} tone={found > 0 ? "warn" : ""} /> },
+          {
+            name: "findings",
+            title: "Findings",
+            count: <Count of={found} tone={hasErrors ? "bad" : found > 0 ? "warn" : ""} />,
+          },
           ...(summary.form === "asp"
             ? [{ name: "sums" as const, title: "Sums", count: isBroken ? <span class="chip bad">differ</span> : null }]
             : []),
@@ -80,11 +85,16 @@ function Headline({ summary }: { readonly summary: Summary }): JSX.Element {
           {conclusion !== undefined &&
             `${counted(conclusion.decisions, "decision")}, ${grouped(String(conclusion.open))} open, ${grouped(String(conclusion.repeated))} repeated. `}
           {warned > 0 && `${counted(warned, "line")} with a warning. `}
-          {sizeText(bytes)} in {ms < 10_000 ? `${(ms / 1_000).toFixed(1)} s` : durationText(ms)}.
+          {sizeText(bytes)} in {tookText(ms)}.
         </p>
       </div>
     </section>
   );
+}
+
+function tookText(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  return ms < 10_000 ? `${(ms / 1_000).toFixed(1)} s` : durationText(ms);
 }
 
 /** What makes the verdict another one than it seems. */
