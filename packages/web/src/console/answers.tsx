@@ -74,7 +74,7 @@ function RunsOutNext({ store }: StoreProps): JSX.Element {
 function EndsAt({ budget, nowMs }: { readonly budget: BudgetRow; readonly nowMs: number }): JSX.Element | null {
   const { exhaustsAtMs } = budget;
   if (exhaustsAtMs === undefined) return null;
-  if (exhaustsAtMs <= nowMs) return <>is running out now</>;
+  if (exhaustsAtMs < nowMs + 1_000) return <>is running out now</>;
   return (
     <>
       in <strong>{durationText(exhaustsAtMs - nowMs)}</strong>, at {timeText(exhaustsAtMs, nowMs)}

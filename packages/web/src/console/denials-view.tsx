@@ -3,7 +3,7 @@ import type { Activity } from "imprest/internal";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Foreign } from "../shared/foreign.tsx";
-import { moneyText } from "../shared/money.ts";
+import { moneyText, withDollars } from "../shared/money.ts";
 import { Blank } from "../shared/shell.tsx";
 import { counted } from "../shared/text.ts";
 import { timeText } from "../shared/time.ts";
@@ -140,7 +140,7 @@ function Why({ denial, code }: { readonly denial: Activity; readonly code: strin
       {sentence === undefined ? message !== undefined && <Foreign text={message} most={300} /> : `${sentence}.`}
       {suggestedFix !== undefined && (
         <div class="muted">
-          <Foreign text={suggestedFix} most={300} />
+          <Foreign text={withDollars(suggestedFix)} most={300} />
         </div>
       )}
       {traceId !== undefined && (

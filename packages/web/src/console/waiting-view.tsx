@@ -53,7 +53,7 @@ interface WaitingTableProps {
 
 function WaitingTable({ rows, nowMs }: WaitingTableProps): JSX.Element {
   return (
-    <table class="table waiting">
+    <table class="table">
       <caption class="hidden-text">Settlements that wait</caption>
       <thead>
         <tr>

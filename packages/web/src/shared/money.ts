@@ -19,6 +19,13 @@ export function moneyText(amount: string, unit: string): string {
   return full.replace(/\d+/, grouped);
 }
 
+/** A sentence of an authority that has dollars as microcents in it, with them as dollars. */
+export function withDollars(sentence: string): string {
+  return sentence.replace(/(?<![\w-])\d{1,19} USD_MICROCENTS\b/g, (text) =>
+    moneyText(text.split(" ")[0] ?? "", "USD_MICROCENTS"),
+  );
+}
+
 /** How much of `whole` a part is, from 0 to 1: for the width of a bar and an order, never for a figure. */
 export function share(part: string, whole: string): number {
   if (!isAmount(part) || !isAmount(whole) || BigInt(whole) <= 0n) return 0;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { moneyText, share } from "../../src/shared/money.ts";
+import { moneyText, share, withDollars } from "../../src/shared/money.ts";
 import { grouped, shortened, visible } from "../../src/shared/text.ts";
 import { durationText, machineTime, spanText, timeText } from "../../src/shared/time.ts";
 
@@ -53,6 +53,15 @@ describe("an amount", () => {
       fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (value) => {
         expect(moneyText(String(value), "TOKENS").replace(" TOKENS", "").replaceAll(",", "")).toBe(String(value));
       }),
+    );
+  });
+
+  it("of microcents in a sentence is read as dollars, and nothing else of the sentence changes", () => {
+    expect(withDollars("Fund tenant:a budget by at least 254300 USD_MICROCENTS.")).toBe(
+      "Fund tenant:a budget by at least $0.002543.",
+    );
+    expect(withDollars("tenant:5 USD_MICROCENTSX, a-7 USD_MICROCENTS, 12 TOKENS")).toBe(
+      "tenant:5 USD_MICROCENTSX, a-7 USD_MICROCENTS, 12 TOKENS",
     );
   });
 
