@@ -4,7 +4,7 @@ export const views = ["budgets", "live", "denials", "waiting"] as const;
 export type View = (typeof views)[number];
 
 /** What is looked at: a view, and one thing in it. */
-export interface Route {
+interface Route {
   readonly view: View;
   readonly id?: string;
 }

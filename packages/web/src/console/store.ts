@@ -15,7 +15,7 @@ import { bySoonest, isUsedUp } from "./budget-tree.ts";
 import { AnswerError, type LiveFeed, type Surroundings } from "./feed.ts";
 
 /** The line to the process behind the page. */
-export type Link =
+type Link =
   | { readonly kind: "opening" }
   | { readonly kind: "open" }
   /** It broke; it is tried again by itself. */
