@@ -1,6 +1,6 @@
 export type { LedgerSpendAuthority, SpendAuthorityOptions } from "./authority/spend-authority.ts";
 export type { Terms } from "./authority/spend-request.ts";
-export type { BudgetGroup } from "./facade/budgets.ts";
+export type { BudgetGroup, ListBudgets } from "./facade/budgets.ts";
 export { type LedgerAuthority, type LedgerAuthorityOptions, createLedgerAuthority } from "./facade/ledger-authority.ts";
 export type { LedgerTenantGroup } from "./facade/ledger-tenants.ts";
 export type { CustomActionKind, RiskClass, RoutingKey } from "./ledger/action-kinds.ts";
