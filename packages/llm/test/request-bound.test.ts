@@ -43,6 +43,56 @@ describe("estimateRequest", () => {
     expect(tokensOf({ messages: [{ role: "user", content }] })).toBeGreaterThanOrEqual(utf8Length(content));
   });
 
+  it.each<[string, object]>([
+    ["many prompts", { prompt: Array.from({ length: 500 }, () => "hi"), max_tokens: 100 }],
+    ["many prompts as tokens", { prompt: Array.from({ length: 500 }, () => [1, 2]), max_tokens: 100 }],
+    ["candidateCount", { generationConfig: { candidateCount: 500, maxOutputTokens: 100 } }],
+    ["candidate_count", { generation_config: { candidate_count: 500, max_output_tokens: 100 } }],
+    [
+      "candidate_count in the other spelling's settings",
+      { generationConfig: { candidate_count: 500 }, max_tokens: 100 },
+    ],
+    ["numGenerations", { numGenerations: 500, max_tokens: 100 }],
+    ["n answers to each of several prompts", { prompt: ["a", "b"], n: 250, max_tokens: 100 }],
+  ])("counts every answer that is asked for: %s", (_name, request) => {
+    const answers = createPriceTable({ m: { input: "0", output: "1000000" } });
+    expect(Number(answers.estimateRequest("m", request).amount / 100_000_000n)).toBe(500 * 100);
+  });
+
+  it("takes a prompt as tokens for one prompt", () => {
+    const answers = createPriceTable({ m: { input: "0", output: "1000000" } });
+    const request = { prompt: [1, 2, 3], max_tokens: 100 };
+    expect(Number(answers.estimateRequest("m", request).amount / 100_000_000n)).toBe(100);
+  });
+
+  it.each<[string, object]>([
+    ["reasoning", { type: "reasoning", id: "rs_1", summary: [] }],
+    ["a message", { type: "message", id: "msg_1" }],
+    ["an item without a type", { id: "msg_1" }],
+    ["a compaction", { type: "compaction", id: "cmp_1" }],
+    [
+      "what a search found",
+      { type: "file_search_call", id: "fs_1", queries: ["x"], results: null, status: "completed" },
+    ],
+  ])("does not take an item by its id for its few bytes: %s", (_name, item) => {
+    const request = { input: [item], max_output_tokens: 10 };
+    expect(() => prices.estimateRequest("plain", request)).toThrow(ValidationError);
+    expect(prices.estimateRequest("limited", request)).toEqual(
+      prices.estimate("limited", { inputTokens: 1_000, maxOutputTokens: 10 }),
+    );
+  });
+
+  it.each<[string, object]>([
+    ["reasoning", { type: "reasoning", id: "rs_1", encrypted_content: "x" }],
+    ["a message", { type: "message", id: "msg_1", role: "assistant", content: [{ type: "output_text", text: "x" }] }],
+    ["a call", { type: "function_call", id: "fc_1", call_id: "c", name: "f", arguments: "{}" }],
+    ["a call of a chat", { type: "function", id: "c", function: { name: "f", arguments: "{}" } }],
+    ["a use of a tool", { type: "tool_use", id: "c", name: "f", input: {} }],
+  ])("counts an item that is there whole by its bytes: %s", (_name, item) => {
+    const request = { input: [item], max_output_tokens: 10 };
+    expect(() => prices.estimateRequest("plain", request)).not.toThrow();
+  });
+
   it("law: no text of any script is counted lower than its bytes, wherever it stands", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme" }), fc.string({ unit: "binary" }), (said, described) => {

@@ -1,8 +1,8 @@
 import { systemClock } from "@imprest/core";
 import { Patience } from "@imprest/core/internal";
+import { answersAsked } from "../prices/answers-asked.ts";
 import { type Admitted, type Guard, countedAs } from "../fetch/admit.ts";
 import { Seen, isProvidersError } from "../fetch/answer.ts";
-import { answersOf } from "../fetch/call-cost.ts";
 import { type HandedDown, handDown } from "../fetch/handed-down.ts";
 import { parsed } from "../fetch/read-bounded.ts";
 import { seenTokens } from "../fetch/seen-text.ts";
@@ -47,7 +47,7 @@ export class AdaptedCall {
     this.#guard = guard;
     this.#admitted = admitted;
     this.#settled = new SettledCall(guard, admitted);
-    this.#seen = new Seen(answersOf(call.body));
+    this.#seen = new Seen(answersAsked(call.body));
     this.#handed = handed;
     this.#endHanding = end;
   }

@@ -8,11 +8,13 @@ import {
   openReservation,
 } from "@imprest/core";
 import { parseJson, stringifyJson } from "@imprest/core/internal";
-import { type BoundOptions, type PricedCall, answersOf, estimateOf } from "./call-cost.ts";
+import { answersAsked } from "../prices/answers-asked.ts";
+import { type BoundOptions, type PricedCall, estimateOf } from "./call-cost.ts";
 import { underCaps, writtenCaps } from "./caps.ts";
 import type { HandedDown } from "./handed-down.ts";
 import type { GuardFetchOptions, GuardReport, GuardedRequest } from "./options.ts";
 import { type Outgoing, type RequestBody, readBody } from "./outgoing.ts";
+import { otherModels } from "./other-models.ts";
 import { Refusal } from "./refusal.ts";
 import type { Holds } from "./waiting.ts";
 import { subjectOf } from "./who-spends.ts";
@@ -70,9 +72,11 @@ export async function admit(
     );
   }
   const read: ProviderRequest = { url: outgoing.url, headers: outgoing.headers, body: body.members };
-  const model = wire.model(read);
-  if (model === undefined || !options.prices.has(model)) {
-    const which = model === undefined ? "The request names no model" : `The model "${model}" has no price`;
+  const others = [body.members, ...(wire.parts?.(body.members) ?? [])].flatMap(otherModels);
+  const model = wire.model(read) ?? others[0];
+  const unpriced = [model, ...others].find((name) => name === undefined || !options.prices.has(name));
+  if (model === undefined || unpriced !== undefined) {
+    const which = unpriced === undefined ? "The request names no model" : `The model "${unpriced}" has no price`;
     throw new Refusal("UNPRICED_MODEL", `${which}; add it to the price table`);
   }
   const isDetached = wire.isDetached?.(read) === true;
@@ -86,7 +90,8 @@ export async function admit(
   const reservation = (await handed?.take(estimate)) ?? (await reserve(guard, outgoing, call, estimate, who));
   try {
     const asks = wire.isStream(read) && body.isJson;
-    const limited = (members: Bag): Bag | undefined => underCaps(wire, members, reservation.caps, answersOf(members));
+    const limited = (members: Bag): Bag | undefined =>
+      underCaps(wire, members, reservation.caps, answersAsked(members));
     const capped = limited(body.members);
     const asked = asks ? wire.askForUsage?.(capped ?? body.members) : undefined;
     const isChanged = capped !== undefined || asked !== undefined;
@@ -122,7 +127,8 @@ async function priced({ options }: Guard, wire: Wire, request: GuardedRequest): 
     ...(extraInputTokens !== undefined && { extraInputTokens }),
     ...(prefix && { prefix }),
   };
-  return { prices, wire, model, body, bounds, hidesReasoning };
+  const others = otherModels(body).filter((other) => other !== model);
+  return { prices, wire, model, others, body, bounds, hidesReasoning };
 }
 
 /** What decides beside the body how a prompt is counted. */

@@ -1,9 +1,11 @@
 import { type Amount, type Metrics, addAmounts, compareAmounts } from "@imprest/core";
+import { answersAsked } from "../prices/answers-asked.ts";
 import type { PriceTable } from "../prices/price-table.ts";
+import { otherModels } from "./other-models.ts";
 import type { Seen } from "./answer.ts";
 import { withLimit } from "./caps.ts";
 import { mayHideReasoning } from "./reasoning.ts";
-import { type Bag, type Wire, bag, isBag, text } from "./wires/wire.ts";
+import { type Bag, type Wire, isBag, text } from "./wires/wire.ts";
 
 /** What the guard asks of a price table. */
 export type GuardPrices = Pick<PriceTable, "has" | "price" | "estimateRequest">;
@@ -34,6 +36,8 @@ export interface PricedCall {
   readonly prices: GuardPrices;
   readonly wire: Wire;
   readonly model: string;
+  /** The models that may answer instead. */
+  readonly others: readonly string[];
   readonly body: Bag;
   readonly bounds: BoundOptions;
   readonly hidesReasoning: ((model: string) => boolean) | undefined;
@@ -49,47 +53,53 @@ const counts = [
 /** What says more of the answer, or sums it up. */
 const ofOutput = /^(?:total_tokens|totalTokenCount|(?:output|completion)_tokens_details|candidatesTokensDetails)$/;
 
-/** How many answers a request asks for. */
-export function answersOf(body: Bag): number {
-  const asked = [body["n"], body["best_of"], bag(body["generationConfig"])["candidateCount"]];
-  // A form holds numbers as text.
-  return Math.max(1, ...asked.map(Number).filter((count) => Number.isSafeInteger(count)));
-}
-
-/** The most a request can cost. @throws ValidationError saying what does not bound it. */
+/** The most a request can cost, whichever model answers. @throws ValidationError saying what does not bound it. */
 export function estimateOf(call: PricedCall): Amount {
-  const { prices, wire, model, body, bounds } = call;
+  const { prices, wire, model, others, body, bounds } = call;
+  const dearest = (part: Bag, models: readonly string[]): Amount =>
+    models
+      .map((name) => prices.estimateRequest(name, part, bounds))
+      .reduce((most, cost) => greatest(most, cost) ?? cost);
   const parts = wire.parts?.(body) ?? [];
   if (parts.length > 0) {
     // A batch may mix models.
-    const costs = parts.map((part) => prices.estimateRequest(text(part, "model") ?? model, part, bounds));
+    const costs = parts.map((part) => dearest(part, [text(part, "model") ?? model, ...otherModels(part), ...others]));
     return costs.reduce((sum, cost) => addAmounts(sum, cost));
   }
   const units = wire.units?.(body);
-  if (units === undefined) return prices.estimateRequest(model, body, bounds);
-  const byUnit = tried(() => prices.price(model, { units }));
-  const byTokens = tried(() => prices.estimateRequest(model, body, bounds));
-  return greatest(byUnit, byTokens) ?? prices.estimateRequest(model, body, bounds);
+  if (units === undefined) return dearest(body, [model, ...others]);
+  const byUnit = tried(() => dearestPrice(call, { units }));
+  const byTokens = tried(() => dearest(body, [model, ...others]));
+  return greatest(byUnit, byTokens) ?? dearest(body, [model, ...others]);
 }
 
 /**
- * What a usage costs, by the model that was asked for or that answered, whichever is dearer.
+ * What a usage costs, by the model that was asked for or that answered, whichever is dearer. Where the request named several,
+ * by the one that answered, or by the dearest where the answer names none.
  * @throws ValidationError naming what has no price.
  */
-export function costOf({ prices, wire, model, body }: PricedCall, seen: Seen, stated: unknown = seen.usage): Amount {
+export function costOf(call: PricedCall, seen: Seen, stated: unknown = seen.usage): Amount {
+  const { prices, wire, model, others, body } = call;
   const units = stated === undefined ? wire.units?.(body, seen.whole) : undefined;
   const usage = units ? { units } : stated;
+  if (others.length > 0) return seen.model === undefined ? dearestPrice(call, usage) : prices.price(seen.model, usage);
   const cost = prices.price(model, usage);
   const { model: other = model } = seen;
-  const others = other === model || !prices.has(other) ? undefined : tried(() => prices.price(other, usage));
-  return greatest(cost, others) ?? cost;
+  const another = other === model || !prices.has(other) ? undefined : tried(() => prices.price(other, usage));
+  return greatest(cost, another) ?? cost;
+}
+
+/** A usage at the price of the dearest model that may answer. @throws ValidationError as `price`. */
+function dearestPrice({ prices, model, others }: PricedCall, usage: unknown): Amount {
+  return [model, ...others]
+    .map((name) => prices.price(name, usage))
+    .reduce((most, cost) => greatest(most, cost) ?? cost);
 }
 
 /** The least that was spent by what was stated so far: where a part of it has no price, by its counts of text alone. */
 export function leastOf(call: PricedCall, seen: Seen): Amount | undefined {
   const { inputTokens: input = 0, outputTokens: output = 0 } = usageMetrics(seen.usage);
-  const plain = (): Amount => call.prices.price(call.model, { tokens: { input, output } });
-  return tried(() => costOf(call, seen)) ?? tried(plain);
+  return tried(() => costOf(call, seen)) ?? tried(() => dearestPrice(call, { tokens: { input, output } }));
 }
 
 /**
@@ -97,11 +107,12 @@ export function leastOf(call: PricedCall, seen: Seen): Amount | undefined {
  * token for every byte of its text; the estimate where the model may have thought unseen.
  */
 export function seenCost(call: PricedCall, seen: Seen, estimate: Amount): Amount {
-  const { wire, model, body, prices, bounds, hidesReasoning } = call;
+  const { wire, model, others, body, prices, bounds, hidesReasoning } = call;
   const hides = hidesReasoning?.(model) ?? mayHideReasoning(model, body);
-  if (hides || wire.limitAt === undefined) return estimate;
+  // Another model may have answered, whose tokens and price are its own.
+  if (hides || others.length > 0 || wire.limitAt === undefined) return estimate;
   const counted = withOutput(seen);
-  const share = Math.ceil(seen.tokens / answersOf(body));
+  const share = Math.ceil(seen.tokens / answersAsked(body));
   const cost =
     (counted && tried(() => costOf(call, seen, counted))) ??
     tried(() => prices.estimateRequest(model, withLimit(wire, body, share), bounds));

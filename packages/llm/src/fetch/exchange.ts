@@ -1,8 +1,8 @@
 import { TimeoutError, systemClock } from "@imprest/core";
 import { Patience, onAbort, raceAbort } from "@imprest/core/internal";
+import { answersAsked } from "../prices/answers-asked.ts";
 import type { Admitted, Guard } from "./admit.ts";
 import { StreamedAnswer, WholeAnswer, isProvidersError } from "./answer.ts";
-import { answersOf } from "./call-cost.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { type ReadBytes, parsed, readBounded, readUpTo } from "./read-bounded.ts";
 import { SettledCall } from "./settled-call.ts";
@@ -94,7 +94,7 @@ export class Exchange {
     if (isStream && body)
       return rebuilt(
         response,
-        this.#through(body.getReader(), new StreamedAnswer(call.wire, hidesUsage, answersOf(call.body))),
+        this.#through(body.getReader(), new StreamedAnswer(call.wire, hidesUsage, answersAsked(call.body))),
       );
     const read = await readUpTo(body, longestWhole, signal);
     const { bytes, more } = read;

@@ -56,7 +56,7 @@ function baseUrl(): string | undefined {
   return (globalThis as { readonly location?: { readonly href?: string } }).location?.href;
 }
 
-/** Reads a body of any form. @returns `undefined` for one that is too long, or neither a JSON object nor a form. */
+/** Reads a body of any form. @returns `undefined` for one that is too long, neither a JSON object nor a form, or a form with a field given twice. */
 export async function readBody({ body, headers, signal }: Outgoing): Promise<RequestBody | undefined> {
   if (body === undefined || body === null) return undefined;
   if (typeof body === "string") return jsonBody(body);
@@ -69,6 +69,9 @@ export async function readBody({ body, headers, signal }: Outgoing): Promise<Req
   headers.set("content-type", type);
   const fields = await new Response(bytes, { headers: { "content-type": type } }).formData().catch(() => undefined);
   if (fields === undefined) return undefined;
+  // Which of two values holds, a server decides.
+  const texts = Array.from(fields).filter(([name, value]) => typeof value === "string" && !name.endsWith("[]"));
+  if (new Set(texts.map(([name]) => name)).size < texts.length) return undefined;
   const members = Object.fromEntries(
     Array.from(fields, ([name, value]) => [name, typeof value === "string" ? value : {}]),
   );

@@ -58,11 +58,27 @@ export function findPointing(
   return undefined;
 }
 
-/** A part of a message that is no text, by its type: `input_image`, the AI SDK's `file`. */
-function isMedium({ type, source }: Bag): boolean {
+/** A part of a message that is no text, by its type: `input_image`, the AI SDK's `file`; or what stands there by its id alone. */
+function isMedium(part: Bag): boolean {
+  const { type, source } = part;
   const isNamed =
     typeof type === "string" && /^(?:item_reference$|(?:input_)?(?:image|file|audio|video|document))/.test(type);
-  return isNamed && (source === undefined || isSource("source", source));
+  return (isNamed && (source === undefined || isSource("source", source))) || isKeptItem(part);
+}
+
+/** What an item of OpenAI's holds where it is not read from what is kept there under its id. */
+const held = ["content", "text", "function", "custom", "arguments", "input", "output", "action", "operation", "tools"];
+const heldResults = ["output", "outputs", "result", "results", "encrypted_content"];
+const hosted = /^(?:web_search|file_search|code_interpreter|image_generation|mcp)_call$/;
+
+/** An item that is given by its id, whatever its type: reasoning, a message, what a tool of the provider's has found. */
+function isKeptItem(item: Bag): boolean {
+  const { id, type } = item;
+  if (typeof id !== "string") return false;
+  if (type === undefined || type === null) return Object.keys(item).every((name) => name === "id" || name === "type");
+  if (typeof type !== "string") return false;
+  const members = hosted.test(type) ? heldResults : [...held, ...heldResults, "source", "data", "thinking", "args"];
+  return members.every((name) => item[name] === undefined || item[name] === null);
 }
 
 /** Anthropic's and Bedrock's documents and images; a document of plain text is counted by its bytes. */

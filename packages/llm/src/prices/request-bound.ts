@@ -1,6 +1,7 @@
 import { utf8 } from "@imprest/core/internal";
 import { unreadable } from "../usage/members.ts";
 import { type TokenKind, type UsageTerms, inputKinds, outputKinds } from "../usage/usage.ts";
+import { answersAsked, statedCounts } from "./answers-asked.ts";
 import { findLooping } from "./looping.ts";
 import { findPointing } from "./pointing.ts";
 import type { KnownPrefix } from "./prefix-map.ts";
@@ -52,7 +53,6 @@ const outputLimits = [
   "maxTokens",
   "max_tokens_to_sample",
 ];
-const answerCounts = ["n", "best_of", "candidateCount", "num_generations"];
 
 const textInput: readonly TokenKind[] = ["input", "cachedInput", "cacheWrite"];
 const textOutput: readonly TokenKind[] = ["output", "reasoning"];
@@ -72,6 +72,7 @@ export function boundRequest(request: unknown, options: EstimateOptions): Reques
   const { text, body } = bodyOf(request);
   const parts = partsOf(body);
   const limits = parts.flatMap((part) => countsOf(part, outputLimits));
+  for (const [pointer, count] of statedCounts(body)) whole(count, pointer);
   const extraInputTokens = whole(options.extraInputTokens ?? 0, "/extraInputTokens");
   const isExtended = extraInputTokens > 0;
   // At the top it says how an answer sounds; in a message it points at an earlier one.
@@ -83,7 +84,7 @@ export function boundRequest(request: unknown, options: EstimateOptions): Reques
   return {
     inputTokens: inputTokens + extraInputTokens,
     outputLimit: limits.length === 0 ? undefined : Math.max(...limits),
-    answers: Math.max(1, ...parts.flatMap((part) => countsOf(part, answerCounts))),
+    answers: answersAsked(body),
     kinds: new Set([...kinds.filter((kind) => !longCaches.has(kind)), ...askedCaches(text)]),
     terms: termsOf(body),
     isExtended,

@@ -8,7 +8,7 @@ export const anthropicMessages: Wire = {
   name: "anthropic",
   action: "llm.completion",
   errors: "anthropic",
-  model: ({ url, body }: ProviderRequest) => text(body, "model") ?? named.exec(url.pathname)?.[1],
+  model: ({ url, body }: ProviderRequest) => named.exec(url.pathname)?.[1] ?? text(body, "model"),
   isStream: ({ url, body }) => body["stream"] === true || named.exec(url.pathname)?.[2] !== undefined,
   limitAt: () => ["max_tokens"],
   toolNames: (tool) => [text(tool, "name") ?? ""],

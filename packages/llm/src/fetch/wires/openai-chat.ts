@@ -3,10 +3,10 @@ import { type Bag, type ProviderRequest, type Said, type Wire, bag, isBag, list,
 /** Azure names the model in its path: `/openai/deployments/NAME/chat/completions`. */
 const deployment = /\/deployments\/([^/]+)\//;
 
-/** The model of an OpenAI request: its member, or the deployment. */
+/** The model of an OpenAI request: the deployment, which is what answers whatever the body says, or its member. */
 export function openAiModel({ url, body }: ProviderRequest): string | undefined {
   const [, name] = deployment.exec(url.pathname) ?? [];
-  return text(body, "model") ?? (name === undefined ? undefined : decodeURIComponent(name));
+  return name === undefined ? text(body, "model") : decodeURIComponent(name);
 }
 
 /** What stands beside the usage and changes the price: the tier, searches and images of tools, what another model drew. */
