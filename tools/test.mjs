@@ -33,7 +33,7 @@ const suites = {
   faults: [vitest("faults")],
   next: [{ name: "build", command: ["pnpm", "build"] }, vitest("next")],
   peers: [vitest("peers")],
-  web: [vitest("web")],
+  web: [{ name: "build", command: ["pnpm", "build"] }, vitest("web")],
   runtimes: [{ name: "build", command: ["pnpm", "build"] }, vitest("runtimes", "runtimes*")],
 };
 if (!(suite in suites)) throw new Error(`unknown suite "${suite}"; one of ${Object.keys(suites).join(", ")}`);

@@ -4,7 +4,8 @@ import { defineConfig, defaultClientConditions } from "vite";
 export default defineConfig({
   base: "./",
   resolve: { conditions: ["@imprest/source", ...defaultClientConditions] },
-  worker: { format: "es" },
+  // In one file, so that a page without a network lacks no part of its verifier.
+  worker: { format: "es", rolldownOptions: { output: { codeSplitting: false } } },
   build: {
     outDir: "../imprest/dist/pages",
     emptyOutDir: true,

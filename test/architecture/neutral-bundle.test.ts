@@ -13,7 +13,9 @@ const hosts = workspacePackages()
 /** The entries of every package that must run in a browser or a Worker: all but `node` ones, the stores and the command line. */
 function neutralEntries(): string[] {
   return workspacePackages().flatMap(({ name, path, manifest }) => {
-    if (name === "imprest" || path.startsWith("packages/stores/")) return [];
+    // What its pages share with the command line; the rest of it is for Node.
+    if (name === "imprest") return ["imprest/internal"];
+    if (path.startsWith("packages/stores/")) return [];
     return (
       Object.keys(manifest.exports)
         // Data files (schemas, protos) are exported as plain strings.

@@ -86,7 +86,7 @@ function medianOf(rounds: readonly Round[], name: "cpuMicros" | "loopP99Ms"): nu
   return values.length === 0 ? undefined : median(values);
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((left, right) => left - right);
   const [low = Number.NaN, high = Number.NaN] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
   return (low + high) / 2;

@@ -320,4 +320,30 @@ describe("the imprest command as it is installed", () => {
     const { stderr } = await run(join(consumer, "node_modules/.bin/imprest"), verify, { cwd: consumer });
     expect(stderr).toContain("2500 events, 2500 decisions, 0 open: clean.");
   });
+
+  it("shows a feed in the explorer's page until it is stopped", async () => {
+    writeFileSync(join(consumer, "looked-at.ndjson"), "{}\n");
+    writeFileSync(join(consumer, "no-keys.json"), '{"keys":[]}');
+    const args = ["verify", "looked-at.ndjson", "--trust", "https://a.example", "--jwks", "no-keys.json", "--open"];
+    const env = { ...process.env, BROWSER: "none" };
+    const child = spawn(join(consumer, "node_modules/.bin/imprest"), args, { cwd: consumer, env });
+    const ended = new Promise<number | null>((done) => child.once("exit", done));
+    try {
+      const link = await new Promise<string>((done) => {
+        child.stdout.on("data", (text: Buffer) => {
+          const [found] = /http:\S+/.exec(text.toString()) ?? [];
+          if (found !== undefined) done(found);
+        });
+      });
+      const entered = await fetch(link, { redirect: "manual" });
+      const headers = { Cookie: entered.headers.get("set-cookie")?.split(";")[0] ?? "" };
+      const base = new URL(entered.headers.get("location") ?? "", link);
+      expect(await (await fetch(base, { headers })).text()).toContain("<title>Imprest audit explorer</title>");
+      expect(await (await fetch(new URL("api/feed", base), { headers })).text()).toBe("{}\n");
+      child.kill("SIGINT");
+      expect(await ended).toBe(0);
+    } finally {
+      child.kill("SIGKILL");
+    }
+  });
 });

@@ -48,6 +48,8 @@ export {
   outboxOf,
   readInstruction,
   shareOutbox,
+  type WaitingSettlement,
+  waitingOf,
   writeInstruction,
 } from "./settlement/index.ts";
 export {

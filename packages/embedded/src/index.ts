@@ -8,7 +8,7 @@ export type { Terms } from "./authority/spend-request.ts";
 export type { EvidenceOptions, EvidenceRetention } from "./evidence/options.ts";
 export type { ApiKeyGroup } from "./facade/api-keys.ts";
 export type { AuditGroup } from "./facade/audit.ts";
-export type { BudgetGroup } from "./facade/budgets.ts";
+export type { BudgetGroup, ListBudgets } from "./facade/budgets.ts";
 export { type EmbeddedAuthority, createEmbeddedAuthority } from "./facade/embedded-authority.ts";
 export type { EmbeddedAuthorityOptions } from "./facade/embedded-options.ts";
 export type { EventGroup } from "./facade/events.ts";

@@ -14,13 +14,6 @@ export type {
   WaitingList,
   WaitingRow,
 } from "./cli/console/wire.ts";
+export type { ExplorerSetup } from "./cli/pages/explorer-setup.ts";
 export { isGzip, otherForm } from "./cli/feed-form.ts";
-export {
-  type EvidenceLine,
-  conclusionJson,
-  evidenceJson,
-  isAccepted,
-  isAcceptedEvidence,
-  isError,
-  lineJson,
-} from "./cli/line-report.ts";
+export { conclusionJson, evidenceJson, isAccepted, isAcceptedEvidence, lineJson } from "./cli/line-report.ts";

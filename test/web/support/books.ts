@@ -96,19 +96,23 @@ export function denial(number: number, atMs: number, parts: Partial<Activity> = 
 }
 
 export function activitiesAt(nowMs: number, count = 120): Activity[] {
-  const list = Array.from({ length: count }, (_, at) => activity(at + 1, nowMs - (count - at) * 1_700));
-  return [
-    ...list,
-    denial(count + 1, nowMs - 41_000, {
-      reason: "ACTION_QUOTA_EXCEEDED",
-      agent: "researcher",
-      scope: "tenant:acme/agent:researcher",
-      action: { kind: "tool.search", name: "web" },
-      blockedBy: { policy: "searches-per-hour" },
-      suggestedFix: "Wait 12 minutes, or raise the quota of the policy",
-    }),
-    denial(count + 2, nowMs - 8_000),
-  ];
+  return Array.from({ length: count }, (_, at) => {
+    const [number, atMs] = [at + 1, nowMs - (count - at) * 1_700];
+    if (number === count - 3) return denial(number, atMs);
+    return number === count - 20 ? quotaDenial(number, atMs) : activity(number, atMs);
+  });
+}
+
+function quotaDenial(number: number, atMs: number): Activity {
+  const { remaining: _none, ...rest } = denial(number, atMs, {
+    reason: "ACTION_QUOTA_EXCEEDED",
+    agent: "researcher",
+    scope: "tenant:acme/agent:researcher",
+    action: { kind: "tool.search", name: "web" },
+    blockedBy: { policy: "searches-per-hour" },
+    suggestedFix: "Wait 12 minutes, or raise the quota of the policy",
+  });
+  return rest;
 }
 
 export function burnAt(nowMs: number, span: Burn["span"], spent = 138): Burn {
@@ -186,7 +190,10 @@ export function answersAt(nowMs: number): Answers {
     budgets: { rows: budgetsAt(nowMs), isCut: false },
     activities: { activities: activitiesAt(nowMs), isCut: false },
     waiting: { rows: waitingAt(nowMs), isCut: false, failures: [] },
-    burn: burnAt(nowMs, "hour"),
+    burn: (query: URLSearchParams) => {
+      const budget = budgetsAt(nowMs).find(({ id }) => id === query.get("id"));
+      return burnAt(nowMs, query.get("span") === "day" ? "day" : "hour", Number(budget?.spent ?? "0") / 1_000_000);
+    },
     reservations: lifeAt(nowMs),
   };
 }

@@ -61,7 +61,14 @@ export async function violationsOf(page: Page): Promise<string[]> {
   return found;
 }
 
-/** How far the page can be scrolled sideways, in pixels; the layout holds where it cannot. */
-export async function sidewaysOf(page: Page): Promise<number> {
-  return await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+/** The elements that stick out of the page at its side, where it can be scrolled there; none where the layout holds. */
+export async function sidewaysOf(page: Page): Promise<string[]> {
+  return await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    if (scrollWidth <= clientWidth) return [];
+    const wide = [...document.querySelectorAll("body *")].filter(
+      (one) => one.getBoundingClientRect().right > clientWidth + 1,
+    );
+    return [`${scrollWidth - clientWidth} px`, ...wide.map((one) => one.outerHTML.slice(0, 120))];
+  });
 }

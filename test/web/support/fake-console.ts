@@ -6,7 +6,7 @@ export type Answers = Record<string, unknown>;
 
 export interface FakeConsole extends AsyncDisposable {
   readonly server: PagesServer;
-  /** May be changed while the page is open. A number is a status, `undefined` an answer that never comes. */
+  /** May be changed while the page is open. A number is a status, `undefined` an answer that never comes, a function is given the query. */
   readonly answers: Answers;
   /** The paths that were asked for, in order. */
   readonly asked: string[];
@@ -47,7 +47,7 @@ export async function fakeConsole(folder: string, given: Answers = {}): Promise<
     for (const feed of feeds) feed.enqueue(encoder.encode(text));
   };
   const api = async (request: Request): Promise<Response> => {
-    const { pathname, search } = new URL(request.url);
+    const { pathname, search, searchParams } = new URL(request.url);
     const name = pathname.replace("/api/", "");
     asked.push(`${name}${search}`);
     if (name === "live") {
@@ -56,6 +56,8 @@ export async function fakeConsole(folder: string, given: Answers = {}): Promise<
       return feedResponse(feeds, request.signal, encoder);
     }
     const answer = name in answers ? answers[name] : answers[name.split("/")[0] ?? ""];
+    if (typeof answer === "function")
+      return Response.json((answer as (query: URLSearchParams) => unknown)(searchParams));
     if (answer === undefined) await new Promise((_resolve, reject) => request.signal.addEventListener("abort", reject));
     if (typeof answer === "number") return new Response(`refused with ${answer}`, { status: answer });
     return typeof answer === "string" ? new Response(answer) : Response.json(answer);

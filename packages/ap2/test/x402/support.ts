@@ -167,6 +167,7 @@ export async function openBuyer({ allocated = "0.05", clock }: { allocated?: str
     client,
     http: new x402HTTPClient(client),
     budget: worker(),
+    worker,
     records,
     books,
     unsettled,

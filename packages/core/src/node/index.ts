@@ -7,6 +7,8 @@ export { createPrivateFile } from "./sqlite-file.ts";
 export type { OnQuarantine, QuarantinedRecord } from "./quarantine.ts";
 /** As `createPrivateFile`. */
 export { RecordDirectory } from "./record-directory.ts";
+/** As `createPrivateFile`. */
+export { scanRecords } from "./scan-records.ts";
 export { sendStream } from "./send-stream.ts";
 export { type SqliteRecordStoreOptions, sqliteRecordStore } from "./sqlite-record-store.ts";
 /** As `createPrivateFile`. */

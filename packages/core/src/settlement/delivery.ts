@@ -199,15 +199,20 @@ export class Delivery implements RecordedInstruction {
     this.#context.logger?.warn(what, { reservationId, operation: mode, waitedMs, error: error.message });
   }
 
-  /** The settlement, marked where the authority's answer cannot be right. */
+  /** The settlement, with what the authority left out of its books, and marked where its answer cannot be right. */
   #examined(settlement: Settlement): Settlement {
     const { reservationId, spent } = this.instruction;
     const committed = readAmount(spent);
     const { charged } = settlement;
     if (committed === undefined || charged === undefined) return settlement;
-    if (charged.unit === committed.unit && charged.amount <= committed.amount) return settlement;
+    if (charged.unit === committed.unit && charged.amount === committed.amount) return settlement;
     const [said, meant] = [charged, committed].map(({ unit, amount }) => `${amount} ${unit}`);
     const discrepancy = `charged ${said} for a commit of ${meant}`;
+    if (charged.unit === committed.unit && charged.amount < committed.amount) {
+      const uncovered = { unit: committed.unit, amount: committed.amount - charged.amount };
+      this.#context.logger?.error("an authority charged less than was spent", { reservationId, discrepancy });
+      return { ...settlement, uncovered };
+    }
     this.#context.logger?.error("an authority's charge is not what was committed", { reservationId, discrepancy });
     return { ...settlement, discrepancy };
   }

@@ -9,7 +9,7 @@ import { readInstruction } from "./instruction.ts";
 /** Every letter of one authority, in the store's order. */
 export async function* listDeadLetters(records: RecordStore, authority: SettlingAuthority): AsyncIterable<DeadLetter> {
   for await (const { key, value } of records.scan(deadLetterPrefix(authority))) {
-    const letter = fromRecord(key, value);
+    const letter = letterOf(key, value);
     if (isOf(authority, letter)) yield letter;
   }
 }
@@ -56,7 +56,7 @@ async function findDeadLetter(
   id: string,
 ): Promise<DeadLetter | undefined> {
   const found = id.startsWith(deadLetterPrefix(authority)) ? await records.read(id) : undefined;
-  const letter = found && fromRecord(found.key, found.value);
+  const letter = found && letterOf(found.key, found.value);
   return letter && isOf(authority, letter) ? letter : undefined;
 }
 
@@ -66,8 +66,9 @@ function isOf({ target }: SettlingAuthority, letter: DeadLetter): boolean {
 }
 
 /** A letter that cannot be read is shown as such: one damaged record must not hide the others. */
-function fromRecord(id: string, value: RecordValue): DeadLetter {
-  const { spent, estimate, instruction, ...letter } = (value ?? {}) as Record<string, RecordValue>;
+export function letterOf(id: string, value: RecordValue): DeadLetter {
+  const isRecord = typeof value === "object" && value !== null && !Array.isArray(value);
+  const { spent, estimate, instruction, ...letter } = (isRecord ? value : {}) as Record<string, RecordValue>;
   const readable = [letter["kind"], letter["protocol"], letter["reservationId"]].every(
     (text) => typeof text === "string",
   );

@@ -1,5 +1,6 @@
+import type { Subject } from "@imprest/core";
 import { refuseUnknownOptions } from "@imprest/core/internal";
-import type { BudgetBalance } from "../ledger/budget.ts";
+import { type BudgetBalance, balanceOf } from "../ledger/budget.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type {
   BudgetAddress,
@@ -9,7 +10,8 @@ import type {
   RepayDebt,
   ResizeBudget,
 } from "../ledger/operator.ts";
-import { assertName } from "../ledger/scopes.ts";
+import type { Page, PageRequest } from "../ledger/page.ts";
+import { assertName, namedLevels } from "../ledger/scopes.ts";
 
 /** A misspelt `period` would make a budget that never begins anew. */
 const known: ReadonlySet<string> = new Set<keyof CreateBudget>([
@@ -20,6 +22,11 @@ const known: ReadonlySet<string> = new Set<keyof CreateBudget>([
   "overagePolicy",
   "period",
 ]);
+
+/** Which budgets to list. */
+export interface ListBudgets extends BudgetScope {
+  readonly limit?: number | undefined;
+}
 
 /** What an operator does to budgets. */
 export class BudgetGroup {
@@ -70,17 +77,28 @@ export class BudgetGroup {
     return this.#ledger.durably(() => this.#ledger.getBudget(address));
   }
 
-  /** Every balance of a tenant under a scope, the scope's own included. */
-  async list({ scope, tenant = scope.tenant }: BudgetScope): Promise<BudgetBalance[]> {
+  /**
+   * Every balance of a tenant under a scope, the scope's own included; `{ scope: {}, tenant }` for all of the tenant's.
+   * By scope path, at most `limit` of them.
+   */
+  async list({ scope, tenant = scope.tenant, limit = Infinity }: ListBudgets): Promise<BudgetBalance[]> {
     assertName(tenant, "The tenant");
     const all: BudgetBalance[] = [];
     let cursor: string | undefined;
     do {
-      const request = { tenant, subject: scope, includeChildren: true, limit: 200, cursor };
-      const page = await this.#ledger.durably(() => this.#ledger.listBalances(request));
+      const request = { tenant, limit: 200, cursor };
+      const page = await this.#ledger.durably(() => this.#page(scope, request));
       all.push(...page.rows);
       cursor = page.nextCursor;
-    } while (cursor !== undefined);
-    return all;
+    } while (cursor !== undefined && all.length < limit);
+    return all.slice(0, limit);
+  }
+
+  #page(scope: Subject, request: PageRequest & { readonly tenant: string }): Page<BudgetBalance> {
+    if (namedLevels(scope).length > 0) {
+      return this.#ledger.listBalances({ ...request, subject: scope, includeChildren: true });
+    }
+    const { rows, nextCursor } = this.#ledger.listBudgets(request);
+    return { rows: rows.map(balanceOf), nextCursor };
   }
 }

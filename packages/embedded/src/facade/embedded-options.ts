@@ -10,7 +10,7 @@ import type { FactListener } from "../ledger/facts.ts";
 import type { LedgerOptions } from "../ledger/ledger.ts";
 
 /** How an `EmbeddedAuthority` is made. */
-export interface EmbeddedAuthorityOptions extends LedgerOptions, ActionRules {
+export interface EmbeddedAuthorityOptions extends Omit<LedgerOptions, "overagePolicy">, ActionRules {
   readonly logger?: Logger | undefined;
   /** How often a tenant may call over the wire; unlimited when absent. */
   readonly rateLimit?: RateLimit | undefined;

@@ -18,7 +18,7 @@ import type {
   ReleaseOutcome,
   ReserveOutcome,
 } from "./outcomes.ts";
-import type { OverdraftRule } from "./overage-policy.ts";
+import type { ChargePolicy, OverdraftRule } from "./overage-policy.ts";
 import type { Page } from "./page.ts";
 import { type Policy, checkPolicyRules } from "./policy.ts";
 import type { QuotaCounter } from "./quota-counters.ts";
@@ -61,6 +61,11 @@ export interface LedgerOptions {
    * `"shortfall"` is what the reference server does.
    */
   readonly overdraft?: OverdraftRule | undefined;
+  /**
+   * What becomes of a spend beyond what is held for it, where neither its request nor a budget says. Default:
+   * `"ALLOW_IF_AVAILABLE"`, as Cycles has it: what the budgets lack stays out of the books.
+   */
+  readonly overagePolicy?: ChargePolicy | undefined;
   readonly retention?: Retention | undefined;
   /** Bytes of metadata that one request may carry. Default: 16,384. */
   readonly maxMetadataBytes?: number | undefined;
@@ -90,7 +95,7 @@ export class Ledger {
     const { clock = systemClock, store, policy, maxExtensions = 10, overdraft = "overage" } = options;
     const { retention: kept = {}, maxActiveReservations = 100_000 } = store?.bounds ?? {};
     const retention = { ...kept, ...options.retention };
-    const { maxMetadataBytes = 16_384 } = options;
+    const { maxMetadataBytes = 16_384, overagePolicy = "ALLOW_IF_AVAILABLE" } = options;
     const active = {
       reservations: options.maxActiveReservations ?? maxActiveReservations,
       metadataBytes: defaultMetadataBytes,
@@ -99,7 +104,7 @@ export class Ledger {
     this.#observed = new Set(options.observedTenants);
     this.#store = store;
     this.journal = store && new Journal(store);
-    const rules = { policy, admit, maxExtensions, overdraft, maxMetadataBytes, active };
+    const rules = { policy, admit, maxExtensions, overdraft, overagePolicy, maxMetadataBytes, active };
     this.#state = new LedgerState({ clock, journal: this.journal, retention, ...rules });
     this.#foreign = store === undefined ? new Map() : this.#recover(store);
   }

@@ -19,6 +19,10 @@ const commands: ReadonlyMap<string, { readonly summary: string; readonly load: (
       summary: "serve a budget authority on this machine",
       load: async () => (await import("./commands/serve.ts")).serve,
     },
+    console: {
+      summary: "look at budgets, reservations and denials in a browser",
+      load: async () => (await import("./commands/console.ts")).consoleCommand,
+    },
     ledger: {
       summary: "check or back up the ledger's file of an authority",
       load: async () => (await import("./commands/ledger.ts")).ledger,

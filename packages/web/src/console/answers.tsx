@@ -26,7 +26,7 @@ interface AnswerProps {
 
 function Answer({ question, tone, children }: AnswerProps): JSX.Element {
   return (
-    <section class={`panel answer ${tone ?? ""}`}>
+    <section class={tone === undefined ? "panel answer" : `panel answer is-${tone}`}>
       <h2>{question}</h2>
       {children}
     </section>
@@ -44,7 +44,7 @@ function RunsOutNext({ store }: StoreProps): JSX.Element {
   return (
     <Answer question="Runs out next" {...(isSoon && { tone: "warn" })}>
       {next === undefined ? (
-        <p>{store.budgets.value.size === 0 ? "There is no budget yet." : "No budget, at the rate of now."}</p>
+        <p>{store.budgets.value.size === 0 ? "Nothing: there is no budget." : "No budget, at the rate of now."}</p>
       ) : (
         <p>
           <a href={writeRoute({ view: "budgets", id: next.id })}>
@@ -74,7 +74,7 @@ function RunsOutNext({ store }: StoreProps): JSX.Element {
 function EndsAt({ budget, nowMs }: { readonly budget: BudgetRow; readonly nowMs: number }): JSX.Element | null {
   const { exhaustsAtMs } = budget;
   if (exhaustsAtMs === undefined) return null;
-  if (exhaustsAtMs <= nowMs) return <>is running out now</>;
+  if (exhaustsAtMs < nowMs + 1_000) return <>is running out now</>;
   return (
     <>
       in <strong>{durationText(exhaustsAtMs - nowMs)}</strong>, at {timeText(exhaustsAtMs, nowMs)}

@@ -112,7 +112,7 @@ function RunsOut({ budget, nowMs }: { readonly budget: BudgetRow; readonly nowMs
   const leftMs = exhaustsAtMs - nowMs;
   return (
     <span class={leftMs < 15 * 60_000 ? "warn" : undefined} title={timeText(exhaustsAtMs, nowMs)}>
-      {leftMs < 15 * 60_000 && <Icon name="warn" />} {leftMs <= 0 ? "now" : `in ${durationText(leftMs)}`}
+      {leftMs < 15 * 60_000 && <Icon name="warn" />} {leftMs < 1_000 ? "now" : `in ${durationText(leftMs)}`}
     </span>
   );
 }

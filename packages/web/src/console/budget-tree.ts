@@ -18,9 +18,9 @@ interface Node {
   first: BudgetRow;
 }
 
-/** Whether nothing is left of it. */
-export function isUsedUp({ allocated, remaining }: BudgetRow): boolean {
-  return isAmount(remaining) && BigInt(remaining) <= 0n && isAmount(allocated) && BigInt(allocated) > 0n;
+/** Whether nothing is left of it. A budget that is closed or frozen is not used up. */
+export function isUsedUp({ remaining, status }: BudgetRow): boolean {
+  return isAmount(remaining) && BigInt(remaining) <= 0n && (status === undefined || status === "ACTIVE");
 }
 
 /** The order of alarm: what is used up, what will be soonest, what has the least left of its share, by name. */

@@ -1,6 +1,8 @@
-import { useComputed, useSignal } from "@preact/signals";
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import type { JSX } from "preact";
+import { useRef } from "preact/hooks";
 import { Blank } from "../shared/shell.tsx";
+import { counted } from "../shared/text.ts";
 import { BudgetLine } from "./budget-line.tsx";
 import { budgetTree } from "./budget-tree.ts";
 import type { StoreProps } from "./console.tsx";
@@ -21,8 +23,17 @@ export function BudgetsView({ store }: StoreProps): JSX.Element {
       ? all
       : all.filter(({ budget }) => `${budget.scope} ${budget.unit}`.toLowerCase().includes(wanted));
   });
-  // Where there is room, the first one is open until another is chosen.
-  const first = useSignal(matchMedia("(min-width: 761px)").matches ? rows.peek()[0]?.budget.id : undefined);
+  // Where there is room, the one that runs out next is open until another is chosen. It is known once there is a rate.
+  const first = useSignal(
+    matchMedia("(min-width: 761px)").matches ? (store.next.peek()?.id ?? rows.peek()[0]?.budget.id) : undefined,
+  );
+  const isSettled = useRef(store.next.peek() !== undefined);
+  useSignalEffect(() => {
+    const next = store.next.value;
+    if (next === undefined || isSettled.current) return;
+    isSettled.current = true;
+    if (first.peek() !== undefined) first.value = next.id;
+  });
   const open = route.value.id ?? first.value;
   const toggle = (id: string): void => {
     first.value = undefined;
@@ -42,6 +53,7 @@ export function BudgetsView({ store }: StoreProps): JSX.Element {
     <div class="panel">
       <div class="bar">
         <FilterField value={filter} label="Find a budget" />
+        <span class="tally">{counted(rows.value.length, "budget")}</span>
       </div>
       <table class="table budgets" onKeyDown={goByArrows}>
         <caption class="hidden-text">Budgets, what runs out first above</caption>

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { BudgetRow, Burn } from "imprest/internal";
 import type { JSX } from "preact";
-import { useEffect, useMemo } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { Chart } from "../shared/chart.tsx";
 import { Foreign } from "../shared/foreign.tsx";
 import { isAmount, moneyText } from "../shared/money.ts";
@@ -15,8 +15,18 @@ interface BurnChartProps {
 
 /** How often a span is asked for: a tenth of the hour's samples, one of the day's. */
 const everyMs = { hour: 10_000, day: 60_000 } as const;
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-const clockText = (seconds: number): string => clock.format(seconds * 1_000);
+const minutes = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const seconds = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const clockText = (at: number, from: number, to: number): string =>
+  (to - from < 600 ? seconds : minutes).format(at * 1_000);
+
+/**
+ * What the page saw itself since the last sample: it knows what is spent as soon as it is. Within this time of a sample it
+ * may have been seen late, and would draw a fall that never was.
+ */
+const lateMs = 1_000;
+type Seen = (readonly [atMs: number, spent: string])[];
+const mostSeen = 600;
 
 /** What a budget had spent over the last hour or day, under what is allocated. */
 export function BurnChart({ budget, store, span }: BurnChartProps): JSX.Element {
@@ -41,8 +51,15 @@ export function BurnChart({ budget, store, span }: BurnChartProps): JSX.Element 
       stop.abort();
     };
   }, [id, span, store]);
+  const seen = useRef<Seen>([]);
+  if (seen.current.at(-1)?.[1] !== spent) {
+    seen.current = [...seen.current, [store.clockMs(), spent] as const].slice(-mostSeen);
+  }
   const points = burn.value?.points ?? [];
-  const data = useMemo(() => chartData(points, spent, allocated, store.nowMs.peek()), [points, spent, allocated]);
+  const data = useMemo(
+    () => chartData(points, [...seen.current, [store.clockMs(), spent]], allocated),
+    [points, spent, allocated],
+  );
   const valueText = useMemo(() => (value: number) => moneyText(String(Math.round(value)), unit), [unit]);
   const title = span === "hour" ? "Last hour" : "Last day";
   const first = points[0];
@@ -57,7 +74,7 @@ export function BurnChart({ budget, store, span }: BurnChartProps): JSX.Element 
           <Foreign text={loaded.value.failure} most={200} />
         </p>
       ) : loaded.value === "loading" ? (
-        <p class="chart-blank pulse">Loading…</p>
+        <p class="chart-blank">Loading…</p>
       ) : first === undefined ? (
         <p class="chart-blank">Nothing was measured yet.</p>
       ) : (
@@ -75,13 +92,12 @@ export function BurnChart({ budget, store, span }: BurnChartProps): JSX.Element 
 /** Floats for the pixels of a line. It ends in what is known to be spent now. */
 function chartData(
   points: Burn["points"],
-  spent: string,
+  seen: Seen,
   allocated: string,
-  nowMs: number,
 ): [times: number[], values: number[], limit: number[]] {
   const pixels = (amount: string): number => (isAmount(amount) ? Number(amount) : 0);
-  const last = points.at(-1)?.[0] ?? 0;
-  const all = last < nowMs ? [...points, [nowMs, spent] as const] : points;
+  const sampledMs = points.at(-1)?.[0] ?? 0;
+  const all = [...points, ...seen.filter(([atMs]) => atMs > sampledMs + lateMs)];
   const limit = pixels(allocated);
   return [all.map(([atMs]) => atMs / 1_000), all.map(([, amount]) => pixels(amount)), all.map(() => limit)];
 }

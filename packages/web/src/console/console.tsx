@@ -68,7 +68,7 @@ function About({ store }: StoreProps): JSX.Element | null {
   if (state === undefined) return null;
   return (
     <>
-      {state.authority.kind === "embedded" ? "ledger " : "server "}
+      {state.authority.kind === "cycles" && "server "}
       <Foreign text={state.authority.target} most={60} />
     </>
   );
@@ -130,7 +130,7 @@ function NotLoaded({ store }: StoreProps): JSX.Element {
   return (
     <div class="panel" aria-busy="true">
       <Blank title="Loading the books">
-        <p class="pulse">Budgets, reservations and denials…</p>
+        <p>Budgets, reservations and denials…</p>
       </Blank>
     </div>
   );

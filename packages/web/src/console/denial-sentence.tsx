@@ -6,38 +6,62 @@ import { reasonSentence } from "./reasons.ts";
 
 /** Who asked for what, why it was refused, and what was left: one sentence. */
 export function DenialSentence({ denial }: { readonly denial: Activity }): JSX.Element {
-  const { agent, scope, action, estimate, remaining, blockedBy, reason, message } = denial;
-  const why = reasonSentence(reason);
+  const { agent, scope, action, estimate, remaining } = denial;
+  const isShort = remaining !== undefined && estimate !== undefined;
   return (
     <>
       <strong>
         <Foreign text={agent ?? scope} most={60} />
       </strong>{" "}
-      asked {estimate === undefined ? "" : `${moneyText(estimate.amount, estimate.unit)} `}
+      asked{estimate !== undefined && ` ${moneyText(estimate.amount, estimate.unit)}`}
       {action !== undefined && (
         <>
-          for <Foreign text={`${action.kind} ${action.name}`.trim()} most={60} />
+          {" "}
+          for <Foreign text={`${action.name} (${action.kind})`} most={60} />
         </>
       )}
-      {": "}
-      {why ?? <Foreign text={message ?? reason ?? "no reason was given"} most={160} />}
-      {remaining !== undefined && estimate !== undefined && (
+      {isShort ? (
         <>
-          ; <strong>{moneyText(remaining, estimate.unit)}</strong> was left
+          , but <strong>{moneyText(remaining, estimate.unit)}</strong> was left
+        </>
+      ) : (
+        <>
+          : <Reason denial={denial} />
         </>
       )}
+      <Where denial={denial} isShort={isShort} />.
+    </>
+  );
+}
+
+function Reason({ denial: { reason, message } }: { readonly denial: Activity }): JSX.Element {
+  const sentence = reasonSentence(reason);
+  return sentence === undefined ? (
+    <Foreign text={message ?? reason ?? "no reason was given"} most={160} />
+  ) : (
+    <>{sentence}</>
+  );
+}
+
+interface WhereProps {
+  readonly denial: Activity;
+  readonly isShort: boolean;
+}
+
+function Where({ denial: { blockedBy }, isShort }: WhereProps): JSX.Element {
+  return (
+    <>
       {blockedBy?.scope !== undefined && (
         <>
-          {remaining === undefined ? ", by " : " of "}
+          {isShort ? " of " : ", at "}
           <Foreign text={blockedBy.scope} most={90} />
         </>
       )}
       {blockedBy?.policy !== undefined && (
         <>
-          , by the policy <Foreign text={blockedBy.policy} most={60} />
+          , by policy <Foreign text={blockedBy.policy} most={60} />
         </>
       )}
-      .
     </>
   );
 }

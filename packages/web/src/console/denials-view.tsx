@@ -3,8 +3,9 @@ import type { Activity } from "imprest/internal";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Foreign } from "../shared/foreign.tsx";
-import { moneyText } from "../shared/money.ts";
+import { moneyText, withDollars } from "../shared/money.ts";
 import { Blank } from "../shared/shell.tsx";
+import { counted } from "../shared/text.ts";
 import { timeText } from "../shared/time.ts";
 import type { StoreProps } from "./console.tsx";
 import { FilterField } from "./filter-field.tsx";
@@ -40,6 +41,7 @@ export function DenialsView({ store }: StoreProps): JSX.Element {
     <div class="panel">
       <div class="bar">
         <FilterField value={filter} label="Find a denial" />
+        <span class="tally">{counted(found.length, "denial")}</span>
       </div>
       <table class="table denials">
         <caption class="hidden-text">Denied calls, the newest first</caption>
@@ -138,7 +140,7 @@ function Why({ denial, code }: { readonly denial: Activity; readonly code: strin
       {sentence === undefined ? message !== undefined && <Foreign text={message} most={300} /> : `${sentence}.`}
       {suggestedFix !== undefined && (
         <div class="muted">
-          <Foreign text={suggestedFix} most={300} />
+          <Foreign text={withDollars(suggestedFix)} most={300} />
         </div>
       )}
       {traceId !== undefined && (

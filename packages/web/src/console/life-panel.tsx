@@ -73,18 +73,19 @@ export function LifePanel({ id, store }: LifePanelProps): JSX.Element {
           </button>
         </Blank>
       ) : (
-        <p class="blank pulse">Loading…</p>
+        <p class="blank">Loading…</p>
       )}
     </aside>
   );
 }
 
-/** The focus goes back to the row that the panel was opened from, or to the list. */
+/** The focus goes back to the row that the panel was opened from. */
 function closeLife(): void {
   go({ view: "live" });
-  const rows = [...document.querySelectorAll<HTMLElement>(".grid-window [role=row]")];
-  const row = rows.find((one) => one.classList.contains("chosen")) ?? rows.find((one) => one.tabIndex === 0);
-  row?.focus();
+  // On a narrow page the list is hidden until the panel is gone.
+  requestAnimationFrame(() => {
+    document.querySelector<HTMLElement>('.grid-window [role="row"][tabindex="0"]')?.focus();
+  });
 }
 
 function Life({ life, store }: { readonly life: ReservationLife; readonly store: ConsoleStore }): JSX.Element {

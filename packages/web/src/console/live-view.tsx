@@ -1,4 +1,4 @@
-import { batch, useComputed, useSignal } from "@preact/signals";
+import { useComputed, useSignal } from "@preact/signals";
 import type { Activity } from "imprest/internal";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
@@ -16,19 +16,14 @@ const columns = ["Time", "Event", "Who", "Action", "Amount", "More"];
 /** What happens, the newest first. It stands still while someone reads in it, and while it is held. */
 export function LiveView({ store }: StoreProps): JSX.Element {
   const filter = useSignal(everything);
+  /** Held by its button: scrolling back does not set it going. */
   const isHeld = useSignal(false);
-  const isRead = useSignal(false);
   /** The newest that is shown while the list stands still. */
   const upTo = useSignal<number | undefined>(undefined);
   const rowHeight = useRowHeight();
   const all = useComputed(() => store.activities((activity) => isWanted(activity, filter.value)));
-  const stand = (change: { readonly held?: boolean; readonly read?: boolean }): void => {
-    const { held = isHeld.peek(), read = isRead.peek() } = change;
-    batch(() => {
-      isHeld.value = held;
-      isRead.value = read;
-      upTo.value = held || read ? (upTo.peek() ?? all.peek()[0]?.number ?? 0) : undefined;
-    });
+  const standStill = (): void => {
+    upTo.value ??= all.peek()[0]?.number ?? 0;
   };
   const still = upTo.value;
   const shown = still === undefined ? all.value : all.value.filter(({ number }) => number <= still);
@@ -40,18 +35,19 @@ export function LiveView({ store }: StoreProps): JSX.Element {
     else if (activity.reservationId !== undefined) go({ view: "live", id: activity.reservationId });
   };
   const holdOrGoOn = (): void => {
+    isHeld.value = still === undefined;
     if (still === undefined) {
-      stand({ held: true });
+      standStill();
       return;
     }
     document.querySelector(".grid-window")?.scrollTo({ top: 0 });
-    stand({ held: false, read: false });
+    upTo.value = undefined;
   };
   return (
     <div class={id === undefined ? "live" : "live with-life"}>
       <div class="panel live-list">
         <LiveFilters filter={filter} store={store}>
-          <button type="button" class="button" aria-pressed={isHeld.value} onClick={holdOrGoOn}>
+          <button type="button" class={still === undefined ? "button" : "button primary"} onClick={holdOrGoOn}>
             {still !== undefined ? (newer > 0 ? `Go on (${newer} new)` : "Go on") : "Hold"}
           </button>
         </LiveFilters>
@@ -62,13 +58,15 @@ export function LiveView({ store }: StoreProps): JSX.Element {
             label="Events, the newest first"
             columns={columns}
             items={shown}
-            keyOf={({ number }) => number}
             cells={(activity) => <ActivityCells activity={activity} nowMs={store.nowMs.peek()} />}
             rowClass={({ kind, reservationId }) =>
               `${kind} ${id !== undefined && reservationId === id ? "chosen" : ""}`
             }
             onOpen={open}
-            onReading={(read) => stand({ read })}
+            onReading={(isReading) => {
+              if (isReading) standStill();
+              else if (!isHeld.value) upTo.value = undefined;
+            }}
             rowHeight={rowHeight}
           />
         )}

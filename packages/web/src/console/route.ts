@@ -4,7 +4,7 @@ export const views = ["budgets", "live", "denials", "waiting"] as const;
 export type View = (typeof views)[number];
 
 /** What is looked at: a view, and one thing in it. */
-export interface Route {
+interface Route {
   readonly view: View;
   readonly id?: string;
 }
@@ -36,5 +36,7 @@ export function followAddress(): void {
 }
 
 export function go(to: Route): void {
+  // At once: the address is read only after what happens now.
+  route.value = to;
   location.hash = writeRoute(to);
 }

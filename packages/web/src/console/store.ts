@@ -15,7 +15,7 @@ import { bySoonest, isUsedUp } from "./budget-tree.ts";
 import { AnswerError, type LiveFeed, type Surroundings } from "./feed.ts";
 
 /** The line to the process behind the page. */
-export type Link =
+type Link =
   | { readonly kind: "opening" }
   | { readonly kind: "open" }
   /** It broke; it is tried again by itself. */
@@ -90,6 +90,11 @@ export class ConsoleStore {
     this.#feed?.close();
   }
 
+  /** The clock of the process, to the millisecond. */
+  clockMs(): number {
+    return this.#out.nowMs() + this.#aheadMs;
+  }
+
   /** The newest first. Who calls it in a computed signal or a component is called again with each change. */
   activities(isWanted?: (activity: Activity) => boolean): Activity[] {
     return this.#changes.value === 0 ? [] : this.#log.newest(isWanted);
@@ -138,6 +143,7 @@ export class ConsoleStore {
       this.#aheadMs = state.nowMs - this.#out.nowMs();
       this.#retryMs = 1_000;
       batch(() => {
+        this.nowMs.value = state.nowMs;
         this.state.value = state;
         this.upstream.value = state.upstream;
         this.budgets.value = new Map(budgets.rows.map((row) => [row.id, row]));
@@ -196,7 +202,7 @@ export class ConsoleStore {
 
   #lose(feed: LiveFeed): void {
     if (this.#stopped.signal.aborted || this.link.value.kind === "ended") return;
-    if (this.link.value.kind !== "lost") this.link.value = { kind: "lost", sinceMs: this.nowMs.value };
+    if (this.link.value.kind !== "lost") this.link.value = { kind: "lost", sinceMs: this.clockMs() };
     // Else the browser tries again by itself, and says where it was.
     if (feed.readyState !== 2) return;
     feed.close();
@@ -247,7 +253,7 @@ export class ConsoleStore {
   }
 
   #tick(): void {
-    this.nowMs.value = this.#out.nowMs() + this.#aheadMs;
+    this.nowMs.value = this.clockMs();
     this.#out.after(1_000, () => {
       if (!this.#stopped.signal.aborted) this.#tick();
     });

@@ -1,11 +1,14 @@
 import { render } from "preact";
-import { Blank, Shell } from "../shared/shell.tsx";
 import { restoreTheme } from "../shared/theme.tsx";
+import "./explorer.css";
+import { readServed } from "./served.ts";
+import { ExplorerStore, messageOf } from "./store.ts";
+import { Explorer } from "./view/explorer.tsx";
 
+const store = new ExplorerStore();
 restoreTheme();
-render(
-  <Shell title="Imprest audit explorer">
-    <Blank title="Nothing here yet" />
-  </Shell>,
-  document.querySelector("#app") ?? document.body,
+render(<Explorer store={store} />, document.querySelector("#app") ?? document.body);
+readServed().then(
+  (served) => served && store.run(served),
+  (error: unknown) => (store.complaint.value = messageOf(error)),
 );

@@ -9,7 +9,8 @@ interface ChartProps {
   /** What a reader who does not see it is given instead. */
   readonly label: string;
   readonly valueText: (value: number) => string;
-  readonly timeText: (seconds: number) => string;
+  /** A time on the axis, which begins and ends where it says. */
+  readonly timeText: (seconds: number, from: number, to: number) => string;
 }
 
 const height = 150;
@@ -63,10 +64,18 @@ function optionsOf(
     height,
     legend: { show: false },
     cursor: { show: false },
-    padding: [8, 10, 0, 0],
+    padding: [8, 26, 0, 0],
     scales: { x: { time: true }, y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.08 : 1] } },
     axes: [
-      { ...axis, space: 70, values: (_plot, splits) => splits.map(timeText) },
+      {
+        ...axis,
+        size: 26,
+        space: 80,
+        values: (plot, splits) => {
+          const { min = 0, max = 0 } = plot.scales["x"] ?? {};
+          return splits.map((seconds) => timeText(seconds, min, max));
+        },
+      },
       { ...axis, size: 68, space: 34, values: (_plot, splits) => splits.map(valueText) },
     ],
     series: [

@@ -7,13 +7,23 @@ export function isAmount(text: string): boolean {
 }
 
 /**
- * An amount as JSON carries it, exact: `"$0.05"`, `"$12,345.678"`, `"1,200 TOKENS"`. Text that is no amount is shown as it
+ * An amount as JSON carries it, exact: `"$0.50"`, `"$12,345.678"`, `"1,200 TOKENS"`. Text that is no amount is shown as it
  * is: the page reports what it reads.
  */
 export function moneyText(amount: string, unit: string): string {
-  if (!isAmount(amount)) return shortened(visible(`${amount} ${unit}`), 60);
-  const text = formatAmount({ unit: shortened(visible(unit), 40), amount: BigInt(amount) });
-  return text.replace(/\d+/, grouped);
+  if (!isAmount(amount)) return shortened(visible(`${amount} ${unit}`), 24);
+  const text = formatAmount({ unit: shortened(visible(unit), 20), amount: BigInt(amount) });
+  // Dollars have cents, as people write them.
+  const [, whole = "", cents] = /^(-?\$\d+)(?:\.(\d))?$/.exec(text) ?? [];
+  const full = whole === "" ? text : `${whole}.${(cents ?? "").padEnd(2, "0")}`;
+  return full.replace(/\d+/, grouped);
+}
+
+/** A sentence of an authority that has dollars as microcents in it, with them as dollars. */
+export function withDollars(sentence: string): string {
+  return sentence.replace(/(?<![\w-])\d{1,19} USD_MICROCENTS\b/g, (text) =>
+    moneyText(text.split(" ")[0] ?? "", "USD_MICROCENTS"),
+  );
 }
 
 /** How much of `whole` a part is, from 0 to 1: for the width of a bar and an order, never for a figure. */

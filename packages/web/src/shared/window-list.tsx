@@ -6,12 +6,11 @@ interface WindowListProps<Item> {
   readonly label: string;
   readonly columns: readonly string[];
   readonly items: readonly Item[];
-  readonly keyOf: (item: Item) => string | number;
   /** The cells of a row: elements with the role `gridcell`. */
   readonly cells: (item: Item) => ComponentChildren;
   readonly rowClass: (item: Item) => string;
   readonly onOpen: (item: Item) => void;
-  /** Whether someone reads: the list is scrolled, or has the focus. */
+  /** Someone reads, as the list is scrolled or gets the focus; or no longer, as it is scrolled back. */
   readonly onReading: (isReading: boolean) => void;
   /** In pixels, as the style sheet has it: one line, or two on a narrow page. */
   readonly rowHeight: number;
@@ -22,7 +21,7 @@ const spare = 6;
 
 /** A list of any length that draws the rows in sight alone. Arrow keys go through it, Enter opens a row. */
 export function WindowList<Item>(props: WindowListProps<Item>): JSX.Element {
-  const { label, columns, items, keyOf, cells, rowClass, onOpen, onReading, rowHeight } = props;
+  const { label, columns, items, cells, rowClass, onOpen, onReading, rowHeight } = props;
   const box = useRef<HTMLDivElement>(null);
   const top = useSignal(0);
   const seen = useSignal(20);
@@ -39,8 +38,10 @@ export function WindowList<Item>(props: WindowListProps<Item>): JSX.Element {
   }, [rowHeight]);
   useLayoutEffect(() => {
     if (!mustFocus.current) return;
+    const row = box.current?.querySelector<HTMLElement>(`[data-row="${active.value}"]`);
+    if (row == null) return;
     mustFocus.current = false;
-    box.current?.querySelector<HTMLElement>(`[data-row="${active.value}"]`)?.focus({ preventScroll: true });
+    row.focus({ preventScroll: true });
   });
 
   const last = items.length - 1;
@@ -57,6 +58,7 @@ export function WindowList<Item>(props: WindowListProps<Item>): JSX.Element {
     const [start, end] = [target * rowHeight, (target + 1) * rowHeight];
     if (start < element.scrollTop) element.scrollTop = start;
     else if (end > element.scrollTop + element.clientHeight) element.scrollTop = end - element.clientHeight;
+    top.value = element.scrollTop;
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     const page = Math.max(1, seen.value - 2);
@@ -95,7 +97,6 @@ export function WindowList<Item>(props: WindowListProps<Item>): JSX.Element {
         role="rowgroup"
         onKeyDown={onKeyDown}
         onFocusIn={reading}
-        onFocusOut={() => queueMicrotask(reading)}
         onScroll={(event) => {
           top.value = event.currentTarget.scrollTop;
           reading();
@@ -106,7 +107,8 @@ export function WindowList<Item>(props: WindowListProps<Item>): JSX.Element {
             const index = from + offset;
             return (
               <div
-                key={keyOf(item)}
+                // By place, not by item: as items come in above, rows keep their elements and change their text.
+                key={index}
                 role="row"
                 class={`grid-row ${rowClass(item)}`}
                 data-row={index}

@@ -11,6 +11,9 @@ import {
 } from "@imprest/embedded";
 import { checkedTransport, serve as listen, sqliteStore } from "@imprest/embedded/node";
 import { type Command, UsageError, type Values, readArguments, textOf, textsOf, wholeOf } from "../command.ts";
+import { askedConsole, consoleOptions, showConsole } from "../console/console-options.ts";
+import { EmbeddedSource } from "../console/embedded-source.ts";
+import type { OpenConsole } from "../console/open-console.ts";
 import { ExitCode } from "../exit-code.ts";
 import { ensureBudget, createKey, readKeyFile } from "../serve-books.ts";
 import { aspOptions, readAsp } from "../serve-asp.ts";
@@ -38,6 +41,9 @@ Serves a budget authority over the Cycles wire until it is stopped (Ctrl-C).
                          600000, 30000, imprest; earlier public keys, a JWK Set
   --asp-overage [BUDGET=]REJECT|CHARGE_OVERAGE
                          what becomes of a commit beyond its reserve; may be repeated
+  --console              look at it in a browser: the link is printed, and works once
+  --console-port N       any free port by default
+  --records PATH         a record store whose waiting settlements the console shows; may be repeated
   --port N               7878 by default; 0 for any free port
   --host ADDRESS         127.0.0.1 by default; anything else needs one of
   --behind-tls           a proxy in front of it speaks TLS
@@ -57,12 +63,14 @@ export const serve: Command = {
     const flags = { budget: list, config: text, store: text, port: text, host: text, ...access } as const;
     const admin = { admin: flag, "fill-in-tenant": flag } as const;
     const signing = { evidence: flag, "server-id": text, ...aspOptions } as const;
-    const options = { ...flags, ...admin, ...signing } as const;
+    const options = { ...flags, ...admin, ...signing, ...consoleOptions } as const;
     const { values } = readArguments(args, options, 0);
     const config = await configOf(values, terminal);
     const evidence = evidenceOf(values);
     const asp = await readAsp(values, config.asp, terminal);
     const store = textOf(values, "store");
+    const asked = askedConsole(values);
+    const source = asked && new EmbeddedSource(store ?? "a ledger in memory");
     const adminKeys = adminKeysOf(config, values["admin"] === true);
     const fillInTenant = values["fill-in-tenant"] === true;
     if (!fillInTenant && config.budgets.some(({ scope }) => scope.tenant !== undefined)) {
@@ -77,8 +85,11 @@ export const serve: Command = {
       ...(config.overdraft !== undefined && { overdraft: config.overdraft }),
       ...(evidence !== undefined && { evidence }),
       ...(asp !== undefined && { asp }),
+      ...(source !== undefined && { onFact: source.onFact }),
       ...(adminKeys !== undefined && { governance: governanceOf(adminKeys, config) }),
     });
+    source?.open(authority);
+    let shown: OpenConsole | undefined;
     try {
       for (const budget of config.budgets) await ensureBudget(authority, budget, terminal);
       for (const key of config.keys) await createKey(authority, key, terminal);
@@ -104,11 +115,13 @@ export const serve: Command = {
         await terminal.write(`Signing evidence as ${serverId}; its keys: ${evidenceJwksUrl(serverId)}\n`);
       }
       if (asp !== undefined) await terminal.write(`Speaking ASP as ${asp.issuer}, signing as ${asp.signingKey.kid}.\n`);
+      shown = source && asked && (await showConsole(source, asked, terminal));
       await new Promise<void>((resolve) => {
         onAbort(terminal.signal, resolve);
       });
       await server.close();
     } finally {
+      await shown?.close();
       await authority.close();
     }
     return ExitCode.clean;

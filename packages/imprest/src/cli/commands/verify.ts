@@ -1,4 +1,4 @@
-import type { AuditConclusion, AuditLineReport } from "@imprest/asp/audit";
+import { type AuditConclusion, type AuditLineReport, createAuditTrust } from "@imprest/asp/audit";
 import { type AuditState, auditStateOptions, openAuditState } from "../audit-state.ts";
 import { type Command, UsageError, type Values, formatOf, readArguments, textOf, wholeOf } from "../command.ts";
 import { ExitCode } from "../exit-code.ts";
@@ -37,6 +37,7 @@ Audits a feed of ASP events, one a line or gzipped, and says what it cannot prov
                          usd_atomic=USD:6; output_token=USD:0.00001; may be repeated
   --allow-loopback       also trust http: origins on this machine
   --format text|json     json: one report a line, the good ones included
+  --open                 look at it in a browser of this machine, until Ctrl-C
 
 Exit code: 0 clean, 1 findings, 2 the input cannot be used. A summary goes to standard error.
 `;
@@ -50,7 +51,7 @@ export const verify: Command = {
     const text = { type: "string" } as const;
     const list = { type: "string", multiple: true } as const;
     const flag = { type: "boolean" } as const;
-    const switches = { "fetch-keys": flag, "any-order": flag, "allow-loopback": flag } as const;
+    const switches = { "fetch-keys": flag, "any-order": flag, "allow-loopback": flag, open: flag } as const;
     const about = { source: text, budget: text, promised: text, grace: text, format: text } as const;
     const whom = { trust: list, jwks: list, "not-after": list } as const;
     const options = { ...whom, ...switches, ...about, ...auditStateOptions, ...focusOptions } as const;
@@ -63,10 +64,19 @@ export const verify: Command = {
     const promised = pins === undefined ? undefined : await readPromised(pins, terminal);
     const order = values["any-order"] === true ? "any" : "feed";
     const graceWindowMs = wholeOf(values, "grace", longestGraceMs);
+    const expected = { source: textOf(values, "source"), budgetId: textOf(values, "budget") };
+    if (values["open"] === true) {
+      refuseBesideOpen(values);
+      // What is wrong with it is said here rather than in the page.
+      createAuditTrust(trust);
+      const { openExplorer } = await import("../pages/open-explorer.ts");
+      const { origins, jwks = {}, notAfterMs = {} } = trust;
+      await openExplorer(path, { origins, jwks, notAfterMs, promised, order, graceWindowMs, expected }, terminal);
+      return ExitCode.clean;
+    }
     const state = await openAuditState(values, terminal);
     try {
       const { since, index, more } = state;
-      const expected = { source: textOf(values, "source"), budgetId: textOf(values, "budget") };
       const known = { promised, order, graceWindowMs, since, index, more, expected } as const;
       const { threads, signal } = terminal;
       return await audit(path, { trust, threads, signal, ...known }, { values, json, state }, terminal);
@@ -75,6 +85,13 @@ export const verify: Command = {
     }
   },
 };
+
+/** The page fetches nothing, and writes nothing but what the reader exports. @throws UsageError naming the option. */
+function refuseBesideOpen(values: Values): void {
+  const others = ["fetch-keys", "format", ...Object.keys(auditStateOptions), ...Object.keys(focusOptions)];
+  const other = others.find((name) => values[name] !== undefined);
+  if (other !== undefined) throw new UsageError(`--open shows a feed in a browser, and takes no --${other}.`);
+}
 
 interface Reporting {
   readonly values: Values;

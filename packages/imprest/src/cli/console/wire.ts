@@ -58,7 +58,7 @@ export interface BudgetRow {
   readonly period?: { readonly startsAtMs: number; readonly endsAtMs: number };
   /**
    * When nothing remains at the rate of the last ten minutes. Absent where nothing was spent in them, where they saw too
-   * little to have a rate, or where the period ends sooner.
+   * little to have a rate, where nothing remains already, or where the period ends sooner.
    */
   readonly exhaustsAtMs?: number;
 }
@@ -171,8 +171,9 @@ export interface WaitingList {
 }
 
 /**
- * `GET api/live`, `text/event-stream`: each event by its name, with its data as one line of JSON. Every `activity` has an
- * id; a browser that reconnects sends the last one, and gets what it missed. `gap`: some of it is forgotten; load again.
+ * `GET api/live`, `text/event-stream`: each event by its name, with its data as one line of JSON. The id of an event is the
+ * number of the latest activity; a browser that reconnects sends the last one, and gets what it missed. `gap`: some of it is
+ * forgotten; load again. A stream that is read too slowly is broken off, and is resumed in the same way.
  */
 export interface LiveEvents {
   readonly budgets: readonly BudgetRow[];

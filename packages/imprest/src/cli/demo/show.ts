@@ -28,7 +28,7 @@ export function stepLine({ number, model, isStreamed, estimate, cost, isCapped }
 }
 
 /** The books when the agent has stopped, beside the provider's own. */
-export function ledger({ limit, spent, reserved, remaining }: Balance, calls: number, bill: Amount): string {
+export function closingLedger({ limit, spent, reserved, remaining }: Balance, calls: number, bill: Amount): string {
   const rows = Object.entries({ limit, spent, reserved, remaining });
   const shown = rows.map(([name, value]) => `  ${name.padEnd(12)}${formatAmount(value).padStart(14)}\n`);
   return `\nThe closing ledger\n${shown.join("")}  The provider's own bill for ${calls} calls: ${formatAmount(bill)}.\n`;

@@ -18,6 +18,7 @@ interface Books {
   refunded: bigint;
   decisions: number;
   denied: number;
+  over?: Hold | undefined;
 }
 
 type Stage = "held" | "expired" | "over";
@@ -45,8 +46,13 @@ export class Conservation {
     if (event.suffix === "bypassed" || event.suffix === "replay_rejected") return;
     const hold = this.#holds[group];
     // The id of a decision is its source's own.
-    if (hold?.books.source !== event.source) this.unsummed += 1;
-    else settle(hold, event);
+    if (hold?.books.source !== event.source) {
+      this.unsummed += 1;
+      return;
+    }
+    settle(hold, event);
+    // What is over needs its books alone: all of a budget share the first one's entry.
+    if (hold.stage === "over") this.#holds[group] = hold.books.over ??= hold;
   }
 
   /** Largest first. */

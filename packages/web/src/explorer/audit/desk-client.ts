@@ -5,20 +5,11 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** A desk in a worker of its own. */
-export interface OpenDesk extends AuditDesk {
-  /** Stops what is under way; every call that waits rejects. */
-  close(): void;
-}
-
-export function openDesk(onProgress: (progress: Progress) => void): OpenDesk {
+/** A desk in a worker of its own: one for the life of the page, which may have no network to load another from. */
+export function openDesk(onProgress: (progress: Progress) => void): AuditDesk {
   const worker = new Worker(new URL("worker.ts", import.meta.url), { type: "module" });
   const waiting = new Map<number, Waiting>();
   let ids = 0;
-  const fail = (message: string): void => {
-    for (const { reject } of waiting.values()) reject(new Error(message));
-    waiting.clear();
-  };
   worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => {
     if (data.kind === "progress") return onProgress(data.progress);
     const asked = waiting.get(data.id);
@@ -26,11 +17,15 @@ export function openDesk(onProgress: (progress: Progress) => void): OpenDesk {
     if (data.kind === "value") asked?.resolve(data.value);
     else asked?.reject(new Error(data.message));
   });
-  worker.addEventListener("error", () => fail("The verifier could not be started in this browser."));
+  worker.addEventListener("error", () => {
+    for (const { reject } of waiting.values()) reject(new Error("The verifier could not be started in this browser."));
+    waiting.clear();
+  });
   const ask = (question: Omit<Question, "id">): Promise<never> =>
     new Promise((resolve, reject) => {
       const id = ids++;
       waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, not a window
       worker.postMessage({ ...question, id });
     });
   return {
@@ -40,9 +35,6 @@ export function openDesk(onProgress: (progress: Progress) => void): OpenDesk {
     line: (...given) => ask({ name: "line", given }),
     life: (...given) => ask({ name: "life", given }),
     report: () => ask({ name: "report", given: [] }),
-    close() {
-      worker.terminate();
-      fail("Stopped.");
-    },
+    stop: () => ask({ name: "stop", given: [] }),
   };
 }

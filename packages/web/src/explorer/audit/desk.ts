@@ -36,6 +36,8 @@ export class FeedDesk implements AuditDesk {
   #table = new LineTable();
   #groups = new Groups();
   #findings = new FindingList();
+  /** A later verification, or a stop, ends the earlier one. */
+  #runs = 0;
   /** The last filter's lines, until the next run. */
   #selected: { readonly filter: Filter; readonly lines: Uint32Array } | undefined;
 
@@ -48,9 +50,15 @@ export class FeedDesk implements AuditDesk {
     return { name, size, gzip, ...recogniseHead(head) };
   }
 
+  async stop(): Promise<void> {
+    this.#runs += 1;
+  }
+
   async verify(given: Verification): Promise<Summary> {
+    const run = (this.#runs += 1);
     const startMs = performance.now();
     const bytes = await openFeed(given.feed);
+    if (run !== this.#runs) throw new UnusableError("Stopped.");
     this.#begin(given, bytes);
     const tally = new Tally();
     const sums = new Conservation();
@@ -63,6 +71,7 @@ export class FeedDesk implements AuditDesk {
       if (performance.now() - turn < turnMs) continue;
       this.#onProgress({ lines: tally.lines, bytes: read, accepted: tally.accepted, rejected: tally.rejected });
       await new Promise((resolve) => setTimeout(resolve));
+      if (run !== this.#runs) throw new UnusableError("Stopped.");
       turn = performance.now();
     }
     if (tally.lines === 0) throw new UnusableError(`${bytes.name} holds no statement.`);

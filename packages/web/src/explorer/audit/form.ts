@@ -65,8 +65,9 @@ function receiptIssuer({ evidence }: Readonly<Record<string, unknown>>): string 
 
 function originOf(source: unknown): string | undefined {
   const text = textOf(source);
-  const url = text === undefined ? null : URL.parse(text);
-  return url === null || url.origin === "null" ? undefined : url.origin;
+  if (text === undefined || !URL.canParse(text)) return undefined;
+  const { origin } = new URL(text);
+  return origin === "null" ? undefined : origin;
 }
 
 function textOf(value: unknown): string | undefined {

@@ -156,6 +156,8 @@ export interface Life {
 export interface AuditDesk {
   inspect(feed: FeedRef): Promise<Inspection>;
   verify(verification: Verification): Promise<Summary>;
+  /** Ends a verification that is under way; its call rejects. */
+  stop(): Promise<void>;
   /** Rows `from`, `from + 1`, … of what the filter leaves. */
   rows(filter: Filter, from: number, count: number): Promise<RowPage>;
   line(number: number): Promise<LineDetail | undefined>;

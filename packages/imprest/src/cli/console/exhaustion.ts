@@ -1,0 +1,60 @@
+import type { SourceRow } from "./source.ts";
+
+/** What had been spent, and when by a clock that does not jump. */
+export interface Sample {
+  readonly monotonicMs: number;
+  readonly spent: bigint;
+}
+
+/** The rate is that of the last ten minutes, or of as much of them as was seen. */
+const windowMs = 600_000;
+/** One call in less than this is no rate. */
+const shortestMs = 5_000;
+/** What `Date` can hold. */
+const latestMs = 8_640_000_000_000_000n;
+
+/**
+ * When nothing remains of a budget, if spending goes on as in the last ten minutes: `remaining × elapsed ÷ spent meanwhile`,
+ * in whole numbers throughout, rounded down to the millisecond.
+ * @param samples earlier ones, ascending by time. A fall begins a new reckoning: it is a new period, or a correction.
+ * @returns `undefined` where there is no rate, nothing remains already, or a new period begins before.
+ */
+export function exhaustsAt(
+  row: Pick<SourceRow, "remaining" | "spent" | "period" | "status">,
+  samples: readonly Sample[],
+  now: { readonly wallMs: number; readonly monotonicMs: number },
+): number | undefined {
+  const remaining = BigInt(row.remaining);
+  if (remaining <= 0n || (row.status !== undefined && row.status !== "ACTIVE")) return undefined;
+  let next: Sample = { monotonicMs: now.monotonicMs, spent: BigInt(row.spent) };
+  for (const sample of samples.toReversed()) {
+    if (sample.monotonicMs < now.monotonicMs - windowMs || sample.spent > next.spent) break;
+    next = sample;
+  }
+  const elapsedMs = Math.floor(now.monotonicMs - next.monotonicMs);
+  const spent = BigInt(row.spent) - next.spent;
+  if (elapsedMs < shortestMs || spent <= 0n) return undefined;
+  const atMs = BigInt(Math.floor(now.wallMs)) + (remaining * BigInt(elapsedMs)) / spent;
+  if (atMs > latestMs || (row.period !== undefined && atMs >= BigInt(row.period.endsAtMs))) return undefined;
+  return Number(atMs);
+}
+
+/** What runs out first comes first: what has nothing left, then by time, then by the share that remains. */
+export function bySoonest(
+  left: SourceRow & { readonly exhaustsAtMs?: number },
+  right: SourceRow & { readonly exhaustsAtMs?: number },
+): number {
+  const [leftOver, rightOver] = [isOver(left), isOver(right)];
+  if (leftOver !== rightOver) return leftOver ? -1 : 1;
+  const [leftAt = Infinity, rightAt = Infinity] = [left.exhaustsAtMs, right.exhaustsAtMs];
+  if (leftAt !== rightAt) return leftAt - rightAt;
+  const ofLeft = BigInt(left.remaining) * BigInt(right.allocated);
+  const ofRight = BigInt(right.remaining) * BigInt(left.allocated);
+  if (ofLeft !== ofRight) return ofLeft < ofRight ? -1 : 1;
+  return left.scope < right.scope ? -1 : Number(left.scope > right.scope);
+}
+
+/** A budget that is closed or frozen does not run out. */
+function isOver({ remaining, status }: SourceRow): boolean {
+  return BigInt(remaining) <= 0n && (status === undefined || status === "ACTIVE");
+}

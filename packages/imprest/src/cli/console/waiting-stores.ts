@@ -1,0 +1,79 @@
+import type { Clock } from "@imprest/core";
+import { type WaitingSettlement, waitingOf } from "@imprest/core/internal";
+import { scanRecords } from "@imprest/core/node";
+import { printable } from "../printable.ts";
+import { lookAgain } from "./look-again.ts";
+import { bounded } from "./source.ts";
+import type { WaitingList, WaitingRow } from "./wire.ts";
+
+/** More than anybody clears up by hand. */
+const mostRows = 500;
+const everyMs = 5_000;
+
+/** The record stores that were given: what waits in them is read again and again, and nothing in them is changed. */
+export class WaitingStores {
+  readonly #paths: readonly string[];
+  #list: WaitingList = { rows: [], isCut: false, failures: [] };
+
+  constructor(paths: readonly string[]) {
+    this.#paths = paths;
+  }
+
+  /** As it was last read. */
+  get list(): WaitingList {
+    return this.#list;
+  }
+
+  /** Reads, and goes on reading until the returned function is called; calls back with what is another list than before. */
+  follow(clock: Clock, changed: (list: WaitingList) => void): () => void {
+    const look = async (): Promise<void> => {
+      const before = JSON.stringify(this.#list);
+      this.#list = await readAll(this.#paths);
+      if (JSON.stringify(this.#list) !== before) changed(this.#list);
+    };
+    return lookAgain({ clock, everyMs, look, looked: () => {} });
+  }
+}
+
+async function readAll(paths: readonly string[]): Promise<WaitingList> {
+  const rows: WaitingRow[] = [];
+  const failures: { readonly store: string; readonly message: string }[] = [];
+  let isCut = false;
+  for (const store of paths) {
+    try {
+      for await (const record of scanRecords(store)) {
+        const waiting = waitingOf(record);
+        if (waiting === undefined) continue;
+        isCut = rows.length === mostRows;
+        if (isCut) break;
+        rows.push(rowOf(waiting, store));
+      }
+    } catch (error) {
+      const message = error instanceof Error ? error.message : "It cannot be read.";
+      failures.push({ store, message: bounded(printable(message)) });
+    }
+  }
+  return { rows: rows.toSorted((one, other) => one.sinceMs - other.sinceMs), isCut, failures };
+}
+
+function rowOf(waiting: WaitingSettlement, store: string): WaitingRow {
+  const { state, key } = waiting;
+  if (waiting.state === "pending") {
+    const { protocol, target, reservationId, recordedAtMs: sinceMs, spent } = waiting.instruction;
+    const row = { state, key: bounded(key), protocol: bounded(protocol), target: bounded(target), store, sinceMs };
+    return { ...row, reservationId: bounded(reservationId), ...(spent !== undefined && { amount: spent }) };
+  }
+  const { kind, protocol, target = "", reservationId, recordedAtMs: sinceMs, reason, spent, estimate } = waiting.letter;
+  const amount = spent ?? estimate;
+  return {
+    state,
+    key: bounded(key),
+    protocol: bounded(protocol),
+    target: bounded(target),
+    store,
+    sinceMs,
+    ...(reservationId !== "" && { reservationId: bounded(reservationId) }),
+    ...(amount !== undefined && { amount: { amount: String(amount.amount), unit: bounded(amount.unit) } }),
+    error: { code: bounded(kind), message: bounded(reason) },
+  };
+}
