@@ -8,6 +8,7 @@ import {
   SpendUnknownError,
   type StreamSource,
   TimeoutError,
+  credits,
   guard,
   guardStream,
   openReservation,
@@ -171,6 +172,24 @@ describe("a body that throws", () => {
     await authority.clock.advance(0);
     expect(authority.settled.map(({ body: sent }) => sent)).toEqual(['{"reason":"by the callback"}']);
     expect(await letters(authority)).toEqual([]);
+  });
+
+  it("after it stated a spend and then words that are no amount is priced by partial", async () => {
+    const authority = fakeAuthority();
+    const body = ({ spend }: Reservation): never => {
+      spend(cents(1));
+      expect(() => spend(5 as unknown as Amount)).toThrow("spend");
+      throw boom;
+    };
+    expect((await outcome(authority, body, { partial: () => cents(2) })).error).toBe(boom);
+    expect(committedAmounts(authority)).toEqual(['{"amount":2000000,"basis":"estimate"}']);
+  });
+
+  it("and is priced in another unit: the letter's error says whose price it was", async () => {
+    const authority = fakeAuthority();
+    await outcome(authority, throwing(boom), { partial: () => credits(1) });
+    const message = "partial: /unit: is CREDITS, but the reservation is in USD_MICROCENTS; convert it first";
+    expect(authority.named("dead-letter")).toMatchObject([{ error: { cause: { message } } }]);
   });
 
   it("is released only for a plain true of options.unspent", async () => {
