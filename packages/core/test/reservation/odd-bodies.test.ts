@@ -229,6 +229,13 @@ describe("a commit that cannot be written", () => {
     ]);
   });
 
+  it("ends its lease: nobody extends it any longer", async () => {
+    const lease = { ttlMs: 30_000, remainingMs: 30_000 };
+    const authority = fakeAuthority({ ...broken, lease, extend: [() => lease] });
+    await outcome(authority, () => 1, { spend: () => cents(1) });
+    expect(authority.clock.timers).toBe(0);
+  });
+
   it("is no spend where it is a release, and no dead letter", async () => {
     const authority = fakeAuthority(broken);
     const { settlement } = await outcome(authority, ({ unspent }) => unspent());
