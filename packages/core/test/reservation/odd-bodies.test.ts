@@ -612,6 +612,21 @@ describe("a stream", () => {
 });
 
 describe("guard and guardStream", () => {
+  it("check options when they are known: those of a call at the call", async () => {
+    const checkOptions = vi.fn();
+    const authority = Object.assign(fakeAuthority(), { checkOptions });
+    const options = { settle: "estimate" as const };
+    const call = guard(
+      authority,
+      request,
+      () => 1,
+      () => options,
+    );
+    expect(checkOptions).not.toHaveBeenCalled();
+    await call();
+    expect(checkOptions.mock.calls).toEqual([[options]]);
+  });
+
   it("make the request and the options of the call's arguments, and hand those to the body", async () => {
     const authority = fakeAuthority();
     const asked = (value: number, _unit: string) => part(value);
