@@ -23,7 +23,7 @@ export default defineConfig({
     // It loads the library a second time, and would make what runs at loading look as if a test reached it.
     exclude: ["packages/core/test/settlement/two-copies.test.ts"],
     // A mutant that leaves a promise pending fails its test, which is quicker than Stryker's end of the process.
-    testTimeout: 3_000,
+    testTimeout: 10_000,
     isolate: false,
   },
 });

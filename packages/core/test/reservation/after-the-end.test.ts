@@ -93,7 +93,9 @@ describe("what is stated after the end", () => {
     await state(cents(4));
     expect(await late()).toEqual([four]);
     await state(cents(5));
-    for (const total of [cents(4), credits(9), { unit: "USD_MICROCENTS", amount: 9 }, undefined]) await state(total);
+    for (const total of [cents(4), credits(9), { unit: "USD_MICROCENTS", amount: 9 }, undefined]) {
+      expect(await state(total)).toBeInstanceOf(SettlementError);
+    }
     expect(await late()).toEqual([five]);
   });
 
@@ -219,6 +221,10 @@ describe("leaseLoss", () => {
       await authority.clock.advance(19_000);
       expect(authority.named("lease-lost")).toHaveLength(1);
       expect(signal.aborted).toBe(false);
+      const unread = losing();
+      const second = await openReservation(unread, request, { leaseLoss });
+      await unread.clock.advance(19_000);
+      expect(second.signal.aborted).toBe(false);
     },
   );
 
@@ -338,6 +344,7 @@ describe("what the caller gets of the settlement", () => {
     });
     await withReservation(authority, request, () => 1, { spend: () => cents(1), onSettlement });
     await authority.clock.advance(20_000);
+    if (attempts < Infinity) expect(authority.clock.timers).toBe(0);
     await settlementQueue(authority).close({ timeoutMs: 0 });
     expect(onSettlement.mock.calls).toMatchObject([[{ status: "pending", basis: "actual" }]]);
     // Nobody keeps the lease alive for what this process does not follow any further.
@@ -376,6 +383,22 @@ it("a reservation shows its lease's end where nothing extends it", async () => {
   const reservation = await openReservation(authority, request);
   expect(reservation.expiresAt).toBe(1_800_000_030_000);
   expect(authority.clock.timers).toBe(0);
+});
+
+it("the end of a scope leaves an exported reservation to whoever adopts it", async () => {
+  const authority = fakeAuthority();
+  const reservation = await openReservation(authority, request);
+  reservation.export();
+  await expect(reservation[Symbol.asyncDispose]()).resolves.toBeUndefined();
+  expect(authority.calls).toEqual(["reserve"]);
+});
+
+it("a commit in words that are no amount, after an estimate stood in, is late", async () => {
+  const authority = fakeAuthority();
+  let own: Reservation | undefined;
+  await withReservation(authority, request, (reservation) => void (own = reservation), { settle: "estimate" });
+  await expect(own?.commit(credits(1))).rejects.toThrow("kept as a dead letter");
+  expect((await letters(authority)).map(([kind]) => kind)).toEqual(["late"]);
 });
 
 it("methods taken off a reservation are those of it", async () => {

@@ -7,6 +7,7 @@ const subject = { tenant: "acme", agent: "writer" };
 
 it("an observer's events are enough to draw a span: who, what, from when, how long, within what", async () => {
   const authority = fakeAuthority();
+  await authority.clock.advance(7_000);
   const parent = await openReservation(authority, { ...request, estimate: cents(9) });
   const startedAtMs = authority.clock.now();
   await withReservation(

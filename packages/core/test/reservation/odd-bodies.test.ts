@@ -8,6 +8,7 @@ import {
   SpendUnknownError,
   type StreamSource,
   TimeoutError,
+  credits,
   guard,
   guardStream,
   openReservation,
@@ -173,6 +174,24 @@ describe("a body that throws", () => {
     expect(await letters(authority)).toEqual([]);
   });
 
+  it("after it stated a spend and then words that are no amount is priced by partial", async () => {
+    const authority = fakeAuthority();
+    const body = ({ spend }: Reservation): never => {
+      spend(cents(1));
+      expect(() => spend(5 as unknown as Amount)).toThrow("spend");
+      throw boom;
+    };
+    expect((await outcome(authority, body, { partial: () => cents(2) })).error).toBe(boom);
+    expect(committedAmounts(authority)).toEqual(['{"amount":2000000,"basis":"estimate"}']);
+  });
+
+  it("and is priced in another unit: the letter's error says whose price it was", async () => {
+    const authority = fakeAuthority();
+    await outcome(authority, throwing(boom), { partial: () => credits(1) });
+    const message = "partial: /unit: is CREDITS, but the reservation is in USD_MICROCENTS; convert it first";
+    expect(authority.named("dead-letter")).toMatchObject([{ error: { cause: { message } } }]);
+  });
+
   it("is released only for a plain true of options.unspent", async () => {
     const authority = fakeAuthority();
     const unspent = (() => Promise.resolve(true)) as unknown as () => boolean;
@@ -208,6 +227,13 @@ describe("a commit that cannot be written", () => {
     expect(await letters(authority)).toMatchObject([
       { kind: "refused", reason: "metadata too large", spent: cents(1), estimate: request.estimate, ...ids },
     ]);
+  });
+
+  it("ends its lease: nobody extends it any longer", async () => {
+    const lease = { ttlMs: 30_000, remainingMs: 30_000 };
+    const authority = fakeAuthority({ ...broken, lease, extend: [() => lease] });
+    await outcome(authority, () => 1, { spend: () => cents(1) });
+    expect(authority.clock.timers).toBe(0);
   });
 
   it("is no spend where it is a release, and no dead letter", async () => {
@@ -586,6 +612,21 @@ describe("a stream", () => {
 });
 
 describe("guard and guardStream", () => {
+  it("check options when they are known: those of a call at the call", async () => {
+    const checkOptions = vi.fn();
+    const authority = Object.assign(fakeAuthority(), { checkOptions });
+    const options = { settle: "estimate" as const };
+    const call = guard(
+      authority,
+      request,
+      () => 1,
+      () => options,
+    );
+    expect(checkOptions).not.toHaveBeenCalled();
+    await call();
+    expect(checkOptions.mock.calls).toEqual([[options]]);
+  });
+
   it("make the request and the options of the call's arguments, and hand those to the body", async () => {
     const authority = fakeAuthority();
     const asked = (value: number, _unit: string) => part(value);

@@ -281,7 +281,6 @@ describe("a charge that the authority states", () => {
 
   it.each([
     ["the whole", cents(1)],
-    ["less", cents(0)],
     ["nothing said", undefined],
   ])("of %s is as it should be", async (_what, charged) => {
     const { settlement, errors } = await spending({ settle: [charging(charged)] });
@@ -298,6 +297,14 @@ describe("a charge that the authority states", () => {
     const silent = fakeAuthority({ settle: [charging(credits(1))] });
     const { settlement: unheard } = await withReservation(silent, request, () => 1, spendOne);
     expect(unheard.discrepancy).toBe("charged 1 CREDITS for a commit of 1000000 USD_MICROCENTS");
+  });
+
+  it("of less leaves the rest uncovered, which is logged", async () => {
+    const { settlement, errors } = await spending({ settle: [charging({ unit: "USD_MICROCENTS", amount: 1n })] });
+    expect(settlement).toMatchObject({ uncovered: { unit: "USD_MICROCENTS", amount: 999_999n } });
+    expect(settlement).not.toHaveProperty("discrepancy");
+    const discrepancy = "charged 1 USD_MICROCENTS for a commit of 1000000 USD_MICROCENTS";
+    expect(errors).toEqual([["an authority charged less than was spent", { reservationId: "rsv_1", discrepancy }]]);
   });
 
   it("of a release is nobody's commit", async () => {
@@ -366,6 +373,7 @@ describe("what waits its turn behind a backlog", () => {
     expect((await joined).status).toBe("committed");
     answer.resolve();
     expect(await queue.flush({ timeoutMs: 1_000 })).toEqual({ pending: 0 });
+    await authority.clock.advance(0);
     expect(authority.settled.map(({ reservationId }) => reservationId)).toEqual(["rsv_1", "rsv_2"]);
   });
 });
