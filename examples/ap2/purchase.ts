@@ -11,7 +11,7 @@ import {
 import { chargeWithStripe, stripeLookupCharge } from "@imprest/ap2/stripe";
 import { Stripe } from "stripe";
 
-/** Where everything is; plain JSON, so that a worker process can be told. */
+/** Where everything is; plain JSON, so that it can be sent to a worker process. */
 export interface Places {
   readonly authorityUrl: string;
   readonly apiKey: string;

@@ -1,4 +1,4 @@
-// docs/guides/audit-feed.md: verify what an authority signed, offline, and be told what is missing.
+// docs/guides/audit-feed.md: verify what an authority signed, offline, and find out what is missing.
 import assert from "node:assert/strict";
 import { AspAuthority, AspClient, type PromisedEvent } from "@imprest/asp";
 import { usd, withReservation } from "@imprest/core";

@@ -1,4 +1,4 @@
-// docs/cycles.md: what the governance plane tells of a budget that is used up.
+// docs/cycles.md: what the governance plane reports of a budget that is used up.
 import assert from "node:assert/strict";
 import { usd, withReservation } from "@imprest/core";
 import { createEmbeddedAuthority } from "@imprest/embedded";
@@ -12,7 +12,7 @@ const server = await serve(embedded, { port: 0 });
 const { url: baseUrl } = server;
 const request = { estimate: usd("0.05"), action: { kind: "llm.completion" } };
 await withReservation(embedded.authority({ tenant: "acme" }), request, () => "done", { settle: "estimate" });
-const told: (bigint | undefined)[] = [];
+const remaining: (bigint | undefined)[] = [];
 
 // #region events
 import { CyclesGovernanceClient, eventOf } from "@imprest/cycles/governance";
@@ -25,11 +25,11 @@ const governance = new CyclesGovernanceClient({
 const who = await governance.introspect(); // undefined: the key has no governance surface there (401, 403)
 for await (const event of governance.listTenantEvents({ category: "budget" })) {
   const exhausted = eventOf(event, "budget.exhausted");
-  if (exhausted) told.push(exhausted.data.remaining); // typed, exact
+  if (exhausted) remaining.push(exhausted.data.remaining); // typed, exact
 }
 // #endregion
 
 assert.ok(who);
-assert.deepEqual(told, [0n]);
+assert.deepEqual(remaining, [0n]);
 await server.close();
 await embedded.close();

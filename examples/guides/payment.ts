@@ -64,7 +64,7 @@ const abandonedAfterMs = 0;
 
 // #region recover
 const { settled, released, unresolved } = await recover(budget, {
-  abandonedAfterMs, // two minutes unless told: how long a worker may be silent before it counts as dead
+  abandonedAfterMs, // two minutes by default: how long a worker may be silent before it counts as dead
   lookupCharge: async ({ pspIdempotencyKey }) => {
     const amount = psp.charges.get(pspIdempotencyKey); // with Stripe: a list or a search by your metadata
     return amount === undefined ? { status: "none" } : { status: "charged", amount };

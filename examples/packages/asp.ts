@@ -66,7 +66,7 @@ const response = await fetch(`${baseUrl}/asp/events?cursor=0`, { headers });
 const jwks = { [issuer]: (await (await fetch(`${baseUrl}/.well-known/asp-jwks.json`)).json()) as object };
 if (response.body === null) throw new Error("The feed is empty.");
 const stream = response.body;
-const told: unknown[] = [];
+const problems: unknown[] = [];
 
 // #region audit
 import { createAuditTrust, verifyAuditFeed } from "@imprest/asp/audit";
@@ -76,15 +76,15 @@ const feed = verifyAuditFeed(stream, { trust, promised });
 for (let next = await feed.next(); ; next = await feed.next()) {
   if (next.done) {
     console.log(next.value.findings, next.value.unproven);
-    told.push(...next.value.findings);
+    problems.push(...next.value.findings);
     break;
   }
   const { lineNumber, report, lifecycle } = next.value;
-  if (report.disposition !== "authentic" || lifecycle.length > 0) told.push(lineNumber, report.findings, lifecycle);
+  if (report.disposition !== "authentic" || lifecycle.length > 0) problems.push(lineNumber, report.findings, lifecycle);
 }
 // #endregion
 
-assert.deepEqual(told, []);
+assert.deepEqual(problems, []);
 assert.equal(promised.length, 4);
 await server.close();
 await embedded.close();

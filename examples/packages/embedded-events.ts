@@ -1,9 +1,9 @@
-// packages/embedded/README.md: which actions, how often; and webhooks that tell of it.
+// packages/embedded/README.md: which actions, how often; and webhooks that report it.
 import assert from "node:assert/strict";
 import { DeniedError, usd, withReservation } from "@imprest/core";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 
-const told: string[] = [];
+const emitted: string[] = [];
 const ADMIN_KEY = "at-least-16-characters";
 const WEBHOOK_SECRET = "whsec_0123456789abcdef";
 
@@ -18,8 +18,8 @@ const embedded = createEmbeddedAuthority({
       riskClassQuotas: [{ riskClass: "external_side_effect", maxCalls: 50, window: "per_hour_tumbling" }],
     },
   ],
-  observedTenants: ["globex"], // evaluated and told over the wire, never enforced
-  onEvent: (event) => told.push(event.event_type),
+  observedTenants: ["globex"], // evaluated and reported over the wire, never enforced
+  onEvent: (event) => emitted.push(event.event_type),
 });
 // #endregion
 
@@ -40,12 +40,12 @@ await assert.rejects(
   withReservation(authority, charge, () => "charged", options),
   (error) => DeniedError.isInstance(error),
 );
-assert.ok(told.includes("reservation.denied"), told.join());
+assert.ok(emitted.includes("reservation.denied"), emitted.join());
 await embedded.close();
 
 // #region webhooks
-const telling = createEmbeddedAuthority({ governance: { adminKeys: [ADMIN_KEY] } });
-await telling.webhooks.add({
+const governed = createEmbeddedAuthority({ governance: { adminKeys: [ADMIN_KEY] } });
+await governed.webhooks.add({
   id: "ops",
   url: "https://ops.example.com/hook",
   secret: WEBHOOK_SECRET, // verifyWebhook of @imprest/cycles checks it
@@ -54,7 +54,7 @@ await telling.webhooks.add({
 });
 // #endregion
 
-const [webhook] = await telling.webhooks.list();
+const [webhook] = await governed.webhooks.list();
 assert.equal(webhook?.id, "ops");
 assert.ok(!JSON.stringify(webhook).includes(WEBHOOK_SECRET));
-await telling.close();
+await governed.close();

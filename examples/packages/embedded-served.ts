@@ -15,7 +15,7 @@ import { createEmbeddedAuthority } from "@imprest/embedded";
 import { serve, sqliteStore } from "@imprest/embedded/node";
 
 const embedded = createEmbeddedAuthority({ store: sqliteStore({ file }) });
-const { key } = await embedded.apiKeys.create({ tenant: "acme" }); // told once; only its SHA-256 is kept
+const { key } = await embedded.apiKeys.create({ tenant: "acme" }); // returned once; only its SHA-256 is kept
 const server = await serve(embedded, { port }); // 127.0.0.1
 // #endregion
 

@@ -35,6 +35,14 @@ describe.each(packages)("$name, as a registry shows it", ({ path, folder }) => {
     expect(publishConfig).toMatchObject({ access: "public", provenance: true });
   });
 
+  it("stands in the tables of ARCHITECTURE.md and of the README of the repository", () => {
+    const root = resolve(import.meta.dirname, "../..");
+    expect(readFileSync(join(root, "ARCHITECTURE.md"), "utf8")).toMatch(
+      new RegExp(`^\\|.*\`${path.replace("packages/", "")}\`.*\\|.*\\|.*\\|$`, "m"),
+    );
+    expect(readFileSync(join(root, "README.md"), "utf8")).toContain(`](${path})`);
+  });
+
   it("its README links to nothing outside the package but by a whole address", () => {
     const targets = Array.from(read("README.md").matchAll(/\]\(([^)\s]+)/g), ([, target = ""]) => target);
     expect(targets.filter((target) => target.startsWith(".."))).toEqual([]);

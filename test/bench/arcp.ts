@@ -38,7 +38,7 @@ export async function* arcp(effort: Effort): AsyncGenerator<Group> {
   }
 }
 
-/** What the ARCP server tells of itself. */
+/** What the ARCP server sends of itself. */
 export interface ArcpServer {
   /** Of the raw baseline. */
   readonly port: number;

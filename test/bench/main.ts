@@ -9,6 +9,7 @@ import { coldStart } from "./cold-start.ts";
 import { durablePairs } from "./durable-pairs.ts";
 import { envelopes } from "./envelopes.ts";
 import { feeds } from "./feeds.ts";
+import { gateway } from "./gateway.ts";
 import { guardedFetch } from "./guard-fetch.ts";
 import { guardedPairs } from "./guarded-pairs.ts";
 import { inProcess, ledger } from "./ledger.ts";
@@ -24,6 +25,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   "durable-pairs": durablePairs,
   "served-pairs": servedPairs,
   "guard-fetch": guardedFetch,
+  gateway,
   payments,
   ledger,
   "in-process": inProcess,

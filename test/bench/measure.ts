@@ -86,7 +86,7 @@ function medianOf(rounds: readonly Round[], name: "cpuMicros" | "loopP99Ms"): nu
   return values.length === 0 ? undefined : median(values);
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((left, right) => left - right);
   const [low = Number.NaN, high = Number.NaN] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
   return (low + high) / 2;
@@ -103,7 +103,7 @@ export interface TimedOptions {
   readonly watchLoop?: boolean | undefined;
 }
 
-/** A mode that runs an operation `count` times a round, `inFlight` at a time, and tells how many were done a second. */
+/** A mode that runs an operation `count` times a round, `inFlight` at a time, and returns how many were done a second. */
 export function timed(operation: () => unknown, options: TimedOptions): Mode {
   const { count, inFlight = 1, per = 1, watchLoop = true } = options;
   return async () => {

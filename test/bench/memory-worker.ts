@@ -1,4 +1,4 @@
-// Does operations of one kind when asked, and tells the heap in MiB after them, what can be collected collected.
+// Does operations of one kind when asked, and reports the heap in MiB after them, what can be collected collected.
 import { memoryCases } from "./memory-cases.ts";
 import { bePeer } from "./peer.ts";
 

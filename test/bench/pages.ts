@@ -73,5 +73,6 @@ ${[heading(), ...groups.flatMap(groupLines)].join("\n")}
 \`\`\`
 
 ${images.map((image) => `![${image.replace(".svg", "").replaceAll("-", " ")}](images/${image})`).join("\n\n")}
-`;
+
+${readPage("test/bench/findings.md")}`;
 }

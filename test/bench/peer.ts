@@ -37,7 +37,7 @@ export function startStub(): Promise<Peer<{ readonly url: string }>> {
   return startPeer("stub-server.ts");
 }
 
-/** What a peer does: tells something, then answers each question. */
+/** What a peer does: sends something, then answers each question. */
 export function bePeer(told: unknown, answer: (question: unknown) => unknown): void {
   process.on("disconnect", () => process.exit());
   process.on("message", (question) => {

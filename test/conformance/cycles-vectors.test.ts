@@ -159,7 +159,7 @@ describe.skipIf(isMissing)("the vectors of Cycles v0.1.26 against the embedded a
 
     await authority.budgets.list({ scope: { tenant: "acme" } });
     await new Promise((resolve) => setTimeout(resolve, 5));
-    // What v0.1.26 adds, besides the denial that v0.1.25 tells of already.
+    // What v0.1.26 adds, besides the denial that v0.1.25 emits already.
     const told = [...(response.status === 409 ? ["reservation.denied"] : []), ...(expected ? [expected.type] : [])];
     expect(events.map(({ event_type: type }) => type)).toEqual(told);
     if (expected !== undefined) {

@@ -17,7 +17,7 @@ import { type EmbeddedAuthority, type Policy, createEmbeddedAuthority } from "@i
 import { describe, expect, it } from "vitest";
 
 // Issue 2 §4: the same code moves from the embedded authority to a server. The port onto the ledger and the Cycles
-// client over the handler are driven through the same story, and must tell the same of it.
+// client over the handler are driven through the same story, and must report the same of it.
 
 const tenant = "acme";
 const subject = { tenant, agent: "bot" };

@@ -296,7 +296,7 @@ describe.skipIf(isMissing).each(ways)("the embedded authority beside the referen
   });
 });
 
-describe.skipIf(isMissing)("an overdraft by the letter of the specification, unless told otherwise", () => {
+describe.skipIf(isMissing)("an overdraft by the letter of the specification, by default", () => {
   const world = new World((ends) => serveHere("overage", ends));
   beforeAll(() => world.open());
   afterAll(() => world.close());

@@ -124,7 +124,7 @@ class World {
     return purchase(this.own, mandate).catch((error: unknown) => error);
   }
 
-  /** @param answers what the look-up says before it tells the truth. */
+  /** @param answers what the look-up answers before it answers what is. */
   recover(answers: string[] = []): Promise<PaymentRecovery> {
     const look = (query: ChargeQuery): ChargeLookup | PromiseLike<ChargeLookup> => {
       const lie = lies[answers.shift() ?? ""];

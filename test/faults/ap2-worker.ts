@@ -1,4 +1,4 @@
-// Pays once, and kills itself where it is told to: before or after a write to the store, a request to the authority or
+// Pays once, and kills itself where its options say: before or after a write to the store, a request to the authority or
 // the call of the PSP. usage: ap2-worker.ts '{"cyclesUrl":…,"pspUrl":…,"file":…,"transactionId":…,"mode":…,"killAt":…}'
 import { type RecordStore, type RecordValue, type Transport, defaultTransport } from "@imprest/core";
 import { sqliteRecordStore } from "@imprest/core/node";

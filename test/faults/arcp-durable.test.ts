@@ -35,7 +35,7 @@ async function start(port = "0"): Promise<void> {
   throw new Error("the runtime did not start");
 }
 
-/** What one client was told of its jobs. */
+/** What one client received of its jobs. */
 interface Books {
   /** What the job of a key returned, as its `result()` resolved. */
   readonly results: Map<string, unknown>;

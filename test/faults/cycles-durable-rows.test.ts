@@ -206,7 +206,7 @@ describe("the lease", () => {
   });
 
   it.each(["warn", "cancel", "fail_on_finalize"] as const)(
-    "policy %s when the lease is lost: told, and the spend is settled all the same",
+    "policy %s when the lease is lost: emitted, and the spend is settled all the same",
     async (leaseLoss) => {
       const { ledger, open } = await setUp();
       ledger.remainingMs = 4_000;

@@ -76,7 +76,7 @@ const operations: readonly Operation[] = ["create", "extend", "commit", "release
 
 /** What came of one cell. */
 interface Cell {
-  /** The outcomes that the caller was told, in order. */
+  /** The outcomes that the caller got, in order. */
   readonly outcomes: readonly string[];
   readonly requests: number;
 }

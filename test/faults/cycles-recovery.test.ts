@@ -88,7 +88,7 @@ describe("CR-CORE-002", () => {
 });
 
 describe("CR-CORE-003", () => {
-  it("a failed heartbeat is told with its reservation and what follows, repeated under its key; the call goes on", async () => {
+  it("a failed heartbeat is emitted with its reservation and what follows, repeated under its key; the call goes on", async () => {
     const { ledger } = await startLedger();
     ledger.remainingMs = 4_000;
     ledger.faults.extend.push({ kind: "reset", acted: false });
@@ -178,7 +178,7 @@ describe.each<StoreName>(["fleet", "file", "log"])("CR-DURABLE-002 with the %s s
 });
 
 describe.each<StoreName>(["fleet", "file", "log"])("CR-DURABLE-003 with the %s store", (store) => {
-  it("nothing is sent before the Retry-After that an earlier process was told", async () => {
+  it("nothing is sent before the Retry-After that an earlier process received", async () => {
     const { ledger, dir } = await startLedger();
     const task = { store, dir, baseUrl: ledger.url, apiKey: "api-key-a" };
     const { status, body } = refusal(429, "LIMIT_EXCEEDED");
@@ -239,7 +239,7 @@ async function fleetFolder(dir: string, baseUrl: string): Promise<string> {
 }
 
 describe("CR-DURABLE-005", () => {
-  it("corrupt and unsupported records are set aside and told; the valid one, from another language, is replayed", async () => {
+  it("corrupt and unsupported records are set aside and reported; the valid one, from another language, is replayed", async () => {
     const { ledger, dir } = await startLedger();
     const folder = await fleetFolder(dir, ledger.url);
     await writeFile(join(folder, "v2-corrupt.json"), '{"version":1,"reserv');

@@ -1,5 +1,5 @@
 // The child of embedded-sqlite.test.ts and embedded-evidence.test.ts: serves a SQLite-backed authority until it is
-// killed, and signs what it decides when it is told in whose name.
+// killed, and signs what it decides when it is given a name to sign in.
 import { ValidationError, tokens } from "@imprest/core";
 import { LedgerRefusal, createEmbeddedAuthority } from "@imprest/embedded";
 import { serve, sqliteStore } from "@imprest/embedded/node";

@@ -26,7 +26,8 @@ const filesOf = (ending: RegExp): string[] =>
 it("the console and the audit explorer are packed, with the licences of what is in them", () => {
   expect(filesOf(/\.html$/).toSorted()).toEqual(["console.html", "explorer.html"]);
   const licences = readFileSync(join(pages, "licenses.md"), "utf8");
-  for (const name of ["preact", "@preact/signals-core", "uplot"]) expect(licences.toLowerCase()).toContain(`## ${name} -`);
+  for (const name of ["preact", "@preact/signals-core", "uplot"])
+    expect(licences.toLowerCase()).toContain(`## ${name} -`);
 });
 
 it("both pages weigh at most 120 kB together, gzipped", () => {

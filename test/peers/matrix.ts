@@ -175,7 +175,7 @@ async function call(sdk: Sdk, { how, abort, leaves }: Row, bench: Bench): Promis
   }
 }
 
-/** Resolves some time after a request came, long enough that what is not silent would have been heard. */
+/** Resolves some time after a request came, long enough that what is not silent would have come. */
 async function arrived(provider: ModelProvider): Promise<void> {
   const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   for (let turn = 0; turn < 1_000 && provider.calls.length === 0; turn += 1) await wait(10);

@@ -14,7 +14,7 @@ export interface Disturbance {
   readonly fault: NetworkFault;
 }
 
-/** What befalls the `nth` write of a worker: nothing is written, or it is and nobody hears of it. */
+/** What befalls the `nth` write of a worker: nothing is written, or it is and the answer is lost. */
 export interface DiskFault {
   readonly worker: number;
   readonly nth: number;

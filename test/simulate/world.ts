@@ -1,6 +1,6 @@
 import type { Clock } from "@imprest/core";
 
-/** Something that can die: a process of a client, or an authority. What it waits for is never heard of again. */
+/** Something that can die: a process of a client, or an authority. What it waits for never comes. */
 export class Life {
   /** Until when it stands still, as under SIGSTOP. */
   frozenUntil = 0;

@@ -1,4 +1,4 @@
-// The authority under the soak, in a process of its own: tells its address, then its memory every second.
+// The authority under the soak, in a process of its own: sends its address, then its memory every second.
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { usdMicrocents } from "@imprest/core";

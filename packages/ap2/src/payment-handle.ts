@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { type Grant, type Reservation, type Settlement, Unit, settlementQueue } from "@imprest/core";
-import { onAbort, parseJson, stringifyJson } from "@imprest/core/internal";
+import { type Grant, type Reservation, type Settlement, Unit } from "@imprest/core";
+import { onAbort, outboxOf, parseJson, stringifyJson } from "@imprest/core/internal";
 import type { PaymentAuthority } from "./authority.ts";
 import { chargeKind } from "./bodies.ts";
 import { Charges, checkReference } from "./charges.ts";
@@ -198,7 +198,7 @@ export class PaymentHandle implements Payment {
     const nowMs = authority.ledger.clock.now();
     const base = baseOf(authority.target, claimed.scope, claimed.attempt, this.reservationId, nowMs);
     const { body, fallback } = authority.budget.prepare(base, commitIntent(booked, metadata));
-    // The record and the commit go out together. Either one alone tells `recover` that money moved: the record by itself,
+    // The record and the commit go out together. Either one alone shows `recover` that money moved: the record by itself,
     // the commit by the reservation's status; so neither has to wait for the other.
     const recorded = this.#record({
       phase: "charged",
@@ -232,7 +232,7 @@ export class PaymentHandle implements Payment {
 
   /**
    * Keeps the record in step with what became of a settlement, at once or later.
-   * @returns what the caller's listener returned. @throws what it throws; both are the kernel's to hear of.
+   * @returns what the caller's listener returned. @throws what it throws; both go to the kernel.
    */
   settled(settlement: Settlement): unknown {
     const { authority, options } = this.#context;
@@ -245,7 +245,7 @@ export class PaymentHandle implements Payment {
     return options.onSettlement?.(this.#withReceipt(settlement));
   }
 
-  /** Money has moved: a record that cannot be written is told, and the payment goes on. */
+  /** Money has moved: a record that cannot be written is reported, and the payment goes on. */
   async #record(change: Parameters<ClaimedAttempt["write"]>[0]): Promise<void> {
     const { authority, claimed } = this.#context;
     try {
@@ -253,7 +253,7 @@ export class PaymentHandle implements Payment {
     } catch (cause) {
       const error = cause instanceof Error ? cause : new Error("the record store failed", { cause });
       const { reservationId } = this;
-      settlementQueue(authority).observer.emit("record-failure", { protocol: "ap2", reservationId, error });
+      outboxOf(authority).observer?.emit("record-failure", { protocol: "ap2", reservationId, error });
     }
   }
 

@@ -7,7 +7,7 @@ import { AP2PaymentDeclined } from "./errors.ts";
  */
 export type PspOutcome = "declined" | "charged" | "unknown";
 
-/** Judges what a body threw. Whatever it cannot tell, and whatever else it returns, is `unknown`. */
+/** Judges what a body threw. What it cannot judge, and whatever else it returns, is `unknown`. */
 export type PspClassifier = (error: unknown) => PspOutcome;
 
 /**
@@ -37,7 +37,7 @@ export const classifyHttpError: PspClassifier = (error) => {
   return found === paymentRequired ? "declined" : "unknown";
 };
 
-/** What the guard uses unless told otherwise: `AP2PaymentDeclined`, then Stripe's errors; all else is unknown. */
+/** What the guard uses by default: `AP2PaymentDeclined`, then Stripe's errors; all else is unknown. */
 export const classifyPspError: PspClassifier = (error) =>
   AP2PaymentDeclined.isInstance(error) ? "declined" : classifyStripeError(error);
 

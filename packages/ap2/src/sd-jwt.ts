@@ -1,5 +1,5 @@
 import { base64url, parseBase64url, utf8 } from "@imprest/core/internal";
-import { type JsonObject, type JsonValue, StrictJsonError, parseStrictJson } from "@imprest/core/audit";
+import { type JsonObject, type JsonValue, StrictJsonError, parseStrictJson } from "@imprest/core/internal/verify";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { AP2MandateError } from "./errors.ts";
 import { sha256Hex } from "./idempotency-key.ts";

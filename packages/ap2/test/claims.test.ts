@@ -146,7 +146,7 @@ describe("recovery", () => {
     await expect(paid).resolves.toMatchObject({ settlement: { status: "committed" } });
   });
 
-  it("takes over no payment of its own process, even when told that every worker is dead", async () => {
+  it("takes over no payment of its own process, even where every worker counts as dead at once", async () => {
     const harness = createHarness();
     const psp = new CountingPsp();
     const told = { abandonedAfterMs: 0, absentAfterMs: 0, lookupCharge: () => ({ status: "none" }) as const };
@@ -159,7 +159,7 @@ describe("recovery", () => {
   });
 
   it.each(["reserving", "charging"])(
-    "takes over no payment of another process that lives (%s), even when told to wait for nothing",
+    "takes over no payment of another process that lives (%s), even where it is to wait for nothing",
     async (phase) => {
       const harness = createHarness();
       const psp = new CountingPsp();

@@ -16,13 +16,13 @@ import { clientOf, collect, createHarness, makeMandate, makeTerms } from "./supp
 
 const dayMs = 86_400_000;
 
-/** An answer of a server that does not tell what remains of the lease. */
+/** An answer of a server that does not answer what remains of the lease. */
 function withoutRemaining({ remaining_ttl_ms: _remaining, ...rest }: Record<string, unknown>): Record<string, unknown> {
   return rest;
 }
 
 describe("one worker, one payment", () => {
-  it("ap2 4 D1, test_two_guards_same_transaction: an identical retry after success never runs the body", async () => {
+  it("test_two_guards_same_transaction of the Python guard: an identical retry after success never runs the body", async () => {
     const { cycles, authority } = createHarness();
     let charges = 0;
     const pay = () => withReservation(authority, makeTerms(), () => (charges += 1));
@@ -78,7 +78,7 @@ describe("one worker, one payment", () => {
     ).toEqual(["IDEMPOTENCY_MISMATCH", "IDEMPOTENCY_MISMATCH"]);
   });
 
-  it("ap2 4 D2b, test_double_spend_same_transaction.py: a diverging payload changes nothing", async () => {
+  it("test_double_spend_same_transaction.py of the Python guard: a diverging payload changes nothing", async () => {
     const { authority } = createHarness();
     await withReservation(authority, makeTerms(), () => {});
     await expect(withReservation(authority, makeTerms({ runId: "another" }), () => {})).rejects.toThrow(
@@ -115,7 +115,7 @@ describe("one worker, one payment", () => {
     });
   });
 
-  it("a server that does not tell what remains is asked for the reservation's status", async () => {
+  it("a server that does not answer what remains is asked for the reservation's status", async () => {
     const { cycles, authority } = createHarness();
     cycles.fault = (operation) => (operation === "reserve" ? { answer: withoutRemaining } : undefined);
     await expect(withReservation(authority, makeTerms(), () => 1)).resolves.toMatchObject({

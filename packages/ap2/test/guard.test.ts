@@ -15,6 +15,7 @@ import {
   recover,
   withReservation,
 } from "@imprest/ap2";
+import { createManualClock } from "@imprest/testing";
 import { describe, expect, it } from "vitest";
 import { refusal } from "./support/fake-cycles.ts";
 import { createHarness, makeMandate, makeTerms } from "./support/harness.ts";
@@ -501,12 +502,9 @@ describe("the reserve", () => {
   });
 
   it("a slow body keeps its lease alive", async () => {
-    const { cycles, authority } = createHarness();
-    await withReservation(
-      authority,
-      makeTerms({ ttlMs: 1_500 }),
-      () => new Promise((resolve) => setTimeout(resolve, 2_000)),
-    );
+    const clock = createManualClock();
+    const { cycles, authority } = createHarness({ clock });
+    await withReservation(authority, makeTerms({ ttlMs: 1_500 }), () => clock.advance(2_000));
     expect(cycles.requests("extend").length).toBeGreaterThan(0);
     expect(cycles.reservations.get("rsv_1")?.status).toBe("COMMITTED");
   });
@@ -593,7 +591,7 @@ describe("a store that fails", () => {
     await expect(withReservation(authority, makeTerms(), () => expect.fail("ran"))).rejects.toThrow("disk full");
     expect(cycles.seen).toHaveLength(0);
   });
-  it("after the charge: commits all the same and tells the observer", async () => {
+  it("after the charge: commits all the same and reports it to the observer", async () => {
     const { cycles, authority, records } = createHarness();
     const told: SpendEvents["record-failure"][] = [];
     settlementQueue(paymentAuthority(authority)).observer.on("record-failure", (event) => told.push(event));

@@ -62,7 +62,7 @@ describe("an answer that is none", () => {
     expect(harness.cycles.spent).toBe(30_000_000_000);
   });
 
-  it("silence ends at the deadline, and the look-up hears of it", async () => {
+  it("silence ends at the deadline, and the look-up is aborted", async () => {
     const clock = createManualClock();
     const harness = createHarness({ clock });
     await threeHeld(harness);

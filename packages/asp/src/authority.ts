@@ -63,9 +63,9 @@ export interface AspAuthorityOptions extends Environment {
   readonly settleTimeoutMs?: number | undefined;
   /** A grant with less time left is given back, and the call denied; in milliseconds, 1000 when absent. */
   readonly minimumTtlMs?: number | undefined;
-  /** How long before the end of a lease `onIncident` hears of it, in milliseconds; 5000 when absent. */
+  /** How long before the end of a lease `onIncident` is called, in milliseconds; 5000 when absent. */
   readonly warnBeforeTtlMs?: number | undefined;
-  /** Is told what needs somebody: spend without a reservation, a cap exceeded. */
+  /** Is called with what needs somebody: spend without a reservation, a cap exceeded. */
   readonly onIncident?: ((incident: AspIncident) => void) | undefined;
   /** Writes the signed `bypassed` events without which `failOpen` is refused (ASP §3.3). */
   readonly bypass?: BypassRecorder | undefined;

@@ -1,7 +1,7 @@
 import type { Amount } from "@imprest/core";
 
 /**
- * What an operator should hear of at once. `spendHappened` says whether the provider was paid for something that the
+ * What an operator should be alerted to at once. `spendHappened` says whether the provider was paid for something that the
  * budget does not cover.
  * - `expiring`: the lease ends soon, and ASP has no way to lengthen it.
  * - `late_commit`: the commit leaves after the TTL; within the grace window the authority still takes it (ASP §3.2).

@@ -155,7 +155,7 @@ describe("against a stock Connect server over the shipped .proto", () => {
 });
 
 describe("a stock Connect client against the embedded authority", () => {
-  it("reserves, reads a refusal's class, code and detail, and is told that it must not compress", async () => {
+  it("reserves, reads a refusal's class, code and detail, and is refused where it compresses", async () => {
     const { embedded, apiKey } = await openHouse();
     const server = await serve(embedded, { port: 0 });
     onTestFinished(() => server.close());

@@ -45,6 +45,7 @@ export { Patience, exportReservation } from "./reservation/index.ts";
 export {
   instructionKey,
   instructionPrefix,
+  outboxOf,
   readInstruction,
   shareOutbox,
   type WaitingSettlement,

@@ -53,7 +53,7 @@ export type DryRunResponse = Omit<ReservationCreateResponse, "reservation_id" | 
  * Every operation of the Cycles runtime plane, one method each, with the wire's own names in requests and answers.
  * A write is sent once: an unclear outcome is the caller's to repeat under the same key, or the kernel's, which
  * `CyclesAuthority` serves. A read is repeated a few times within its deadline. Requests are held to the limits of the
- * specification before they are sent; answers may hold more than this version knows. `metadataOf(answer)` tells the
+ * specification before they are sent; answers may hold more than this version knows. `metadataOf(answer)` returns the
  * request id, trace id, tenant and rate limit. This is the wire alone; `CyclesClient` has an authority too.
  *
  * Every method throws `ValidationError` for a request that the protocol does not allow (nothing was sent),

@@ -39,7 +39,7 @@ export interface Write {
 /** The header that carries a credential: a tenant's key, or an administrator's. */
 export type KeyHeader = "x-cycles-api-key" | "x-admin-api-key";
 
-/** A server names one replacement in every answer; so many different ones are told, once each. */
+/** A server names one replacement in every answer; so many different ones are logged, once each. */
 const mostReplacements = 100;
 
 /**

@@ -43,7 +43,7 @@ export interface CyclesClientOptions {
   readonly allowBrowserCredentials?: boolean | undefined;
   readonly transport?: Transport | undefined;
   readonly clock?: Clock | undefined;
-  /** Told once when the authority calls an action kind deprecated (v0.1.26). */
+  /** Logs once that the authority calls an action kind deprecated (v0.1.26). */
   readonly logger?: Logger | undefined;
 }
 

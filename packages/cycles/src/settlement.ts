@@ -88,14 +88,13 @@ export function asEvent(instruction: SettlementInstruction & { readonly fallback
   return { ...rest, mode: "event", body: fallback, notBeforeMs: 0 };
 }
 
-/** A commit that the authority took. `charged` below what was spent leaves a rest uncovered. */
+/** A commit that the authority took. */
 export function committed(instruction: SettlementInstruction, answer: CommitResponse): Settlement {
   const { charged, released, cycles_evidence: evidence } = answer;
   return {
     ...outcome(instruction, "committed", answer),
     charged,
     refunded: released,
-    ...uncovered(actualOf(instruction), charged),
     ...debtIn(answer),
     evidence: evidence && evidenceReference(evidence),
   };
@@ -103,11 +102,10 @@ export function committed(instruction: SettlementInstruction, answer: CommitResp
 
 /** An event that the authority booked; it names the charge only where it capped it (Cycles §EventCreateResponse). */
 export function recorded(instruction: SettlementInstruction, answer: EventCreateResponse): Settlement {
-  const actual = actualOf(instruction);
-  const charged = answer.charged ?? actual;
+  const charged = answer.charged ?? actualOf(instruction);
   return {
     ...outcome(instruction, "recorded", answer),
-    ...(charged !== undefined && { charged, ...uncovered(actual, charged) }),
+    ...(charged !== undefined && { charged }),
     ...debtIn(answer),
   };
 }
@@ -155,11 +153,6 @@ function basisOf(body: string): Spend["basis"] {
 export function idsOf(answer: object): Pick<Settlement, "requestId" | "traceId"> {
   const { requestId, traceId } = metadataOf(answer) ?? {};
   return { requestId, traceId };
-}
-
-function uncovered(actual: Amount | undefined, charged: Amount): Pick<Settlement, "uncovered"> {
-  if (actual?.unit !== charged.unit || actual.amount <= charged.amount) return {};
-  return { uncovered: { unit: actual.unit, amount: actual.amount - charged.amount } };
 }
 
 /** Cycles §Balance: each scope keeps its own debt; the largest is the one to repay first. */

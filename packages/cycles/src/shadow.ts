@@ -9,7 +9,7 @@ export interface ShadowOptions extends CallOptions {
 }
 
 /**
- * Runs `body` whatever the authority says, and tells `onDecision` what it would have said to a reserve (Cycles
+ * Runs `body` whatever the authority says, and calls `onDecision` with what it would have answered to a reserve (Cycles
  * §dry_run): for a rollout that stops nothing yet. Nothing is reserved, nothing is settled, and an authority that is
  * slow, down or wrong neither delays nor breaks the call.
  * @returns what `body` returns. @throws what `body` throws.

@@ -67,7 +67,7 @@ export function createWebhookHandler(options: WebhookHandlerOptions): (request: 
     try {
       body = await readBytes(request, maxBytes);
     } catch {
-      // The sender broke off; whoever still listens is told that it came to nothing.
+      // The sender broke off; whoever still listens gets an answer that it came to nothing.
       return new Response(null, { status: 400 });
     }
     if (body === undefined) return new Response(null, { status: 413 });

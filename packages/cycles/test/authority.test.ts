@@ -208,7 +208,7 @@ it("extend asks under its own key and hands out the new lease", async () => {
   expect(stub.received).toHaveLength(1);
 });
 
-it("decide tells the decision and throws on none", async () => {
+it("decide returns the decision and throws on none", async () => {
   const body = { decision: "DENY", reason_code: "BUDGET_NOT_FOUND", retry_after_ms: 5 };
   const { authority, stub } = await serving({ body });
   const decision = await authority.decide({ ...request, extensions: { cycles: { grace_period_ms: 1 } } });

@@ -29,7 +29,7 @@ import { type Answer, type Received, type StubAuthority, allow, refusal, startSt
 const request = { estimate: usd("0.02"), action: { kind: "llm.completion", name: "gpt" }, subject: { tenant: "acme" } };
 const spend = { spend: () => usd("0.01") };
 
-/** A ledger that does what it is told, and remembers keys as the protocol asks. */
+/** A ledger that books what it is sent, and remembers keys as the protocol asks. */
 function ledger(
   over: (request: Received, count: number) => Answer | undefined = () => undefined,
 ): (r: Received, n: number) => Answer {
@@ -210,7 +210,7 @@ describe("what the client has beyond it", () => {
     });
   });
 
-  it("one trace goes through reserve and settlement, and every answer tells its request and trace", async () => {
+  it("one trace goes through reserve and settlement, and every answer names its request and trace", async () => {
     const stub = await startStub(ledger());
     const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     await withReservation(clientAt(stub), request, () => "done", { traceparent, ...spend });
@@ -261,7 +261,7 @@ describe("what the client has beyond it", () => {
     await expect(denied).rejects.toBeInstanceOf(DeniedError);
   });
 
-  it("nothing is printed; whoever listens is told of decision and settlement", async () => {
+  it("nothing is printed; listeners get decision and settlement", async () => {
     const printing = (["debug", "log", "info", "warn", "error"] as const).map((name) => vi.spyOn(console, name));
     const stub = await startStub(ledger());
     const observer = new Observer();

@@ -361,7 +361,7 @@ describe("calls", () => {
     await expect(clientAt(stub.url).getReservation("rsv_1")).rejects.toBeInstanceOf(ReservationExpiredError);
   });
 
-  it("tell the tenant and the rate limit; the sentinels -1 and 0 count as absent", async () => {
+  it("hold the tenant and the rate limit; the sentinels -1 and 0 count as absent", async () => {
     const limits = [
       { "x-ratelimit-remaining": "-1", "x-ratelimit-reset": "0", "x-cycles-tenant": "acme" },
       { "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1900000000" },

@@ -27,7 +27,7 @@ const request: ReserveRequest = {
   subject: { tenant: "acme" },
 };
 
-/** An authority that allows and books whatever it is told. */
+/** An authority that allows and books whatever it is sent. */
 function ledger({ path, json }: Received): Answer {
   if (path.endsWith("/commit")) return { body: { status: "COMMITTED", charged: json["actual"] } };
   if (path.endsWith("/release"))

@@ -146,7 +146,7 @@ describe("settle", () => {
     }
   });
 
-  it("tells what was charged, given back and left uncovered, with the evidence", async () => {
+  it("states what was charged and given back, with the evidence", async () => {
     const evidence = { evidence_id: "e".repeat(64), cycles_evidence_url: "https://cycles.example/v1/evidence/e" };
     const charged = { unit: "USD_MICROCENTS", amount: 300_000 };
     const { attempt } = await settle({
@@ -160,7 +160,6 @@ describe("settle", () => {
         basis: "actual",
         charged: usd("0.003"),
         refunded: usd("0.005"),
-        uncovered: usd("0.002"),
         evidence: { id: evidence.evidence_id, url: evidence.cycles_evidence_url },
         requestId: "req_1",
         traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
@@ -179,10 +178,9 @@ describe("settle", () => {
     const applied = { status: "APPLIED", event_id: "evt_1" };
     const full = await settle({ status: 201, body: applied }, "event");
     expect(full.attempt).toMatchObject({ settled: { status: "recorded", charged: usd("0.005"), basis: "actual" } });
-    expect(full.attempt).not.toHaveProperty("settled.uncovered");
     const charged = { unit: "USD_MICROCENTS", amount: 200_000 };
     const capped = await settle({ status: 201, body: { ...applied, charged } }, "event");
-    expect(capped.attempt).toMatchObject({ settled: { charged: usd("0.002"), uncovered: usd("0.003") } });
+    expect(capped.attempt).toMatchObject({ settled: { charged: usd("0.002") } });
   });
 
   it("a record that was written down and read back settles the same", async () => {
@@ -194,7 +192,7 @@ describe("settle", () => {
     const first = await authority.settle(instruction);
     expect(await authority.settle(restored)).toEqual(first);
     expect(await authority.settle({ ...restored, spent: { unit: "USD_MICROCENTS", amount: "500000" } })).toEqual(first);
-    expect(first).toMatchObject({ settled: { basis: "estimate", uncovered: { amount: 499_999n } } });
+    expect(first).toMatchObject({ settled: { basis: "estimate", charged: { amount: 1n } } });
   });
 
   const lost: readonly (readonly [string, Answer])[] = [

@@ -18,7 +18,7 @@ async function shadowed(
   return { value, outcome: await told.promise, sent: stub.received[0]?.json["dry_run"] };
 }
 
-it("the body runs though the authority would deny it, and the decision is told", async () => {
+it("the body runs though the authority would deny it, and the decision is reported", async () => {
   const { value, outcome, sent } = await shadowed(denial);
   expect(value).toBe(5);
   expect(sent).toBe(true);

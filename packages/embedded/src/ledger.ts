@@ -10,7 +10,7 @@ export type { Books, BudgetBalance, BudgetStatus, PeriodBalance } from "./ledger
 export type { CalendarPeriods, EqualPeriods } from "./ledger/budget-period.ts";
 export type { CalendarUnit } from "./ledger/calendar.ts";
 export type { Caps } from "./ledger/caps.ts";
-export type { OveragePolicy, OverdraftRule } from "./ledger/overage-policy.ts";
+export type { ChargePolicy, OveragePolicy, OverdraftRule } from "./ledger/overage-policy.ts";
 export type { DenialDetail, QuotaViolation } from "./ledger/denial-detail.ts";
 export type { Actor, BudgetChange, Cause, Fact, FactListener, Moment, Movement } from "./ledger/facts.ts";
 export type {

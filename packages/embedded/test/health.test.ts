@@ -5,7 +5,7 @@ import { MapStore } from "./support.ts";
 const paths = ["/health", "/actuator/health", "/actuator/health/readiness", "/actuator/health/liveness"];
 
 describe("the health of an authority", () => {
-  it.each(paths)("is told at %s to anyone, whatever else is limited", async (path) => {
+  it.each(paths)("is answered at %s to anyone, whatever else is limited", async (path) => {
     const authority = createEmbeddedAuthority({ rateLimit: { perSecond: 0.001, burst: 1 } });
     const ask = (): Promise<Response> => authority.handler(new Request(`http://authority.test${path}`));
     await ask();

@@ -117,7 +117,7 @@ describe("a key with a scope filter", () => {
 });
 
 describe("an in-process authority", () => {
-  it("of one agent spends no budget of another, unless it is told how far it may go", async () => {
+  it("of one agent spends no budget of another, unless it says how far it may go", async () => {
     const estimate = tokens(1);
     const own = authority.authority({ tenant: "acme", subject: { agent: "a" } });
     await own.reserve({ estimate, action }, { idempotencyKey: "1" });

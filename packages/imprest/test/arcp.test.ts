@@ -150,7 +150,7 @@ describe("imprest arcp submit --follow", () => {
     expect(ran.err).toContain("The connection is lost; trying again.\n");
   });
 
-  it("a cancel whose session is gone is told, and does not hang", async () => {
+  it("a cancel whose session is gone is reported, and does not hang", async () => {
     const { environment } = await serve();
     const session = await connect(environment.ARCP_URL, { token });
     const job = await session.submit({ agent: "patient" });

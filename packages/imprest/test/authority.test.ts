@@ -265,7 +265,7 @@ describe("imprest balance and doctor without a configuration", () => {
 });
 
 describe("imprest serve --admin", () => {
-  it("serves the governance plane under a key that is told once, and delivers to configured webhooks", async () => {
+  it("serves the governance plane under a key that is printed once, and delivers to configured webhooks", async () => {
     const received: string[] = [];
     const receiver = createServer((request, response) => {
       received.push(String(request.headers["x-cycles-event-type"]));

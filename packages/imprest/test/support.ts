@@ -19,7 +19,7 @@ export interface FakeOptions {
   /** Is given what goes to standard error, as it comes. */
   readonly warned?: (text: string) => void;
   readonly signal?: AbortSignal;
-  /** 1 unless told. */
+  /** 1 by default. */
   readonly threads?: number;
 }
 

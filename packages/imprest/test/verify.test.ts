@@ -129,7 +129,7 @@ describe("imprest verify", () => {
     expect(rows.map(({ BilledCost }) => Number(BilledCost))).toEqual(Array.from({ length: 6 }, () => 0.02));
   });
 
-  it("believes nobody else's keys, and fetches nothing unless told", async () => {
+  it("believes nobody else's keys, and fetches nothing by default", async () => {
     const other = await imprest(["verify", "feed", "--trust", "https://other.example", "--jwks", "keys"], {
       files: { feed: feed.join("\n"), keys: jwks },
     });

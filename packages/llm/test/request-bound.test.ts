@@ -119,6 +119,7 @@ describe("estimateRequest", () => {
   it.each([
     { tools: [{ type: "web_search_20250305", name: "web_search" }] },
     { tools: [{ googleSearch: {} }] },
+    { tools: [{ type: "namespace", name: "group", tools: [{ type: "web_search" }] }] },
     { config: { tools: [{ codeExecution: {} }] } },
     { toolConfig: { tools: [{ systemTool: { name: "nova_grounding" } }] } },
     { context_management: { edits: [{ type: "compact_20260112" }] } },
@@ -130,6 +131,17 @@ describe("estimateRequest", () => {
     expect(() => prices.estimateRequest("limited", request)).toThrow("extraInputTokens");
     expect(prices.estimateRequest("limited", request, { extraInputTokens: 90_000 }).amount).toBeGreaterThan(
       90_000n * 200n,
+    );
+  });
+
+  it("counts a group of the caller's own functions, which is in the request, as any of its text", () => {
+    const tools = [
+      { type: "namespace", name: "agents", tools: [{ type: "function", name: "wait" }, { type: "custom" }] },
+    ];
+    const request = { messages, max_tokens: 5, tools };
+    const alone = { messages, max_tokens: 5, tools: tools[0]?.tools };
+    expect(prices.estimateRequest("plain", request).amount).toBeGreaterThan(
+      prices.estimateRequest("plain", alone).amount,
     );
   });
 
@@ -208,7 +220,7 @@ describe("estimateRequest", () => {
     }
   });
 
-  it("refuses a body that is nested without end, by an error that can be told from a fault", () => {
+  it("refuses a body that is nested without end, by an error that can be distinguished from a fault", () => {
     const lists = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
     const objects = `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`;
     for (const body of [`{"messages":${lists}}`, objects]) {

@@ -41,7 +41,7 @@ export interface FakeAuthorityOptions {
   readonly environment?: Environment;
 }
 
-/** An authority whose answers a test writes, and which remembers what it was told. */
+/** An authority whose answers a test writes, and which keeps every call. */
 export interface FakeAuthority extends SpendAuthority {
   readonly clock: ManualClock;
   readonly records: RecordStore;

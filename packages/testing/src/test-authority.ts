@@ -28,7 +28,7 @@ export interface TestBooks {
 }
 
 /** The real ledger, in memory, with one tenant, its budget and its key, on a clock that the test moves. */
-export interface TestAuthority extends AsyncDisposable {
+export interface TestAuthority {
   /** Guards calls in the process: `withReservation(authority, …)`, `guardFetch(authority, …)`, or an agent's own option. */
   readonly authority: LedgerSpendAuthority;
   readonly clock: ManualClock;
@@ -41,8 +41,9 @@ export interface TestAuthority extends AsyncDisposable {
   readonly embedded: EmbeddedAuthority<{ asp: AspOptions }>;
   /** How the budget stands: what a test asserts in the end. */
   books(): Promise<TestBooks>;
-  /** Closes the books; `await using` does so at the end of the test. */
   close(): Promise<void>;
+  /** `await using`: as `close`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Options of a `CyclesClient` or an `AspClient` of a test. */

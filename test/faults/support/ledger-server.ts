@@ -44,7 +44,7 @@ interface Answer {
 }
 
 /**
- * A Cycles authority that books exactly once a key, as the specification has it, and can be told to break. It holds
+ * A Cycles authority that books exactly once a key, as the specification has it, and breaks where the test says. It holds
  * what a reservation was charged, so that a test sees what was settled twice or not at all.
  */
 export class LedgerServer {
@@ -58,7 +58,7 @@ export class LedgerServer {
   allExpired = false;
   /** The keys that are taken; any when empty. */
   readonly apiKeys = new Set<string>();
-  /** What is told to be left of every lease, in milliseconds. */
+  /** What is answered as left of every lease, in milliseconds. */
   remainingMs = 30_000;
   /** Called before anything is done with a request; may wait. */
   onRequest: (seen: Seen) => void | Promise<void> = () => {};

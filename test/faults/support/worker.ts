@@ -1,4 +1,4 @@
-// A process of its own that spends, or finishes what another left, until it is done or killed. It tells its parent what
+// A process of its own that spends, or finishes what another left, until it is done or killed. It sends its parent what
 // it did, in the words of `Told`.
 import { Observer, settlementQueue, usdMicrocents } from "@imprest/core";
 import { CyclesAuthority, withReservation } from "@imprest/cycles";

@@ -10,7 +10,7 @@ export interface Cut {
   readonly arrives: boolean;
 }
 
-/** Passes bytes on between two ends, and breaks the connection where it is told to, once. */
+/** Passes bytes on between two ends, and breaks the connection where the test says, once. */
 export class CutProxy {
   readonly url: string;
   readonly pieces: Record<Cut["direction"], number> = { up: 0, down: 0 };

@@ -71,7 +71,7 @@ async function* chunks(): AsyncGenerator<string> {
   yield "b";
 }
 
-/** Work that goes on until it is told to stop. */
+/** Work that goes on until it is aborted. */
 function untilAborted(signal: AbortSignal, abort: () => void): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener("abort", () => reject(new Error("told to stop")), { once: true });

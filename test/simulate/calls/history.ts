@@ -23,7 +23,7 @@ export interface CallHistory {
 export class History implements Witness {
   readonly calls: readonly CallHistory[];
   readonly settlements: Settlement[] = [];
-  /** Reservations of which a record could not be written, and of which somebody heard that. */
+  /** Reservations of which a record could not be written, and of which that was emitted. */
   readonly unrecorded: Set<string> = new Set();
   /** Calls under way in each process, so that its death marks them. */
   readonly #underWay = new Map<number, Set<CallHistory>>();

@@ -74,7 +74,7 @@ function breachesOfAll(plan: CallsPlan, { pending, books, spentBefore }: End): r
   const parts = [...books].filter(([scope]) => scope !== `tenant:${tenant}`);
   const sum = parts.reduce((total, [, { spent, debt }]) => total + spent + debt, 0n);
   const inAll = spentBefore + (whole?.spent ?? 0n) + (whole?.debt ?? 0n);
-  // An authority that dies may have ended a period, and its listener has not heard of it.
+  // An authority that dies may have ended a period, and its listener was not called.
   const mayHaveMissed = plan.periodMs !== undefined && plan.crashes.length > 0;
   if (mayHaveMissed ? inAll > sum : inAll !== sum) {
     found.push(`the tenant's books have ${inAll} in all periods, those of its agents ${sum}`);

@@ -146,7 +146,7 @@ export class CyclesBudget implements PaymentBudget {
 
   /**
    * An answer may be the replay of an earlier one, for a reservation that was settled or has expired since: nothing
-   * stands behind it then (Cycles §reserve, replay). A server that does not tell what remains is asked.
+   * stands behind it then (Cycles §reserve, replay). A server that does not answer what remains is asked.
    */
   async #assertAlive(answer: ReservationCreateResponse, bytes: PaymentBytes, options: CallOptions): Promise<void> {
     const { reservation_id: reservationId, remaining_ttl_ms: remainingMs, decision } = answer;

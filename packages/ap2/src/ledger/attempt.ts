@@ -3,7 +3,7 @@ import { divideRoundingUp } from "@imprest/core/internal";
 
 /**
  * How far an attempt has come. `reserving`: the PSP was not reached; `charging`: it may have been; `charged`: it was, and
- * the authority is to be told; `settled`: it was told; `released`: nothing was charged, and the budget was given back.
+ * the authority is to record it; `settled`: it has; `released`: nothing was charged, and the budget was given back.
  */
 export type AttemptPhase = "reserving" | "charging" | "charged" | "settled" | "released";
 
@@ -30,7 +30,7 @@ export interface Attempt {
   readonly amount: string;
   /** The same in microcents, without headroom. */
   readonly microcents: string;
-  /** Money comes back: the authority is told of it, and books nothing. */
+  /** Money comes back: an event reports it to the authority, which books nothing. */
   readonly isRefund?: boolean | undefined;
   /** The reserve's exact bytes. */
   readonly reserveBody: string;
@@ -123,10 +123,17 @@ export function isLeft(
   return held === true || suspended === true || Math.abs(nowMs - touchedAtMs) >= silenceMs;
 }
 
-/** A record as the store holds it. */
+/** A record as the store holds it: a copy without members that are `undefined`, which are no JSON. */
 export function writeRecord(record: PaymentRecord): RecordValue {
-  // Members that are `undefined` are no JSON.
-  return JSON.parse(JSON.stringify(record)) as RecordValue;
+  return stored(record);
+}
+
+/** Nothing is written out to be read again: a record holds the bytes of a reserve, and is written at every step. */
+function stored(value: unknown): RecordValue {
+  if (Array.isArray(value)) return value.map(stored);
+  if (typeof value !== "object" || value === null) return value as RecordValue;
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(members.map(([name, member]) => [name, stored(member)]));
 }
 
 const phases: ReadonlySet<unknown> = new Set<AttemptPhase>(["reserving", "charging", "charged", "settled", "released"]);

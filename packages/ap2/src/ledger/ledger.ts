@@ -99,7 +99,7 @@ export class PaymentLedger {
     throw unreadable(stored.key);
   }
 
-  /** Every readable record of this server and tenant; `onMalformed` is told of the others. */
+  /** Every readable record of this server and tenant; `onMalformed` is called with the others. */
   async *scan(onMalformed: (key: string) => void): AsyncIterable<StoredRecord & { readonly record: PaymentRecord }> {
     for await (const stored of this.records.scan(recordPrefix)) {
       const record = readRecord(stored.value);

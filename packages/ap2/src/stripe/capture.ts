@@ -1,6 +1,7 @@
 import type { Stripe } from "stripe";
 import { AP2PaymentDeclined, AP2PaymentOpenError } from "../errors.ts";
 import type { Payment } from "../options.ts";
+import { stripeUnitsOf } from "./units.ts";
 import { captureName, microcentsOf, outcomeOf } from "./intent.ts";
 
 /** How a capture is made. */
@@ -22,7 +23,8 @@ export async function captureWithStripe(
   payment: Payment,
   { intent: id, final }: StripeCapture,
 ): Promise<Stripe.PaymentIntent> {
-  const { pspIdempotencyKey: key, minorUnits } = payment;
+  const { pspIdempotencyKey: key } = payment;
+  const minorUnits = stripeUnitsOf(payment);
   const name = captureName(key);
   const before = await stripe.paymentIntents.retrieve(id);
   let intent = before;

@@ -1,6 +1,7 @@
 import type { Stripe } from "stripe";
 import { AP2PaymentDeclined, AP2PaymentOpenError } from "../errors.ts";
 import type { Payment } from "../options.ts";
+import { stripeUnitsOf } from "./units.ts";
 import { metadataOf, microcentsOf, outcomeOf, settledOutcomeOf } from "./intent.ts";
 
 /** What an intent is made of besides its amount, currency and key, which follow from the payment. */
@@ -44,7 +45,7 @@ export async function chargeWithStripe(
     throw new AP2PaymentDeclined(`Stripe did not charge, and ${reference} is cancelled.`, { cause: failure });
   }
   if (outcome.status !== "charged") throw new AP2PaymentOpenError(reference, String(status), { cause: failure });
-  const amount = microcentsOf(outcome.minorUnits, payment.currency, payment.microcents, payment.minorUnits);
+  const amount = microcentsOf(outcome.minorUnits, payment.currency, payment.microcents, stripeUnitsOf(payment));
   await payment.charged({ reference, amount });
   return charged;
 }
@@ -58,7 +59,8 @@ async function prepare(
   const { reference } = payment;
   if (reference === undefined) return create(stripe, payment, params);
   const found = await stripe.paymentIntents.retrieve(reference);
-  if (BigInt(found.amount) === payment.minorUnits && found.currency === payment.currency.toLowerCase()) return found;
+  if (BigInt(found.amount) === stripeUnitsOf(payment) && found.currency === payment.currency.toLowerCase())
+    return found;
   // Another checkout under the same open mandate prepared it: that one is over, or was paid after all.
   await payment.charging({ reference });
   const { status } = await settledOutcomeOf(stripe, found);
@@ -71,7 +73,7 @@ async function create(stripe: Stripe, payment: Payment, params: StripeCharge["in
     const { pspIdempotencyKey: key, attempt, currency } = payment;
     const complete = {
       ...params,
-      amount: Number(payment.minorUnits),
+      amount: Number(stripeUnitsOf(payment)),
       currency: currency.toLowerCase(),
       metadata: metadataOf(payment, params?.metadata),
     };

@@ -3,6 +3,7 @@ import { AP2PaymentDeclined, AP2PaymentOpenError } from "../errors.ts";
 import type { Payment } from "../options.ts";
 import { metadataNames, metadataOf } from "./intent.ts";
 import { refundOutcome } from "./look-up.ts";
+import { stripeUnitsOf } from "./units.ts";
 
 /**
  * Gives the refund's amount back of an intent, as the body of `guardRefund`. A refund that was made for this payment before,
@@ -15,12 +16,12 @@ export async function refundWithStripe(
   payment: Payment,
   { intent, ...params }: { readonly intent: string } & Omit<Stripe.RefundCreateParams, "amount" | "payment_intent">,
 ): Promise<Stripe.Refund> {
-  const { pspIdempotencyKey: key, minorUnits } = payment;
+  const { pspIdempotencyKey: key } = payment;
   let refund = await find(stripe, intent, key);
   if (refund === undefined) {
     await payment.charging({ reference: intent });
     const metadata = metadataOf(payment, params.metadata);
-    const complete = { ...params, payment_intent: intent, amount: Number(minorUnits), metadata };
+    const complete = { ...params, payment_intent: intent, amount: Number(stripeUnitsOf(payment)), metadata };
     try {
       refund = await stripe.refunds.create(complete, { idempotencyKey: key });
     } catch (cause) {

@@ -44,7 +44,8 @@ export function headersOf(client: X402HttpClient, payload: X402Payload): [string
 
 /** The same request, however often and over whichever client it is made, is one purchase. */
 export function purchaseOf(method: string, url: string, body: string): string {
-  return `x402:${sha256Hex(JSON.stringify([method, url, body]))}`;
+  // A fragment is not sent, so that it makes no other request.
+  return `x402:${sha256Hex(JSON.stringify([method, url.split("#", 1)[0], body]))}`;
 }
 
 function parsed(text: string): unknown {

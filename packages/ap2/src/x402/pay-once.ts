@@ -179,8 +179,8 @@ class Ending {
     settled: () => bigint | undefined,
   ): Promise<void> {
     const charged = success ? (amount === undefined ? sent.microcents : this.#tried(settled)) : undefined;
-    // A success of no known amount, or of more than was signed, is a word against the chain's: the chain is asked.
-    if (charged === undefined || charged > sent.microcents) return this.hold({ ...sent, transaction });
+    // A success of no known amount, or of another than was signed, is a word against the chain's: the chain is asked.
+    if (charged !== sent.microcents) return this.hold({ ...sent, transaction });
     const charge = { reference: transaction || sent.nonce, amount: charged };
     if (this.#ended === undefined) return (this.#ended = this.#end(() => this.#opened.charged(charge)));
     // It was held when its time was over, and the answer came after all.

@@ -17,7 +17,7 @@ export interface X402Sent {
   readonly validBefore?: string | undefined;
   /** What was signed, in microcents. */
   readonly microcents: bigint;
-  /** The hash on the chain, when the server told it before the settlement was confirmed. */
+  /** The hash on the chain, when the server sent it before the settlement was confirmed. */
   readonly transaction?: string | undefined;
 }
 

@@ -140,7 +140,7 @@ describe("a later attempt", () => {
     shop.server.fault = ({ operation }) => (operation === "create" ? undefined : "lose-request");
     await shop.pay();
     shop.server.fault = () => undefined;
-    // Recovery is told that there is no charge, and believes it.
+    // The look-up answers that there is no charge, and recovery believes it.
     await shop.recover({ lookupCharge: () => ({ status: "none" }) });
     shop.server.skewMs = 90_000_000;
     expect(await shop.pay()).toBe("pi_1");

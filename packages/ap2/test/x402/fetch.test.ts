@@ -74,6 +74,13 @@ it("twice the same thing is bought where each purchase has an id of its own", as
   expect(await books()).toEqual({ spent: 2n * cent, reserved: 0n });
 });
 
+it("one address under several fragments is one purchase: a fragment is not sent", async () => {
+  const { chain, pay, books } = await open();
+  for (const fragment of ["", "#a", "#b"]) await failureOf(pay(`${url(1)}${fragment}`));
+  expect(chain.settled.size).toBe(1);
+  expect(await books()).toEqual({ spent: cent, reserved: 0n });
+});
+
 it("a request that carries a payment already is refused: no budget knows of it", async () => {
   const { pay, seller } = await open();
   await expect(pay(url(1), { headers: { "X-PAYMENT": "e30=" } })).rejects.toThrow(ConfigurationError);
@@ -132,6 +139,8 @@ interface Payloads {
 
 it.each([
   ["more than was signed", "10001"],
+  ["less than was signed", "1"],
+  ["nothing", "0"],
   ["no amount", "abc"],
 ])("a seller that says it settled %s is not believed: the chain is asked", async (_, amount) => {
   const { seller, http, budget, options, books, recoverAll } = await openBuyer();

@@ -1,4 +1,4 @@
-import { reconcile } from "@imprest/ap2";
+import { reconcile, recover } from "@imprest/ap2";
 import { type X402Payload, type X402Sent, payX402, x402LookupCharge } from "@imprest/ap2/x402";
 import { createDeferred } from "@imprest/core/internal";
 import { createManualClock } from "@imprest/testing";
@@ -77,8 +77,8 @@ it("books what was signed where the client chose the cheaper of two offers, also
   expect(await books()).toEqual({ spent: 2n * cent, reserved: 0n });
 });
 
-it("books the part that was settled of what was signed", async () => {
-  const { seller, client, budget, books, options } = await openBuyer();
+it("books the part that was settled of what was signed once the chain has said it", async () => {
+  const { seller, client, budget, books, options, worker } = await openBuyer();
   const exchange = {
     purchase: "p1",
     seller: "api.example",
@@ -87,7 +87,11 @@ it("books the part that was settled of what was signed", async () => {
     settlementOf: () => settled("0xt", "4000"),
   };
   await payX402(exchange, client, budget, options);
-  expect(await books()).toEqual({ spent: (cent * 4n) / 10n, reserved: 0n });
+  expect(await books()).toEqual({ spent: 0n, reserved: cent });
+  const microcents = (cent * 4n) / 10n;
+  const lookupCharge = x402LookupCharge(async () => ({ used: true, blockSeconds: 1n, microcents }));
+  await recover(worker(), { lookupCharge });
+  expect(await books()).toEqual({ spent: microcents, reserved: 0n });
 });
 
 it("holds a payment whose answer is not there when its payload is over, and books the answer that comes after all", async () => {

@@ -10,7 +10,7 @@ import { type Clock, memoryRecordStore, usd } from "@imprest/core";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 import { x402Client, x402HTTPClient } from "@x402/core/client";
 
-// A seller at a cent who speaks either version and breaks where he is told to, the chain he settles on, and a buyer with a
+// A seller at a cent who speaks either version and breaks where the test says, the chain he settles on, and a buyer with a
 // budget in this process who signs with the real client of `@x402/core`.
 
 export const usdc = "0x036CbD53842c5426634e7929541eC2318f3dCF7e";
@@ -167,6 +167,7 @@ export async function openBuyer({ allocated = "0.05", clock }: { allocated?: str
     client,
     http: new x402HTTPClient(client),
     budget: worker(),
+    worker,
     records,
     books,
     unsettled,

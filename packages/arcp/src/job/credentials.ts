@@ -65,7 +65,7 @@ export class JobCredentials implements Iterable<JobCredential> {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Takes in `status{phase: "credential_rotated"}`. @returns the listeners to tell, with the new credential. */
+  /** Takes in `status{phase: "credential_rotated"}`. @returns the listeners to call, with the new credential. */
   rotate(id: string, value: string): void {
     const old = this.#usable.get(id);
     if (old === undefined) return;

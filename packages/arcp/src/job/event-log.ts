@@ -126,7 +126,7 @@ export class EventLog {
     this.#trim();
   }
 
-  /** Drops what nobody waits for, and tells the session what consumers hold up. */
+  /** Drops what nobody waits for, and reports to the session what consumers hold up. */
   #trim(): void {
     let slowest = this.end;
     for (const cursor of this.#cursors) if (cursor.position < slowest) slowest = cursor.position;

@@ -78,7 +78,7 @@ export class JobState {
   toBeCancelled = false;
   /** Subscriptions to it here that are not ended. */
   viewers = 0;
-  /** Frames of this job so far: tells silence from activity. */
+  /** Frames of this job so far: distinguishes silence from activity. */
   frames = 0;
   /** The session's number of its last frame. */
   lastSeq = 0;

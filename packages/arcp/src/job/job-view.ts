@@ -57,7 +57,7 @@ export class JobView implements AsyncIterable<ArcpEvent> {
     return this.state.status;
   }
 
-  /** What is left of the budget, as far as this client was told. */
+  /** What is left of the budget, as far as it was reported to this client. */
   get budget(): BudgetGauge {
     return this.state.books.budget;
   }

@@ -1,4 +1,4 @@
-/** Counts what consumers have not taken yet, in characters, and tells when it crosses the limit and when it is half gone. */
+/** Counts what consumers have not taken yet, in characters, and reports when it crosses the limit and when it is half gone. */
 export class Pressure {
   readonly #limit: number;
   readonly #onChange: (high: boolean) => void;

@@ -6,7 +6,7 @@ const mostRemembered = 20_000;
 
 /**
  * What was delivered of a job since the number behind which a replay of it begins. A replay in another session has numbers
- * and ids of its own, and where frames were lost on the way it has more of them: only their content tells which is known.
+ * and ids of its own, and where frames were lost on the way it has more of them: only their content shows which is known.
  */
 export class ReplayMemory {
   readonly #delivered = new Map<string, number>();

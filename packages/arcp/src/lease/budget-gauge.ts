@@ -11,7 +11,7 @@ export interface CostMetric {
 interface Reading {
   readonly initial: bigint;
   spent: bigint;
-  /** The least that `cost.budget.remaining` told. */
+  /** The least that `cost.budget.remaining` reported. */
   reported: bigint | undefined;
 }
 

@@ -215,7 +215,7 @@ function limitStranger(socket: WebSocket, stream: Duplex): (() => undefined) | u
   return () => void stream.off("data", count);
 }
 
-/** What is sent on a socket that is closing is lost, as on a network; "close" tells. */
+/** What is sent on a socket that is closing is lost, as on a network; "close" follows. */
 function ignoreFailure(): void {}
 
 function isConfidential(request: IncomingMessage, { behindTls }: AttachOptions): boolean {

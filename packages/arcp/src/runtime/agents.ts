@@ -56,7 +56,7 @@ export class AgentRegistry {
     return { reference: formatAgentReference({ name: parsed.name, version }), name: parsed.name, ...program };
   }
 
-  /** What `session.welcome` tells: bare names where versions are not negotiated. */
+  /** What `session.welcome` lists: bare names where versions are not negotiated. */
   inventory(versioned: boolean): (AgentEntry | string)[] {
     return [...this.#agents].map(([name, agent]) => {
       if (!versioned) return name;

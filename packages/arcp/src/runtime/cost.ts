@@ -38,7 +38,7 @@ export function reportMetric(job: Job, settings: RuntimeSettings, metric: Metric
   return sent;
 }
 
-/** What each job last told of what is left. */
+/** What each job last reported of what is left. */
 const told = new WeakMap<Job, Map<string, bigint>>();
 
 /** Tells what is left where that is news: here, and in every job above whose money it was. */

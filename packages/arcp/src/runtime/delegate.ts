@@ -87,7 +87,7 @@ async function createChild(
   return child;
 }
 
-/** Unasked for, so a client that was away must be told when it comes back. */
+/** Unasked for, so it is sent to a client that was away when it comes back. */
 function announce(child: Job, listeners: readonly JobListener[]): void {
   for (const listener of listeners) {
     if (listener.ended || !listener.reading.knowsDelegates) continue;

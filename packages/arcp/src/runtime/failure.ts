@@ -25,7 +25,7 @@ export function arcpFailure(
 const longestMessage = 1000;
 
 /**
- * What the wire is told of an error: a failure in its own words, also when an authority passed it on as a denial;
+ * What the wire reports of an error: a failure in its own words, also when an authority passed it on as a denial;
  * anything else as INTERNAL_ERROR with its message.
  */
 export function toWireFailure(error: unknown): WireFailure & { readonly retryable: boolean } {

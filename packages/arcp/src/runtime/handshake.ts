@@ -33,7 +33,7 @@ export interface OpeningLine extends SessionLine {
 export async function shakeHands(core: RuntimeCore, line: OpeningLine, envelope: ArcpEnvelope): Promise<void> {
   const { dialect } = core.settings;
   const isResume = envelope.type === "session.resume";
-  // What a reference runtime does with it: no answer at all (T-31).
+  // What a reference runtime does with it: no answer at all.
   if (isResume && !dialect.takesSessionResume) return;
   try {
     if (isResume) await resumeByMessage(core, line, envelope.payload);

@@ -22,7 +22,7 @@ export interface JobMessage {
   readonly unkept?: boolean | undefined;
 }
 
-/** What a job has told so far, oldest first, within limits: the oldest entries go when a new one does not fit. */
+/** What a job has emitted so far, oldest first, within limits: the oldest entries go when a new one does not fit. */
 export class JobHistory {
   readonly #maxEvents: number;
   readonly #maxCharacters: number;

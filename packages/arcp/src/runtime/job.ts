@@ -44,7 +44,7 @@ export interface JobRecorder {
 
 const delivered = Promise.resolve();
 
-/** One job: what it may do, what it has told, who listens, and how it ends. It ends exactly once. */
+/** One job: what it may do, what it has emitted, who listens, and how it ends. It ends exactly once. */
 export class Job implements ListenedJob {
   /** Without the input once the job has ended. */
   terms: JobTerms;
@@ -61,7 +61,7 @@ export class Job implements ListenedJob {
   outcome: JobOutcome | undefined;
   /** Epoch milliseconds; 0 while it has not ended. */
   endedAtMs = 0;
-  /** Someone was told that it exists; before that it ends without a word. */
+  /** Its acceptance was sent; before that it ends without a frame. */
   isAccepted = false;
   readonly #settings: RuntimeSettings;
   readonly #recorder: JobRecorder | undefined;
@@ -221,7 +221,7 @@ export class Job implements ListenedJob {
     this.#release();
   }
 
-  /** Ends the job without telling anyone: what one reference runtime does when the connection drops (T-16b). */
+  /** Ends the job without a frame: what one reference runtime does when the connection drops. */
   vanish(): void {
     if (this.#close(cancelledOutcome)) this.#release();
   }

@@ -66,7 +66,7 @@ export class Jobs {
     const used = this.#keys.get(key);
     if (used !== undefined) return { job: used.job, isNew: false, isConflict: differ(used.digest, digest) };
     const job = create();
-    // A digest that fails is told to the submit that repeats the key.
+    // A digest that fails rejects the submit that repeats the key.
     digest.catch(() => {});
     this.#keys.set(key, { digest, job });
     job.catch(() => this.#keys.delete(key));
@@ -100,7 +100,7 @@ export class Jobs {
     }
   }
 
-  /** The oldest finished jobs lose what they told, not their end: their keys must go on answering. */
+  /** The oldest finished jobs lose their events, not their end: their keys must go on answering. */
   #shortenHistories(most: number): void {
     if (this.#finishedCharacters <= most) return;
     for (const { history } of this.#finished.keys()) {

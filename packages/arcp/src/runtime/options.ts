@@ -62,7 +62,7 @@ export interface ArcpRuntimeLimits {
   readonly jobRetentionMs?: number | undefined;
   /** Finished jobs kept at most; the oldest go first. Default 1,000. */
   readonly maxFinishedJobs?: number | undefined;
-  /** Characters that finished jobs keep of what they told, over all of them; the oldest lose theirs. Default 134,217,728. */
+  /** Characters that finished jobs keep of what they emitted, over all of them; the oldest lose theirs. Default 134,217,728. */
   readonly maxFinishedCharacters?: number | undefined;
   /** How long a credential provisioner may take, in milliseconds. Default 30,000. */
   readonly provisionTimeoutMs?: number | undefined;

@@ -57,7 +57,7 @@ export class Outbox {
     return this.#outstandingCharacters;
   }
 
-  /** True once when a frame was forced out before it was sent: the connection has a gap that only its end can tell. */
+  /** True once when a frame was forced out before it was sent: the connection has a gap that only its end can show. */
   takeLoss(): boolean {
     const lost = this.#lostUnsent;
     this.#lostUnsent = false;

@@ -93,7 +93,7 @@ export class RuntimeSession implements JobListener {
     this.flush();
   }
 
-  /** Sends what a job told, with the session's next number. @returns that number, or undefined when it is not for it. */
+  /** Sends what a job emitted, with the session's next number. @returns that number, or undefined when it is not for it. */
   deliver(message: JobMessage, job: FrameJob & { readonly principal: string }): number | undefined {
     if (this.ended || (message.feature !== undefined && !this.features.has(message.feature))) return undefined;
     const isPrivy = this.principal === job.principal && this.features.has("provisioned_credentials");
@@ -271,7 +271,7 @@ export class RuntimeSession implements JobListener {
     this.flush();
   }
 
-  /** One `back_pressure` status each time the lag grows over the threshold (ARCP §6.5, T-12). */
+  /** One `back_pressure` status each time the lag grows over the threshold (ARCP §6.5). */
   #warnOfLag(): void {
     const lag = this.lastSeq - this.#acknowledged;
     if (this.#warned || !this.features.has("ack") || lag <= this.#settings.backPressureThreshold) return;

@@ -132,7 +132,7 @@ async function isTokenOf({ resumeToken, tokenDigest }: RuntimeSession, token: st
   return isSameToken(tokenDigest, await sha256Hex(token));
 }
 
-/** Compares without telling by the time taken how much of the token was right. */
+/** Compares in constant time: how long it takes does not depend on how much of the token was right. */
 function isSameToken(expected: string, presented: string): boolean {
   if (expected === "" || expected.length !== presented.length) return false;
   let difference = 0;

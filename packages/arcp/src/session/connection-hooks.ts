@@ -5,7 +5,7 @@ import type { Hole } from "../frame/sequence.ts";
 /** Where a session stands. */
 export type SessionState = "connecting" | "live" | "suspended" | "resuming" | "closing" | "closed" | "failed";
 
-/** What a connection tells the session above it. */
+/** What a connection reports to the session above it. */
 export interface ConnectionHooks {
   /** A frame, each once; numbered ones in order. */
   frame(frame: Frame, size: number): void;

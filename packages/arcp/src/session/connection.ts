@@ -41,7 +41,7 @@ export class Connection {
   readonly #attempts: Attempts;
   /** The runtime refused the token that was used last. */
   #tokenRefused = false;
-  /** The session is a new one, and nobody was told yet. */
+  /** The session is a new one, which was not reported yet. */
   #renewed = false;
   readonly #hold = new ReadHold();
 

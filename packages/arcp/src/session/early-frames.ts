@@ -8,7 +8,7 @@ export interface EarlyFrame {
   readonly size: number;
 }
 
-/** A hole of this room's own making: nobody has heard of it yet. */
+/** A hole of this room's own making, which was not reported yet. */
 export interface Overflow extends Hole {
   readonly overflow: true;
 }

@@ -1,7 +1,7 @@
 import type { SessionState } from "./connection-hooks.ts";
 import type { Hole } from "../frame/sequence.ts";
 
-/** What a session tells, by name. */
+/** What a session emits, by name. */
 export interface SessionEvents {
   state: { readonly state: SessionState; readonly cause?: unknown };
   /** Something a runtime should not do, or the caller should know; nothing was lost because of it. */

@@ -15,7 +15,7 @@ export interface LinkHooks {
   watch(direction: "in" | "out", text: string): void;
 }
 
-/** One connection: frames in and out, kept alive by heartbeats. After `close` it tells nothing any more. */
+/** One connection: frames in and out, kept alive by heartbeats. After `close` it reports nothing any more. */
 export class Link {
   readonly transport: ArcpTransport;
   readonly #hooks: LinkHooks;

@@ -8,7 +8,7 @@ import { payloadOf } from "../frame/read.ts";
 import type { Hole } from "../frame/sequence.ts";
 import type { Ledger, PendingRequest } from "./ledger.ts";
 
-/** What the router tells its session. */
+/** What the router reports to its session. */
 export interface RouterHooks {
   warning(code: string, message: string): void;
   /** A job was accepted, or a subscription granted, whose caller has gone. */

@@ -97,7 +97,7 @@ export class ArcpSession implements AsyncDisposable {
     return entry?.default === undefined ? undefined : `${name}@${entry.default}`;
   }
 
-  /** Characters waiting to be sent, where the transport tells. */
+  /** Characters waiting to be sent, where the transport counts them. */
   get pendingSend(): number {
     return this.#engine.connection.pendingSend;
   }

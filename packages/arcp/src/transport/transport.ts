@@ -14,7 +14,7 @@ export interface TransportClosed {
 export interface ArcpTransport {
   /** True where nobody on the way can read along: TLS, a loopback, a pipe, one process. Secrets travel only there. */
   readonly confidential: boolean;
-  /** Characters accepted by `send` that have not left the process, where the host tells. */
+  /** Characters accepted by `send` that have not left the process, where the host counts them. */
   readonly pendingSend?: number | undefined;
   /** Resolves, never rejects, once the connection has ended; no frame is delivered after that. */
   readonly closed: Promise<TransportClosed>;

@@ -84,7 +84,7 @@ const bounds: fc.Arbitrary<Bounds> = fc.record({
 });
 
 describe("a network that drops, delays, duplicates, reorders and swallows, and a runtime that keeps little", () => {
-  it("law: what is delivered and what is reported missing is what was emitted; what was spent is told exactly or as a lower bound", async () => {
+  it("law: what is delivered and what is reported missing is what was emitted; what was spent is reported exactly or as a lower bound", async () => {
     const truth = "3";
     let whole = 0;
     let holed = 0;

@@ -430,7 +430,7 @@ const cases: Readonly<Record<string, Case>> = {
       ]) {
         seen.push(await refusal(session.submit({ agent: "echo", input: 1, ...bad })));
       }
-      // None of these reaches a runtime; its own refusal is told all the same.
+      // None of these reaches a runtime; its own refusal is returned all the same.
       const sent = player.sent[0]?.length;
       seen.push(await refusal(session.submit({ agent: "echo", input: 1 })), sent);
       await session.close();
@@ -640,7 +640,7 @@ const cases: Readonly<Record<string, Case>> = {
   "33-malformed-and-unknown-type": {
     act: async ({ open, player }) => {
       const session = await open();
-      // The recorded client misbehaved; ours sends only what can be read, and hears the refusals as warnings.
+      // The recorded client misbehaved; ours sends only what can be read, and emits the refusals as warnings.
       const sent = player.sent[0]?.[0];
       await session.close();
       return [
@@ -771,18 +771,23 @@ async function perform({ act, play }: Case, name: string, mutate?: PlayOptions["
   return clock.drive(act(stage));
 }
 
+/** A title of its own for each recording: `27-provisioned-credentials` is "provisioned credentials". */
+const titled = Object.entries(cases).map(
+  ([name, test]) => [name.replace(/^\w+?-/, "").replaceAll("-", " "), name, test] as const,
+);
+
 describe.skipIf(transcriptsMissing)("recorded sessions", () => {
   it("has an expected outcome for every transcript", () => {
     expect(Object.keys(cases).toSorted()).toEqual(transcriptNames());
   });
 
-  it.each(Object.entries(cases))("T-%s", async (name, test) => {
+  it.each(titled)("%s", async (_title, name, test) => {
     expect(await perform(test, name)).toEqual(test.expected);
   });
 
-  it.each(Object.entries(cases).filter(([, { bearing }]) => bearing))(
-    "T-%s notices an altered frame",
-    async (name, test) => {
+  it.each(titled.filter(([, , { bearing }]) => bearing))(
+    "%s: an altered frame is noticed",
+    async (_title, name, test) => {
       const [type, alter] = test.bearing ?? ["", () => {}];
       let altered = 0;
       const mutate: PlayOptions["mutate"] = (frame) => {

@@ -95,7 +95,7 @@ describe("the WebSocket server", () => {
     expect(runtime.counts.connections).toBe(1);
   });
 
-  it("does not listen in the clear where others can read along, unless told to", async () => {
+  it("does not listen in the clear where others can read along, unless that is allowed", async () => {
     await expect(serve({ host: "0.0.0.0" })).rejects.toThrow(ConfigurationError);
     const { server } = await serve({ host: "0.0.0.0", allowInsecure: true });
     expect(server.url).toMatch(/^ws:\/\/0\.0\.0\.0:\d+\/arcp$/);

@@ -146,7 +146,7 @@ describe("provisioned credentials (ARCP §9.8)", () => {
     expect((await new RawClient(given.runtime).hello({ resume })).type).toBe("session.welcome");
   });
 
-  it("rotation tells the submitter the new value and nobody else, and revokes the old", async () => {
+  it("rotation sends the new value to the submitter and nobody else, and revokes the old", async () => {
     const { upstream, given } = provisioned({ mayObserve: () => true });
     let rotate = async (): Promise<void> => {};
     let held: unknown;
@@ -241,7 +241,7 @@ describe("provisioned credentials (ARCP §9.8)", () => {
     expect(await keys(first.records, "arcp/credential-grant/")).toEqual([]);
   });
 
-  it("a transient failure is made good; a lasting one is told to operators and stays on record", async () => {
+  it("a transient failure is made good; a lasting one is reported to operators and stays on record", async () => {
     const { upstream, unrevocable, records, given } = provisioned();
     const client = new RawClient(given.runtime);
     await client.hello({ features: ["model.use", "cost.budget", "provisioned_credentials"] });

@@ -217,7 +217,7 @@ describe("the dialect ts, beyond the recordings", () => {
     expect((await again.hello({ resume: resumeOf(welcome, 0) })).type).toBe("session.welcome");
   });
 
-  it("tells what remains before the cost that made it so", async () => {
+  it("reports what remains before the cost that made it so", async () => {
     const { runtime } = createRuntime({ dialect: "ts" });
     runtime.agent("spender", (context) => context.metric({ name: "cost.llm", value: 0.5, unit: "USD" }));
     const client = new RawClient(runtime);

@@ -140,7 +140,7 @@ describe("idempotency (ARCP §7.2)", () => {
 });
 
 describe("how jobs end (ARCP §7.3, §7.4)", () => {
-  it("cancel is acknowledged, the agent told, the job ended when the agent has wound up", async () => {
+  it("cancel is acknowledged, the agent's signal aborted, the job ended when the agent has wound up", async () => {
     const { runtime } = createRuntime();
     runtime.agent("tidy", async (context) => {
       await untilAborted(context.signal).catch(() => {});

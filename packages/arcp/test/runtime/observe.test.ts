@@ -231,7 +231,7 @@ describe("job.subscribe (ARCP §7.6)", () => {
     expect(other.frames.filter(({ event_seq }) => event_seq !== undefined)).toHaveLength(10);
   });
 
-  it("finished jobs keep so much in all: the oldest lose what they told, and still answer for their key", async () => {
+  it("finished jobs keep so much in all: the oldest lose their events, and still answer for their key", async () => {
     const { runtime } = createRuntime({ maxFinishedCharacters: 5_000 });
     runtime.agent("wordy", async (context) => {
       await context.log("info", "x".repeat(2_000));

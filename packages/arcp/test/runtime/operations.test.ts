@@ -78,7 +78,7 @@ describe("the lease is asked before each operation (ARCP §9.3)", () => {
     expect(client.events("tool_result")[0]?.payload.body?.["result"]).toEqual({ byte_size: 2 });
   });
 
-  it("URLs are canonical before they are matched; redirects are not followed; queries are not told", async () => {
+  it("URLs are canonical before they are matched; redirects are not followed; queries are not logged", async () => {
     const sent: { url: string; init: RequestInit }[] = [];
     const { client, result } = await run(
       async (context) => [

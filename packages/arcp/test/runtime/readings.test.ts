@@ -126,7 +126,7 @@ describe("a client of the Java library", () => {
     expect(refused.event_seq).toBeUndefined();
   });
 
-  it("hears that its hello was refused", async () => {
+  it("gets the refusal of its hello", async () => {
     const { runtime } = createRuntime();
     const client = new RawClient(runtime);
     const refused = await client.hello({ name: "arcp-client-java", token: "wrong" });

@@ -7,7 +7,7 @@ function resumeOf(welcome: Frame, lastSeq: number): Record<string, unknown> {
   return { session_id: welcome.session_id, resume_token: welcome.payload["resume_token"], last_event_seq: lastSeq };
 }
 
-/** An agent that logs whatever it is told to from outside. */
+/** An agent that logs whatever it is given from outside. */
 function remoteControlled(runtime: ArcpRuntime): { log(text: string): Promise<void>; finish(): void } {
   let log: (text: string) => Promise<void> = async () => {};
   let finish = (): void => {};

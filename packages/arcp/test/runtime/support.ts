@@ -29,7 +29,7 @@ export const tokens: Readonly<Record<string, string>> = { "tok-alice": "alice", 
 
 let counter = 0;
 
-/** A client that sends what it is told, frame by frame. */
+/** A client that sends what a test writes, frame by frame. */
 export class RawClient {
   readonly frames: Frame[] = [];
   readonly transport: ArcpTransport;

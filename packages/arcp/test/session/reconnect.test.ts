@@ -191,7 +191,7 @@ describe("a lost connection", () => {
     expect(await runtime.clock.drive(seen)).toEqual(["1", "2", "3", "4", "5"]);
   });
 
-  it("a hole that a resume cannot fill is told, and not asked for again", async () => {
+  it("a hole that a resume cannot fill is reported, and not asked for again", async () => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
     runtime.onFrame = lists(runtime, "job_1");
@@ -296,7 +296,7 @@ describe("a lost connection", () => {
   it.each([
     ["resubmits under the original key when the caller gave one", { idempotencyKey: "k1" }, "anew"],
     ["fails when the key is the library's own", {}, "JobLostError"],
-    ["fails when told to", { idempotencyKey: "k1", onLost: "fail" }, "JobLostError"],
+    ["fails with onLost: fail", { idempotencyKey: "k1", onLost: "fail" }, "JobLostError"],
   ])("a lost job %s", async (_, options, expected) => {
     const runtime = new ScriptedRuntime();
     const session = await runtime.connect();
@@ -633,7 +633,7 @@ describe("a job that runs anew", () => {
     expect(job.id).toBe("job_1");
   });
 
-  it("one that has the job but never tells more of it loses it within the probe's time", async () => {
+  it("one that has the job but sends no more of it loses it within the probe's time", async () => {
     const { runtime, job } = await lostJob((runtime) => runtime.accept("job_1"));
     expect(await runtime.clock.drive(refusal(job.result()))).toBe("JobLostError");
     expect(runtime.clock.monotonic()).toBeLessThan(20_000);

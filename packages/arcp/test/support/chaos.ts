@@ -70,14 +70,14 @@ export class ChaosNetwork {
           }, mishap.ms);
       }
     });
-    // A half-open connection does not tell that it has ended.
+    // A half-open connection does not report that it has ended.
     void from.closed.then((closed) => {
       if (!state.dead) to.close(closed.code, closed.reason);
     });
   }
 }
 
-/** A transport that closes when told, for tests of one end. */
+/** A transport that closes and does nothing else, for tests of one end. */
 export function deadEnd(): ArcpTransport {
   const closed = createDeferred<TransportClosed>();
   return {

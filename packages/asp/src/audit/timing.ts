@@ -1,5 +1,5 @@
 import type { Report } from "./audit-finding.ts";
-import { type Decision, first } from "./decision.ts";
+import { type Decision, first, settlementsOf } from "./decision.ts";
 
 /** By which clock the times of a decision are judged. */
 export interface TimeRules {
@@ -19,6 +19,9 @@ export function timeProblems(decision: Decision, rules: TimeRules, report: Repor
   const { skewMs } = rules;
   const isEarly = decision.facts.some(({ atMs }) => atMs < reserve.atMs - skewMs);
   report(isEarly, "ends_before_reserve", "An event is dated before the reserve that it rests on.");
+  const settledMs = Math.min(...settlementsOf(decision).map(({ atMs }) => atMs));
+  const isUnearned = decision.facts.some(({ suffix, atMs }) => suffix === "refund" && atMs < settledMs - skewMs);
+  report(isUnearned && settledMs !== Infinity, "refund_before_commit", "A refund is dated before the commit it is of.");
   const { ttlMs } = reserve;
   if (ttlMs === undefined || reserve.decision === "DENY") return;
   report(ttlMs < reserve.atMs - skewMs, "ttl_before_reserve", "The reservation had expired before it was granted.");
@@ -34,6 +37,11 @@ function expiry(decision: Decision, ttlMs: number, { skewMs, graceMs }: TimeRule
   const release = first(decision, "release");
   const isTwice = release !== undefined && (expired !== undefined || release.atMs > ttlMs + skewMs);
   report(isTwice, "release_after_expiry", "A release after the TTL: the capacity went back twice.");
+  // What was settled or quarantined in time had nothing left to return at the TTL.
+  const inTime = decision.facts.some(
+    ({ suffix, atMs }) => (suffix === "commit" || suffix === "overage_rejected") && atMs < ttlMs - skewMs,
+  );
+  report(inTime && expired !== undefined, "expired_after_end", "A ttl_expired of what had ended in time.");
   const gap = first(decision, "reconciliation_gap");
   if (gap === undefined) return;
   const graceEndMs = ttlMs + (graceMs ?? 0);

@@ -25,7 +25,7 @@ export interface VerifyAuditEventOptions extends Pick<CallOptions, "signal"> {
   /** `asp-jcs-v1` when absent; the operator's choice, never the event's. */
   readonly profile?: AuditProfile | undefined;
   readonly expected?: AuditExpectation | undefined;
-  /** The longest text, in bytes; 1 MiB unless told. */
+  /** The longest text, in bytes; 1 MiB by default. */
   readonly maxBytes?: number | undefined;
 }
 

@@ -21,7 +21,7 @@ export interface AuditLineReport {
 
 /**
  * Verifies a feed of one event a line as it comes, and audits it as a whole: bounded memory, reports in the order of the
- * lines, `order: "feed"` unless told otherwise.
+ * lines, `order: "feed"` by default.
  * @returns the conclusion, as the generator's return value.
  * @throws AbortedError when `options.signal` aborts; whatever `source` throws.
  */

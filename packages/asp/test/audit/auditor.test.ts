@@ -34,7 +34,7 @@ async function audit(lines: readonly string[], options: AuditorOptions = {}): Pr
 const of = { reservation_id: "r1" };
 const later = { atMs: startMs + 1_000 };
 const ttlMs = startMs + 600_000;
-/** Of the reserve of `reserveData()`, told at its TTL. */
+/** Of the reserve of `reserveData()`, signed at its TTL. */
 const expired = { ...of, ttl_expires_at: new Date(ttlMs).toISOString(), capacity_returned_atomic: "1000" };
 const exact = { amount_atomic_observed: "1000", exact_match: true };
 const overage = { amount_atomic_observed: "1200", amount_atomic_reserved: "1000", overage_amount_atomic: "200" };
@@ -143,6 +143,9 @@ describe("createAuditor", () => {
       [reserve, ["ttl_expired", { ...expired, ttl_expires_at: new Date(ttlMs - 1).toISOString() }, 600_001]],
     ],
     ["release_after_expiry", [reserve, atTtl, ["release", {}, 600_100]]],
+    ["expired_after_end", [reserve, ["overage_rejected", overage], atTtl]],
+    ["expired_after_end", [reserve, ["commit", exact], atTtl]],
+    ["refund_before_commit", [reserve, ["refund", refundOf("c1", "1"), 1_000], ["commit", exact, 9_000, "c1"]]],
     ["release_after_expiry", [reserve, ["release", {}, 602_000]]],
     ["settled_beyond_grace", [reserve, atTtl, ["late_commit", lateBy(40_000), 640_000]]],
     ["grace_used_differs", [reserve, atTtl, ["late_commit", lateBy(5), 620_000]]],
@@ -257,7 +260,7 @@ describe("createAuditor", () => {
   });
 
   it.each([true, false])(
-    "what expired wrongly is told, whether one without an end stands first (%s)",
+    "what expired wrongly is reported, whether one without an end stands first (%s)",
     async (isFirst) => {
       const template = await verifyAuditEvent(await line("reserve", 1, reserveData()), { trust });
       const auditor = createAuditor();

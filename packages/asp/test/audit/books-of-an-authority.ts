@@ -12,7 +12,7 @@ const keys = {
   retired: { kid: "retired", privateKey: new Uint8Array(32).fill(2) },
 };
 
-/** One event that an authority has told, before it is numbered and signed. */
+/** One event of an authority, before it is numbered and signed. */
 export interface Told {
   /** What stands for it in a lie, such as `c1`: the commit of the first decision. */
   readonly slot: string;
@@ -151,7 +151,7 @@ export const reservationOf = (at: number): string => `reservation-${at}`;
 export const decisionOf = (at: number): string => `018f6b2e-7c1a-7000-8000-${String(at).padStart(12, "0")}`;
 export const iso = (ms: number): string => new Date(ms).toISOString();
 
-/** Signs what was told, numbered as it stands, and pins to each answer the signature of its event in the honest books. */
+/** Signs what was stated, numbered as it stands, and pins to each answer the signature of its event in the honest books. */
 export async function publish(told: readonly Told[]): Promise<{ readonly line: string; readonly slot: string }[]> {
   return Promise.all(
     told.map(async ({ slot, suffix, decision, data, atMs, id, source, key, number }, at) => {

@@ -60,7 +60,7 @@ async function judge({ tell }: Pick<Lie, "tell">, amounts: Drawn) {
 }
 
 describe("an authority that lies, with its own key and its own numbers", () => {
-  it("is clean while it tells the truth", async () => {
+  it("is clean while it states the truth", async () => {
     await fc.assert(
       fc.asyncProperty(drawn, async (amounts) => {
         expect(await judge({ tell: (books) => books }, amounts)).toEqual({ alone: [], pinned: [] });

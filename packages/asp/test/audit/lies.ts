@@ -5,7 +5,7 @@ import { type Books, type Drawn, type Told, decisionOf, idOf, iso, reservationOf
 /** The code that a lie is found by; `undefined`: nothing in the feed speaks against it. */
 type Verdict = string | undefined;
 
-/** A lie of the authority itself: it holds the key, and numbers and signs what it tells as if nothing were wrong. */
+/** A lie of the authority itself: it holds the key, and numbers and signs what it states as if nothing were wrong. */
 export interface Lie {
   readonly name: string;
   readonly tell: (books: Books, drawn: Drawn) => Books;
@@ -17,7 +17,7 @@ export interface Lie {
 
 type Change = Partial<Told> | ((told: Told) => Partial<Told>);
 
-/** The feed with the event of a slot told otherwise. */
+/** The feed with another event in a slot. */
 function changing(slot: string, change: Change): Lie["tell"] {
   return ({ told, asked }) => ({
     asked,
@@ -111,11 +111,11 @@ export const lies: readonly Lie[] = [
   // Outcomes that were others.
   foundByPromise("a commit is told as a release", changing("c1", as("release", of(1)))),
   foundByPromise(
-    "a release is told as a commit",
+    "a release is stated as a commit",
     withDrawn(({ reserved }) => changing("x3", as("commit", { ...of(3), ...exactly(reserved) }))),
   ),
   foundByPromise(
-    "a commit is told as an expiry",
+    "a commit is stated as an expiry",
     withDrawn(({ reserved }) =>
       changing("c1", ({ atMs }) => ({
         ...as("ttl_expired", {
@@ -129,14 +129,14 @@ export const lies: readonly Lie[] = [
   ),
   foundByPromise("a grant is told as a denial", both(without("x3"), changing("r3", data({ decision: "DENY" })))),
   foundByPromise(
-    "a denial is told as a grant that was released",
+    "a denial is stated as a grant that was released",
     both(
       changing("r9", (told) => data({ decision: "ALLOW", ttl_expires_at: iso(told.atMs + 60_000), ...of(9) })(told)),
       adding("r9", "x9", as("release", of(9))),
     ),
   ),
   unprovable(
-    "a quarantine is told as an expiry",
+    "a quarantine is stated as an expiry",
     withDrawn(({ reserved }) =>
       changing("q6", ({ atMs }) => ({
         ...as("ttl_expired", {
@@ -152,7 +152,7 @@ export const lies: readonly Lie[] = [
   found("a commit comes twice", "several_ends", adding("c1", "c1b", {})),
   found("a release comes twice", "several_ends", adding("x3", "x3b", {})),
   found("an expiry comes twice", "several_ends", adding("t8", "t8b", {})),
-  unprovable("a commit that was refused beyond grace is told twice", adding("g7", "g7b", {})),
+  unprovable("a commit that was refused beyond grace is stated twice", adding("g7", "g7b", {})),
   found("a reserve comes twice", "several_reserves", adding("r1", "r1b", {})),
   found("a commit is released as well", "commit_and_release", adding("c1", "x1", as("release", of(1)))),
   found(
@@ -201,12 +201,12 @@ export const lies: readonly Lie[] = [
     ],
   })),
   found(
-    "an old reservation is told again under new event ids",
+    "an old reservation is stated again under new event ids",
     "several_reserves",
     replaying(1, ({ id, atMs }) => ({ id: `${id}-again`, atMs: atMs + anHourMs })),
   ),
   found(
-    "an old reservation is told again under a new decision",
+    "an old reservation is stated again under a new decision",
     "reservation_reused",
     replaying(1, ({ id, atMs, data: written }) => ({
       id: `${id}-again`,
@@ -318,7 +318,7 @@ export const lies: readonly Lie[] = [
   // Times, ASP §3.2.
   found("a commit after the TTL is told as a plain one", "commit_after_expiry", changing("c1", later(70_000))),
   found(
-    "a commit after its expiry is told as a plain one",
+    "a commit after its expiry is stated as a plain one",
     "commit_after_expiry",
     withDrawn(({ observed, reserved }) =>
       changing(
@@ -388,8 +388,8 @@ export const lies: readonly Lie[] = [
   // What no event says.
   unprovable("reasons are others", changing("r9", data({ reason_codes: ["made_up"] }))),
   unprovable(
-    "a grant is told as one under caps",
+    "a grant is stated as one under caps",
     changing("r1", data({ decision: "ALLOW_WITH_CAPS", caps: [{ type: "max_tokens", params: { value: 1 } }] })),
   ),
-  unprovable("a late commit is told as over the cap", changing("l4", data({ over_cap_amount_atomic: "5" }))),
+  unprovable("a late commit is stated as over the cap", changing("l4", data({ over_cap_amount_atomic: "5" }))),
 ];

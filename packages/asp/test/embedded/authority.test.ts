@@ -189,7 +189,7 @@ describe("the embedded authority speaks ASP", () => {
     expect([...asked]).toEqual([budgetId]);
   });
 
-  it("the grace split: told at the TTL, honoured within the window, a gap beyond it (ASP §3.2)", async () => {
+  it("the grace split: an event at the TTL, honoured within the window, a gap beyond it (ASP §3.2)", async () => {
     const clock = createManualClock();
     const house = await openHouse({ clock, asp: { ttlMs: 10_000, graceWindowMs: 5_000 } });
     const client = house.client();

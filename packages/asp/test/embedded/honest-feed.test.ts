@@ -78,7 +78,7 @@ interface Told {
   readonly trust: AuditTrust;
 }
 
-/** Lets an authority live through the actions, and verifies what it has told of them. */
+/** Lets an authority live through the actions, and verifies what it has signed of them. */
 async function liveThrough(
   actions: readonly (typeof action extends fc.Arbitrary<infer A> ? A : never)[],
   charges: boolean,
@@ -220,7 +220,7 @@ describe("a feed of an honest authority is clean", () => {
       ),
       { numRuns: 60, seed: 20_261_128 },
     );
-    // The runs reach every outcome of the draft but a refund and a bypass, which this authority does not tell.
+    // The runs reach every outcome of the draft but a refund and a bypass, which this authority does not have.
     expect([...seen].sort()).toEqual([
       "commit",
       "late_commit",

@@ -17,7 +17,7 @@ export interface KeySet {
 
 /** What a set of keys knows besides the keys. */
 export interface KeySetOptions {
-  /** More keys make the set unusable; 100 unless told. */
+  /** More keys make the set unusable; 100 by default. */
   readonly maxKeys?: number | undefined;
 }
 

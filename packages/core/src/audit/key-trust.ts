@@ -24,18 +24,18 @@ export interface RemoteKeySetOptions {
   readonly bundle?: Readonly<Record<string, unknown>> | undefined;
   /** Keys that a thief may hold, by the hex of their 32 bytes: they verify nothing signed at or after that time. */
   readonly notAfterMs?: Readonly<Record<string, number>> | undefined;
-  /** How old a set may grow before it is fetched again, in milliseconds; ten minutes unless told. */
+  /** How old a set may grow before it is fetched again, in milliseconds; ten minutes by default. */
   readonly maxAgeMs?: number | undefined;
   /**
    * At most one fetch of each set in this time, in milliseconds; 30 seconds by default. A key that a signer has just
    * published is found after this time at the latest, whatever else is asked for.
    */
   readonly coolDownMs?: number | undefined;
-  /** Deadline of one fetch, in milliseconds; five seconds unless told. */
+  /** Deadline of one fetch, in milliseconds; five seconds by default. */
   readonly timeoutMs?: number | undefined;
-  /** The largest set, in bytes; 64 KiB unless told. */
+  /** The largest set, in bytes; 64 KiB by default. */
   readonly maxBytes?: number | undefined;
-  /** The most keys in a set; 100 unless told. */
+  /** The most keys in a set; 100 by default. */
   readonly maxKeys?: number | undefined;
   /**
    * The most sets kept for one origin, since paths may be chosen by an attacker; 16 by default. So many fetches in a

@@ -19,9 +19,9 @@ export interface StrictJsonOptions {
    * which is what JCS hashes.
    */
   readonly numbers?: "exact" | "double" | undefined;
-  /** The deepest nesting of arrays and objects; 64 unless told, 1000 at most. */
+  /** The deepest nesting of arrays and objects; 64 by default, 1000 at most. */
   readonly maxDepth?: number | undefined;
-  /** The longest text, in UTF-8 bytes; 1 MiB unless told. */
+  /** The longest text, in UTF-8 bytes; 1 MiB by default. */
   readonly maxBytes?: number | undefined;
 }
 

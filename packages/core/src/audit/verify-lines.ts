@@ -5,9 +5,9 @@ import { type VerificationReport, syntaxFinding } from "./report.ts";
 
 /** How `verifyLines` reads: bounds on what it holds at once. */
 export interface VerifyLinesOptions {
-  /** How many lines are verified at once; 64 unless told. */
+  /** How many lines are verified at once; 64 by default. */
   readonly inFlight?: number | undefined;
-  /** A longer line is not read into memory but reported as `too_large`; 1 MiB unless told. */
+  /** A longer line is not read into memory but reported as `too_large`; 1 MiB by default. */
   readonly maxLineBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -20,7 +20,7 @@ export interface SpendAuthority {
    */
   readonly recordsSettlements?: boolean | undefined;
   readonly environment?: Environment | undefined;
-  /** The levels that it fills in where a request leaves them open; what observers hear of a denial names them too. */
+  /** The levels that it fills in where a request leaves them open; the event of a denial names them too. */
   readonly speaksFor?: Subject | undefined;
   /**
    * How long the authority remembers an idempotency key, in milliseconds, by `SettlementInstruction.mode`. An older settlement could

@@ -80,7 +80,7 @@ export interface Settlement {
   readonly basis?: "actual" | "estimate" | undefined;
   readonly charged?: Amount | undefined;
   readonly refunded?: Amount | undefined;
-  /** Spent, but not charged by the authority (a charge capped at what was available). */
+  /** Spent, but not charged by the authority (a charge capped at what was available). Set by the kernel, and logged. */
   readonly uncovered?: Amount | undefined;
   /** The most that one of the scopes owes after this settlement, where the authority reports a debt. */
   readonly debt?: Amount | undefined;

@@ -32,7 +32,7 @@ class Batch {
   lines = "";
 
   constructor() {
-    // Each change's caller hears of a failure; a batch without one must not crash the process.
+    // Each change's caller gets the failure; a batch without one must not crash the process.
     this.done.promise.catch(() => {});
   }
 }

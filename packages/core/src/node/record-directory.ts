@@ -114,12 +114,12 @@ export class RecordDirectory {
     return (await readdir(this.path)).filter((name) => name.endsWith(suffix)).sort();
   }
 
-  /** Sets a file aside that cannot be read, as `<stem>.corrupt`, and tells it. An earlier one is never replaced. */
+  /** Sets a file aside that cannot be read, as `<stem>.corrupt`, and reports it. An earlier one is never replaced. */
   async quarantine(name: string, reason: string): Promise<void> {
     const stem = name.replace(/\.[^.]*$/, "");
     for (let aside = `${stem}.corrupt`; ; aside = `${stem}.${randomHex(4)}.corrupt`) {
       const moved = await unlessErrno("ENOENT", this.move(name, aside));
-      // Another process that shares the directory has set it aside, and told it.
+      // Another process that shares the directory has set it aside, and reported it.
       if (moved === undefined) return;
       if (moved) return this.#onQuarantine({ path: this.pathOf(aside), reason });
     }

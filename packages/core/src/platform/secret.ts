@@ -3,13 +3,18 @@ import { base64url, utf8 } from "./encoding.ts";
 const inspect = Symbol.for("nodejs.util.inspect.custom");
 const redacted = "[redacted]";
 
-function cut(value: unknown, writings: readonly string[]): unknown {
-  if (typeof value === "string") {
-    // Looking is far cheaper than replacing, and there is almost never anything to replace.
-    const cutOut = (text: string, writing: string): string =>
-      text.includes(writing) ? text.replaceAll(writing, redacted) : text;
-    return writings.reduce(cutOut, value);
+/** Whether any text in `value`, to any depth, holds one of the writings. */
+function holds(value: unknown, writings: readonly string[]): boolean {
+  if (typeof value === "string") return writings.some((writing) => value.includes(writing));
+  if (typeof value !== "object" || value === null) return false;
+  for (const name in value) {
+    if (holds(name, writings) || holds((value as Readonly<Record<string, unknown>>)[name], writings)) return true;
   }
+  return false;
+}
+
+function cut(value: unknown, writings: readonly string[]): unknown {
+  if (typeof value === "string") return writings.reduce((text, writing) => text.replaceAll(writing, redacted), value);
   if (Array.isArray(value)) return value.map((item) => cut(item, writings));
   if (typeof value !== "object" || value === null) return value;
   // Entries are arrays of a text and a value, and come back as such.
@@ -38,12 +43,13 @@ export class Secret {
   }
 
   /**
-   * A copy of what someone else wrote, without the credential: every text in it, to any depth, has it cut out, be it
-   * written as it is, percent-encoded or in base64. JSON's escapes are to be decoded before.
+   * What someone else wrote, without the credential: the very value where no text in it, to any depth, holds it; else a
+   * copy with it cut out, be it written as it is, percent-encoded or in base64. JSON's escapes are to be decoded before.
    */
   redact<Value>(value: Value): Value {
-    // Texts stay texts, and arrays and objects keep their shape.
-    return cut(value, this.#writings()) as Value;
+    const writings = this.#writings();
+    // Looking is far cheaper than copying, and there is almost never anything to cut. Arrays and objects keep their shape.
+    return holds(value, writings) ? (cut(value, writings) as Value) : value;
   }
 
   /** False when a JSON text certainly does not hold the credential: then there is nothing to redact in it. */

@@ -2,8 +2,8 @@ import { ValidationError } from "../errors/local-errors.ts";
 import type { Cap } from "../authority/grant.ts";
 
 /** The caps whose names are not in `honours`; a grant that carries one must not be used. */
-export function unhonoured(caps: readonly Cap[], honours: readonly string[]): readonly Cap[] {
-  return caps.filter(({ name }) => !honours.includes(name));
+export function unhonoured(caps: readonly Cap[], honours: readonly string[] | undefined): readonly Cap[] {
+  return caps.filter(({ name }) => !honours?.includes(name));
 }
 
 /**

@@ -47,7 +47,7 @@ export class Heartbeat {
   /** Successes in a row that left no time to wait. */
   #withoutLead = 0;
   /** The retry window at the last failure since the last success. */
-  #lastWindowMs: number | undefined;
+  #lastWindowMs = Infinity;
   #stopped = false;
 
   /**
@@ -91,7 +91,7 @@ export class Heartbeat {
   /** Takes over a lease as just granted or lengthened, and plans the next extension. */
   #renew(lease: Lease, rttMs: number): void {
     this.#longestRttMs = Math.max(this.#longestRttMs, rttMs);
-    this.#lastWindowMs = undefined;
+    this.#lastWindowMs = Infinity;
     const lastExpiry = this.#expiresAt;
     this.#expiresAt = lease.expiresAt ?? lastExpiry;
     if (lease.remainingMs === undefined) {
@@ -122,7 +122,7 @@ export class Heartbeat {
 
   /** Where no remaining time is stated: true while the granted extensions reach 1.5 times the last one ahead. */
   get #isFarAhead(): boolean {
-    if (this.#endsAt !== undefined || this.#lastGrantMs <= 0) return false;
+    if (this.#lastGrantMs <= 0) return false;
     const leadMs = this.#grantedMs - (this.#context.clock.monotonic() - this.#startedAt);
     return leadMs >= 1.5 * this.#lastGrantMs;
   }
@@ -131,12 +131,14 @@ export class Heartbeat {
   async #beat(idempotencyKey: string = createIdempotencyKey()): Promise<void> {
     const { authority, clock, observer } = this.#context;
     const started = clock.monotonic();
-    this.#request = new AbortController();
+    const request = new AbortController();
+    this.#request = request;
     try {
       const by = { ms: this.#extensionMs, idempotencyKey };
-      const call = { signal: this.#request.signal, timeoutMs: this.#timeoutMs };
-      const lease = await this.#within(authority.extend?.(this.#grant, by, call));
-      if (this.#stopped || lease === undefined) return;
+      const call = { signal: request.signal, timeoutMs: this.#timeoutMs };
+      const lease = await this.#within(authority.extend?.(this.#grant, by, call), request);
+      if (this.#stopped) return;
+      if (lease === undefined) throw new Error("The authority extended and returned no lease.");
       observer?.emit("extend", { protocol: authority.protocol, reservationId: this.#grant.id, lease });
       this.#extensions += 1;
       this.#examineLead(lease);
@@ -162,11 +164,11 @@ export class Heartbeat {
   }
 
   /** The schedule counts on the bound of an attempt, so it is kept even by an authority that ignores `timeoutMs`. */
-  async #within<Answer>(attempt: Promise<Answer> | undefined): Promise<Answer | undefined> {
+  async #within<Answer>(attempt: Promise<Answer> | undefined, request: AbortController): Promise<Answer | undefined> {
     const bound = createDeferred<never>();
     const timer = this.#context.clock.setTimer(() => {
       bound.reject(new TimeoutError("An extension had no answer in time.", this.#timeoutMs));
-      this.#request?.abort();
+      request.abort();
     }, this.#timeoutMs);
     try {
       return await Promise.race([attempt, bound.promise]);
@@ -200,14 +202,13 @@ export class Heartbeat {
     const leadMs = Math.max(0, this.#endsAt - this.#context.clock.monotonic());
     const windowMs = leadMs - this.#attemptBudgetMs - this.#marginMs;
     // No whole attempt fits before the lease may end, or the last wait brought nothing: stop, and say so.
-    if (windowMs < 0 || (this.#lastWindowMs !== undefined && windowMs >= this.#lastWindowMs)) return undefined;
+    if (windowMs < 0 || windowMs >= this.#lastWindowMs) return undefined;
     this.#lastWindowMs = windowMs;
     if (askedMs !== undefined) return askedMs <= windowMs ? askedMs : undefined;
     return Math.floor(Math.min(longestDelayMs, leadMs / 4, windowMs));
   }
 
   #lose(error: Error): void {
-    this.stop();
     const { protocol } = this.#context.authority;
     const fields = { protocol, reservationId: this.#grant.id, error: error.message };
     this.#context.logger?.warn("a lease can no longer be kept alive", fields);
@@ -225,5 +226,5 @@ function requestTimeoutMs(ttlMs: number): number {
 function mayRetry(error: Error): boolean {
   if (TransportError.isInstance(error)) return true;
   if (!ProtocolError.isInstance(error)) return false;
-  return error.retryable || error.status === 429 || (error.status !== undefined && error.status >= 500);
+  return error.retryable || error.status === 429 || (error.status ?? 0) >= 500;
 }

@@ -78,8 +78,8 @@ function openWithin(
   const { decision } = parent.grant;
   const id = `${parent.id}/${idempotencyKey}`;
   const grant: Grant = { id, decision, reserved: request.estimate, caps, request, wire: undefined };
-  if (unhonoured(caps, options.honours ?? []).length > 0) {
-    parent.tracker.settleNested(tracker, "none");
+  if (unhonoured(caps, options.honours).length > 0) {
+    parent.tracker.settleNested(tracker, undefined);
     throw capsRefused(grant, options);
   }
   const destination = parentDestination(authority, parent, tracker, grant, idempotencyKey);
@@ -97,7 +97,6 @@ async function openOwn(
   let granted: Granted;
   try {
     granted = await raceAbort(granting, options.signal, "The reservation");
-    if (options.signal?.aborted) throw abortedError(options.signal, "The reservation");
   } catch (error) {
     if (options.signal?.aborted) {
       granting.then(
@@ -123,7 +122,7 @@ async function openOwn(
       giveBack(authority, grant, idempotencyKey, options.traceparent, { code: "malformed", text });
     throw new AuthorityUnreachableError(text, idempotencyKey);
   }
-  if (unhonoured(grant.caps, options.honours ?? []).length > 0) {
+  if (unhonoured(grant.caps, options.honours).length > 0) {
     giveBack(authority, grant, idempotencyKey, options.traceparent, { code: "caps", text: "caps not honoured" });
     throw capsRefused(grant, options);
   }
@@ -238,7 +237,7 @@ function giveBack(
 }
 
 function capsRefused(grant: Grant, options: ReservationOptions): DeniedError {
-  const names = unhonoured(grant.caps, options.honours ?? []).map(({ name }) => name);
+  const names = unhonoured(grant.caps, options.honours).map(({ name }) => name);
   const message =
     `The authority allows this only under caps that the call does not honour: ${names.join(", ")}. ` +
     "Apply them and name them in options.honours.";
@@ -248,7 +247,10 @@ function capsRefused(grant: Grant, options: ReservationOptions): DeniedError {
 
 /** No answer at all, or the server's own failure: what `failOpen` is for. */
 function unreachable(error: unknown): boolean {
-  if (ProtocolError.isInstance(error)) return error.status !== undefined && error.status >= 500 && error.status <= 599;
+  if (ProtocolError.isInstance(error)) {
+    const { status = 0 } = error;
+    return status >= 500 && status <= 599;
+  }
   return TransportError.isInstance(error) && !ResponseFormatError.isInstance(error);
 }
 

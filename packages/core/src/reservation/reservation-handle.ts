@@ -108,8 +108,7 @@ export class ReservationHandle implements Reservation {
 
   /** Hands over what keeps the lease alive; it is stopped when the settlement is final. */
   keepAlive(lifeline: Lifeline): void {
-    if (this.ended) lifeline.stop();
-    else this.#lifeline = lifeline;
+    this.#lifeline = lifeline;
   }
 
   /** The lease cannot be kept alive any longer (`leaseLoss` says what follows). */

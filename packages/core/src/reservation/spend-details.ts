@@ -9,7 +9,7 @@ const counts = ["inputTokens", "outputTokens", "latencyMs"] as const;
 /**
  * What of `metrics` and `extras` a wire can carry. The amount is noted before: decoration that is malformed must never
  * keep a spend out of the books, so it is left out.
- * @param drop hears of each member that is left out, and why.
+ * @param drop is called with each member that is left out, and why.
  */
 export function soundDetails(
   metrics: Metrics | null | undefined,

@@ -16,7 +16,7 @@ export class SpendTracker {
   /** What nested reservations of their own have committed: the authority has charged it beside this reservation. */
   #beside = 0n;
   /** Nested reservations that have not settled: each holds its estimate, and what it spends may be any part of it. */
-  readonly #open = new Set<SpendTracker>();
+  #open: readonly SpendTracker[] = [];
 
   constructor(reserved: Amount) {
     this.#reserved = reserved;
@@ -44,7 +44,7 @@ export class SpendTracker {
 
   /** True once anything was said of a spend, by the body or by a nested reservation. */
   get isStated(): boolean {
-    return this.#unclear || this.#nestedUnknown || this.#open.size > 0 || (this.total?.amount ?? 0n) > 0n;
+    return this.#unclear || this.#nestedUnknown || this.#open.length > 0 || (this.total?.amount ?? 0n) > 0n;
   }
 
   /** What nested reservations are known to have spent. */
@@ -133,17 +133,17 @@ export class SpendTracker {
     let left = this.#reserved.amount - settled;
     for (const open of this.#open) left -= open.#reserved.amount;
     if (estimate.amount > left) return false;
-    this.#open.add(nested);
+    this.#open = [...this.#open, nested];
     return true;
   }
 
-  /** Ends a hold. `spent` counts as this reservation's spend; `"unknown"` makes the whole unknown. */
-  settleNested(nested: SpendTracker, spent: Amount | "none" | "unknown"): void {
-    this.#open.delete(nested);
+  /** Ends a hold. `spent`, where there is any, counts as this reservation's spend; `"unknown"` makes the whole unknown. */
+  settleNested(nested: SpendTracker, spent: Amount | undefined | "unknown"): void {
+    this.#open = this.#open.filter((open) => open !== nested);
     if (spent === "unknown") {
       this.#nestedUnknown = true;
       this.#nested = plus(this.#nested, nested.total?.amount);
-    } else if (spent !== "none") this.#nested = plus(this.#nested, spent.amount);
+    } else this.#nested = plus(this.#nested, spent?.amount);
   }
 
   #checkUnit(amount: Amount, subject: string): void {

@@ -137,7 +137,7 @@ function readThrough<Chunk>(
   return { iterator, opened: opened.promise };
 }
 
-/** The generator's iterator; leaving it aborts what is under way, and `reject` hears when nothing was opened. */
+/** The generator's iterator; leaving it aborts what is under way, and `reject` is called when nothing was opened. */
 function leavable<Chunk>(
   chunks: AsyncGenerator<Chunk, void, undefined>,
   leaving: AbortController,

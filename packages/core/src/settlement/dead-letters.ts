@@ -60,6 +60,9 @@ export interface DeadLetters {
 /** The fields of a letter that is being written. */
 export type NewDeadLetter = Omit<DeadLetter, "id">;
 
+/** A letter as it is stored: it says whose it is. */
+export type OwnedDeadLetter = NewDeadLetter & { readonly target: string };
+
 /** Where the letters of one authority stand in a store. */
 export function deadLetterPrefix({ protocol, target }: SettlingAuthority): string {
   return `dead-letter:${protocol}:${target}:`;
@@ -81,7 +84,7 @@ export function deadLetterKey(
 }
 
 /** Writes a letter, over an earlier one of the same spend. Rejects as the store does. */
-export async function writeDeadLetter(records: RecordStore, key: string, letter: NewDeadLetter): Promise<void> {
+export async function writeDeadLetter(records: RecordStore, key: string, letter: OwnedDeadLetter): Promise<void> {
   const value = toRecord(letter);
   for (;;) {
     if ((await records.create(key, value)) !== undefined) return;
@@ -90,10 +93,9 @@ export async function writeDeadLetter(records: RecordStore, key: string, letter:
   }
 }
 
-function toRecord({ spent, estimate, instruction, found, target, ...letter }: NewDeadLetter): RecordValue {
+function toRecord({ spent, estimate, instruction, found, ...letter }: OwnedDeadLetter): RecordValue {
   return {
     ...letter,
-    ...(target !== undefined && { target }),
     ...(spent && { spent: { ...writeAmount(spent) } }),
     ...(estimate && { estimate: { ...writeAmount(estimate) } }),
     ...(instruction && { instruction: writeInstruction(instruction) }),

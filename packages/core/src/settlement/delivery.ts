@@ -21,7 +21,7 @@ export type OnOutcome = (settlement: Settlement, isLast: boolean) => void;
 /** A protocol switches once, from commit to its late path; more means two ends that do not agree. */
 const mostSwitches = 3;
 
-/** How long a settlement may wait before the logger hears of it. */
+/** How long a settlement may wait before it is logged. */
 const reportedAfterMs = 60_000;
 
 /** What a delivery needs of whoever keeps its record and its company; the outbox is one. */
@@ -66,7 +66,7 @@ export class Delivery implements RecordedInstruction {
   #timer: Timer | undefined;
   #running: Promise<Settlement> | undefined;
   #final: Settlement | undefined;
-  #stopped = false;
+  #stopped: boolean;
   #warned = false;
 
   constructor(
@@ -180,7 +180,8 @@ export class Delivery implements RecordedInstruction {
     const settlement: Settlement = { status: "pending", reservationId, idempotencyKey, error };
     const isNews = this.#pending === undefined;
     this.#pending = settlement;
-    if (isNews || this.#stopped) this.#report(settlement, this.#stopped);
+    if (isNews) this.#report(settlement, this.#stopped);
+    else if (this.#stopped) this.stop();
     return settlement;
   }
 
@@ -198,15 +199,20 @@ export class Delivery implements RecordedInstruction {
     this.#context.logger?.warn(what, { reservationId, operation: mode, waitedMs, error: error.message });
   }
 
-  /** The settlement, marked where the authority's answer cannot be right. */
+  /** The settlement, with what the authority left out of its books, and marked where its answer cannot be right. */
   #examined(settlement: Settlement): Settlement {
     const { reservationId, spent } = this.instruction;
     const committed = readAmount(spent);
     const { charged } = settlement;
     if (committed === undefined || charged === undefined) return settlement;
-    if (charged.unit === committed.unit && charged.amount <= committed.amount) return settlement;
+    if (charged.unit === committed.unit && charged.amount === committed.amount) return settlement;
     const [said, meant] = [charged, committed].map(({ unit, amount }) => `${amount} ${unit}`);
     const discrepancy = `charged ${said} for a commit of ${meant}`;
+    if (charged.unit === committed.unit && charged.amount < committed.amount) {
+      const uncovered = { unit: committed.unit, amount: committed.amount - charged.amount };
+      this.#context.logger?.error("an authority charged less than was spent", { reservationId, discrepancy });
+      return { ...settlement, uncovered };
+    }
     this.#context.logger?.error("an authority's charge is not what was committed", { reservationId, discrepancy });
     return { ...settlement, discrepancy };
   }
@@ -245,8 +251,8 @@ export class Delivery implements RecordedInstruction {
   }
 
   #tooOld(): boolean {
-    const horizonMs = this.#context.authority.dedupeHorizonMs?.[this.instruction.mode];
-    return horizonMs !== undefined && this.#context.clock.now() - this.instruction.recordedAtMs > horizonMs;
+    const horizonMs = this.#context.authority.dedupeHorizonMs?.[this.instruction.mode] ?? Infinity;
+    return this.#context.clock.now() - this.instruction.recordedAtMs > horizonMs;
   }
 }
 

@@ -24,8 +24,7 @@ export function instructionKey({
 }
 
 /** Reads a record back; `undefined` when it is not a settlement this version can send. */
-export function readInstruction(value: RecordValue): SettlementInstruction | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+export function readInstruction(value: RecordValue | undefined): SettlementInstruction | undefined {
   const {
     protocol,
     target,
@@ -39,7 +38,7 @@ export function readInstruction(value: RecordValue): SettlementInstruction | und
     notBeforeMs,
     spent,
     traceparent,
-  } = value as Record<string, RecordValue>;
+  } = (value ?? {}) as Record<string, RecordValue>;
   if (kind !== "commit" && kind !== "release") return undefined;
   const strings = { protocol, target, reservationId, idempotencyKey, mode, body };
   if (!Object.values(strings).every((member) => typeof member === "string" && member !== "")) return undefined;

@@ -175,7 +175,8 @@ const member: unique symbol = Symbol.for("imprest.outbox");
  */
 export function outboxOf(authority: SettlingAuthority & { readonly [member]?: Outbox }): Outbox {
   // A copy of an authority (`{ ...authority }`) is another authority: only its own outbox counts.
-  if (Object.hasOwn(authority, member) && authority[member] !== undefined) return authority[member];
+  const own = Object.hasOwn(authority, member) ? authority[member] : undefined;
+  if (own !== undefined) return own;
   const outbox = new Outbox(authority);
   Object.defineProperty(authority, member, { value: outbox });
   return outbox;

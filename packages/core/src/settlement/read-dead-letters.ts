@@ -20,9 +20,8 @@ export async function readDeadLetter(
   authority: SettlingAuthority,
   id: string,
 ): Promise<DeadLetter> {
-  const found = id.startsWith(deadLetterPrefix(authority)) ? await records.read(id) : undefined;
-  const letter = found && letterOf(found.key, found.value);
-  if (letter === undefined || !isOf(authority, letter)) {
+  const letter = await findDeadLetter(records, authority, id);
+  if (letter === undefined) {
     throw new ValidationError("dead letter", [{ pointer: "/id", message: "names no dead letter of this authority" }]);
   }
   return letter;
@@ -37,12 +36,8 @@ export async function isBuried(
   authority: SettlingAuthority,
   { reservationId, idempotencyKey, recordedAtMs, spent }: SettlementInstruction,
 ): Promise<boolean> {
-  const amount = readAmount(spent);
-  if (amount === undefined) return false;
-  const found = await records.read(
-    deadLetterKey(authority, { reservationId, idempotencyKey, kind: "refused", spent: amount }),
-  );
-  const letter = found && letterOf(found.key, found.value);
+  const refused = { reservationId, idempotencyKey, kind: "refused", spent: readAmount(spent) } as const;
+  const letter = await findDeadLetter(records, authority, deadLetterKey(authority, refused));
   return letter?.instruction?.recordedAtMs === recordedAtMs;
 }
 
@@ -52,7 +47,17 @@ export async function discardDeadLetter(
   authority: SettlingAuthority,
   id: string,
 ): Promise<boolean> {
-  return id.startsWith(deadLetterPrefix(authority)) && (await records.delete(id));
+  return (await findDeadLetter(records, authority, id)) !== undefined && (await records.delete(id));
+}
+
+async function findDeadLetter(
+  records: RecordStore,
+  authority: SettlingAuthority,
+  id: string,
+): Promise<DeadLetter | undefined> {
+  const found = id.startsWith(deadLetterPrefix(authority)) ? await records.read(id) : undefined;
+  const letter = found && letterOf(found.key, found.value);
+  return letter && isOf(authority, letter) ? letter : undefined;
 }
 
 /** Whether a letter under the authority's prefix is its own; one that says nothing of it, as an unreadable one, counts. */
@@ -73,7 +78,7 @@ export function letterOf(id: string, value: RecordValue): DeadLetter {
     id,
     spent: readAmount(spent),
     estimate: readAmount(estimate),
-    instruction: instruction === undefined ? undefined : readInstruction(instruction),
+    instruction: readInstruction(instruction),
   };
 }
 

@@ -73,12 +73,8 @@ export class SettlementQueue {
       if (instruction === undefined) {
         await this.#quarantine(key, prefix, value);
         malformed += 1;
-      } else if (instruction.protocol !== this.#authority.protocol || instruction.target !== this.#authority.target) {
-        // One target may be the beginning of another: this settlement is for another server or principal.
-        continue;
-      } else if (outbox.deliveries.has(key)) {
-        continue;
-      } else if (await isBuried(outbox.records, this.#authority, instruction)) {
+      } else if (!isOf(this.#authority, instruction) || outbox.deliveries.has(key)) continue;
+      else if (await isBuried(outbox.records, this.#authority, instruction)) {
         // Sent again it might be taken this time, by a late path, and would then stand in the books and in the letter.
         await outbox.records.delete(key, version);
       } else {
@@ -154,15 +150,15 @@ export class SettlementQueue {
       throw new SettlementError(reason, { spendHappened: true, reservationId, idempotencyKey });
     }
     const now = outbox.clock.now();
-    // Another time than its letter's: that tells the record of a repeat from one that has its letter (`isBuried`).
+    // Another time than its letter's: that distinguishes the record of a repeat from one that has its letter (`isBuried`).
     const recordedAtMs = now === letter.instruction.recordedAtMs ? now + 1 : now;
     const instruction = { ...letter.instruction, recordedAtMs, notBeforeMs: 0 };
     const settlement = await this.submit(instruction, ({ status }) => {
       if (status !== "pending" && status !== "rejected") outbox.keepHouse(outbox.forget(letter));
     });
     // While it is pending its record stands for it; without one the letter is all there is.
-    const isRecorded = outbox.deliveries.get(instructionKey(instruction))?.version !== undefined;
-    if (settlement.status === "pending" && isRecorded) await outbox.forget(letter);
+    const pending = outbox.deliveries.get(instructionKey(instruction));
+    if (pending?.version !== undefined) await outbox.forget(letter);
     return settlement;
   }
 
@@ -180,6 +176,11 @@ export class SettlementQueue {
     };
     if (await outbox.bury(letter, new Error(reason))) await outbox.records.delete(key);
   }
+}
+
+/** One target may be the beginning of another: such a settlement is for another server or principal. */
+function isOf({ protocol, target }: SettlingAuthority, instruction: SettlementInstruction): boolean {
+  return instruction.protocol === protocol && instruction.target === target;
 }
 
 /**

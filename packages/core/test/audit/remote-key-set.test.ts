@@ -112,7 +112,7 @@ describe("createRemoteKeySet", () => {
     expect(requests).toEqual([]);
   });
 
-  it("takes only bare https origins as trusted, and plain http on this machine only when told", async () => {
+  it("takes only bare https origins as trusted, and plain http on this machine only where that is allowed", async () => {
     for (const text of [
       "http://keys.example",
       "keys.example",

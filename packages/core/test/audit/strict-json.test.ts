@@ -116,7 +116,7 @@ describe("parseStrictJson, asp 6 22", () => {
     expect(refusal(`{"amount":${token}}`)).toMatchObject({ reason, line: 1, column: 11 });
   });
 
-  it("reads the same numbers as doubles when told, but never an infinity", () => {
+  it("reads the same numbers as doubles where that is asked for, but never an infinity", () => {
     const asDouble = (text: string): unknown => parseStrictJson(text, { numbers: "double" });
     expect(asDouble("9007199254740993")).toBe(9007199254740992);
     expect(asDouble("-0")).toBe(-0);

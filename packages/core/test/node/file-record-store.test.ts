@@ -1,10 +1,11 @@
 import { chmod, mkdir, readFile, readdir, stat, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { RecordValue } from "@imprest/core";
 import { type QuarantinedRecord, fileRecordStore } from "@imprest/core/node";
 import { describe, expect, it, vi } from "vitest";
 import { ownIdentity } from "../../src/node/process-identity.ts";
 import { contentOf, recordStoreContract } from "../records/record-store-contract.ts";
+import { manyAtOnce } from "./many-at-once.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 recordStoreContract("fileRecordStore", async () => {
@@ -73,13 +74,15 @@ describe("fileRecordStore", () => {
   });
 
   it(
-    "sets a record aside at every truncation and every flipped bit, tells it once, and serves the others",
+    "sets a record aside at every truncation and every flipped bit, reports it once, and serves the others",
     { timeout: 120_000 },
     async () => {
       const dir = await temporaryDirectory();
       const file = await oneRecord(dir);
       const whole = await readFile(file);
       await fileRecordStore({ dir }).create("other", 1);
+      const beside = (await readdir(dir)).map((name) => join(dir, name)).find((path) => path !== file) ?? "";
+      const other = await readFile(beside);
       const damages: Buffer[] = [];
       for (let length = 0; length < whole.length; length += 1) damages.push(whole.subarray(0, length));
       for (let bit = 0; bit < whole.length * 8; bit += 1) {
@@ -87,15 +90,18 @@ describe("fileRecordStore", () => {
         flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
         damages.push(flipped);
       }
-      for (const damaged of damages) {
-        await writeFile(file, damaged);
+      await manyAtOnce(damages.length, async (at) => {
+        const damaged = damages[at] ?? whole;
+        const own = await temporaryDirectory();
+        await writeFile(join(own, basename(file)), damaged);
+        await writeFile(join(own, basename(beside)), other);
         const told = vi.fn<(record: QuarantinedRecord) => void>();
-        const store = fileRecordStore({ dir, onQuarantine: told });
+        const store = fileRecordStore({ dir: own, onQuarantine: told });
         expect(await store.read("key")).toBeUndefined();
         expect(await contentOf(store)).toEqual(new Map([["other", 1]]));
         expect(told).toHaveBeenCalledOnce();
         expect(await readFile(told.mock.calls[0]?.[0].path ?? "")).toEqual(damaged);
-      }
+      });
       // A record under another's name is none of either.
       await writeFile(
         file,

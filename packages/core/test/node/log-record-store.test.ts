@@ -5,6 +5,7 @@ import { type QuarantinedRecord, logRecordStore } from "@imprest/core/node";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { ownIdentity } from "../../src/node/process-identity.ts";
 import { contentOf, recordStoreContract } from "../records/record-store-contract.ts";
+import { manyAtOnce } from "./many-at-once.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 /** What the disk does to the next calls, by the name of the call; counted down to zero. */
@@ -91,7 +92,7 @@ describe("logRecordStore after a crash", () => {
       const whole = log[length] === 10 ? lines + 1 : lines;
       return [["a"], ["a", "é"], ["a", "é", "c"], ["é", "c"]][whole - 1] ?? [];
     };
-    for (let length = 0; length <= log.length; length += 1) {
+    await manyAtOnce(log.length + 1, async (length) => {
       const torn = await temporaryDirectory();
       await writeFile(join(torn, "records.log"), log.subarray(0, length));
       expect([...(await reopened(torn)).keys()], `cut at ${length}`).toEqual(expectedAfter(length));
@@ -100,7 +101,7 @@ describe("logRecordStore after a crash", () => {
       await next.create("new", 1);
       await next.close?.();
       expect([...(await reopened(torn)).keys()]).toEqual([...expectedAfter(length), "new"]);
-    }
+    });
   }, 60_000);
 
   it(
@@ -114,7 +115,10 @@ describe("logRecordStore after a crash", () => {
       const log = await readFile(join(dir, "records.log"));
       const second = log.indexOf("\n") + 1;
       const third = log.indexOf("\n", second) + 1;
-      for (let bit = second * 8; bit < (third - 1) * 8; bit += 1) {
+      const bits = (third - 1 - second) * 8;
+      expect(bits).toBeGreaterThan(300);
+      await manyAtOnce(bits, async (at) => {
+        const bit = second * 8 + at;
         const damaged = Buffer.from(log);
         damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
         const torn = await temporaryDirectory();
@@ -132,7 +136,7 @@ describe("logRecordStore after a crash", () => {
         );
         expect((await stat(told[0]?.path ?? "")).mode & 0o777).toBe(0o600);
         await found.close?.();
-      }
+      });
     },
   );
 });

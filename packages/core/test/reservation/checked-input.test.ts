@@ -73,6 +73,10 @@ describe("a numeric cap", () => {
     );
   });
 
+  it("of nothing allows nothing", () => {
+    expect(capped(caps(0), "max_tokens", 9)).toBe(0);
+  });
+
   it.each([[-1], [Number.NaN], [Infinity], ["5"], [null], [-1n]])("of %o is refused", (value) => {
     const issues = [{ pointer: "/max_tokens", message: "is not a number of 0 or more" }];
     expect(() => capped(caps(value), "max_tokens", 9)).toThrow(

@@ -114,6 +114,7 @@ describe("an exported reservation", () => {
 
   it("is refused where the text is no JSON, with the reason as the cause", async () => {
     await expect(adopt(fakeAuthority(), "{")).rejects.toMatchObject({
+      message: "exported reservation: is no JSON",
       issues: [{ pointer: "", message: "is no JSON" }],
       cause: expect.any(Error),
     });
@@ -153,6 +154,14 @@ describe("adopt", () => {
     const adopting = adopt(there, text, { signal: AbortSignal.abort() });
     await expect(adopting).rejects.toThrow(AbortedError);
     await expect(adopting).rejects.toThrow("The adoption");
+    expect(there.clock.timers).toBe(0);
+  });
+
+  it("extends nothing where there is no lease", async () => {
+    const there = fakeAuthority({ extend: [() => ({ ttlMs: 30_000 })] });
+    await adopt(there, await exported());
+    await there.clock.advance(60_000);
+    expect(there.calls).toEqual([]);
     expect(there.clock.timers).toBe(0);
   });
 

@@ -24,10 +24,18 @@ interface Beats {
   readonly warnings: unknown[][];
 }
 
+/** The time before a reservation is asked for does not count. */
+const before = 7_000;
+
 type Answer = Lease | Error | Promise<Lease>;
 
 /** A reservation whose lease is extended by `answers` in turn (the last one repeats), granted after `rttMs`. */
-async function beating(lease: Lease, answers: readonly (Answer | ((by: { ms: number }) => Answer))[], rttMs = 0) {
+async function beating(
+  lease: Lease,
+  answers: readonly (Answer | ((by: { ms: number }) => Answer))[],
+  rttMs = 0,
+  listening?: object,
+) {
   const at: number[] = [];
   const asked: Beats["asked"] = [];
   const warn = vi.fn();
@@ -39,8 +47,9 @@ async function beating(lease: Lease, answers: readonly (Answer | ((by: { ms: num
   const { clock } = base;
   const authority: FakeAuthority = {
     ...base,
+    ...(listening && { environment: { clock, ...listening } }),
     async extend(_grant, by, call) {
-      at.push(clock.monotonic() - rttMs);
+      at.push(clock.monotonic() - before - rttMs);
       asked.push({ ms: by.ms, timeoutMs: call?.timeoutMs, signal: call?.signal ?? AbortSignal.abort() });
       const turn = answers[Math.min(at.length, answers.length) - 1] ?? new Error("no answer");
       const answer = typeof turn === "function" ? turn(by) : turn;
@@ -48,6 +57,7 @@ async function beating(lease: Lease, answers: readonly (Answer | ((by: { ms: num
       return answer;
     },
   };
+  await clock.advance(before);
   const opening = openReservation(authority, request);
   await clock.advance(rttMs);
   const reservation = await opening;
@@ -166,11 +176,29 @@ describe("an extension that fails while the lease still runs", () => {
     ],
     ["a refusal without a status", new ProtocolError("no", { protocol: "fake", errorCode: "X" }), false],
     ["a fault of the authority's code", new TypeError("x is not a function"), false],
+    ["an error of nobody's with a status", Object.assign(new Error("x"), { status: 503 }), false],
   ])("with %s: repeated: %3$s", async (_what, error, repeats) => {
     const { authority } = await beating({ ttlMs: 30_000, remainingMs: 30_000 }, [error, never]);
     await authority.clock.advance(19_000);
     expect(authority.named("retry")).toHaveLength(repeats ? 1 : 0);
     expect(authority.named("lease-lost")).toHaveLength(repeats ? 0 : 1);
+  });
+
+  it("is not repeated where no whole attempt fits from the beginning", async () => {
+    const { authority, at } = await beating({ ttlMs: 3_000, remainingMs: 1_500 }, [lost]);
+    await authority.clock.advance(60_000);
+    expect(at).toEqual([0]);
+    expect(authority.named("retry")).toEqual([]);
+    expect(authority.named("lease-lost")).toHaveLength(1);
+  });
+
+  it("with an answer that is none: the lease is lost, and somebody hears of it", async () => {
+    const none = undefined as unknown as Lease;
+    const { authority } = await beating({ ttlMs: 30_000, remainingMs: 30_000 }, [() => none]);
+    await authority.clock.advance(60_000);
+    expect(authority.named("lease-lost")).toMatchObject([
+      { error: new Error("The authority extended and returned no lease.") },
+    ]);
   });
 
   it("with what is no error: the lease is lost, and the reason says what failed", async () => {
@@ -214,12 +242,29 @@ describe("where nothing says what remains", () => {
 
   it("an extension is left out while the granted ones reach one and a half times the last one ahead", async () => {
     let expiresAt = 20_000;
-    const { authority, at, reservation } = await beating({ ttlMs: 20_000, expiresAt }, [
-      () => ({ ttlMs: 20_000, expiresAt: (expiresAt += 60_000) }),
-    ]);
+    const answer = () => ({ ttlMs: 20_000, expiresAt: (expiresAt += 60_000) });
+    const { authority, at, reservation } = await beating({ ttlMs: 20_000, expiresAt }, [answer]);
     await authority.clock.advance(160_000);
     expect(at).toEqual([10_000, 20_000, 40_000, 100_000, 160_000]);
     expect(reservation.expiresAt).toBe(20_000 + 5 * 60_000);
+    await reservation.commit(cents(1));
+  });
+
+  it("an authority that stops stating expiries is asked at every cadence again, however far the last one reached", async () => {
+    const { authority, at, reservation } = await beating({ ttlMs: 20_000, expiresAt: 20_000 }, [
+      { ttlMs: 20_000, expiresAt: 620_000 },
+      { ttlMs: 20_000 },
+    ]);
+    await authority.clock.advance(50_000);
+    expect(at).toEqual([10_000, 20_000, 30_000, 40_000, 50_000]);
+    await reservation.commit(cents(1));
+  });
+
+  it("nothing is warned of, however long it goes on", async () => {
+    const { authority, at, warnings, reservation } = await beating({ ttlMs: 20_000 }, [{ ttlMs: 20_000 }]);
+    await authority.clock.advance(200_000);
+    expect(at.length).toBeGreaterThan(9);
+    expect(warnings).toEqual([]);
     await reservation.commit(cents(1));
   });
 
@@ -319,4 +364,18 @@ it("each extension that is granted is emitted with its lease", async () => {
   expect(authority.named("extend")).toEqual([{ protocol: "fake", reservationId: "rsv_1", lease }]);
   expect(reservation.expiresAt).toBe(7);
   await reservation.commit(cents(1));
+});
+
+it("nobody has to listen: without an observer and a logger the schedule is the same", async () => {
+  const lease = { ttlMs: 60_000, remainingMs: 60_000 };
+  const answers = [lost, lease, lease, lease, lease, lease, lease, lost];
+  const heard = await beating(lease, answers);
+  const alone = await beating(lease, answers, 0, {});
+  for (const { authority } of [heard, alone]) {
+    for (let minute = 0; minute < 30; minute += 1) await authority.clock.advance(60_000);
+    expect(authority.clock.timers).toBe(0);
+  }
+  expect(heard.authority.named("lease-lost")).toHaveLength(1);
+  expect(heard.warnings).toHaveLength(2);
+  expect(alone.at).toEqual(heard.at);
 });

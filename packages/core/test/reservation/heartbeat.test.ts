@@ -19,7 +19,7 @@ const throwing = (error: Error) => (): never => {
   throw error;
 };
 
-describe("the heartbeat where remaining time is told (Cycles §extend, primary algorithm)", () => {
+describe("the heartbeat where remaining time is returned (Cycles §extend, primary algorithm)", () => {
   it("extends once per period, each time under a fresh key, and stops with the settlement", async () => {
     const authority = fakeAuthority({ lease: lease(30_000), extend: [() => lease(30_000)] });
     const reservation = await openReservation(authority, request);
@@ -118,7 +118,7 @@ describe("the heartbeat where remaining time is told (Cycles §extend, primary a
   });
 });
 
-describe("the heartbeat where nothing tells what remains", () => {
+describe("the heartbeat where no answer says what remains", () => {
   it("beats at half the lease, never primes at once, and goes on after failures", async () => {
     const fieldless = { ttlMs: 20_000 };
     const authority = fakeAuthority({

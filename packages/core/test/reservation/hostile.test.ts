@@ -422,7 +422,7 @@ describe("ends and waits", () => {
     expect(await letters(authority)).toEqual([]);
   });
 
-  it("an extension that hangs is given up in time, and the loss of the lease is told", async () => {
+  it("an extension that hangs is given up in time, and the loss of the lease is emitted", async () => {
     const lease = { ttlMs: 30_000, remainingMs: 30_000 };
     const authority = fakeAuthority({ lease, extend: [() => new Promise(() => {})] });
     const reservation = await openReservation(authority, request, { leaseLoss: "cancel" });
@@ -433,7 +433,7 @@ describe("ends and waits", () => {
     await reservation.release();
   });
 
-  it("extensions whose expiries run far ahead are skipped where nothing tells what remains", async () => {
+  it("extensions whose expiries run far ahead are skipped where no answer says what remains", async () => {
     let expiresAt = 30_000;
     const authority = fakeAuthority({
       lease: { ttlMs: 30_000, expiresAt },

@@ -1,4 +1,5 @@
 import {
+  type Amount,
   AuthorityUnreachableError,
   type Grant,
   ProtocolError,
@@ -32,24 +33,41 @@ describe("a grant that cannot be used", () => {
   );
 });
 
+/** An authority whose answers name this charge, whatever is committed. */
+const charging = (charged: Amount, error: () => void) =>
+  fakeAuthority({
+    environment: { logger: { ...silentLogger, error } },
+    settle: [
+      (instruction) => {
+        const answer = committed(instruction);
+        return "settled" in answer ? { settled: { ...answer.settled, charged } } : answer;
+      },
+    ],
+  });
+
 describe("a charge that is not what was committed", () => {
   it.each([
     ["in another unit", credits(1), "charged 1 CREDITS for a commit of 1000000 USD_MICROCENTS"],
     ["above it", cents(2), "charged 2000000 USD_MICROCENTS for a commit of 1000000 USD_MICROCENTS"],
   ])("%s is flagged on the settlement and logged", async (_what, charged, discrepancy) => {
     const error = vi.fn();
-    const authority = fakeAuthority({
-      environment: { logger: { ...silentLogger, error } },
-      settle: [
-        (instruction) => {
-          const answer = committed(instruction);
-          return "settled" in answer ? { settled: { ...answer.settled, charged } } : answer;
-        },
-      ],
-    });
-    const { settlement } = await withReservation(authority, request, () => 1, { spend: () => cents(1) });
+    const { settlement } = await withReservation(charging(charged, error), request, () => 1, { spend: () => cents(1) });
     expect(settlement).toMatchObject({ status: "committed", discrepancy });
     expect(error).toHaveBeenCalledTimes(1);
+  });
+
+  it("below it leaves a rest uncovered, on every authority, and is logged", async () => {
+    const error = vi.fn();
+    const authority = charging(usd("0.004"), error);
+    const { settlement } = await withReservation(authority, request, () => 1, { spend: () => usd("0.010") });
+    expect(settlement).toMatchObject({ status: "committed", charged: usd("0.004"), uncovered: usd("0.006") });
+    expect(settlement.discrepancy).toBeUndefined();
+    expect(error.mock.calls).toEqual([
+      [
+        "an authority charged less than was spent",
+        expect.objectContaining({ reservationId: settlement.reservationId }),
+      ],
+    ]);
   });
 });
 

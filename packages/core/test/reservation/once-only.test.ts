@@ -33,7 +33,7 @@ describe("a reservation settles once", () => {
     expect(authority.calls).toEqual(["reserve", "commit"]);
   });
 
-  it("methods taken off the reservation work: a spend told through one is not lost", async () => {
+  it("methods taken off the reservation work: a spend stated through one is not lost", async () => {
     const authority = fakeAuthority();
     const paid = withReservation(authority, request, ({ spend }) => {
       spend(cents(1));

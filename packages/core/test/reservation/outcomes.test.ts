@@ -295,7 +295,7 @@ describe("the body throws", () => {
     expect(committedAmounts(authority)).toEqual(['{"amount":1000000,"basis":"actual"}']);
   });
 
-  it("partial hears of the error", async () => {
+  it("partial gets the error", async () => {
     const authority = fakeAuthority();
     const partial = vi.fn(() => cents(1));
     await withReservation(authority, request, throwing(boom), { partial }).catch(() => {});

@@ -15,7 +15,7 @@ import {
   withReservation,
 } from "@imprest/core";
 import { createDeferred } from "@imprest/core/internal";
-import { fakeAuthority } from "@imprest/testing";
+import { type FakeAuthority, fakeAuthority } from "@imprest/testing";
 import { describe, expect, it, vi } from "vitest";
 import { cents, request } from "./fixtures.ts";
 
@@ -117,6 +117,17 @@ describe("what openReservation rejects with says what happened and what to do", 
     expect(authority.settled[0]?.traceparent).toBe("t");
   });
 
+  it("an abort before anything was asked, or while a bypass is recorded", async () => {
+    const message = "The reservation was aborted by the caller's signal.";
+    const aborted = AbortSignal.abort();
+    await expect(openReservation(fakeAuthority(), request, { signal: aborted })).rejects.toThrow(message);
+    const controller = new AbortController();
+    const authority = fakeAuthority({ reserve: [throwing(new ConnectionError("refused"))] });
+    authority.environment?.observer?.on("bypass", () => controller.abort());
+    const options = { failOpen: { reason: "test" }, signal: controller.signal };
+    await expect(openReservation(authority, request, options)).rejects.toThrow(message);
+  });
+
   it("an abort as the grant arrives gives it back too", async () => {
     const controller = new AbortController();
     const authority = fakeAuthority({ reserve: [() => (controller.abort(), {})] });
@@ -168,7 +179,43 @@ describe("what openReservation rejects with says what happened and what to do", 
   });
 });
 
+describe("an authority that has nothing but its operations", () => {
+  const bare = (authority: FakeAuthority): FakeAuthority => ({ ...authority, environment: undefined });
+
+  it("grants, settles and denies as any other", async () => {
+    const authority = bare(fakeAuthority());
+    const reservation = await openReservation(authority, request);
+    await expect(reservation.commit(cents(1))).resolves.toMatchObject({ status: "committed" });
+    const denied = new DeniedError("no");
+    await expect(openReservation(bare(fakeAuthority({ reserve: [throwing(denied)] })), request)).rejects.toBe(denied);
+    const refused = throwing(new ConnectionError("refused"));
+    const options = { failOpen: { reason: "test" } };
+    const bypass = await openReservation(bare(fakeAuthority({ reserve: [refused] })), request, options);
+    await expect(bypass.commit(cents(1))).resolves.toMatchObject({ status: "bypassed" });
+  });
+
+  it("or grants nothing at all is no authority that can be used", async () => {
+    const nothing = { ...fakeAuthority(), reserve: async () => null as unknown as Grant };
+    await expect(openReservation(nothing, request)).rejects.toThrow("its id cannot be addressed");
+  });
+
+  it("or grants without a lease has none extended", async () => {
+    const authority = fakeAuthority({ extend: [() => ({ ttlMs: 30_000 })] });
+    await openReservation(authority, request);
+    expect(authority.clock.timers).toBe(0);
+  });
+});
+
 describe("a reservation within another's", () => {
+  it("that stands in for one is allowed", async () => {
+    const refused = throwing(new ConnectionError("refused"));
+    const parent = await openReservation(fakeAuthority({ reserve: [refused] }), request, {
+      failOpen: { reason: "test" },
+    });
+    const child = await openReservation(fakeAuthority(), request, { parent, nest: "within" });
+    expect(child.decision).toBe("ALLOW");
+  });
+
   it("has the id of its parent and its own key, the parent's caps and decision, and its own estimate", async () => {
     const authority = fakeAuthority({ caps: maxTokens });
     const honours = ["max_tokens"];
@@ -184,7 +231,7 @@ describe("a reservation within another's", () => {
   });
 });
 
-describe("what an observer hears of a decision", () => {
+describe("what an observer gets of a decision", () => {
   const asked = { protocol: "fake", idempotencyKey: "k", estimate: request.estimate, action: request.action };
   async function decisions(answer: () => Partial<Grant>): Promise<SpendEvents["decision"][]> {
     const authority = { ...fakeAuthority({ reserve: [answer] }), speaksFor: { tenant: "acme", agent: "writer" } };

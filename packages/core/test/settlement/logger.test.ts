@@ -14,7 +14,7 @@ function logged(options: FakeAuthorityOptions) {
   return { lines, authority: { ...base, environment: { ...base.environment, logger, observer: undefined } }, base };
 }
 
-describe("without an observer, the logger hears of", () => {
+describe("without an observer, the logger gets", () => {
   it("a dead letter", async () => {
     const { authority, lines } = logged({});
     await withReservation(authority, request, () => 1).catch(() => {});

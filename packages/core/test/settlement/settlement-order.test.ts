@@ -83,7 +83,7 @@ describe("the order is law", () => {
     expect((await records.read(key))?.value).toMatchObject({ body: one.settled[0]?.body });
   });
 
-  it("a place that something else has taken is told; the spend is sent, and what stands there is left alone", async () => {
+  it("a place that something else has taken is reported; the spend is sent, and what stands there is left alone", async () => {
     const records = memoryRecordStore();
     await records.create("settlement:fake:fake:test:rsv_1:k:commit:1000000", "not ours");
     const authority = fakeAuthority({ records });
@@ -144,7 +144,7 @@ describe("two workers and one record", () => {
     expect(await recordKeys(records, "")).toEqual([]);
   });
 
-  it("a record that the other has settled does not come back when this one is told to wait", async () => {
+  it("a record that the other has settled does not come back when this one has to wait", async () => {
     const records = memoryRecordStore();
     await leaveUnfinished(records);
     const answer = createDeferred<void>();

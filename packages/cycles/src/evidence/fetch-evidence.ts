@@ -19,9 +19,9 @@ export interface FetchEvidenceOptions extends Pick<CallOptions, "signal"> {
   readonly trustedOrigins: readonly string[];
   /** For development: also take `http:` origins on this machine in `trustedOrigins`. */
   readonly allowLoopbackHttp?: boolean | undefined;
-  /** How long to go on asking, in milliseconds; 30 seconds unless told. */
+  /** How long to go on asking, in milliseconds; 30 seconds by default. */
   readonly timeoutMs?: number | undefined;
-  /** The largest envelope, in bytes; 1 MiB unless told. */
+  /** The largest envelope, in bytes; 1 MiB by default. */
   readonly maxBytes?: number | undefined;
   readonly transport?: Transport | undefined;
   readonly clock?: Clock | undefined;

@@ -26,7 +26,7 @@ export interface VerifyEvidenceOptions extends Pick<CallOptions, "signal"> {
   readonly expectedSigner?: string | undefined;
   /** What the envelope must be about: a valid one of another reservation proves nothing for this. */
   readonly expected?: EvidenceExpectation | undefined;
-  /** The longest text, in bytes; 1 MiB unless told. */
+  /** The longest text, in bytes; 1 MiB by default. */
   readonly maxBytes?: number | undefined;
 }
 

@@ -130,7 +130,7 @@ export class CyclesGovernanceClient {
 
   /**
    * Delivers the events of a window again. Sent once and never repeated by itself: a replay is not idempotent (Cycles
-   * governance §replayEvents), and after a lost answer `listWebhookDeliveries` tells what was queued. Needs the
+   * governance §replayEvents), and after a lost answer `listWebhookDeliveries` lists what was queued. Needs the
    * administrator's key.
    * @throws InvalidRequestError when the window holds more than `max_events`; CyclesError `REPLAY_IN_PROGRESS` (409).
    */

@@ -9,6 +9,7 @@ import { allow, refusal } from "../support/stub-authority.ts";
 const completion = {
   kind: "llm.completion",
   risk_class: "side_effect",
+  policy_key_spec: { subject_fields: ["tenant"] },
   mcp_tool_prefixes: ["openai_", "openai_chat_"],
 };
 const search = { kind: "web.search", risk_class: "read_only", mcp_tool_prefixes: ["openai_chat_search"] };
@@ -52,7 +53,7 @@ describe("ActionKindRegistry", () => {
   it("finds the kind of an MCP tool by the longest prefix, and the replacement of a deprecated one", async () => {
     const { at } = serveStub(() => ({ body: { version: "1", kinds: [completion, search, old, email] } }));
     const registry = new ActionKindRegistry({ ...at });
-    expect((await registry.kindOfTool("openai_chat_completion"))?.kind).toBe("llm.completion");
+    expect(await registry.kindOfTool("openai_chat_completion")).toEqual(completion);
     expect((await registry.kindOfTool("openai_chat_search_news"))?.kind).toBe("web.search");
     expect((await registry.kindOfTool("mail_out"))?.kind).toBe("email.send");
     expect(await registry.kindOfTool("something_else")).toBeUndefined();
@@ -97,7 +98,7 @@ describe("ActionKindRegistry", () => {
 });
 
 describe("X-Cycles-Deprecated-Kind", () => {
-  it("is told once to the logger and with every answer", async () => {
+  it("is logged once, and returned with every answer", async () => {
     const { at } = serveStub(() => ({ body: allow, headers: { "x-cycles-deprecated-kind": "email.send" } }));
     const warnings: unknown[] = [];
     const logger = {

@@ -29,7 +29,7 @@ export interface StubAuthority {
   readonly received: readonly Received[];
 }
 
-/** A Cycles authority on a real socket that says what the test tells it to; gone when the test ends. */
+/** A Cycles authority on a real socket that answers what the test says; gone when the test ends. */
 export async function startStub(answer: (request: Received, count: number) => Answer): Promise<StubAuthority> {
   const received: Received[] = [];
   const server = createServer((request, response) => {

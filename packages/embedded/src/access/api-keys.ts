@@ -31,7 +31,7 @@ interface ApiKeyRecord extends ApiKeyInfo {
   readonly digest: Uint8Array;
 }
 
-/** The start of a digest finds the candidates; how it compares tells nothing about the rest. */
+/** The start of a digest finds the candidates; how it compares reveals nothing about the rest. */
 const bucketBytes = 4;
 const noDigest = new Uint8Array(32);
 
@@ -47,7 +47,7 @@ export class ApiKeys {
     for (const text of stored.values()) this.#put(readRecord(text));
   }
 
-  /** Binds a key to a tenant, the operator's own or a fresh one of 256 bits. @returns the key: it is told only once. */
+  /** Binds a key to a tenant, the operator's own or a fresh one of 256 bits. @returns the key: it is returned only once. */
   create({ tenant, key = freshKey(), scopeFilter }: NewApiKey): { readonly id: string; readonly key: string } {
     if (!/^[\x21-\x7e]{16,256}$/.test(key)) {
       throw new LedgerRefusal("INVALID_REQUEST", "An API key must be 16 to 256 visible ASCII characters.");

@@ -6,8 +6,8 @@ import {
   bothAmounts,
   differenceOf,
   end,
-  tell,
-  tellOverage,
+  report,
+  reportOverage,
 } from "./settlement.ts";
 
 /** Reports in the feed how another wire settled a reservation: the same ledger settles for all. */
@@ -18,7 +18,7 @@ export function adopt(instruction: SettlementInstruction, settled: Settled): voi
   const by = { idempotencyKey: settled.idempotencyKey, digest: "" };
   const reason = { reason_codes: [otherWireReason] };
   if (settled.kind === "released") {
-    const signed = tell(instruction, by, "release", reason);
+    const signed = report(instruction, by, "release", reason);
     void end(instruction, otherWire, "RELEASED", answerOf(signed, {}));
     return;
   }
@@ -29,8 +29,8 @@ export function adopt(instruction: SettlementInstruction, settled: Settled): voi
   // The hold of a rebuilt ledger may outlast the TTL by the shortest lease that a ledger has.
   const isLate = state === "EXPIRED_IN_GRACE";
   const signed = isLate
-    ? tell(instruction, by, "late_commit", { ...amounts, grace_window_ms_used: nowMs - ttlExpiresAtMs, ...reason })
-    : tell(instruction, by, "commit", { ...amounts, ...difference.data, ...reason });
-  const overage = tellOverage(instruction, by, charged);
+    ? report(instruction, by, "late_commit", { ...amounts, grace_window_ms_used: nowMs - ttlExpiresAtMs, ...reason })
+    : report(instruction, by, "commit", { ...amounts, ...difference.data, ...reason });
+  const overage = reportOverage(instruction, by, charged);
   void end(instruction, otherWire, "COMMITTED", answerOf(signed, difference.answer, overage));
 }

@@ -56,7 +56,7 @@ export class AspPlane {
     const keyParts = { retentionMs, journal, nowMs: () => time.now() };
     this.#keys = new SigningKeys(given.signingKey, retired, ledger.claim("asp-key").values(), keyParts);
     const log = new EventLog({ keys: this.#keys, issuer, typePrefix, retentionMs, journal }, stored);
-    const onExpired = (reservation: AspReservation, atMs: number): void => this.#tellExpiry(reservation, atMs);
+    const onExpired = (reservation: AspReservation, atMs: number): void => this.#reportExpiry(reservation, atMs);
     const reservations = new Reservations({ clock, time, graceWindowMs, rememberedMs, mostRemembered, onExpired });
     const memory = new ReserveMemory();
     this.#books = { ledger, options, log, reservations, memory };
@@ -89,7 +89,7 @@ export class AspPlane {
   /**
    * Restores reservations, answers, holds and spends from verified events alone, into budgets that an operator has
    * created anew. The feed goes on with the next number.
-   * @throws ConfigurationError when something was told here already, for an event of another issuer, and for a feed with
+   * @throws ConfigurationError when an event was signed here already, for an event of another issuer, and for a feed with
    * a hole: a spend that is missing would be money to spend again. LedgerRefusal for a budget that is not there.
    */
   async rebuild(feed: Iterable<VerifiedLine> | AsyncIterable<VerifiedLine>): Promise<void> {
@@ -107,7 +107,7 @@ export class AspPlane {
       next.set(tenant, number + 1);
     }
     if (reservations.size > 0 || !log.isEmpty) {
-      throw new ConfigurationError("Rebuild into an authority that has no reservations and has told no events.");
+      throw new ConfigurationError("Rebuild into an authority that has no reservations and has signed no events.");
     }
     for (const { event } of lines) this.#time.reach(Date.parse(event.time));
     const nowMs = reservations.advance();
@@ -129,8 +129,8 @@ export class AspPlane {
     adopt({ books: this.#books, reservation, nowMs: reservations.advance() }, settled);
   }
 
-  /** The boundary is told whether or not a late commit comes (ASP §3.3). */
-  #tellExpiry(reservation: AspReservation, atMs: number): void {
+  /** The boundary has its event whether or not a late commit comes (ASP §3.3). */
+  #reportExpiry(reservation: AspReservation, atMs: number): void {
     const { tenant, id, decisionId, ttlExpiresAtMs, reserved } = reservation;
     giveBackAtTtl({ books: this.#books, reservation, nowMs: atMs });
     const data = {

@@ -5,7 +5,7 @@ import type { Reservations } from "./reservations.ts";
 import type { ReserveMemory } from "./reserve-memory.ts";
 
 /**
- * What the verbs of ASP read and write. What a verb does, and the events that tell it, happen in one turn; its answer
+ * What the verbs of ASP read and write. What a verb does, and the events that record it, happen in one turn; its answer
  * settles when the events are signed.
  */
 export interface AspBooks {

@@ -16,8 +16,8 @@ import {
   inLedger,
   overageOf,
   ownReservation,
-  tell,
-  tellOverage,
+  report,
+  reportOverage,
 } from "./settlement.ts";
 
 /** A commit of a reservation that is its own, with the amount observed. */
@@ -79,9 +79,9 @@ function settle(committing: Committing): Promise<CommitResponse> {
   reservation.observed = observed;
   const difference = differenceOf(reservation, observed);
   const data = { ...bothAmounts(reservation, observed), ...difference.data };
-  const signed = tell(committing, by, "commit", data);
-  const told = tellOverage(committing, by, observed);
-  return end(committing, by, "COMMITTED", answerOf(signed, difference.answer, told));
+  const signed = report(committing, by, "commit", data);
+  const overage = reportOverage(committing, by, observed);
+  return end(committing, by, "COMMITTED", answerOf(signed, difference.answer, overage));
 }
 
 /** Honoured though the capacity went back: the budget may go over its cap, and the event says by how much. */
@@ -104,16 +104,16 @@ function commitLate(committing: Committing): Promise<CommitResponse> {
     grace_window_ms_used: Math.max(0, nowMs - ttlExpiresAtMs),
     ...(over > 0n && { over_cap_amount_atomic: over.toString() }),
   };
-  const signed = tell(committing, by, "late_commit", data);
-  const told = tellOverage(committing, by, observed);
-  return end(committing, by, "COMMITTED", answerOf(signed, differenceOf(reservation, observed).answer, told));
+  const signed = report(committing, by, "late_commit", data);
+  const overage = reportOverage(committing, by, observed);
+  return end(committing, by, "COMMITTED", answerOf(signed, differenceOf(reservation, observed).answer, overage));
 }
 
 /** The call stays uncovered; what was held goes back, because nothing will be charged to it (ASP §3.1). */
 function quarantine(committing: Committing): Promise<CommitResponse> {
   const { reservation, by, observed } = committing;
   if (reservation.state === "RESERVED") giveBack(committing, by.idempotencyKey, "overage_rejected");
-  const signed = tell(committing, by, "overage_rejected", overageOf(reservation, observed));
+  const signed = report(committing, by, "overage_rejected", overageOf(reservation, observed));
   const message = `${observed} is more than the ${reservation.reserved} reserved; the reservation is quarantined.`;
   const answer = refuseAfter(signed, new AspRefusal("failed_precondition", message, "OVERAGE_REJECTED"));
   return end(committing, by, "QUARANTINED", answer);
@@ -127,7 +127,7 @@ function reconcile(committing: Committing): Promise<CommitResponse> {
     amount_atomic_observed: observed.toString(),
     time_past_grace_ms: Math.max(0, nowMs - graceEndMs),
   };
-  const signed = tell(committing, by, "reconciliation_gap", data);
+  const signed = report(committing, by, "reconciliation_gap", data);
   const message = "The grace window is over; record the spend out of band.";
   const answer = refuseAfter(signed, new AspRefusal("failed_precondition", message, "EXPIRED_BEYOND_GRACE"));
   return end(committing, by, "EXPIRED_BEYOND_GRACE", answer);

@@ -64,7 +64,7 @@ export function readStoredEvents(stored: Iterable<string>): StoredEvent[] {
 
 /**
  * Every audit event, signed and kept (ASP §5). Each tenant has a source and a feed of its own, numbered from 1 inside
- * what is signed, so that a gap shows. An event is journalled in the turn of the change that it tells, unsigned if need
+ * what is signed, so that a gap shows. An event is journalled in the turn of the change that it records, unsigned if need
  * be: a crash between the two is made good when the log is opened again.
  */
 export class EventLog {
@@ -120,7 +120,7 @@ export class EventLog {
     }
   }
 
-  /** Whether no event was ever told here. */
+  /** Whether no event was ever signed here. */
   get isEmpty(): boolean {
     return this.#feeds.size === 0;
   }

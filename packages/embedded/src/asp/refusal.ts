@@ -53,7 +53,7 @@ export function denialOf(error: unknown): string | undefined {
   return LedgerRefusal.isInstance(error) && denials.has(error.reason) ? error.reason.toLowerCase() : undefined;
 }
 
-/** Whatever an operation threw, as the wire tells it. */
+/** Whatever an operation threw, as the wire reports it. */
 export function refusalOf(error: unknown): AspRefusal {
   if (AspRefusal.isInstance(error)) return error;
   if (ValidationError.isInstance(error)) return new AspRefusal("invalid_argument", error.message);

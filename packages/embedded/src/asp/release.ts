@@ -1,6 +1,6 @@
 import type { ReleaseRequest, ReleaseResponse } from "@imprest/core/models/asp";
 import type { AspBooks } from "./books.ts";
-import { answerOf, end, giveBack, ownReservation, tell } from "./settlement.ts";
+import { answerOf, end, giveBack, ownReservation, report } from "./settlement.ts";
 
 /**
  * ASP §3 stage 5'. Harmless on whatever is over already: nothing is held then.
@@ -16,6 +16,6 @@ export function release(books: AspBooks, tenant: string, request: ReleaseRequest
   if (state !== "RESERVED") return Promise.resolve({});
   giveBack(instruction, idempotencyKey, reasonCodes[0] ?? "released");
   const by = { idempotencyKey, digest: "" };
-  const signed = tell(instruction, by, "release", { reason_codes: [...reasonCodes] });
+  const signed = report(instruction, by, "release", { reason_codes: [...reasonCodes] });
   return end(instruction, by, "RELEASED", answerOf(signed, {}));
 }

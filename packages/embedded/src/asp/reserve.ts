@@ -81,7 +81,7 @@ function decide(
   const ttlExpiresAt = new Date(ttlExpiresAtMs).toISOString();
   if (status !== "ACTIVE" || reservations.get(id) !== undefined) {
     // The ledger remembers the key for longer than the answer is kept here: what was granted, and may be spent since,
-    // is neither granted nor told again.
+    // is neither granted nor recorded again.
     return Promise.resolve({ decision, reservationId: id, ttlExpiresAt, ...(caps !== undefined && { caps }) });
   }
   reservations.add({

@@ -20,7 +20,7 @@ type Ended = Extract<
 >;
 
 /**
- * Folds events, each tenant's in order, into the reservations and answers that they tell of: the signed events alone
+ * Folds events, each tenant's in order, into the reservations and answers that they record: the signed events alone
  * say what became of every reservation (ASP §3 stage 5: "recoverable from the chain").
  */
 export function foldEvents(

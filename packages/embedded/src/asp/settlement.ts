@@ -24,7 +24,7 @@ export function ownReservation({ reservations }: AspBooks, tenant: string, reser
 }
 
 /** Appends an event of the reservation to its tenant's feed. */
-export function tell(
+export function report(
   { books, reservation, nowMs }: SettlementInstruction,
   { idempotencyKey, digest }: SettledBy,
   suffix: AuditSuffix,
@@ -90,14 +90,14 @@ export function bothAmounts({ reserved }: AspReservation, observed: bigint): Jso
 }
 
 /** A charge beyond the reserve has an event of its own, whichever wire it came by (ASP §3.1). */
-export function tellOverage(
+export function reportOverage(
   instruction: SettlementInstruction,
   by: SettledBy,
   observed: bigint,
 ): Promise<Signed> | undefined {
   const { reservation } = instruction;
   if (observed <= reservation.reserved) return undefined;
-  return tell(instruction, by, "overage_charged", { ...overageOf(reservation, observed), policy: "charge_overage" });
+  return report(instruction, by, "overage_charged", { ...overageOf(reservation, observed), policy: "charge_overage" });
 }
 
 export function overageOf(reservation: AspReservation, observed: bigint): JsonObject {
@@ -117,7 +117,7 @@ export function differenceOf(
     : { data: { refund_amount_atomic: (-more).toString() }, answer: { refundAmountAtomic: -more } };
 }
 
-/** The answer, once its event, and the one told beside it, are signed. */
+/** The answer, once its event, and the one emitted beside it, are signed. */
 export async function answerOf(
   signed: Promise<Signed>,
   answer: CommitResponse,

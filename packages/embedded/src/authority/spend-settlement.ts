@@ -111,10 +111,8 @@ export function performInstruction(ledger: Ledger, tenant: string, instruction: 
       case "commit": {
         const { actual, ...spend } = readSpend(instruction.body);
         const { unit, charged, released, balances } = ledger.commit({ ...origin, ...spend, actual });
-        const settlement = charged < actual.amount ? { uncovered: amount(unit, actual.amount - charged) } : {};
-        const rest = { ...settlement, ...debtIn(balances, unit) };
         const refunded = released === 0n ? {} : { refunded: amount(unit, released) };
-        const amounts = { charged: amount(unit, charged), ...refunded, ...rest };
+        const amounts = { charged: amount(unit, charged), ...refunded, ...debtIn(balances, unit) };
         return { settled: { ...settled(instruction, "committed"), ...amounts } };
       }
       case "release": {
@@ -126,9 +124,7 @@ export function performInstruction(ledger: Ledger, tenant: string, instruction: 
         const event = { ...(parseJson(instruction.body) as unknown as EventBody), ...readSpend(instruction.body) };
         const recorded = ledger.recordEvent({ tenant, idempotencyKey, ...event });
         const { unit, charged, scopePaths = [], snapshot = "" } = recorded;
-        const uncovered = event.actual.amount - charged;
-        const lacking = uncovered > 0n ? { uncovered: amount(unit, uncovered) } : {};
-        const rest = { ...lacking, ...debtIn(readSnapshot(snapshot, scopePaths, unit), unit) };
+        const rest = debtIn(readSnapshot(snapshot, scopePaths, unit), unit);
         return { settled: { ...settled(instruction, "recorded"), charged: amount(unit, charged), ...rest } };
       }
       default: {

@@ -138,7 +138,7 @@ export class CyclesWire {
     throw new Refused("INVALID_REQUEST", `The body is longer than ${this.maxBodyBytes} bytes.`);
   }
 
-  /** What happens on behalf of a request is told with its ids (Cycles governance §Event, request_id). */
+  /** Events that a request causes carry its ids (Cycles governance §Event, request_id). */
   #onBehalf(caller: Caller, { correlation }: Exchange, operation: () => Success): Success {
     const actor = caller.role === "admin" ? caller : ({ role: "apiKey", keyId: caller.keyId } as const);
     return this.#parts.ledger.causedBy({ ...correlation, actor }, operation);
@@ -153,7 +153,7 @@ export class CyclesWire {
     }
     const { attempt, status } = refused;
     if (attempt === undefined || this.#parts.evidence === undefined) {
-      // A denial is remembered and told: neither may be undone by a crash once it is answered.
+      // A denial is remembered and emitted: neither may be undone by a crash once it is answered.
       if (status === 409) await this.#parts.ledger.durable();
       return this.#write(refused, exchange);
     }

@@ -60,7 +60,7 @@ export function refusedAttempt(error: unknown, attempt: Attempt): unknown {
   return new Refused(codeOf(error.reason), error.message, { details: writeHints(error.hints), attempt });
 }
 
-/** What the wire is told of an error. Whatever is not the caller's doing becomes a bare 500: no message, no trace. */
+/** What the wire reports of an error. Whatever is not the caller's doing becomes a bare 500: no message, no trace. */
 export function refusedBy(error: unknown): Refused {
   if (error instanceof Refused) return error;
   if (error instanceof LedgerRefusal) {

@@ -59,11 +59,11 @@ export class Attestor {
     this.#archive = new EvidenceArchive(journal, storedEvidence, retention);
     const lastIssuedMs = this.#archive.restoredUntilMs;
     this.#keys = SigningKeys.open({ journal, stored: storedKeys, keyPair, now: this.#now, lastIssuedMs });
-    // Whoever signs, rotates or publishes is told; until then nobody listens.
+    // Whoever signs, rotates or publishes gets the error; until then nobody listens.
     this.#keys.catch(() => {});
   }
 
-  /** @throws ConfigurationError while nobody has told in whose name to sign. */
+  /** @throws ConfigurationError while nothing says in whose name to sign. */
   assertAddressed(): void {
     this.#addressed();
   }

@@ -6,7 +6,7 @@ export interface EvidenceOptions {
   /**
    * The authority's stable URI: where clients reach it, `/v1` included, without a slash at the end. Its exact bytes are
    * the authority's identity in everything it signs. Default: the URL that `serve` listens on; a `handler` and an
-   * `authority` that no server was started for do not know their own address and must be told.
+   * `authority` that no server was started for do not know their own address and must be given it.
    */
   readonly serverId?: string | undefined;
   /**

@@ -3,7 +3,7 @@ import type { AspSigningKey } from "../asp/options.ts";
 import type { AspReservationInfo } from "../asp/reservation.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 
-/** The signed events of ASP, and what they tell of; there with the option `asp`. */
+/** The signed events of ASP, and the state that they prove; there with the option `asp`. */
 export class AuditGroup {
   readonly #ledger: Ledger;
   readonly #asp: AspPlane;
@@ -30,9 +30,9 @@ export class AuditGroup {
   }
 
   /**
-   * Restores what ASP's events tell: reservations, answers, holds and spends, into budgets that were created anew. The
+   * Restores what ASP's events record: reservations, answers, holds and spends, into budgets that were created anew. The
    * caller has verified the lines (`verifyAuditEvent` of `@imprest/asp/audit`).
-   * @throws ConfigurationError when something was told here already, for an event of another issuer, and for a feed with
+   * @throws ConfigurationError when an event was signed here already, for an event of another issuer, and for a feed with
    * a hole or out of order; LedgerRefusal for a budget that is not there. Nothing is restored then.
    */
   async rebuild(feed: Iterable<VerifiedLine> | AsyncIterable<VerifiedLine>): Promise<void> {

@@ -108,7 +108,7 @@ class Embedded {
   }
 
   /**
-   * Tells, once it listens, where a server serves it; evidence that was configured without a `serverId` is signed in
+   * Is called by a server, once it listens, with its URL; evidence that was configured without a `serverId` is signed in
    * the name of the first such URL. @throws ConfigurationError, and LedgerUnavailableError, when nothing can be signed.
    */
   async servedAt(url: string): Promise<void> {

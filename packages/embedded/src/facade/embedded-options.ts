@@ -10,7 +10,7 @@ import type { FactListener } from "../ledger/facts.ts";
 import type { LedgerOptions } from "../ledger/ledger.ts";
 
 /** How an `EmbeddedAuthority` is made. */
-export interface EmbeddedAuthorityOptions extends LedgerOptions, ActionRules {
+export interface EmbeddedAuthorityOptions extends Omit<LedgerOptions, "overagePolicy">, ActionRules {
   readonly logger?: Logger | undefined;
   /** How often a tenant may call over the wire; unlimited when absent. */
   readonly rateLimit?: RateLimit | undefined;
@@ -25,7 +25,7 @@ export interface EmbeddedAuthorityOptions extends LedgerOptions, ActionRules {
   readonly asp?: AspOptions | undefined;
   /** Sign what is decided, and serve the envelopes and the keys; nothing is signed without it. */
   readonly evidence?: EvidenceOptions | undefined;
-  /** Called with every event (Cycles governance §EventType), once what it tells of is durable. */
+  /** Called with every event (Cycles governance §EventType), once what it reports is durable. */
   readonly onEvent?: LedgerEventListener | undefined;
   /** Called with every fact of the ledger once it is durable. What it throws is its own. */
   readonly onFact?: FactListener | undefined;

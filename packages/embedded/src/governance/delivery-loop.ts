@@ -16,7 +16,7 @@ export interface DeliveryParts {
   readonly logger: Logger;
 }
 
-/** Who owns the webhook, and is told how it fares. */
+/** Who owns the webhook, and records how it fares. */
 export interface DeliveryOwner {
   /** Whether anything may be sent. */
   isActive(): boolean;
@@ -73,7 +73,7 @@ export class DeliveryLoop {
       .catch((error: unknown) => {
         const why = error instanceof Error ? error.message : "unknown";
         this.#parts.logger.error("a webhook delivery could not be made", { webhook: this.#webhook.id, error: why });
-        // Only the ledger's store fails here: what is in memory may not be durable, and nothing more is told of it.
+        // Only the ledger's store fails here: what is in memory may not be durable, and nothing more is sent of it.
         this.stop();
       })
       .finally(() => {
@@ -84,7 +84,7 @@ export class DeliveryLoop {
 
   async #attempt(delivery: Delivery): Promise<void> {
     const { log, deliveries, clock, options, journal } = this.#parts;
-    // It may have been queued while another was being sent: nothing is told of what a crash could still undo.
+    // It may have been queued while another was being sent: nothing is sent of what a crash could still undo.
     await journal?.durable();
     if (this.#stopping.signal.aborted || !deliveries.holds(delivery)) return;
     const event = log.get(delivery.eventId);

@@ -32,7 +32,7 @@ export interface EventLogParts {
 }
 
 /**
- * The events, oldest first, as durable as what they tell of. A tenant's oldest are forgotten first, and no other's; one
+ * The events, oldest first, as durable as what they report. A tenant's oldest are forgotten first, and no other's; one
  * that a delivery waits for is found until it is made.
  */
 export class EventLog {

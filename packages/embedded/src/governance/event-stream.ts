@@ -4,12 +4,12 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { type AnyEventContent, eventOf } from "./event.ts";
 import { eventOfFact } from "./event-of-fact.ts";
 
-/** Called with every event once what it tells of is durable. What it throws is its own. */
+/** Called with every event once what it reports is durable. What it throws is its own. */
 export type LedgerEventListener = (event: EmittedEvent) => void;
 
 /** Where events are kept. */
 export interface EventSink {
-  /** Takes an event in; called in the very step that it tells of, so that one write makes both durable. */
+  /** Takes an event in; called in the very step that it reports, so that one write makes both durable. */
   keep(event: EmittedEvent, traceFlags: string | undefined): void;
   /** Called once what was kept so far is durable. */
   kept(): void;

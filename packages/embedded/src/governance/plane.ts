@@ -124,7 +124,7 @@ export class GovernancePlane implements EventSink {
     if (this.webhooks.isReplaying(webhookId)) return undefined;
     const replayId = `replay_${crypto.randomUUID()}`;
     const queued = this.webhooks.replay(webhookId, chosen, replayId);
-    // A store that failed is told by every call.
+    // Every call rejects once the store has failed.
     this.ledger.durable().then(
       () => this.webhooks.wake(),
       () => {},

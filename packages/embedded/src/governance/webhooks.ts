@@ -171,7 +171,7 @@ export class Webhooks {
     if (running.standing.consecutiveFailures > 0) this.#stand(running, { ...running.standing, consecutiveFailures: 0 });
   }
 
-  /** What follows from an event is told with the ids of the request behind it (Cycles governance §Event, request_id). */
+  /** What follows from an event carries the ids of the request behind it (Cycles governance §Event, request_id). */
   #onBehalf({ eventId, traceFlags }: Delivery, operation: () => void): void {
     const { request_id: requestId, trace_id: traceId } = this.#parts.log.get(eventId) ?? {};
     if (requestId === undefined || traceId === undefined) return operation();
@@ -183,7 +183,7 @@ export class Webhooks {
     const { webhook, standing } = running;
     const consecutiveFailures = standing.consecutiveFailures + 1;
     this.#stand(running, { ...standing, consecutiveFailures });
-    // The failure of what tells of a failure is not told: two webhooks that are away would tell each other for ever.
+    // A failed delivery of a delivery's failure emits no event: two webhooks that are away would cause each other's for ever.
     if (!eventType.startsWith("system.")) {
       const details = {
         subscription_id: webhook.id,

@@ -6,7 +6,7 @@ import { type Scopes, canonicalScope, isScopePath } from "./scopes.ts";
 interface Quota {
   readonly maxCalls: number;
   readonly window: QuotaWindow;
-  /** The share of `maxCalls` at which `quota.threshold_approaching` is told: 0.01 to 0.99; 0.8 when absent. */
+  /** The share of `maxCalls` at which `quota.threshold_approaching` is emitted: 0.01 to 0.99; 0.8 when absent. */
   readonly threshold?: number | undefined;
   /** How long a `per_run` counter outlives its last call: 60,000 to 604,800,000 ms; one day when absent. */
   readonly runCounterTtlMs?: number | undefined;

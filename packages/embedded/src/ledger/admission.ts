@@ -69,7 +69,7 @@ function admit({ policies, kinds }: Rules, request: DecideRequest, scopes: Scope
   const denial = kindDenial(policy, kind);
   if (denial !== undefined) return { denial };
   const counts = new Map<string, Count>();
-  // Risk classes first; of the quotas of one step the one that is used up most is told.
+  // Risk classes first; of the quotas of one step the one that is used up most is reported.
   for (const quotas of [
     (policy.riskClassQuotas ?? []).filter(({ riskClass }) => riskClass === risk),
     (policy.actionQuotas ?? []).filter((quota) => quota.actionKind === kind && isRouted(kinds, quota, request)),

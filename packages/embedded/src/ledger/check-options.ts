@@ -1,12 +1,15 @@
 import { ConfigurationError } from "@imprest/core";
 import type { LedgerOptions } from "./ledger.ts";
-import { overdraftRules } from "./overage-policy.ts";
+import { chargePolicies, overdraftRules } from "./overage-policy.ts";
 
 /** @throws ConfigurationError naming the option. */
 export function checkLedgerOptions(options: LedgerOptions): void {
   const { maxExtensions, overdraft = "overage", retention } = options;
   if (!overdraftRules.includes(overdraft)) {
     throw new ConfigurationError(`overdraft must be one of ${overdraftRules.join(", ")}.`);
+  }
+  if (options.overagePolicy !== undefined && !chargePolicies.includes(options.overagePolicy)) {
+    throw new ConfigurationError(`overagePolicy must be one of ${chargePolicies.join(", ")}.`);
   }
   checkCount("maxExtensions", maxExtensions);
   checkCount("maxMetadataBytes", options.maxMetadataBytes);

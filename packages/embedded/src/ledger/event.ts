@@ -31,7 +31,7 @@ export function recordEvent(state: LedgerState, request: EventRequest): EventOut
   const budgets = budgetsAt(state.tenants.get(tenant), scopes, actual.unit);
   const inactive = inactiveAmong(budgets);
   if (inactive !== undefined) throw refusalOf(inactive);
-  const policy = request.overagePolicy ?? overagePolicyOf(budgets) ?? overagePolicy;
+  const policy = request.overagePolicy ?? overagePolicyOf(budgets) ?? state.settings.overagePolicy;
   const charged = charge(budgets, { held: 0n, actual: actual.amount, policy, overdraft: state.settings.overdraft });
   for (const budget of budgets) state.budgetChanged(budget);
   const outcome: EventOutcome = {

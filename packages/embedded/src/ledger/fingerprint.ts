@@ -9,7 +9,7 @@ const deepest = 64;
 
 /**
  * One text for one payload, whatever the order of its members and whether an integer came as a number or a bigint, so
- * that a reused idempotency key can be told from a replay (Cycles §IDEMPOTENCY).
+ * that a reused idempotency key can be distinguished from a replay (Cycles §IDEMPOTENCY).
  * @throws LedgerRefusal INVALID_REQUEST for what JSON cannot hold, or nests deeper than 64 levels.
  */
 export function fingerprint(payload: unknown): string {

@@ -18,7 +18,7 @@ import type {
   ReleaseOutcome,
   ReserveOutcome,
 } from "./outcomes.ts";
-import type { OverdraftRule } from "./overage-policy.ts";
+import type { ChargePolicy, OverdraftRule } from "./overage-policy.ts";
 import type { Page } from "./page.ts";
 import { type Policy, checkPolicyRules } from "./policy.ts";
 import type { QuotaCounter } from "./quota-counters.ts";
@@ -61,18 +61,23 @@ export interface LedgerOptions {
    * `"shortfall"` is what the reference server does.
    */
   readonly overdraft?: OverdraftRule | undefined;
+  /**
+   * What becomes of a spend beyond what is held for it, where neither its request nor a budget says. Default:
+   * `"ALLOW_IF_AVAILABLE"`, as Cycles has it: what the budgets lack stays out of the books.
+   */
+  readonly overagePolicy?: ChargePolicy | undefined;
   readonly retention?: Retention | undefined;
   /** Bytes of metadata that one request may carry. Default: 16,384. */
   readonly maxMetadataBytes?: number | undefined;
   /** Active reservations of a tenant at once; one more is refused (`LIMIT_EXCEEDED`). Default: 100,000. */
   readonly maxActiveReservations?: number | undefined;
-  /** Tenants whose reserves over the wire are evaluated and told, never enforced (Cycles v0.1.26 §OBSERVE MODE). */
+  /** Tenants whose reserves over the wire are evaluated and reported, never enforced (Cycles v0.1.26 §OBSERVE MODE). */
   readonly observedTenants?: readonly string[] | undefined;
 }
 
 /**
  * The one ledger: budgets, reservations and their laws, in no protocol's words. Every method is synchronous, so that
- * operations are atomic and happen one after another; `durable` tells when what they changed can be acknowledged.
+ * operations are atomic and happen one after another; `durable` resolves when what they changed can be acknowledged.
  * Each throws `LedgerRefusal` for what it refuses, and `LedgerUnavailableError` once its store has failed.
  */
 export class Ledger {
@@ -90,7 +95,7 @@ export class Ledger {
     const { clock = systemClock, store, policy, maxExtensions = 10, overdraft = "overage" } = options;
     const { retention: kept = {}, maxActiveReservations = 100_000 } = store?.bounds ?? {};
     const retention = { ...kept, ...options.retention };
-    const { maxMetadataBytes = 16_384 } = options;
+    const { maxMetadataBytes = 16_384, overagePolicy = "ALLOW_IF_AVAILABLE" } = options;
     const active = {
       reservations: options.maxActiveReservations ?? maxActiveReservations,
       metadataBytes: defaultMetadataBytes,
@@ -99,7 +104,7 @@ export class Ledger {
     this.#observed = new Set(options.observedTenants);
     this.#store = store;
     this.journal = store && new Journal(store);
-    const rules = { policy, admit, maxExtensions, overdraft, maxMetadataBytes, active };
+    const rules = { policy, admit, maxExtensions, overdraft, overagePolicy, maxMetadataBytes, active };
     this.#state = new LedgerState({ clock, journal: this.journal, retention, ...rules });
     this.#foreign = store === undefined ? new Map() : this.#recover(store);
   }

@@ -32,7 +32,7 @@ export interface ListReservationsRequest extends PageRequest, Calling {
   readonly withMetadata?: boolean | undefined;
 }
 
-/** A tenant's reservations, newest first unless told otherwise (Cycles §listReservations). */
+/** A tenant's reservations, newest first by default (Cycles §listReservations). */
 export function listReservations(state: LedgerState, request: ListReservationsRequest): Page<Reservation> {
   state.begin();
   const { tenant, subject = {}, idempotencyKey, status, created, expires, finalized } = request;

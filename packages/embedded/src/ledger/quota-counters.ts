@@ -24,7 +24,7 @@ export interface QuotaCounter {
   readonly raisedAtMs: number;
   /** When it may be forgotten; not when its window ends, which the key says. */
   readonly expiresAtMs: number;
-  /** Whether it was told that its threshold is crossed: once a window, whatever is given back meanwhile. */
+  /** Whether the event of its threshold was emitted: once a window, whatever is given back meanwhile. */
   readonly isAnnounced?: boolean | undefined;
   /** As the policy stood at the last call. */
   readonly about: Counted;
@@ -61,7 +61,7 @@ export class QuotaCounters {
     });
   }
 
-  /** Notes that a counter's threshold is told. @returns false when it was before. */
+  /** Notes that the event of a counter's threshold is emitted. @returns false when it was before. */
   announce(key: string): boolean {
     const counter = this.#counters.get(key);
     if (counter === undefined || counter.isAnnounced === true) return false;

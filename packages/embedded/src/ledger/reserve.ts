@@ -23,7 +23,7 @@ import { balancesOf, snapshotOf } from "./snapshot.ts";
 import type { LedgerState } from "./state.ts";
 
 /** What Cycles §ReservationCreateRequest gives a request that does not say. */
-const defaults = { ttlMs: 60_000, graceMs: 5_000, overagePolicy: "ALLOW_IF_AVAILABLE" } as const;
+const defaults = { ttlMs: 60_000, graceMs: 5_000 } as const;
 
 /**
  * Sets budget aside at every scope of the subject that has one, or at none (Cycles §createReservation).
@@ -88,7 +88,7 @@ export function reserve(state: LedgerState, request: LedgerReserveRequest, id?: 
     scopes,
     budgets,
     snapshot: snapshotOf(budgets),
-    overagePolicy: request.overagePolicy ?? overagePolicyOf(budgets) ?? defaults.overagePolicy,
+    overagePolicy: request.overagePolicy ?? overagePolicyOf(budgets) ?? state.settings.overagePolicy,
     graceMs,
     hasFixedLease: request.hasFixedLease,
     caps: evaluation.caps,

@@ -6,7 +6,7 @@ import { ExpiryQueue } from "./expiry-queue.ts";
 import type { Cause, Fact, FactListener, Moment } from "./facts.ts";
 import { IdempotencyMemory, type Operation, type Outcomes, type Remembered, keyOf } from "./idempotency-memory.ts";
 import type { Journal } from "./journal.ts";
-import type { OverdraftRule } from "./overage-policy.ts";
+import type { ChargePolicy, OverdraftRule } from "./overage-policy.ts";
 import { Periods } from "./periods.ts";
 import type { Policy } from "./policy.ts";
 import { QuotaCounters } from "./quota-counters.ts";
@@ -27,6 +27,7 @@ export interface LedgerSettings {
   readonly policy: Policy | undefined;
   readonly maxExtensions: number;
   readonly overdraft: OverdraftRule;
+  readonly overagePolicy: ChargePolicy;
   readonly maxMetadataBytes: number;
   readonly active: ActiveBounds;
   readonly retention: Retention;
@@ -304,7 +305,7 @@ export class LedgerState {
     try {
       this.begin();
     } catch {
-      // Closed, or the store has failed: every call says so, and a timer has nobody to tell.
+      // Closed, or the store has failed: every call rejects with it, and a timer has no caller.
       return;
     }
     this.settings.journal?.durable().catch(() => {});

@@ -42,7 +42,7 @@ const maxHeaderBytes = 16_384;
 /**
  * Serves an authority over HTTP. Requests go to `authority.answer` without a `Request` or `Response` being built.
  * @throws ConfigurationError when the address cannot be listened on, cannot be signed for, or would take keys in the
- * clear without being told to.
+ * clear without being configured to.
  * @example
  * await using server = await serve(embedded, { port: 7_878 });
  * const { key } = await embedded.apiKeys.create({ tenant: "acme" });

@@ -241,7 +241,7 @@ describe("every error code over HTTP", () => {
     await authority.budgets.create({ scope: { tenant: "open" }, allocated: usd(1) });
   });
 
-  it("500 INTERNAL_ERROR: when the store fails, nothing is acknowledged and nothing is told of why", async () => {
+  it("500 INTERNAL_ERROR: when the store fails, nothing is acknowledged and the reason is not disclosed", async () => {
     store.failing = true;
     const answer = await create();
     expectError(answer, 500, "INTERNAL_ERROR");

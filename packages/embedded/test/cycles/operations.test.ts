@@ -223,7 +223,7 @@ describe("decide and dry run", () => {
 });
 
 describe("events", () => {
-  it("answers 201, and tells the charge only where it was capped", async () => {
+  it("answers 201, and returns the charge only where it was capped", async () => {
     const event = { idempotency_key: "e", subject, action, actual: estimate, client_time_ms: 1 };
     const booked = await acme.post("/v1/events", event);
     expect(booked.status).toBe(201);

@@ -217,7 +217,7 @@ describe("answers without evidence", () => {
     expect(await strict.verify(referenceOf(await strict.reserve({ dry_run: true })))).toMatchObject(authentic);
   });
 
-  it("an authority that was not told to sign, which publishes nothing either", async () => {
+  it("an authority without the option evidence, which publishes nothing either", async () => {
     const silent = await new SigningWorld({ evidence: undefined }).open();
     withoutEvidence(await silent.reserve());
     expect(await silent.acme.get("/v1/.well-known/cycles-jwks.json")).toMatchObject({ status: 404 });
@@ -273,7 +273,7 @@ describe("replays", () => {
 });
 
 describe("the envelopes of a reservation", () => {
-  it("are told by its detail, and by a list that is asked for them", async () => {
+  it("are returned with its detail, and by a list that is asked for them", async () => {
     const reserved = await world.reserve();
     const reserve = referenceOf(reserved);
     const commit = referenceOf(await world.settle(reserved, "commit"));

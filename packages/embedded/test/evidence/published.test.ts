@@ -121,7 +121,7 @@ describe("in whose name it signs", () => {
     expect(() => createEmbeddedAuthority({ evidence: { serverId: id } })).toThrow(ConfigurationError);
   });
 
-  it("a handler and an in-process authority must be told; serve tells what it listens on", async () => {
+  it("a handler and an in-process authority need a serverId; serve sets the URL that it listens on", async () => {
     const authority = createEmbeddedAuthority({ evidence: {} });
     expect(() => authority.handler).toThrow("evidence.serverId");
     expect(() => authority.authority({ tenant: "acme" })).toThrow("evidence.serverId");

@@ -67,7 +67,7 @@ class SlowStore extends MapStore {
   }
 }
 
-it("nothing is told outside before it is durable, whatever else is being sent", async () => {
+it("nothing is sent outside before it is durable, whatever else is being sent", async () => {
   await authority.close();
   const store = new SlowStore();
   ({ authority } = await governed({ store }));
@@ -176,7 +176,7 @@ describe("the trace of a delivery", () => {
     expect([...traces]).toEqual([(await deliveries())[0]?.["trace_id"]]);
   });
 
-  it("goes on into what is told of its failure", async () => {
+  it("goes on into the event of its failure", async () => {
     receiver.answer = (response) => void response.writeHead(500).end();
     await authority.webhooks.add(hook({ retry: { maxRetries: 0 } }));
     await reserve({ "X-Cycles-Trace-Id": traceId });

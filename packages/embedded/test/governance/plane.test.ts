@@ -54,7 +54,7 @@ async function all<Item>(list: AsyncIterable<Item>): Promise<Item[]> {
 }
 
 describe("introspectAuth", () => {
-  it("tells an administrator everything and a tenant what its key may do", async () => {
+  it("answers an administrator everything and a tenant what its key may do", async () => {
     const admin = await client.introspect({ as: "admin" });
     expect(admin).toMatchObject({ authenticated: true, auth_type: "admin", permissions: ["*"] });
     expect(Object.values(admin?.capabilities ?? {})).not.toContain(false);
@@ -75,7 +75,7 @@ describe("introspectAuth", () => {
 });
 
 describe("events", () => {
-  it("tells what the ledger did, with the ids of the request that did it", async () => {
+  it("lists what the ledger did, with the ids of the request that did it", async () => {
     await reserve(900n);
     const { body, headers } = await caller.post("/v1/reservations", {
       idempotency_key: "too-much",
@@ -101,7 +101,7 @@ describe("events", () => {
     });
   });
 
-  it("tells of a decide that was denied, once however often it is asked, and of no dry run", async () => {
+  it("emits a decide that was denied, once however often it is asked, and no dry run", async () => {
     const question = {
       idempotency_key: "asked",
       subject: { tenant: "acme" },
@@ -148,7 +148,7 @@ describe("events", () => {
     });
   });
 
-  it("an expiry that another tenant's request finds is nobody's doing, and tells nothing of that request", async () => {
+  it("an expiry that another tenant's request finds is nobody's doing, and names nothing of that request", async () => {
     const { key } = await authority.apiKeys.create({ tenant: "stranger" });
     await reserve(900n, "llm.completion", { ttl_ms: 1_000, grace_period_ms: 0 });
     clock.stall(2_000);
@@ -194,7 +194,7 @@ describe("events", () => {
     await expect(client.getEvent("evt_none")).rejects.toMatchObject({ status: 404, errorCode: "EVENT_NOT_FOUND" });
   });
 
-  it("a closed tenant tells of all that closed with it under one correlation id", async () => {
+  it("a closed tenant emits all that closed with it under one correlation id", async () => {
     await reserve(10n);
     await authority.tenants.close("acme");
     const [closed] = await all(client.listEvents({ event_type: "tenant.closed" }));

@@ -200,13 +200,13 @@ describe("a failed delivery", () => {
     await monitor.close();
   });
 
-  it("two webhooks that are away do not tell each other of it for ever", async () => {
+  it("two webhooks that are away do not cause each other's events for ever", async () => {
     receiver.answer = (response) => void response.writeHead(500).end();
     const watching = { eventCategories: ["system", "budget"], retry: { maxRetries: 0 } };
     await authority.webhooks.add(hook({ id: "one", ...watching }));
     await authority.webhooks.add(hook({ id: "two", ...watching }));
     await fund();
-    // Both fail to deliver the funding, both failures are told to both, and there it ends.
+    // Both fail to deliver the funding, both failures are sent to both, and there it ends.
     await receiver.until(6);
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(receiver.received).toHaveLength(6);

@@ -67,7 +67,7 @@ describe("action quotas", () => {
     expect(outcome(await send(email))).toBe("ACTION_QUOTA_EXCEEDED");
   });
 
-  it("a threshold is told once a window, whatever is given back, under the counter's correlation id", async () => {
+  it("a threshold is emitted once a window, whatever is given back, under the counter's correlation id", async () => {
     const events: EmittedEvent[] = [];
     const { send, caller } = await start({
       actionPolicies: [policy({ actionQuotas: [perRun] })],
@@ -150,7 +150,7 @@ describe("action quotas", () => {
     expect(outcome(await send("llm.completion", without))).toBe("ALLOW");
   });
 
-  it("of the quotas of one step the one with the least room is told", async () => {
+  it("of the quotas of one step the one with the least room is reported", async () => {
     const actionQuotas = [
       { ...perRun, maxCalls: 1 },
       { ...perRun, maxCalls: 0, window: "per_day_tumbling" },
@@ -214,7 +214,7 @@ describe("action policies", () => {
 });
 
 describe("observation", () => {
-  it("tells once, also when the request is repeated; ENFORCE in a request overrides the tenant", async () => {
+  it("emits once, also when the request is repeated; ENFORCE in a request overrides the tenant", async () => {
     const events: EmittedEvent[] = [];
     const { send, authority } = await start({
       store: new MapStore(),

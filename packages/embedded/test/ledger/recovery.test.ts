@@ -166,7 +166,14 @@ describe("a damaged ledger", () => {
     const journal = new Journal(store);
     const rules = { policy: undefined, admit: admitEvery, retention: {} };
     const bounds = { maxExtensions: 1, maxMetadataBytes: 1, active: { reservations: 1, metadataBytes: 1 } };
-    const state = new LedgerState({ clock: new FakeClock(), journal, overdraft: "overage", ...rules, ...bounds });
+    const state = new LedgerState({
+      clock: new FakeClock(),
+      journal,
+      overdraft: "overage",
+      overagePolicy: "ALLOW_IF_AVAILABLE",
+      ...rules,
+      ...bounds,
+    });
     createBudget(state, { scope, allocated: tokens(100) });
     await journal.durable();
     const written = new Map(store.disk);

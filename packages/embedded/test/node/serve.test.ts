@@ -173,7 +173,7 @@ describe("serve", () => {
     expect(socket.bytesRead).toBeLessThan(160 * 32 * 4_000);
   }, 15_000);
 
-  it("takes no keys in the clear from other machines unless told to", async () => {
+  it("takes no keys in the clear from other machines unless that is allowed", async () => {
     await expect(serve(authority, { port: 0, host: "0.0.0.0" })).rejects.toThrow("API keys would travel in the clear");
     await using open = await serve(authority, { port: 0, host: "0.0.0.0", allowInsecure: true });
     expect(open.url).toMatch(/^http:\/\/0\.0\.0\.0:\d+$/);

@@ -77,7 +77,6 @@ export interface BudgetParts {
 /** The options with the prices read. */
 type GuardOptions = Omit<BudgetGuardOptions, "prices"> & { readonly prices: GuardPrices };
 
-/** A misspelt level would make a part's limit that of the whole. */
 const levels: ReadonlySet<string> = new Set<keyof Subject>([...subjectLevels, "dimensions"]);
 
 const known: ReadonlySet<string> = new Set<keyof BudgetGuardOptions>([
@@ -121,6 +120,20 @@ export function checkedOptions({ prices, ...options }: BudgetGuardOptions): Guar
 
 function isTable(prices: BudgetGuardOptions["prices"]): prices is GuardPrices {
   return typeof prices["estimateRequest"] === "function";
+}
+
+/** @throws ConfigurationError for what is no subject. A misspelt level would make a part's limit that of the whole. */
+function checkSubject(subject: unknown): asserts subject is Subject {
+  if (typeof subject !== "object" || subject === null || Array.isArray(subject)) {
+    throw new ConfigurationError('A part is named by a subject, such as { agent: "writer" }.');
+  }
+  for (const [level, name] of Object.entries(subject)) {
+    if (!levels.has(level)) {
+      throw new ConfigurationError(`${level} is no level of a subject; there are ${[...levels].join(", ")}.`);
+    }
+    if (level === "dimensions" || name === undefined || name === null || typeof name === "string") continue;
+    throw new ConfigurationError(`${level} of a subject is a text, and ${typeof name} is none.`);
+  }
 }
 
 /** A budget over any authority. It does nothing until it is used: Workers forbid I/O while a module loads. */
@@ -185,10 +198,7 @@ export class AuthorityBudget implements Budget {
   /** The parts of the same budget for a narrower subject. */
   protected partsFor(subject: Subject): BudgetParts {
     const { parts } = this;
-    const unknown = Object.keys(subject).find((level) => !levels.has(level));
-    if (unknown !== undefined) {
-      throw new ConfigurationError(`${unknown} is no level of a subject; there are ${[...levels].join(", ")}.`);
-    }
+    checkSubject(subject);
     return { ...parts, open: () => this.authority, subject: { ...parts.subject, ...subject } };
   }
 

@@ -20,7 +20,11 @@ export interface CreateBudgetOptions extends Limit, BudgetGuardOptions {
 
 /** A budget whose books are in this process. */
 export interface LocalBudget extends Budget {
-  /** The same budget for a part of the application; with a limit, that part has a budget of its own within it. */
+  /**
+   * The same budget for a part of the application; with a limit, that part has a budget of its own within it.
+   * @throws ConfigurationError for a limit in another unit than the whole's, and for a subject that names no part: its limit
+   * would be that of the whole.
+   */
   for(subject: Subject, limit?: Limit): LocalBudget;
   /** Waits until everything is written, and closes the store. Calls that come later fail. */
   close(): Promise<void>;
@@ -39,7 +43,9 @@ export interface LocalBudget extends Budget {
  */
 export function createBudget(options: CreateBudgetOptions): LocalBudget {
   const { limit, every, timeZone, store, policy, clock, logger, ...guard } = options;
-  const budgets = new LocalBudgets(() => new LedgerAuthority({ store, policy, clock }));
+  // What a call cost stands in the books, also where it is more than was held and more than is left.
+  const overagePolicy = "CHARGE_OVERAGE";
+  const budgets = new LocalBudgets(() => new LedgerAuthority({ store, policy, clock, overagePolicy }));
   const { unit } = budgets.add({}, { limit, every, timeZone });
   const open = (): SpendAuthority => {
     const authority = budgets.ledger.authority({ tenant, ...(clock && { clock }), ...(logger && { logger }) });
@@ -58,9 +64,8 @@ class LedgerBudget extends AuthorityBudget implements LocalBudget {
 
   override for(subject: Subject, limit?: Limit): LocalBudget {
     const parts = this.partsFor(subject);
-    if (limit === undefined) return new LedgerBudget(parts, this.#budgets);
-    const { unit } = this.#budgets.add(parts.subject ?? {}, limit);
-    return new LedgerBudget({ ...parts, unit }, this.#budgets);
+    if (limit !== undefined) this.#budgets.addPart(subject, parts, limit);
+    return new LedgerBudget(parts, this.#budgets);
   }
 
   close(): Promise<void> {

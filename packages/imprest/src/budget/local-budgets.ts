@@ -1,5 +1,5 @@
 import { type Amount, ConfigurationError, type Subject, parseAmount } from "@imprest/core";
-import { assertAmount, subjectLevels } from "@imprest/core/internal";
+import { assertAmount, refuseUnknownOptions, subjectLevels } from "@imprest/core/internal";
 import {
   type BudgetBalance,
   type CalendarUnit,
@@ -65,8 +65,7 @@ export class LocalBudgets {
 
   /** Sets a limit; a later one of the same scope and unit takes its place. @throws ValidationError for what is no amount. */
   add(subject: Subject, limit: Limit): Amount {
-    const allocated = typeof limit.limit === "string" ? parseAmount(limit.limit) : limit.limit;
-    assertAmount(allocated, "limit");
+    const allocated = readLimit(limit);
     if (limit.timeZone !== undefined && limit.every === undefined) {
       throw new ConfigurationError(
         "timeZone says when a period begins, and there is none: give every, or leave it out.",
@@ -77,6 +76,25 @@ export class LocalBudgets {
     this.#wanted.set(key, wanted);
     if (this.#ledger !== undefined) this.#make(this.#ledger, key, wanted);
     return allocated;
+  }
+
+  /** As `add`, of a part that `subject` names within what is named already. @throws ConfigurationError where it names none. */
+  addPart(
+    subject: Subject,
+    { subject: scope = {}, unit }: { readonly subject: Subject | undefined; readonly unit: string },
+    limit: Limit,
+  ): void {
+    if (!subjectLevels.some((level) => level !== "tenant" && typeof subject[level] === "string")) {
+      const named = subjectLevels.filter((level) => level !== "tenant").join(", ");
+      throw new ConfigurationError(`A limit belongs to a part that one of ${named} names, and the subject names none.`);
+    }
+    const allocated = readLimit(limit);
+    if (allocated.unit !== unit) {
+      throw new ConfigurationError(
+        `The budget is kept in ${unit}, so a part of it is too, and not in ${allocated.unit}.`,
+      );
+    }
+    this.add(scope, limit);
   }
 
   async close(): Promise<void> {
@@ -90,6 +108,14 @@ export class LocalBudgets {
     // `ready` rejects with it.
     made.catch(() => {});
   }
+}
+
+/** @throws ValidationError for what is no amount, ConfigurationError for an option that there is not. */
+function readLimit({ limit, every: _every, timeZone: _timeZone, ...more }: Limit): Amount {
+  refuseUnknownOptions(more, new Set());
+  const allocated = typeof limit === "string" ? parseAmount(limit) : limit;
+  assertAmount(allocated, "limit");
+  return allocated;
 }
 
 /** The levels of a scope, spelled alike: a name in another case is the same name. */
@@ -107,6 +133,7 @@ function holdsFor(wanted: Wanted | undefined, subject: Subject): boolean {
 async function stand(ledger: LedgerAuthority, { scope, allocated, limit }: Wanted): Promise<void> {
   const { every, timeZone } = limit;
   const period = every === undefined ? undefined : { every, timeZone };
+  await assertSameUnit(ledger, scope, allocated.unit);
   try {
     await ledger.budgets.create({ scope, allocated, period });
   } catch (error) {
@@ -116,6 +143,17 @@ async function stand(ledger: LedgerAuthority, { scope, allocated, limit }: Wante
     const standsAt = found.period?.allocation ?? found.allocated;
     if (standsAt !== allocated.amount) await ledger.budgets.resize({ scope, allocated });
   }
+}
+
+/** A limit in another unit than what the store holds would stand beside it and hold for no call. */
+async function assertSameUnit(ledger: LedgerAuthority, scope: Subject, unit: string): Promise<void> {
+  const isWhole = levelsOf(scope).every((name, at) => name === undefined || subjectLevels[at] === "tenant");
+  if (!isWhole) return;
+  const stored = (await ledger.budgets.list({ scope })).find((budget) => budget.scopePath === `tenant:${tenant}`);
+  if (stored === undefined || stored.unit === unit) return;
+  throw new ConfigurationError(
+    `The store holds this budget from before, in ${stored.unit}; give it the same unit, or another store.`,
+  );
 }
 
 function assertSamePeriod({ period }: BudgetBalance, { every, timeZone }: Limit): void {

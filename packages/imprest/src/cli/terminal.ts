@@ -55,7 +55,7 @@ export function systemTerminal(): Terminal {
     process.exitCode = ExitCode.unusable;
     stopping.abort(error);
   });
-  // Nobody is left to tell, and the report goes on.
+  // Nobody reads it any more, and the report goes on.
   process.stderr.on("error", () => {});
   return {
     write: (data) => writeTo(process.stdout, data),
@@ -70,7 +70,7 @@ export function systemTerminal(): Terminal {
   };
 }
 
-/** A pipe that stays open would keep a process alive that was told to stop. */
+/** A pipe that stays open would keep a process alive that is to stop. */
 function standardInput(signal: AbortSignal): AsyncIterable<Uint8Array> {
   signal.addEventListener("abort", () => process.stdin.destroy(), { once: true });
   return process.stdin;

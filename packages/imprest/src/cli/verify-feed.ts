@@ -31,7 +31,7 @@ export async function* verifyFeed(
   source: AsyncIterable<Uint8Array>,
   { trust, threads, signal, more, ...auditorOptions }: VerifyFeedOptions,
 ): AsyncGenerator<AuditLineReport, AuditConclusion, undefined> {
-  // Made here in any case: what is wrong with it is told before a thread starts.
+  // Made here in any case: what is wrong with it is reported before a thread starts.
   const own = createAuditTrust(trust);
   // Keys are fetched once, not by every thread.
   if (threads < 2 || trust.fetchKeys === true) {

@@ -61,7 +61,7 @@ export class VerifyPool {
     const reports = new Promise<readonly AuditEventReport[]>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
     });
-    // Each line's own promise tells of it too.
+    // Each line's own promise rejects with it too.
     reports.catch(() => {});
     const batch = { id, lines: [], reports };
     // The source may pause, or end, with less than a whole batch given.

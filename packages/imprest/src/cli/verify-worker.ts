@@ -19,7 +19,7 @@ const trust = createAuditTrust(workerData as AuditTrustOptions);
 
 parentPort?.on("message", (question: BatchQuestion) => void answer(question));
 
-/** Nothing is caught: a failure here ends the thread, which the pool tells everyone who waits. */
+/** Nothing is caught: a failure here ends the thread, which the pool passes on to everyone who waits. */
 async function answer({ id, bytes, ends }: BatchQuestion): Promise<void> {
   const lines = ends.map((end, at) => bytes.subarray(ends[at - 1] ?? 0, end));
   const reports = await Promise.all(lines.map((line) => verifyLine(line)));

@@ -14,9 +14,11 @@ export interface GatewayOptions {
   readonly onPassed?: (() => void) | undefined;
 }
 
-/** Headers that belong to one connection, or that the upstream is asked for in another way. */
+/** Headers that belong to one connection, that the upstream is asked for in another way, or that ask for another method. */
 const ofTheConnection =
-  /^(?:host|origin|referer|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|content-length|accept-encoding|proxy-.*|sec-.*|x-forwarded-.*|forwarded|http2-settings)$/;
+  /^(?:host|origin|referer|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|content-length|accept-encoding|proxy-.*|sec-.*|x-forwarded-.*|forwarded|http2-settings|x-http-method|x-(?:http-)?method-override)$/;
+/** Who spends is what the starter of the run has said; the program does not choose another budget, nor a reservation. */
+const ofTheGuard = /^imprest-/;
 /** Answer headers that are not the child's: fetch has decoded the body, and no page may read it. */
 const ofTheUpstream =
   /^(?:connection|keep-alive|transfer-encoding|content-encoding|content-length|trailer|upgrade|set-cookie|alt-svc|location|access-control-.*|proxy-.*)$/;
@@ -56,8 +58,9 @@ export function createGateway({
       const message = `The credential is not the one that imprest run gave. Set ${variables} before imprest run, which keeps it from the program.`;
       return refuse({ status: 401, code: "UNKNOWN_CREDENTIAL", message });
     }
-    const unwanted = [...headers.keys()].filter((header) => ofTheConnection.test(header));
+    const unwanted = [...headers.keys()].filter((header) => ofTheConnection.test(header) || ofTheGuard.test(header));
     for (const header of unwanted) headers.delete(header);
+    query.delete("_method");
     headers.set("accept-encoding", "identity");
     const address = addressOf({ ...route, upstream: route.upstream }, path, query);
     onPassed?.();

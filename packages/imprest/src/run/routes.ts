@@ -40,8 +40,13 @@ function upstreamOf({ bases, upstream }: Provider, environment: Environment): UR
   const address = said === undefined ? upstream : environment[said.name];
   if (address === undefined) return undefined;
   const url = URL.canParse(address) ? new URL(address) : undefined;
-  if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
-  throw new ConfigurationError(`${said?.name ?? "The upstream"} holds no http: or https: address.`);
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new ConfigurationError(`${said?.name ?? "The upstream"} holds no http: or https: address.`);
+  }
+  if (url.username === "" && url.password === "") return url;
+  throw new ConfigurationError(
+    `${said?.name ?? "The upstream"} holds a password in its address; nothing is sent there.`,
+  );
 }
 
 const version = /^\/v\d+(?:(?:alpha|beta)\d*)?(?=\/|$)/;

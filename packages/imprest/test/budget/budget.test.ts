@@ -290,7 +290,7 @@ describe("connectBudget", () => {
     expect(() => budget.for({ agent: "writer" }, { limit: "$0.01" })).toThrow("where the budget is kept");
   });
 
-  it("hears of denials and settlements", async () => {
+  it("emits denials and settlements", async () => {
     const budget = await connected();
     const heard: string[] = [];
     for (const name of ["threshold", "denied", "settled"] as const) budget.on(name, () => heard.push(name));

@@ -23,6 +23,15 @@ export const realKeys = {
   GEMINI_API_KEY: "sk-real-gemini",
 };
 
+const ask = `
+const ask = (tokens = 100, more = {}, init = {}) => fetch(process.env.OPENAI_BASE_URL + "/chat/completions", {
+  method: "POST",
+  headers: { "content-type": "application/json", authorization: "Bearer " + process.env.OPENAI_API_KEY },
+  body: JSON.stringify({ model: "gpt-5", max_completion_tokens: tokens, messages: [{ role: "user", content: "Hi" }], ...more }),
+  ...init,
+});
+`;
+
 /** What `imprest run` came to. */
 export interface Ended {
   readonly code: number | null;
@@ -53,6 +62,8 @@ export interface Workbench extends AsyncDisposable {
   /** Where prices, stores and gauges are; removed at the end. */
   readonly folder: string;
   run(command: readonly string[], settings?: RunSettings): Running;
+  /** A program of Node that is written here; `ask(n)` sends a chat of at most `n` tokens as any client would. */
+  program(source: string): readonly string[];
   /** What the gauge said last. */
   gauge(): Readonly<Record<"limit" | "spent" | "reserved" | "remaining", Amount>>;
 }
@@ -86,6 +97,11 @@ export async function openWorkbench(options: Omit<ModelProviderOptions, "prices"
       started.add(running);
       void running.ended.then(() => started.delete(running));
       return running;
+    },
+    program(source) {
+      const file = join(folder, `program-${crypto.randomUUID()}.mjs`);
+      writeFileSync(file, ask + source);
+      return [process.execPath, file];
     },
     gauge() {
       const said = JSON.parse(readFileSync(gaugeFile, "utf8")) as Record<string, string>;

@@ -53,7 +53,7 @@ export function budgetMiddleware(
       try {
         return await handler(request);
       } catch (error) {
-        // A tool that spends is guarded by itself; its model hears of a denial, and is denied in its turn.
+        // A tool that spends is guarded by itself; its model gets the denial, and is denied in its turn.
         const { id = "", name } = request.toolCall;
         return said(
           error,

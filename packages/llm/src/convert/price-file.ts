@@ -4,6 +4,34 @@ import { convertGenaiPrices } from "./genai-prices.ts";
 import { convertLiteLlm } from "./litellm.ts";
 import { convertModelsDev } from "./models-dev.ts";
 
+/** A form of price files, and its converter. */
+interface Form {
+  readonly name: string;
+  /** Whether a file has it, by what no other form has. */
+  readonly isOf: (file: unknown) => boolean;
+  readonly convert: (text: string, options: PriceFileOptions) => Promise<ConvertedPrices>;
+}
+
+const rowsOf = (file: unknown): readonly unknown[] => (isBag(file) ? Object.values(file) : []);
+
+const forms: readonly Form[] = [
+  {
+    name: "LiteLLM",
+    isOf: (file) => rowsOf(file).some((row) => isBag(row) && ("litellm_provider" in row || "mode" in row)),
+    convert: convertLiteLlm,
+  },
+  {
+    name: "models.dev",
+    isOf: (file) => rowsOf(file).length > 0 && rowsOf(file).every((row) => isBag(row) && isBag(row["models"])),
+    convert: convertModelsDev,
+  },
+  {
+    name: "genai-prices",
+    isOf: (file) => Array.isArray(file) || (isBag(file) && Array.isArray(file["providers"])),
+    convert: convertGenaiPrices,
+  },
+];
+
 /**
  * Reads a public price file of any form that has a converter: which one it is shows in it.
  * @throws ConfigurationError for text that is no such file.
@@ -12,12 +40,7 @@ import { convertModelsDev } from "./models-dev.ts";
  */
 export async function convertPriceFile(text: string, options: PriceFileOptions): Promise<ConvertedPrices> {
   const file = parseFile("price", text);
-  if (Array.isArray(file) || (isBag(file) && Array.isArray(file["providers"])))
-    return convertGenaiPrices(text, options);
-  const rows = isBag(file) ? Object.values(file) : [];
-  if (rows.length > 0 && rows.every((row) => isBag(row) && isBag(row["models"])))
-    return convertModelsDev(text, options);
-  if (rows.some((row) => isBag(row) && ("litellm_provider" in row || "mode" in row)))
-    return convertLiteLlm(text, options);
-  return wrongForm("LiteLLM, models.dev or genai-prices");
+  const form = forms.find(({ isOf }) => isOf(file));
+  if (form === undefined) return wrongForm(forms.map(({ name }) => name).join(" or "));
+  return form.convert(text, options);
 }

@@ -37,7 +37,7 @@ export function guardFetch(source: AuthoritySource, options: GuardFetchOptions):
 
 async function guarded(guard: Guard, request: Outgoing, pass: typeof fetch): Promise<Response> {
   const { method, url, signal } = request;
-  const known = routeOf(method, url);
+  const known = routeOf(request);
   const route = known === "unknown" && guard.options.isFree?.(url, method) === true ? "free" : known;
   const form = typeof route === "object" ? route.errors : errorFormOf(url);
   let admitted: Admitted;

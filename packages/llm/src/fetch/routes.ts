@@ -1,3 +1,4 @@
+import type { Outgoing } from "./outgoing.ts";
 import { aiGateway, aiGatewayEmbeddings } from "./wires/ai-gateway.ts";
 import { anthropicBatches, anthropicMessages } from "./wires/anthropic.ts";
 import { geminiBatches, geminiEmbed, geminiGenerate } from "./wires/gemini.ts";
@@ -30,14 +31,23 @@ const free =
 /** Reading what is there costs nothing, and neither does deleting it. */
 const freeMethods = /^(?:GET|HEAD|OPTIONS|DELETE)$/;
 
+/** Headers with which a server takes a request for one of another method. */
+const overrides = ["x-http-method-override", "x-http-method", "x-method-override"];
+
 /** Where a request goes: to what is free, to what a wire prices, or to what nothing is known of. */
 export type Route = "free" | "unknown" | Wire;
 
-/** Recognises a request by its method and the end of its path. */
-export function routeOf(method: string, url: URL): Route {
+/**
+ * Recognises a request by its method and the end of its path. No method is free that says it is another one, nor one that
+ * brings a body to where posting is charged.
+ */
+export function routeOf({ method, url, headers, body }: Pick<Outgoing, "method" | "url" | "headers" | "body">): Route {
   const path = url.pathname.replace(/\/+$/, "");
-  if (freeMethods.test(method) || free.test(path)) return "free";
-  return priced.find(([pattern]) => pattern.test(path))?.[1] ?? "unknown";
+  if (free.test(path)) return "free";
+  const wire = priced.find(([pattern]) => pattern.test(path))?.[1];
+  const isOverridden = overrides.some((name) => headers.has(name)) || url.searchParams.has("_method");
+  const hasBody = body !== undefined && body !== null && wire !== undefined;
+  return freeMethods.test(method) && !isOverridden && !hasBody ? "free" : (wire ?? "unknown");
 }
 
 /** The form of errors where no wire says one, by what the path or the host looks like. */

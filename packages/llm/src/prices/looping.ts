@@ -22,5 +22,7 @@ function isOwnTool(tool: RequestBody): boolean {
   if (["functionDeclarations", "function_declarations", "input_schema", "toolSpec"].some((name) => name in tool))
     return true;
   const { type } = tool;
+  // OpenAI's group of functions under a name: all of them are in the request.
+  if (type === "namespace") return toolsOf(tool).every((one) => isBag(one) && isOwnTool(one));
   return typeof type === "string" ? ownTool.test(type) : "function" in tool || "name" in tool;
 }

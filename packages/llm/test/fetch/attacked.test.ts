@@ -82,3 +82,26 @@ it("a refusal whose reason is another error's sentence has one full stop", async
   expect(answer.status).toBe(400);
   expect(await answer.text()).toMatch(/[^.]\. Nothing was sent\./);
 });
+
+describe("a method that is free, with what may make a server take it for another", () => {
+  const body = JSON.stringify({ model: "gpt-4o", max_tokens: 50, messages });
+  it.each<[string, string, RequestInit]>([
+    ["a header that overrides it", chat, { method: "DELETE", body, headers: { "x-http-method-override": "POST" } }],
+    ["an override in the address", `${chat}?_method=POST`, { method: "DELETE", body }],
+    ["a body alone", chat, { method: "DELETE", body }],
+  ])("is charged as that one: %s", async (_what, url, init) => {
+    const books = await openBooks();
+    const { fetch } = provider(() => json({ model: "gpt-4o", choices: [], usage: usage(3) }));
+    await guardFetch(books.authority, { prices, fetch })(url, init);
+    expect(books.settlements()).toEqual(["committed 12 actual"]);
+  });
+
+  it("is refused where nothing prices that one", async () => {
+    const books = await openBooks();
+    const { fetch, reached } = provider(() => json({}));
+    const guarded = guardFetch(books.authority, { prices, fetch });
+    const init = { method: "GET", headers: { "x-http-method-override": "POST" } };
+    expect((await guarded("https://api.openai.com/v1/fine_tuning/jobs", init)).status).toBe(400);
+    expect(reached).toEqual([]);
+  });
+});

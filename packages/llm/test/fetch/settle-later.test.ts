@@ -28,7 +28,7 @@ it("a background response is handed over before its caller has the answer, and s
   expect(await books.read()).toEqual({ spent: 12, reserved: 0 });
 });
 
-it("a background stream is handed over as well: who settles it hears of its end elsewhere", async () => {
+it("a background stream is handed over as well: who settles it learns of its end elsewhere", async () => {
   const books = await openBooks();
   const { fetch } = provider(() => events("data: {}\n\n", forever));
   const exported: string[] = [];

@@ -24,7 +24,7 @@ describe("money that calls in flight hold is waited for", () => {
     expect(waits).toEqual(["waiting", "waiting", "waiting"]);
   });
 
-  it("no longer than it was told, and the denial says that it is held", async () => {
+  it("no longer than waitMs, and the denial says that it is held", async () => {
     const books = await openBooks(estimate);
     const { fetch, reached } = provider(() => later(300));
     const guarded = guardFetch(books.authority, { prices, fetch, waitMs: 30 });

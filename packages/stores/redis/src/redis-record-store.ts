@@ -62,7 +62,7 @@ export function redisRecordStore(client: RedisCommands, options: RedisRecordStor
       return Number(await client.sendCommand(["DEL", nameOf(key)])) > 0;
     },
     async *scan(prefix) {
-      // SCAN may tell a key twice, and a key that was there all the time at least once.
+      // SCAN may return a key twice, and a key that was there all the time at least once.
       const told = new Set<string>();
       const pattern = `${nameOf(prefix).replace(/[\\*?[\]^-]/g, "\\$&")}*`;
       let cursor = "0";

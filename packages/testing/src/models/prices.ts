@@ -65,7 +65,7 @@ export function noCounts(): Counts {
 export interface Tariff {
   /** Whether prompts are cached. */
   readonly caches: boolean;
-  /** Whether a cache write is told from other input. */
+  /** Whether a cache write is distinguished from other input. */
   readonly countsWrites: boolean;
   readonly maxOutputTokens: number | undefined;
   /** Whether tokens or units of this kind have a price. */

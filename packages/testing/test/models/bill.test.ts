@@ -150,7 +150,7 @@ describe("the provider's books", () => {
     expect(provider.calls.map(({ billed }) => billed)).toEqual([usd("0.08005"), usd("0.08")]);
   });
 
-  it("remember so many calls as they are told to, and the bill of all", async () => {
+  it("remember as many calls as their option says, and the bill of all", async () => {
     const provider = createModelProvider({ prices, history: 2 });
     for (let call = 0; call < 5; call += 1) {
       await provider.fetch("https://host/v1/chat/completions", post(chat));

@@ -9,49 +9,49 @@ export type OutgoingPayload = Readonly<Record<string, unknown>>;
  * against this one. Everything here is a fact about another implementation, not a feature.
  */
 export interface Dialect {
-  /** Takes `session.resume` as well as the `resume` member of `session.hello`; otherwise the frame is dropped (T-31). */
+  /** Takes `session.resume` as well as the `resume` member of `session.hello`; otherwise the frame is dropped. */
   readonly takesSessionResume: boolean;
   readonly takesClose: boolean;
   readonly takesBye: boolean;
   /** A closed session cannot be resumed. */
   readonly closeForgetsSession: boolean;
-  /** A client that has seen everything may resume (T-16a). */
+  /** A client that has seen everything may resume. */
   readonly resumesCaughtUp: boolean;
-  /** Only the principal that opened a session may resume it (T-17). */
+  /** Only the principal that opened a session may resume it. */
   readonly checksResumePrincipal: boolean;
   /** A failed resume uses the session up. */
   readonly failedResumeForgetsSession: boolean;
   /** What a refused resume is called. */
   readonly resumeRefusal: "RESUME_WINDOW_EXPIRED" | "INTERNAL_ERROR";
-  /** A refused handshake closes the connection (T-17, T-32). */
+  /** A refused handshake closes the connection. */
   readonly closesAfterRefusal: boolean;
-  /** Jobs live on when the connection drops (T-16b). */
+  /** Jobs live on when the connection drops. */
   readonly jobsSurviveDrop: boolean;
-  /** `session.ack` frees what was acknowledged; otherwise everything counts against the limits for ever (T-39). */
+  /** `session.ack` frees what was acknowledged; otherwise everything counts against the limits for ever. */
   readonly ackFrees: boolean;
   /** Finished jobs are listed and can be subscribed to. */
   readonly keepsFinishedJobs: boolean;
-  /** A repeated submit of a finished job brings its end again (T-05). */
+  /** A repeated submit of a finished job brings its end again. */
   readonly replaysTerminal: boolean;
-  /** History comes after `job.subscribed`, not before it (T-08). */
+  /** History comes after `job.subscribed`, not before it. */
   readonly subscribedFirst: boolean;
-  /** The new value of a rotated credential is kept from other principals (T-28). */
+  /** The new value of a rotated credential is kept from other principals. */
   readonly redactsRotation: boolean;
   /** `subscribed_from` counts in the submitter's numbers, as `from_event_seq` does; otherwise in the subscriber's. */
   readonly subscribedFromSubmitter: boolean;
-  /** To a principal that may not see a job there is no such job; otherwise it is merely denied (T-10). */
+  /** To a principal that may not see a job there is no such job; otherwise it is merely denied. */
   readonly hidesForeignJobs: boolean;
   /** Rotations are part of a resume's replay; otherwise it has holes there. */
   readonly replaysRotation: boolean;
   /** Requests that use a feature outside the negotiated set are refused. */
   readonly gatesLeaseFeatures: boolean;
-  /** An agent that reports progress to a client without that feature fails (T-38); otherwise it is not sent. */
+  /** An agent that reports progress to a client without that feature fails; otherwise it is not sent. */
   readonly progressNeedsFeature: boolean;
   /** The end of a job says when it came. */
   readonly statesCompletion: boolean;
   /** The end of a job says in an extension what the job spent. */
   readonly statesCosts: boolean;
-  /** `cost.budget.remaining` comes after the metric it follows from (T-21). */
+  /** `cost.budget.remaining` comes after the metric it follows from. */
   readonly remainingAfterCost: boolean;
   /** The `agent` of a list filter names any version of an agent. */
   readonly bareAgentFilter: boolean;

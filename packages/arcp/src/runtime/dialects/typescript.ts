@@ -2,7 +2,7 @@ import type { Dialect, OutgoingPayload } from "./dialect.ts";
 import { renamed, withBodies, without } from "./shape.ts";
 import { spec } from "./spec.ts";
 
-/** Codes and requests that this runtime refuses with `session.error`; the others come as a `job.error` (T-06, T-26, T-38). */
+/** Codes and requests that this runtime refuses with `session.error`; the others come as a `job.error`. */
 const sessionErrors: ReadonlySet<string> = new Set(["AGENT_VERSION_NOT_AVAILABLE", "INTERNAL_ERROR"]);
 
 /** The reference TypeScript runtime of the recorded transcripts. */
@@ -50,7 +50,7 @@ function shapeEvent(payload: OutgoingPayload): OutgoingPayload {
   });
 }
 
-/** `{allowed_models, max_spend: {currency, amount}, expires_at}` instead of the lease's own words (T-27). */
+/** `{allowed_models, max_spend: {currency, amount}, expires_at}` instead of the lease's own words. */
 function shapeCredentials(payload: OutgoingPayload): OutgoingPayload {
   const { credentials } = payload;
   if (!Array.isArray(credentials)) return payload;

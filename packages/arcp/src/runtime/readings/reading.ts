@@ -11,9 +11,9 @@ export interface ClientReading {
   readonly name: ClientName;
   /** What a refused request is answered with: `echo` is a `job.error` without a job, under the request's own id. */
   readonly refusal: "session.error" | "job.error" | "echo";
-  /** An acceptance that it did not ask for is told from an answer to its submit. */
+  /** It distinguishes an acceptance that it did not ask for from an answer to its submit. */
   readonly knowsDelegates: boolean;
-  /** How long after the answer to a subscription its client hears of that job's events, in milliseconds. */
+  /** How long after the answer to a subscription its client is sent that job's events, in milliseconds. */
   readonly hearsSubscriptionAfterMs: number;
   /** The last word on a payload; `type` may change as well. */
   shape?(type: string, payload: OutgoingPayload): readonly [string, OutgoingPayload];

@@ -50,7 +50,7 @@ const actionPolicyKeys: Shape<ActionPolicyKeys> = object({
   custom: optional(tolerant(custom, jsonObject as Shape<Record<string, string>>)),
 });
 
-/** As the authority tells it back. */
+/** As the authority returns it. */
 export const action: Shape<Action> = object({
   kind: loose(kind),
   name: loose(name),

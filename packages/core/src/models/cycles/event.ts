@@ -33,7 +33,7 @@ export const eventCreateRequest: Shape<EventCreateRequest> = closedObject({
   metadata: optional(jsonObject),
 });
 
-/** The booked spend (Cycles §EventCreateResponse). `charged` is told when it was capped below `actual`. */
+/** The booked spend (Cycles §EventCreateResponse). `charged` is there when it was capped below `actual`. */
 export interface EventCreateResponse {
   readonly status: "APPLIED";
   readonly event_id: string;

@@ -44,7 +44,7 @@ const caps: Shape<Caps> = closedObject({
 const decision = oneOf(decisions);
 const reasonCode = optional(boundedText(128));
 
-export const attestedDecisionResponse: Shape<Omit<DecisionResponse, "cycles_evidence">> = closedObject({
+export const attestedDecisionResponse: Shape<Omit<DecisionResponse, "cycles_evidence" | "deny_detail">> = closedObject({
   decision,
   caps: optional(caps),
   reason_code: reasonCode,
@@ -53,7 +53,7 @@ export const attestedDecisionResponse: Shape<Omit<DecisionResponse, "cycles_evid
 });
 
 export const attestedReservationCreateResponse: Shape<
-  Omit<ReservationCreateResponse, "cycles_evidence" | "remaining_ttl_ms">
+  Omit<ReservationCreateResponse, "cycles_evidence" | "deny_detail" | "remaining_ttl_ms">
 > = closedObject({
   decision,
   affected_scopes: texts,

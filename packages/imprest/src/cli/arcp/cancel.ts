@@ -37,7 +37,7 @@ export const cancelJob: Command["run"] = async (args, terminal) => {
 
 const hint = " Only the session that submitted it may; submit with --ticket FILE and give it here.";
 
-/** A session that was resumed has no handle of a job that told nothing new; a subscription makes one. */
+/** A session that was resumed has no handle of a job that sent nothing new; a subscription makes one. */
 async function handleOf(session: ArcpSession, jobId: string): Promise<ArcpJob> {
   if (session.job(jobId) === undefined) await session.subscribe(jobId);
   const job = session.job(jobId);

@@ -29,7 +29,7 @@ export async function follow(job: JobView, options: FollowOptions): Promise<numb
     options.interrupted().then(stopped.resolve, stopped.reject);
   });
   try {
-    // A failure of what is shown is told once the job's own end is known.
+    // A failure of what is shown is reported once the job's own end is known.
     const code = await Promise.race([shown.catch(() => undefined), stopped.promise]);
     if (typeof code === "number") return code;
     const outcome = await job.outcome();

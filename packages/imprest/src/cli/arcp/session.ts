@@ -17,7 +17,7 @@ export const sessionOptions = {
   format: { type: "string" },
 } as const;
 
-/** Where the runtime is, and what it is told to let us in. */
+/** Where the runtime is, and the credentials that it asks for. */
 export interface Access {
   readonly url: URL;
   readonly token: string;
@@ -54,7 +54,7 @@ export interface OpenOptions {
   readonly target?: ConnectTarget;
 }
 
-/** Opens a session, and tells what becomes of its connection. @throws as `connect`. */
+/** Opens a session, and prints what becomes of its connection. @throws as `connect`. */
 export async function openSession(access: Access, terminal: Terminal, options: OpenOptions = {}): Promise<ArcpSession> {
   const { resume, target = access.url, tell = (line) => terminal.warn(`${line}\n`) } = options;
   const { token, allowInsecure } = access;

@@ -1,5 +1,7 @@
-import { childVariables, foreignKeys } from "../../run/child-environment.ts";
+import { childVariables, foreignKeys, withoutServer } from "../../run/child-environment.ts";
+import { countRefusals } from "../../run/count-refusals.ts";
 import { createGateway } from "../../run/gateway.ts";
+import { adviceFor } from "../../run/recipes.ts";
 import { type GatewayRoute, routesOf } from "../../run/routes.ts";
 import { Tally } from "../../run/tally.ts";
 import { type Command, UsageError } from "../command.ts";
@@ -21,11 +23,13 @@ its model providers, and refuses the call that would exceed the budget.
   --every PERIOD         the budget begins anew each hour, day, week or month
   --store FILE           keeps the budget between runs, one at a time, in a SQLite file
   --server URL           takes the budget of a Cycles server; CYCLES_API_KEY is its key
-  --prices FILE          prices.json unless told; imprest prices pull MODEL writes it
-  --on-limit stop        ends the program at the first denial, with exit code 3; unless told, the
+  --prices FILE          prices.json by default; imprest prices pull MODEL writes it
+  --on-limit stop        ends the program at the first denial, with exit code 3; by default, the
                          program gets the provider's own error with status 402
   --keep-keys            the program sees its real keys, for one that checks their form
   --gauge FILE           keeps a file with how the budget stands
+  --extra-input-tokens N the most that a provider's own tools, such as its search, may read for a
+                         request; unless given, a request that has such a tool is refused
 
 The program sees random tokens in place of its keys. Exit code: the program's, or 128 and the
 number of the signal that ended it.
@@ -76,33 +80,31 @@ async function runUnder(
     child.stop("SIGTERM");
     setTimeout(() => child?.stop("SIGKILL"), graceMs).unref();
   };
-  const counted: typeof globalThis.fetch = async (input, init) => {
-    const answer = await fetch(input, init);
-    // Only the guard answers so: what a provider answers has an address.
-    if (answer.status === 402 && answer.url === "") {
-      tally.denied += 1;
-      if (options.stopsAtLimit) stop();
-    }
-    return answer;
+  const onDenied = (): void => {
+    if (options.stopsAtLimit) stop();
   };
   let server: GatewayServer | undefined;
   const handle = createGateway({
     routes,
-    fetch: counted,
+    fetch: countRefusals(fetch, tally, onDenied),
     hosts: () => server?.hosts ?? [],
     onPassed: () => (tally.passed += 1),
   });
   server = await serveGateway(handle);
+  const inherited = options.server === undefined ? terminal.environment : withoutServer(terminal.environment);
   const endGauge = options.gauge === undefined ? undefined : keepGauge(budget, options.gauge);
   try {
-    const variables = childVariables(server.origin, routes, terminal.environment);
-    terminal.warn(announced(variables, routes, foreignKeys(terminal.environment)));
-    child = await startChild(options.command, { ...terminal.environment, ...variables });
+    const variables = childVariables(server.origin, routes, inherited);
+    terminal.warn(announced(variables, server.origin, foreignKeys(inherited, variables)));
+    const advice = adviceFor(options.command);
+    if (advice !== undefined) terminal.warn(`imprest run: ${advice}\n`);
+    child = await startChild(options.command, { ...inherited, ...variables });
     const code = await child.ended;
     await server.close();
     await budget.flush();
     await endGauge?.();
-    terminal.warn(tally.summary(await budget.balance()));
+    // The program's exit code must not depend on a server that is gone by now.
+    terminal.warn(tally.summary(await budget.balance().catch(() => undefined)));
     return isStopped ? limitReached : code;
   } finally {
     await server.close();
@@ -110,15 +112,12 @@ async function runUnder(
 }
 
 /** What was set, without the values of keys. */
-function announced(
-  variables: Readonly<Record<string, string>>,
-  routes: readonly GatewayRoute[],
-  foreign: readonly string[],
-): string {
-  const keys = new Set(routes.flatMap(({ shown }) => Object.keys(shown)));
-  const bases = Object.entries(variables).filter(([name]) => !keys.has(name) && !/^no_proxy$/i.test(name));
+function announced(variables: Readonly<Record<string, string>>, origin: string, foreign: readonly string[]): string {
+  const set = Object.entries(variables).filter(([name]) => !/^no_proxy$/i.test(name));
+  const bases = set.filter(([, value]) => value.startsWith(`${origin}/`));
   const lines = bases.map(([name, value]) => `  ${name}=${value}\n`);
-  const replaced = keys.size === 0 ? "no key" : [...keys].join(", ");
+  const keys = set.filter((variable) => !bases.includes(variable)).map(([name]) => name);
+  const replaced = keys.length === 0 ? "no key" : keys.join(", ");
   const kept = foreign.length === 0 ? "" : `  not budgeted, and left as they are: ${foreign.join(", ")}\n`;
   return `imprest run: set for the program, with tokens of the gateway for ${replaced}:\n${lines.join("")}${kept}`;
 }

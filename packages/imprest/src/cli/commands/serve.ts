@@ -34,7 +34,7 @@ Serves a budget authority over the Cycles wire until it is stopped (Ctrl-C).
   --store FILE           keep the ledger in a SQLite file; without it, it is lost at the end
   --evidence             sign what is decided, and serve the envelopes and the keys
   --server-id URL        in whose name to sign: where clients reach it, /v1 included;
-                         the address that is served unless told
+                         the address that is served by default
   --asp ORIGIN --asp-key FILE
                          speak the Agent Spend Protocol too, as this issuer; a private JWK, or made
   --asp-ttl MS, --asp-grace MS, --asp-prefix NAME, --asp-retired FILE
@@ -42,10 +42,10 @@ Serves a budget authority over the Cycles wire until it is stopped (Ctrl-C).
   --asp-overage [BUDGET=]REJECT|CHARGE_OVERAGE
                          what becomes of a commit beyond its reserve; may be repeated
   --console              look at it in a browser: the link is printed, and works once
-  --console-port N       any free port unless told
+  --console-port N       any free port by default
   --records PATH         a record store whose waiting settlements the console shows; may be repeated
-  --port N               7878 unless told; 0 for any free port
-  --host ADDRESS         127.0.0.1 unless told; anything else needs one of
+  --port N               7878 by default; 0 for any free port
+  --host ADDRESS         127.0.0.1 by default; anything else needs one of
   --behind-tls           a proxy in front of it speaks TLS
   --allow-insecure       keys may travel in the clear, on a network of your own
 

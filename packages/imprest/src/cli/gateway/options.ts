@@ -1,5 +1,5 @@
 import type { CalendarUnit } from "@imprest/embedded/ledger";
-import { UsageError, readArguments, textOf } from "../command.ts";
+import { UsageError, readArguments, textOf, wholeOf } from "../command.ts";
 
 /** What `imprest run` was asked for. */
 export interface RunOptions {
@@ -10,6 +10,7 @@ export interface RunOptions {
   readonly store: string | undefined;
   readonly server: string | undefined;
   readonly gauge: string | undefined;
+  readonly extraInputTokens: number | undefined;
   readonly keepsKeys: boolean;
   readonly stopsAtLimit: boolean;
 }
@@ -23,7 +24,7 @@ export function readRunOptions(args: readonly string[]): RunOptions {
   const at = args.indexOf("--");
   const command = at === -1 ? [] : args.slice(at + 1);
   const known = { budget: text, every: text, prices: text, store: text, server: text, gauge: text } as const;
-  const switches = { "keep-keys": flag, "on-limit": text } as const;
+  const switches = { "keep-keys": flag, "on-limit": text, "extra-input-tokens": text } as const;
   const { values } = readArguments(at === -1 ? args : args.slice(0, at), { ...known, ...switches }, 0);
   if (command.length === 0) throw new UsageError("Name the program behind --, such as -- python3 agent.py.");
   const server = textOf(values, "server");
@@ -45,6 +46,7 @@ export function readRunOptions(args: readonly string[]): RunOptions {
     store: textOf(values, "store"),
     server,
     gauge: textOf(values, "gauge"),
+    extraInputTokens: wholeOf(values, "extra-input-tokens", 100_000_000),
     keepsKeys: values["keep-keys"] === true,
     stopsAtLimit: onLimit === "stop",
   };

@@ -1,4 +1,3 @@
-import { type SpendAuthority } from "@imprest/core";
 import { logRecordStore } from "@imprest/core/node";
 import { CyclesClient } from "@imprest/cycles";
 import { sqliteStore } from "@imprest/embedded/node";
@@ -7,7 +6,6 @@ import { type Budget, type BudgetGuardOptions } from "../../budget/budget.ts";
 import { connectBudget } from "../../budget/connect-budget.ts";
 import { createBudget } from "../../budget/create-budget.ts";
 import type { Environment } from "../../run/routes.ts";
-import { UsageError } from "../command.ts";
 import { rememberingOpenCalls, settleOpenCalls } from "./open-calls.ts";
 import type { RunOptions } from "./options.ts";
 
@@ -28,12 +26,12 @@ const longestMs = 86_400_000;
  * @throws what the store, the server's configuration and the prices throw.
  */
 export async function openRunBudget(
-  options: Pick<RunOptions, "limit" | "every" | "store" | "server">,
+  options: Pick<RunOptions, "limit" | "every" | "store" | "server" | "extraInputTokens">,
   guard: Pick<BudgetGuardOptions, "prices" | "fetch">,
   environment: Environment,
 ): Promise<RunBudget> {
-  const { limit, every, store, server } = options;
-  const guarding = { ...guard, idleMs: longestMs, longestMs };
+  const { limit, every, store, server, extraInputTokens } = options;
+  const guarding = { ...guard, extraInputTokens, idleMs: longestMs, longestMs };
   if (server !== undefined) {
     const client = CyclesClient.fromEnv({}, { ...environment, CYCLES_BASE_URL: server });
     const budget = connectBudget(client, guarding);
@@ -44,7 +42,7 @@ export async function openRunBudget(
     return { budget, fetch: budget.fetch, recovered: 0, close: () => budget.close() };
   }
   const budget = createBudget({ limit, every, store: sqliteStore({ file: store }), ...guarding });
-  const authority: SpendAuthority = opened(budget, store);
+  const { authority } = budget;
   const records = logRecordStore({ dir: `${store}.open-calls` });
   const recovered = await settleOpenCalls(authority, records);
   await budget.flush();
@@ -58,13 +56,4 @@ export async function openRunBudget(
       await records.close?.();
     },
   };
-}
-
-function opened(budget: Budget, store: string): SpendAuthority {
-  try {
-    return budget.authority;
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : "unknown";
-    throw new UsageError(`${store} cannot be opened; one run at a time keeps its budget in a file: ${why}`, { cause });
-  }
 }

@@ -1,4 +1,4 @@
-import { boundedText, flag, loose, openOneOf, text } from "../../../wire/leaves.ts";
+import { boundedText, flag, jsonObject, loose, openOneOf, text } from "../../../wire/leaves.ts";
 import { type Shape, list, object, optional } from "../../../wire/shape.ts";
 
 /** One entry of the registry of action kinds (Cycles action kinds §ActionKind, v0.1.26). */
@@ -20,6 +20,7 @@ export const riskClasses = ["read_only", "local_mutation", "side_effect", "exter
 export const actionKind: Shape<ActionKind> = object({
   kind: loose(boundedText(64)),
   risk_class: openOneOf(riskClasses),
+  policy_key_spec: optional(jsonObject),
   description: optional(loose(boundedText(512))),
   mcp_tool_prefixes: optional(list(loose(boundedText(128)))),
   deprecated: optional(flag),
