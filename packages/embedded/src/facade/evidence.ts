@@ -1,9 +1,10 @@
 import type { Ed25519KeyPair } from "@imprest/core/audit";
+import type { ReservationEvidence } from "@imprest/core/models/cycles";
 import type { EvidenceJwk } from "@imprest/cycles/evidence";
 import type { Attestor } from "../evidence/attestor.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 
-/** The keys that evidence is signed with; there with the option `evidence`. */
+/** What was signed, and the keys that it is signed with; there with the option `evidence`. */
 export class EvidenceGroup {
   readonly #ledger: Ledger;
   readonly #attestor: Attestor;
@@ -21,6 +22,11 @@ export class EvidenceGroup {
     const next = await this.#attestor.rotate(keyPair);
     await this.#ledger.durable();
     return next;
+  }
+
+  /** Where the envelopes of one reservation's life are; `undefined` where none is kept. */
+  ofReservation(reservationId: string): Promise<ReservationEvidence | undefined> {
+    return this.#ledger.durably(() => this.#attestor.evidenceOf(reservationId));
   }
 
   /** Every key that signs or signed evidence, as it is published. */

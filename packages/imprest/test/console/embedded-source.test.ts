@@ -76,6 +76,29 @@ it("shows what is held while it is held, and a reservation's whole life", async 
   await embedded.close();
 });
 
+it("names where the signed evidence of a reservation is, where the authority signs", async () => {
+  const source = new EmbeddedSource("a test");
+  const evidence = { serverId: "https://authority.example/v1" };
+  const embedded = createEmbeddedAuthority({ onFact: source.onFact, evidence });
+  onTestFinished(() => embedded.close());
+  source.open(embedded);
+  await embedded.servedAt("https://authority.example");
+  await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: tokens(1_000) });
+  const hub = new ConsoleHub({ source });
+  hub.start();
+  onTestFinished(() => hub.close());
+  const authority = embedded.authority({ tenant: "acme" });
+  await withReservation(authority, { estimate: tokens(30), action }, (reservation) => reservation.spend(tokens(12)));
+  const [first] = await vi.waitFor(() => {
+    expect(hub.activities.activities).toHaveLength(2);
+    return hub.activities.activities;
+  });
+  const life = await hub.life(first?.reservationId ?? "", new AbortController().signal);
+  expect(life?.evidence).toHaveLength(2);
+  for (const url of life?.evidence ?? [])
+    expect(url).toMatch(/^https:\/\/authority\.example\/v1\/evidence\/[0-9a-f]{64}$/);
+});
+
 it("says that the ledger cannot be looked at, once it is closed", async () => {
   const { clock, embedded, hub } = await watched();
   expect(hub.state.upstream.ok).toBe(true);

@@ -4,7 +4,7 @@ import { Foreign } from "../shared/foreign.tsx";
 import { moneyText } from "../shared/money.ts";
 import { counted } from "../shared/text.ts";
 import { durationText, timeText } from "../shared/time.ts";
-import type { StoreProps } from "./console.tsx";
+import type { StoreProps } from "./store-props.ts";
 import { DenialSentence } from "./denial-sentence.tsx";
 import { writeRoute } from "./route.ts";
 

@@ -5,7 +5,7 @@ import { Blank } from "../shared/shell.tsx";
 import { counted } from "../shared/text.ts";
 import { BudgetLine } from "./budget-line.tsx";
 import { budgetTree } from "./budget-tree.ts";
-import type { StoreProps } from "./console.tsx";
+import type { StoreProps } from "./store-props.ts";
 import { FilterField } from "./filter-field.tsx";
 import { MoreButton } from "./more-button.tsx";
 import { go, route } from "./route.ts";

@@ -10,12 +10,8 @@ import { DenialsView } from "./denials-view.tsx";
 import { LiveView } from "./live-view.tsx";
 import { Notices } from "./notices.tsx";
 import { type View, go, route } from "./route.ts";
-import type { ConsoleStore } from "./store.ts";
+import type { StoreProps } from "./store-props.ts";
 import { WaitingView } from "./waiting-view.tsx";
-
-export interface StoreProps {
-  readonly store: ConsoleStore;
-}
 
 export function Console({ store }: StoreProps): JSX.Element {
   useEffect(focusFilterBySlash, []);

@@ -7,7 +7,7 @@ import { moneyText, withDollars } from "../shared/money.ts";
 import { Blank } from "../shared/shell.tsx";
 import { counted } from "../shared/text.ts";
 import { timeText } from "../shared/time.ts";
-import type { StoreProps } from "./console.tsx";
+import type { StoreProps } from "./store-props.ts";
 import { FilterField } from "./filter-field.tsx";
 import { mentions } from "./live-filter.ts";
 import { MoreButton } from "./more-button.tsx";

@@ -5,7 +5,7 @@ import { useEffect } from "preact/hooks";
 import { Blank } from "../shared/shell.tsx";
 import { WindowList } from "../shared/window-list.tsx";
 import { ActivityCells } from "./activity-cells.tsx";
-import type { StoreProps } from "./console.tsx";
+import type { StoreProps } from "./store-props.ts";
 import { everything, isWanted } from "./live-filter.ts";
 import { LiveFilters } from "./live-filters.tsx";
 import { LifePanel } from "./life-panel.tsx";

@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { Foreign } from "../shared/foreign.tsx";
 import { Notice } from "../shared/shell.tsx";
 import { timeText } from "../shared/time.ts";
-import type { StoreProps } from "./console.tsx";
+import type { StoreProps } from "./store-props.ts";
 
 /** What makes the page wrong or old, above everything that it says. */
 export function Notices({ store }: StoreProps): JSX.Element | null {

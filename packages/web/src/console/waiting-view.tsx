@@ -5,7 +5,7 @@ import { Icon } from "../shared/icon.tsx";
 import { moneyText } from "../shared/money.ts";
 import { Blank, Notice } from "../shared/shell.tsx";
 import { durationText, machineTime, timeText } from "../shared/time.ts";
-import type { StoreProps } from "./console.tsx";
+import type { StoreProps } from "./store-props.ts";
 
 /** Settlements that no authority has answered, and those for which nothing more is sent. */
 export function WaitingView({ store }: StoreProps): JSX.Element {

@@ -1,8 +1,17 @@
 import { type Clock, type Subject, type Timer, systemClock } from "@imprest/core";
+import type { ReservationEvidence } from "@imprest/core/models/cycles";
 import { type BudgetBalance, type Fact, type FactListener, LedgerRefusal, type TenantInfo } from "@imprest/embedded";
 import { activityOfFact } from "./activity-of-fact.ts";
 import { lookAgain } from "./look-again.ts";
-import { type ConsoleSource, type SourceListener, type SourceRow, bounded, budgetId, mostBudgets } from "./source.ts";
+import {
+  type ConsoleSource,
+  type SourceListener,
+  type SourceReservation,
+  type SourceRow,
+  bounded,
+  budgetId,
+  mostBudgets,
+} from "./source.ts";
 
 /** What the console needs of a ledger in this process. */
 export interface WatchedLedger {
@@ -11,6 +20,8 @@ export interface WatchedLedger {
     list(request: { scope: Subject; tenant: string; limit: number }): Promise<readonly BudgetBalance[]>;
     get(address: { scope: Subject; tenant: string; unit: string }): Promise<BudgetBalance>;
   };
+  /** There where evidence is signed. */
+  readonly evidence?: { ofReservation(id: string): Promise<ReservationEvidence | undefined> } | undefined;
 }
 
 /** Time changes budgets too: windows slide, and nothing is emitted of that. */
@@ -72,9 +83,11 @@ export class EmbeddedSource implements ConsoleSource {
     };
   }
 
-  /** A ledger forgets no sooner than the console; what happened to a reservation is all in the activities. */
-  reservation(): Promise<undefined> {
-    return Promise.resolve(undefined);
+  /** What happened to a reservation is all in the activities; the ledger adds what it signed. */
+  async reservation(id: string): Promise<SourceReservation | undefined> {
+    const { reserve, commit, release } = (await this.#opened().evidence?.ofReservation(id)) ?? {};
+    const evidence = [reserve, commit, release].flatMap((one) => one?.cycles_evidence_url ?? []);
+    return evidence.length === 0 ? undefined : { traceIds: [], evidence };
   }
 
   async #list(signal: AbortSignal): Promise<{ readonly rows: readonly SourceRow[]; readonly isCut: boolean }> {

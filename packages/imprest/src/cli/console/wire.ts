@@ -79,6 +79,7 @@ export interface Burn {
   readonly points: readonly (readonly [atMs: number, spent: string])[];
 }
 
+/** What happened; `recorded` is a spend that no reservation covers. */
 export type ActivityKind = "reserved" | "extended" | "committed" | "released" | "expired" | "recorded" | "denied";
 
 /** One thing that happened. The event `activity` has some, ascending by number. */

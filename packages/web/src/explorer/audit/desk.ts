@@ -25,8 +25,10 @@ const mostRows = 500;
 const mostEvents = 200;
 /** Among so many unreadable lines other forms are looked for. */
 const mostStrays = 500;
-/** Between two turns at which the page is heard and sees progress. */
+/** Between two turns at which the page is heard. */
 const turnMs = 80;
+/** Between two figures of progress: a reader follows no more, and each is a drawing of the page. */
+const progressMs = 250;
 
 /** Verifies one feed and answers what the page wants to see of it. Holds a few bytes of each line, never the feed. */
 export class FeedDesk implements AuditDesk {
@@ -64,12 +66,16 @@ export class FeedDesk implements AuditDesk {
     const sums = new Conservation();
     let read = 0;
     let turn = startMs;
+    let shown = startMs;
     const statements = verifyStatements(this.#noted(bytes.all((size) => (read += size))), given);
     let next = await statements.next();
     for (; !next.done; next = await statements.next()) {
       this.#note(next.value, tally, sums);
       if (performance.now() - turn < turnMs) continue;
-      this.#onProgress({ lines: tally.lines, bytes: read, accepted: tally.accepted, rejected: tally.rejected });
+      if (performance.now() - shown >= progressMs) {
+        this.#onProgress({ lines: tally.lines, bytes: read, accepted: tally.accepted, rejected: tally.rejected });
+        shown = performance.now();
+      }
       await new Promise((resolve) => setTimeout(resolve));
       if (run !== this.#runs) throw new UnusableError("Stopped.");
       turn = performance.now();
