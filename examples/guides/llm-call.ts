@@ -7,8 +7,8 @@ import { createBudget } from "imprest";
 import { type Answer, model } from "./model.ts";
 
 const prices = createPriceTable({ "demo-large": { input: "5.00", output: "15.00" } });
-const policy = [{ belowPercent: 50, caps: { max_tokens: 256 } }]; // answers are short once half of the money is gone
-const budget = createBudget({ limit: "$0.10", prices, policy });
+const policy = [{ belowPercent: 75, caps: { max_tokens: 256 } }]; // answers are short once a quarter of the money is gone
+const budget = createBudget({ limit: "$0.20", prices, policy });
 // #endregion
 const limits: number[] = [];
 
@@ -29,7 +29,7 @@ const { value, settlement } = await withReservation(
   budget,
   request,
   async (reservation) => {
-    const maxTokens = capped(reservation.caps, "max_tokens", 800); // 256 once less than half of the budget would be left
+    const maxTokens = capped(reservation.caps, "max_tokens", 800); // 256 once less than 75 % of the budget would be left
     limits.push(maxTokens);
     return model.complete("streams", { signal: reservation.signal });
   },
@@ -88,7 +88,6 @@ console.log(cached.value, cached.settlement.status); // released
 
 assert.equal(cached.settlement.status, "released");
 assert.equal((await budget.balance()).reserved.amount, 0n);
-budget.for({}, { limit: "$0.20" });
 
 // #region unknown
 const silent = withReservation(budget, request, () => "precious", { honours: ["max_tokens"] });
