@@ -15,8 +15,8 @@ function holds(value: unknown, writings: readonly string[]): boolean {
 
 function cut(value: unknown, writings: readonly string[]): unknown {
   if (typeof value === "string") return writings.reduce((text, writing) => text.replaceAll(writing, redacted), value);
-  if (Array.isArray(value)) return value.map((item) => cut(item, writings));
   if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => cut(item, writings));
   // Entries are arrays of a text and a value, and come back as such.
   return Object.fromEntries(cut(Object.entries(value), writings) as [string, unknown][]);
 }
@@ -47,20 +47,19 @@ export class Secret {
    * copy with it cut out, be it written as it is, percent-encoded or in base64. JSON's escapes are to be decoded before.
    */
   redact<Value>(value: Value): Value {
-    const writings = this.#writings();
     // Looking is far cheaper than copying, and there is almost never anything to cut. Arrays and objects keep their shape.
+    const writings = this.#writings();
     return holds(value, writings) ? (cut(value, writings) as Value) : value;
   }
 
   /** False when a JSON text certainly does not hold the credential: then there is nothing to redact in it. */
   mayStandIn(json: string): boolean {
-    return json.includes("\\") || this.#writings().some((writing) => json.includes(writing));
+    return json.includes("\\") || holds(json, this.#writings());
   }
 
   /** Every way in which it may be written; found once, because every answer is looked through. */
   #writings(): readonly string[] {
-    this.#written ??= writingsOf(this.#value);
-    return this.#written;
+    return (this.#written ??= writingsOf(this.#value));
   }
 
   /** `[redacted]`. */
