@@ -1,9 +1,10 @@
 import { systemClock } from "@imprest/core";
 import { Patience } from "@imprest/core/internal";
-import { answersAsked } from "../prices/answers-asked.ts";
+import { answersAsked } from "../usage/answers-asked.ts";
 import { type Admitted, type Guard, countedAs } from "../fetch/admit.ts";
 import { Seen, isProvidersError } from "../fetch/answer.ts";
 import { type HandedDown, handDown } from "../fetch/handed-down.ts";
+import { isProvidersOwn } from "../fetch/not-billed.ts";
 import { parsed } from "../fetch/read-bounded.ts";
 import { seenTokens } from "../fetch/seen-text.ts";
 import { SettledCall } from "../fetch/settled-call.ts";
@@ -87,7 +88,7 @@ export class AdaptedCall {
   }
 
   async #failed(error: unknown, isUnsent: boolean): Promise<void> {
-    const { statusCode, status = statusCode, responseBody, error: inner } = isBag(error) ? error : {};
+    const { statusCode, status = statusCode, responseBody } = isBag(error) ? error : {};
     const body = typeof responseBody === "string" ? parsed(responseBody) : undefined;
     const isAnswered = typeof status === "number" && status >= 300;
     if (typeof status === "number" && !isAnswered && isBag(body)) {
@@ -97,11 +98,12 @@ export class AdaptedCall {
     }
     this.#endHanding();
     if (this.#handed.isTaken) return;
-    // An SDK holds the provider's error as text, as an object, or as the object of the error alone.
-    const isError = [body, error, inner].some(isProvidersError);
+    const isError = isBag(error) && (isProvidersError(error) || isProvidersOwn(error));
+    const stated = isBag(body) ? (body["usage"] ?? body["usageMetadata"]) : undefined;
+    if (isAnswered && isBag(stated)) Object.assign(this.#seen, { usage: stated });
     const outcome: Outcome = isAnswered
       ? { kind: "answered", status, isError }
       : { kind: isUnsent ? "unsent" : "failed", error };
-    await this.#settled.settle(outcome);
+    await this.#settled.settle(outcome, isAnswered ? this.#seen : undefined);
   }
 }

@@ -8,7 +8,7 @@ import {
   openReservation,
 } from "@imprest/core";
 import { parseJson, stringifyJson } from "@imprest/core/internal";
-import { answersAsked } from "../prices/answers-asked.ts";
+import { answersAsked } from "../usage/answers-asked.ts";
 import { type BoundOptions, type PricedCall, estimateOf } from "./call-cost.ts";
 import { underCaps, writtenCaps } from "./caps.ts";
 import type { HandedDown } from "./handed-down.ts";

@@ -39,8 +39,9 @@ export class Seen {
 
   /** Reads an event, or a whole answer. @returns whether nothing follows that matters. */
   protected note(wire: Wire, event: Bag): boolean {
-    const { usage, isDone = false, isLast = false, ended = [] } = wire.read(event);
-    if (wire.statesUsageByAnswer !== true || this.#answers === 1) this.usage = mergeUsage(this.usage, usage);
+    const { usage = usageBeside(event), isDone = false, isLast = false, ended = [] } = wire.read(event);
+    if (wire.statesUsageByAnswer !== true || this.#answers === 1 || !this.isStream)
+      this.usage = mergeUsage(this.usage, usage);
     for (const one of ended) this.#ended.add(one);
     this.isDone ||= isDone || this.#ended.size >= this.#answers;
     this.model = modelOf(event) ?? this.model;
@@ -51,16 +52,17 @@ export class Seen {
 
 /** An answer that came whole; without `bytes`, one too long to be read. */
 export class WholeAnswer extends Seen {
-  constructor(wire: Wire, bytes: Uint8Array | undefined, length: number) {
-    super(1);
+  /** @param answers how many the request asked for. */
+  constructor(wire: Wire, bytes: Uint8Array | undefined, length: number, answers = 1) {
+    super(answers);
     const answer = bytes && parsed(bytes);
-    // Without `alt=sse`, Gemini streams a list.
-    const events: readonly unknown[] = Array.isArray(answer) ? answer : [answer];
-    for (const event of events) if (isBag(event)) this.note(wire, event);
-    this.isDone = true;
+    // Without `alt=sse`, Gemini streams a list, which ends as the events do.
+    const isList = Array.isArray(answer);
+    for (const event of isList ? answer : [answer]) if (isBag(event)) this.note(wire, event);
+    this.isError = this.usage === undefined && isErrorAlone(answer);
+    this.isDone = isList ? this.isError || (this.isDone && !answer.some(isProvidersError)) : true;
     if (isBag(answer)) this.whole = answer;
-    else if (!Array.isArray(answer)) this.tokens = length;
-    this.isError = this.usage === undefined && isProvidersError(answer) && Object.keys(answer as Bag).length <= 3;
+    else if (!isList) this.tokens = length;
   }
 }
 
@@ -114,6 +116,19 @@ export function isProvidersError(answer: unknown): boolean {
   const first: unknown = Array.isArray(answer) ? answer[0] : answer;
   const error = isBag(first) ? first["error"] : undefined;
   return isBag(error) && (typeof error["message"] === "string" || typeof error["type"] === "string");
+}
+
+function isErrorAlone(answer: unknown): boolean {
+  const one: unknown = Array.isArray(answer) && answer.length === 1 ? answer[0] : answer;
+  return isBag(one) && isProvidersError(one) && Object.keys(one).length <= 3;
+}
+
+/** The usage of an error, which no wire has a place for: beside it or within it. */
+function usageBeside(event: Bag): unknown {
+  const { error } = event;
+  if (!isBag(error)) return undefined;
+  const within = [event, event["response"], error].filter(isBag);
+  return within.map(({ usage, usageMetadata }) => usage ?? usageMetadata).find((usage) => isBag(usage));
 }
 
 function modelOf(event: Bag): string | undefined {

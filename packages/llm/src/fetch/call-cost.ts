@@ -1,5 +1,5 @@
 import { type Amount, type Metrics, addAmounts, compareAmounts } from "@imprest/core";
-import { answersAsked } from "../prices/answers-asked.ts";
+import { answersAsked } from "../usage/answers-asked.ts";
 import type { PriceTable } from "../prices/price-table.ts";
 import { otherModels } from "./other-models.ts";
 import type { Seen } from "./answer.ts";

@@ -1,6 +1,6 @@
-import { TimeoutError, systemClock } from "@imprest/core";
+import { type Clock, TimeoutError, systemClock } from "@imprest/core";
 import { Patience, onAbort, raceAbort } from "@imprest/core/internal";
-import { answersAsked } from "../prices/answers-asked.ts";
+import { answersAsked } from "../usage/answers-asked.ts";
 import type { Admitted, Guard } from "./admit.ts";
 import { StreamedAnswer, WholeAnswer, isProvidersError } from "./answer.ts";
 import type { Outgoing } from "./outgoing.ts";
@@ -14,6 +14,9 @@ const longestError = 1024 * 1024;
 const longestWhole = 64 * 1024 * 1024;
 /** How far a stream is read ahead of its reader: most are settled then although their reader has gone. */
 const readAhead = 256 * 1024;
+/** What may be held back for the settlement once the usage is known: where more follows, or nothing for so long, it is handed out. */
+const longestHeld = 64 * 1024;
+const holdMs = 1_000;
 /** What describes bytes that are not the ones handed out: `fetch` has decoded them. */
 const ofTheWire = ["content-encoding", "content-length", "transfer-encoding"];
 
@@ -79,7 +82,9 @@ export class Exchange {
     if (!ok) {
       // Read whole, because its body says whose error it is.
       const bytes = await readBounded(body, longestError, signal).catch(() => undefined);
-      await this.#settled.settle({ kind: "answered", status, isError: isProvidersError(bytes && parsed(bytes)) });
+      const seen = new WholeAnswer(call.wire, bytes, bytes?.length ?? 0);
+      const isError = isProvidersError(bytes && parsed(bytes));
+      await this.#settled.settle({ kind: "answered", status, isError, saysRetry: headers.has("retry-after") }, seen);
       this.#end();
       return rebuilt(response, bytes ?? null);
     }
@@ -98,7 +103,10 @@ export class Exchange {
       );
     const read = await readUpTo(body, longestWhole, signal);
     const { bytes, more } = read;
-    await this.#settled.settleBy(new WholeAnswer(call.wire, more ? undefined : bytes, bytes.length), "ended");
+    await this.#settled.settleBy(
+      new WholeAnswer(call.wire, more ? undefined : bytes, bytes.length, answersAsked(call.body)),
+      "ended",
+    );
     this.#end();
     return rebuilt(response, more ? unread(read) : bytes);
   }
@@ -111,20 +119,38 @@ export class Exchange {
       reader.cancel(error).catch(() => {});
       await this.#settled.settleBy(answer, "broken");
     };
+    const clock = this.#guard.authority.environment?.clock ?? systemClock;
+    let reading: ReturnType<typeof reader.read> | undefined;
+    let holds = true;
+    /** The chunk that is being read, or `undefined` where none comes while bytes are held. */
+    const readOrGiveUp = async (): Promise<Awaited<typeof reading>> => {
+      const { promise: silence, clear } = after(clock, holdMs);
+      return Promise.race([reading, silence]).finally(clear);
+    };
     /** The next bytes that may be handed out; the last ones without `isOpen`. */
     const next = async (): Promise<{ readonly bytes: readonly Uint8Array[]; readonly isOpen: boolean }> => {
       const held: Uint8Array[] = [];
+      let length = 0;
       for (;;) {
-        const { done, value } = await reader.read();
+        reading ??= reader.read();
+        const came = await (length > 0 ? readOrGiveUp() : reading);
         // What has been cancelled ends as if it were whole.
         if (this.#isOver) throw signal.reason;
+        if (came === undefined) {
+          holds = false;
+          return { bytes: held, isOpen: true };
+        }
+        reading = undefined;
+        const { done, value } = came;
         if (done) held.push(...answer.end());
         const { bytes, state } = done ? { bytes: [], state: "last" } : answer.take(value);
         held.push(...bytes);
+        length = bytes.reduce((sum, chunk) => sum + chunk.length, length);
+        holds &&= length <= longestHeld;
         if (state === "last") await this.#settled.settleBy(answer, "ended");
-        const waits = state === "complete" && !this.#settled.isDecided;
+        const waits = holds && state === "complete" && !this.#settled.isDecided;
         // A pull that brings nothing is not repeated.
-        if (done || (!waits && held.some(({ length }) => length > 0))) return { bytes: held, isOpen: !done };
+        if (done || (!waits && length > 0)) return { bytes: held, isOpen: !done };
       }
     };
     return new ReadableStream<Uint8Array>(
@@ -172,6 +198,15 @@ export class Exchange {
     if (!signal.aborted) return error;
     return TimeoutError.isInstance(signal.reason) ? signal.reason : (this.#outgoing.signal?.reason ?? signal.reason);
   }
+}
+
+function after(clock: Clock, ms: number): { readonly promise: Promise<undefined>; readonly clear: () => void } {
+  let clear = (): void => {};
+  const promise = new Promise<undefined>((resolve) => {
+    const timer = clock.setTimer(() => resolve(undefined), ms, true);
+    clear = () => timer.clear();
+  });
+  return { promise, clear: () => clear() };
 }
 
 /** An answer that is too long to be read: what was read of it, and the rest as it comes. */

@@ -1,5 +1,7 @@
 import { DeniedError } from "@imprest/core";
-import { isBag } from "./wires/wire.ts";
+import { isProvidersError } from "./answer.ts";
+import { parsed } from "./read-bounded.ts";
+import { type Bag, isBag } from "./wires/wire.ts";
 
 /** Failures before the first byte of a request: addresses, connections, certificates and handshakes; Bun has words of its own. */
 const codes =
@@ -15,7 +17,15 @@ export function isUnclear(status: number): boolean {
 
 /** True for a status with which a provider refuses a request without working on it. */
 export function isRefusal(status: number): boolean {
-  return (status >= 300 && status < 500 && !isUnclear(status)) || status === 503 || status === 529;
+  return status >= 300 && status < 500 && !isUnclear(status);
+}
+
+/**
+ * True for a status of too much load. A provider gives it in its own form of an error, or says when to try again; bare, it may
+ * be an intermediary's that lost a provider at work (Envoy's 503 for a reset connection).
+ */
+export function isOverload(status: number): boolean {
+  return status === 503 || status === 529;
 }
 
 /** How deep a chain of causes is looked into. */
@@ -39,8 +49,18 @@ function isUnbilled(error: unknown, depth: number): boolean {
   // Several attempts, or several addresses: each must have failed so.
   if (Array.isArray(errors) && errors.length > 0) return errors.every((one) => isUnbilled(one, depth - 1));
   const answered = status ?? statusCode;
-  if (typeof answered === "number") return isRefusal(answered);
+  if (typeof answered === "number") return isRefusal(answered) || (isOverload(answered) && isProvidersOwn(error));
   return isUnsent(error, depth) || isUnbilled(error["cause"], depth - 1);
+}
+
+/** Whether an SDK's error holds the provider's own form of an error, as an object or as text, or says when to try again. */
+export function isProvidersOwn(error: Bag): boolean {
+  const { headers, responseHeaders, responseBody, body, data, error: inner } = error;
+  const given = [headers, responseHeaders].some((held) =>
+    held instanceof Headers ? held.has("retry-after") : isBag(held) && held["retry-after"] !== undefined,
+  );
+  const texts = [responseBody, body].map((text) => (typeof text === "string" ? parsed(text) : text));
+  return given || [...texts, data, inner, { error: inner }].some(isProvidersError);
 }
 
 /** True for a `fetch` that failed before a byte of the request had left. */

@@ -62,7 +62,10 @@ export class SettledCall {
     } catch (thrown) {
       error = thrown;
     }
-    const row = rowOf({ ...outcome, isPriced: cost !== undefined }, this.#guard.billed);
+    const row = rowOf(
+      { ...outcome, isPriced: cost !== undefined, isStated: seen?.usage !== undefined },
+      this.#guard.billed,
+    );
     if (row.settle === "release") return void (await reservation.release(row.event));
     const metrics = { ...usageMetrics(seen?.usage), modelVersion: seen?.model };
     if (row.settle === "commit" && cost !== undefined) {

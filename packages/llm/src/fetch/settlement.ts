@@ -1,4 +1,4 @@
-import { isRefusal, isUnclear, isUnsent } from "./not-billed.ts";
+import { isOverload, isRefusal, isUnclear, isUnsent } from "./not-billed.ts";
 
 /** What became of one request to a provider. */
 export interface Outcome {
@@ -15,8 +15,12 @@ export interface Outcome {
   readonly isError?: boolean;
   /** The answer is done: the usage that it stated, if any, is the whole. */
   readonly isDone?: boolean;
+  /** The answer stated a usage. */
+  readonly isStated?: boolean;
   /** The usage has a price. */
   readonly isPriced?: boolean;
+  /** The answer says when to try again: `Retry-After`. */
+  readonly saysRetry?: boolean;
 }
 
 interface Row {
@@ -41,19 +45,28 @@ const rows: readonly Row[] = [
   },
   /** Abort, timeout or reset after the request left, before a whole answer */
   { event: "abort, timeout or reset", when: ({ kind }) => kind === "failed", settle: "estimate" },
+  /** Answered with an error that states what was used, whatever its status, but for `billedStatuses` */
+  {
+    event: "an error that states what was used",
+    when: ({ kind, status = 0, isStated, isPriced }, billed) =>
+      kind === "answered" && isStated === true && isPriced === true && !billed.has(status),
+    settle: "commit",
+  },
   /** Answered 408, 499, 502, 504, 520 to 524, or what `billedStatuses` adds: an intermediary answered, and the provider may work on */
   {
     event: "an intermediary's status, or one that is billed",
     when: ({ status = 0 }, billed) => isUnclear(status) || billed.has(status),
     settle: "estimate",
   },
-  /** Answered with another 3xx or 4xx, with 503 or 529, or with the provider's own error in its body */
+  /** Answered with another 3xx or 4xx, with 503 or 529 and `Retry-After`, or with the provider's own error in its body */
   {
     event: "the provider refused",
-    when: ({ kind, status = 0, isError }) => isRefusal(status) || (isError === true && kind !== "broken"),
+    when: ({ kind, status = 0, isError, isStated, saysRetry }) =>
+      isStated !== true &&
+      (isRefusal(status) || (isOverload(status) && saysRetry === true) || (isError === true && kind !== "broken")),
     settle: "release",
   },
-  /** Answered with a bare 500, or any other status */
+  /** Answered with a bare 500, 503 or 529, or any other status: an intermediary may have given it after the provider began */
   { event: "another error", when: ({ kind }) => kind === "answered", settle: "estimate" },
   /** An answer that is done, with its usage: also cut by its limit, declined, or failed */
   { event: "an answer", when: ({ isDone, isPriced }) => isDone === true && isPriced === true, settle: "commit" },

@@ -1,3 +1,4 @@
+import { partsOf } from "../usage/answers-asked.ts";
 import { isBag, unreadable } from "../usage/members.ts";
 
 /** A request to a model, as the wire has it. */
@@ -40,13 +41,6 @@ export function conversationOf(body: RequestBody): { readonly name: string; read
     if (Array.isArray(messages)) return { name, messages };
   }
   return { name: "", messages: [] };
-}
-
-const settings = ["generationConfig", "generation_config", "inferenceConfig", "config", "toolConfig"];
-
-/** The body and the objects within it that hold settings. */
-export function partsOf(body: RequestBody): readonly RequestBody[] {
-  return [body, ...settings.map((name) => body[name]).filter(isBag)];
 }
 
 export function toolsOf(body: RequestBody): readonly unknown[] {

@@ -1,11 +1,11 @@
 import { utf8 } from "@imprest/core/internal";
+import { answersAsked, partsOf, statedCounts } from "../usage/answers-asked.ts";
 import { unreadable } from "../usage/members.ts";
 import { type TokenKind, type UsageTerms, inputKinds, outputKinds } from "../usage/usage.ts";
-import { answersAsked, statedCounts } from "./answers-asked.ts";
 import { findLooping } from "./looping.ts";
 import { findPointing } from "./pointing.ts";
 import type { KnownPrefix } from "./prefix-map.ts";
-import { type RequestBody, bodyOf, conversationOf, partsOf, toolsOf } from "./request-body.ts";
+import { type RequestBody, bodyOf, conversationOf, toolsOf } from "./request-body.ts";
 
 /** How a request is counted. */
 export interface EstimateOptions {

@@ -103,13 +103,59 @@ describe("before a byte has left, nothing was spent", () => {
 describe("an answer with an error", () => {
   const own = { error: { message: "overloaded", type: "server_error" } };
 
-  it.each([400, 401, 403, 404, 409, 413, 422, 429, 503, 529])("%i is released", async (status) => {
+  it.each([400, 401, 403, 404, 409, 413, 422, 429])("%i is released", async (status) => {
     const { settled, outcome } = await run({ answer: () => new Response("no", { status }) });
     expect(settled).toEqual(["released"]);
     expect(outcome).toBe(status);
   });
 
-  it.each([408, 499, 500, 501, 502, 504, 520, 524, 599])(
+  it.each([503, 529])(
+    "%i is released in the provider's own form, or where it says when to try again",
+    async (status) => {
+      expect((await run({ answer: () => json(own, status) })).settled).toEqual(["released"]);
+      const again = (): Response => new Response("busy", { status, headers: { "retry-after": "2" } });
+      expect((await run({ answer: again })).settled).toEqual(["released"]);
+      const { settled } = await run({ answer: again, options: { billedStatuses: [status] } });
+      expect(settled).toEqual([`committed ${estimateOf(request)} estimate`]);
+    },
+  );
+
+  it.each([400, 404, 429, 500, 502, 503, 504, 529])("%i that states what was used is charged by it", async (status) => {
+    expect((await run({ answer: () => json({ ...own, usage }, status) })).settled).toEqual(["committed 12 actual"]);
+    const inside = { error: { ...own.error, usage } };
+    expect((await run({ answer: () => json(inside, status) })).settled).toEqual(["committed 12 actual"]);
+    const unpriced = json({ ...own, usage: { ...usage, smells: 2 } }, status);
+    expect((await run({ answer: () => unpriced })).settled).toEqual([`committed ${estimateOf(request)} estimate`]);
+    const { settled } = await run({
+      answer: () => json({ ...own, usage }, status),
+      options: { billedStatuses: [status] },
+    });
+    expect(settled).toEqual([`committed ${estimateOf(request)} estimate`]);
+  });
+
+  it("an error of Anthropic's with status 200 that states what was used is charged by it", async () => {
+    const error = { type: "error", error: { type: "overloaded_error", message: "busy" } };
+    const body = { model: "claude-3-haiku", max_tokens: 50, messages };
+    const answer = (): Response => json({ ...error, usage: { input_tokens: 9, output_tokens: 3 } });
+    expect((await run({ url: anthropic, body, answer })).settled).toEqual(["committed 12 actual"]);
+    expect((await run({ url: anthropic, body, answer: () => json(error) })).settled).toEqual(["released"]);
+  });
+
+  it("a list of Gemini's that ends with an error is charged as its events are", async () => {
+    const body = { contents: [{ parts: [{ text: "Hi" }] }], generationConfig: { maxOutputTokens: 1_000 } };
+    const shown = { candidates: [{ index: 0, content: { parts: [{ text: "x".repeat(500) }] } }] };
+    const counted = { ...shown, usageMetadata: { promptTokenCount: 9, totalTokenCount: 9 } };
+    const error = { error: { code: 503, message: "busy", status: "UNAVAILABLE" } };
+    const url = "https://generativelanguage.googleapis.com/v1/models/gemini-2.0-flash:streamGenerateContent";
+    const list = await run({ url, body, answer: () => json([counted, shown, error]) });
+    const parts = [counted, shown, error].map(data);
+    const streamedList = await run({ url: `${url}?alt=sse`, body, answer: () => events(...parts) });
+    expect(list.settled).toEqual(streamedList.settled);
+    expect(Number(list.settled[0]?.split(" ")[1])).toBeGreaterThanOrEqual(1_009);
+    expect((await run({ url, body, answer: () => json([error]) })).settled).toEqual(["released"]);
+  });
+
+  it.each([408, 499, 500, 501, 502, 503, 504, 520, 524, 529, 599])(
     "%i may be an intermediary's: the estimate",
     async (status) => {
       const { settled } = await run({ answer: () => new Response("<html>bad gateway</html>", { status }) });
@@ -195,6 +241,39 @@ describe("an answer with its usage is committed as it is", () => {
     const body = { ...request, model: "claude-3-haiku" };
     const answer = (): Response => json({ ...dearer, model: "gpt-4o" });
     expect((await run({ body, answer })).settled).toEqual(["committed 12 actual"]);
+  });
+});
+
+describe("a stream whose usage is known", () => {
+  const noise = data({ choices: [], padding: "x".repeat(10_000) });
+
+  it("reaches its reader although the provider sends on, and is charged by its usage", async () => {
+    const books = await openBooks();
+    const { fetch } = provider(() => events(hello, stop, usageChunk, ...Array<string>(50).fill(noise), forever));
+    const response = await guardFetch(books.authority, { prices, fetch })(chat, post(streamed));
+    const reader = response.body?.getReader();
+    let length = 0;
+    while (length < 100_000) length += (await reader?.read())?.value?.length ?? 0;
+    await reader?.cancel();
+    expect(books.settlements()).toEqual(["committed 12 actual"]);
+  });
+
+  it("reaches its reader although the provider sends nothing more and does not end", async () => {
+    const books = await openBooks();
+    const asked = { ...streamed, stream_options: { include_usage: true } };
+    const { fetch } = provider(() => events(hello + stop + usageChunk, forever));
+    const response = await guardFetch(books.authority, { prices, fetch })(chat, post(asked));
+    const reader = response.body?.getReader();
+    const first = await reader?.read();
+    expect(new TextDecoder().decode(first?.value)).toBe(hello + stop + usageChunk);
+    await reader?.cancel();
+    expect(books.settlements()).toEqual(["committed 12 actual"]);
+  });
+
+  it("is not done by a usage before anything has ended", async () => {
+    const early = data({ choices: [], usage: { prompt_tokens: 9, completion_tokens: 0, total_tokens: 9 } });
+    const { settled } = await run({ body: streamed, answer: () => events(early, hello, hello, new Error("reset")) });
+    expect(settled).toEqual([`committed ${9 + 2 * "Hello".length + 1} estimate`]);
   });
 });
 

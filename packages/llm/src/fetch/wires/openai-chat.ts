@@ -44,7 +44,8 @@ export const openAiChat: Wire = {
     const usage = openAiUsage(event);
     const choices = list(event["choices"]);
     const ended = choices.filter((choice) => isGiven(choice["finish_reason"])).map(({ index }) => index ?? 0);
-    return { usage, isDone: choices.length === 0 && isBag(usage), ended };
+    // A usage alone ends nothing: some providers state a running one, and text may follow.
+    return { usage, ended };
   },
 };
 

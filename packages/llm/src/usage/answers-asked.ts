@@ -1,5 +1,13 @@
-import { snakeCase } from "../usage/members.ts";
-import { type RequestBody, partsOf } from "./request-body.ts";
+import { isBag, snakeCase } from "./members.ts";
+
+type RequestBody = Readonly<Record<string, unknown>>;
+
+const settings = ["generationConfig", "generation_config", "inferenceConfig", "config", "toolConfig"];
+
+/** The body of a request and the objects within it that hold settings. */
+export function partsOf(body: RequestBody): readonly RequestBody[] {
+  return [body, ...settings.map((name) => body[name]).filter(isBag)];
+}
 
 /** Members that ask for several answers to a prompt, in any spelling. */
 const counts = new Set([
