@@ -1,7 +1,8 @@
-// `pnpm site`: the documentation as a site under `.site`: the pages, the reference of every entry, plain text for agents.
+// `pnpm site` (`pnpm build` first): the documentation as a site under `.site`: the pages, the reference of every entry, the
+// audit explorer, plain text for agents.
 // Fails for a link that leads nowhere, in a page or in a docstring, and where the first page is not the README's.
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { cpSync, readFileSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "..");
@@ -11,6 +12,17 @@ const run = (program, ...args) => execFileSync(program, args, { cwd: root, stdio
 run(process.execPath, join(root, "node_modules/vitepress/bin/vitepress.js"), "build", "docs");
 // After the pages, whose build empties the folder.
 run(process.execPath, "tools/reference.mjs", join(folder, "reference"));
+
+const built = join(root, "packages/imprest/dist/pages");
+cpSync(join(built, "assets"), join(folder, "explorer/assets"), { recursive: true });
+cpSync(join(built, "explorer.html"), join(folder, "explorer/index.html"));
+
+for (const page of readdirSync(folder, { recursive: true }).filter((name) =>
+  /^[^/]*\.html$|^(?:guides|hosts|packages)\/.*\.html$/.test(name),
+)) {
+  if (page !== "404.html" && !readFileSync(join(folder, page), "utf8").includes("<h1"))
+    throw new Error(`${page} is empty.`);
+}
 
 const [, block] = /^```ts\n(.*?)^```/ms.exec(readFileSync(join(root, "README.md"), "utf8")) ?? [];
 const [, shown] =

@@ -6,6 +6,8 @@ import { sidebar } from "./sidebar.ts";
 
 const origin = "https://imprest.github.io/imprest";
 
+const asText = (html: string): string => html.replaceAll("{{", "&#123;&#123;");
+
 const config: UserConfig<DefaultTheme.Config> = defineConfig({
   title: "Imprest",
   description: "A budget that an AI agent cannot exceed: reserve, run, commit what it really cost, prove it.",
@@ -22,6 +24,11 @@ const config: UserConfig<DefaultTheme.Config> = defineConfig({
     config(markdown) {
       const { rules } = markdown.renderer;
       const render = rules["link_open"];
+      const code = rules["code_inline"];
+      // Two braces are the text that they are, and no expression of Vue's.
+      rules["code_inline"] = (...given) => asText(code?.(...given) ?? "");
+      const text = rules["text"];
+      rules["text"] = (...given) => asText(text?.(...given) ?? "");
       rules["link_open"] = (
         tokens,
         index,
@@ -45,6 +52,7 @@ const config: UserConfig<DefaultTheme.Config> = defineConfig({
       { text: "Start", link: "/start" },
       { text: "All pages", link: "/pages" },
       { text: "Reference", link: "/reference/", target: "_self" },
+      { text: "Audit explorer", link: "/explorer/", target: "_self" },
     ],
     socialLinks: [{ icon: "github", link: "https://github.com/imprest/imprest" }],
     editLink: {

@@ -41,6 +41,7 @@ export interface TestAuthority {
   readonly embedded: EmbeddedAuthority<{ asp: AspOptions }>;
   /** How the budget stands: what a test asserts in the end. */
   books(): Promise<TestBooks>;
+  /** Resolves once nothing of it runs any more. */
   close(): Promise<void>;
   /** `await using`: as `close`. */
   [Symbol.asyncDispose](): Promise<void>;

@@ -1,6 +1,6 @@
 import type { Amount } from "../amount/amount.ts";
 import { SettlementError } from "../errors/spend-errors.ts";
-import { raceAbort } from "../platform/async.ts";
+import { abortedError, raceAbort } from "../platform/async.ts";
 import { openHandle } from "./open-reservation.ts";
 import type { BodyOptions } from "./options.ts";
 import type { SpendAuthority } from "../authority/authority.ts";
@@ -40,8 +40,15 @@ export async function withReservation<Value>(
   return { value, settlement: await settleReturn(handle, value, options) };
 }
 
-/** Runs a body so that reservations opened inside it find this one. */
+/**
+ * Runs a body so that reservations opened inside it find this one. One whose signal has aborted since the grant does not start.
+ * @throws AbortedError then, with nothing spent; what `body` throws.
+ */
 export function inContext<Result>(authority: SpendAuthority, handle: ReservationHandle, body: () => Result): Result {
+  if (handle.signal.aborted) {
+    handle.tracker.unspent();
+    throw abortedError(handle.signal, "The reservation");
+  }
   const context = authority.environment?.context;
   return context === undefined ? body() : context.run(handle, body);
 }

@@ -8,6 +8,7 @@ export function otherForm(first: Uint8Array): string | undefined {
   return text.startsWith("[") ? "is a JSON array; one event a line is read: jq -c '.[]'." : undefined;
 }
 
+/** Whether a file begins as gzip does (RFC 1952 §2.3.1). */
 export function isGzip(first: Uint8Array): boolean {
   return first[0] === 0x1f && first[1] === 0x8b;
 }

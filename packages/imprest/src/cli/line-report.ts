@@ -29,7 +29,10 @@ export function conclusionJson({ findings, unproven, repeated, decisions, open }
 
 export type EvidenceLine = LineReport<EvidenceReport>;
 
-/** @param bindings also accept a valid signature whose signer is not established. */
+/**
+ * Whether an envelope proves what it says.
+ * @param bindings also accept a valid signature whose signer is not established.
+ */
 export function isAcceptedEvidence({ report }: EvidenceLine, bindings = false): boolean {
   const trusted = report.disposition === "authentic" || (bindings && report.disposition === "binding_only");
   return trusted && !hasErrors(report);

@@ -41,11 +41,10 @@ Serves a budget authority over the Cycles wire until it is stopped (Ctrl-C).
                          600000, 30000, imprest; earlier public keys, a JWK Set
   --asp-overage [BUDGET=]REJECT|CHARGE_OVERAGE
                          what becomes of a commit beyond its reserve; may be repeated
-  --console              look at it in a browser: the link is printed, and works once
-  --console-port N       any free port by default
+  --console [--console-port N]
+                         look at it in a browser: the link is printed, and works once
   --records PATH         a record store whose waiting settlements the console shows; may be repeated
-  --port N               7878 by default; 0 for any free port
-  --host ADDRESS         127.0.0.1 by default; anything else needs one of
+  --port N, --host NAME  7878, or 0 for any free port; 127.0.0.1, anything else needs one of
   --behind-tls           a proxy in front of it speaks TLS
   --allow-insecure       keys may travel in the clear, on a network of your own
 
