@@ -23,10 +23,23 @@ export interface WaitOptions {
   readonly onWait: (denial: DeniedError) => void;
 }
 
-/** The reservations that calls through one fetch hold, and those who wait for them. */
+/** A call that waits, in the order in which they came. */
+interface Waiter {
+  readonly amount: bigint;
+  /** The denial that had it wait; a call behind others has that of the first. */
+  denial: DeniedError;
+  /** Lets it ask again; while it asks, as soon as it has its answer. */
+  wake(): void;
+}
+
+/**
+ * The reservations that calls through one fetch hold, and those who wait for them. The waiting are woken in order: the first,
+ * after it the next, as long as each finds money; where one does not fit, the next one that asks for less.
+ */
 export class Holds {
   readonly #open = new Set<Reservation>();
-  readonly #waiting = new Set<() => void>();
+  /** Who waits, by whose money it is. */
+  readonly #queues = new Map<string, Waiter[]>();
   /** Attempts to reserve whose answer is not there yet: each may hold money already. */
   #asking = 0;
   #ended = 0;
@@ -39,31 +52,61 @@ export class Holds {
     const { authority, request, waitMs, signal, onWait } = options;
     const clock = authority.environment?.clock ?? systemClock;
     const until = clock.monotonic() + waitMs;
-    let hasWaited = false;
-    for (;;) {
-      const before = this.#ended;
-      this.#asking += 1;
-      try {
-        return this.#keep(await open());
-      } catch (error) {
-        this.#asking -= 1;
-        if (!DeniedError.isInstance(error) || !short.test(error.reasonCode ?? "")) {
-          this.#wake();
-          throw error;
-        }
-        const isHeld = this.#ended > before || (await this.#holds(authority, request, signal));
-        const leftMs = until - clock.monotonic();
-        if (!isHeld || leftMs <= 0 || signal?.aborted) {
-          this.#wake();
-          throw saying(error, isHeld, request, waitMs);
-        }
-        if (!hasWaited) onWait(error);
-        hasWaited = true;
-        // A reservation that settled in the meantime has made room.
-        const waitedMs = authority.balance === undefined ? leftMs : Math.min(leftMs, askEveryMs);
-        if (this.#ended === before) await this.#next(clock, waitedMs, signal);
+    const { amount, unit } = request.estimate;
+    const key = JSON.stringify([unit, request.subject ?? {}]);
+    // What has no room for a smaller one has none for this one.
+    const before = waitMs > 0 ? this.#queues.get(key)?.find((waiter) => waiter.amount <= amount) : undefined;
+    const turn = new Turn(clock, signal);
+    let waiter: Waiter | undefined;
+    const wait = (denial: DeniedError): Promise<void> | undefined => {
+      if (waiter === undefined) {
+        waiter = { amount, denial, wake: () => turn.wake() };
+        const queue = this.#queues.get(key) ?? [];
+        this.#queues.set(key, queue);
+        queue.push(waiter);
+        onWait(denial);
       }
+      const leftMs = Math.max(0, until - clock.monotonic());
+      // Others hold money that this process knows nothing of: whoever is first asks for all.
+      const asks = authority.balance !== undefined && this.#queues.get(key)?.[0] === waiter;
+      return turn.wait(asks ? Math.min(leftMs, askEveryMs) : leftMs);
+    };
+    try {
+      if (before) await wait(before.denial);
+      for (;;) {
+        const ended = this.#ended;
+        this.#asking += 1;
+        try {
+          const reservation = this.#keep(await open());
+          this.#leave(key, waiter);
+          // What is left may do for the next one.
+          if (waiter) this.#queues.get(key)?.[0]?.wake();
+          return reservation;
+        } catch (error) {
+          this.#asking -= 1;
+          if (!DeniedError.isInstance(error) || !short.test(error.reasonCode ?? "")) throw error;
+          const isHeld = this.#ended > ended || (await this.#holds(authority, request, signal));
+          if (!isHeld || until <= clock.monotonic() || signal?.aborted) throw saying(error, isHeld, request, waitMs);
+          if (waiter) waiter.denial = error;
+          // A reservation that settled in the meantime has made room.
+          if (this.#ended > ended) continue;
+          if (waiter) wakeSmaller(this.#queues.get(key) ?? [], waiter);
+          await wait(error);
+        }
+      }
+    } catch (error) {
+      this.#leave(key, waiter);
+      this.#wake();
+      throw error;
+    } finally {
+      turn.end();
     }
+  }
+
+  #leave(key: string, waiter: Waiter | undefined): void {
+    const left = this.#queues.get(key)?.filter((other) => other !== waiter) ?? [];
+    if (left.length > 0) this.#queues.set(key, left);
+    else this.#queues.delete(key);
   }
 
   /** Whether the request fits once others have settled: by the books, where the authority can say, else by this fetch. */
@@ -87,23 +130,50 @@ export class Holds {
     return reservation;
   }
 
+  /** The first of each queue: of another's money another may have made room. */
   #wake(): void {
-    for (const wake of this.#waiting) wake();
+    for (const [first] of this.#queues.values()) first?.wake();
+  }
+}
+
+/** Wakes the next one behind `waiter` that asks for less than it. */
+function wakeSmaller(queue: readonly Waiter[], waiter: Waiter): void {
+  queue.find((other, at) => at > queue.indexOf(waiter) && other.amount < waiter.amount)?.wake();
+}
+
+/** One call's turns: it waits until it is woken, for so many milliseconds, or until the abort. */
+class Turn {
+  readonly #clock: Clock;
+  readonly #unlink: () => void;
+  #isWoken = false;
+  #resolve: (() => void) | undefined;
+
+  constructor(clock: Clock, signal: AbortSignal | undefined) {
+    this.#clock = clock;
+    this.#unlink = onAbort(signal, () => this.wake());
   }
 
-  /** The next settlement, or so many milliseconds, or the abort. */
-  #next(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.#waiting.delete(wake);
-        timer.clear();
-        unlink();
-        resolve();
-      };
-      const timer = clock.setTimer(wake, ms, true);
-      this.#waiting.add(wake);
-      const unlink = onAbort(signal, wake);
-    });
+  wake(): void {
+    this.#isWoken = true;
+    this.#resolve?.();
+  }
+
+  async wait(ms: number): Promise<void> {
+    if (!this.#isWoken) {
+      await new Promise<void>((resolve) => {
+        const timer = this.#clock.setTimer(resolve, ms, true);
+        this.#resolve = () => {
+          timer.clear();
+          resolve();
+        };
+      });
+    }
+    this.#resolve = undefined;
+    this.#isWoken = false;
+  }
+
+  end(): void {
+    this.#unlink();
   }
 }
 

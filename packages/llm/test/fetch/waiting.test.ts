@@ -1,5 +1,5 @@
-import { DeniedError } from "@imprest/core";
-import { denialOf, guardFetch } from "@imprest/llm";
+import { DeniedError, openReservation, usd } from "@imprest/core";
+import { createPriceTable, denialOf, guardFetch } from "@imprest/llm";
 import { fakeAuthority } from "@imprest/testing";
 import { describe, expect, it } from "vitest";
 import { openBooks, prices } from "./books.ts";
@@ -11,6 +11,9 @@ const usage = { prompt_tokens: 9, completion_tokens: 3, total_tokens: 12 };
 const answer = { choices: [{ finish_reason: "stop" }], usage };
 /** What each call holds. */
 const estimate = JSON.stringify(request).length + 256 + 50;
+/** Holds as much, and charges nothing for what was answered. */
+const table = createPriceTable({ "gpt-4o": { input: "1000000", output: "1000000" } });
+const free = { ...table, price: () => usd(0) };
 const later = (ms: number): Promise<Response> => new Promise((resolve) => setTimeout(resolve, ms, json(answer)));
 
 describe("money that calls in flight hold is waited for", () => {
@@ -78,5 +81,50 @@ describe("money that calls in flight hold is waited for", () => {
     const all = await Promise.all([1, 2].map(async () => (await guarded(chat, post(request))).status));
     expect(all).toEqual([200, 200]);
     expect(authority.calls).toEqual(["reserve", "reserve", "commit", "reserve", "commit"]);
+  });
+
+  it("in their order, so that thousands that ask for the same all have their turn", async () => {
+    const count = 3_000;
+    const books = await openBooks(2 * estimate + count * 12);
+    let asked = 0;
+    const authority = new Proxy(books.authority, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name, target);
+        if (name === "reserve") asked += 1;
+        return typeof member === "function" ? (member.bind(target) as unknown) : member;
+      },
+    });
+    // What all of them spend is held, but for what two can hold.
+    const held = await openReservation(books.authority, {
+      estimate: usd(count * 12),
+      action: { kind: "x", name: "y" },
+    });
+    const { fetch } = provider(() => later(1));
+    const guarded = guardFetch(authority, { prices: free, fetch });
+    const order: number[] = [];
+    const all = await Promise.all(
+      Array.from({ length: count }, async (_, at) => {
+        const { status } = await guarded(chat, post(request));
+        order.push(at);
+        return status;
+      }),
+    );
+    await held.release("over");
+    expect(all.filter((status) => status === 200)).toHaveLength(count);
+    expect(order.every((at, place) => Math.abs(at - place) <= 2)).toBe(true);
+    expect(asked).toBeLessThan(4 * count);
+  }, 60_000);
+
+  it("and a smaller one that fits does not wait behind a greater one", async () => {
+    const books = await openBooks(2 * estimate);
+    const { fetch, reached } = provider(() => later(50));
+    const guarded = guardFetch(books.authority, { prices, fetch });
+    const first = guarded(chat, post(request));
+    const greater = guarded(chat, post({ ...request, max_tokens: 50 + estimate }));
+    const smaller = guarded(chat, post({ ...request, max_tokens: 40 }));
+    expect((await smaller).status).toBe(200);
+    expect(reached).toHaveLength(2);
+    expect((await first).status).toBe(200);
+    expect((await greater).status).toBe(402);
   });
 });
