@@ -239,7 +239,7 @@ describe("rebuild(feed)", () => {
     expect(await feedOf(rebuilt)).toEqual([]);
     await rebuilt.embedded.audit.rebuild(await verified(whole));
     expect(await feedOf(rebuilt)).toEqual(whole);
-    await expect(rebuilt.embedded.audit.rebuild(await verified(whole))).rejects.toThrow("told no events");
+    await expect(rebuilt.embedded.audit.rebuild(await verified(whole))).rejects.toThrow("signed no events");
   });
 
   it("what was rebuilt and then restarted still settles what it holds", async () => {
