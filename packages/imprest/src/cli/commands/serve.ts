@@ -33,16 +33,14 @@ Serves a budget authority over the Cycles wire until it is stopped (Ctrl-C).
   --admin                serve the governance plane too; without adminKeys, one is printed once
   --store FILE           keep the ledger in a SQLite file; without it, it is lost at the end
   --evidence             sign what is decided, and serve the envelopes and the keys
-  --server-id URL        in whose name to sign: where clients reach it, /v1 included;
-                         the address that is served by default
+  --server-id URL        in whose name to sign, /v1 included; the address that is served by default
   --asp ORIGIN --asp-key FILE
                          speak the Agent Spend Protocol too, as this issuer; a private JWK, or made
   --asp-ttl MS, --asp-grace MS, --asp-prefix NAME, --asp-retired FILE
                          600000, 30000, imprest; earlier public keys, a JWK Set
   --asp-overage [BUDGET=]REJECT|CHARGE_OVERAGE
                          what becomes of a commit beyond its reserve; may be repeated
-  --console [--console-port N]
-                         look at it in a browser: the link is printed, and works once
+  --console              look at it in a browser, at --console-port N; the printed link works once
   --records PATH         a record store whose waiting settlements the console shows; may be repeated
   --port N, --host NAME  7878, or 0 for any free port; 127.0.0.1, anything else needs one of
   --behind-tls           a proxy in front of it speaks TLS
