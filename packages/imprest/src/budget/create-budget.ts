@@ -29,6 +29,12 @@ export interface LocalBudget extends Budget {
 }
 
 /**
+ * How often a call under way may prolong its hold, by minutes each time: for some days, longer than any call lives. The ledger is
+ * of the same process as the calls, so that no hold outlives the one that prolongs it.
+ */
+const maxExtensions = 1_000;
+
+/**
  * A budget of this process: in memory, or in a store of its own. It is a limit for this process alone, and on serverless
  * platforms for one isolate; `connectBudget` shares one among many. Nothing happens until it is first used.
  * @throws ConfigurationError or ValidationError for an option that cannot be used; what a store refuses is thrown by the
@@ -39,7 +45,7 @@ export interface LocalBudget extends Budget {
  */
 export function createBudget(options: CreateBudgetOptions): LocalBudget {
   const { limit, every, timeZone, store, policy, clock, logger, ...guard } = options;
-  const budgets = new LocalBudgets(() => new LedgerAuthority({ store, policy, clock }));
+  const budgets = new LocalBudgets(() => new LedgerAuthority({ store, policy, clock, maxExtensions }));
   const { unit } = budgets.add({}, { limit, every, timeZone });
   const open = (): SpendAuthority => {
     const authority = budgets.ledger.authority({ tenant, ...(clock && { clock }), ...(logger && { logger }) });
