@@ -11,13 +11,14 @@ const nowhere = {
 
 const protocols = ["cycles", "asp", "arcp", "ap2"];
 /**
- * Payments are guarded by reservations, so AP2 stands on Cycles. The embedded authority speaks two wires, and the handlers
- * of `@imprest/testing/msw` know ASP's requests by their path.
+ * Payments are guarded by reservations, so AP2 stands on Cycles. The embedded authority speaks two wires, and a test's
+ * authority is one. The scripted runtime speaks ARCP.
  */
 const spokenBy: Readonly<Record<string, readonly string[]>> = {
   ap2: ["ap2", "cycles"],
   embedded: ["cycles", "asp"],
-  testing: ["asp"],
+  testing: ["cycles", "asp"],
+  "testing/arcp": ["arcp"],
 };
 const schemas = /\/zod\//;
 const locale = /zod\/.*\/locales\//;
@@ -31,8 +32,9 @@ const unusedByClients =
 
 /** Beyond what is nowhere: the other protocols, and for a client's bundle what it does not call. */
 function forbiddenIn(name: string): readonly RegExp[] {
-  const [, owner = ""] = /@imprest\/([\w-]+)/.exec(name) ?? [];
-  const foreign = protocols.filter((protocol) => !(spokenBy[owner] ?? [owner]).includes(protocol)).join("|");
+  const [, entry = "", owner = ""] = /@imprest\/(([\w-]+)[\w/-]*)/.exec(name) ?? [];
+  const spoken = spokenBy[entry] ?? spokenBy[owner] ?? [owner];
+  const foreign = protocols.filter((protocol) => !spoken.includes(protocol)).join("|");
   const others = new RegExp(`packages/(?:${foreign})/|core/dist/models/(?:${foreign})/`);
   return [
     ...(owner === "core" ? [] : [others]),

@@ -33,6 +33,12 @@ export interface LocalBudget extends Budget {
 }
 
 /**
+ * How often a call under way may prolong its hold, by minutes each time: for some days, longer than any call lives. The ledger is
+ * of the same process as the calls, so that no hold outlives the one that prolongs it.
+ */
+const maxExtensions = 1_000;
+
+/**
  * A budget of this process: in memory, or in a store of its own. It is a limit for this process alone, and on serverless
  * platforms for one isolate; `connectBudget` shares one among many. Nothing happens until it is first used.
  * @throws ConfigurationError or ValidationError for an option that cannot be used; what a store refuses is thrown by the
@@ -45,7 +51,8 @@ export function createBudget(options: CreateBudgetOptions): LocalBudget {
   const { limit, every, timeZone, store, policy, clock, logger, ...guard } = options;
   // What a call cost stands in the books, also where it is more than was held and more than is left.
   const overagePolicy = "CHARGE_OVERAGE";
-  const budgets = new LocalBudgets(() => new LedgerAuthority({ store, policy, clock, overagePolicy }));
+  const ledger = { store, policy, clock, overagePolicy, maxExtensions } as const;
+  const budgets = new LocalBudgets(() => new LedgerAuthority(ledger));
   const { unit } = budgets.add({}, { limit, every, timeZone });
   const open = (): SpendAuthority => {
     const authority = budgets.ledger.authority({ tenant, ...(clock && { clock }), ...(logger && { logger }) });

@@ -25,7 +25,7 @@ const ofTheUpstream =
 
 /**
  * The gateway as a web-standard handler: it checks who asks, puts the real key in, and hands the request to a guarded fetch.
- * Never rejects but for the request's own abort. No answer of it holds a key, nor the text of an error from below.
+ * Never rejects but for the request's own abort. No error and no header that it hands out holds a key, nor the text of an error from below.
  */
 export function createGateway({
   routes,
@@ -64,7 +64,7 @@ export function createGateway({
     headers.set("accept-encoding", "identity");
     const address = addressOf({ ...route, upstream: route.upstream }, path, query);
     onPassed?.();
-    return pass(fetch, address, request, headers);
+    return withoutKeys(await pass(fetch, address, request, headers), route.keys);
   };
 }
 
@@ -95,6 +95,41 @@ async function pass(
     const message = `${address.host} could not be reached (${codeOf(error)}).`;
     return refuse({ status: 502, code: "UPSTREAM_UNREACHABLE", message });
   }
+}
+
+/** The longest error that is looked through; what follows is cut. */
+const longestError = 1024 * 1024;
+
+/**
+ * An answer in whose headers, and in whose body where it is an error, the program's credential stands for a key that the
+ * provider repeats. Other bodies are the model's, and pass as they come.
+ */
+async function withoutKeys(answer: Response, keys: ReadonlyMap<string, string>): Promise<Response> {
+  const cleaned = (text: string): string =>
+    [...keys].reduce((left, [credential, key]) => left.replaceAll(key, credential), text);
+  const { ok, status, statusText, body } = answer;
+  const headers = new Headers([...answer.headers].map(([name, value]) => [name, cleaned(value)]));
+  const rebuilt = { status, statusText: cleaned(statusText), headers };
+  if (ok || body === null) return new Response(body, rebuilt);
+  const text = new TextDecoder("utf-8").decode(await readStart(body, longestError));
+  return new Response(cleaned(text), rebuilt);
+}
+
+async function readStart(body: ReadableStream<Uint8Array>, limit: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > limit) break;
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes.subarray(0, limit);
 }
 
 function codeOf(error: unknown): string {

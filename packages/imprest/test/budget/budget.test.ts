@@ -109,6 +109,33 @@ describe("createBudget", () => {
     expect((await writer.balance()).spent).toEqual(own.spent);
   });
 
+  it("keeps the hold of a call that is under way for hours, so that no other call gets its money", async () => {
+    const clock = createManualClock(Date.parse("2026-03-29T20:00:00Z"));
+    let answer = (): void => {};
+    const slow: typeof fetch = async (...args) => {
+      await new Promise<void>((resolve) => (answer = resolve));
+      return provider.fetch(...args);
+    };
+    const budget = create({
+      limit: "$0.012",
+      clock,
+      fetch: slow,
+      waitMs: 0,
+      longestMs: 90_000_000,
+      idleMs: 90_000_000,
+    });
+    const first = ask(budget);
+    for (let minute = 0; minute < 12 * 60; minute += 1) {
+      await clock.advance(60_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect((await budget.balance()).reserved.amount).toBeGreaterThan(0n);
+    await expect(ask(budget)).rejects.toSatisfy((error) => denialOf(error)?.isHeld === true);
+    answer();
+    await first;
+    expect((await budget.balance()).spent).toEqual(provider.bill);
+  });
+
   it("begins anew each day of its time zone", async () => {
     const clock = createManualClock(Date.parse("2026-03-29T20:00:00Z"));
     const budget = create({ every: "day", timeZone: "Europe/Berlin", clock });

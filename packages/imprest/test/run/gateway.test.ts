@@ -165,6 +165,23 @@ describe("the gateway of imprest run", () => {
     expect(await answer.text()).not.toContain("real-");
   });
 
+  it.each([401, 500])("hands the program its own token where an answer with %i repeats the key", async (status) => {
+    const said = 'Incorrect API key provided: real-openai. {"key":"real-openai"}';
+    const { child } = await open(
+      keys,
+      () => new Response(said, { status, headers: { "x-echo": "Bearer real-openai" } }),
+    );
+    const token = child["OPENAI_API_KEY"] ?? "";
+    for (const path of ["/models", "/chat/completions"]) {
+      const headers = { authorization: `Bearer ${token}` };
+      const url = child["OPENAI_BASE_URL"] + path;
+      const answer = await (path === "/models" ? fetch(url, { headers }) : post(url, chat, headers));
+      expect(answer.status).toBe(status);
+      expect(await answer.text()).toBe(said.replaceAll("real-openai", token));
+      expect(answer.headers.get("x-echo")).toBe(`Bearer ${token}`);
+    }
+  });
+
   it("refuses a foreign Host, the absolute form and an upgrade", async () => {
     const { origin, sent } = await open();
     const { port } = new URL(origin);

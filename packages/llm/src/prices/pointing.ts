@@ -36,7 +36,8 @@ export function findPointing(
 ): string | undefined {
   if (Array.isArray(value)) {
     for (const [at, member] of value.entries()) {
-      const found = findPointing(member, `${pointer}/${at}`, isSkipped);
+      const isKept = isBag(member) && isKeptItem(member) && !isSkipped(member);
+      const found = isKept ? `${pointer}/${at}` : findPointing(member, `${pointer}/${at}`, isSkipped);
       if (found !== undefined) return found;
     }
   }
@@ -58,12 +59,11 @@ export function findPointing(
   return undefined;
 }
 
-/** A part of a message that is no text, by its type: `input_image`, the AI SDK's `file`; or what stands there by its id alone. */
-function isMedium(part: Bag): boolean {
-  const { type, source } = part;
+/** A part of a message that is no text, by its type: `input_image`, the AI SDK's `file`. */
+function isMedium({ type, source }: Bag): boolean {
   const isNamed =
     typeof type === "string" && /^(?:item_reference$|(?:input_)?(?:image|file|audio|video|document))/.test(type);
-  return (isNamed && (source === undefined || isSource("source", source))) || isKeptItem(part);
+  return isNamed && (source === undefined || isSource("source", source));
 }
 
 /** What an item of OpenAI's holds where it is not read from what is kept there under its id. */
@@ -71,7 +71,7 @@ const held = ["content", "text", "function", "custom", "arguments", "input", "ou
 const heldResults = ["output", "outputs", "result", "results", "encrypted_content"];
 const hosted = /^(?:web_search|file_search|code_interpreter|image_generation|mcp)_call$/;
 
-/** An item that is given by its id, whatever its type: reasoning, a message, what a tool of the provider's has found. */
+/** A member of a list that is given by its id, whatever its type: reasoning, a message, what a tool of the provider's has found. */
 function isKeptItem(item: Bag): boolean {
   const { id, type } = item;
   if (typeof id !== "string") return false;

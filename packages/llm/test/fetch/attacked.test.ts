@@ -1,3 +1,4 @@
+import { usd } from "@imprest/core";
 import { guardFetch, notBilled } from "@imprest/llm";
 import { describe, expect, it } from "vitest";
 import { openBooks, prices } from "./books.ts";
@@ -104,4 +105,95 @@ describe("a method that is free, with what may make a server take it for another
     expect((await guarded("https://api.openai.com/v1/fine_tuning/jobs", init)).status).toBe(400);
     expect(reached).toEqual([]);
   });
+});
+
+describe("an authority's list of tools", () => {
+  const call = { messages, input: "Hi", max_tokens: 50, max_output_tokens: 50 };
+  const urls = {
+    openai: [chat, "gpt-4o"],
+    responses: ["https://api.openai.com/v1/responses", "gpt-4o"],
+    anthropic: ["https://api.anthropic.com/v1/messages", "claude-3-haiku"],
+    gemini: ["https://generativelanguage.googleapis.com/v1/models/gemini-2.0-flash:generateContent", undefined],
+  } as const;
+
+  async function sent(caps: Record<string, string[]>, wire: keyof typeof urls, more: object) {
+    const books = await openBooks(10_000, { policy: [{ caps }] });
+    const { fetch, reached } = provider(() => json({}));
+    const [url, model] = urls[wire];
+    const guarded = guardFetch(books.authority, { prices, fetch, estimate: () => usd(1_000) });
+    const { status } = await guarded(url, post({ ...call, model, ...more }));
+    return status === 200 ? reached[0]?.body : status;
+  }
+
+  const a = { type: "function", name: "a" };
+  const mcp = (allowed_tools?: unknown) => ({ type: "mcp", server_label: "files", allowed_tools });
+
+  it.each<[string, keyof typeof urls, object, string]>([
+    ["servers of MCP", "anthropic", { mcp_servers: [{ name: "files", url: "https://x" }] }, "mcp_servers"],
+    ["a search of a chat", "openai", { web_search_options: {} }, "web_search_options"],
+    ["plugins", "openai", { plugins: [{ id: "web" }] }, "plugins"],
+    ["a search by the name of an allowed function", "responses", { tools: [{ ...a, type: "web_search" }] }, "tools"],
+    [
+      "a custom tool behind a function",
+      "openai",
+      { tools: [{ type: "custom", custom: { name: "b" }, function: a }] },
+      "tools",
+    ],
+    ["inner tools of MCP", "responses", { tools: [mcp(["b"])] }, "tools"],
+    ["a server of MCP that names no tool", "responses", { tools: [mcp()] }, "tools"],
+    [
+      "a group of functions",
+      "responses",
+      { tools: [{ type: "namespace", name: "a", tools: [{ ...a, name: "b" }] }] },
+      "tools",
+    ],
+    [
+      "a choice of what was taken out",
+      "openai",
+      { tools: [a, { ...a, name: "b" }], tool_choice: { type: "function", function: { name: "b" } } },
+      "tool_choice",
+    ],
+  ])("holds for %s", async (_what, wire, more, member) => {
+    expect(await sent({ tool_allowlist: ["a"] }, wire, more)).not.toHaveProperty(member);
+    expect(await sent({ tool_denylist: ["b", "web_search", "web", "files"] }, wire, more)).not.toHaveProperty(member);
+  });
+
+  it("holds for a tool of the provider's beside functions", async () => {
+    const tools = [
+      {
+        functionDeclarations: [{ name: "a" }, { name: "b" }],
+        function_declarations: [{ name: "b" }],
+        googleSearch: {},
+      },
+    ];
+    const body = await sent({ tool_allowlist: ["a"] }, "gemini", { tools });
+    expect(body).toMatchObject({ tools: [{ functionDeclarations: [{ name: "a" }] }] });
+    expect(JSON.stringify(body)).not.toMatch(/googleSearch|"b"/);
+  });
+
+  it("refuses a prompt that is kept at the provider", async () => {
+    expect(await sent({ tool_allowlist: ["a"] }, "responses", { prompt: { id: "pmpt_1" } })).toBe(400);
+  });
+
+  it("leaves what is allowed", async () => {
+    const tools = [a, mcp(["a"]), { type: "web_search" }];
+    const choice = { type: "function", name: "a" };
+    const body = await sent({ tool_allowlist: ["a", "web_search"] }, "responses", { tools, tool_choice: choice });
+    expect(body).toMatchObject({ tools, tool_choice: choice });
+  });
+});
+
+it.each([
+  ["both settings", { generationConfig: { maxOutputTokens: 500 }, generation_config: { max_output_tokens: 500 } }],
+  ["both spellings", { generationConfig: { maxOutputTokens: 3, max_output_tokens: 500 } }],
+  ["the other spelling", { generation_config: { maxOutputTokens: 500 } }],
+])("an authority's limit of the answer holds in every spelling: %s", async (_what, settings) => {
+  const books = await openBooks(10_000, { policy: [{ caps: { max_tokens: 7 } }] });
+  const { fetch, reached } = provider(() => json({}));
+  const guarded = guardFetch(books.authority, { prices, fetch });
+  const url = "https://generativelanguage.googleapis.com/v1/models/gemini-2.0-flash:generateContent";
+  await guarded(url, post({ contents: [{ parts: [{ text: "Hi" }] }], ...settings }));
+  const limits = Object.values(reached[0]?.body ?? {}).flatMap((part) => Object.values(part as object));
+  expect(limits.filter((limit) => typeof limit === "number" && limit > 7)).toEqual([]);
+  expect(limits).toContain(7);
 });

@@ -20,6 +20,16 @@ export function openAiUsage(answer: Bag): unknown {
   return { ...Object.fromEntries(beside.map((name) => [name, answer[name]])), ...usage };
 }
 
+/** Every name under which a tool may be run: of its function, and the type of one that runs at the provider, whatever its name. */
+export function openAiToolNames(tool: Bag): readonly string[] {
+  const type = text(tool, "type") ?? "function";
+  const inner = list(tool["tools"]).flatMap(openAiToolNames);
+  const names = [tool, bag(tool["function"]), bag(tool["custom"])].flatMap((part) => text(part, "name") ?? []);
+  // A group stands for the functions in it.
+  if (inner.length > 0) return inner;
+  return /^(?:function|custom)$/.test(type) && names.length > 0 ? names : [type, ...names];
+}
+
 /** Chat completions, and completions of the older kind: OpenAI, Azure and whatever is compatible. */
 export const openAiChat: Wire = {
   name: "openai-chat",
@@ -31,9 +41,7 @@ export const openAiChat: Wire = {
     const isOlder = "max_tokens" in body || !("messages" in body);
     return [isOlder && !("max_completion_tokens" in body) ? "max_tokens" : "max_completion_tokens"];
   },
-  toolNames: (tool) => [
-    text(bag(tool["function"] ?? tool["custom"]), "name") ?? text(tool, "name") ?? text(tool, "type") ?? "",
-  ],
+  toolNames: openAiToolNames,
   askForUsage(body) {
     const options = bag(body["stream_options"]);
     if (options["include_usage"] === true) return undefined;

@@ -1,4 +1,4 @@
-import { openAiModel, openAiUsage } from "./openai-chat.ts";
+import { openAiModel, openAiToolNames, openAiUsage } from "./openai-chat.ts";
 import { type Said, type Wire, bag, text } from "./wire.ts";
 
 const ends = new Set(["response.completed", "response.incomplete", "response.failed"]);
@@ -11,7 +11,7 @@ export const openAiResponses: Wire = {
   model: openAiModel,
   isStream: ({ body }) => body["stream"] === true,
   limitAt: () => ["max_output_tokens"],
-  toolNames: (tool) => [text(tool, "name") ?? text(tool, "type") ?? ""],
+  toolNames: openAiToolNames,
   isDetached: ({ body }) => body["background"] === true,
   read(event): Said {
     const type = text(event, "type");
