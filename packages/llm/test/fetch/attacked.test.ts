@@ -197,3 +197,52 @@ it.each([
   expect(limits.filter((limit) => typeof limit === "number" && limit > 7)).toEqual([]);
   expect(limits).toContain(7);
 });
+
+describe("a redirect", () => {
+  const body = { model: "gpt-4o", max_tokens: 50, messages };
+  const secrets = { authorization: "Bearer k", "x-api-key": "k", "api-key": "k", "x-goog-api-key": "k" };
+  const moved = (location: string, status = 307): Response => new Response(null, { status, headers: { location } });
+
+  it("takes no credential and no prompt to another origin", async () => {
+    const books = await openBooks();
+    const { fetch, reached } = provider(() => moved("https://evil.example/v1/chat/completions"));
+    const answer = await guardFetch(books.authority, { prices, fetch })(chat, post(body, { headers: secrets }));
+    expect(answer.status).toBe(307);
+    expect(reached.map(({ url }) => url)).toEqual([chat]);
+    expect(books.settlements()).toEqual(["released"]);
+  });
+
+  it("is followed within the origin, and charged once", async () => {
+    const books = await openBooks();
+    const moving = ({ url }: { url: string }): Response =>
+      url === chat ? moved("/v2/chat/completions") : json({ model: "gpt-4o", choices: [], usage: usage(3) });
+    const { fetch, reached } = provider(moving);
+    await guardFetch(books.authority, { prices, fetch })(chat, post(body, { headers: secrets }));
+    expect(reached[1]?.url).toBe("https://api.openai.com/v2/chat/completions");
+    expect(reached[1]?.headers.get("x-api-key")).toBe("k");
+    expect(reached[1]?.body).toEqual(body);
+    expect(books.settlements()).toEqual(["committed 12 actual"]);
+  });
+
+  it("of a download is followed without credentials", async () => {
+    const books = await openBooks();
+    const moving = ({ url }: { url: string }): Response =>
+      url.includes("openai") ? moved("https://files.example/1", 302) : new Response("text");
+    const { fetch, reached } = provider(moving);
+    const guarded = guardFetch(books.authority, { prices, fetch });
+    const answer = await guarded("https://api.openai.com/v1/files/1/content", { headers: secrets });
+    expect(await answer.text()).toBe("text");
+    expect(Object.keys(secrets).filter((name) => reached[1]?.headers.has(name))).toEqual([]);
+  });
+
+  it("is left to a caller that says how it is followed", async () => {
+    const books = await openBooks();
+    const seen: unknown[] = [];
+    const fetch: typeof globalThis.fetch = async (_input, init) => {
+      seen.push(init?.redirect);
+      return json({ model: "gpt-4o", choices: [], usage: usage(3) });
+    };
+    await guardFetch(books.authority, { prices, fetch })(chat, post(body, { redirect: "error" }));
+    expect(seen).toEqual(["error"]);
+  });
+});
