@@ -27,7 +27,8 @@ export async function sendGuarded(send: typeof fetch, target: string | URL, init
     // Other methods turn into a GET by 301 to 303; a stream has gone with its first sending.
     const isRepeatable = status >= 307 && !(init.body instanceof ReadableStream);
     if (!isRead && !(isSame && isRepeatable)) return response;
-    if (!isSame) for (const name of [...headers.keys()]) if (credentials.test(name)) headers.delete(name);
+    const left = isSame ? [] : [...headers.keys()].filter((name) => credentials.test(name));
+    for (const name of left) headers.delete(name);
     await response.body?.cancel();
     from = to;
   }

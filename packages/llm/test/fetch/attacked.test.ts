@@ -1,5 +1,5 @@
 import { usd } from "@imprest/core";
-import { guardFetch, notBilled } from "@imprest/llm";
+import { createPriceTable, guardFetch, notBilled } from "@imprest/llm";
 import { describe, expect, it } from "vitest";
 import { openBooks, prices } from "./books.ts";
 import { data, events, json, post, provider } from "./provider.ts";
@@ -244,5 +244,31 @@ describe("a redirect", () => {
     };
     await guardFetch(books.authority, { prices, fetch })(chat, post(body, { redirect: "error" }));
     expect(seen).toEqual(["error"]);
+  });
+});
+
+describe("an image of a quality or a size that costs more", () => {
+  const url = "https://api.openai.com/v1/images/generations";
+  const body = { model: "dall-e", prompt: "x", quality: "hd", size: "1792x1024" };
+  const drawn = () => json({ data: [{ url: "https://x" }] });
+
+  it("is refused where the table has no price for it", async () => {
+    const books = await openBooks();
+    const { fetch, reached } = provider(drawn);
+    const answer = await guardFetch(books.authority, { prices, fetch })(url, post(body));
+    expect([answer.status, reached]).toEqual([400, []]);
+    const noTokens = createPriceTable({ "dall-e": { per: { image: "2" }, input: "0", output: "0" } });
+    const other = await guardFetch(books.authority, { prices: noTokens, fetch })(url, post(body));
+    expect([other.status, reached]).toEqual([400, []]);
+  });
+
+  it("is charged by its own price", async () => {
+    const books = await openBooks();
+    const { fetch } = provider(drawn);
+    const table = createPriceTable({ "dall-e": { per: { image: "2", "image-hd-1792x1024": "6" } } });
+    const guarded = guardFetch(books.authority, { prices: table, fetch });
+    await (await guarded(url, post(body))).text();
+    await (await guarded(url, post({ ...body, quality: "standard", size: "1024x1024" }))).text();
+    expect(books.settlements()).toEqual(["committed 6 actual", "committed 2 actual"]);
   });
 });
