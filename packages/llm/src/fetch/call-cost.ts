@@ -69,6 +69,9 @@ export function estimateOf(call: PricedCall): Amount {
   const units = wire.units?.(body);
   if (units === undefined) return dearest(body, [model, ...others]);
   const byUnit = tried(() => dearestPrice(call, { units }));
+  // Charged by the piece, and this piece has no price: its tokens bound nothing.
+  const isByPiece = tried(() => dearestPrice(call, { units: { image: 1 } })) !== undefined;
+  if (byUnit === undefined && isByPiece) return dearestPrice(call, { units });
   const byTokens = tried(() => dearest(body, [model, ...others]));
   return greatest(byUnit, byTokens) ?? dearest(body, [model, ...others]);
 }

@@ -5,6 +5,7 @@ import type { Admitted, Guard } from "./admit.ts";
 import { StreamedAnswer, WholeAnswer, isProvidersError } from "./answer.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { type ReadBytes, parsed, readBounded, readUpTo } from "./read-bounded.ts";
+import { sendGuarded } from "./redirects.ts";
 import { SettledCall } from "./settled-call.ts";
 import { isBag } from "./wires/wire.ts";
 
@@ -65,7 +66,7 @@ export class Exchange {
     signal.throwIfAborted();
     if (isChanged) headers.delete("content-length");
     const send = this.#guard.options.fetch ?? globalThis.fetch;
-    const sending = send(target, { ...rest, method, headers, body: bytes, signal });
+    const sending = sendGuarded(send, target, { ...rest, method, headers, body: bytes, signal });
     return raceAbort(sending, signal, "The request").catch((error: unknown) => {
       // A fetch that ignores its signal may answer yet.
       const late = sending.then(({ body }) => body?.cancel());
@@ -79,6 +80,12 @@ export class Exchange {
     const { signal } = this.#leaving;
     const { isDetached, hidesUsage, call } = this.#admitted;
     const isStream = headers.get("content-type")?.includes("text/event-stream") === true;
+    // A page is told of a redirect and no more; nobody has answered.
+    if (response.type === "opaqueredirect") {
+      await this.#settled.settle({ kind: "answered", status: 302 });
+      this.#end();
+      return response;
+    }
     if (!ok) {
       // Read whole, because its body says whose error it is.
       const bytes = await readBounded(body, longestError, signal).catch(() => undefined);

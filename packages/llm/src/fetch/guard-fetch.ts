@@ -6,6 +6,7 @@ import { Exchange } from "./exchange.ts";
 import { takeHandedDown } from "./handed-down.ts";
 import type { GuardFetchOptions } from "./options.ts";
 import { type Outgoing, outgoing } from "./outgoing.ts";
+import { sendGuarded } from "./redirects.ts";
 import { Refusal } from "./refusal.ts";
 import { errorFormOf, routeOf } from "./routes.ts";
 import { Holds } from "./waiting.ts";
@@ -59,7 +60,7 @@ async function guarded(guard: Guard, request: Outgoing, pass: typeof fetch): Pro
 }
 
 function sendOn({ target, rest, method, headers, body, signal }: Outgoing, pass: typeof fetch): Promise<Response> {
-  return pass(target, { ...rest, method, headers, body: body ?? null, signal: signal ?? null });
+  return sendGuarded(pass, target, { ...rest, method, headers, body: body ?? null, signal: signal ?? null });
 }
 
 /** A No as an answer: what `fetch` throws, SDKs take for a broken connection, repeat, and hide. */

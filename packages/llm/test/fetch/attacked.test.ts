@@ -1,5 +1,5 @@
 import { usd } from "@imprest/core";
-import { guardFetch, notBilled } from "@imprest/llm";
+import { createPriceTable, guardFetch, notBilled } from "@imprest/llm";
 import { describe, expect, it } from "vitest";
 import { openBooks, prices } from "./books.ts";
 import { data, events, json, post, provider } from "./provider.ts";
@@ -196,4 +196,79 @@ it.each([
   const limits = Object.values(reached[0]?.body ?? {}).flatMap((part) => Object.values(part as object));
   expect(limits.filter((limit) => typeof limit === "number" && limit > 7)).toEqual([]);
   expect(limits).toContain(7);
+});
+
+describe("a redirect", () => {
+  const body = { model: "gpt-4o", max_tokens: 50, messages };
+  const secrets = { authorization: "Bearer k", "x-api-key": "k", "api-key": "k", "x-goog-api-key": "k" };
+  const moved = (location: string, status = 307): Response => new Response(null, { status, headers: { location } });
+
+  it("takes no credential and no prompt to another origin", async () => {
+    const books = await openBooks();
+    const { fetch, reached } = provider(() => moved("https://evil.example/v1/chat/completions"));
+    const answer = await guardFetch(books.authority, { prices, fetch })(chat, post(body, { headers: secrets }));
+    expect(answer.status).toBe(307);
+    expect(reached.map(({ url }) => url)).toEqual([chat]);
+    expect(books.settlements()).toEqual(["released"]);
+  });
+
+  it("is followed within the origin, and charged once", async () => {
+    const books = await openBooks();
+    const moving = ({ url }: { url: string }): Response =>
+      url === chat ? moved("/v2/chat/completions") : json({ model: "gpt-4o", choices: [], usage: usage(3) });
+    const { fetch, reached } = provider(moving);
+    await guardFetch(books.authority, { prices, fetch })(chat, post(body, { headers: secrets }));
+    expect(reached[1]?.url).toBe("https://api.openai.com/v2/chat/completions");
+    expect(reached[1]?.headers.get("x-api-key")).toBe("k");
+    expect(reached[1]?.body).toEqual(body);
+    expect(books.settlements()).toEqual(["committed 12 actual"]);
+  });
+
+  it("of a download is followed without credentials", async () => {
+    const books = await openBooks();
+    const moving = ({ url }: { url: string }): Response =>
+      url.includes("openai") ? moved("https://files.example/1", 302) : new Response("text");
+    const { fetch, reached } = provider(moving);
+    const guarded = guardFetch(books.authority, { prices, fetch });
+    const answer = await guarded("https://api.openai.com/v1/files/1/content", { headers: secrets });
+    expect(await answer.text()).toBe("text");
+    expect(Object.keys(secrets).filter((name) => reached[1]?.headers.has(name))).toEqual([]);
+  });
+
+  it("is left to a caller that says how it is followed", async () => {
+    const books = await openBooks();
+    const seen: unknown[] = [];
+    const fetch: typeof globalThis.fetch = async (_input, init) => {
+      seen.push(init?.redirect);
+      return json({ model: "gpt-4o", choices: [], usage: usage(3) });
+    };
+    await guardFetch(books.authority, { prices, fetch })(chat, post(body, { redirect: "error" }));
+    expect(seen).toEqual(["error"]);
+  });
+});
+
+describe("an image of a quality or a size that costs more", () => {
+  const url = "https://api.openai.com/v1/images/generations";
+  const body = { model: "dall-e", prompt: "x", quality: "hd", size: "1792x1024" };
+  const drawn = () => json({ data: [{ url: "https://x" }] });
+
+  it("is refused where the table has no price for it", async () => {
+    const books = await openBooks();
+    const { fetch, reached } = provider(drawn);
+    const answer = await guardFetch(books.authority, { prices, fetch })(url, post(body));
+    expect([answer.status, reached]).toEqual([400, []]);
+    const noTokens = createPriceTable({ "dall-e": { per: { image: "2" }, input: "0", output: "0" } });
+    const other = await guardFetch(books.authority, { prices: noTokens, fetch })(url, post(body));
+    expect([other.status, reached]).toEqual([400, []]);
+  });
+
+  it("is charged by its own price", async () => {
+    const books = await openBooks();
+    const { fetch } = provider(drawn);
+    const table = createPriceTable({ "dall-e": { per: { image: "2", "image-hd-1792x1024": "6" } } });
+    const guarded = guardFetch(books.authority, { prices: table, fetch });
+    await (await guarded(url, post(body))).text();
+    await (await guarded(url, post({ ...body, quality: "standard", size: "1024x1024" }))).text();
+    expect(books.settlements()).toEqual(["committed 6 actual", "committed 2 actual"]);
+  });
 });

@@ -22,9 +22,20 @@ export const openAiImages: Wire = {
   units(body, answer) {
     const stated = Number(body["n"] ?? 1);
     const asked = Number.isSafeInteger(stated) && stated > 0 ? stated : 1;
-    return { image: answer === undefined ? asked : Math.max(asked, list(answer["data"]).length) };
+    return { [imageUnit(body)]: answer === undefined ? asked : Math.max(asked, list(answer["data"]).length) };
   },
 };
+
+/** What costs no more than a plain image. */
+const plainQualities = ["", "auto", "standard"];
+const plainSizes = ["", "auto", "256x256", "512x512", "1024x1024"];
+
+/** The unit that a price is for: an image, or one of another quality or size, `image-hd-1792x1024`, which costs more. */
+function imageUnit(body: Bag): string {
+  const [quality, size] = [text(body, "quality") ?? "", text(body, "size") ?? ""];
+  const dearer = [plainQualities.includes(quality) ? "" : quality, plainSizes.includes(size) ? "" : size];
+  return ["image", ...dearer.filter((word) => word !== "")].join("-");
+}
 
 /** Transcriptions and translations, which state tokens or seconds. */
 export const openAiTranscriptions: Wire = {
