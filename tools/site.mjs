@@ -29,5 +29,6 @@ const [, shown] =
   /language-ts.*?<code[^>]*>(.*?)<\/code>/s.exec(readFileSync(join(folder, "index.html"), "utf8")) ?? [];
 const entities = { "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&amp;": "&" };
 const text = shown?.replace(/<[^>]+>/g, "").replace(/&\w+;|&#39;/g, (entity) => entities[entity] ?? entity);
-if (text?.trim() !== block?.trim()) throw new Error("The site's first block is not the README's.");
+if (block === undefined || text?.trim() !== block.trim())
+  throw new Error("The site's first block is not the README's.");
 console.log(`The site stands in ${folder}.`);

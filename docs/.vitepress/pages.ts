@@ -26,7 +26,9 @@ export function pageOf(file: string): string {
   if (file === "README.md") return "index.md";
   if (file === "docs/README.md") return "pages.md";
   if (file.startsWith("docs/")) return file.slice("docs/".length);
-  return file.replace(/\/README\.md$/, ".md").replace(/^[A-Z_]+\.md$/, (name) => name.toLowerCase().replace("_", "-"));
+  return file
+    .replace(/\/README\.md$/, ".md")
+    .replace(/^[A-Z_]+\.md$/, (name) => name.toLowerCase().replaceAll("_", "-"));
 }
 
 /** A link without an address of its own, taken apart: `../scale.md#memory` has the path `../scale.md`. */

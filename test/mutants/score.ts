@@ -14,5 +14,5 @@ export function scoreOf(mutants: readonly Mutant[]): { ratio: number; total: num
   const lived = mutants.filter(hasLived).length;
   const total = killed + lived;
   const left = `not counted: ${count("RuntimeError", "CompileError")} errors, ${count("Ignored")} static`;
-  return { ratio: total === 0 ? 1 : killed / total, total, lived, left };
+  return { ratio: total === 0 ? 0 : killed / total, total, lived, left };
 }

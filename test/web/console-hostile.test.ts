@@ -33,7 +33,7 @@ function booksOf(text: string): Answers {
   const events = [
     activity(1, nowMs, { ...parts, action, kind: "reserved", caps: { [text]: text } }),
     activity(2, nowMs, { ...parts, action, kind: "committed" }),
-    denial(3, nowMs, { ...parts, action, reason: text, message: text, suggestedFix: text, remaining: text }),
+    denial(3, nowMs, { ...parts, action, reason: text, suggestedFix: text, remaining: text }),
     denial(4, nowMs, {
       ...parts,
       action,
@@ -110,7 +110,7 @@ describe.each([
 it("an event of a megabyte that arrives is shown cut, and one that is no JSON makes the page load again", async () => {
   await using shown = await showConsole(browser, answersAt(Date.now()));
   await shown.view("Denials");
-  shown.fake.send("activity", [denial(500, Date.now(), { agent: long, message: long })], 500);
+  shown.fake.send("activity", [denial(500, Date.now(), { agent: long, suggestedFix: long })], 500);
   await shown.page
     .getByText(/^W{100,}…$/)
     .first()

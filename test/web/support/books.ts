@@ -136,7 +136,6 @@ export function waitingAt(nowMs: number): WaitingRow[] {
       reservationId: "rsv_61a2c8",
       amount: money(7),
       sinceMs: nowMs - 3 * 3_600_000,
-      attempts: 6,
       error: { code: "RESERVATION_EXPIRED", message: "The reservation ended before its commit arrived." },
     },
     {
@@ -146,7 +145,6 @@ export function waitingAt(nowMs: number): WaitingRow[] {
       reservationId: "rsv_61a2f0",
       amount: money(2),
       sinceMs: nowMs - 42_000,
-      attempts: 3,
       error: { code: "AUTHORITY_UNREACHABLE", message: "connect ECONNREFUSED 10.0.0.4:7878" },
     },
   ];

@@ -101,8 +101,8 @@ export class FeedPosition {
     const gaps = this.#sequence.gaps(this.#judgedTo + 1);
     this.#judgedTo = this.#sequence.last ?? this.#judgedTo;
     return gaps.map(([first, last]) => {
-      const which = first === last ? `Event ${first}` : `Events ${first} to ${last}`;
-      return lifecycle("sequence_gap", `${which} of ${this.#source} are not here: they were removed.`);
+      const which = first === last ? `event ${first}` : `events ${first} to ${last}`;
+      return lifecycle("sequence_gap", `The feed of ${this.#source} lacks ${which}: removed.`);
     });
   }
 

@@ -202,7 +202,7 @@ describe("createAuditor", () => {
     expect((await audit(lines)).codes).toEqual([]);
     const { findings } = await audit(lines.toSpliced(1, 2));
     expect(findings.map(({ message }) => message)).toEqual([
-      `Events 2 to 3 of ${signer.source} are not here: they were removed.`,
+      `The feed of ${signer.source} lacks events 2 to 3: removed.`,
     ]);
     expect((await audit(lines.toSpliced(0, 1))).codes).toEqual(["sequence_gap"]);
     const { checkpoint: since } = await audit(lines.slice(0, 2));

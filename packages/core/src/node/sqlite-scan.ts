@@ -13,10 +13,20 @@ export function* scanSqlite(path: string): Generator<StoredRecord> {
   const database = new sqlite.DatabaseSync(location, { readOnly: true });
   try {
     for (const row of database.prepare("SELECT key, value, version FROM imprest_records").iterate()) {
-      const [key, value, version] = [String(row["key"]), String(row["value"]), String(row["version"])];
-      yield { key: decodeRecordKey(key), value: JSON.parse(value) as RecordValue, version };
+      const record = recordOf(row);
+      if (record !== undefined) yield record;
     }
   } finally {
     database.close();
+  }
+}
+
+/** A damaged row is passed over: it must not hide the others. */
+function recordOf(row: Readonly<Record<string, unknown>>): StoredRecord | undefined {
+  const [key, value, version] = [String(row["key"]), String(row["value"]), String(row["version"])];
+  try {
+    return { key: decodeRecordKey(key), value: JSON.parse(value) as RecordValue, version };
+  } catch {
+    return undefined;
   }
 }

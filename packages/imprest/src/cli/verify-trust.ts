@@ -8,14 +8,14 @@ import type { Terminal } from "./terminal.ts";
 /**
  * Whom `imprest verify` believes, and by which keys. A key belongs to one issuer (ASP §5): a file is an issuer's because
  * its argument says so, or because only one issuer is trusted.
- * @throws UsageError naming the argument that cannot be used; ConfigurationError for anything but bare origins.
+ * @throws UsageError naming the argument that cannot be used.
  */
 export async function readTrust(values: Values, terminal: Terminal): Promise<AuditTrustOptions> {
   const given = textsOf(values, "trust");
   if (given.length === 0)
     throw new UsageError("Name whose events are believed: --trust https://authority.example.com.");
   const allowLoopbackHttp = values["allow-loopback"] === true;
-  const trusted = new TrustedOrigins(given, allowLoopbackHttp);
+  const trusted = trustIn(given, allowLoopbackHttp);
   const origins = [...new Set(given.map((text) => trusted.admit(text)?.origin ?? text))];
   const files = new KeyFiles(terminal);
   for (const argument of textsOf(values, "jwks")) {
@@ -26,6 +26,15 @@ export async function readTrust(values: Values, terminal: Terminal): Promise<Aud
   if (files.isEmpty && !fetchKeys) throw new UsageError("Give the keys with --jwks FILE, or --fetch-keys.");
   const notAfterMs = Object.fromEntries(textsOf(values, "not-after").map(readEnd));
   return { origins, jwks: files.sets(), fetchKeys, allowLoopbackHttp, notAfterMs };
+}
+
+function trustIn(origins: readonly string[], allowLoopbackHttp: boolean): TrustedOrigins {
+  try {
+    return new TrustedOrigins(origins, allowLoopbackHttp);
+  } catch (cause) {
+    const also = "--allow-loopback takes http: origins of this machine too";
+    throw new UsageError(`--trust takes bare https: origins, such as https://keys.example; ${also}.`, { cause });
+  }
 }
 
 /** `KEY=TIME`: a public key as hex, and when it was lost. */

@@ -18,6 +18,10 @@ export function countRefusals(guarded: typeof fetch, tally: Tally, onDenied: () 
 
 /** Every provider's error form has its text there. */
 function messageOf(body: string): string {
-  const { error } = JSON.parse(body) as { readonly error: { readonly message: string } };
-  return error.message;
+  try {
+    const { error } = JSON.parse(body) as { readonly error?: { readonly message?: string } };
+    return error?.message ?? "no reason was given";
+  } catch {
+    return "the answer is no JSON";
+  }
 }

@@ -17,7 +17,7 @@ it("remembers the latest 5,000 activities, and says that it forgot the others", 
 
 it("remembers at most four megabytes, however long the texts are", () => {
   const ring = new ActivityRing();
-  for (let at = 0; at < 3_000; at += 1) ring.add([reserved(`r${at}`, { message: "é".repeat(2_000) })]);
+  for (let at = 0; at < 3_000; at += 1) ring.add([reserved(`r${at}`, { suggestedFix: "é".repeat(2_000) })]);
   const { activities } = ring.list();
   expect(Buffer.byteLength(JSON.stringify(activities))).toBeLessThan(4_200_000);
   expect(activities.length).toBeGreaterThan(900);

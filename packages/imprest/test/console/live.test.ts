@@ -55,7 +55,7 @@ describe("the stream of events", () => {
     const source = new FakeSource();
     const browsing = await openedConsole({ source });
     const reader = await browsing.live();
-    source.listener?.happened(Array.from({ length: 1_000 }, () => reserved("a", { message: long })));
+    source.listener?.happened(Array.from({ length: 1_000 }, () => reserved("a", { suggestedFix: long })));
     await vi.waitFor(() => expect(reader.events.at(-1)).toMatchObject({ name: "gap", id: "1000" }));
     const { activities } = await browsing.json<{ activities: Activity[] }>("api/activities");
     expect(activities.at(-1)?.number).toBe(1_000);
@@ -78,7 +78,7 @@ describe("the stream of events", () => {
     let sent = 0;
     // What the system buffers between the two processes comes on top of the queue.
     for (let round = 0; round < 30; round += 1) {
-      source.listener?.happened(Array.from({ length: 140 }, () => reserved("a", { message: long })));
+      source.listener?.happened(Array.from({ length: 140 }, () => reserved("a", { suggestedFix: long })));
       sent += 140;
       await vi.waitFor(() => expect(numbersOf(quick).at(-1)).toBe(sent), { interval: 5 });
     }

@@ -34,13 +34,9 @@ export function DenialSentence({ denial }: { readonly denial: Activity }): JSX.E
   );
 }
 
-function Reason({ denial: { reason, message } }: { readonly denial: Activity }): JSX.Element {
+function Reason({ denial: { reason } }: { readonly denial: Activity }): JSX.Element {
   const sentence = reasonSentence(reason);
-  return sentence === undefined ? (
-    <Foreign text={message ?? reason ?? "no reason was given"} most={160} />
-  ) : (
-    <>{sentence}</>
-  );
+  return sentence === undefined ? <Foreign text={reason ?? "no reason was given"} most={160} /> : <>{sentence}</>;
 }
 
 interface WhereProps {

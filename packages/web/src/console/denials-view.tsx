@@ -128,7 +128,7 @@ function DenialRow({ denial, nowMs }: { readonly denial: Activity; readonly nowM
 }
 
 function Why({ denial, code }: { readonly denial: Activity; readonly code: string | undefined }): JSX.Element {
-  const { message, suggestedFix, traceId } = denial;
+  const { suggestedFix, traceId } = denial;
   const sentence = reasonSentence(code);
   return (
     <div>
@@ -137,7 +137,7 @@ function Why({ denial, code }: { readonly denial: Activity; readonly code: strin
           <Foreign text={code} most={60} />
         </span>
       )}{" "}
-      {sentence === undefined ? message !== undefined && <Foreign text={message} most={300} /> : `${sentence}.`}
+      {sentence !== undefined && `${sentence}.`}
       {suggestedFix !== undefined && (
         <div class="muted">
           <Foreign text={withDollars(suggestedFix)} most={300} />

@@ -168,10 +168,9 @@ export class ConsoleStore {
     const feed = this.#out.openFeed("api/live");
     this.#feed = feed;
     feed.addEventListener("open", () => {
-      const wasLost = this.link.value.kind === "lost";
       this.link.value = { kind: "open" };
-      // Activities are resumed by their number; budgets and the rest are not.
-      if (wasLost) this.reload();
+      // What happened between an answer and the first event is in neither.
+      this.reload();
     });
     feed.addEventListener("error", () => this.#lose(feed));
     this.#on(feed, "activity", (activities) => {

@@ -64,9 +64,6 @@ function WaitingTable({ rows, nowMs }: WaitingTableProps): JSX.Element {
           </th>
           <th scope="col">For</th>
           <th scope="col">Error</th>
-          <th scope="col" class="number">
-            Attempts
-          </th>
           <th scope="col">Record</th>
         </tr>
       </thead>
@@ -80,7 +77,7 @@ function WaitingTable({ rows, nowMs }: WaitingTableProps): JSX.Element {
 }
 
 function Row({ row, nowMs }: { readonly row: WaitingRow; readonly nowMs: number }): JSX.Element {
-  const { state, sinceMs, amount, protocol, target, error, attempts, key, reservationId } = row;
+  const { state, sinceMs, amount, protocol, target, error, key, reservationId } = row;
   return (
     <tr>
       <td data-label="State">
@@ -119,9 +116,6 @@ function Row({ row, nowMs }: { readonly row: WaitingRow; readonly nowMs: number 
             </div>
           </div>
         )}
-      </td>
-      <td data-label="Attempts" class="number">
-        {attempts !== undefined && <span>{attempts}</span>}
       </td>
       <td data-label="Record">
         <div>

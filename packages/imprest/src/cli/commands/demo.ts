@@ -12,6 +12,7 @@ import type { ModelProvider } from "@imprest/testing/models";
 import type { Budget } from "../../budget/budget.ts";
 import { type Command, UsageError, readArguments, textOf, wholeOf } from "../command.ts";
 import { askedConsole, consoleOptions, showConsole } from "../console/console-options.ts";
+import type { OpenConsole } from "../console/open-console.ts";
 import { EmbeddedSource } from "../console/embedded-source.ts";
 import { runAgent } from "../demo/agent.ts";
 import { demoBudget } from "../demo/budget.ts";
@@ -54,8 +55,9 @@ export const demo: Command = {
     };
     const { ledger, budget } = await demoBudget(limit, answering, source?.onFact);
     source?.open(ledger);
-    const shown = source && asked && (await showConsole(source, asked, terminal));
+    let shown: OpenConsole | undefined;
     try {
+      shown = source && asked && (await showConsole(source, asked, terminal));
       const code = await runDemo({ budget, limit, provider, pause }, terminal);
       if (shown === undefined) return code;
       await terminal.write("\nThe console stays open until Ctrl-C.\n");
@@ -64,8 +66,7 @@ export const demo: Command = {
       });
       return code;
     } finally {
-      await shown?.close();
-      await ledger.close();
+      await Promise.allSettled([shown?.close(), ledger.close()]);
     }
   },
 };

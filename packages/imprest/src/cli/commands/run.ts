@@ -127,8 +127,11 @@ async function pricesOf({ prices }: RunOptions, terminal: Terminal): Promise<Pri
     return await readPriceFile(prices, terminal);
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
-    throw new UsageError(`There is no ${prices}. Write it with: imprest prices pull MODEL --out ${prices}`, {
-      cause: error,
-    });
+    throw new UsageError(
+      `There is no ${prices}. Write it with npx imprest prices pull MODEL --out ${prices}, without a network from a file (--from FILE), or by hand (docs/prices.md).`,
+      {
+        cause: error,
+      },
+    );
   }
 }

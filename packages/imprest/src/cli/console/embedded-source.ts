@@ -79,6 +79,7 @@ export class EmbeddedSource implements ConsoleSource {
     return () => {
       this.#listener = undefined;
       this.#timer?.clear();
+      this.#timer = undefined;
       stopLooking();
     };
   }

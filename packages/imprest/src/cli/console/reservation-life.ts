@@ -23,14 +23,14 @@ export function lifeOf(reservationId: string, { known, activities, board }: Life
   if (known === undefined && activities.length === 0) return undefined;
   const life = { ...seenOf(activities), ...known };
   const { tenant, scope, reserved } = life;
-  const texts = (name: "traceId" | "evidence"): string[] => activities.flatMap((one) => one[name] ?? []);
+  const seen = activities.flatMap(({ traceId }) => traceId ?? []);
   return {
     ...life,
     reservationId,
     activities,
     budgets: tenant === undefined || scope === undefined ? [] : board.around(tenant, scope, reserved?.unit),
-    traceIds: [...new Set([...texts("traceId"), ...(known?.traceIds ?? [])])],
-    evidence: [...new Set([...texts("evidence"), ...(known?.evidence ?? [])])],
+    traceIds: [...new Set([...seen, ...(known?.traceIds ?? [])])],
+    evidence: known?.evidence ?? [],
   };
 }
 

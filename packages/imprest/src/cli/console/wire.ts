@@ -107,15 +107,11 @@ export interface Activity {
   readonly caps?: Readonly<Record<string, unknown>>;
   /** Of a denial: a code such as `BUDGET_EXCEEDED`. */
   readonly reason?: string;
-  /** Of a denial, in a sentence, where the authority says it. */
-  readonly message?: string;
   readonly blockedBy?: { readonly scope?: string; readonly policy?: string };
   /** Of a denial: what was left at the scope that denied, in the unit of the estimate. */
   readonly remaining?: string;
   readonly suggestedFix?: string;
   readonly traceId?: string;
-  /** Where the authority's signed evidence of it is. */
-  readonly evidence?: string;
 }
 
 /** `GET api/activities`: what the console remembers, ascending by number. */
@@ -159,7 +155,6 @@ export interface WaitingRow {
   readonly reservationId?: string;
   readonly amount?: Money;
   readonly sinceMs: number;
-  readonly attempts?: number;
   readonly error?: { readonly code: string; readonly message: string };
 }
 

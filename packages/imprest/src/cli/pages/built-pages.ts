@@ -41,6 +41,8 @@ export async function openBuiltPages(page: string, folder: string = buildFolder)
       if (file === undefined) {
         file = readFile(join(folder, name)).then((bytes) => ({ type, bytes }));
         read.set(name, file);
+        // The next request reads it again.
+        file.catch(() => read.delete(name));
       }
       return await file;
     },

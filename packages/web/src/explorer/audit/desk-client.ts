@@ -10,6 +10,7 @@ export function openDesk(onProgress: (progress: Progress) => void): AuditDesk {
   const worker = new Worker(new URL("worker.ts", import.meta.url), { type: "module" });
   const waiting = new Map<number, Waiting>();
   let ids = 0;
+  let failure: Error | undefined;
   worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => {
     if (data.kind === "progress") return onProgress(data.progress);
     const asked = waiting.get(data.id);
@@ -18,11 +19,13 @@ export function openDesk(onProgress: (progress: Progress) => void): AuditDesk {
     else asked?.reject(new Error(data.message));
   });
   worker.addEventListener("error", () => {
-    for (const { reject } of waiting.values()) reject(new Error("The verifier could not be started in this browser."));
+    failure = new Error("The verifier could not be started in this browser.");
+    for (const { reject } of waiting.values()) reject(failure);
     waiting.clear();
   });
   const ask = (question: Omit<Question, "id">): Promise<never> =>
     new Promise((resolve, reject) => {
+      if (failure !== undefined) return reject(failure);
       const id = ids++;
       waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, not a window

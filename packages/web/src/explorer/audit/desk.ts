@@ -102,7 +102,10 @@ export class FeedDesk implements AuditDesk {
       const { lines, total } = this.#table.linesOf(group, mostEvents);
       const name = this.#groups.idOf(group);
       if (name === undefined || total === 0) continue;
-      return { group: name, lines: await this.#details(lines), leftOut: total - lines.length };
+      const details = await this.#details(lines);
+      // A reservation is found by a hash, which two may share: an audit shows no other one in its place.
+      const isNamed = name.toLowerCase() === id.toLowerCase() || details.some(({ text }) => text.includes(id));
+      if (isNamed) return { group: name, lines: details, leftOut: total - lines.length };
     }
     return undefined;
   }

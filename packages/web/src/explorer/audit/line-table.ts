@@ -1,6 +1,6 @@
 import type { Disposition } from "@imprest/core/audit";
 
-/** Beyond it lines are verified and counted, and not listed: 30 bytes a line would be too many. */
+/** Beyond it lines are verified and counted, and not listed: 25 bytes a line would be too many. */
 export const mostLines = 4_000_000;
 
 const dispositions: readonly Disposition[] = [
@@ -26,7 +26,7 @@ export interface LineEntry {
   readonly code: string | undefined;
 }
 
-/** One row of fixed size for every line of a file, in typed arrays: 31 bytes a line, whatever the line holds. */
+/** One row of fixed size for every line of a file, in typed arrays: 25 bytes a line, whatever the line holds. */
 export class LineTable {
   #starts = new Float64Array(1_024);
   #times = new Float64Array(1_024);
