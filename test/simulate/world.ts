@@ -108,7 +108,7 @@ let digesting = 0;
 /** Counts what Web Crypto has under way, from now on. */
 export function watchWebCrypto(): void {
   const { subtle } = globalThis.crypto;
-  for (const name of ["digest", "sign", "verify", "importKey"] as const) {
+  for (const name of ["digest", "sign", "verify", "importKey", "exportKey"] as const) {
     const real = subtle[name].bind(subtle) as (...args: unknown[]) => Promise<unknown>;
     const counted = (...args: unknown[]): Promise<unknown> => {
       digesting += 1;
