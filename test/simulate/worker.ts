@@ -1,3 +1,4 @@
+import { Chance } from "../fuzz/mutate.ts";
 import {
   type HttpRequest,
   Observer,
@@ -108,7 +109,10 @@ export class Worker {
     witness.listen(observer);
     const clock = world.clockOf(life, () => this.#wallBy);
     const records = disk && recordStoreOn(disk, life, world, () => this.#nextWrite());
-    const environment = { observer, clock, logger: silentLogger, ...(records && { records }) };
+    // The jitter of retries, of each life its own: a run is the same whenever it is repeated.
+    const chance = new Chance(Math.floor(world.elapsed) + this.index);
+    const random = (length: number): Uint8Array => Uint8Array.from({ length }, () => chance.below(256));
+    const environment = { observer, clock, random, logger: silentLogger, ...(records && { records }) };
     if (trouble.wire === "embedded") {
       const terms = { overage_policy: trouble.overage };
       const served = house.served as NonNullable<typeof house.served>;

@@ -108,11 +108,15 @@ let digesting = 0;
 /** Counts what Web Crypto has under way, from now on. */
 export function watchWebCrypto(): void {
   const { subtle } = globalThis.crypto;
+  // One after another: two at once would end in the order in which the machine's threads happen to run.
+  let last: Promise<unknown> = Promise.resolve();
   for (const name of ["digest", "sign", "verify", "importKey", "exportKey"] as const) {
     const real = subtle[name].bind(subtle) as (...args: unknown[]) => Promise<unknown>;
     const counted = (...args: unknown[]): Promise<unknown> => {
       digesting += 1;
-      return real(...args).finally(() => (digesting -= 1));
+      const result = last.then(() => real(...args));
+      last = result.catch(() => {});
+      return result.finally(() => (digesting -= 1));
     };
     Object.defineProperty(subtle, name, { value: counted, configurable: true });
   }
