@@ -1,73 +1,98 @@
-// `pnpm docs:screenshots` (after `pnpm build`): pictures of the console, of the running `imprest demo --console`, in both
-// themes, as `docs/images/console-*.png`. They show times and durations of the run, so no test compares them.
+// `pnpm docs:screenshots` (after `pnpm build`): pictures of the console and of the explorer, of the running commands, in both
+// themes, as `docs/images/*.png`. They show times and durations of the run, so no test compares them.
 import { spawn } from "node:child_process";
-import { statSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { chromium } from "playwright";
+import { writeFeed, writeRecords } from "./screenshot-data.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const images = join(root, "docs/images");
+const command = join(root, "packages/imprest/bin/imprest.js");
 /** Pictures are in the repository for ever. */
 const mostBytes = 200_000;
 const themes = ["light", "dark"];
 const viewport = { width: 1280, height: 640 };
 
-const command = join(root, "packages/imprest/bin/imprest.js");
-const demo = spawn(process.execPath, [command, "demo", "--console", "--pace", "2000"], {
-  stdio: ["ignore", "pipe", "inherit"],
-});
-let printed = "";
-demo.stdout.setEncoding("utf8").on("data", (text) => (printed += text));
-/** Waits until the demo has printed something. */
-const until = async (pattern) => {
-  for (;;) {
-    const found = pattern.exec(printed);
-    if (found !== null) return found;
-    if (demo.exitCode !== null) throw new Error(`The demo ended early: ${printed}`);
-    await setTimeout(50);
-  }
-};
-
+const folder = mkdtempSync(join(tmpdir(), "imprest-pictures-"));
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium-headless-shell", args: ["--no-sandbox"] });
 try {
-  const [link] = await until(/http:\/\/127\.0\.0\.1:\S+(?=\n)/);
-  const page = await browser.newPage({ viewport });
-  await page.goto(link);
-
-  const take = async (name) => {
-    for (const colorScheme of themes) {
-      await page.emulateMedia({ colorScheme });
-      await page.waitForTimeout(200);
-      const path = join(images, `console-${name}-${colorScheme}.png`);
-      await page.screenshot({ path });
-      const { size } = statSync(path);
-      console.log(`${size} bytes  ${path}`);
-      if (size > mostBytes) throw new Error(`${path} is larger than ${mostBytes} bytes.`);
-    }
-  };
-  const view = async (name) => await page.getByRole("tab", { name }).click();
-
-  // Caps come with less than 40 % left: the agent goes on with its smaller model.
-  await until(/^10 .*demo-small/m);
-  await view("Live");
-  await take("live");
-  await view("Budgets");
-  await page.getByText("writer asked").waitFor({ timeout: 60_000 });
-  await take("budgets");
-  await view("Live");
-  await page
-    .getByRole("row", { name: /Committed/ })
-    .first()
-    .click();
-  await page.getByText("Its life").waitFor();
-  await page.mouse.move(0, 0);
-  await page.setViewportSize({ ...viewport, height: 700 });
-  await take("reservation");
-  await page.setViewportSize(viewport);
-  await view("Denials");
-  await take("denials");
+  await showing(["demo", "--console", "--pace", "2000"], async ({ page, until, view }) => {
+    // Caps come with less than 40 % left: the agent goes on with its smaller model.
+    await until(/^10 .*demo-small/m);
+    await view("Live");
+    await take(page, "console-live");
+    await view("Budgets");
+    await page.getByText("writer asked").waitFor({ timeout: 60_000 });
+    await take(page, "console-budgets");
+    await view("Live");
+    await page
+      .getByRole("row", { name: /Committed/ })
+      .first()
+      .click();
+    await page.getByText("Its life").waitFor();
+    await page.mouse.move(0, 0);
+    await page.setViewportSize({ ...viewport, height: 700 });
+    await take(page, "console-reservation");
+    await page.setViewportSize(viewport);
+    await view("Denials");
+    await take(page, "console-denials");
+  });
+  const records = await writeRecords(join(folder, "records"));
+  const serve = ["serve", "--port", "0", "--budget", "tenant:acme=USD:5.00", "--console", "--records", records];
+  await showing(serve, async ({ page, view }) => {
+    await view("Waiting");
+    await page.getByText("above the reserve").waitFor();
+    await take(page, "console-waiting");
+  });
+  const { feed, jwks, issuer } = await writeFeed(folder);
+  await showing(["verify", feed, "--trust", issuer, "--jwks", jwks, "--open"], async ({ page }) => {
+    await page.getByText("Not proven").first().waitFor();
+    await page.waitForTimeout(1_000);
+    await take(page, "explorer");
+  });
 } finally {
   await browser.close();
-  demo.kill("SIGINT");
+  rmSync(folder, { recursive: true });
+}
+
+/** Runs a command, and opens the page that it prints the link of. */
+async function showing(args, look) {
+  const child = spawn(process.execPath, [command, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, BROWSER: "none" },
+  });
+  let printed = "";
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (printed += text));
+  const until = async (pattern) => {
+    for (;;) {
+      const found = pattern.exec(printed);
+      if (found !== null) return found;
+      if (child.exitCode !== null) throw new Error(`imprest ${args.join(" ")} ended early: ${printed}`);
+      await setTimeout(50);
+    }
+  };
+  try {
+    const [link] = await until(/http:\/\/127\.0\.0\.1:\d+\/\S*[?/]\S{20,}(?=\s)/);
+    const page = await browser.newPage({ viewport });
+    await page.goto(link);
+    await look({ page, until, view: async (name) => await page.getByRole("tab", { name }).click() });
+    await page.close();
+  } finally {
+    child.kill("SIGINT");
+  }
+}
+
+async function take(page, name) {
+  for (const colorScheme of themes) {
+    await page.emulateMedia({ colorScheme });
+    await page.waitForTimeout(200);
+    const path = join(images, `${name}-${colorScheme}.png`);
+    await page.screenshot({ path });
+    const { size } = statSync(path);
+    console.log(`${size} bytes  ${path}`);
+    if (size > mostBytes) throw new Error(`${path} is larger than ${mostBytes} bytes.`);
+  }
 }
