@@ -1,4 +1,5 @@
 import { type ArcpSession, type ArcpTransport, type ConnectOptions, connect, createMemoryPair } from "@imprest/arcp";
+import { arcpFeatures } from "@imprest/core/models/arcp";
 import { type ManualClock, createManualClock, turn } from "./manual-clock.ts";
 
 /** A frame of ARCP as a test reads it. */
@@ -10,20 +11,6 @@ export interface ScriptedFrame {
   // oxlint-disable-next-line typescript/no-explicit-any -- and members of its own
   readonly [member: string]: any;
 }
-
-const features = [
-  "heartbeat",
-  "ack",
-  "list_jobs",
-  "subscribe",
-  "lease_expires_at",
-  "cost.budget",
-  "model.use",
-  "provisioned_credentials",
-  "progress",
-  "result_chunk",
-  "agent_versions",
-];
 
 /** How long `until` waits for the client, in milliseconds of real time: it may read a file first. */
 const patienceMs = 2_000;
@@ -136,8 +123,8 @@ export class ScriptedRuntime {
     this.#seq = seq - 1;
   }
 
-  /** What the client sent of one type, over all connections. */
-  sent(type: string): ScriptedFrame[] {
+  /** The frames of one type that the client sent, over all connections. */
+  framesOf(type: string): ScriptedFrame[] {
     return this.received.flat().filter((frame) => frame.type === type);
   }
 
@@ -148,7 +135,7 @@ export class ScriptedRuntime {
   async until(type: string, count = 1): Promise<ScriptedFrame> {
     const end = performance.now() + patienceMs;
     for (;;) {
-      const frame = this.sent(type)[count - 1];
+      const frame = this.framesOf(type)[count - 1];
       if (frame !== undefined) return frame;
       if (performance.now() > end) throw new Error(`The client sent no ${type}.`);
       await turn();
@@ -170,7 +157,7 @@ export class ScriptedRuntime {
         resume_token: `rt_${this.#count}`,
         resume_window_sec: 600,
         heartbeat_interval_sec: 30,
-        capabilities: { encodings: ["json"], features, agents: [{ name: "echo", versions: [] }] },
+        capabilities: { encodings: ["json"], features: arcpFeatures, agents: [{ name: "echo", versions: [] }] },
         ...this.welcome,
       },
     };

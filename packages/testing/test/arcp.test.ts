@@ -20,7 +20,7 @@ describe("a scripted runtime", () => {
     runtime.succeed("job_1", "a text");
     expect(await clock.drive(result)).toBe("a text");
     expect(runtime.received).toHaveLength(2);
-    expect(runtime.sent("session.hello")[1]?.payload.resume).toMatchObject({ session_id: "sess_1" });
+    expect(runtime.framesOf("session.hello")[1]?.payload.resume).toMatchObject({ session_id: "sess_1" });
     await clock.drive(session.close());
     expect(clock.timers).toBe(0);
   });

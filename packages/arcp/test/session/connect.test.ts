@@ -32,7 +32,7 @@ describe("connect", () => {
     expect(await refusal(connect(open, { token: "t", clock: runtime.clock }))).toBe("ConfigurationError");
     expect(runtime.received.flat()).toEqual([]);
     const session = await connect(open, { token: new Secret("t"), clock: runtime.clock, allowInsecure: true });
-    expect(runtime.sent("session.hello")[0]?.payload.auth).toEqual({ scheme: "bearer", token: "t" });
+    expect(runtime.framesOf("session.hello")[0]?.payload.auth).toEqual({ scheme: "bearer", token: "t" });
     session.detach();
   });
 
@@ -91,7 +91,7 @@ describe("connect", () => {
     expect(session.state).toBe("closing");
     runtime.send({ type: "session.closed", payload: {} });
     await Promise.all(closing);
-    expect(runtime.sent("session.close").map(({ payload }) => payload.reason)).toEqual(["first"]);
+    expect(runtime.framesOf("session.close").map(({ payload }) => payload.reason)).toEqual(["first"]);
     expect(session.state).toBe("closed");
   });
 
@@ -123,7 +123,7 @@ describe("a submit", () => {
     const session = await runtime.connect();
     const error = await session.submit({ agent: "echo", ...request }).catch((reason: unknown) => reason);
     expect(ValidationError.isInstance(error) && error.issues.map((issue) => issue.pointer)).toEqual([pointer]);
-    expect(runtime.sent("job.submit")).toEqual([]);
+    expect(runtime.framesOf("job.submit")).toEqual([]);
   });
 
   it.each<[string, object]>([
@@ -136,7 +136,7 @@ describe("a submit", () => {
     const session = await runtime.connect({ features: ["ack"] });
     const error = await session.submit({ agent: "echo", ...request }).catch((reason: Error) => reason.message);
     expect(error).toContain(feature);
-    expect(runtime.sent("job.submit")).toEqual([]);
+    expect(runtime.framesOf("job.submit")).toEqual([]);
   });
 
   it("32 hex digits on the wire, the whole context beside them, and a trace of its own otherwise", async () => {
@@ -147,7 +147,7 @@ describe("a submit", () => {
       void session.submit({ agent: "echo", ...context }).catch(() => {});
     }
     await runtime.until("job.submit", 3);
-    const frames = runtime.sent("job.submit");
+    const frames = runtime.framesOf("job.submit");
     expect(frames[0]?.["trace_id"]).toBe("4bf92f3577b34da6a3ce929d0e0e4736");
     expect(frames[0]?.["extensions"]).toEqual({ "x-vendor.opentelemetry.tracecontext": { traceparent } });
     expect(frames[1]?.["trace_id"]).toMatch(/^[0-9a-f]{32}$/);
@@ -180,7 +180,7 @@ describe("a submit", () => {
       expect(job.createdAt).toBe("2026-01-01T00:00:00Z");
     }
     expect([seen, page]).toEqual([["job_11", "job_12", "job_21"], 2]);
-    expect(runtime.sent("session.list_jobs")[1]?.payload).toEqual({
+    expect(runtime.framesOf("session.list_jobs")[1]?.payload).toEqual({
       filter: { created_after: "2026-01-01T00:00:00.000Z" },
       limit: 1,
       cursor: "c1",
@@ -195,7 +195,7 @@ describe("a submit", () => {
     };
     const session = await runtime.connect();
     expect(await collect(session.listJobs({ limit: 0 }))).toEqual([]);
-    expect(runtime.sent("session.list_jobs")).toEqual([]);
+    expect(runtime.framesOf("session.list_jobs")).toEqual([]);
     expect((await collect(session.listJobs())).map(({ jobId }) => jobId)).toEqual(["job_1", "job_1"]);
   });
 

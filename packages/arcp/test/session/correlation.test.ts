@@ -55,7 +55,7 @@ describe("whom a frame concerns", () => {
     const session = await runtime.connect();
     const jobs = [session.submit({ agent: "a" }), session.submit({ agent: "b" })];
     const second = await runtime.until("job.submit", 2);
-    const [first] = runtime.sent("job.submit");
+    const [first] = runtime.framesOf("job.submit");
     runtime.accept("job_b", { agent: "b", request_id: second.id });
     runtime.send({
       type: "session.error",
@@ -193,7 +193,7 @@ describe("whom a frame concerns", () => {
     const session = await runtime.connect();
     runtime.onFrame = (frame) => {
       if (frame.type !== "job.submit") return;
-      const jobId = `job_${runtime.sent("job.submit").length}`;
+      const jobId = `job_${runtime.framesOf("job.submit").length}`;
       runtime.accept(jobId);
       runtime.succeed(jobId);
     };

@@ -15,7 +15,7 @@ async function submitted(runtime: ScriptedRuntime, session: ArcpSession): Promis
 }
 
 const acknowledged = (runtime: ScriptedRuntime): number[] =>
-  runtime.sent("session.ack").map(({ payload }) => payload.last_processed_seq);
+  runtime.framesOf("session.ack").map(({ payload }) => payload.last_processed_seq);
 
 describe("acknowledgement", () => {
   it("one for a thousand events, one when all is done, none in between", async () => {
@@ -78,7 +78,7 @@ describe("heartbeats", () => {
     runtime.send({ type: "session.ping", payload: { nonce: "p_1", sent_at: "x" } });
     expect((await runtime.until("session.pong")).payload.ping_nonce).toBe("p_1");
     await runtime.clock.advance(31_000);
-    expect(runtime.sent("session.ping").length).toBeGreaterThan(0);
+    expect(runtime.framesOf("session.ping").length).toBeGreaterThan(0);
     await runtime.clock.advance(60_000);
     expect(runtime.warnings).toContain("HEARTBEAT_LOST");
     expect(runtime.received.length).toBe(2);
@@ -93,7 +93,7 @@ describe("heartbeats", () => {
     };
     const session = await runtime.connect();
     await runtime.clock.advance(10_000);
-    expect(runtime.sent("session.ping").length).toBeLessThanOrEqual(20);
+    expect(runtime.framesOf("session.ping").length).toBeLessThanOrEqual(20);
     expect([session.state, runtime.warnings]).toEqual(["live", []]);
   });
 

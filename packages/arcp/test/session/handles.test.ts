@@ -64,7 +64,7 @@ describe("handles of one job", () => {
     view.unsubscribe();
     expect((await watched).done).toBe(true);
     expect("cancel" in view).toBe(false);
-    expect(runtime.sent("job.unsubscribe")).toEqual([]);
+    expect(runtime.framesOf("job.unsubscribe")).toEqual([]);
     runtime.succeed("job_1", "whole");
     expect(await job.result()).toBe("whole");
   });
@@ -90,10 +90,10 @@ describe("handles of one job", () => {
     first.unsubscribe();
     runtime.log("job_9", "still here");
     expect((await watched.next()).value?.kind).toBe("log");
-    expect(runtime.sent("job.unsubscribe")).toEqual([]);
+    expect(runtime.framesOf("job.unsubscribe")).toEqual([]);
     second.unsubscribe();
     await turn();
-    expect(runtime.sent("job.unsubscribe").map(({ payload }) => payload)).toEqual([{ job_id: "job_9" }]);
+    expect(runtime.framesOf("job.unsubscribe").map(({ payload }) => payload)).toEqual([{ job_id: "job_9" }]);
     expect((await watched.next()).done).toBe(true);
   });
 
@@ -108,7 +108,7 @@ describe("handles of one job", () => {
     subscribed(runtime);
     runtime.log("job_9", "for nobody");
     await turn();
-    expect(runtime.sent("job.unsubscribe").map(({ payload }) => payload)).toEqual([{ job_id: "job_9" }]);
+    expect(runtime.framesOf("job.unsubscribe").map(({ payload }) => payload)).toEqual([{ job_id: "job_9" }]);
     expect([session.job("job_9"), runtime.warnings]).toEqual([undefined, []]);
   });
 
@@ -136,7 +136,7 @@ describe("handles of one job", () => {
     runtime.numbered("job.error", "job_1", { final_status: "error", code: "LEASE_EXPIRED", message: "over" });
     expect(await refusal(job.result())).toBe("LEASE_EXPIRED");
     await runtime.clock.advance(120_000);
-    expect(runtime.sent("job.submit").length).toBe(1);
+    expect(runtime.framesOf("job.submit").length).toBe(1);
   });
 });
 

@@ -5,7 +5,7 @@ import { turn } from "../support/turn.ts";
 
 async function submitted(runtime: ScriptedRuntime, session: ArcpSession, options: object = {}): Promise<ArcpJob> {
   const submitting = session.submit({ agent: "slow", ...options });
-  await runtime.until("job.submit", runtime.sent("job.submit").length + 1);
+  await runtime.until("job.submit", runtime.framesOf("job.submit").length + 1);
   runtime.accept("job_1");
   return submitting;
 }

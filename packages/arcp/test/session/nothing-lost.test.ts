@@ -40,13 +40,13 @@ describe("events that come before their submit has resolved", () => {
     await runtime.until("job.submit");
     for (const message of ["1", "2"]) runtime.log("job_1", message);
     await runtime.clock.advance(100);
-    expect(runtime.sent("session.ack")).toEqual([]);
+    expect(runtime.framesOf("session.ack")).toEqual([]);
     runtime.accept("job_1");
     const seen = messages(await submitting);
     runtime.succeed("job_1");
     await seen;
     await runtime.clock.advance(100);
-    expect(runtime.sent("session.ack").at(-1)?.payload).toEqual({ last_processed_seq: 3 });
+    expect(runtime.framesOf("session.ack").at(-1)?.payload).toEqual({ last_processed_seq: 3 });
   });
 });
 

@@ -6,7 +6,7 @@ import { turn } from "../support/turn.ts";
 
 async function submitted(runtime: ScriptedRuntime, session: ArcpSession, options: object = {}): Promise<ArcpJob> {
   const submitting = session.submit({ agent: "slow", ...options });
-  await runtime.until("job.submit", runtime.sent("job.submit").length + 1);
+  await runtime.until("job.submit", runtime.framesOf("job.submit").length + 1);
   runtime.accept("job_1");
   return submitting;
 }
@@ -338,7 +338,7 @@ describe("a lost connection", () => {
       payload.idempotency_key,
       expect.any(String),
     ]);
-    expect(again.id).not.toBe(runtime.sent("job.submit")[0]?.id);
+    expect(again.id).not.toBe(runtime.framesOf("job.submit")[0]?.id);
     runtime.accept("job_1");
     expect((await submitting).id).toBe("job_1");
   });
@@ -351,7 +351,7 @@ describe("a lost connection", () => {
     runtime.drop();
     expect(await submitting).toBe("ConnectionError");
     await runtime.clock.advance(1000);
-    expect(runtime.sent("job.submit").length).toBe(1);
+    expect(runtime.framesOf("job.submit").length).toBe(1);
   });
 
   it("a subscription goes on in a new session, behind what it has seen", async () => {
@@ -469,7 +469,7 @@ describe("a lost connection", () => {
     const lost = refusal(job.result());
     void reader.next().catch(() => {});
     await runtime.clock.advance(1000);
-    expect(runtime.sent("session.hello").at(-1)?.payload.resume).toMatchObject({ session_id: "sess_2" });
+    expect(runtime.framesOf("session.hello").at(-1)?.payload.resume).toMatchObject({ session_id: "sess_2" });
     expect(await runtime.clock.drive(lost)).toBe("JobLostError");
   });
 
@@ -493,7 +493,7 @@ describe("a lost connection", () => {
     void reader.next();
     await runtime.clock.advance(1000);
     expect(session.state).toBe("live");
-    expect(runtime.sent("job.subscribe").map(({ payload }) => payload.job_id)).toEqual(["job_1"]);
+    expect(runtime.framesOf("job.subscribe").map(({ payload }) => payload.job_id)).toEqual(["job_1"]);
   });
 
   it("a runtime that ends a session at its cap is gone on with anew, and its jobs are looked for", async () => {
@@ -511,7 +511,7 @@ describe("a lost connection", () => {
     await runtime.clock.advance(1000);
     expect(session.state).toBe("live");
     expect(session.id).toBe("sess_2");
-    expect(runtime.sent("job.subscribe").map(({ payload }) => payload.job_id)).toEqual(["job_1"]);
+    expect(runtime.framesOf("job.subscribe").map(({ payload }) => payload.job_id)).toEqual(["job_1"]);
   });
 
   it("a token that is refused on reconnect ends the session", async () => {
@@ -537,7 +537,7 @@ describe("a lost connection", () => {
     const ticket = session.detach();
     const printed = '{"sessionId":"sess_1","resumeToken":"[redacted]","lastEventSeq":1,"jobs":["job_1"]}';
     expect(JSON.stringify(ticket)).toBe(printed);
-    expect(runtime.sent("session.bye").length + runtime.sent("session.close").length).toBe(0);
+    expect(runtime.framesOf("session.bye").length + runtime.framesOf("session.close").length).toBe(0);
     const next = await runtime.connect({ resume: ticket });
     expect(runtime.received[1]?.[0]?.payload.resume).toEqual({
       session_id: "sess_1",
@@ -607,7 +607,7 @@ describe("a job that runs anew", () => {
     const cancelling = job.cancel("too dear");
     expect(await runtime.clock.drive(refusal(job.result()))).toBe("JobLostError");
     await runtime.clock.advance(60_000);
-    expect(runtime.sent("job.submit")).toHaveLength(1);
+    expect(runtime.framesOf("job.submit")).toHaveLength(1);
     await cancelling;
   });
 
@@ -617,7 +617,7 @@ describe("a job that runs anew", () => {
       setImmediate(() => runtime.accept("job_2"));
     });
     const ended = refusal(job.result());
-    const cancelled = (): boolean => runtime.sent("job.cancel").some(({ job_id }) => job_id === "job_2");
+    const cancelled = (): boolean => runtime.framesOf("job.cancel").some(({ job_id }) => job_id === "job_2");
     await runtime.clock.advance(10_000);
     expect(cancelled()).toBe(true);
     runtime.numbered("job.error", "job_2", { final_status: "cancelled", code: "CANCELLED", message: "so be it" });

@@ -8,7 +8,7 @@ import { turn } from "../support/turn.ts";
 
 async function submitted(runtime: ScriptedRuntime, session: ArcpSession, options: object = {}): Promise<ArcpJob> {
   const submitting = session.submit({ agent: "slow", ...options });
-  await runtime.until("job.submit", runtime.sent("job.submit").length + 1);
+  await runtime.until("job.submit", runtime.framesOf("job.submit").length + 1);
   runtime.accept("job_1");
   return submitting;
 }
@@ -202,7 +202,7 @@ describe("a listing of jobs", () => {
     const session = await runtime.connect();
     pages(runtime, 1, (at) => ({ jobs: [], next_cursor: `c${at}` }));
     expect(await runtime.clock.drive(refusal(listed(session.listJobs({ limit: 5 }))))).toBe("ResponseFormatError");
-    expect(runtime.sent("session.list_jobs")).toHaveLength(100);
+    expect(runtime.framesOf("session.list_jobs")).toHaveLength(100);
   });
 
   it("has one deadline for all its pages, which the consumer's own time is no part of", async () => {
@@ -270,7 +270,7 @@ describe("a job that the runtime shows as ended, and whose end it never brings",
     runtime.drop();
     expect(await runtime.clock.drive(refusal(job.outcome()))).toBe("ResultUnavailableError");
     expect(runtime.clock.monotonic()).toBeLessThan(5000);
-    expect([session.id, runtime.sent("job.submit").length - 1]).toEqual(["sess_2", resubmits]);
+    expect([session.id, runtime.framesOf("job.submit").length - 1]).toEqual(["sess_2", resubmits]);
   });
 
   it("is not available either when each connection breaks before the replay is silent", async () => {
@@ -382,7 +382,7 @@ describe("a session that goes on from a ticket", () => {
       if (type === "job.subscribe")
         runtime.send({ type: "session.error", payload: { code: "JOB_NOT_FOUND", message: "no", request_id: id } });
     };
-    const [listing] = runtime.sent("session.list_jobs");
+    const [listing] = runtime.framesOf("session.list_jobs");
     runtime.send({ type: "session.jobs", payload: { request_id: listing?.id, jobs: [] } });
     const job = next.job("job_1");
     expect(job && (await runtime.clock.drive(refusal(job.outcome())))).toBe("JobLostError");

@@ -152,7 +152,7 @@ describe("a tolerant reader", () => {
     runtime.numbered("job.error", "job_1", payload);
     const outcome = await job.outcome();
     expect(outcome.status === "error" && outcome.error.retryable).toBe(false);
-    expect(runtime.sent("job.submit").length).toBe(1);
+    expect(runtime.framesOf("job.submit").length).toBe(1);
   });
 
   it("both shapes of an inventory; duty 14: an unpinned agent without a default is warned of", async () => {
