@@ -1,5 +1,4 @@
 import { CyclesClient } from "@imprest/cycles";
-import type { LedgerStore } from "@imprest/embedded";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -23,6 +22,7 @@ import {
   seed,
   trustIn,
   unit,
+  storeThatOutlives,
 } from "./support.ts";
 
 const graceWindowMs = 30_000;
@@ -85,17 +85,7 @@ async function liveThrough(
 ) {
   const clock = createManualClock(Date.now() - 86_400_000);
   const overagePolicy = charges ? "CHARGE_OVERAGE" : "REJECT";
-  const disk = new Map<string, string>();
-  const store: LedgerStore = {
-    load: () => [...disk],
-    async write(take) {
-      for (const [key, value] of take()) {
-        if (value === undefined) disk.delete(key);
-        else disk.set(key, value);
-      }
-    },
-    close() {},
-  };
+  const store = storeThatOutlives();
   const options = { clock, store, asp: { ttlMs: 60_000, graceWindowMs, overagePolicy } } as const;
   let house = await openHouse(options, { closes: false });
   const { promised } = house;

@@ -1,4 +1,3 @@
-import type { LedgerStore } from "@imprest/embedded";
 import { describe, expect, it } from "vitest";
 import {
   type House,
@@ -10,6 +9,7 @@ import {
   trustIn,
   unit,
   verifyAll,
+  storeThatOutlives,
 } from "./support.ts";
 
 const half = String.raw`\ud800`;
@@ -78,17 +78,7 @@ describe("what nobody may do to the embedded authority over ASP", () => {
   });
 
   it("a reserve repeated after its answer was forgotten grants nothing again, and revives nothing", async () => {
-    const disk = new Map<string, string>();
-    const store: LedgerStore = {
-      load: () => [...disk],
-      async write(take) {
-        for (const [key, value] of take()) {
-          if (value === undefined) disk.delete(key);
-          else disk.set(key, value);
-        }
-      },
-      close() {},
-    };
+    const store = storeThatOutlives();
     const clock = createManualClock(Date.now());
     const asp = { ttlMs: 10_000, graceWindowMs: 5_000, auditRetentionMs: 20_000 };
     const before = await openHouse({ clock, store, asp });

@@ -15,6 +15,7 @@ import {
   trustIn,
   unit,
   verifyAll,
+  storeThatOutlives,
 } from "./support.ts";
 
 type Step =
@@ -177,14 +178,7 @@ describe("rebuild(feed)", () => {
   });
 
   it("what another wire settled is answered the same after a restart, even under that wire's own key", async () => {
-    const disk = new Map<string, string>();
-    const store: LedgerStore = {
-      load: () => [...disk],
-      async write(take) {
-        for (const [key, value] of take()) if (value !== undefined) disk.set(key, value);
-      },
-      close() {},
-    };
+    const store = storeThatOutlives();
     const clock = createManualClock(Date.now());
     const before = await openHouse({ clock, store });
     const options = { baseUrl: issuer, apiKey: before.apiKey, transport: before.transport };
@@ -243,17 +237,7 @@ describe("rebuild(feed)", () => {
   });
 
   it("what was rebuilt and then restarted still settles what it holds", async () => {
-    const disk = new Map<string, string>();
-    const store: LedgerStore = {
-      load: () => [...disk],
-      async write(take) {
-        for (const [key, value] of take()) {
-          if (value === undefined) disk.delete(key);
-          else disk.set(key, value);
-        }
-      },
-      close() {},
-    };
+    const store = storeThatOutlives();
     const clock = createManualClock(Date.now());
     const live = await openHouse({ clock });
     const { reservationId = "" } = await live.client().reserve({ claim: claim(1_000n) });

@@ -4,6 +4,7 @@ import {
   type AspOptions,
   type EmbeddedAuthority,
   type EmbeddedAuthorityOptions,
+  type LedgerStore,
   createEmbeddedAuthority,
 } from "@imprest/embedded";
 import { onTestFinished } from "vitest";
@@ -89,4 +90,19 @@ export async function feedOf({ embedded, apiKey }: House): Promise<string[]> {
 
 export async function verifyAll(lines: readonly string[], trust: AuditTrust): Promise<AuditEventReport[]> {
   return Promise.all(lines.map((line) => verifyAuditEvent(line, { trust })));
+}
+
+/** A ledger's store that the next authority finds as the one before left it. */
+export function storeThatOutlives(): LedgerStore {
+  const disk = new Map<string, string>();
+  return {
+    load: () => [...disk],
+    async write(take) {
+      for (const [key, value] of take()) {
+        if (value === undefined) disk.delete(key);
+        else disk.set(key, value);
+      }
+    },
+    close() {},
+  };
 }

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useSignal } from "@preact/signals";
-import { durationText } from "../../shared/time.ts";
+import { spanText } from "../../shared/time.ts";
 import { Icon } from "../../shared/icon.tsx";
 import { Notice } from "../../shared/shell.tsx";
 import { TabPanel, Tabs } from "../../shared/tabs.tsx";
@@ -85,16 +85,11 @@ function Headline({ summary }: { readonly summary: Summary }): JSX.Element {
           {conclusion !== undefined &&
             `${counted(conclusion.decisions, "decision")}, ${grouped(String(conclusion.open))} open, ${grouped(String(conclusion.repeated))} repeated. `}
           {warned > 0 && `${counted(warned, "line")} with a warning. `}
-          {sizeText(bytes)} in {tookText(ms)}.
+          {sizeText(bytes)} in {spanText(ms)}.
         </p>
       </div>
     </section>
   );
-}
-
-function tookText(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)} ms`;
-  return ms < 10_000 ? `${(ms / 1_000).toFixed(1)} s` : durationText(ms);
 }
 
 /** What makes the verdict another one than it seems. */
