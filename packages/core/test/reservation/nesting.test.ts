@@ -155,6 +155,6 @@ it("a part costs the same to open and settle, however many others its parent has
     return Math.min(...rounds);
   };
   // A kernel counts in ticks of up to 10 ms. Eight times the parts: eight times the work, and not sixty-four times.
-  const few = Math.max(costOf(4_000), 10_000);
-  expect(costOf(32_000)).toBeLessThan(24 * few);
+  const few = Math.max(costOf(2_000), 10_000);
+  expect(costOf(16_000)).toBeLessThan(24 * few);
 });
