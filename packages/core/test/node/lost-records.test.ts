@@ -37,7 +37,9 @@ describe.each(stores)("a %s of records", (_kind, open, fileOf) => {
     await used.create("a", 1);
     await used.delete("a");
     await used.close?.();
-    expect(await open(folder).create("a", 2)).toBeDefined();
+    const again = open(folder);
+    expect(await again.create("a", 2)).toBeDefined();
+    await again.close?.();
   });
 });
 
