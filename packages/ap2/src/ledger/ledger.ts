@@ -2,7 +2,8 @@ import { type Clock, type RandomBytes, type RecordStore, type StoredRecord } fro
 import { randomHex } from "@imprest/core/internal";
 import { worker } from "#worker";
 import { AP2AlreadyConsumed, AP2GuardError } from "../errors.ts";
-import { type Identities, hashOf } from "../idempotency-key.ts";
+import type { Identities } from "../idempotency-key.ts";
+import { halfSha256Hex } from "../sha256.ts";
 import { type AttemptPlace, type Wish, admit } from "./admit.ts";
 import { type Attempt, type AttemptPhase, type PaymentRecord, counts, readRecord, writeRecord } from "./attempt.ts";
 import { ClaimedAttempt } from "./claimed-attempt.ts";
@@ -143,7 +144,7 @@ export class PaymentLedger {
 
   /** What a link names, which is `scope` if nothing did. */
   async #link(link: string, scope: string): Promise<string> {
-    if ((await this.records.create(linkKey(link), scope)) !== undefined) return scope;
+    if ((await this.records.create(await linkKey(link), scope)) !== undefined) return scope;
     return (await this.#linked(link)) ?? scope;
   }
 
@@ -174,7 +175,7 @@ export class PaymentLedger {
   }
 
   async #linked(link: string): Promise<string | undefined> {
-    const stored = await this.records.read(linkKey(link));
+    const stored = await this.records.read(await linkKey(link));
     if (stored === undefined) return undefined;
     if (typeof stored.value === "string") return stored.value;
     throw unreadable(stored.key);
@@ -219,8 +220,8 @@ interface AttemptRequest extends Pick<ClaimRequest, "wish" | "microcents" | "isR
   readonly phase: AttemptPhase;
 }
 
-function linkKey(link: string): string {
-  return `${linkPrefix}${hashOf(link)}`;
+async function linkKey(link: string): Promise<string> {
+  return `${linkPrefix}${await halfSha256Hex(link)}`;
 }
 
 const loopback = /^(https?:\/\/)(?:localhost|127\.0\.0\.1|\[::1\])(?=[:/#]|$)/;
