@@ -9,7 +9,7 @@ import { type Attempt, type AttemptPhase, type PaymentRecord, counts, readRecord
 import { ClaimedAttempt } from "./claimed-attempt.ts";
 
 /** Where the ledger stands in a store. */
-const recordPrefix = "ap2-payment:";
+export const recordPrefix = "ap2-payment:";
 const linkPrefix = "ap2-link:";
 
 /** What a claim needs besides the wish. */
@@ -98,15 +98,6 @@ export class PaymentLedger {
     const record = readRecord(stored.value);
     if (record !== undefined) return record;
     throw unreadable(stored.key);
-  }
-
-  /** Every readable record of this server and tenant; `onMalformed` is called with the others. */
-  async *scan(onMalformed: (key: string) => void): AsyncIterable<StoredRecord & { readonly record: PaymentRecord }> {
-    for await (const stored of this.records.scan(recordPrefix)) {
-      const record = readRecord(stored.value);
-      if (record === undefined) onMalformed(stored.key);
-      else if (isSameTarget(record.target, this.target)) yield { ...stored, record };
-    }
   }
 
   /**
@@ -222,13 +213,6 @@ interface AttemptRequest extends Pick<ClaimRequest, "wish" | "microcents" | "isR
 
 async function linkKey(link: string): Promise<string> {
   return `${linkPrefix}${await halfSha256Hex(link)}`;
-}
-
-const loopback = /^(https?:\/\/)(?:localhost|127\.0\.0\.1|\[::1\])(?=[:/#]|$)/;
-
-/** Whether two targets are one server: this machine has several names for itself. */
-function isSameTarget(one: string, other: string): boolean {
-  return one.replace(loopback, "$1localhost") === other.replace(loopback, "$1localhost");
 }
 
 /** A claim that cannot be read is no leave to pay. */
