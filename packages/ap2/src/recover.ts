@@ -4,6 +4,7 @@ import { type PaymentAuthority, type PaymentSource, paymentAuthority } from "./a
 import { AP2GuardError, type AttemptReference } from "./errors.ts";
 import { type PaymentRecord, counts, isLeft, pspSuffixOf } from "./ledger/attempt.ts";
 import { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
+import { scan } from "./ledger/scan.ts";
 import { type Resolution, type ResolveOptions, type Resolved, resolveAttempt } from "./resolve-attempt.ts";
 
 const mostProblems = 100;
@@ -54,7 +55,7 @@ export async function recover(source: PaymentSource, options: RecoverOptions = {
   const problems: RecoveryProblem[] = [];
   const counted = { settled: 0, released: 0, unresolved: 0 };
   const malformed: string[] = [];
-  for await (const { key, record } of authority.ledger.scan((malformedKey) => malformed.push(malformedKey))) {
+  for await (const { key, record } of scan(authority.ledger, (malformedKey) => malformed.push(malformedKey))) {
     const left = record.attempts.filter((one) => isLeft(one, clock.now(), options.abandonedAfterMs));
     for (const { claim } of left) {
       if (authority.live.has(claim)) continue;

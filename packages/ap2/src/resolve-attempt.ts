@@ -2,7 +2,8 @@ import { type CallOptions, type Intent, type SettlementInstruction, settlementQu
 import { worker } from "#worker";
 import { askProvider } from "./ask-provider.ts";
 import type { PaymentAuthority } from "./authority.ts";
-import type { Standing } from "./budget/payment-budget.ts";
+import { standingOf } from "./budget/standing-of.ts";
+import type { Standing } from "./budget/standing.ts";
 import type { Attempt } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
 import type { LookupCharge } from "./psp-outcome.ts";
@@ -85,7 +86,7 @@ async function resolve(
   // From here on a worker that was only slow finds its claim lost before it charges.
   const takeOver = (): Promise<void> => claimed.write({ held: true, touchedAtMs });
   if (!isSilent) await takeOver();
-  const standing = await authority.budget.standingOf(claimed.attempt, { ...options, asksLife: isSilent });
+  const standing = await standingOf(authority.source, claimed.attempt, { ...options, asksLife: isSilent });
   if (standing === undefined || (isSilent && standing.status === "open" && standing.isLive))
     return { resolution: "unresolved" };
   if (isSilent) await takeOver();
@@ -133,7 +134,7 @@ async function reopen(
   if (found.status !== "charged") return "released";
   const charged = { amount: (found.amount ?? BigInt(microcents)).toString(), reference: found.reference };
   await claimed.write({ phase: "charged", charged, unproven: undefined, held: true });
-  const standing = await authority.budget.standingOf(claimed.attempt, { ...options, asksLife: false });
+  const standing = await standingOf(authority.source, claimed.attempt, { ...options, asksLife: false });
   return standing === undefined ? "unresolved" : commit(authority, claimed, standing);
 }
 

@@ -55,18 +55,17 @@ export class ClaimedAttempt {
     return keyIn(this.scope, "psp", pspSuffixOf(this.#attempt));
   }
 
-  /** When the PSP may have seen that key first, epoch milliseconds: attempts that follow no decline share one. */
-  get pspKeySinceMs(): number {
-    const own = pspSuffixOf(this.#attempt);
-    const sharing = this.#stored.attempts.filter((attempt) => pspSuffixOf(attempt) === own);
-    return Math.min(this.#attempt.startedAtMs, ...sharing.map(({ startedAtMs }) => startedAtMs));
-  }
-
   /** The PSP's id of a charge that an attempt under that key prepared; the latest. */
   get pspReference(): string | undefined {
+    return (
+      this.#attempt.reference ?? this.sharingPspKey.findLast(({ reference }) => reference !== undefined)?.reference
+    );
+  }
+
+  /** The attempts under that key: those that follow no decline share one. */
+  get sharingPspKey(): readonly Attempt[] {
     const own = pspSuffixOf(this.#attempt);
-    const sharing = this.#stored.attempts.filter((attempt) => pspSuffixOf(attempt) === own);
-    return this.#attempt.reference ?? sharing.findLast(({ reference }) => reference !== undefined)?.reference;
+    return this.#stored.attempts.filter((attempt) => pspSuffixOf(attempt) === own);
   }
 
   /**

@@ -2,13 +2,14 @@ import { type Clock, type RandomBytes, type RecordStore, type StoredRecord } fro
 import { randomHex } from "@imprest/core/internal";
 import { worker } from "#worker";
 import { AP2AlreadyConsumed, AP2GuardError } from "../errors.ts";
-import { type Identities, hashOf } from "../idempotency-key.ts";
+import type { Identities } from "../idempotency-key.ts";
+import { halfSha256Hex } from "../sha256.ts";
 import { type AttemptPlace, type Wish, admit } from "./admit.ts";
 import { type Attempt, type AttemptPhase, type PaymentRecord, counts, readRecord, writeRecord } from "./attempt.ts";
 import { ClaimedAttempt } from "./claimed-attempt.ts";
 
 /** Where the ledger stands in a store. */
-const recordPrefix = "ap2-payment:";
+export const recordPrefix = "ap2-payment:";
 const linkPrefix = "ap2-link:";
 
 /** What a claim needs besides the wish. */
@@ -99,15 +100,6 @@ export class PaymentLedger {
     throw unreadable(stored.key);
   }
 
-  /** Every readable record of this server and tenant; `onMalformed` is called with the others. */
-  async *scan(onMalformed: (key: string) => void): AsyncIterable<StoredRecord & { readonly record: PaymentRecord }> {
-    for await (const stored of this.records.scan(recordPrefix)) {
-      const record = readRecord(stored.value);
-      if (record === undefined) onMalformed(stored.key);
-      else if (isSameTarget(record.target, this.target)) yield { ...stored, record };
-    }
-  }
-
   /**
    * A transaction id is whatever its merchant chose, so two tenants may have the same; an open mandate is one mandate
    * whoever presents it, and through whichever tenant.
@@ -143,7 +135,7 @@ export class PaymentLedger {
 
   /** What a link names, which is `scope` if nothing did. */
   async #link(link: string, scope: string): Promise<string> {
-    if ((await this.records.create(linkKey(link), scope)) !== undefined) return scope;
+    if ((await this.records.create(await linkKey(link), scope)) !== undefined) return scope;
     return (await this.#linked(link)) ?? scope;
   }
 
@@ -174,7 +166,7 @@ export class PaymentLedger {
   }
 
   async #linked(link: string): Promise<string | undefined> {
-    const stored = await this.records.read(linkKey(link));
+    const stored = await this.records.read(await linkKey(link));
     if (stored === undefined) return undefined;
     if (typeof stored.value === "string") return stored.value;
     throw unreadable(stored.key);
@@ -219,15 +211,8 @@ interface AttemptRequest extends Pick<ClaimRequest, "wish" | "microcents" | "isR
   readonly phase: AttemptPhase;
 }
 
-function linkKey(link: string): string {
-  return `${linkPrefix}${hashOf(link)}`;
-}
-
-const loopback = /^(https?:\/\/)(?:localhost|127\.0\.0\.1|\[::1\])(?=[:/#]|$)/;
-
-/** Whether two targets are one server: this machine has several names for itself. */
-function isSameTarget(one: string, other: string): boolean {
-  return one.replace(loopback, "$1localhost") === other.replace(loopback, "$1localhost");
+async function linkKey(link: string): Promise<string> {
+  return `${linkPrefix}${await halfSha256Hex(link)}`;
 }
 
 /** A claim that cannot be read is no leave to pay. */

@@ -1,16 +1,20 @@
+import { createHash } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { randomHex } from "@imprest/core/internal";
-import { hashOf } from "../idempotency-key.ts";
 import type { Worker } from "../worker.ts";
 
 /** Where a process id means one process: this boot, in this namespace of process ids; elsewhere than on Linux, this host. */
 function placeOf(): string {
   try {
-    return hashOf(readFileSync("/proc/sys/kernel/random/boot_id", "utf8") + readlinkSync("/proc/self/ns/pid"));
+    return hashed(readFileSync("/proc/sys/kernel/random/boot_id", "utf8") + readlinkSync("/proc/self/ns/pid"));
   } catch {
-    return hashOf(hostname());
+    return hashed(hostname());
   }
+}
+
+function hashed(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
 
 const place = placeOf();
