@@ -20,7 +20,13 @@ const prices = createPriceTable({
     output: "10",
     audioInput: "40",
   },
-  limited: { input: "2", output: "10", maxInputTokens: 1_000, maxOutputTokens: 500 },
+  limited: {
+    input: "2",
+    output: "10",
+    maxInputTokens: 1_000,
+    maxOutputTokens: 500,
+    per: { webSearch: "0", novaGrounding: "0", source: "0" },
+  },
   tiered: {
     input: "2",
     output: "10",
@@ -182,6 +188,65 @@ describe("estimateRequest", () => {
     expect(prices.estimateRequest("limited", request, { extraInputTokens: 90_000 }).amount).toBeGreaterThan(
       90_000n * 200n,
     );
+  });
+
+  it.each<[string, object, object, number]>([
+    ["the limit of a tool", { tools: [{ type: "web_search_20250305", max_uses: 3 }] }, {}, 3],
+    [
+      "the AI SDK's limit of one",
+      { tools: [{ type: "provider", id: "anthropic.web_search_20250305", args: { maxUses: 3 } }] },
+      {},
+      3,
+    ],
+    ["the limit of all tools", { tools: [{ type: "web_search" }], max_tool_calls: 4 }, {}, 4],
+    ["what the caller states", { tools: [{ type: "web_search" }] }, { extraUnits: { webSearch: 5 } }, 5],
+    [
+      "the request's limit before the caller's",
+      { tools: [{ type: "web_search", max_uses: 3 }] },
+      { extraUnits: { webSearch: 5 } },
+      3,
+    ],
+    ["a search for each answer of a chat", { web_search_options: {}, n: 2 }, {}, 2],
+    ["OpenRouter's plugin", { plugins: [{ id: "web" }] }, { extraUnits: { webSearch: 5 } }, 5],
+    [
+      "two tools, each by its own limit",
+      {
+        tools: [
+          { type: "web_search", max_uses: 1 },
+          { googleSearch: {}, functionDeclarations: [] },
+        ],
+      },
+      { extraUnits: { webSearch: 5 } },
+      6,
+    ],
+    [
+      "none for a tool that costs its tokens alone",
+      { tools: [{ type: "web_fetch_20250910" }, { urlContext: {} }, { codeExecution: {} }, { type: "mcp" }] },
+      {},
+      0,
+    ],
+    [
+      "what was called, where the answer has ended",
+      { tools: [{ type: "web_search", max_uses: 3 }] },
+      { calledUnits: { webSearch: 2 } },
+      2,
+    ],
+  ])("holds for calls that are charged apiece: %s", (_name, more, options, searches) => {
+    const table = createPriceTable({ m: { input: "0", output: "0", per: { webSearch: "0.01" } } });
+    const request = { messages, max_tokens: 5, ...more };
+    const estimate = table.estimateRequest("m", request, { extraInputTokens: 1, ...options });
+    expect(estimate.amount).toBe(BigInt(searches) * usd("0.01").amount);
+  });
+
+  it("refuses a limit of calls that is no whole number", () => {
+    const table = createPriceTable({ m: { input: "0", output: "0", per: { webSearch: "0.01" } } });
+    for (const more of [
+      { tools: [{ type: "web_search", max_uses: 1.5 }] },
+      { tools: [{ type: "web_search" }], max_tool_calls: "3" },
+    ]) {
+      const request = { messages, max_tokens: 5, ...more };
+      expect(() => table.estimateRequest("m", request, { extraInputTokens: 1 })).toThrow("is not a whole number");
+    }
   });
 
   it("counts a group of the caller's own functions, which is in the request, as any of its text", () => {

@@ -171,14 +171,29 @@ class EventAuditor implements Auditor {
 
   /** A reservation id is used once (ASP §3.3), so it stands in one decision. */
   #sharedReservation(event: AuditEvent): AuditFinding[] {
+    if (event.suffix === "bypassed") return this.#bypassedReservation(event);
     const reservation = reservationOf(event);
     if (reservation === undefined) return [];
     const key = `r ${event.source} ${reservation}`;
     const id = canonicalId(event.data.decision_id);
     const known = this.#index.get(key);
-    if (known === undefined) this.#index.set(key, id, timeOf(event));
-    if (known === undefined || known === id) return [];
-    return [found("reservation_reused", event, `The reservation ${reservation} was that of another decision.`)];
+    if (known === id) return [];
+    if (known !== undefined) {
+      return [found("reservation_reused", event, `The reservation ${reservation} was that of another decision.`)];
+    }
+    this.#index.set(key, id, timeOf(event));
+    const bypassed = this.#index.get(`b ${event.source} ${reservation}`);
+    return bypassed === undefined || bypassed === id ? [] : [bypassedAndDecided(event, reservation)];
+  }
+
+  /** A bypass has no decision (ASP §3.3), so the reservation that it names is made up (§5), and none that was granted. */
+  #bypassedReservation(event: AuditEvent & { readonly suffix: "bypassed" }): AuditFinding[] {
+    const reservation = canonicalId(event.data.reservation_id);
+    if (reservation === undefined) return [];
+    const id = canonicalId(event.data.decision_id);
+    this.#index.set(`b ${event.source} ${reservation}`, id, timeOf(event));
+    const decided = this.#index.get(`r ${event.source} ${reservation}`);
+    return decided === undefined || decided === id ? [] : [bypassedAndDecided(event, reservation)];
   }
 
   /** What is wrong with a decision and was not said yet; what is missing in it only once nothing can mend it. */
@@ -276,6 +291,11 @@ const missingEnd = {
   message: "The reservation has no end, though its TTL passed within the feed: an event was removed.",
   isMissing: true,
 } as const;
+
+function bypassedAndDecided(event: AuditEvent, reservation: string): AuditFinding {
+  const message = `The reservation ${reservation} was decided on, and is that of a call bypassed without a decision.`;
+  return found("bypassed_and_decided", event, message);
+}
 
 /** Granted, and neither settled, released nor expired. */
 function isOpen(decision: Decision): boolean {

@@ -60,6 +60,7 @@ const later =
   (told: Told): Partial<Told> => ({ atMs: told.atMs + ms });
 const as = (suffix: AuditSuffix, written: JsonObject): Partial<Told> => ({ suffix, data: written });
 const of = (at: number): JsonObject => ({ reservation_id: reservationOf(at) });
+const bypassOf = (at: number): Partial<Told> => as("bypassed", { bypass_reason: "authority_unreachable", ...of(at) });
 const exactly = (amount: number): JsonObject => ({ amount_atomic_observed: String(amount), exact_match: true });
 
 /** A copy of one decision's events, each made another. */
@@ -178,6 +179,16 @@ export const lies: readonly Lie[] = [
     "a decision was also bypassed",
     "bypassed_and_decided",
     adding("c1", "b1", as("bypassed", { bypass_reason: "authority_unreachable" })),
+  ),
+  found(
+    "a call that was granted is stated as bypassed too, under another decision",
+    "bypassed_and_decided",
+    adding("c1", "b1", { ...bypassOf(1), decision: decisionOf(99) }),
+  ),
+  found(
+    "a call is stated as bypassed, and later as granted under another decision",
+    "bypassed_and_decided",
+    adding("r1", "b2", { ...bypassOf(2), decision: decisionOf(99) }),
   ),
   found(
     "a replay is refused of a commit that is not there",
@@ -377,6 +388,28 @@ export const lies: readonly Lie[] = [
     "a grant ends sooner than it was answered, and expires",
     both(changing("r1", (told) => data({ ttl_expires_at: iso(told.atMs + 10_000) })(told))),
   ),
+  foundByPromise(
+    "a grant ends in a thousand years, so that its commit is not missed",
+    both(without("c1"), changing("r1", data({ ttl_expires_at: "3026-01-01T00:00:00Z" }))),
+    missing,
+  ),
+  unprovable("a grant that nobody asked for ends in a thousand years", ({ told, asked }) => ({
+    asked,
+    told: told.flatMap((event) =>
+      event.slot === "r11"
+        ? [
+            event,
+            {
+              ...event,
+              slot: "held",
+              id: idOf("held"),
+              decision: decisionOf(99),
+              data: { ...event.data, reservation_id: "held", ttl_expires_at: "3026-01-01T00:00:00Z" },
+            },
+          ]
+        : [event],
+    ),
+  })),
   // Whose they are.
   found("a reservation of another budget", "unexpected_budget_id", changing("r1", data({ budget_id: "teams" }))),
   found("a reservation of another tenant", "unexpected_tenant", ({ told, asked }) => ({

@@ -1,7 +1,8 @@
-import { readFileSync, realpathSync, statSync } from "node:fs";
+import { lstatSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { ConfigurationError } from "@imprest/core";
 import { createPrivateFile } from "@imprest/core/node";
-import { loadSqlite } from "./ledger-file.ts";
+import { loadSqlite, makeLedgerFile, withoutContent } from "./ledger-file.ts";
 
 /** A ledger's file, held for one process. */
 export interface FileClaim {
@@ -13,20 +14,23 @@ export interface FileClaim {
 
 /**
  * Claims a ledger's file, and makes it when it is new: a ledger lives in its process's memory, and a second process with
- * the same file would spend the same budget twice. The claim is a lock of the operating system on an empty file beside
- * it, so that it ends with the process, however that ends, holds between containers, and keeps no reader from a backup.
- * @throws ConfigurationError when the file is claimed, or cannot be by that name.
+ * the same file would spend the same budget twice. The claim is a lock of the operating system on a file beside it, so
+ * that it ends with the process, however that ends, holds between containers, and keeps no reader from a backup. The file
+ * of the lock remembers that there was a ledger: one that is missing later is not new.
+ * @throws ConfigurationError when the file is claimed, cannot be by that name, or has lost what it held.
  */
 export function claimFile(path: string): FileClaim {
-  createPrivateFile(path);
-  const file = realpathSync(path);
-  assertOneName(file);
+  const file = ownNameOf(path);
   const lock = `${file}-lock`;
   createPrivateFile(lock);
   const { DatabaseSync } = loadSqlite();
   const holder = new DatabaseSync(lock, { timeout: 0 });
   try {
-    holder.exec("BEGIN EXCLUSIVE");
+    // The lock outlives its transaction, so that what the file remembers can be written under it.
+    holder.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE; PRAGMA locking_mode = EXCLUSIVE; COMMIT;");
+    const isRemembered = holder.prepare("PRAGMA user_version").get()?.["user_version"] !== 0;
+    findOrMake(file, isRemembered);
+    if (!isRemembered) holder.exec("PRAGMA user_version = 1");
   } catch (error) {
     holder.close();
     const isHeld = error instanceof Error && /locked|busy/i.test(error.message);
@@ -34,6 +38,25 @@ export function claimFile(path: string): FileClaim {
     throw error;
   }
   return { file, end: () => holder.isOpen && holder.close() };
+}
+
+/** A link is followed, also one that leads nowhere: what it stands for is not new. */
+function ownNameOf(path: string): string {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) {
+    return join(realpathSync(dirname(path)), basename(path));
+  }
+  const file = realpathSync(path);
+  assertOneName(file);
+  return file;
+}
+
+function findOrMake(file: string, isRemembered: boolean): void {
+  const size = statSync(file, { throwIfNoEntry: false })?.size;
+  if (size === 0) throw new ConfigurationError(withoutContent(file));
+  if (size !== undefined) return;
+  if (!isRemembered) return makeLedgerFile(file);
+  const remedy = `Restore a copy of it; to begin a new ledger, delete ${file}-lock too.`;
+  throw new ConfigurationError(`${file} is missing, while ${file}-lock remembers it. ${remedy}`);
 }
 
 export function openElsewhere(file: string): string {

@@ -1,6 +1,9 @@
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import type * as Sqlite from "node:sqlite";
 import { ConfigurationError } from "@imprest/core";
+import { createPrivateFile } from "@imprest/core/node";
 import { LedgerUnavailableError } from "../ledger/unavailable.ts";
 
 // What stands in the SQLite file of a ledger: one table of entries, each with a checksum over its key and its value.
@@ -62,16 +65,41 @@ export function nameOf(key: string): string {
   return JSON.stringify(key.length > longestName ? `${key.slice(0, longestName)}…` : key);
 }
 
-/** Makes the table in a file that is empty, and brings an older one up. @throws ConfigurationError for another file. */
-export function prepareSchema(database: Sqlite.DatabaseSync, file: string): void {
-  const { isEmpty, version } = inspect(database, file);
-  if (isEmpty) {
+/**
+ * Makes a ledger's file: it appears under its name whole and durable, so that one without its table was not left by a crash
+ * but has lost what it held. Only the process that has claimed `file` may.
+ */
+export function makeLedgerFile(file: string): void {
+  const unfinished = `${file}-new`;
+  rmSync(unfinished, { force: true });
+  createPrivateFile(unfinished);
+  const { DatabaseSync } = loadSqlite();
+  const database = new DatabaseSync(unfinished);
+  try {
     const columns = "key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL";
-    database.exec(`CREATE TABLE entry (${columns}) STRICT, WITHOUT ROWID`);
-    database.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion};`);
-    return;
+    database.exec(`PRAGMA journal_mode = MEMORY; BEGIN; CREATE TABLE entry (${columns}) STRICT, WITHOUT ROWID;`);
+    database.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}; COMMIT;`);
+  } finally {
+    database.close();
   }
-  if (version === schemaVersion) return;
+  renameSync(unfinished, file);
+  flushDirectory(dirname(file));
+}
+
+/** Makes the names in a directory durable. Windows has no such call, and keeps them durable by itself. */
+function flushDirectory(path: string): void {
+  if (process.platform === "win32") return;
+  const directory = openSync(path, "r");
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** Brings a file of an older version up. @throws ConfigurationError for one that is no ledger. */
+export function bringUpToDate(database: Sqlite.DatabaseSync, file: string): void {
+  if (versionOf(database, file) === schemaVersion) return;
   database.function("imprest_checksum", (key, value) => checksumOf(String(key), String(value)));
   database.exec("ALTER TABLE entry ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0");
   database.exec(`UPDATE entry SET checksum = imprest_checksum(key, value); PRAGMA user_version = ${schemaVersion};`);
@@ -79,19 +107,22 @@ export function prepareSchema(database: Sqlite.DatabaseSync, file: string): void
 
 /** @throws ConfigurationError for a file that this version cannot read without changing it. */
 export function assertReadable(database: Sqlite.DatabaseSync, file: string): void {
-  const { isEmpty, version } = inspect(database, file);
-  if (isEmpty) throw new ConfigurationError(`${file} holds no ledger.`);
-  if (version === schemaVersion) return;
+  if (versionOf(database, file) === schemaVersion) return;
   throw new ConfigurationError(`${file} was written by an older version, without checksums; open it once to add them.`);
 }
 
-function inspect(database: Sqlite.DatabaseSync, file: string): { readonly isEmpty: boolean; readonly version: number } {
-  const marked = numberOf(database, "application_id");
+function versionOf(database: Sqlite.DatabaseSync, file: string): number {
+  const tables = database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get()?.["tables"];
+  if (tables === 0) throw new ConfigurationError(withoutContent(file));
   const version = numberOf(database, "user_version");
-  const isEmpty = database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get()?.["tables"] === 0;
   const isKnown = version === schemaVersion || version === versionWithoutChecksums;
-  if (isEmpty || (marked === applicationId && isKnown)) return { isEmpty, version };
+  if (isKnown && numberOf(database, "application_id") === applicationId) return version;
   throw new ConfigurationError(`${file} is not a ledger of this version; name another file.`);
+}
+
+/** Of a file that exists and holds nothing: SQLite takes it for a new database, and a budget in it would begin anew. */
+export function withoutContent(file: string): string {
+  return `${file} holds no ledger: what it held is gone. Restore a copy of it; to begin a new ledger, delete it and ${file}-lock.`;
 }
 
 function numberOf(database: Sqlite.DatabaseSync, pragma: string): number {

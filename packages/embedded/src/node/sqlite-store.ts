@@ -2,7 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { ConfigurationError } from "@imprest/core";
 import type { LedgerStore, StoreChange } from "../ledger/store.ts";
 import { type FileClaim, claimFile, openElsewhere } from "./file-claim.ts";
-import { checksumOf, explain, loadSqlite, prepareSchema, readSoundEntries } from "./ledger-file.ts";
+import { checksumOf, explain, loadSqlite, bringUpToDate, readSoundEntries } from "./ledger-file.ts";
 
 /** Which file holds the ledger, and what a write survives. */
 export interface SqliteStoreOptions {
@@ -84,7 +84,7 @@ function open(file: string, survives: "power" | "process"): DatabaseSync {
   try {
     database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${survives === "power" ? "FULL" : "NORMAL"};`);
     database.exec("BEGIN IMMEDIATE");
-    prepareSchema(database, file);
+    bringUpToDate(database, file);
     database.exec("COMMIT");
     return database;
   } catch (error) {

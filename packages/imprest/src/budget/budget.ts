@@ -87,6 +87,7 @@ const known: ReadonlySet<string> = new Set<keyof BudgetGuardOptions>([
   "estimate",
   "tokens",
   "extraInputTokens",
+  "extraUnits",
   "hidesReasoning",
   "billedStatuses",
   "isFree",

@@ -5,6 +5,7 @@ import type { GuardFetchOptions } from "../fetch/options.ts";
 import { outgoing } from "../fetch/outgoing.ts";
 import { Holds } from "../fetch/waiting.ts";
 import { takeSubject } from "../fetch/who-spends.ts";
+import { hidesCalls } from "../fetch/wires/openai-chat.ts";
 import { type Bag, type Wire, text } from "../fetch/wires/wire.ts";
 import { AdaptedCall } from "./adapted-call.ts";
 
@@ -79,6 +80,7 @@ function wireOf(host: string, kind: "completion" | "embedding" | "image"): Wire 
     ...(kind === "completion" && {
       limitAt: () => ["max_tokens"],
       toolNames: (tool: Bag) => [text(tool, "name") ?? ""],
+      hidesCalls,
     }),
     ...(kind === "image" && { units: imagesAsked }),
   };

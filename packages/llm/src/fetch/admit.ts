@@ -119,12 +119,13 @@ export async function admit(
 }
 
 async function priced({ options }: Guard, wire: Wire, request: GuardedRequest): Promise<PricedCall> {
-  const { prices, tokens, extraInputTokens, prefixes, hidesReasoning } = options;
+  const { prices, tokens, extraInputTokens, extraUnits, prefixes, hidesReasoning } = options;
   const { model, body } = request;
   const prefix = await prefixes?.find(countedAs(request), body).catch(() => undefined);
   const bounds: BoundOptions = {
     ...(tokens && { tokens }),
     ...(extraInputTokens !== undefined && { extraInputTokens }),
+    ...(extraUnits && { extraUnits }),
     ...(prefix && { prefix }),
   };
   const others = otherModels(body).filter((other) => other !== model);

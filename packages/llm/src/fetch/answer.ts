@@ -29,6 +29,8 @@ export class Seen {
   isError = false;
   /** An answer that came whole. */
   whole: Bag | undefined;
+  /** What the provider's tools were called for, by what it is charged as. */
+  readonly #calls = new Map<string, Set<unknown>>();
   readonly #ended = new Set<unknown>();
   readonly #answers: number;
 
@@ -37,11 +39,20 @@ export class Seen {
     this.#answers = answers;
   }
 
+  /** How often what is charged apiece was seen to be called. */
+  get units(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#calls].map(([unit, ids]) => [unit, ids.size]));
+  }
+
   /** Reads an event, or a whole answer. @returns whether nothing follows that matters. */
   protected note(wire: Wire, event: Bag): boolean {
     const { usage = usageBeside(event), isDone = false, isLast = false, ended = [] } = wire.read(event);
     if (wire.statesUsageByAnswer !== true || this.#answers === 1 || !this.isStream)
       this.usage = mergeUsage(this.usage, usage);
+    for (const { unit, id } of wire.calls?.(event) ?? []) {
+      const ids = this.#calls.get(unit) ?? new Set();
+      this.#calls.set(unit, ids.add(id));
+    }
     for (const one of ended) this.#ended.add(one);
     this.isDone ||= isDone || this.#ended.size >= this.#answers;
     this.model = modelOf(event) ?? this.model;

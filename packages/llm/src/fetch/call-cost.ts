@@ -1,5 +1,6 @@
 import { type Amount, type Metrics, addAmounts, compareAmounts } from "@imprest/core";
 import { answersAsked } from "../usage/answers-asked.ts";
+import { unstatedUnits } from "../usage/stated-units.ts";
 import type { PriceTable } from "../prices/price-table.ts";
 import { otherModels } from "./other-models.ts";
 import type { Seen } from "./answer.ts";
@@ -28,6 +29,8 @@ export interface CountedPrefixes {
 export interface BoundOptions {
   readonly tokens?: ((text: string) => number) | undefined;
   readonly extraInputTokens?: number | undefined;
+  readonly extraUnits?: Readonly<Record<string, number>> | undefined;
+  readonly calledUnits?: Readonly<Record<string, number>> | undefined;
   readonly prefix?: CountedPrefix | undefined;
 }
 
@@ -85,40 +88,54 @@ export function costOf(call: PricedCall, seen: Seen, stated: unknown = seen.usag
   const { prices, wire, model, others, body } = call;
   const units = stated === undefined ? wire.units?.(body, seen.whole) : undefined;
   const usage = units ? { units } : stated;
-  if (others.length > 0) return seen.model === undefined ? dearestPrice(call, usage) : prices.price(seen.model, usage);
-  const cost = prices.price(model, usage);
+  // What has ended states what it charged for calls of tools, where its wire states that at all.
+  const counted = seen.isDone ? unstatedUnits(seen.units, stated) : seen.units;
+  const priced = (name: string): Amount => prices.price(name, usage, counted);
+  if (others.length > 0) return seen.model === undefined ? dearestOf(call, priced) : priced(seen.model);
+  const cost = priced(model);
   const { model: other = model } = seen;
-  const another = other === model || !prices.has(other) ? undefined : tried(() => prices.price(other, usage));
+  const another = other === model || !prices.has(other) ? undefined : tried(() => priced(other));
   return greatest(cost, another) ?? cost;
 }
 
 /** A usage at the price of the dearest model that may answer. @throws ValidationError as `price`. */
-function dearestPrice({ prices, model, others }: PricedCall, usage: unknown): Amount {
-  return [model, ...others]
-    .map((name) => prices.price(name, usage))
-    .reduce((most, cost) => greatest(most, cost) ?? cost);
+function dearestPrice(call: PricedCall, usage: unknown): Amount {
+  return dearestOf(call, (name) => call.prices.price(name, usage));
+}
+
+function dearestOf({ model, others }: PricedCall, priced: (model: string) => Amount): Amount {
+  return [model, ...others].map(priced).reduce((most, cost) => greatest(most, cost) ?? cost);
 }
 
 /** The least that was spent by what was stated so far: where a part of it has no price, by its counts of text alone. */
 export function leastOf(call: PricedCall, seen: Seen): Amount | undefined {
   const { inputTokens: input = 0, outputTokens: output = 0 } = usageMetrics(seen.usage);
-  return tried(() => costOf(call, seen)) ?? tried(() => dearestPrice(call, { tokens: { input, output } }));
+  const tokens = { input, output };
+  return (
+    tried(() => costOf(call, seen)) ??
+    tried(() => dearestPrice(call, { tokens, units: seen.units })) ??
+    tried(() => dearestPrice(call, { tokens }))
+  );
 }
 
 /**
- * The most that can have been spent for what was seen of an answer: its prompt, as counted by the provider or bounded, and a
- * token for every byte of its text; the estimate where the model may have thought unseen.
+ * The most that can have been spent for what was seen of an answer: its prompt, as counted by the provider or bounded, a
+ * token for every byte of its text, and the calls of tools that it shows; the estimate where the model may have thought unseen.
  */
 export function seenCost(call: PricedCall, seen: Seen, estimate: Amount): Amount {
   const { wire, model, others, body, prices, bounds, hidesReasoning } = call;
   const hides = hidesReasoning?.(model) ?? mayHideReasoning(model, body);
   // Another model may have answered, whose tokens and price are its own.
   if (hides || others.length > 0 || wire.limitAt === undefined) return estimate;
-  const counted = withOutput(seen);
+  const { units } = seen;
+  const isHidden = wire.hidesCalls?.(body) === true;
+  // What a tool has read is counted at the end alone, the first event's count lacks it.
+  const counted = isHidden || Object.keys(units).length > 0 ? undefined : withOutput(seen);
+  const limits = isHidden ? bounds : { ...bounds, calledUnits: units };
   const share = Math.ceil(seen.tokens / answersAsked(body));
   const cost =
     (counted && tried(() => costOf(call, seen, counted))) ??
-    tried(() => prices.estimateRequest(model, withLimit(wire, body, share), bounds));
+    tried(() => prices.estimateRequest(model, withLimit(wire, body, share), limits));
   return cost === undefined || compareAmounts(cost, estimate) > 0 ? estimate : cost;
 }
 

@@ -46,6 +46,8 @@ export interface GuardFetchOptions
   readonly tokens?: ((text: string) => number) | undefined;
   /** Input tokens that requests do not hold themselves, as `estimateRequest` takes it. */
   readonly extraInputTokens?: number | undefined;
+  /** How often what is charged apiece may be, where a request sets no limit, as `estimateRequest` takes it: `{ webSearch: 10 }`. */
+  readonly extraUnits?: Readonly<Record<string, number>> | undefined;
   /** Remembers what providers counted, so that the next turn of a conversation is bounded closely: `createPrefixMap()`. */
   readonly prefixes?: CountedPrefixes | undefined;
   /** Whether a model thinks without showing it; by default by its name and the request. Then what is seen bounds nothing. */

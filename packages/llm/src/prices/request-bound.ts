@@ -1,11 +1,13 @@
 import { utf8 } from "@imprest/core/internal";
 import { answersAsked, partsOf, statedCounts } from "../usage/answers-asked.ts";
 import { unreadable } from "../usage/members.ts";
-import { type TokenKind, type UsageTerms, inputKinds, outputKinds } from "../usage/usage.ts";
+import { type TokenKind, type UnitCounts, type UsageTerms, inputKinds, outputKinds } from "../usage/usage.ts";
 import { findLooping } from "./looping.ts";
 import { findPointing } from "./pointing.ts";
 import type { KnownPrefix } from "./prefix-map.ts";
 import { type RequestBody, bodyOf, conversationOf, toolsOf } from "./request-body.ts";
+import { type ServerTool, serverTools } from "./server-tools.ts";
+import { whole } from "./whole.ts";
 
 /** How a request is counted. */
 export interface EstimateOptions {
@@ -16,6 +18,10 @@ export interface EstimateOptions {
   readonly tokens?: ((text: string) => number) | undefined;
   /** Input tokens that the request does not hold itself: images, files, an earlier response, what a server tool reads. */
   readonly extraInputTokens?: number | undefined;
+  /** How often what is charged apiece may be, where the request sets no limit: `{ webSearch: 10 }`. */
+  readonly extraUnits?: UnitCounts | undefined;
+  /** What was charged apiece in an answer that has ended: it takes the place of what the request lets tools do. */
+  readonly calledUnits?: UnitCounts | undefined;
   /** What the provider has counted of the request already, from a `PrefixMap`: only the messages after it are bounded. */
   readonly prefix?: KnownPrefix | undefined;
 }
@@ -29,6 +35,8 @@ export interface RequestBound {
   readonly answers: number;
   readonly kinds: ReadonlySet<TokenKind>;
   readonly terms: UsageTerms;
+  /** The tools that run at the provider. */
+  readonly tools: readonly ServerTool[];
   /** True where the caller adds tokens that the request does not hold. */
   readonly isExtended: boolean;
   /** A member whose tokens do not show in the request. */
@@ -87,6 +95,7 @@ export function boundRequest(request: unknown, options: EstimateOptions): Reques
     answers: answersAsked(body),
     kinds: new Set([...kinds.filter((kind) => !longCaches.has(kind)), ...askedCaches(text)]),
     terms: termsOf(body),
+    tools: serverTools(body),
     isExtended,
     unbounded: isExtended ? undefined : unboundedOf(findLooping(body), pointing),
   };
@@ -136,9 +145,4 @@ function termsOf(body: RequestBody): UsageTerms {
 function countsOf(part: RequestBody, names: readonly string[]): number[] {
   const given = names.filter((name) => part[name] !== undefined && part[name] !== null);
   return given.map((name) => whole(part[name], `/request/${name}`));
-}
-
-export function whole(count: unknown, pointer: string): number {
-  if (typeof count === "number" && Number.isSafeInteger(count) && count >= 0) return count;
-  throw unreadable(pointer, `${String(count)} is not a whole number of tokens`);
 }

@@ -60,16 +60,23 @@ export const run: Command = {
   },
 };
 
+function warnOfRecovered(calls: number, what: string, terminal: Terminal): void {
+  if (calls === 0) return;
+  terminal.warn(`imprest run: ${calls === 1 ? "1 call" : `${calls} calls`} of a run that was killed: ${what}\n`);
+}
+
 async function runUnder(
   { budget, fetch, recovered }: RunBudget,
   routes: readonly GatewayRoute[],
   options: RunOptions,
   terminal: Terminal,
 ): Promise<number> {
-  if (recovered > 0)
-    terminal.warn(
-      `imprest run: ${recovered === 1 ? "1 call" : `${recovered} calls`} of a run that was killed: settled as an estimate\n`,
-    );
+  warnOfRecovered(recovered.booked, "settled as an estimate", terminal);
+  warnOfRecovered(
+    recovered.refused,
+    "nothing was booked, since the books have its end already or do not know it",
+    terminal,
+  );
   const tally = new Tally();
   let child: Child | undefined;
   let isStopped = false;

@@ -26,17 +26,28 @@ export function rememberingOpenCalls(source: AuthoritySource, records: RecordSto
   });
 }
 
-/** Commits what a killed run had reserved, as estimates. @returns how many calls. @throws what the store or the ledger throws. */
-export async function settleOpenCalls(authority: SpendAuthority, records: RecordStore): Promise<number> {
-  let settled = 0;
+/** What became of the calls that a killed run had left open. */
+export interface RecoveredCalls {
+  /** Committed as estimates. */
+  readonly booked: number;
+  /** Nothing was booked: the books have their end already, or do not know them. */
+  readonly refused: number;
+}
+
+/** Commits what a killed run had reserved, as estimates. @throws what the store or the ledger throws. */
+export async function settleOpenCalls(authority: SpendAuthority, records: RecordStore): Promise<RecoveredCalls> {
+  let [booked, refused] = [0, 0];
   for await (const { key, value } of records.scan("")) {
     const exported = (value as { readonly exported?: unknown }).exported;
     if (typeof exported === "string") {
       const reservation = await adopt(authority, exported);
-      await reservation.commit(reservation.reserved, { basis: "estimate" });
-      settled += 1;
+      const { status } = await reservation.commit(reservation.reserved, { basis: "estimate" });
+      // Its outcome is unknown: the next run asks again.
+      if (status === "pending") continue;
+      if (status === "rejected") refused += 1;
+      else booked += 1;
     }
     await records.delete(key);
   }
-  return settled;
+  return { booked, refused };
 }

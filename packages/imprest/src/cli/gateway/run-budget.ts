@@ -6,17 +6,19 @@ import { type Budget, type BudgetGuardOptions } from "../../budget/budget.ts";
 import { connectBudget } from "../../budget/connect-budget.ts";
 import { createBudget } from "../../budget/create-budget.ts";
 import type { Environment } from "../../run/routes.ts";
-import { rememberingOpenCalls, settleOpenCalls } from "./open-calls.ts";
+import { type RecoveredCalls, rememberingOpenCalls, settleOpenCalls } from "./open-calls.ts";
 import type { RunOptions } from "./options.ts";
 
 /** The budget of a run. */
 export interface RunBudget {
   readonly budget: Budget;
   readonly fetch: typeof fetch;
-  /** Calls that a killed run had left open, and that were committed as estimates. */
-  readonly recovered: number;
+  /** Calls that a killed run had left open. */
+  readonly recovered: RecoveredCalls;
   close(): Promise<void>;
 }
+
+const noCalls: RecoveredCalls = { booked: 0, refused: 0 };
 
 /** A model may think for long, and a program may be suspended while it reads. */
 const longestMs = 86_400_000;
@@ -35,11 +37,11 @@ export async function openRunBudget(
   if (server !== undefined) {
     const client = CyclesClient.fromEnv({}, { ...environment, CYCLES_BASE_URL: server });
     const budget = connectBudget(client, guarding);
-    return { budget, fetch: budget.fetch, recovered: 0, close: async () => void (await budget.flush()) };
+    return { budget, fetch: budget.fetch, recovered: noCalls, close: async () => void (await budget.flush()) };
   }
   if (store === undefined) {
     const budget = createBudget({ limit, every, ...guarding });
-    return { budget, fetch: budget.fetch, recovered: 0, close: () => budget.close() };
+    return { budget, fetch: budget.fetch, recovered: noCalls, close: () => budget.close() };
   }
   const budget = createBudget({ limit, every, store: sqliteStore({ file: store }), ...guarding });
   const { authority } = budget;

@@ -1,3 +1,4 @@
+import { hidesCalls } from "./openai-chat.ts";
 import { type Said, type Wire, bag, text } from "./wire.ts";
 
 /** The AI SDK's own wire to Vercel's gateway: call options there, a result or the parts of a stream back. */
@@ -15,6 +16,7 @@ export const aiGateway: Wire = {
     const isDone = type === "finish";
     return { usage: isDone ? event["usage"] : undefined, isDone, isLast: isDone };
   },
+  hidesCalls,
   repeats: ({ type }) => type === "response-metadata" || type === "raw",
 };
 

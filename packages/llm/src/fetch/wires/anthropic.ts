@@ -1,5 +1,13 @@
 import { type ProviderRequest, type Said, type Wire, bag, list, text } from "./wire.ts";
 
+/** What a block's tool is charged as; fetches and searches of tools cost their tokens alone. */
+const pieces: ReadonlyMap<unknown, string> = new Map([
+  ["web_search", "webSearch"],
+  ["code_execution", "codeExecution"],
+  ["bash_code_execution", "codeExecution"],
+  ["text_editor_code_execution", "codeExecution"],
+]);
+
 /** Vertex names the model in its path: `/publishers/anthropic/models/NAME:streamRawPredict`. */
 const named = /\/models\/([^/:]+):(stream)?rawPredict$/i;
 
@@ -27,6 +35,13 @@ export const anthropicMessages: Wire = {
       default:
         return {};
     }
+  },
+  calls(event) {
+    const blocks = event["type"] === "message" ? list(event["content"]) : [bag(event["content_block"])];
+    return blocks.flatMap(({ type, name, id }) => {
+      const unit = type === "server_tool_use" ? pieces.get(name) : undefined;
+      return unit === undefined ? [] : [{ unit, id }];
+    });
   },
   repeats: ({ type }) => type === "message_start",
 };

@@ -1,4 +1,4 @@
-import { type Bag, type ProviderRequest, type Said, type Wire, bag, list, text } from "./wire.ts";
+import { type Bag, type ProviderRequest, type Said, type ToolCall, type Wire, bag, list, text } from "./wire.ts";
 
 const named = /\/(?:models|tunedModels|endpoints)\/([^/:]+):\w+$/;
 
@@ -10,6 +10,23 @@ function geminiModel({ url }: ProviderRequest): string | undefined {
 /** `generationConfig`; Python's SDK and REST's users write it with an underscore too. */
 function settings(body: Bag): string {
   return "generation_config" in body ? "generation_config" : "generationConfig";
+}
+
+/** Models that are charged for a prompt that was answered with searches, and not for each search. */
+const byPrompt = /gemini-[12]/;
+
+/** The searches that answers are grounded on. */
+function groundings(event: Bag): readonly ToolCall[] {
+  const isByPrompt = byPrompt.test(text(event, "modelVersion") ?? "");
+  return list(event["candidates"]).flatMap(({ groundingMetadata }) => {
+    const { webSearchQueries, groundingChunks } = bag(groundingMetadata);
+    const queries: readonly unknown[] = Array.isArray(webSearchQueries) ? webSearchQueries : [];
+    const places = list(groundingChunks).filter(({ maps }) => maps !== undefined);
+    return [
+      ...queries.map((query) => ({ unit: "webSearch", id: isByPrompt ? "prompt" : query })),
+      ...places.map(() => ({ unit: "mapsGrounding", id: "prompt" })),
+    ];
+  });
 }
 
 /** Gemini's `generateContent` and `streamGenerateContent`, in the Gemini API and on Vertex. */
@@ -32,6 +49,8 @@ export const geminiGenerate: Wire = {
     const isBlocked = text(bag(event["promptFeedback"]), "blockReason") !== undefined;
     return { usage: event["usageMetadata"], isDone: isBlocked, ended: ended.map(({ index }) => index ?? 0) };
   },
+  calls: groundings,
+  hidesCalls: ({ tools }) => list(tools).some((tool) => Object.keys(tool).some((name) => !name.startsWith("function"))),
 };
 
 /** Gemini's embeddings, of one text or several. */

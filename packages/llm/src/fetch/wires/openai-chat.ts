@@ -42,6 +42,8 @@ export const openAiChat: Wire = {
     return [isOlder && !("max_completion_tokens" in body) ? "max_tokens" : "max_completion_tokens"];
   },
   toolNames: openAiToolNames,
+  calls: (event) => (list(event["choices"]).some(citesPages) ? [{ unit: "webSearch", id: "search" }] : []),
+  hidesCalls,
   askForUsage(body) {
     const options = bag(body["stream_options"]);
     if (options["include_usage"] === true) return undefined;
@@ -56,6 +58,20 @@ export const openAiChat: Wire = {
     return { usage, ended };
   },
 };
+
+/** An answer of OpenAI's with citations was searched for, once, and its usage does not say so. */
+function citesPages({ message, delta }: Bag): boolean {
+  const { annotations } = bag(message ?? delta);
+  return list(annotations).some(({ type }) => type === "url_citation");
+}
+
+const searching = ["web_search_options", "search_parameters", "plugins"];
+
+/** Whether a body asks for tools of the provider's. */
+export function hidesCalls(body: Bag): boolean {
+  const isOwn = ({ type = "function" }: Bag): boolean => type === "function" || type === "custom";
+  return searching.some((name) => isGiven(body[name])) || !list(body["tools"]).every(isOwn);
+}
 
 function isGiven(value: unknown): boolean {
   return value !== null && value !== undefined;

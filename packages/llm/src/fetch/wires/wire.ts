@@ -23,6 +23,14 @@ export interface Said {
   readonly ended?: readonly unknown[];
 }
 
+/** A call of a tool that runs at the provider, as an answer shows it. */
+export interface ToolCall {
+  /** What it is charged as, if it is: `webSearch`. */
+  readonly unit: string;
+  /** One that is shown twice is one call. */
+  readonly id: unknown;
+}
+
 /** In whose form an error is answered. */
 export type ErrorForm = "openai" | "anthropic" | "google";
 
@@ -45,6 +53,10 @@ export interface Wire {
   /** The event that is there only because the usage was asked for. */
   isUsageAlone?(event: Bag): boolean;
   read(event: Bag): Said;
+  /** The calls of the provider's tools that an event, or a whole answer, shows. */
+  calls?(event: Bag): readonly ToolCall[];
+  /** The request lets tools be called whose calls show at the end of a stream, or not at all. */
+  hidesCalls?(body: Bag): boolean;
   /** An event that repeats text which others have brought. */
   repeats?(event: Bag): boolean;
   /** The request is answered at once, and worked on later. */
