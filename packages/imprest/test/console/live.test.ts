@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import type { Activity } from "../../src/cli/console/wire.ts";
+import type { Activity } from "../../src/pages/console-wire.ts";
 import { FakeSource, type LiveReader, openedConsole, reserved, rowOf } from "./support.ts";
 
 function numbersOf(reader: LiveReader): number[] {

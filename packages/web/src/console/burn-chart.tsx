@@ -1,10 +1,10 @@
 import { useSignal } from "@preact/signals";
-import type { BudgetRow, Burn } from "imprest/internal";
+import { type BudgetRow, type Burn, isAmount } from "imprest/internal";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { Chart } from "../shared/chart.tsx";
 import { Foreign } from "../shared/foreign.tsx";
-import { isAmount, moneyText } from "../shared/money.ts";
+import { moneyText } from "../shared/money.ts";
 import { type ConsoleStore, type Loaded, messageOf } from "./store.ts";
 
 interface BurnChartProps {

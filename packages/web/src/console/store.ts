@@ -1,17 +1,18 @@
 import { type ReadonlySignal, type Signal, batch, computed, signal } from "@preact/signals";
-import type {
-  Activity,
-  ActivityList,
-  BudgetList,
-  BudgetRow,
-  ConsoleState,
-  LiveEvents,
-  Upstream,
-  WaitingList,
+import {
+  type Activity,
+  type ActivityList,
+  type BudgetList,
+  type BudgetRow,
+  type ConsoleState,
+  type LiveEvents,
+  type Upstream,
+  type WaitingList,
+  bySoonest,
+  isUsedUp,
 } from "imprest/internal";
 import { ActivityLog } from "./activity-log.ts";
 import { readBounded } from "./bounded-json.ts";
-import { bySoonest, isUsedUp } from "./budget-tree.ts";
 import { AnswerError, type LiveFeed, type Surroundings } from "./feed.ts";
 
 /** The line to the process behind the page. */

@@ -5,7 +5,7 @@ import { ExitCode } from "../exit-code.ts";
 import { findingLine } from "../finding-line.ts";
 import { openFeed } from "../feed-input.ts";
 import { focusOptions, omissionLine, openFocusFile } from "../focus-file.ts";
-import { conclusionJson, isAccepted, isError, lineJson } from "../line-report.ts";
+import { conclusionJson, isAccepted, isError, lineJson } from "../../pages/line-report.ts";
 import { createProgress } from "../progress.ts";
 import { readPromised } from "../read-promised.ts";
 import type { Terminal } from "../terminal.ts";

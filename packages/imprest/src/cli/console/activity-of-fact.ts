@@ -1,7 +1,7 @@
 import type { Action, Amount, Subject } from "@imprest/core";
 import type { Fact, Moment } from "@imprest/embedded";
 import { type NewActivity, bounded, boundedCaps } from "./source.ts";
-import type { Money } from "./wire.ts";
+import type { Money } from "../../pages/console-wire.ts";
 
 /** A fact of a ledger, as the console shows it; `undefined` for one that is about a budget alone, or was only watched. */
 export function activityOfFact(fact: Fact, moment: Moment): NewActivity | undefined {

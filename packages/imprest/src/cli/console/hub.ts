@@ -6,7 +6,15 @@ import { LiveFeed, eventText } from "./live-feed.ts";
 import { lifeOf } from "./reservation-life.ts";
 import { type ConsoleSource, bounded } from "./source.ts";
 import type { WaitingStores } from "./waiting-stores.ts";
-import type { ActivityList, BudgetList, Burn, ConsoleState, ReservationLife, Upstream, WaitingList } from "./wire.ts";
+import type {
+  ActivityList,
+  BudgetList,
+  Burn,
+  ConsoleState,
+  ReservationLife,
+  Upstream,
+  WaitingList,
+} from "../../pages/console-wire.ts";
 
 export interface ConsoleHubOptions {
   readonly source: ConsoleSource;

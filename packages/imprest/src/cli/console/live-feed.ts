@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "@imprest/core";
 import type { ActivityRing } from "./activity-ring.ts";
-import type { Activity, LiveEvents } from "./wire.ts";
+import type { Activity, LiveEvents } from "../../pages/console-wire.ts";
 
 /** A browser opens one for each tab. */
 const mostReaders = 16;

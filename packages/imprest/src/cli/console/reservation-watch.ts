@@ -1,6 +1,6 @@
 import type { ReservationSummary } from "@imprest/core/models/cycles";
 import { type NewActivity, bounded } from "./source.ts";
-import type { ActivityKind, Money } from "./wire.ts";
+import type { ActivityKind, Money } from "../../pages/console-wire.ts";
 
 /** Reservations that are remembered, so that a change of one is noticed. */
 const mostKnown = 2_000;

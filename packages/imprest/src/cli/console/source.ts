@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Activity, BudgetRow, ConsoleState, ReservationLife } from "./wire.ts";
+import type { Activity, BudgetRow, ConsoleState, ReservationLife } from "../../pages/console-wire.ts";
 
 /** A budget as its authority has it: when it runs out is reckoned here. */
 export type SourceRow = Omit<BudgetRow, "exhaustsAtMs">;

@@ -4,7 +4,7 @@ import { scanRecords } from "@imprest/core/node";
 import { printable } from "../printable.ts";
 import { lookAgain } from "./look-again.ts";
 import { bounded } from "./source.ts";
-import type { WaitingList, WaitingRow } from "./wire.ts";
+import type { WaitingList, WaitingRow } from "../../pages/console-wire.ts";
 
 /** More than anybody clears up by hand. */
 const mostRows = 500;

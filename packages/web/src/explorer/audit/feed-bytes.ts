@@ -1,4 +1,4 @@
-import { isGzip, otherForm } from "imprest/internal";
+import { isGzip, wrongFormSentence } from "imprest/internal";
 import type { FeedRef } from "./messages.ts";
 
 /** What a reader can do something about; its message is a sentence. */
@@ -33,8 +33,8 @@ export async function openFeed(ref: FeedRef): Promise<FeedBytes> {
   const all = (onRead?: (bytes: number) => void): AsyncIterable<Uint8Array> => chunksOf(name, ref, { gzip, onRead });
   const head = await firstOf(all(), headBytes);
   if (head.length === 0) throw new UnusableError(`${name} is empty.`);
-  const other = otherForm(head.subarray(0, 64));
-  if (other !== undefined) throw new UnusableError(`${name} ${other}`);
+  const wrongForm = wrongFormSentence(name, head.subarray(0, 64));
+  if (wrongForm !== undefined) throw new UnusableError(wrongForm);
   const parts = (ranges: readonly Range[]): Promise<readonly Uint8Array[]> =>
     gzip
       ? partsOf(all(), ranges)
