@@ -1,4 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { loopbackHosts } from "../loopback-server.ts";
 
 type RefusedStatus = 400 | 403 | 404 | 405;
 
@@ -35,7 +36,7 @@ export class PageAccess {
 
   constructor(port: number) {
     this.#cookie = `imprest-${port}`;
-    this.#hosts = [`127.0.0.1:${port}`, `localhost:${port}`];
+    this.#hosts = loopbackHosts(port);
   }
 
   /** The path and query that begin the session, once. */
