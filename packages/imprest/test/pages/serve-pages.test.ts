@@ -96,12 +96,15 @@ test("the link works once, and again only in the browser that has the session", 
   const again = await get(linkTarget());
   expect(statusOf(again)).toBe(403);
   expect(again).not.toContain("set-cookie");
+  expect(again).toContain("This link has been used.");
   expect(statusOf(await get(linkTarget(), cookie))).toBe(303);
 });
 
 test("a wrong token does not use the link up", async () => {
   const wrong = linkTarget().replace(/.$/, (last) => (last === "A" ? "B" : "A"));
-  expect(statusOf(await get(wrong))).toBe(403);
+  const refused = await get(wrong);
+  expect(statusOf(refused)).toBe(403);
+  expect(refused).toContain("This is not the link that the terminal shows.");
   expect(statusOf(await get(linkTarget()))).toBe(303);
 });
 
