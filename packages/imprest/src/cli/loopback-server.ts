@@ -15,7 +15,7 @@ export interface LoopbackServer {
 export type Answerer = (incoming: IncomingMessage, signal: AbortSignal) => Response | Promise<Response>;
 
 export interface ListenOptions extends Pick<ServerOptions, "keepAliveTimeout" | "requestTimeout"> {
-  /** 0 for any free port. Default: 0. */
+  /** 0 for any free port. By default: 0. */
   readonly port?: number | undefined;
   readonly maxConnections?: number;
 }

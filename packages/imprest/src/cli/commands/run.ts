@@ -33,7 +33,7 @@ its model providers, and refuses the call that would exceed the budget.
   --keep-keys            the program sees its real keys, for one that checks their form
   --gauge FILE           keeps a file with how the budget stands
   --extra-input-tokens N the most that a provider's own tools, such as its search, may read for a
-                         request; unless given, a request that has such a tool is refused
+                         request; by default, a request that has such a tool is refused
 
 The program sees random tokens in place of its keys. Exit code: the program's, or 128 and the
 number of the signal that ended it.

@@ -8,9 +8,9 @@ export interface ServePagesOptions {
   readonly page: string;
   /** Answers what the page asks for under `api/`: a GET whose URL's path begins with `/api/`, from the session's browser. */
   readonly api: (request: Request) => Response | Promise<Response>;
-  /** 0 for any free port. Default: 0. */
+  /** 0 for any free port. By default: 0. */
   readonly port?: number | undefined;
-  /** Where the built pages are. Default: what the package ships. */
+  /** Where the built pages are. By default: what the package ships. */
   readonly folder?: string | undefined;
 }
 
