@@ -7,7 +7,7 @@ export default defineConfig({
   // In one file, so that a page without a network lacks no part of its verifier.
   worker: { format: "es", rolldownOptions: { output: { codeSplitting: false } } },
   build: {
-    outDir: "../imprest/dist/pages",
+    outDir: "../imprest/dist/web",
     emptyOutDir: true,
     // Those with light-dark() in style sheets: from the first half of 2024.
     target: ["chrome123", "firefox120", "safari17.5"],

@@ -1,5 +1,6 @@
-import { describe, expect, it, vi } from "vitest";
-import type { Activity } from "../../src/cli/console/wire.ts";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { ConsoleHub } from "../../src/cli/console/hub.ts";
+import type { Activity } from "../../src/pages/console-wire.ts";
 import { FakeSource, type LiveReader, openedConsole, reserved, rowOf } from "./support.ts";
 
 function numbersOf(reader: LiveReader): number[] {
@@ -70,6 +71,13 @@ describe("the stream of events", () => {
     await vi.waitFor(async () => expect((await browsing.live()).status).toBe(200));
   });
 
+  it("keeps no place for a reader that has left before its stream begins", () => {
+    const hub = new ConsoleHub({ source: new FakeSource() });
+    onTestFinished(() => hub.close());
+    for (let at = 0; at < 16; at += 1) expect(hub.live(undefined, AbortSignal.abort())).toBeUndefined();
+    expect(hub.live(undefined, new AbortController().signal)).toBeInstanceOf(ReadableStream);
+  });
+
   it("breaks off a reader that does not read, keeps the others, and has the slow one back", async () => {
     const source = new FakeSource();
     const browsing = await openedConsole({ source });
@@ -121,16 +129,16 @@ describe("the stream of events", () => {
   it("says that the authority is out of reach, since when, and that it is back", async () => {
     const source = new FakeSource();
     const browsing = await openedConsole({ source });
-    source.listener?.looked(undefined);
+    source.listener?.polled(undefined);
     const reader = await browsing.live();
-    source.listener?.looked(new Error("the key is sk-secret"));
-    source.listener?.looked(new Error("the key is sk-secret"));
-    source.listener?.looked(undefined);
+    source.listener?.polled(new Error("the key is sk-secret"));
+    source.listener?.polled(new Error("the key is sk-secret"));
+    source.listener?.polled(undefined);
     await vi.waitFor(() => expect(reader.events).toHaveLength(3));
     expect(reader.events.map(({ name }) => name)).toEqual(["upstream", "upstream", "upstream"]);
     expect(reader.events.map(({ data }) => data)).toMatchObject([
       { ok: true },
-      { ok: false, message: "The authority cannot be looked at.", lastOkAtMs: expect.any(Number) as number },
+      { ok: false, message: "It failed for a reason that is not shown.", lastOkAtMs: expect.any(Number) as number },
       { ok: true },
     ]);
   });

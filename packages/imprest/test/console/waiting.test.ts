@@ -10,7 +10,7 @@ import { CyclesAuthority } from "@imprest/cycles";
 import { createManualClock } from "@imprest/testing";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { WaitingStores } from "../../src/cli/console/waiting-stores.ts";
-import type { WaitingList } from "../../src/cli/console/wire.ts";
+import type { WaitingList } from "../../src/pages/console-wire.ts";
 import { FakeSource, openedConsole } from "./support.ts";
 
 const apiKey = "imp_test_key_0123456789abcdef";

@@ -1,11 +1,11 @@
-import type { BudgetRow } from "imprest/internal";
+import { type BudgetRow, isUsedUp } from "imprest/internal";
 import type { JSX } from "preact";
 import { Foreign } from "../shared/foreign.tsx";
 import { Icon } from "../shared/icon.tsx";
 import { moneyText, share } from "../shared/money.ts";
 import { durationText, timeText } from "../shared/time.ts";
 import { BudgetDetail } from "./budget-detail.tsx";
-import { type TreeRow, isUsedUp } from "./budget-tree.ts";
+import type { TreeRow } from "./budget-tree.ts";
 import type { ConsoleStore } from "./store.ts";
 
 interface BudgetLineProps {

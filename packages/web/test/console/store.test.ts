@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { LiveFeed } from "../../src/console/feed.ts";
+import type { EventFeed } from "../../src/console/feed.ts";
 import { AnswerError } from "../../src/console/feed.ts";
 import { ConsoleStore } from "../../src/console/store.ts";
 import { budget, event } from "./rows.ts";
 
 /** A feed that the test speaks through. */
-class SpokenFeed implements LiveFeed {
+class SpokenFeed implements EventFeed {
   readyState = 0;
   isClosed = false;
   readonly #listeners = new Map<string, (event: Event) => void>();

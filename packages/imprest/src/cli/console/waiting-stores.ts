@@ -2,9 +2,9 @@ import type { Clock } from "@imprest/core";
 import { type WaitingSettlement, waitingOf } from "@imprest/core/internal";
 import { scanRecords } from "@imprest/core/node";
 import { printable } from "../printable.ts";
-import { lookAgain } from "./look-again.ts";
-import { bounded } from "./source.ts";
-import type { WaitingList, WaitingRow } from "./wire.ts";
+import type { WaitingList, WaitingRow } from "../../pages/console-wire.ts";
+import { bounded, moneyOf } from "./bounded.ts";
+import { poll } from "./poll.ts";
 
 /** More than anybody clears up by hand. */
 const mostRows = 500;
@@ -26,12 +26,12 @@ export class WaitingStores {
 
   /** Reads, and goes on reading until the returned function is called; calls back with what is another list than before. */
   follow(clock: Clock, changed: (list: WaitingList) => void): () => void {
-    const look = async (): Promise<void> => {
+    const read = async (): Promise<void> => {
       const before = JSON.stringify(this.#list);
       this.#list = await readAll(this.#paths);
       if (JSON.stringify(this.#list) !== before) changed(this.#list);
     };
-    return lookAgain({ clock, everyMs, look, looked: () => {} });
+    return poll({ clock, everyMs, read, polled: () => {} });
   }
 }
 
@@ -61,7 +61,7 @@ function rowOf(waiting: WaitingSettlement, store: string): WaitingRow {
   if (waiting.state === "pending") {
     const { protocol, target, reservationId, recordedAtMs: sinceMs, spent } = waiting.instruction;
     const row = { state, key: bounded(key), protocol: bounded(protocol), target: bounded(target), store, sinceMs };
-    return { ...row, reservationId: bounded(reservationId), ...(spent !== undefined && { amount: spent }) };
+    return { ...row, reservationId: bounded(reservationId), ...(spent !== undefined && { amount: moneyOf(spent) }) };
   }
   const { kind, protocol, target = "", reservationId, recordedAtMs: sinceMs, reason, spent, estimate } = waiting.letter;
   const amount = spent ?? estimate;
@@ -73,7 +73,7 @@ function rowOf(waiting: WaitingSettlement, store: string): WaitingRow {
     store,
     sinceMs,
     ...(reservationId !== "" && { reservationId: bounded(reservationId) }),
-    ...(amount !== undefined && { amount: { amount: String(amount.amount), unit: bounded(amount.unit) } }),
+    ...(amount !== undefined && { amount: moneyOf(amount) }),
     error: { code: bounded(kind), message: bounded(reason) },
   };
 }

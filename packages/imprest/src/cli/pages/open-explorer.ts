@@ -2,7 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { onAbort } from "@imprest/core/internal";
 import { UsageError } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
-import type { ExplorerSetup } from "./explorer-setup.ts";
+import type { ExplorerSetup } from "../../pages/explorer-setup.ts";
 import { openBrowser } from "./open-browser.ts";
 import { servePages } from "./serve-pages.ts";
 
