@@ -7,5 +7,13 @@ export interface Worker {
   isDead(name: string): boolean;
 }
 
+let name: string | undefined;
+
 /** Where no process can be seen: only its lease says that a worker is dead. */
-export const worker: Worker = { name: `worker:${randomHex(8)}`, isDead: () => false };
+export const worker: Worker = {
+  // Drawn on first use: a Worker may draw nothing while its modules load.
+  get name() {
+    return (name ??= `worker:${randomHex(8)}`);
+  },
+  isDead: () => false,
+};

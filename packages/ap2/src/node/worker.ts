@@ -17,19 +17,25 @@ function hashed(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
 
-const place = placeOf();
-const name = `${place}:${process.pid}:${randomHex(8)}`;
-/** Two copies of this package in one process have a name each. */
+let place: string | undefined;
+let name: string | undefined;
+/** The names of this process: two copies of this package in it have one each. */
 const own = ((globalThis as { [key: symbol]: Set<string> | undefined })[Symbol.for("@imprest/ap2/workers")] ??=
   new Set());
-own.add(name);
 
 /** A process of this machine, which the system knows. */
 export const worker: Worker = {
-  name,
+  get name() {
+    if (name === undefined) {
+      name = `${(place ??= placeOf())}:${process.pid}:${randomHex(8)}`;
+      own.add(name);
+    }
+    return name;
+  },
   isDead(other) {
     const [at, id] = other.split(":");
     const pid = Number(id);
+    place ??= placeOf();
     if (at !== place || !Number.isSafeInteger(pid) || pid <= 0) return false;
     // A process id is one process at a time: an earlier one that had this one's is gone.
     if (pid === process.pid) return !own.has(other);
