@@ -97,7 +97,7 @@ function claim(authority: PaymentAuthority, draft: Draft, { tracksCharge }: Paym
   return authority.ledger.claim({
     scope,
     links: isRefund ? [] : linksOf(mandate),
-    wish: { transactionId, amount, total, leg, ...(!isRefund && { limits, delegations }) },
+    terms: { transactionId, amount, total, leg, ...(!isRefund && { limits, delegations }) },
     microcents: priced.microcents,
     isRefund,
     phase: tracksCharge ? "reserving" : "charging",

@@ -81,7 +81,7 @@ export class ClaimedAttempt {
   /** Forgets the attempt: nothing was reserved, so nothing was used. */
   withdraw(): Promise<void> {
     return this.#inOrder(async () => {
-      if (this.#stored.attempts.length > 1) return this.#replace(() => undefined);
+      if (this.#stored.attempts.length + this.#stored.elsewhere.length > 1) return this.#replace(() => undefined);
       const isGone = await this.#books.records.delete(this.record, this.#version);
       if (!isGone) await this.#replace(() => undefined);
     });
