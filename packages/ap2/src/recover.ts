@@ -36,7 +36,7 @@ export interface PaymentRecovery {
   readonly released: number;
   /** Still open: the PSP or the authority could not say, or something failed. Call again later. */
   readonly unresolved: number;
-  /** What failed; the other payments went on. The first hundred: `unresolved` isUse them all. */
+  /** What failed; the other payments went on. The first hundred: `unresolved` counts them all. */
   readonly problems: readonly RecoveryProblem[];
   /** Keys of records that cannot be read; they block their mandates until somebody looks into them. */
   readonly malformed: readonly string[];

@@ -7,6 +7,11 @@ export interface Worker {
   isDead(name: string): boolean;
 }
 
+/** A set that every copy of this package in the process shares. */
+export function ofProcess(kind: "workers" | "claims"): Set<string> {
+  return ((globalThis as { [key: symbol]: Set<string> | undefined })[Symbol.for(`@imprest/ap2/${kind}`)] ??= new Set());
+}
+
 let name: string | undefined;
 
 /** Where no process can be seen: only its lease says that a worker is dead. */

@@ -16,7 +16,7 @@ export interface ReleaseRejectedOptions extends VerifyMandateReceiptOptions {
   readonly records?: RecordStore | undefined;
 }
 
-/** `iat` isUse whole seconds: a receipt may have been issued at any moment of its second. */
+/** `iat` counts whole seconds: a receipt may have been issued at any moment of its second. */
 const secondMs = 1_000;
 
 /**
