@@ -15,6 +15,7 @@ import { CyclesBudget, isCycles } from "./budget/cycles-budget.ts";
 import type { PaymentBudget } from "./budget/payment-budget.ts";
 import { PortBudget } from "./budget/port-budget.ts";
 import { PaymentLedger } from "./ledger/ledger.ts";
+import { ofProcess } from "./worker.ts";
 
 /**
  * The payments of one authority and one store: their ledger, and the queue of their settlements
@@ -32,8 +33,6 @@ export class PaymentAuthority implements SettlingAuthority {
   readonly source: SpendAuthority;
   readonly budget: PaymentBudget;
   readonly ledger: PaymentLedger;
-  /** Claims of the payments that run in this process: none of them is taken for dead, whatever the clocks say. */
-  readonly live: Set<string> = new Set();
   readonly #housekeeping = new Set<Promise<void>>();
 
   readonly extend?: NonNullable<SettlingAuthority["extend"]>;
@@ -48,6 +47,11 @@ export class PaymentAuthority implements SettlingAuthority {
     if (budget.extend) this.extend = budget.extend.bind(budget);
     this.environment = { ...budget.environment, records };
     this.ledger = new PaymentLedger(records, budget.target, clock, random);
+  }
+
+  /** Claims of the payments that run in this process: none of them is taken for dead, whatever the clocks say. */
+  get live(): Set<string> {
+    return ofProcess("claims");
   }
 
   get dedupeHorizonMs(): SettlingAuthority["dedupeHorizonMs"] {

@@ -5,9 +5,8 @@ import {
   ProtocolError,
   type Reservation,
   Unit,
-  openReservation,
 } from "@imprest/core";
-import { randomHex, stringifyJson } from "@imprest/core/internal";
+import { openOwnReservation, randomHex, stringifyJson } from "@imprest/core/internal";
 import { type PaymentAuthority, type PaymentSource, paymentAuthority } from "./authority.ts";
 import { chargeKind, refundKind } from "./bodies.ts";
 import { Draft, checkTerms } from "./draft.ts";
@@ -98,7 +97,7 @@ function claim(authority: PaymentAuthority, draft: Draft, { tracksCharge }: Paym
   return authority.ledger.claim({
     scope,
     links: isRefund ? [] : linksOf(mandate),
-    wish: { transactionId, amount, total, leg, ...(!isRefund && { limits, delegations }) },
+    terms: { transactionId, amount, total, leg, ...(!isRefund && { limits, delegations }) },
     microcents: priced.microcents,
     isRefund,
     phase: tracksCharge ? "reserving" : "charging",
@@ -132,7 +131,7 @@ async function reserve(
   let handle: PaymentHandle | undefined;
   let reservation: Reservation;
   try {
-    reservation = await openReservation(port, request, {
+    reservation = await openOwnReservation(port, request, {
       idempotencyKey: claimed.key("reserve"),
       signal: options.signal,
       timeoutMs: options.timeoutMs,

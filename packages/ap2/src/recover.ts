@@ -2,7 +2,7 @@ import { type RecordStore, ValidationError } from "@imprest/core";
 import { abortedError } from "@imprest/core/internal";
 import { type PaymentAuthority, type PaymentSource, paymentAuthority } from "./authority.ts";
 import { AP2GuardError, type AttemptReference } from "./errors.ts";
-import { type PaymentRecord, counts, isLeft, pspSuffixOf } from "./ledger/attempt.ts";
+import { type PaymentRecord, isUse, isAbandoned, pspSuffixOf } from "./ledger/attempt.ts";
 import { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
 import { scan } from "./ledger/scan.ts";
 import { type Resolution, type ResolveOptions, type Resolved, resolveAttempt } from "./resolve-attempt.ts";
@@ -56,7 +56,7 @@ export async function recover(source: PaymentSource, options: RecoverOptions = {
   const counted = { settled: 0, released: 0, unresolved: 0 };
   const malformed: string[] = [];
   for await (const { key, record } of scan(authority.ledger, (malformedKey) => malformed.push(malformedKey))) {
-    const left = record.attempts.filter((one) => isLeft(one, clock.now(), options.abandonedAfterMs));
+    const left = record.attempts.filter((one) => isAbandoned(one, clock.now(), options.abandonedAfterMs));
     for (const { claim } of left) {
       if (authority.live.has(claim)) continue;
       if (options.signal?.aborted) throw abortedError(options.signal, "The recovery");
@@ -127,7 +127,7 @@ async function resolve(
   const named = record.attempts.find((found) => found.claim === claim);
   if (named === undefined) return undefined;
   // A later attempt under the same PSP key is about the same charge.
-  const standing = record.attempts.findLast((one) => counts(one) && pspSuffixOf(one) === pspSuffixOf(named));
+  const standing = record.attempts.findLast((one) => isUse(one) && pspSuffixOf(one) === pspSuffixOf(named));
   const attempt = standing ?? named;
   if (authority.live.has(attempt.claim)) return { resolution: "unresolved" };
   try {

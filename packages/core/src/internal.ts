@@ -43,7 +43,7 @@ export {
   webCrypto,
 } from "./platform/index.ts";
 export { decodeRecordKey, encodeRecordKey } from "./records/index.ts";
-export { Patience, exportReservation } from "./reservation/index.ts";
+export { Patience, exportReservation, openOwnReservation } from "./reservation/index.ts";
 export {
   instructionKey,
   instructionPrefix,

@@ -1,10 +1,10 @@
 import type { StoredRecord } from "@imprest/core";
 import { type PaymentRecord, readRecord } from "./attempt.ts";
-import { type PaymentLedger, recordPrefix } from "./ledger.ts";
+import { type PaymentRecords, recordPrefix } from "./payment-records.ts";
 
 /** Every readable record of a ledger's server and tenant; `onMalformed` is called with the keys of others. */
 export async function* scan(
-  { records, target }: PaymentLedger,
+  { records, target }: PaymentRecords,
   onMalformed: (key: string) => void,
 ): AsyncIterable<StoredRecord & { readonly record: PaymentRecord }> {
   for await (const stored of records.scan(recordPrefix)) {

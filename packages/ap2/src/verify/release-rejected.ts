@@ -3,7 +3,7 @@ import { type PaymentAuthority, type PaymentSource, paymentAuthority } from "../
 import { clockSkewMs } from "../draft.ts";
 import { AP2GuardError, AP2MandateError } from "../errors.ts";
 import { identitiesOf } from "../idempotency-key.ts";
-import { type Attempt, isLeft } from "../ledger/attempt.ts";
+import { type Attempt, isAbandoned } from "../ledger/attempt.ts";
 import { ClaimedAttempt } from "../ledger/claimed-attempt.ts";
 import { type AP2Mandate, checkMandate } from "../mandate.ts";
 import { type Resolution, resolveAttempt } from "../resolve-attempt.ts";
@@ -77,7 +77,7 @@ function assertOfLast(
   const latestMs = issuedAt * secondMs + (isOfLast ? secondMs - 1 : 0);
   if (latestMs < last.startedAtMs) throw unproven("It was issued before the attempt began.");
   const isOver = last.phase === "settled" || last.phase === "released";
-  if (!isOver && !isLeft(last, nowMs)) {
+  if (!isOver && !isAbandoned(last, nowMs)) {
     throw new AP2GuardError(
       "ERR_AP2_IN_USE",
       "The payment is under way; a rejection is believed once it has given up.",
