@@ -3,7 +3,7 @@ export { disconnectSignal } from "./disconnect-signal.ts";
 export { type FileRecordStoreOptions, fileRecordStore } from "./file-record-store.ts";
 export { type LogRecordStoreOptions, logRecordStore } from "./log-record-store.ts";
 /** For the packages of this repository only: it may change or go in any release. */
-export { createPrivateFile } from "./sqlite-file.ts";
+export { createPrivateFile, makeDatabase } from "./sqlite-file.ts";
 export type { OnQuarantine, QuarantinedRecord } from "./quarantine.ts";
 /** As `createPrivateFile`. */
 export { RecordDirectory } from "./record-directory.ts";

@@ -14,9 +14,17 @@ export interface LogContent {
   readonly changes: readonly Change[];
   /** Every line that is not, as its bytes: damaged, or torn off by the end of a process. */
   readonly damaged: readonly Uint8Array[];
-  /** Whether more can be appended: nothing is damaged and the last line has its end. */
+  /** Whether more can be appended: the log is there, nothing in it is damaged and the last line has its end. */
   readonly isClean: boolean;
+  /** The file is there without a line, the first one included: it has lost what it held. */
+  readonly isEmpty: boolean;
 }
+
+/**
+ * The first line of a log, so that an empty one was never whole: the end of a record that never was, which every version
+ * reads as no record.
+ */
+const firstLine = writeLine({ key: "", version: undefined });
 
 /** An append-only file that is rewritten when it has grown stale or a write to it has failed. */
 export class LogFile {
@@ -33,7 +41,7 @@ export class LogFile {
     return this.#size;
   }
 
-  /** Reads what is there; an absent file is an empty one. */
+  /** Reads what is there; an absent file has no changes. */
   async read(): Promise<LogContent> {
     const changes: Change[] = [];
     const damaged: Uint8Array[] = [];
@@ -44,7 +52,7 @@ export class LogFile {
       else changes.push(change);
     };
     const file = await unlessErrno("ENOENT", open(this.path, "r"));
-    if (file === undefined) return { changes, damaged, isClean: true };
+    if (file === undefined) return { changes, damaged, isClean: false, isEmpty: false };
     let rest = "";
     // Latin-1 keeps every byte, so that damage is set aside as it was found.
     for await (const chunk of file.createReadStream({ encoding: "latin1" })) {
@@ -53,7 +61,8 @@ export class LogFile {
       for (const line of lines) take(line);
     }
     if (rest !== "") take(rest);
-    return { changes, damaged, isClean: rest === "" && damaged.length === 0 };
+    const isEmpty = changes.length === 0 && damaged.length === 0;
+    return { changes, damaged, isClean: rest === "" && damaged.length === 0, isEmpty };
   }
 
   /** Opens the file for appending, once `read` has found it clean. */
@@ -82,7 +91,7 @@ export class LogFile {
         await file.appendFile(bytes);
         size += bytes.length;
       };
-      let piece = "";
+      let piece = firstLine;
       for (const change of changes) {
         piece += writeLine(change);
         if (piece.length < pieceLength) continue;

@@ -5,6 +5,7 @@ import { takeLock } from "./file-lock.ts";
 import { LogFile } from "./log-file.ts";
 import { type Change, writeLine } from "./log-line.ts";
 import { type OnQuarantine, warnOfQuarantine } from "./quarantine.ts";
+import { contentIsGone } from "./file-errors.ts";
 import { RecordDirectory } from "./record-directory.ts";
 
 /** Where a log store keeps its log. */
@@ -40,7 +41,8 @@ class Batch {
 /**
  * One append-only log with group commit: whatever is written while a write is under way becomes durable together, by
  * one write and one flush. Records are kept in memory, so reading touches no file. After a crash the torn end of the
- * log, which nobody was promised, is set aside; so is damage anywhere else. One process a directory: `takeLock`.
+ * log, which nobody was promised, is set aside; so is damage anywhere else. A log that is there and empty is refused: a new
+ * one appears with its first line. One process a directory: `takeLock`.
  */
 class LogRecordStore implements RecordStore {
   readonly #directory: RecordDirectory;
@@ -124,7 +126,8 @@ class LogRecordStore implements RecordStore {
     await this.#directory.open();
     const unlock = await takeLock(this.#directory.pathOf("records.lock"), { waitMs: 0 });
     try {
-      const { changes, damaged, isClean } = await this.#log.read();
+      const { changes, damaged, isClean, isEmpty } = await this.#log.read();
+      if (isEmpty) throw new Error(contentIsGone(this.#log.path));
       this.#records.clear();
       for (const change of changes) this.#apply(change);
       if (damaged.length > 0) await this.#setAside(damaged);

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { StatementSync } from "node:sqlite";
 import { decodeRecordKey, encodeRecordKey } from "../records/key-text.ts";
 import type { RecordStore, RecordValue, StoredRecord } from "../records/record-store.ts";
-import { createPrivateFile } from "./sqlite-file.ts";
+import { assertHasTables, createDatabaseFile, loadSqlite } from "./sqlite-file.ts";
 
 /** Where the records are kept. */
 export interface SqliteRecordStoreOptions {
@@ -16,9 +16,7 @@ interface Row {
   readonly version: string;
 }
 
-const schema = `
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = FULL;
+const tables = `
   CREATE TABLE IF NOT EXISTS imprest_records (
     key TEXT PRIMARY KEY COLLATE BINARY,
     value TEXT NOT NULL,
@@ -29,14 +27,21 @@ const schema = `
 /**
  * Records in one SQLite file, shared by any number of processes of one machine. A write is on the disk when its promise
  * resolves (WAL, `synchronous=FULL`). Calls block the thread for as long as the disk takes. A new file is its owner's alone.
- * @throws Error of `node:sqlite` when the file cannot be opened, or where there is no `node:sqlite` (Node before 22.13).
+ * @throws Error for a file that is there and empty, since it has lost what it held. Error of `node:sqlite` when the file
+ * cannot be opened, or where there is no `node:sqlite` (Node before 22.13).
  */
 export function sqliteRecordStore(file: string, options: SqliteRecordStoreOptions = {}): RecordStore {
-  const sqlite = process.getBuiltinModule("node:sqlite");
-  if (sqlite === undefined) throw new Error("This runtime has no node:sqlite; use another record store.");
-  if (!/^$|^:memory:|^file:/.test(file)) createPrivateFile(file);
-  const database = new sqlite.DatabaseSync(file, { timeout: options.busyTimeoutMs ?? 5_000 });
-  database.exec(schema);
+  const { DatabaseSync } = loadSqlite();
+  const isPath = !/^$|^:memory:|^file:/.test(file);
+  if (isPath) createDatabaseFile(file, tables);
+  const database = new DatabaseSync(file, { timeout: options.busyTimeoutMs ?? 5_000 });
+  try {
+    if (isPath) assertHasTables(database, file);
+    database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${tables}`);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
   const statement = (sql: string): StatementSync => database.prepare(sql);
   const insert = statement("INSERT INTO imprest_records VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
   const select = statement("SELECT key, value, version FROM imprest_records WHERE key = ?");

@@ -2,15 +2,15 @@ import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { decodeRecordKey } from "../records/key-text.ts";
 import type { RecordValue, StoredRecord } from "../records/record-store.ts";
+import { loadSqlite } from "./sqlite-file.ts";
 
 /** The records of a SQLite store's file, as they are while others write it. @throws Error of `node:sqlite`. */
 export function* scanSqlite(path: string): Generator<StoredRecord> {
-  const sqlite = process.getBuiltinModule("node:sqlite");
-  if (sqlite === undefined) throw new Error("This runtime has no node:sqlite.");
+  const { DatabaseSync } = loadSqlite();
   const location = pathToFileURL(path);
   // A reader of a file in WAL mode makes files beside it, unless nobody writes it (SQLite, "URI Filenames", immutable).
   if (!existsSync(`${path}-wal`)) location.searchParams.set("immutable", "1");
-  const database = new sqlite.DatabaseSync(location, { readOnly: true });
+  const database = new DatabaseSync(location, { readOnly: true });
   try {
     for (const row of database.prepare("SELECT key, value, version FROM imprest_records").iterate()) {
       const record = recordOf(row);

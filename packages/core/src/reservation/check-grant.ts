@@ -26,5 +26,5 @@ export function isUsableId(id: unknown): id is string {
 }
 
 function membersOf(value: unknown): Readonly<Record<string, unknown>> {
-  return (value ?? {}) as Readonly<Record<string, unknown>>;
+  return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 }

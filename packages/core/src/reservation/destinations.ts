@@ -71,7 +71,7 @@ export function parentDestination(
 
   async function settle(intent: Intent): Promise<Settlement> {
     const isLate = parent.ended;
-    parent.tracker.settleNested(nested, intent.kind === "commit" ? intent.spend.amount : undefined);
+    parent.tracker.settleNested(nested, intent.kind === "commit" ? intent.spend.amount : "none");
     if (intent.kind === "release") return books.outcome("released");
     const { amount: charged } = intent.spend;
     if (!isLate) return { ...books.outcome("recorded"), charged };

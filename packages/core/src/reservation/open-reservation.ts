@@ -68,7 +68,7 @@ function openWithin(
   const id = `${parent.id}/${idempotencyKey}`;
   const grant: Grant = { id, decision, reserved: request.estimate, caps, request, wire: undefined };
   if (unhonoured(caps, options.honours).length > 0) {
-    parent.tracker.settleNested(tracker, undefined);
+    parent.tracker.settleNested(tracker, "none");
     throw capsRefused(grant, options);
   }
   const destination = parentDestination(authority, parent, tracker, grant, idempotencyKey);

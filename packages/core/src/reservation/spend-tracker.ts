@@ -16,7 +16,9 @@ export class SpendTracker {
   /** What nested reservations of their own have committed: the authority has charged it beside this reservation. */
   #beside = 0n;
   /** Nested reservations that have not settled: each holds its estimate, and what it spends may be any part of it. */
-  #open: readonly SpendTracker[] = [];
+  readonly #open = new Set<SpendTracker>();
+  /** The sum of their estimates. */
+  #held = 0n;
 
   constructor(reserved: Amount) {
     this.#reserved = reserved;
@@ -44,7 +46,7 @@ export class SpendTracker {
 
   /** True once anything was said of a spend, by the body or by a nested reservation. */
   get isStated(): boolean {
-    return this.#unclear || this.#nestedUnknown || this.#open.length > 0 || (this.total?.amount ?? 0n) > 0n;
+    return this.#unclear || this.#nestedUnknown || this.#open.size > 0 || (this.total?.amount ?? 0n) > 0n;
   }
 
   /** What nested reservations are known to have spent. */
@@ -130,20 +132,19 @@ export class SpendTracker {
     const estimate = nested.#reserved;
     this.#checkUnit(estimate, "spend");
     const settled = (this.#own ?? 0n) + (this.#nested ?? 0n);
-    let left = this.#reserved.amount - settled;
-    for (const open of this.#open) left -= open.#reserved.amount;
-    if (estimate.amount > left) return false;
-    this.#open = [...this.#open, nested];
+    if (estimate.amount > this.#reserved.amount - settled - this.#held) return false;
+    this.#open.add(nested);
+    this.#held += estimate.amount;
     return true;
   }
 
-  /** Ends a hold. `spent`, where there is any, counts as this reservation's spend; `"unknown"` makes the whole unknown. */
-  settleNested(nested: SpendTracker, spent: Amount | undefined | "unknown"): void {
-    this.#open = this.#open.filter((open) => open !== nested);
+  /** Ends a hold. `spent` counts as this reservation's spend; `"unknown"` makes the whole unknown. */
+  settleNested(nested: SpendTracker, spent: Amount | "none" | "unknown"): void {
+    if (this.#open.delete(nested)) this.#held -= nested.#reserved.amount;
     if (spent === "unknown") {
       this.#nestedUnknown = true;
       this.#nested = plus(this.#nested, nested.total?.amount);
-    } else this.#nested = plus(this.#nested, spent?.amount);
+    } else if (spent !== "none") this.#nested = plus(this.#nested, spent.amount);
   }
 
   #checkUnit(amount: Amount, subject: string): void {

@@ -63,9 +63,12 @@ export type NewDeadLetter = Omit<DeadLetter, "id">;
 /** A letter as it is stored: it says whose it is. */
 export type OwnedDeadLetter = NewDeadLetter & { readonly target: string };
 
+/** What the key of every dead letter begins with, whichever authority it is of. */
+export const deadLetterKeys = "dead-letter:";
+
 /** Where the letters of one authority stand in a store. */
 export function deadLetterPrefix({ protocol, target }: SettlingAuthority): string {
-  return `dead-letter:${protocol}:${target}:`;
+  return `${deadLetterKeys}${protocol}:${target}:`;
 }
 
 /** A bypass, and what is stated late, is one letter that grows; every other spend is a letter of its own, or the sum would not be what was paid. */

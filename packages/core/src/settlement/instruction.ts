@@ -2,9 +2,12 @@ import { readAmount } from "../amount/amount-text.ts";
 import type { RecordValue } from "../records/record-store.ts";
 import type { SettlementInstruction } from "../authority/settlement.ts";
 
+/** What the key of every unfinished settlement begins with, whichever authority it is of. */
+export const settlementKeys = "settlement:";
+
 /** Where the unfinished settlements of one authority stand in a store. */
 export function instructionPrefix(protocol: string, target: string): string {
-  return `settlement:${protocol}:${target}:`;
+  return `${settlementKeys}${protocol}:${target}:`;
 }
 
 /**
@@ -25,6 +28,7 @@ export function instructionKey({
 
 /** Reads a record back; `undefined` when it is not a settlement this version can send. */
 export function readInstruction(value: RecordValue | undefined): SettlementInstruction | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const {
     protocol,
     target,
@@ -38,7 +42,7 @@ export function readInstruction(value: RecordValue | undefined): SettlementInstr
     notBeforeMs,
     spent,
     traceparent,
-  } = (value ?? {}) as Record<string, RecordValue>;
+  } = value as Record<string, RecordValue>;
   if (kind !== "commit" && kind !== "release") return undefined;
   const strings = { protocol, target, reservationId, idempotencyKey, mode, body };
   if (!Object.values(strings).every((member) => typeof member === "string" && member !== "")) return undefined;

@@ -1,7 +1,7 @@
 import type { StoredRecord } from "../records/record-store.ts";
 import type { SettlementInstruction } from "../authority/settlement.ts";
-import type { DeadLetter } from "./dead-letters.ts";
-import { readInstruction } from "./instruction.ts";
+import { type DeadLetter, deadLetterKeys } from "./dead-letters.ts";
+import { readInstruction, settlementKeys } from "./instruction.ts";
 import { letterOf } from "./read-dead-letters.ts";
 
 /** A settlement that stands in a record store, whichever authority it is for. */
@@ -11,7 +11,7 @@ export type WaitingSettlement =
 
 /** Reads a record; `undefined` for one that is no settlement, or one that this version cannot read. */
 export function waitingOf({ key, value }: StoredRecord): WaitingSettlement | undefined {
-  if (key.startsWith("dead-letter:")) return { state: "dead-letter", key, letter: letterOf(key, value) };
-  const instruction = key.startsWith("settlement:") ? readInstruction(value) : undefined;
+  if (key.startsWith(deadLetterKeys)) return { state: "dead-letter", key, letter: letterOf(key, value) };
+  const instruction = key.startsWith(settlementKeys) ? readInstruction(value) : undefined;
   return instruction && { state: "pending", key, instruction };
 }

@@ -1,5 +1,6 @@
 import { appendFile, cp, mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { type RecordStore, type StoredRecord } from "@imprest/core";
 import { fileRecordStore, logRecordStore, scanRecords, sqliteRecordStore } from "@imprest/core/node";
 import { describe, expect, it } from "vitest";
@@ -51,6 +52,11 @@ describe.each(Object.entries(stores))("the records of a %s, read from outside", 
     await store.close?.();
     if (kind === "folder") await writeFile(join(path, "damaged.record"), "no record");
     if (kind === "log") await appendFile(join(path, "records.log"), 'deadbeef ["torn",');
+    if (kind === "sqlite") {
+      const database = new DatabaseSync(path);
+      database.exec(`INSERT INTO imprest_records VALUES ('0', '["torn",', 'v')`);
+      database.close();
+    }
     const before = await stateOf(folder);
     expect(await scanned(path)).toEqual({ a: 1 });
     expect(await stateOf(folder)).toEqual(before);

@@ -113,7 +113,7 @@ export function performInstruction(ledger: Ledger, tenant: string, instruction: 
         const { unit, charged, released, balances } = ledger.commit({ ...origin, ...spend, actual });
         const refunded = released === 0n ? {} : { refunded: amount(unit, released) };
         const amounts = { charged: amount(unit, charged), ...refunded, ...debtIn(balances, unit) };
-        return { settled: { ...settled(instruction, "committed"), ...amounts } };
+        return { settled: { ...settled(instruction, "committed", spend), ...amounts } };
       }
       case "release": {
         const { reason } = parseJson(instruction.body) as { readonly reason?: string };
@@ -125,7 +125,7 @@ export function performInstruction(ledger: Ledger, tenant: string, instruction: 
         const recorded = ledger.recordEvent({ tenant, idempotencyKey, ...event });
         const { unit, charged, scopePaths = [], snapshot = "" } = recorded;
         const rest = debtIn(readSnapshot(snapshot, scopePaths, unit), unit);
-        return { settled: { ...settled(instruction, "recorded"), charged: amount(unit, charged), ...rest } };
+        return { settled: { ...settled(instruction, "recorded", event), charged: amount(unit, charged), ...rest } };
       }
       default: {
         const message = `is "${instruction.mode}"; this authority settles by commit, release or event`;
@@ -148,10 +148,14 @@ function debtIn(balances: readonly ScopeBalance[] = [], unit: string): Pick<Sett
   return largest === 0n ? {} : { debt: amount(unit, largest) };
 }
 
-function settled(instruction: SettlementInstruction, status: Settlement["status"]): Settlement {
-  const { reservationId, idempotencyKey, kind } = instruction;
-  if (kind !== "commit") return { status, reservationId, idempotencyKey };
-  const basis = readSpend(instruction.body).metadata?.[estimateMark] === "estimate" ? "estimate" : "actual";
+/** @param spend of what was committed or recorded; nothing for a release. */
+function settled(
+  { reservationId, idempotencyKey }: SettlementInstruction,
+  status: Settlement["status"],
+  spend?: Pick<CommitBody, "metadata">,
+): Settlement {
+  if (spend === undefined) return { status, reservationId, idempotencyKey };
+  const basis = spend.metadata?.[estimateMark] === "estimate" ? "estimate" : "actual";
   return { status, reservationId, idempotencyKey, basis };
 }
 

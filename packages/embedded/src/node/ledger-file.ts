@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import type * as Sqlite from "node:sqlite";
 import { ConfigurationError } from "@imprest/core";
-import { createPrivateFile } from "@imprest/core/node";
+import { makeDatabase } from "@imprest/core/node";
 import { LedgerUnavailableError } from "../ledger/unavailable.ts";
 
 // What stands in the SQLite file of a ledger: one table of entries, each with a checksum over its key and its value.
@@ -72,16 +72,12 @@ export function nameOf(key: string): string {
 export function makeLedgerFile(file: string): void {
   const unfinished = `${file}-new`;
   rmSync(unfinished, { force: true });
-  createPrivateFile(unfinished);
-  const { DatabaseSync } = loadSqlite();
-  const database = new DatabaseSync(unfinished);
-  try {
-    const columns = "key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL";
-    database.exec(`PRAGMA journal_mode = MEMORY; BEGIN; CREATE TABLE entry (${columns}) STRICT, WITHOUT ROWID;`);
-    database.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}; COMMIT;`);
-  } finally {
-    database.close();
-  }
+  const columns = "key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL";
+  const table = `CREATE TABLE entry (${columns}) STRICT, WITHOUT ROWID;`;
+  makeDatabase(
+    unfinished,
+    `${table} PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion};`,
+  );
   renameSync(unfinished, file);
   flushDirectory(dirname(file));
 }

@@ -40,7 +40,13 @@ async function openBefore(answer: Answer) {
   const environment = { OPENAI_BASE_URL: `${await listen(answer)}/v1`, OPENAI_API_KEY: "sk-real-openai" };
   const upstream = await upstreamFetch({});
   const prices = { "gpt-5": { input: "1.25", output: "10.00" } };
-  const kept = { every: undefined, store: undefined, server: undefined, extraInputTokens: undefined };
+  const kept = {
+    every: undefined,
+    store: undefined,
+    server: undefined,
+    extraInputTokens: undefined,
+    extraUnits: undefined,
+  };
   const opened = await openRunBudget({ limit: "$1.00", ...kept }, { prices, fetch: upstream.fetch }, {});
   const routes = routesOf(environment, false);
   const server = await serveGateway(createGateway({ routes, fetch: opened.fetch, hosts: () => server.hosts }));

@@ -24,9 +24,31 @@ const priced: readonly (readonly [RegExp, Wire])[] = [
   [/\/embedding-model$/, aiGatewayEmbeddings],
 ];
 
-/** What providers do for nothing although it is posted. Storage and training are not among it. */
-const free =
-  /\/(?:count_tokens|input_tokens|moderations|files|uploads|tokenize|detokenize)$|:(?:countTokens|computeTokens)$|[/:]cancel$|\/uploads\/[^/]+\/(?:parts|complete)$|\/oauth2?\/token$/;
+/**
+ * What is posted and costs nothing, each by its whole resource: another one's `files` may be storage that is charged. What is not
+ * here is refused: batches, vector stores, containers, fine-tuning, videos, speech.
+ */
+const free: readonly RegExp[] = [
+  // Counts tokens, and answers nothing.
+  /\/(?:count_tokens|input_tokens|tokenize|detokenize)$|:(?:countTokens|computeTokens)$/,
+  // A file is charged where a request names it; one in a container with that container.
+  /(?:\/v\d\w*|\/openai|\/containers\/[^/]+)\/files$|(?:\/v\d\w*|\/openai)\/uploads(?:\/[^/]+\/(?:parts|complete))?$/,
+  // OpenAI's classifier.
+  /(?<!\/chat)\/moderations$/,
+  // Ends work that is charged where it began.
+  /[/:]cancel$/,
+  // Gives a credential.
+  /\/oauth2?\/token$/,
+];
+
+/** Moderates for money, by the token. */
+const pricedModeration = /(?:^|\.)mistral\.ai$/;
+
+function isFree({ hostname, pathname }: URL): boolean {
+  const path = pathname.replace(/\/+$/, "");
+  if (path.endsWith("/moderations") && pricedModeration.test(hostname)) return false;
+  return free.some((pattern) => pattern.test(path));
+}
 
 /** Reading what is there costs nothing, and neither does deleting it. */
 const freeMethods = /^(?:GET|HEAD|OPTIONS|DELETE)$/;
@@ -43,7 +65,7 @@ export type Route = "free" | "unknown" | Wire;
  */
 export function routeOf({ method, url, headers, body }: Pick<Outgoing, "method" | "url" | "headers" | "body">): Route {
   const path = url.pathname.replace(/\/+$/, "");
-  if (free.test(path)) return "free";
+  if (isFree(url)) return "free";
   const wire = priced.find(([pattern]) => pattern.test(path))?.[1];
   const isOverridden = overrides.some((name) => headers.has(name)) || url.searchParams.has("_method");
   const hasBody = body !== undefined && body !== null && wire !== undefined;

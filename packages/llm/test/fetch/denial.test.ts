@@ -102,7 +102,7 @@ describe("a denial is an answer that no SDK repeats", () => {
 });
 
 describe("the guard's own refusal comes in one attempt, and nothing is sent", () => {
-  it.each([
+  it.each<[string, string, RequestInit, string, RegExp]>([
     ["a model without a price", chat, post({ ...request, model: "gpt-9" }), "UNPRICED_MODEL", /"gpt-9" has no price/],
     ["a body without a model", chat, post({ messages: [] }), "UNPRICED_MODEL", /names no model/],
     ["a body that is no JSON", chat, post("{"), "UNREADABLE_REQUEST", /neither a JSON object nor a form/],
@@ -115,6 +115,25 @@ describe("the guard's own refusal comes in one attempt, and nothing is sent", ()
       /limit of the answer/,
     ],
     ["a path that is not known", "https://api.openai.com/v1/fine_tuning/jobs", post({}), "UNPRICED_ROUTE", /isFree/],
+    ...[
+      "https://api.openai.com/v1/vector_stores",
+      "https://api.openai.com/v1/vector_stores/vs_1/files",
+      "https://api.openai.com/v1/vector_stores/vs_1/file_batches",
+      "https://api.openai.com/v1/batches",
+      "https://api.openai.com/v1/containers",
+      "https://api.openai.com/v1/audio/speech",
+      "https://api.openai.com/v1/videos",
+      "https://g.test/v1beta/fileSearchStores/s:uploadToFileSearchStore",
+      "https://api.mistral.ai/v1/moderations",
+      "https://api.mistral.ai/v1/chat/moderations",
+    ].map((url): [string, string, RequestInit, string, RegExp] => [
+      `what may be charged: ${url}`,
+      url,
+      post({}),
+      "UNPRICED_ROUTE",
+      /isFree/,
+    ]),
+    ["a chat that is answered later", chat, post({ ...request, deferred: true }), "NO_SETTLER", /settleLater/],
     [
       "a background response",
       "https://api.openai.com/v1/responses",
@@ -154,6 +173,15 @@ describe("what is free passes untouched, and reserves nothing", () => {
     ["GET", "https://api.openai.com/v1/responses/resp_1"],
     ["DELETE", "https://api.openai.com/v1/files/file-1"],
     ["POST", "https://api.openai.com/v1/files"],
+    ["POST", "https://api.openai.com/v1/files/"],
+    ["POST", "https://mine.openai.azure.com/openai/files"],
+    ["POST", "https://g.test/upload/v1beta/files"],
+    ["POST", "https://api.openai.com/v1/containers/cntr_1/files"],
+    ["POST", "https://api.openai.com/v1/uploads"],
+    ["POST", "https://api.openai.com/v1/uploads/upload_1/parts"],
+    ["POST", "https://api.openai.com/v1/uploads/upload_1/complete"],
+    ["POST", "https://api.openai.com/v1/moderations"],
+    ["GET", "https://api.openai.com/v1/vector_stores/vs_1/files"],
     ["POST", "https://api.openai.com/v1/responses/resp_1/cancel"],
     ["POST", "https://api.anthropic.com/v1/messages/count_tokens"],
     ["POST", "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.0-flash:countTokens"],

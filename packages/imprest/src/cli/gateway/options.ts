@@ -11,6 +11,7 @@ export interface RunOptions {
   readonly server: string | undefined;
   readonly gauge: string | undefined;
   readonly extraInputTokens: number | undefined;
+  readonly extraUnits: Readonly<Record<string, number>> | undefined;
   readonly keepsKeys: boolean;
   readonly stopsAtLimit: boolean;
 }
@@ -24,7 +25,7 @@ export function readRunOptions(args: readonly string[]): RunOptions {
   const at = args.indexOf("--");
   const command = at === -1 ? [] : args.slice(at + 1);
   const known = { budget: text, every: text, prices: text, store: text, server: text, gauge: text } as const;
-  const switches = { "keep-keys": flag, "on-limit": text, "extra-input-tokens": text } as const;
+  const switches = { "keep-keys": flag, "on-limit": text, "extra-input-tokens": text, "extra-units": text } as const;
   const { values } = readArguments(at === -1 ? args : args.slice(0, at), { ...known, ...switches }, 0);
   if (command.length === 0) throw new UsageError("Name the program behind --, such as -- python3 agent.py.");
   const server = textOf(values, "server");
@@ -47,7 +48,16 @@ export function readRunOptions(args: readonly string[]): RunOptions {
     server,
     gauge: textOf(values, "gauge"),
     extraInputTokens: wholeOf(values, "extra-input-tokens", 100_000_000),
+    extraUnits: unitsOf(textOf(values, "extra-units")),
     keepsKeys: values["keep-keys"] === true,
     stopsAtLimit: onLimit === "stop",
   };
+}
+
+/** Reads `webSearch=10,fileSearch=5`. */
+function unitsOf(text: string | undefined): Readonly<Record<string, number>> | undefined {
+  if (text === undefined) return undefined;
+  const counts = text.split(",").map((entry) => /^\s*(\w+)=(\d{1,9})\s*$/.exec(entry));
+  if (counts.includes(null)) throw new UsageError("--extra-units names counts, such as webSearch=10.");
+  return Object.fromEntries(counts.flatMap((match) => (match ? [[match[1] ?? "", Number(match[2])]] : [])));
 }

@@ -28,12 +28,12 @@ const longestMs = 86_400_000;
  * @throws what the store, the server's configuration and the prices throw.
  */
 export async function openRunBudget(
-  options: Pick<RunOptions, "limit" | "every" | "store" | "server" | "extraInputTokens">,
+  options: Pick<RunOptions, "limit" | "every" | "store" | "server" | "extraInputTokens" | "extraUnits">,
   guard: Pick<BudgetGuardOptions, "prices" | "fetch">,
   environment: Environment,
 ): Promise<RunBudget> {
-  const { limit, every, store, server, extraInputTokens } = options;
-  const guarding = { ...guard, extraInputTokens, idleMs: longestMs, longestMs };
+  const { limit, every, store, server, extraInputTokens, extraUnits } = options;
+  const guarding = { ...guard, extraInputTokens, extraUnits, idleMs: longestMs, longestMs };
   if (server !== undefined) {
     const client = CyclesClient.fromEnv({}, { ...environment, CYCLES_BASE_URL: server });
     const budget = connectBudget(client, guarding);

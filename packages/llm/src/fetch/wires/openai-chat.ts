@@ -42,6 +42,8 @@ export const openAiChat: Wire = {
     return [isOlder && !("max_completion_tokens" in body) ? "max_tokens" : "max_completion_tokens"];
   },
   toolNames: openAiToolNames,
+  // xAI answers with an id, and works afterwards.
+  isDetached: ({ body }) => body["deferred"] === true,
   calls: (event) => (list(event["choices"]).some(citesPages) ? [{ unit: "webSearch", id: "search" }] : []),
   hidesCalls,
   askForUsage(body) {
