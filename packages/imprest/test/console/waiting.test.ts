@@ -86,3 +86,19 @@ it("calls back when the list changes, and at no other time", async () => {
   expect(changed).toHaveBeenCalledOnce();
   await records.close?.();
 });
+
+it("shows the 500 that have waited longest of more, wherever they stand in the store", async () => {
+  const dir = join(await folder(), "records");
+  const records = logRecordStore({ dir });
+  const letter = { kind: "bypass", protocol: "cycles", reservationId: "r", idempotencyKey: "k", reason: "why" };
+  for (let at = 1_200; at > 0; at -= 1) {
+    await records.create(`dead-letter:cycles:t:r:${at}:bypass`, { ...letter, recordedAtMs: at });
+  }
+  const clock = createManualClock();
+  const stores = new WaitingStores([dir]);
+  onTestFinished(stores.follow(clock, () => {}));
+  await vi.waitFor(() => expect(clock.timers).toBe(1));
+  expect(stores.list.isCut).toBe(true);
+  expect(stores.list.rows.map(({ sinceMs }) => sinceMs)).toEqual(Array.from({ length: 500 }, (_, at) => at + 1));
+  await records.close?.();
+});

@@ -81,7 +81,8 @@ function opened(answers: Record<string, unknown> = {}) {
   return { world, store };
 }
 
-const settled = async (): Promise<void> => await new Promise((done) => setTimeout(done, 5));
+/** What answers at once has been read by then. */
+const settled = async (): Promise<void> => await new Promise((done) => setImmediate(done));
 
 describe("the console's store", () => {
   it("loads everything once, and answers what runs out next and what was denied last", async () => {

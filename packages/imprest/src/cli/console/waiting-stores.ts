@@ -36,24 +36,29 @@ export class WaitingStores {
 }
 
 async function readAll(paths: readonly string[]): Promise<WaitingList> {
-  const rows: WaitingRow[] = [];
+  let rows: WaitingRow[] = [];
   const failures: { readonly store: string; readonly message: string }[] = [];
-  let isCut = false;
+  let found = 0;
   for (const store of paths) {
     try {
       for await (const record of scanRecords(store)) {
         const waiting = waitingOf(record);
         if (waiting === undefined) continue;
-        isCut = rows.length === mostRows;
-        if (isCut) break;
         rows.push(rowOf(waiting, store));
+        if (rows.length >= 2 * mostRows) rows = oldest(rows);
+        found += 1;
       }
     } catch (error) {
       const message = error instanceof Error ? error.message : "It cannot be read.";
       failures.push({ store, message: bounded(printable(message)) });
     }
   }
-  return { rows: rows.toSorted((one, other) => one.sinceMs - other.sinceMs), isCut, failures };
+  return { rows: oldest(rows), isCut: found > mostRows, failures };
+}
+
+/** What has waited longest is what somebody should look at. */
+function oldest(rows: readonly WaitingRow[]): WaitingRow[] {
+  return rows.toSorted((one, other) => one.sinceMs - other.sinceMs).slice(0, mostRows);
 }
 
 function rowOf(waiting: WaitingSettlement, store: string): WaitingRow {

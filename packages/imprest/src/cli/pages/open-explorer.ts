@@ -29,7 +29,7 @@ export async function openExplorer(
     const server = await servePages({ page: "explorer.html", folder, api: (request) => answer(request, file, setup) });
     try {
       await terminal.write(`The explorer, for one browser, once: ${server.link}\nCtrl-C ends it.\n`);
-      openBrowser(server.link, terminal.environment);
+      void openBrowser(server.link, terminal.environment);
       await new Promise<void>((resolve) => {
         onAbort(terminal.signal, resolve);
       });

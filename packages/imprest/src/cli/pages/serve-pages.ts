@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { pagePolicy } from "../../pages/policy.ts";
 import { type LoopbackServer, listen } from "../loopback-server.ts";
 import { type BuiltPages, openBuiltPages } from "./built-pages.ts";
 import { PageAccess } from "./page-access.ts";
@@ -20,21 +21,8 @@ export interface PagesServer extends LoopbackServer {
   readonly link: string;
 }
 
-/** The pages load nothing from elsewhere, run no inline script, and stand in no frame. */
-const policy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "worker-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join("; ");
-
 const headersOfAll: Readonly<Record<string, string>> = {
-  "Content-Security-Policy": policy,
+  "Content-Security-Policy": `${pagePolicy}; frame-ancestors 'none'`,
   "X-Content-Type-Options": "nosniff",
   "Referrer-Policy": "no-referrer",
   "Cache-Control": "no-store",
