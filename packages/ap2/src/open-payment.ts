@@ -87,7 +87,10 @@ async function capturedUnder(
   const paid = found?.record.attempts.filter(({ transactionId }) => transactionId === mandate.transactionId) ?? [];
   const captured = paid.reduce((sum, { charged }) => sum + BigInt(charged?.amount ?? 0), 0n);
   if (found !== undefined && captured > 0n) return { captured, scope: found.record.scope };
-  throw new AP2GuardError("ERR_AP2_LEDGER", "Nothing was captured under this mandate, so there is nothing to refund.");
+  throw new AP2GuardError(
+    "ERR_AP2_NOTHING_PAID",
+    "Nothing was captured under this mandate, so there is nothing to refund.",
+  );
 }
 
 function claim(authority: PaymentAuthority, draft: Draft, { tracksCharge }: PaymentOptions): Promise<ClaimedAttempt> {

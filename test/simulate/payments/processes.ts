@@ -11,21 +11,35 @@ export function inProcessOf<Value>(life: Life, step: () => Value): Value {
   return lives.run(life, step);
 }
 
-function claimsOfLife(): Set<string> {
-  const life = lives.getStore();
-  if (life === undefined) throw new Error("A payment runs outside of every process.");
-  const own = claims.get(life) ?? new Set();
-  claims.set(life, own);
-  return own;
+const global = globalThis as { [key: symbol]: Set<string> | undefined };
+const key = Symbol.for("@imprest/ap2/claims");
+
+/** Stands where `@imprest/ap2` keeps the claims of its process; outside of every life it is a plain set. */
+class ClaimsOfLives extends Set<string> {
+  get #own(): Set<string> | undefined {
+    const life = lives.getStore();
+    if (life === undefined) return undefined;
+    const own = claims.get(life) ?? new Set();
+    claims.set(life, own);
+    return own;
+  }
+
+  override add(claim: string): this {
+    if (this.#own) this.#own.add(claim);
+    else super.add(claim);
+    return this;
+  }
+
+  override delete(claim: string): boolean {
+    return this.#own ? this.#own.delete(claim) : super.delete(claim);
+  }
+
+  override has(claim: string): boolean {
+    return this.#own ? this.#own.has(claim) : super.has(claim);
+  }
 }
 
-/** Stands where `@imprest/ap2` keeps the claims of its process. */
-const claimsOfProcess: Pick<Set<string>, "add" | "delete" | "has"> = {
-  add(claim) {
-    claimsOfLife().add(claim);
-    return this as Set<string>;
-  },
-  delete: (claim) => claimsOfLife().delete(claim),
-  has: (claim) => claimsOfLife().has(claim),
-};
-Object.defineProperty(globalThis, Symbol.for("@imprest/ap2/claims"), { value: claimsOfProcess });
+// Other tests may run in this process before and after.
+const shared = new ClaimsOfLives();
+for (const claim of global[key] ?? []) shared.add(claim);
+global[key] = shared;

@@ -126,10 +126,7 @@ export class ClaimedAttempt {
     const isMine =
       mine !== undefined && (isAsFar(mine, this.#attempt) || JSON.stringify(mine) === JSON.stringify(this.#unsure));
     if (!stored || !record || !isMine) {
-      throw new AP2GuardError(
-        "ERR_AP2_CLAIM_LOST",
-        "Another worker took this payment over because no sign of life came from this one. Do not charge.",
-      );
+      throw new AP2GuardError("ERR_AP2_CLAIM_LOST", "Another worker took this payment over. Do not charge.");
     }
     this.#version = stored.version;
     this.#stored = record;

@@ -44,7 +44,10 @@ export async function releaseRejected(
   const attempts = found?.record.attempts.filter(({ transactionId }) => transactionId === tried.transactionId) ?? [];
   const attempt = attempts.at(-1);
   if (found === undefined || attempt === undefined) {
-    throw new AP2GuardError("ERR_AP2_LEDGER", "Nothing was tried under this mandate, so there is nothing to release.");
+    throw new AP2GuardError(
+      "ERR_AP2_NOTHING_PAID",
+      "Nothing was tried under this mandate, so there is nothing to release.",
+    );
   }
   const rejectedBy = await idOf(receipt);
   if (found.record.attempts.some((one) => one.rejectedBy === rejectedBy)) {
