@@ -17,6 +17,7 @@ const uses: ReadonlyArray<readonly [specifier: string, imports: string]> = [
   ["@imprest/cycles", "{ CyclesClient }"],
   ["@imprest/asp", "{ AspClient, AspAuthority, withReservation, guard }"],
   ["@imprest/arcp", "{ connect }"],
+  ["@imprest/ap2", "{ guard }"],
 ];
 
 /** Those uses, and every entry whole that is not Node's alone. */

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { chromium } from "playwright";
+import { chromiumPath } from "../test/runtimes/chromium/executable.ts";
 import { writeFeed, writeRecords } from "./screenshot-data.mjs";
 
 const root = resolve(import.meta.dirname, "..");
@@ -14,10 +15,12 @@ const command = join(root, "packages/imprest/bin/imprest.js");
 /** Pictures are in the repository for ever. */
 const mostBytes = 200_000;
 const themes = ["light", "dark"];
+/** The demo takes two seconds a step. */
+const longestMs = 120_000;
 const viewport = { width: 1280, height: 640 };
 
 const folder = mkdtempSync(join(tmpdir(), "imprest-pictures-"));
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium-headless-shell", args: ["--no-sandbox"] });
+const browser = await chromium.launch({ executablePath: chromiumPath, args: ["--no-sandbox"] });
 try {
   await showing(["demo", "--console", "--pace", "2000"], async ({ page, until, view }) => {
     // Caps come with less than 40 % left: the agent goes on with its smaller model.
@@ -67,12 +70,12 @@ async function showing(args, look) {
   let printed = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (printed += text));
   const until = async (pattern) => {
-    for (;;) {
+    for (const endMs = performance.now() + longestMs; performance.now() < endMs; await setTimeout(50)) {
       const found = pattern.exec(printed);
       if (found !== null) return found;
-      if (child.exitCode !== null) throw new Error(`imprest ${args.join(" ")} ended early: ${printed}`);
-      await setTimeout(50);
+      if (child.exitCode !== null) break;
     }
+    throw new Error(`imprest ${args.join(" ")} ended, or printed nothing like ${pattern}: ${printed}`);
   };
   try {
     const [link] = await until(/http:\/\/127\.0\.0\.1:\d+\/\S*[?/]\S{20,}(?=\s)/);

@@ -13,7 +13,7 @@ run(process.execPath, join(root, "node_modules/vitepress/bin/vitepress.js"), "bu
 // After the pages, whose build empties the folder.
 run(process.execPath, "tools/reference.mjs", join(folder, "reference"));
 
-const built = join(root, "packages/imprest/dist/pages");
+const built = join(root, "packages/imprest/dist/web");
 cpSync(join(built, "assets"), join(folder, "explorer/assets"), { recursive: true });
 cpSync(join(built, "explorer.html"), join(folder, "explorer/index.html"));
 

@@ -10,7 +10,8 @@ const pages = [
   ...workspacePackages().map(({ path }) => join(path, "README.md")),
   ...readdirSync(join(root, "docs"), { recursive: true }).map((file) => join("docs", file)),
 ];
-const snippet = /<!-- region (\S+)#(\S+) -->\n\n```ts\n([\s\S]*?)```/g;
+/** A marker, and its block where it has one already. */
+const snippet = /<!-- region (\S+)#(\S+) -->(?:\n\n```ts\n[\s\S]*?```)?/g;
 
 /** The region's lines, as far to the left as they go. */
 function region(file, name) {

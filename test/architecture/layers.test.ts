@@ -64,6 +64,15 @@ const embeddedRooms: Readonly<Record<string, readonly string[]>> = {
   asp: ["access", "http", "ledger"],
 };
 
+/** The rooms of imprest that a room may import from, types included. */
+const imprestRooms: Readonly<Record<string, readonly string[]>> = {
+  budget: [],
+  // What the pages and the command share: a browser loads it.
+  pages: [],
+  run: ["budget"],
+  cli: ["budget", "pages", "run"],
+};
+
 describe.each(packages)("$path", ({ shortName: name, folder, manifest }) => {
   const source = join(folder, "src");
   const imports = sources(source).flatMap(importsOf);
@@ -169,6 +178,28 @@ describe("the rooms of embedded", () => {
       .flatMap(importsOf)
       .filter(({ specifier }) => specifier.includes("/models/") || specifier.startsWith("@imprest/cycles"));
     expect(wrong.map(show)).toEqual([]);
+  });
+});
+
+describe("the rooms of imprest", () => {
+  const source = join(root, "packages/imprest/src");
+  const roomOf = (file: string) => relative(source, file).split("/")[0] ?? "";
+
+  it("import only from the rooms that each of them stands on, types included", () => {
+    const wrong = sources(source)
+      .flatMap(importsOf)
+      .filter(({ from, specifier }) => {
+        const room = roomOf(from);
+        if (!specifier.startsWith(".") || !(room in imprestRooms)) return false;
+        const target = roomOf(resolve(dirname(from), specifier));
+        return target !== room && !imprestRooms[room]?.includes(target);
+      });
+    expect(wrong.map(show)).toEqual([]);
+  });
+
+  it("imprest/internal is what the pages share with the command, and nothing of the command", () => {
+    const rooms = importsOf(join(source, "internal.ts")).map(({ specifier }) => specifier.split("/")[1]);
+    expect(new Set(rooms)).toEqual(new Set(["pages"]));
   });
 });
 

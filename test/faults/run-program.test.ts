@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { usd } from "@imprest/core";
+import { formatAmount, usd } from "@imprest/core";
 import { CyclesClient } from "@imprest/cycles";
 import { describe, expect, it } from "vitest";
 import { serving } from "../../packages/imprest/test/serving.ts";
@@ -58,8 +58,26 @@ describe("at the limit", () => {
       await ask(32_000); setInterval(() => {}, 1_000);`;
     const run = bench.run(bench.program(grandchild), { flags: ["--budget", "USD:0.01", "--on-limit", "stop"] });
     const [, sleeper] = await run.printed(/sleeper (\d+)/);
-    expect((await run.ended).code).toBe(3);
+    const { code, err } = await run.ended;
+    expect(code).toBe(3);
+    expect(err).toContain(
+      `ended ${process.execPath}: the budget of this run denied a call (BUDGET_EXCEEDED), with $0 of $0.01 spent, $0 held, $0.01 left. Start it again with a higher --budget.\n`,
+    );
     await expect.poll(() => existsSync(`/proc/${sleeper}`) && !isZombie(Number(sleeper))).toBe(false);
+  });
+
+  it("--on-limit stop names the budget that a file keeps, what is spent of it, and when it begins anew", async () => {
+    await using bench = await openWorkbench();
+    const store = join(bench.folder, "books.sqlite");
+    const source = "await (await ask()).text(); await ask(32_000); setInterval(() => {}, 1_000);";
+    const flags = ["--budget", "USD:0.05", "--store", store, "--every", "day", "--on-limit", "stop"];
+    const { code, err } = await bench.run(bench.program(source), { flags }).ended;
+    expect(code).toBe(3);
+    const lines = err.split("\n").filter((line) => line.includes(`the budget of ${store} denied a call`));
+    expect(lines).toEqual([
+      expect.stringContaining(`, with ${formatAmount(bench.provider.bill)} of $0.05 spent, $0 held, `),
+    ]);
+    expect(lines[0]).toMatch(/It begins anew each day\.$/);
   });
 
   it("the summary names each model, its spend, denials and what is left", async () => {

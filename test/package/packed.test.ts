@@ -87,7 +87,7 @@ describe.each(names)("the packed %s", (name) => {
     const filesOf = (below: string, ending: string): string[] =>
       readdirSync(below, { recursive: true, encoding: "utf8" })
         // The pages that imprest serves are another package's build: test/package/pages.test.ts.
-        .filter((file) => file.endsWith(ending) && !file.startsWith("pages/"))
+        .filter((file) => file.endsWith(ending) && !file.startsWith("web/"))
         .map((file) => file.slice(0, -ending.length))
         .toSorted();
     const dist = join(installed, "dist");

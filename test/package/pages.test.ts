@@ -11,7 +11,7 @@ import { packAll } from "./support/pack.ts";
 // The pages that imprest serves, as they are in its tarball.
 
 const folder = mkdtempSync(join(tmpdir(), "imprest-pages-"));
-const pages = join(folder, "package/dist/pages");
+const pages = join(folder, "package/dist/web");
 
 beforeAll(async () => {
   const imprest = workspacePackages().filter(({ name }) => name === "imprest");

@@ -5,6 +5,7 @@ import { audit } from "./checks/audit.ts";
 import { guard } from "./checks/guard.ts";
 import { hygiene } from "./checks/hygiene.ts";
 import { modelCalls } from "./checks/model-calls.ts";
+import { payments } from "./checks/payments.ts";
 import { protocols } from "./checks/protocols.ts";
 
 /** What a run of the suite saw. */
@@ -17,7 +18,7 @@ export interface Verdict {
   readonly failed: readonly string[];
 }
 
-export const checks = { ...hygiene, ...audit, ...guard, ...modelCalls, ...protocols };
+export const checks = { ...hygiene, ...audit, ...guard, ...modelCalls, ...protocols, ...payments };
 
 /** What every runtime must give, with the vectors of `readVectors`. */
 export const expectedVerdict: Verdict = {

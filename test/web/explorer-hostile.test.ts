@@ -1,23 +1,11 @@
 import { gzipSync } from "node:zlib";
-import type { Browser } from "playwright";
-import { afterAll, beforeAll, expect, inject, it } from "vitest";
-import { type OpenedPage, launch, openPage, sidewaysOf, violationsOf } from "./support/browser.ts";
+import { expect, it } from "vitest";
+import { sidewaysOf, violationsOf } from "./support/browser.ts";
 import { choose, textOf, verifyIn } from "./support/explorer-page.ts";
+import { explorerSite } from "./support/explorer-site.ts";
 import { event, feedOf, issuer, jwks } from "./support/signed-feed.ts";
-import { type StaticSite, staticSite } from "./support/static-site.ts";
 
-let browser: Browser;
-let site: StaticSite;
-beforeAll(async () => {
-  browser = await launch();
-  site = await staticSite(inject("pages"));
-});
-afterAll(async () => {
-  await browser.close();
-  await site[Symbol.asyncDispose]();
-});
-
-const open = (options = {}): Promise<OpenedPage> => openPage(browser, `${site.url}explorer.html`, options);
+const { open } = explorerSite();
 
 const markup = `"><img src=x onerror="alert(1)"><script>alert(2)</script><style>*{display:none}</style><a href="javascript:alert(3)">x</a>`;
 const rightToLeft = "paid\u202E0001 \u2066DSU\u2069\u0000\u001b[2J\u200b";

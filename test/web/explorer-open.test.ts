@@ -21,7 +21,14 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-const known = { origins: [issuer], jwks: { [issuer]: jwks }, notAfterMs: {}, order: "feed", expected: {} } as const;
+const known = {
+  origins: [issuer],
+  jwks: { [issuer]: jwks },
+  allowLoopbackHttp: false,
+  notAfterMs: {},
+  order: "feed",
+  expected: {},
+} as const;
 
 /** Runs what `imprest verify --open` runs, with the pages as they are built here. */
 async function opened(lines: readonly string[], more: object = {}) {

@@ -4,27 +4,21 @@ import { createWriteStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Browser, Page } from "playwright";
-import { afterAll, beforeAll, expect, inject, it } from "vitest";
-import { launch, openPage } from "./support/browser.ts";
+import type { Page } from "playwright";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { choose, textOf } from "./support/explorer-page.ts";
+import { explorerSite } from "./support/explorer-site.ts";
 import { decision, decisionId, issuer, jwks } from "./support/signed-feed.ts";
-import { type StaticSite, staticSite } from "./support/static-site.ts";
 
 const lines = Number(process.env["EXPLORER_LINES"] ?? 100_000);
 const longestTaskMs = 200;
 
-let browser: Browser;
-let site: StaticSite;
+const { open } = explorerSite();
 let folder: string;
 beforeAll(async () => {
-  browser = await launch();
-  site = await staticSite(inject("pages"));
   folder = await mkdtemp(join(tmpdir(), "imprest-scale-"));
 });
 afterAll(async () => {
-  await browser.close();
-  await site[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });
 });
 
@@ -73,7 +67,7 @@ it(
   async () => {
     const feed = join(folder, "feed.ndjson");
     await writeFeed(feed);
-    await using opened = await openPage(browser, `${site.url}explorer.html`);
+    await using opened = await open();
     const { page, faults } = opened;
     const watched = await watch(page);
     await choose(page, { name: "jwks.json", bytes: JSON.stringify(jwks) });

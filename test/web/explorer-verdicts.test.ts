@@ -1,27 +1,20 @@
 import fc from "fast-check";
-import type { Browser, Page } from "playwright";
+import type { Page } from "playwright";
 import { evidenceJwk } from "@imprest/cycles/evidence";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { imprest } from "../../packages/imprest/test/support.ts";
 import { isMissing, namesIn, textOf as conformanceText } from "../conformance/shared.ts";
-import { type OpenedPage, launch, openPage } from "./support/browser.ts";
+import type { OpenedPage } from "./support/browser.ts";
 import { choose, exported, textOf } from "./support/explorer-page.ts";
+import { explorerSite } from "./support/explorer-site.ts";
 import { decisionId, event, feedOf, issuer, jwks } from "./support/signed-feed.ts";
-import { type StaticSite, staticSite } from "./support/static-site.ts";
 
-let browser: Browser;
-let site: StaticSite;
+const { open } = explorerSite();
 let opened: OpenedPage;
 let page: Page;
 beforeAll(async () => {
-  browser = await launch();
-  site = await staticSite(inject("pages"));
-  opened = await openPage(browser, `${site.url}explorer.html`);
+  opened = await open();
   ({ page } = opened);
-});
-afterAll(async () => {
-  await browser.close();
-  await site[Symbol.asyncDispose]();
 });
 
 interface Asked {

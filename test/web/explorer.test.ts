@@ -1,23 +1,14 @@
 import { gzipSync } from "node:zlib";
-import type { Browser } from "playwright";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { type OpenedPage, launch, openPage, sidewaysOf, violationsOf } from "./support/browser.ts";
+import { signAuditEvent } from "@imprest/asp/audit";
+import { describe, expect, inject, it } from "vitest";
+import { openPage, sidewaysOf, violationsOf } from "./support/browser.ts";
 import { choose, textOf, verifyIn } from "./support/explorer-page.ts";
-import { decision, decisionId, event, feedOf, issuer, jwks } from "./support/signed-feed.ts";
-import { type StaticSite, staticSite } from "./support/static-site.ts";
+import { explorerSite } from "./support/explorer-site.ts";
+import { decision, decisionId, event, feedOf, issuer, jwks, signer } from "./support/signed-feed.ts";
+import { staticSite } from "./support/static-site.ts";
 
-let browser: Browser;
-let site: StaticSite;
-beforeAll(async () => {
-  browser = await launch();
-  site = await staticSite(inject("pages"));
-});
-afterAll(async () => {
-  await browser.close();
-  await site[Symbol.asyncDispose]();
-});
-
-const open = (options = {}): Promise<OpenedPage> => openPage(browser, `${site.url}explorer.html`, options);
+const explorer = explorerSite();
+const { open } = explorer;
 
 /** Ten decisions; the second one's commit was altered, and the third has its commit twice. */
 async function spoiltFeed(): Promise<string> {
@@ -179,6 +170,47 @@ describe("the explorer", () => {
     expect(await page.locator("main").textContent()).toContain(message);
   });
 
+  it("stops an export where the reader says so, or goes on to another file, and saves nothing of it", async () => {
+    await using opened = await open();
+    const { page, faults } = opened;
+    const saved: string[] = [];
+    page.on("download", (download) => saved.push(download.suggestedFilename()));
+    const lines = await feedOf(40);
+    await verifyIn(page, Array.from({ length: 200 }, () => lines.join("\n")).join("\n"));
+    const start = page.getByRole("button", { name: "Export as JSON" });
+    const stop = page.getByRole("button", { name: "Verifying again for the report… Stop" });
+    await start.click();
+    await stop.click();
+    await start.waitFor();
+    await start.click();
+    await stop.waitFor();
+    await page.getByRole("button", { name: "Another file" }).click();
+    await choose(page, { name: "feed.ndjson", bytes: lines.join("\n") });
+    await page.getByRole("button", { name: "Verify", exact: true }).click();
+    await page.locator(".headline").waitFor();
+    expect(await textOf(page, ".headline h2")).toBe("40 ASP events: nothing is wrong");
+    expect(await page.locator(".notice.bad").count()).toBe(0);
+    expect([saved, faults]).toEqual([[], []]);
+  });
+
+  it("trusts an http: origin of this machine only where the reader ticks what the command has --allow-loopback for", async () => {
+    await using opened = await open();
+    const { page, faults } = opened;
+    const local = "http://127.0.0.1:7878";
+    const denied = { budget_id: "b", unit: "u", amount_atomic_reserved: "1", decision: "DENY" };
+    const from = { ...signer, source: `${local}/asp` };
+    const line = await signAuditEvent("reserve", { decision_id: decisionId(1), ...denied }, from, 1_800_000_000_000);
+    await verifyIn(page, line, { trust: local });
+    expect(await textOf(page, ".notice.bad")).toContain("bare HTTPS origins");
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByRole("checkbox", { name: "Also trust http: origins of this machine" }).check();
+    expect(await violationsOf(page)).toEqual([]);
+    await page.getByRole("button", { name: "Verify", exact: true }).click();
+    await page.locator(".headline").waitFor();
+    expect(await textOf(page, ".headline h2")).toBe("1 ASP event: nothing is wrong");
+    expect(faults).toEqual([]);
+  });
+
   it("is used by keyboard alone", async () => {
     await using opened = await open();
     const { page, faults } = opened;
@@ -212,7 +244,7 @@ describe("the explorer", () => {
 
   it("asks for nothing beyond its own files, and works without a network once it is loaded", async () => {
     const own = await staticSite(inject("pages"));
-    await using opened = await openPage(browser, `${own.url}explorer.html`);
+    await using opened = await openPage(explorer.browser, `${own.url}explorer.html`);
     const { page, faults } = opened;
     await page.waitForLoadState("networkidle");
     await own[Symbol.asyncDispose]();

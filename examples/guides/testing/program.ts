@@ -41,28 +41,3 @@ export async function research(session: ArcpSession, topic: string): Promise<str
   return `${found}, USD ${job.budget.remaining("USD")} left`;
 }
 // #endregion
-
-// #region models
-import type { SpendAuthority } from "@imprest/core";
-import { createPriceTable, guardFetch } from "@imprest/llm";
-
-export const prices = { "gpt-5": { input: "1.25", output: "10.00" } };
-
-export const guarded = (authority: SpendAuthority, network: typeof fetch): typeof fetch =>
-  guardFetch(authority, { prices: createPriceTable(prices), fetch: network });
-
-/** Any SDK that takes a `fetch` would do here. */
-export async function ask(send: typeof fetch): Promise<number> {
-  const response = await send("https://api.openai.com/v1/chat/completions", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({
-      model: "gpt-5",
-      max_completion_tokens: 500,
-      messages: [{ role: "user", content: "Hello" }],
-    }),
-  });
-  await response.text();
-  return response.status;
-}
-// #endregion

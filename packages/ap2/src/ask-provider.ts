@@ -26,7 +26,7 @@ export interface ProviderAnswer {
  * `unknown`, each with its problem. @throws AbortedError when the caller's signal aborts.
  */
 export async function askProvider(
-  { attempt, pspKey, pspKeySinceMs, pspReference }: ClaimedAttempt,
+  { attempt, pspKey, pspReference, sharingPspKey }: ClaimedAttempt,
   clock: Clock,
   { lookupCharge, lookupTimeoutMs = defaultTimeoutMs, signal }: AskOptions,
 ): Promise<ProviderAnswer> {
@@ -44,7 +44,8 @@ export async function askProvider(
       transactionId: attempt.transactionId,
       reference: attempt.charged?.reference ?? pspReference,
       microcents: BigInt(attempt.microcents),
-      startedAtMs: pspKeySinceMs,
+      // When the PSP may have seen that key first.
+      startedAtMs: Math.min(attempt.startedAtMs, ...sharingPspKey.map(({ startedAtMs }) => startedAtMs)),
       signal: end.signal,
     };
     const asked = (async (): Promise<unknown> => lookupCharge(query))();

@@ -11,11 +11,11 @@ import {
   systemClock,
 } from "@imprest/core";
 import { authorityOf } from "@imprest/core/internal";
-import type { CyclesAuthority } from "@imprest/cycles";
-import { CyclesBudget } from "./budget/cycles-budget.ts";
+import { CyclesBudget, isCycles } from "./budget/cycles-budget.ts";
 import type { PaymentBudget } from "./budget/payment-budget.ts";
 import { PortBudget } from "./budget/port-budget.ts";
 import { PaymentLedger } from "./ledger/ledger.ts";
+import { ofProcess } from "./worker.ts";
 
 /**
  * The payments of one authority and one store: their ledger, and the queue of their settlements
@@ -29,22 +29,29 @@ export class PaymentAuthority implements SettlingAuthority {
   readonly recordsSettlements = true;
   readonly target: string;
   readonly environment: Environment;
+  /** The authority that keeps the budget. */
+  readonly source: SpendAuthority;
   readonly budget: PaymentBudget;
   readonly ledger: PaymentLedger;
-  /** Claims of the payments that run in this process: none of them is taken for dead, whatever the clocks say. */
-  readonly live: Set<string> = new Set();
   readonly #housekeeping = new Set<Promise<void>>();
 
   readonly extend?: NonNullable<SettlingAuthority["extend"]>;
 
-  constructor(budget: PaymentBudget, records: RecordStore) {
+  constructor(source: SpendAuthority, records: RecordStore) {
+    const budget = budgetOf(source);
     const { clock = systemClock, random } = budget.environment ?? {};
+    this.source = source;
     this.budget = budget;
     this.protocol = budget.protocol;
     this.target = budget.target;
     if (budget.extend) this.extend = budget.extend.bind(budget);
     this.environment = { ...budget.environment, records };
     this.ledger = new PaymentLedger(records, budget.target, clock, random);
+  }
+
+  /** Claims of the payments that run in this process: none of them is taken for dead, whatever the clocks say. */
+  get live(): Set<string> {
+    return ofProcess("claims");
   }
 
   get dedupeHorizonMs(): SettlingAuthority["dedupeHorizonMs"] {
@@ -82,16 +89,11 @@ export function paymentAuthority(source: PaymentSource, records?: RecordStore): 
   const authority = authorityOf(source);
   const store = records ?? authority.environment?.records ?? remember(memories, authority, memoryRecordStore);
   const known = remember(authorities, authority, () => new WeakMap<RecordStore, PaymentAuthority>());
-  return remember(known, store, () => new PaymentAuthority(budgetOf(authority), store));
+  return remember(known, store, () => new PaymentAuthority(authority, store));
 }
 
 function budgetOf(authority: SpendAuthority): PaymentBudget {
   return isCycles(authority) ? new CyclesBudget(authority) : new PortBudget(authority);
-}
-
-/** By what it is, not by its class: whoever pays from another budget loads no Cycles client. */
-function isCycles(authority: SpendAuthority): authority is CyclesAuthority {
-  return authority.protocol === "cycles" && "client" in authority;
 }
 
 function remember<Key extends object, Value>(known: WeakMap<Key, Value>, key: Key, create: () => Value): Value {

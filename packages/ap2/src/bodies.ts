@@ -62,22 +62,22 @@ export const refundKind = "payment.refund";
 const actionName = "ap2.payment_mandate.present";
 const protocolName = "ap2";
 
-/** What of a reserve the mandate alone does not settle: the live guard may use another key, and a quoted amount. */
-export interface ReserveOverrides {
-  readonly idempotencyKey?: string | undefined;
-  readonly estimate?: bigint | undefined;
-}
-
 /**
  * The reserve that the Python guard v0.3 sends for this mandate, member for member.
  * @throws AP2CurrencyError, AP2MandateError or ValidationError for a mandate that cannot be charged.
  */
-export function buildReserveBody(input: ReserveBodyInput, overrides: ReserveOverrides = {}): ReserveBody {
-  const { actionKind = chargeKind, ttlMs = 60_000, gracePeriodMs, overagePolicy = "REJECT", dryRun, metadata } = input;
+export async function buildReserveBody(input: ReserveBodyInput): Promise<ReserveBody> {
   const mandate = checkMandate(input.mandate);
-  const estimate = overrides.estimate ?? toMicrocents(mandate.amountValue, mandate.currency, input);
+  const estimate = toMicrocents(mandate.amountValue, mandate.currency, input);
+  return reserveBody({ ...input, mandate }, await idempotencyKey(mandate, "reserve"), estimate);
+}
+
+/** The same under another key and for a quoted amount, of a mandate that is checked. */
+export function reserveBody(input: ReserveBodyInput, key: string, estimate: bigint): ReserveBody {
+  const { mandate, actionKind = chargeKind, ttlMs = 60_000, gracePeriodMs, metadata } = input;
+  const { overagePolicy = "REJECT", dryRun } = input;
   return {
-    idempotency_key: overrides.idempotencyKey ?? idempotencyKey(mandate, "reserve"),
+    idempotency_key: key,
     subject: buildSubject(mandate, input),
     action: {
       kind: actionKind,
@@ -144,18 +144,17 @@ export interface CommitBodyInput extends AmountOptions {
 }
 
 /** The commit that the Python guard v0.3 sends. @throws AP2MandateError for an actual that is no int64 of bigint type. */
-export function buildCommitBody(
+export async function buildCommitBody(
   mandate: AP2Mandate,
   { actual, metadata, compat }: CommitBodyInput = {},
-  overrides: { readonly idempotencyKey?: string | undefined } = {},
-): CommitBody {
+): Promise<CommitBody> {
   const checked = checkMandate(mandate);
   const amount =
     actual === undefined
       ? toMicrocents(checked.amountValue, checked.currency, { compat })
       : checkMicrocents(actual, "actual");
   return {
-    idempotency_key: overrides.idempotencyKey ?? idempotencyKey(checked, "commit"),
+    idempotency_key: await idempotencyKey(checked, "commit"),
     actual: { unit: Unit.usdMicrocents, amount },
     ...(metadata && Object.keys(metadata).length > 0 && { metadata }),
   };
@@ -170,9 +169,9 @@ export interface ReleaseBody {
 const longestReason = 256;
 
 /** The release that the Python guard v0.3 sends; a longer reason is cut to what the server takes. */
-export function buildReleaseBody(
+export async function buildReleaseBody(
   mandate: Pick<AP2Mandate, "transactionId" | "openMandateHash">,
   { reason, suffix }: { readonly reason: string; readonly suffix?: string | undefined },
-): ReleaseBody {
-  return { idempotency_key: idempotencyKey(mandate, "release", suffix), reason: shorten(reason, longestReason) };
+): Promise<ReleaseBody> {
+  return { idempotency_key: await idempotencyKey(mandate, "release", suffix), reason: shorten(reason, longestReason) };
 }

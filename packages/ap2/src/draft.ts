@@ -1,7 +1,7 @@
 import { ValidationError } from "@imprest/core";
 import { parseWire } from "@imprest/core/internal";
 import { reservationCreateRequest } from "@imprest/core/models/cycles";
-import { type ReserveBody, buildReserveBody } from "./bodies.ts";
+import { type ReserveBody, reserveBody } from "./bodies.ts";
 import { AP2MandateError } from "./errors.ts";
 import { keyIn } from "./idempotency-key.ts";
 import { type AP2Mandate, checkMandate } from "./mandate.ts";
@@ -56,7 +56,7 @@ export class Draft {
       ...(priced.quote && quoteMetadata(priced.quote)),
       ...(claim !== undefined && { [claimName]: claim }),
     };
-    const body = buildReserveBody({ ...terms, mandate, metadata }, { idempotencyKey, estimate });
+    const body = reserveBody({ ...terms, mandate, metadata }, idempotencyKey, estimate);
     const { policy_keys: _, ...action } = body.action;
     parseWire(reservationCreateRequest, { ...body, action }, "payment");
     return body;

@@ -31,6 +31,11 @@ export type AP2ErrorCode =
   | "ERR_AP2_LOOKUP"
   /** A mandate is malformed or fails a constraint. Remedy: Correct it; nothing was reserved. */
   | "ERR_AP2_MANDATE"
+  /**
+   * The store holds no payment to refund, to reconcile, or that a receipt could reject. Remedy: Check the mandate's
+   * transaction id, the tenant, and that it is the store that the payment was made with.
+   */
+  | "ERR_AP2_NOTHING_PAID"
   /** Thrown by your code: nothing was charged. Remedy: The budget is free again, the mandate too. */
   | "ERR_AP2_PAYMENT_DECLINED"
   /** Something was asked of a payment that is over. Remedy: Nothing. */

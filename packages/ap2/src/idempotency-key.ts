@@ -1,19 +1,18 @@
-import { hex, utf8 } from "@imprest/core/internal";
-import { sha256 } from "@noble/hashes/sha2.js";
 import type { AP2Mandate } from "./mandate.ts";
+import { halfSha256Hex } from "./sha256.ts";
 import { strip } from "./text.ts";
 
 /** Which step of a payment a key is for. */
 export type Phase = "reserve" | "commit" | "release";
 
 /** The name of the bucket that a mandate is consumed in: `ap2:open_mandate:<32 hex>` or `ap2:tx:<32 hex>`. */
-export function scopeOf({
+export async function scopeOf({
   transactionId,
   openMandateHash,
-}: Pick<AP2Mandate, "transactionId" | "openMandateHash">): string {
+}: Pick<AP2Mandate, "transactionId" | "openMandateHash">): Promise<string> {
   const [scope, input] = openMandateHash ? ["open_mandate", openMandateHash] : ["tx", transactionId];
   // As the mandate's own check strips it: a key made here and one made from a checked mandate are the same.
-  return `ap2:${scope}:${hashOf(strip(input))}`;
+  return `ap2:${scope}:${await halfSha256Hex(strip(input))}`;
 }
 
 /** By what a purchase is known. */
@@ -26,38 +25,35 @@ export interface Identities {
 }
 
 /** By what the purchase of a mandate is known in the ledger, whichever of its forms is presented. */
-export function identitiesOf(mandate: AP2Mandate): Identities {
-  const { transactionId, openMandateHash, linkedHashes = [] } = mandate;
+export async function identitiesOf(mandate: AP2Mandate): Promise<Identities> {
+  const scope = await scopeOf(mandate);
+  return { scope, transactionId: strip(mandate.transactionId), links: linksOf(mandate) };
+}
+
+/** Hashes of the open mandates of a purchase, each once. */
+export function linksOf({ openMandateHash, linkedHashes = [] }: AP2Mandate): readonly string[] {
   const links = openMandateHash === undefined ? linkedHashes : [strip(openMandateHash), ...linkedHashes];
-  return { scope: scopeOf(mandate), transactionId: strip(transactionId), links: [...new Set(links)] };
+  return [...new Set(links)];
 }
 
 /**
  * The key of one step, the same in every worker and in the Python guard:
  * `ap2:{open_mandate|tx}:{first 32 hex digits of SHA-256}:{phase}[:{suffix}]`. The suffix keeps letters, digits and
  * `_-.`; each other character becomes one `_`; it ends after 64.
+ * @throws ConfigurationError where there is no WebCrypto: a page that was not served over HTTPS.
  */
-export function idempotencyKey(
+export async function idempotencyKey(
   mandate: Pick<AP2Mandate, "transactionId" | "openMandateHash">,
   phase: Phase,
   suffix?: string,
-): string {
-  return keyIn(scopeOf(mandate), phase, suffix);
+): Promise<string> {
+  return keyIn(await scopeOf(mandate), phase, suffix);
 }
 
 /** The key of one step within a scope. */
 export function keyIn(scope: string, phase: string, suffix?: string): string {
   const tail = suffix ? `:${cleanSuffix(suffix)}` : "";
   return `${scope}:${phase}${tail}`;
-}
-
-/** The first half of SHA-256 over UTF-8, in hex: fixed length, and fit for a header. */
-export function hashOf(input: string): string {
-  return sha256Hex(input).slice(0, 32);
-}
-
-export function sha256Hex(input: string): string {
-  return hex(sha256(utf8(input)));
 }
 
 function cleanSuffix(suffix: string): string {

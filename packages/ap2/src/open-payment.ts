@@ -5,14 +5,13 @@ import {
   ProtocolError,
   type Reservation,
   Unit,
-  openReservation,
 } from "@imprest/core";
-import { randomHex, stringifyJson } from "@imprest/core/internal";
+import { openOwnReservation, randomHex, stringifyJson } from "@imprest/core/internal";
 import { type PaymentAuthority, type PaymentSource, paymentAuthority } from "./authority.ts";
 import { chargeKind, refundKind } from "./bodies.ts";
 import { Draft, checkTerms } from "./draft.ts";
 import { AP2GuardDenied, AP2GuardError, AP2MandateError, AP2ReserveUncertain } from "./errors.ts";
-import { hashOf, identitiesOf, keyIn, scopeOf } from "./idempotency-key.ts";
+import { identitiesOf, keyIn, linksOf, scopeOf } from "./idempotency-key.ts";
 import { suffixOf } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
 import type { AP2Mandate } from "./mandate.ts";
@@ -21,6 +20,7 @@ import type { PaymentOptions, PaymentTerms, RefundTerms } from "./options.ts";
 import { PaymentHandle } from "./payment-handle.ts";
 import { PaymentPort } from "./payment-port.ts";
 import { price } from "./quote.ts";
+import { halfSha256Hex } from "./sha256.ts";
 
 /**
  * Claims the mandate and reserves the budget; the caller then charges and ends the payment.
@@ -36,7 +36,7 @@ export async function openHandle(
   const { amountValue } = terms.leg ?? mandate;
   const priced = await price(mandate, amountValue, terms.quote, authority.ledger.clock.now(), terms);
   const draft = new Draft(mandate, terms, priced, {
-    scope: scopeOf(mandate),
+    scope: await scopeOf(mandate),
     amount: toScaled(amountValue, terms),
     total: toScaled(mandate.amountValue, terms),
     leg: terms.leg?.number,
@@ -67,7 +67,7 @@ export async function openRefund(
     { microcents: amount },
     {
       // By the purchase, not by its form; under a mandate of several payments, each is refunded by itself.
-      scope: `ap2:refund:${hashOf(`${scope}:${mandate.transactionId}`)}`,
+      scope: `ap2:refund:${await halfSha256Hex(`${scope}:${mandate.transactionId}`)}`,
       amount,
       total: captured,
       leg: refund.number,
@@ -83,11 +83,14 @@ async function capturedUnder(
   authority: PaymentAuthority,
   mandate: AP2Mandate,
 ): Promise<{ readonly captured: bigint; readonly scope: string }> {
-  const found = await authority.ledger.find(identitiesOf(mandate));
+  const found = await authority.ledger.find(await identitiesOf(mandate));
   const paid = found?.record.attempts.filter(({ transactionId }) => transactionId === mandate.transactionId) ?? [];
   const captured = paid.reduce((sum, { charged }) => sum + BigInt(charged?.amount ?? 0), 0n);
   if (found !== undefined && captured > 0n) return { captured, scope: found.record.scope };
-  throw new AP2GuardError("ERR_AP2_LEDGER", "Nothing was captured under this mandate, so there is nothing to refund.");
+  throw new AP2GuardError(
+    "ERR_AP2_NOTHING_PAID",
+    "Nothing was captured under this mandate, so there is nothing to refund.",
+  );
 }
 
 function claim(authority: PaymentAuthority, draft: Draft, { tracksCharge }: PaymentOptions): Promise<ClaimedAttempt> {
@@ -96,8 +99,8 @@ function claim(authority: PaymentAuthority, draft: Draft, { tracksCharge }: Paym
   const { transactionId, limits, delegations } = mandate;
   return authority.ledger.claim({
     scope,
-    links: isRefund ? [] : identitiesOf(mandate).links,
-    wish: { transactionId, amount, total, leg, ...(!isRefund && { limits, delegations }) },
+    links: isRefund ? [] : linksOf(mandate),
+    terms: { transactionId, amount, total, leg, ...(!isRefund && { limits, delegations }) },
     microcents: priced.microcents,
     isRefund,
     phase: tracksCharge ? "reserving" : "charging",
@@ -131,7 +134,7 @@ async function reserve(
   let handle: PaymentHandle | undefined;
   let reservation: Reservation;
   try {
-    reservation = await openReservation(port, request, {
+    reservation = await openOwnReservation(port, request, {
       idempotencyKey: claimed.key("reserve"),
       signal: options.signal,
       timeoutMs: options.timeoutMs,

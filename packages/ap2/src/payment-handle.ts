@@ -57,7 +57,10 @@ export class PaymentHandle implements Payment {
     context.authority.live.add(context.claimed.attempt.claim);
     this.#unlink = onAbort(reservation.signal, () => this.#abort.abort(reservation.signal.reason));
     const { clock } = context.authority.ledger;
-    this.#signOfLife = new SignOfLife(context.claimed, clock, (error) => this.#abort.abort(error));
+    this.#signOfLife = new SignOfLife(context.claimed, clock, {
+      onLost: (error) => this.#abort.abort(error),
+      onFailure: (error) => this.#report(error),
+    });
   }
 
   get reservationId(): string {
@@ -189,6 +192,14 @@ export class PaymentHandle implements Payment {
 
   async #commit(value: unknown, cause?: unknown): Promise<Settlement> {
     this.#end();
+    try {
+      return await this.#book(value, cause);
+    } finally {
+      this.#leave();
+    }
+  }
+
+  async #book(value: unknown, cause: unknown): Promise<Settlement> {
     const { authority, claimed } = this.#context;
     const { booked, metadata } = bookingOf(
       claimed.attempt,
@@ -215,9 +226,13 @@ export class PaymentHandle implements Payment {
   /** Gives the budget back, and leaves the mandate as `end` says: free for another attempt, unless it says otherwise. */
   async #release(reason: string, end: Partial<Attempt> = { phase: "released" }): Promise<Settlement> {
     this.#end();
-    const settlement = await this.#reservation.release(reason);
-    await this.#record({ ...end, reservationId: this.reservationId });
-    return settlement;
+    try {
+      const settlement = await this.#reservation.release(reason);
+      await this.#record({ ...end, reservationId: this.reservationId });
+      return settlement;
+    } finally {
+      this.#leave();
+    }
   }
 
   /** Leaves everything as it is: whether the PSP charged is for `reconcile` or `recover` to find out. */
@@ -227,6 +242,7 @@ export class PaymentHandle implements Payment {
     // Of a charge that was stated in part, the PSP is asked for the whole.
     const unclear = this.#charges.isClear ? {} : { phase: "charging" as const, charged: undefined };
     await this.#record({ held: true, reservationId: this.reservationId, ...unclear });
+    this.#leave();
     return outcomeUnknown(this.reservationId, this.attempt, cause);
   }
 
@@ -247,14 +263,17 @@ export class PaymentHandle implements Payment {
 
   /** Money has moved: a record that cannot be written is reported, and the payment goes on. */
   async #record(change: Parameters<ClaimedAttempt["write"]>[0]): Promise<void> {
-    const { authority, claimed } = this.#context;
     try {
-      await claimed.write(change);
-    } catch (cause) {
-      const error = cause instanceof Error ? cause : new Error("the record store failed", { cause });
-      const { reservationId } = this;
-      outboxOf(authority).observer?.emit("record-failure", { protocol: "ap2", reservationId, error });
+      await this.#context.claimed.write(change);
+    } catch (error) {
+      this.#report(error);
     }
+  }
+
+  #report(cause: unknown): void {
+    const error = cause instanceof Error ? cause : new Error("the record store failed", { cause });
+    const { reservationId } = this;
+    outboxOf(this.#context.authority).observer?.emit("record-failure", { protocol: "ap2", reservationId, error });
   }
 
   get #hasCharged(): boolean {
@@ -287,9 +306,13 @@ export class PaymentHandle implements Payment {
   #end(): void {
     this.#assertOpen("The payment");
     this.#ended = true;
-    this.#context.authority.live.delete(this.#context.claimed.attempt.claim);
     this.#signOfLife.stop();
     this.#unlink();
+  }
+
+  /** From here on `recover` of this process may take the payment over: what became of it is written, or could not be. */
+  #leave(): void {
+    this.#context.authority.live.delete(this.#context.claimed.attempt.claim);
   }
 
   #assertOpen(what: string): void {

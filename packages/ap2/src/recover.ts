@@ -1,9 +1,10 @@
 import { type RecordStore, ValidationError } from "@imprest/core";
 import { abortedError } from "@imprest/core/internal";
 import { type PaymentAuthority, type PaymentSource, paymentAuthority } from "./authority.ts";
-import { AP2GuardError, type AttemptReference } from "./errors.ts";
-import { type PaymentRecord, counts, isLeft, pspSuffixOf } from "./ledger/attempt.ts";
+import { type AP2ErrorCode, AP2GuardError, type AttemptReference } from "./errors.ts";
+import { isAbandoned, isUse, pspSuffixOf } from "./ledger/attempt.ts";
 import { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
+import { scan } from "./ledger/scan.ts";
 import { type Resolution, type ResolveOptions, type Resolved, resolveAttempt } from "./resolve-attempt.ts";
 
 const mostProblems = 100;
@@ -54,8 +55,8 @@ export async function recover(source: PaymentSource, options: RecoverOptions = {
   const problems: RecoveryProblem[] = [];
   const counted = { settled: 0, released: 0, unresolved: 0 };
   const malformed: string[] = [];
-  for await (const { key, record } of authority.ledger.scan((malformedKey) => malformed.push(malformedKey))) {
-    const left = record.attempts.filter((one) => isLeft(one, clock.now(), options.abandonedAfterMs));
+  for await (const { key, record } of scan(authority.ledger, (malformedKey) => malformed.push(malformedKey))) {
+    const left = record.attempts.filter((one) => isAbandoned(one, clock.now(), options.abandonedAfterMs));
     for (const { claim } of left) {
       if (authority.live.has(claim)) continue;
       if (options.signal?.aborted) throw abortedError(options.signal, "The recovery");
@@ -78,7 +79,9 @@ function checkTimes(options: RecoverOptions): void {
   }
 }
 
-/** A failure of one payment as its problem, so that the next one is reached. */
+const taken: ReadonlySet<string> = new Set<AP2ErrorCode>(["ERR_AP2_CLAIM_LOST", "ERR_AP2_NOTHING_PAID"]);
+
+/** A failure of one payment as its problem, so that the next one is reached; `undefined` when another worker has it. */
 async function resolveSafely(
   authority: PaymentAuthority,
   key: string,
@@ -89,6 +92,8 @@ async function resolveSafely(
     return await resolve(authority, key, claim, options);
   } catch (thrown) {
     if (options.signal?.aborted) throw thrown;
+    // Another worker got to it first, and may have brought it to its end.
+    if (AP2GuardError.isInstance(thrown) && taken.has(thrown.code)) return undefined;
     const problem = thrown instanceof Error ? thrown : new Error("Something was thrown.", { cause: thrown });
     return { resolution: "unresolved", problem };
   }
@@ -108,35 +113,24 @@ export async function reconcile(
   checkTimes(options);
   const authority = paymentAuthority(source, options.records);
   const { record, claim } = error.attempt;
-  const resolved = await resolve(authority, record, claim, options);
-  if (resolved !== undefined) return resolved.resolution;
-  throw new AP2GuardError("ERR_AP2_LEDGER", "The record of this payment is gone, or another worker is resolving it.");
+  return (await resolve(authority, record, claim, options)).resolution;
 }
 
-/** `undefined` when the attempt is gone, or another worker got to it first. */
+/** @throws AP2GuardError when the attempt is gone, or another worker got to it first. */
 async function resolve(
   authority: PaymentAuthority,
   key: string,
   claim: string,
   options: ResolveOptions,
-): Promise<Resolved | undefined> {
+): Promise<Resolved> {
   const stored = await authority.ledger.records.read(key);
-  if (stored === undefined) return undefined;
-  const record: PaymentRecord = authority.ledger.read(stored);
-  const named = record.attempts.find((found) => found.claim === claim);
-  if (named === undefined) return undefined;
+  const record = stored && authority.ledger.read(stored);
+  const named = record?.attempts.find((found) => found.claim === claim);
+  if (stored === undefined || record === undefined || named === undefined)
+    throw new AP2GuardError("ERR_AP2_NOTHING_PAID", `The store holds no attempt ${claim} in ${key}.`);
   // A later attempt under the same PSP key is about the same charge.
-  const standing = record.attempts.findLast((one) => counts(one) && pspSuffixOf(one) === pspSuffixOf(named));
+  const standing = record.attempts.findLast((one) => isUse(one) && pspSuffixOf(one) === pspSuffixOf(named));
   const attempt = standing ?? named;
   if (authority.live.has(attempt.claim)) return { resolution: "unresolved" };
-  try {
-    return await resolveAttempt(
-      authority,
-      new ClaimedAttempt(authority.ledger, key, record, attempt, stored.version),
-      options,
-    );
-  } catch (error) {
-    if (AP2GuardError.isInstance(error) && error.code === "ERR_AP2_CLAIM_LOST") return undefined;
-    throw error;
-  }
+  return resolveAttempt(authority, new ClaimedAttempt(authority.ledger, key, record, attempt, stored.version), options);
 }

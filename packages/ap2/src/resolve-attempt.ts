@@ -2,7 +2,8 @@ import { type CallOptions, type Intent, type SettlementInstruction, settlementQu
 import { worker } from "#worker";
 import { askProvider } from "./ask-provider.ts";
 import type { PaymentAuthority } from "./authority.ts";
-import type { Standing } from "./budget/payment-budget.ts";
+import { standingOf } from "./budget/standing-of.ts";
+import type { Standing } from "./budget/standing.ts";
 import type { Attempt } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
 import type { LookupCharge } from "./psp-outcome.ts";
@@ -60,9 +61,7 @@ export async function resolveAttempt(
 /** What is in the books now must not stand among the dead letters too: the two together are what was paid. */
 async function forgetLetters(authority: PaymentAuthority, reservationId: string): Promise<void> {
   const { deadLetters } = settlementQueue(authority);
-  for await (const letter of deadLetters.list()) {
-    if (letter.reservationId === reservationId) await deadLetters.discard(letter.id);
-  }
+  for await (const { id } of deadLetters.list({ reservationId })) await deadLetters.discard(id);
 }
 
 async function resolve(
@@ -71,51 +70,110 @@ async function resolve(
   options: ResolveOptions,
   refused: Refusal | undefined,
 ): Promise<Resolved> {
-  const { phase, held, suspended, commit: written, worker: by } = claimed.attempt;
-  // Of a worker whose clock is ahead, time is counted from now on.
-  const touchedAtMs = Math.min(claimed.attempt.touchedAtMs, authority.ledger.clock.now());
+  const { phase } = claimed.attempt;
   if (phase === "settled") return { resolution: phase };
   if (phase === "released") return { resolution: refused ? phase : await reopen(authority, claimed, options) };
+  const standing = await takeOver(authority, claimed, options);
+  if (standing === undefined) return { resolution: "unresolved" };
+  const { money, problem } = await moneyOf(authority, claimed, standing, options, refused);
+  return { resolution: await act(authority, claimed, standing, money), problem };
+}
+
+/**
+ * Takes an attempt over from its worker, which from here on finds its claim lost before it charges.
+ * @returns how its reservation stands; `undefined` when its worker may still run, or the authority cannot say.
+ */
+async function takeOver(
+  authority: PaymentAuthority,
+  claimed: ClaimedAttempt,
+  options: ResolveOptions,
+): Promise<Standing | undefined> {
+  const { phase, held, suspended, commit: written, worker: by } = claimed.attempt;
+  const nowMs = authority.ledger.clock.now();
+  // Of a worker whose clock is ahead, time is counted from now on.
+  const touchedAtMs = Math.min(claimed.attempt.touchedAtMs, nowMs);
   // This clock may be ahead of the worker's: a process that is gone is dead, and of any other its lease says whether it lives.
   const mayLive = !held && !suspended && !(by !== undefined && worker.isDead(by));
   // Money that moved is booked before the reservation runs out: at once when its body is over, else when its worker is silent.
-  const mayCharge =
-    phase !== "charged" || (written === undefined && authority.ledger.clock.now() - touchedAtMs < leaseMs);
-  const isSilent = mayLive && mayCharge;
-  // From here on a worker that was only slow finds its claim lost before it charges.
-  const takeOver = (): Promise<void> => claimed.write({ held: true, touchedAtMs });
-  if (!isSilent) await takeOver();
-  const standing = await authority.budget.standingOf(claimed.attempt, { ...options, asksLife: isSilent });
-  if (standing === undefined || (isSilent && standing.status === "open" && standing.isLive))
-    return { resolution: "unresolved" };
-  if (isSilent) await takeOver();
-  if (standing.status === "committed") {
-    await claimed.write({ phase: "settled", outcome: "committed", reservationId: standing.reservationId });
-    return { resolution: "settled" };
+  const mayCharge = phase !== "charged" || (written === undefined && nowMs - touchedAtMs < leaseMs);
+  const mayStillRun = mayLive && mayCharge;
+  if (!mayStillRun) await claimed.write({ held: true, touchedAtMs });
+  const standing = await standingOf(authority.source, claimed.attempt, { ...options, asksLife: mayStillRun });
+  if (mayStillRun) {
+    if (standing === undefined || (standing.status === "open" && standing.isLive)) return undefined;
+    await claimed.write({ held: true, touchedAtMs });
   }
-  if (phase === "reserving") {
-    return giveBack(authority, claimed, standing, "the worker died before it charged", refused);
+  return standing;
+}
+
+/** What is known of an attempt's money. */
+type Money =
+  /** The authority has booked it. */
+  | { readonly status: "booked" }
+  | { readonly status: "charged"; readonly charged: NonNullable<Attempt["charged"]> }
+  /** Nothing was charged, for that reason, and the record keeps that. */
+  | { readonly status: "free"; readonly reason: string; readonly refusal: Refusal }
+  | { readonly status: "unknown" };
+
+const unknown = { status: "unknown" } as const;
+
+/** By the authority's books, the record, whoever refused, and the PSP, in this order. */
+async function moneyOf(
+  authority: PaymentAuthority,
+  claimed: ClaimedAttempt,
+  standing: Standing,
+  options: ResolveOptions,
+  refused: Refusal | undefined,
+): Promise<{ readonly money: Money; readonly problem?: Error | undefined }> {
+  const { attempt } = claimed;
+  const { clock } = authority.ledger;
+  const free = (reason: string, refusal: Refusal): { money: Money } => ({ money: { status: "free", reason, refusal } });
+  if (standing.status === "committed") return { money: { status: "booked" } };
+  if (attempt.phase === "charged")
+    return { money: { status: "charged", charged: attempt.charged ?? chargeOf(attempt, {}) } };
+  if (attempt.phase === "reserving") return free("the worker died before it charged", refused ?? {});
+  if (refused) return free("the PSP did not charge", refused);
+  const { found, problem } = await askProvider(claimed, clock, options);
+  if (found.status === "declined") return free("the PSP did not charge", { declined: true });
+  if (found.status === "charged") return { money: { status: "charged", charged: chargeOf(attempt, found) } };
+  const { absentAfterMs = tenMinutesMs } = options;
+  // By the authority's time too, which a clock of this machine that is ahead does not change.
+  const hasRunOut = standing.status !== "open" || !standing.isLive || absentAfterMs < leaseMs;
+  const isOldEnough = hasRunOut && clock.now() - attempt.touchedAtMs >= absentAfterMs;
+  if (found.status === "none" && isOldEnough) return free("the PSP did not charge", { unproven: true });
+  return { money: unknown, problem };
+}
+
+/**
+ * Brings money, attempt and reservation into line:
+ *
+ * | money   | reservation open | it is gone or released | it is committed |
+ * | ------- | ---------------- | ---------------------- | --------------- |
+ * | booked  |                  |                        | settled         |
+ * | charged | commit           | record an event        |                 |
+ * | free    | release          | released               |                 |
+ * | unknown | left alone       | left alone             |                 |
+ */
+async function act(
+  authority: PaymentAuthority,
+  claimed: ClaimedAttempt,
+  standing: Standing,
+  money: Money,
+): Promise<Resolution> {
+  const { status, reservationId } = standing;
+  const { phase, touchedAtMs } = claimed.attempt;
+  if (money.status === "unknown") return "unresolved";
+  if (money.status === "booked") {
+    await claimed.write({ phase: "settled", outcome: "committed", reservationId });
+    return "settled";
   }
-  if (phase === "charging") {
-    const clock = authority.ledger.clock;
-    const { found, problem } = refused
-      ? { found: { status: "declined" } as const, problem: undefined }
-      : await askProvider(claimed, clock, options);
-    if (found.status === "declined") {
-      return giveBack(authority, claimed, standing, "the PSP did not charge", refused ?? { declined: true });
-    }
-    const absentAfterMs = options.absentAfterMs ?? tenMinutesMs;
-    // By the authority's time too, which a clock of this machine that is ahead does not change.
-    const hasRunOut = standing.status !== "open" || !standing.isLive || absentAfterMs < leaseMs;
-    const isOldEnough = hasRunOut && clock.now() - touchedAtMs >= absentAfterMs;
-    if (found.status === "none" && isOldEnough) {
-      return giveBack(authority, claimed, standing, "the PSP did not charge", { unproven: true });
-    }
-    if (found.status !== "charged") return { resolution: "unresolved", problem };
-    const amount = (found.amount ?? BigInt(claimed.attempt.microcents)).toString();
-    await claimed.write({ phase: "charged", charged: { amount, reference: found.reference }, touchedAtMs });
+  if (money.status === "charged") {
+    if (phase !== "charged") await claimed.write({ phase: "charged", charged: money.charged, touchedAtMs });
+    return commit(authority, claimed, standing);
   }
-  return { resolution: await commit(authority, claimed, standing) };
+  if (status === "open") await release(authority, claimed, reservationId, money.reason);
+  await claimed.write({ phase: "released", ...money.refusal });
+  return "released";
 }
 
 /**
@@ -127,30 +185,32 @@ async function reopen(
   claimed: ClaimedAttempt,
   options: ResolveOptions,
 ): Promise<Resolution> {
-  const { declined, microcents } = claimed.attempt;
-  if (declined) return "released";
+  if (claimed.attempt.declined) return "released";
   const { found } = await askProvider(claimed, authority.ledger.clock, options);
   if (found.status !== "charged") return "released";
-  const charged = { amount: (found.amount ?? BigInt(microcents)).toString(), reference: found.reference };
+  const charged = chargeOf(claimed.attempt, found);
   await claimed.write({ phase: "charged", charged, unproven: undefined, held: true });
-  const standing = await authority.budget.standingOf(claimed.attempt, { ...options, asksLife: false });
+  const standing = await standingOf(authority.source, claimed.attempt, { ...options, asksLife: false });
   return standing === undefined ? "unresolved" : commit(authority, claimed, standing);
 }
 
-async function giveBack(
+/** What the PSP charged, by its answer. Without an amount it is the attempt's own. */
+function chargeOf(
+  { microcents }: Attempt,
+  { amount, reference }: { readonly amount?: bigint | undefined; readonly reference?: string | undefined },
+): NonNullable<Attempt["charged"]> {
+  return { amount: amount?.toString() ?? microcents, reference };
+}
+
+async function release(
   authority: PaymentAuthority,
-  claimed: ClaimedAttempt,
-  { status, reservationId }: Standing,
-  reason: string,
-  refused: Refusal = {},
-): Promise<Resolved> {
-  if (status === "open") {
-    const base = baseOf(authority.target, claimed.scope, claimed.attempt, reservationId, authority.ledger.clock.now());
-    const release: Intent = { kind: "release", reason: { code: "caller", text: reason } };
-    await settlementQueue(authority).submit(authority.budget.prepare(base, release));
-  }
-  await claimed.write({ phase: "released", ...refused });
-  return { resolution: "released" };
+  { scope, attempt }: ClaimedAttempt,
+  reservationId: string,
+  text: string,
+): Promise<void> {
+  const base = baseOf(authority.target, scope, attempt, reservationId, authority.ledger.clock.now());
+  const intent: Intent = { kind: "release", reason: { code: "caller", text } };
+  await settlementQueue(authority).submit(authority.budget.prepare(base, intent));
 }
 
 async function commit(authority: PaymentAuthority, claimed: ClaimedAttempt, standing: Standing): Promise<Resolution> {

@@ -1,8 +1,7 @@
-import { base64url, parseBase64url, utf8 } from "@imprest/core/internal";
+import { base64url, hex, parseBase64url, utf8 } from "@imprest/core/internal";
 import { type JsonObject, type JsonValue, StrictJsonError, parseStrictJson } from "@imprest/core/internal/verify";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { AP2MandateError } from "./errors.ts";
-import { sha256Hex } from "./idempotency-key.ts";
 
 /** One hop of a chain: an SD-JWT (RFC 9901) with what its holder disclosed. Parsed, its signature not verified. */
 export interface SdJwt {
@@ -43,7 +42,7 @@ export function hashText(text: string): string {
  * left out changes `sd_hash`, and a signature has a second valid spelling, which changes the hash of the JWT.
  */
 export function mandateId(hop: SdJwt): string {
-  return sha256Hex(hop.signingInput);
+  return hex(sha256(utf8(hop.signingInput)));
 }
 
 /**

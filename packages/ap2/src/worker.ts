@@ -7,5 +7,18 @@ export interface Worker {
   isDead(name: string): boolean;
 }
 
+/** A set that every copy of this package in the process shares. */
+export function ofProcess(kind: "workers" | "claims"): Set<string> {
+  return ((globalThis as { [key: symbol]: Set<string> | undefined })[Symbol.for(`@imprest/ap2/${kind}`)] ??= new Set());
+}
+
+let name: string | undefined;
+
 /** Where no process can be seen: only its lease says that a worker is dead. */
-export const worker: Worker = { name: `worker:${randomHex(8)}`, isDead: () => false };
+export const worker: Worker = {
+  // Drawn on first use: a Worker may draw nothing while its modules load.
+  get name() {
+    return (name ??= `worker:${randomHex(8)}`);
+  },
+  isDead: () => false,
+};

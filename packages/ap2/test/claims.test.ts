@@ -12,7 +12,15 @@ import { createManualClock } from "@imprest/testing";
 import { describe, expect, it } from "vitest";
 import { CountingPsp } from "./support/counting-psp.ts";
 import { refusal } from "./support/fake-cycles.ts";
-import { type Harness, createHarness, killWorkers, makeMandate, makeTerms, otherWorker } from "./support/harness.ts";
+import {
+  type Harness,
+  becomeOtherProcess,
+  createHarness,
+  killWorkers,
+  makeMandate,
+  makeTerms,
+  otherWorker,
+} from "./support/harness.ts";
 
 // Whoever cannot know that a mandate is unused does not pay, and whoever cannot know that a worker is dead leaves it alone.
 
@@ -158,6 +166,20 @@ describe("recovery", () => {
     await expect(withReservation(harness.authority, makeTerms(), fail)).rejects.toThrow(AP2AlreadyConsumed);
   });
 
+  it("takes over no payment of its own process that another authority of it runs, whatever the authorities say", async () => {
+    const harness = createHarness();
+    const psp = new CountingPsp();
+    const told = { abandonedAfterMs: 0, absentAfterMs: 0, lookupCharge: () => ({ status: "none" }) as const };
+    await withReservation(harness.authority, makeTerms(), async (payment) => {
+      // Its lease is over by the authority's time.
+      harness.cycles.skewMs = 300_000;
+      await expect(recover(otherWorker(harness), told)).resolves.toMatchObject({ released: 0, unresolved: 0 });
+      await payment.charged({ reference: psp.charge(payment) });
+    });
+    expect(BigInt(harness.cycles.spent)).toBe(psp.total);
+    await expect(withReservation(harness.authority, makeTerms(), fail)).rejects.toThrow(AP2AlreadyConsumed);
+  });
+
   it.each(["reserving", "charging"])(
     "takes over no payment of another process that lives (%s), even where it is to wait for nothing",
     async (phase) => {
@@ -165,6 +187,7 @@ describe("recovery", () => {
       const psp = new CountingPsp();
       const told = { abandonedAfterMs: 0, absentAfterMs: 0, lookupCharge: () => ({ status: "none" }) as const };
       const body = async (payment: Payment): Promise<void> => {
+        becomeOtherProcess();
         if (phase === "charging") await payment.charging();
         await expect(recover(otherWorker(harness), told)).resolves.toMatchObject({ released: 0, unresolved: 1 });
         await payment.charged({ reference: psp.charge(payment) });
@@ -180,6 +203,7 @@ describe("recovery", () => {
     const psp = new CountingPsp();
     const ahead = createManualClock(Date.now() + 86_400_000);
     const body = async (payment: Payment): Promise<void> => {
+      becomeOtherProcess();
       const recovered = recover(otherWorker(harness, ahead), { lookupCharge: () => ({ status: "none" }) });
       await expect(recovered).resolves.toMatchObject({ released: 0, unresolved: 1 });
       const second = withReservation(otherWorker(harness, ahead), makeTerms(), (other) => psp.charge(other));
@@ -249,6 +273,7 @@ describe("recovery", () => {
     await expect.poll(() => harness.cycles.requests("reserve").length).toBe(1);
     harness.cycles.skewMs = 300_000;
     const later = createManualClock(Date.now() + 300_000);
+    becomeOtherProcess();
     await expect(recover(otherWorker(harness, later))).resolves.toMatchObject({ released: 1 });
     await withReservation(otherWorker(harness, later), makeTerms(), (payment) =>
       payment.charged({ reference: psp.charge(payment) }),

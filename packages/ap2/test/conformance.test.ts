@@ -73,22 +73,22 @@ describe.skipIf(isMissing)("byte-identical with the Python guard v0.3", () => {
         }[];
         suffixes: { suffix: string | null; key_tx: string; key_om: string }[];
       });
-  it.each(keys.keys)("key of $case", ({ mandate: wire, ...expected }) => {
+  it.each(keys.keys)("key of $case", async ({ mandate: wire, ...expected }) => {
     const mandate = mandateOf(wire);
-    expect(idempotencyKey(mandate, "reserve")).toBe(expected.reserve);
-    expect(idempotencyKey(mandate, "commit")).toBe(expected.commit);
-    expect(idempotencyKey(mandate, "release")).toBe(expected.release);
-    expect(idempotencyKey(mandate, "release", "RuntimeError")).toBe(expected.release_RuntimeError);
-    expect(buildReserveBody({ mandate: mandateOf(wire), runId: "r", tenant: "t" }).idempotency_key).toBe(
+    expect(await idempotencyKey(mandate, "reserve")).toBe(expected.reserve);
+    expect(await idempotencyKey(mandate, "commit")).toBe(expected.commit);
+    expect(await idempotencyKey(mandate, "release")).toBe(expected.release);
+    expect(await idempotencyKey(mandate, "release", "RuntimeError")).toBe(expected.release_RuntimeError);
+    expect((await buildReserveBody({ mandate: mandateOf(wire), runId: "r", tenant: "t" })).idempotency_key).toBe(
       expected.reserve,
     );
   });
 
-  it.each(keys.suffixes)("release suffix $suffix", ({ suffix, key_tx, key_om }) => {
-    expect(idempotencyKey({ transactionId: "ap2-tx-001" }, "release", suffix ?? undefined)).toBe(key_tx);
-    expect(idempotencyKey({ transactionId: "x", openMandateHash: "omh_abc" }, "release", suffix ?? undefined)).toBe(
-      key_om,
-    );
+  it.each(keys.suffixes)("release suffix $suffix", async ({ suffix, key_tx, key_om }) => {
+    expect(await idempotencyKey({ transactionId: "ap2-tx-001" }, "release", suffix ?? undefined)).toBe(key_tx);
+    expect(
+      await idempotencyKey({ transactionId: "x", openMandateHash: "omh_abc" }, "release", suffix ?? undefined),
+    ).toBe(key_om);
   });
 
   const bodies = isMissing ? {} : (conformance("request-bodies.json") as Record<string, object>);
@@ -142,7 +142,7 @@ describe.skipIf(isMissing)("byte-identical with the Python guard v0.3", () => {
     receipt_v03_model_dump_by_alias: () => ({ ...buildReceipt(receipt), extra: null }),
     receipt_v03_exclude_none: () => buildReceipt(receipt),
   };
-  it.each(Object.entries(bodies))("body %s", (name, expected) => {
-    expect(stringifyJson(built[name]?.())).toBe(JSON.stringify(expected));
+  it.each(Object.entries(bodies))("body %s", async (name, expected) => {
+    expect(stringifyJson(await built[name]?.())).toBe(JSON.stringify(expected));
   });
 });

@@ -17,7 +17,7 @@ import { createEmbeddedAuthority } from "@imprest/embedded";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CountingPsp } from "./support/counting-psp.ts";
-import { killWorkers, makeMandate, makeTerms } from "./support/harness.ts";
+import { becomeOtherProcess, killWorkers, makeMandate, makeTerms } from "./support/harness.ts";
 
 // Payments out of the same budget as every other call, with no server: the authority is in this process.
 
@@ -96,6 +96,7 @@ describe("guard over an authority in this process", () => {
     void withReservation(budget, terms, () => new Promise(() => {}), { tracksCharge: true });
     await expect.poll(async () => (await books()).reserved).toBe(dollars(100));
     await new Promise((resolve) => setTimeout(resolve, 10));
+    becomeOtherProcess();
     // It lives, and its lease says so.
     await expect(recover(worker(), soon)).resolves.toMatchObject({ released: 0, unresolved: 1 });
     await killWorkers(records);

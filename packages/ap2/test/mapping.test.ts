@@ -18,37 +18,37 @@ import { makeMandate, makeTerms } from "./support/harness.ts";
 const reserve = makeTerms();
 
 describe("keys", () => {
-  it("test_reserve_phase_tx_scope, test_commit_phase, test_release_with_suffix_tx_scope", () => {
-    expect(idempotencyKey(makeMandate(), "reserve")).toMatch(/^ap2:tx:[0-9a-f]{32}:reserve$/);
-    expect(idempotencyKey(makeMandate(), "commit")).toMatch(/^ap2:tx:[0-9a-f]{32}:commit$/);
-    expect(idempotencyKey(makeMandate(), "release", "RuntimeError")).toMatch(
+  it("test_reserve_phase_tx_scope, test_commit_phase, test_release_with_suffix_tx_scope", async () => {
+    expect(await idempotencyKey(makeMandate(), "reserve")).toMatch(/^ap2:tx:[0-9a-f]{32}:reserve$/);
+    expect(await idempotencyKey(makeMandate(), "commit")).toMatch(/^ap2:tx:[0-9a-f]{32}:commit$/);
+    expect(await idempotencyKey(makeMandate(), "release", "RuntimeError")).toMatch(
       /^ap2:tx:[0-9a-f]{32}:release:RuntimeError$/,
     );
   });
-  it("test_release_sanitizes_unsafe_chars, test_non_ascii_suffix_is_sanitized_to_ascii", () => {
-    expect(idempotencyKey(makeMandate(), "release", "some/bad value")).toMatch(/:release:some_bad_value$/);
-    expect(idempotencyKey(makeMandate(), "release", "Échec")).toMatch(/:release:_chec$/);
-    expect(idempotencyKey(makeMandate(), "release", "💥Boom")).toMatch(/:release:_Boom$/);
+  it("test_release_sanitizes_unsafe_chars, test_non_ascii_suffix_is_sanitized_to_ascii", async () => {
+    expect(await idempotencyKey(makeMandate(), "release", "some/bad value")).toMatch(/:release:some_bad_value$/);
+    expect(await idempotencyKey(makeMandate(), "release", "Échec")).toMatch(/:release:_chec$/);
+    expect(await idempotencyKey(makeMandate(), "release", "💥Boom")).toMatch(/:release:_Boom$/);
   });
-  it("test_long_transaction_id_does_not_drop_phase, test_distinct_long_tx_ids_yield_distinct_keys, test_key_length_bounded", () => {
+  it("test_long_transaction_id_does_not_drop_phase, test_distinct_long_tx_ids_yield_distinct_keys, test_key_length_bounded", async () => {
     const long = (tail: string) => idempotencyKey({ transactionId: "y".repeat(252) + tail }, "reserve");
-    expect(long("AAAA")).not.toBe(long("BBBB"));
-    expect(long("AAAA")).toMatch(/:reserve$/);
-    expect(idempotencyKey({ transactionId: "x".repeat(256) }, "release", "x".repeat(256)).length).toBeLessThanOrEqual(
-      256,
-    );
+    expect(await long("AAAA")).not.toBe(await long("BBBB"));
+    expect(await long("AAAA")).toMatch(/:reserve$/);
+    expect(
+      (await idempotencyKey({ transactionId: "x".repeat(256) }, "release", "x".repeat(256))).length,
+    ).toBeLessThanOrEqual(256);
   });
-  it("test_unsafe_transaction_id_chars_do_not_leak_to_header", () => {
-    expect(idempotencyKey({ transactionId: "tx with\nnewline\r\0" }, "reserve")).toMatch(/^[\w:.-]+$/);
+  it("test_unsafe_transaction_id_chars_do_not_leak_to_header", async () => {
+    expect(await idempotencyKey({ transactionId: "tx with\nnewline\r\0" }, "reserve")).toMatch(/^[\w:.-]+$/);
   });
-  it("test_open_mandate_scope_used_when_hash_present, test_different_transactions_same_open_mandate_share_key", () => {
+  it("test_open_mandate_scope_used_when_hash_present, test_different_transactions_same_open_mandate_share_key", async () => {
     const one = { transactionId: "a", openMandateHash: "omh" };
-    expect(idempotencyKey(one, "reserve")).toMatch(/^ap2:open_mandate:[0-9a-f]{32}:reserve$/);
-    expect(idempotencyKey(one, "reserve")).toBe(idempotencyKey({ ...one, transactionId: "b" }, "reserve"));
+    expect(await idempotencyKey(one, "reserve")).toMatch(/^ap2:open_mandate:[0-9a-f]{32}:reserve$/);
+    expect(await idempotencyKey(one, "reserve")).toBe(await idempotencyKey({ ...one, transactionId: "b" }, "reserve"));
   });
-  it("test_tx_and_open_mandate_namespaces_never_collide, test_open_mandate_scope_takes_precedence_over_transaction_id", () => {
-    const tx = idempotencyKey({ transactionId: "same" }, "reserve");
-    const open = idempotencyKey({ transactionId: "same", openMandateHash: "same" }, "reserve");
+  it("test_tx_and_open_mandate_namespaces_never_collide, test_open_mandate_scope_takes_precedence_over_transaction_id", async () => {
+    const tx = await idempotencyKey({ transactionId: "same" }, "reserve");
+    const open = await idempotencyKey({ transactionId: "same", openMandateHash: "same" }, "reserve");
     expect(open).not.toBe(tx);
     expect(open.split(":")[2]).toBe(tx.split(":")[2]);
   });
@@ -57,56 +57,64 @@ describe("keys", () => {
 describe("the mandate", () => {
   it.each(["openMandateHash", "checkoutHash"] as const)(
     "test_empty_open_mandate_hash, test_empty_checkout_hash: %s is rejected",
-    (name) => {
-      expect(() => buildReserveBody({ ...reserve, mandate: makeMandate({ [name]: "" }) })).toThrow(ValidationError);
+    async (name) => {
+      await expect(buildReserveBody({ ...reserve, mandate: makeMandate({ [name]: "" }) })).rejects.toThrow(
+        ValidationError,
+      );
     },
   );
-  it("a lone surrogate is refused: two ids would become one", () => {
-    expect(() => buildReserveBody({ ...reserve, mandate: makeMandate({ transactionId: "a\ud800" }) })).toThrow(
+  it("a lone surrogate is refused: two ids would become one", async () => {
+    await expect(buildReserveBody({ ...reserve, mandate: makeMandate({ transactionId: "a\ud800" }) })).rejects.toThrow(
       /lone surrogate/,
     );
   });
-  it("strips White_Space, not what trim() strips", () => {
-    const key = (transactionId: string) =>
-      buildReserveBody({ ...reserve, mandate: makeMandate({ transactionId }) }).idempotency_key;
-    expect(key("\u0085\u3000tx\u00a0")).toBe(key("tx"));
-    expect(key("\ufefftx")).not.toBe(key("tx"));
+  it("strips White_Space, not what trim() strips", async () => {
+    const key = async (transactionId: string) =>
+      (await buildReserveBody({ ...reserve, mandate: makeMandate({ transactionId }) })).idempotency_key;
+    expect(await key("\u0085\u3000tx\u00a0")).toBe(await key("tx"));
+    expect(await key("\ufefftx")).not.toBe(await key("tx"));
   });
-  it("a member that no mandate has is refused", () => {
-    expect(() =>
+  it("a member that no mandate has is refused", async () => {
+    await expect(
       buildReserveBody({ ...reserve, mandate: { ...makeMandate(), idempotencyKey: "mine" } as never }),
-    ).toThrow(ValidationError);
+    ).rejects.toThrow(ValidationError);
   });
 });
 
 describe("TestBuildSubject, TestBuildAction, TestBuildEstimate, TestBuildReservationBody", () => {
-  it("minimal and full", () => {
+  it("minimal and full", async () => {
     expect(
       stringifyJson(
-        buildReserveBody({ mandate: makeMandate({ checkoutHash: undefined }), runId: "r", tenant: "t" }).subject,
+        (await buildReserveBody({ mandate: makeMandate({ checkoutHash: undefined }), runId: "r", tenant: "t" }))
+          .subject,
       ),
     ).toBe(
       '{"tenant":"t","dimensions":{"run_id":"r","ap2_transaction_id":"ap2-tx-001","payee_website":"merchant.example","payment_currency":"USD","payment_protocol":"ap2"}}',
     );
   });
-  it("canonical_dimensions_win_over_extras", () => {
-    const { subject } = buildReserveBody({ ...reserve, extraDimensions: { run_id: "hijacked", other: "kept" } });
+  it("canonical_dimensions_win_over_extras", async () => {
+    const { subject } = await buildReserveBody({ ...reserve, extraDimensions: { run_id: "hijacked", other: "kept" } });
     expect(subject["dimensions"]).toMatchObject({ run_id: "run_abc123", other: "kept" });
   });
-  it("default_kind, action_kind_override", () => {
-    expect(buildReserveBody(reserve).action).toEqual({ kind: "payment.charge", name: "ap2.payment_mandate.present" });
-    expect(buildReserveBody({ ...reserve, actionKind: "payment.refund" }).action.kind).toBe("payment.refund");
+  it("default_kind, action_kind_override", async () => {
+    expect((await buildReserveBody(reserve)).action).toEqual({
+      kind: "payment.charge",
+      name: "ap2.payment_mandate.present",
+    });
+    expect((await buildReserveBody({ ...reserve, actionKind: "payment.refund" })).action.kind).toBe("payment.refund");
   });
-  it("usd_micros, zero_allowed", () => {
-    expect(buildReserveBody({ ...reserve, mandate: makeMandate({ amountValue: "1.50" }) }).estimate.amount).toBe(
-      150_000_000n,
+  it("usd_micros, zero_allowed", async () => {
+    expect(
+      (await buildReserveBody({ ...reserve, mandate: makeMandate({ amountValue: "1.50" }) })).estimate.amount,
+    ).toBe(150_000_000n);
+    expect((await buildReserveBody({ ...reserve, mandate: makeMandate({ amountValue: "0" }) })).estimate.amount).toBe(
+      0n,
     );
-    expect(buildReserveBody({ ...reserve, mandate: makeMandate({ amountValue: "0" }) }).estimate.amount).toBe(0n);
   });
-  it("full_shape, dry_run_flag, metadata_passthrough", () => {
-    expect(buildReserveBody(reserve)).not.toHaveProperty("dry_run");
-    expect(buildReserveBody(reserve)).not.toHaveProperty("metadata");
-    expect(buildReserveBody({ ...reserve, dryRun: true, metadata: { a: 1 } })).toMatchObject({
+  it("full_shape, dry_run_flag, metadata_passthrough", async () => {
+    expect(await buildReserveBody(reserve)).not.toHaveProperty("dry_run");
+    expect(await buildReserveBody(reserve)).not.toHaveProperty("metadata");
+    expect(await buildReserveBody({ ...reserve, dryRun: true, metadata: { a: 1 } })).toMatchObject({
       dry_run: true,
       metadata: { a: 1 },
     });
@@ -149,26 +157,26 @@ describe("TestAmountMicros", () => {
 });
 
 describe("TestBuildCommitBody, TestBuildReleaseBody", () => {
-  it("defaults_to_mandate_amount, actual_override, metadata_attached", () => {
-    expect(buildCommitBody(makeMandate()).actual.amount).toBe(19_900_000_000n);
-    expect(buildCommitBody(makeMandate(), { actual: 1n, metadata: { a: "b" } })).toMatchObject({
+  it("defaults_to_mandate_amount, actual_override, metadata_attached", async () => {
+    expect((await buildCommitBody(makeMandate())).actual.amount).toBe(19_900_000_000n);
+    expect(await buildCommitBody(makeMandate(), { actual: 1n, metadata: { a: "b" } })).toMatchObject({
       actual: { amount: 1n },
       metadata: { a: "b" },
     });
   });
-  it.each([true, false, 1.5, 1, "100", [100], null])("rejects_non_int_types %s", (actual) => {
-    expect(() => buildCommitBody(makeMandate(), { actual: actual as never })).toThrow(/bigint/);
+  it.each([true, false, 1.5, 1, "100", [100], null])("rejects_non_int_types %s", async (actual) => {
+    await expect(buildCommitBody(makeMandate(), { actual: actual as never })).rejects.toThrow(/bigint/);
   });
-  it("negative, above_int64", () => {
-    expect(() => buildCommitBody(makeMandate(), { actual: -1n })).toThrow(/non-negative/);
-    expect(() => buildCommitBody(makeMandate(), { actual: 2n ** 63n })).toThrow(/int64/);
+  it("negative, above_int64", async () => {
+    await expect(buildCommitBody(makeMandate(), { actual: -1n })).rejects.toThrow(/non-negative/);
+    await expect(buildCommitBody(makeMandate(), { actual: 2n ** 63n })).rejects.toThrow(/int64/);
   });
-  it("with_exception_type, reason_truncated", () => {
-    expect(buildReleaseBody(makeMandate(), { reason: "r", suffix: "ValueError" }).idempotency_key).toMatch(
+  it("with_exception_type, reason_truncated", async () => {
+    expect((await buildReleaseBody(makeMandate(), { reason: "r", suffix: "ValueError" })).idempotency_key).toMatch(
       /:release:ValueError$/,
     );
-    expect(buildReleaseBody(makeMandate(), { reason: "x".repeat(500) }).reason).toHaveLength(256);
-    expect(buildReleaseBody(makeMandate(), { reason: "💥".repeat(256) }).reason).toHaveLength(256);
+    expect((await buildReleaseBody(makeMandate(), { reason: "x".repeat(500) })).reason).toHaveLength(256);
+    expect((await buildReleaseBody(makeMandate(), { reason: "💥".repeat(256) })).reason).toHaveLength(256);
   });
 });
 

@@ -77,7 +77,9 @@ describe("refunds", () => {
   });
   it("of what was never captured there is none; a refused one may be tried again; an uncertain one is recovered", async () => {
     const { cycles, authority } = createHarness();
-    await expect(guardRefund(authority, refund(1, 1n), () => {})).rejects.toThrow(/nothing to refund/);
+    await expect(guardRefund(authority, refund(1, 1n), () => {})).rejects.toMatchObject({
+      code: "ERR_AP2_NOTHING_PAID",
+    });
     await withReservation(authority, makeTerms(), () => {});
     const declined = () => Promise.reject(new AP2PaymentDeclined("no"));
     await expect(guardRefund(authority, refund(1, 5n), declined)).rejects.toThrow("no");

@@ -1,4 +1,4 @@
-import { type RecordStore, settlementQueue } from "@imprest/core";
+import { type RecordStore, memoryRecordStore, settlementQueue } from "@imprest/core";
 import { createManualClock } from "@imprest/testing";
 import {
   AP2AlreadyConsumed,
@@ -12,7 +12,15 @@ import {
 } from "@imprest/ap2";
 import { describe, expect, it } from "vitest";
 import { refusal } from "./support/fake-cycles.ts";
-import { type Harness, collect, createHarness, killWorkers, makeTerms, otherWorker } from "./support/harness.ts";
+import {
+  type Harness,
+  collect,
+  createHarness,
+  killWorkers,
+  makeMandate,
+  makeTerms,
+  otherWorker,
+} from "./support/harness.ts";
 
 const soon = { abandonedAfterMs: 0, absentAfterMs: 0 };
 const says = (lookup: ChargeLookup) => ({ ...soon, lookupCharge: () => lookup });
@@ -128,6 +136,44 @@ describe("reconcile", () => {
     expect(await collect(deadLetters.list())).toMatchObject([{ kind: "spend-unknown", reservationId: "rsv_1" }]);
     await reconcile(harness.authority, error, says({ status: "charged" }));
     expect(await collect(deadLetters.list())).toEqual([]);
+  });
+  it("of several payments, the dead letters of one are read and discarded, not those of the others", async () => {
+    let read = 0;
+    const records = memoryRecordStore();
+    const harness = createHarness({
+      records: {
+        ...records,
+        async *scan(prefix) {
+          for await (const found of records.scan(prefix)) {
+            if (prefix.startsWith("dead-letter:")) read += 1;
+            yield found;
+          }
+        },
+      },
+    });
+    for (let at = 0; at < 11; at++) {
+      const terms = makeTerms({ mandate: makeMandate({ transactionId: `T${at}`, amountValue: "1.00" }) });
+      await withReservation(harness.authority, terms, () => Promise.reject(new Error("timeout"))).catch(() => {});
+    }
+    await expect(recover(harness.authority, says({ status: "charged" }))).resolves.toMatchObject({ settled: 11 });
+    expect(read).toBe(11);
+    expect(await collect(settlementQueue(paymentAuthority(harness.authority)).deadLetters.list())).toEqual([]);
+  });
+  it("a payment that the store does not hold is refused as such", async () => {
+    const { authority } = createHarness();
+    const attempt = { record: "ap2-payment:ap2:tx:none@acme", claim: "none" };
+    await expect(reconcile(authority, { attempt })).rejects.toMatchObject({ code: "ERR_AP2_NOTHING_PAID" });
+  });
+  it("a payment that another worker takes over meanwhile is left to it", async () => {
+    const harness = createHarness();
+    const error = await held(harness);
+    const lookupCharge = async (): Promise<ChargeLookup> => {
+      await recover(otherWorker(harness), says({ status: "declined" }));
+      return { status: "charged" };
+    };
+    const reconciled = reconcile(harness.authority, error, { lookupCharge });
+    await expect(reconciled).rejects.toMatchObject({ code: "ERR_AP2_CLAIM_LOST" });
+    expect(harness.cycles.spent).toBe(0);
   });
   it("a commit that was refused is sent again once the operator has put things right", async () => {
     const harness = createHarness();

@@ -34,14 +34,16 @@ export {
   onAbort,
   parseBase64url,
   parseHex,
+  plainBytes,
   raceAbort,
   randomHex,
   sleep,
   systemRandom,
   utf8,
+  webCrypto,
 } from "./platform/index.ts";
 export { decodeRecordKey, encodeRecordKey } from "./records/index.ts";
-export { Patience, exportReservation } from "./reservation/index.ts";
+export { Patience, exportReservation, openOwnReservation } from "./reservation/index.ts";
 export {
   instructionKey,
   instructionPrefix,

@@ -13,7 +13,8 @@ export type {
   Upstream,
   WaitingList,
   WaitingRow,
-} from "./cli/console/wire.ts";
-export type { ExplorerSetup } from "./cli/pages/explorer-setup.ts";
-export { isGzip, otherForm } from "./cli/feed-form.ts";
-export { conclusionJson, evidenceJson, isAccepted, isAcceptedEvidence, lineJson } from "./cli/line-report.ts";
+} from "./pages/console-wire.ts";
+export type { ExplorerSetup } from "./pages/explorer-setup.ts";
+export { isGzip, wrongFormSentence } from "./pages/feed-form.ts";
+export { conclusionJson, evidenceJson, isAccepted, isAcceptedEvidence, lineJson } from "./pages/line-report.ts";
+export { bySoonest, isAmount, isUsedUp } from "./pages/soonest.ts";

@@ -153,6 +153,21 @@ describe("imprest serve", () => {
     expect(warned.err).toContain("every user of this machine can read a key on a command line");
   }, 30_000);
 
+  it("prints its address and the keys first, and what it warns of on standard error", async () => {
+    const server = await serve("--budget", "tenant:acme=USD:1.00", "--key", "acme");
+    const [address, keyLine, budget, ...more] = server.out().trimEnd().split("\n");
+    expect(address).toBe(`Serving the Cycles wire at ${server.url}, in memory.`);
+    expect(keyLine).toMatch(/^Key of acme: \S+$/);
+    expect({ budget, more }).toEqual({ budget: "Budget tenant:acme: USD:1.", more: [] });
+    await server.stop();
+  });
+
+  it("prints the fresh key of a start that failed, which the store holds by now", async () => {
+    const store = join(folder, "failed.sqlite");
+    const failed = await imprest(["serve", "--store", store, "--key", "acme", "--host", "0.0.0.0"]);
+    expect(failed).toMatchObject({ code: 2, out: expect.stringMatching(/^Key of acme: imp_\S+\n$/) });
+  });
+
   it("serves a budget that begins anew, and says so on the governance plane", async () => {
     const config = join(folder, "periods.json");
     const rolling = { scope: "tenant:acme/agent:bot", allocated: "TOKENS:10", period: { rollingMs: 3_600_000 } };

@@ -51,7 +51,7 @@ export class ScriptedRuntime {
   #seq = 0;
   #count = 0;
 
-  /** @param clock one that other parts of the test share; its own unless given. */
+  /** @param clock one that other parts of the test share; its own by default. */
   constructor(clock: ManualClock = createManualClock()) {
     this.clock = clock;
     this.#timestamp = new Date(clock.now()).toISOString();

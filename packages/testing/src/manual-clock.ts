@@ -6,7 +6,7 @@ export interface ManualClock extends Clock {
   advance(ms: number): Promise<void>;
   /**
    * Waits for `work`, moving time from timer to timer whenever nothing else can happen.
-   * @param limitMs the most of the clock's time that it may take; an hour unless given.
+   * @param limitMs the most of the clock's time that it may take; an hour by default.
    * @returns what `work` resolves to; rejects as `work` does.
    * @throws Error when `work` is not settled by then, or when no timer is left and nothing happens: it hangs.
    * @example

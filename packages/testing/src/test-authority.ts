@@ -10,11 +10,11 @@ import { type ManualClock, createManualClock } from "./manual-clock.ts";
 
 /** What a test may choose of its authority. */
 export interface TestAuthorityOptions {
-  /** The budget of the tenant: `"$5.00"`, or an amount of any unit. Default: `"$100.00"`. */
+  /** The budget of the tenant: `"$5.00"`, or an amount of any unit. By default: `"$100.00"`. */
   readonly limit?: Amount | string | undefined;
-  /** Whose budget it is. Default: `"test"`. */
+  /** Whose budget it is. By default: `"test"`. */
   readonly tenant?: string | undefined;
-  /** One that other parts of the test share; its own unless given. */
+  /** One that other parts of the test share; its own by default. */
   readonly clock?: ManualClock | undefined;
 }
 

@@ -60,8 +60,8 @@ export const protocols: Checks = {
   async "ap2: derives the published keys and verifies the published tokens"({ vectors }) {
     for (const { mandate, reserve, commit } of vectors.ap2Keys) {
       const key = { transactionId: mandate.transaction_id, openMandateHash: mandate.open_mandate_hash };
-      expectEqual(idempotencyKey(key, "reserve"), reserve);
-      expectEqual(idempotencyKey(key, "commit"), commit);
+      expectEqual(await idempotencyKey(key, "reserve"), reserve);
+      expectEqual(await idempotencyKey(key, "commit"), commit);
     }
     const { payment_chain: chain = "" } = vectors.ap2Tokens;
     expectEqual((await verifyMandate(chain, { nowMs })).disposition, "binding_only");

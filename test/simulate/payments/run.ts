@@ -6,6 +6,7 @@ import { Stage, type Witness } from "../stage.ts";
 import { lastTroubleMs } from "../trouble.ts";
 import type { Worker } from "../worker.ts";
 import type { PaymentsPlan, Try } from "./plan.ts";
+import { inProcessOf } from "./processes.ts";
 import { Psp } from "./psp.ts";
 
 /** The last try is long over by then. */
@@ -89,15 +90,17 @@ async function pay(
   tried.push(one);
   const mandate = { transactionId: payment, amountValue: value, currency: "USD", payeeWebsite: "merchant.example" };
   try {
-    const { settlement } = await withReservation(
-      authority as CyclesAuthority,
-      { mandate, runId: "run", tenant },
-      async (own) => {
-        if (tracksCharge) await own.charging();
-        const reference = await psp.charge(life, payment, own.pspIdempotencyKey, own.microcents, fate);
-        if (tracksCharge) await own.charged({ reference });
-      },
-      { classify: classifyHttpError, tracksCharge },
+    const { settlement } = await inProcessOf(life, () =>
+      withReservation(
+        authority as CyclesAuthority,
+        { mandate, runId: "run", tenant },
+        async (own) => {
+          if (tracksCharge) await own.charging();
+          const reference = await psp.charge(life, payment, own.pspIdempotencyKey, own.microcents, fate);
+          if (tracksCharge) await own.charged({ reference });
+        },
+        { classify: classifyHttpError, tracksCharge },
+      ),
     );
     one.outcome = settlement.status;
   } catch (error) {
@@ -106,9 +109,9 @@ async function pay(
 }
 
 /** What a process does from time to time. */
-async function tend({ authority }: Worker, psp: Psp): Promise<PaymentRecovery | undefined> {
+async function tend({ authority, life }: Worker, psp: Psp): Promise<PaymentRecovery | undefined> {
   if (authority === undefined) return undefined;
   const lookupCharge = psp.lookUp.bind(psp);
   // A store that fails is asked again the next time.
-  return recover(authority as CyclesAuthority, { lookupCharge }).catch(() => undefined);
+  return inProcessOf(life, () => recover(authority as CyclesAuthority, { lookupCharge })).catch(() => undefined);
 }

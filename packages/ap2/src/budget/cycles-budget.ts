@@ -8,18 +8,19 @@ import type {
   Lease,
   ReserveRequest,
   SettlementInstruction,
+  SpendAuthority,
 } from "@imprest/core";
 import { ResponseFormatError } from "@imprest/core";
 import { parseJson } from "@imprest/core/internal";
-import type { CyclesEvidenceRef, ReservationCreateResponse, ReservationDetail } from "@imprest/core/models/cycles";
+import type { CyclesEvidenceRef, ReservationCreateResponse } from "@imprest/core/models/cycles";
 import { reservationCreateResponse } from "@imprest/core/models/cycles";
-import { type CyclesAuthority, CyclesError, NotFoundError, ReservationExpiredError, metadataOf } from "@imprest/cycles";
+import { type CyclesAuthority, CyclesError, metadataOf } from "@imprest/cycles";
 import type { Operation } from "@imprest/cycles/internal";
 import { AP2AlreadyConsumed, AP2GuardDenied } from "../errors.ts";
 import type { Attempt } from "../ledger/attempt.ts";
 import { type SettlementBase, commitInstruction, releaseInstruction } from "../settlement-bodies.ts";
 import { deniedBy, endedBefore, isAllowed, isRefusal, wouldAnswer } from "./denied-by.ts";
-import type { PaymentBudget, PaymentBytes, Standing } from "./payment-budget.ts";
+import type { PaymentBudget, PaymentBytes } from "./payment-budget.ts";
 
 const createReservation: Operation<ReservationCreateResponse> = {
   name: "createReservation",
@@ -29,6 +30,11 @@ const createReservation: Operation<ReservationCreateResponse> = {
 
 /** The name of the claim in a reserve's metadata. */
 export const claimName = "ap2_claim";
+
+/** By what it is, not by its class: whoever pays from another budget loads no Cycles client. */
+export function isCycles(authority: SpendAuthority): authority is CyclesAuthority {
+  return authority.protocol === "cycles" && "client" in authority;
+}
 
 /** A Cycles server: the reserve goes out in the guard's own bytes, and reservations can be looked at. */
 export class CyclesBudget implements PaymentBudget {
@@ -79,28 +85,6 @@ export class CyclesBudget implements PaymentBudget {
     return commitInstruction(base, intent.spend.amount.amount, intent.spend.metadata);
   }
 
-  async standingOf(
-    { reservationId: known, reserveBody, claim }: Attempt,
-    { signal }: Pick<CallOptions, "signal">,
-  ): Promise<Standing | undefined> {
-    const { client } = this.#cycles;
-    try {
-      const found =
-        known === undefined
-          ? await this.#find(reserveBody, claim, signal)
-          : await client.getReservation(known, { signal });
-      if (found === undefined) return { status: "gone", reservationId: "none" };
-      const { reservation_id: reservationId, status } = found;
-      if (status === "ACTIVE") return { status: "open", reservationId, isLive: true };
-      if (status === "COMMITTED") return { status: "committed", reservationId };
-      return { status: status === "RELEASED" ? "released" : "gone", reservationId };
-    } catch (error) {
-      if (signal?.aborted) throw error;
-      const isGone = ReservationExpiredError.isInstance(error) || NotFoundError.isInstance(error);
-      return isGone ? { status: "gone", reservationId: known ?? "none" } : undefined;
-    }
-  }
-
   async probe(body: string, idempotencyKey: string, options: CallOptions): Promise<unknown> {
     const write = { path: "/v1/reservations", body, idempotencyKey };
     let answer: ReservationCreateResponse;
@@ -127,21 +111,6 @@ export class CyclesBudget implements PaymentBudget {
       const message = `The authority has reservation ${reservationId} (${status}) under this mandate. Nothing was started.`;
       throw new AP2AlreadyConsumed(message, { reasonCode: "ALREADY_CONSUMED", reservationId });
     }
-  }
-
-  /** The worker may have died before it noted the id: the reserve's own key finds the reservation. */
-  async #find(
-    reserveBody: string,
-    claim: string,
-    signal: AbortSignal | undefined,
-  ): Promise<ReservationDetail | undefined> {
-    const { idempotency_key: key } = parseJson(reserveBody) as { readonly idempotency_key: string };
-    const query = { idempotency_key: key, include: ["metadata"] };
-    for await (const found of this.#cycles.client.listReservations(query, { signal })) {
-      const owner = found.metadata?.[claimName];
-      if (owner === undefined || owner === claim) return found;
-    }
-    return undefined;
   }
 
   /**

@@ -15,14 +15,6 @@ export interface PaymentBytes {
   readonly isResumed: boolean;
 }
 
-/** What the authority says of an attempt's reservation. */
-export type Standing =
-  /** `isLive` when a lease that is kept alive says that a worker lives. */
-  | { readonly status: "open"; readonly reservationId: string; readonly isLive: boolean }
-  | { readonly status: "committed" | "released"; readonly reservationId: string }
-  /** Gone, expired or never made: a commit is no longer possible. */
-  | { readonly status: "gone"; readonly reservationId: string };
-
 /** What payments need of whoever keeps the budget: a Cycles server, or any authority of core's port. */
 export interface PaymentBudget extends Pick<
   SpendAuthority,
@@ -36,14 +28,6 @@ export interface PaymentBudget extends Pick<
   ): Promise<Grant>;
   /** Freezes a settlement under the keys that follow from the mandate. */
   prepare(base: SettlementBase, intent: Intent): SettlementInstruction;
-  /**
-   * `undefined` when the authority cannot say now.
-   * @param options with `asksLife`, whether a worker keeps the reservation's lease alive matters.
-   */
-  standingOf(
-    attempt: Attempt,
-    options: Pick<CallOptions, "signal"> & { readonly asksLife: boolean },
-  ): Promise<Standing | undefined>;
   /** What a reserve would be answered, as the error that says so. */
   probe(body: string, idempotencyKey: string, options: CallOptions): Promise<unknown>;
   /** @throws AP2AlreadyConsumed when somebody else's reservation stands under the attempt's key. */

@@ -14,14 +14,12 @@ import {
 import { parseJson } from "@imprest/core/internal";
 import { AP2GuardDenied } from "../errors.ts";
 import { keyIn } from "../idempotency-key.ts";
-import type { Attempt } from "../ledger/attempt.ts";
 import type { SettlementBase } from "../settlement-bodies.ts";
 import { deniedBy, endedBefore, isRefusal, wouldAnswer } from "./denied-by.ts";
-import type { PaymentBudget, PaymentBytes, Standing } from "./payment-budget.ts";
+import type { PaymentBudget, PaymentBytes } from "./payment-budget.ts";
 
 /**
  * Any authority of core's port, such as one in this process: the same reserve in the port's own words, under the same keys.
- * A port does not show how a reservation stands, so it is asked by repeating the reserve, and settling again under one key.
  */
 export class PortBudget implements PaymentBudget {
   readonly protocol: string;
@@ -49,7 +47,7 @@ export class PortBudget implements PaymentBudget {
     _request: ReserveRequest,
     options: CallOptions & { readonly idempotencyKey: string },
   ): Promise<Grant> {
-    const grant = await this.#reserve(reserveBody, options);
+    const grant = await reserveThrough(this.#authority, reserveBody, options);
     const { remainingMs = 1 } = grant.lease ?? {};
     if (remainingMs > 0) return ignoresCaps ? { ...grant, caps: [] } : grant;
     throw endedBefore(grant.id);
@@ -69,30 +67,6 @@ export class PortBudget implements PaymentBudget {
     return this.#authority.prepare(grant, intent, { idempotencyKey, recordedAtMs: base.recordedAtMs });
   }
 
-  async standingOf(
-    { reservationId: known, reserveBody }: Attempt,
-    { signal, asksLife }: Pick<CallOptions, "signal"> & { readonly asksLife: boolean },
-  ): Promise<Standing | undefined> {
-    if (known !== undefined && !asksLife) return { status: "open", reservationId: known, isLive: false };
-    const { idempotency_key: idempotencyKey } = parseJson(reserveBody) as unknown as {
-      readonly idempotency_key: string;
-    };
-    try {
-      const { id, lease } = await this.#reserve(reserveBody, { signal, idempotencyKey });
-      // A port that does not say how long a lease runs shows no life.
-      const isLive = (lease?.remainingMs ?? 0) > 0;
-      if (known === undefined || known === id) return { status: "open", reservationId: id, isLive };
-      // The authority has forgotten the key, and made a reservation that nobody asked for.
-      return undefined;
-    } catch (error) {
-      if (signal?.aborted) throw error;
-      if (!AP2GuardDenied.isInstance(error)) return undefined;
-      return known === undefined
-        ? { status: "gone", reservationId: "none" }
-        : { status: "open", reservationId: known, isLive: false };
-    }
-  }
-
   async probe(body: string, _idempotencyKey: string, options: CallOptions): Promise<unknown> {
     if (this.#authority.decide === undefined) {
       throw new ConfigurationError(
@@ -109,16 +83,21 @@ export class PortBudget implements PaymentBudget {
       new ConfigurationError("searchAuthority needs a Cycles server, which lists its reservations."),
     );
   }
+}
 
-  async #reserve(reserveBody: string, options: CallOptions & { readonly idempotencyKey: string }): Promise<Grant> {
-    try {
-      return await this.#authority.reserve(requestOf(reserveBody), options);
-    } catch (error) {
-      if (AuthorityUnreachableError.isInstance(error)) throw error;
-      if (ProtocolError.isInstance(error) && isRefusal(error)) throw deniedBy(error);
-      if (DeniedError.isInstance(error)) throw new AP2GuardDenied(error.message, error, { cause: error });
-      throw error;
-    }
+/** The reserve of these bytes. @throws AP2GuardDenied for a No. */
+export async function reserveThrough(
+  authority: SpendAuthority,
+  reserveBody: string,
+  options: CallOptions & { readonly idempotencyKey: string },
+): Promise<Grant> {
+  try {
+    return await authority.reserve(requestOf(reserveBody), options);
+  } catch (error) {
+    if (AuthorityUnreachableError.isInstance(error)) throw error;
+    if (ProtocolError.isInstance(error) && isRefusal(error)) throw deniedBy(error);
+    if (DeniedError.isInstance(error)) throw new AP2GuardDenied(error.message, error, { cause: error });
+    throw error;
   }
 }
 

@@ -1,9 +1,9 @@
 import type { Delegation, MandateLimits } from "../mandate.ts";
 import { toScaled } from "../microcents.ts";
-import { type Attempt, type AttemptPhase, amountOf, counts, pspEpochOf } from "./attempt.ts";
+import { type Attempt, type AttemptPhase, amountOf, isUse, pspEpochOf } from "./attempt.ts";
 
-/** What a new attempt wants. */
-export interface Wish {
+/** What a new attempt is to pay, and under which rules. */
+export interface ClaimTerms {
   readonly transactionId: string;
   /** Hundred-millionths of one currency. */
   readonly amount: bigint;
@@ -19,7 +19,7 @@ export interface Wish {
 /** Where an attempt stands among those of its mandate. */
 export type AttemptPlace = Pick<Attempt, "occurrence" | "epoch" | "leg"> & { readonly pspEpoch: number };
 
-/** What a wish gets: a place of its own, an attempt to go on with, or No. */
+/** What a claim gets: a place of its own, an attempt to go on with, or a refusal. */
 export type Admission =
   | { readonly place: AttemptPlace }
   | { readonly resume: Attempt }
@@ -33,28 +33,33 @@ export type Admission =
  * Whether a mandate may be used once more after what was tried under it. Pure. A mandate has one use unless it recurs; each
  * use, and each leg of one, has one attempt at a time, and another only after the last is released. The next has a PSP
  * key of its own only if the last was declined.
+ * @param elsewhere what other records keep of this mandate's purchases: it counts, and has keys of its own.
  */
-export function admit(attempts: readonly Attempt[], wish: Wish): Admission {
-  const { transactionId, leg, limits, delegations = [] } = wish;
+export function admit(attempts: readonly Attempt[], terms: ClaimTerms, elsewhere: readonly Attempt[] = []): Admission {
+  const { transactionId, leg, limits, delegations = [] } = terms;
+  const all = [...elsewhere, ...attempts];
   // Under a mandate of one use, every transaction is the same use: that is what consume-once means.
-  const same = recurs(limits) ? attempts.filter((attempt) => attempt.transactionId === transactionId) : attempts;
+  const isSame = (attempt: Attempt): boolean => !recurs(limits) || attempt.transactionId === transactionId;
+  const same = all.filter(isSame);
   // Legs have PSP keys of their own, so a whole payment that may have been made after all admits none, nor the reverse.
-  const mayStand = same.filter((attempt) => counts(attempt) || attempt.unproven);
+  const mayStand = same.filter((attempt) => isUse(attempt) || attempt.unproven);
   const mixed = mayStand.find((attempt) => (attempt.leg === undefined) !== (leg === undefined));
   if (mixed) return refuse("The mandate is used with and without legs.", mixed);
-  const other = same.find((attempt) => counts(attempt) && attempt.transactionId !== transactionId);
+  const other = same.find((attempt) => isUse(attempt) && attempt.transactionId !== transactionId);
   if (other) return refuse("The mandate was used for another transaction.", other);
-  const sameLeg = same.filter((attempt) => attempt.leg === leg);
-  const last = sameLeg.at(-1);
+  const last = attempts.findLast((attempt) => isSame(attempt) && attempt.leg === leg);
   if (last?.suspended && last.phase === "reserving") return { resume: last };
-  if (last && counts(last)) return refuse(inWords(last.phase), last);
-  const overdrawn = leg === undefined ? undefined : legsLeft(same, wish);
+  // An attempt before the last may have turned out to be charged after it was released.
+  const taken = same.findLast((attempt) => isUse(attempt) && attempt.leg === leg);
+  if (taken) return refuse(inWords(taken.phase), taken);
+  const overdrawn = leg === undefined ? undefined : legsLeft(same, terms);
   const limited =
     overdrawn ??
-    (limits && withinLimits(attempts, wish, limits)) ??
-    delegations.map((one) => withinDelegation(attempts, wish, one)).find((refused) => refused !== undefined);
+    (limits && withinLimits(all, terms, limits)) ??
+    delegations.map((one) => withinDelegation(all, terms, one)).find((refused) => refused !== undefined);
   if (limited !== undefined) return { refused: limited };
-  const occurrence = same.at(-1)?.occurrence ?? 1 + Math.max(-1, ...attempts.map((attempt) => attempt.occurrence));
+  const occurrence =
+    attempts.findLast(isSame)?.occurrence ?? 1 + Math.max(-1, ...all.map(({ occurrence: taken }) => taken));
   const pspEpoch = last ? pspEpochOf(last) + (last.declined ? 1 : 0) : 0;
   return { place: { occurrence, epoch: last ? last.epoch + 1 : 0, pspEpoch, leg } };
 }
@@ -69,7 +74,7 @@ function inWords(phase: AttemptPhase): string {
   return "The mandate is being used, or a worker died using it: recover() finds out.";
 }
 
-function legsLeft(same: readonly Attempt[], { amount, total }: Wish): string | undefined {
+function legsLeft(same: readonly Attempt[], { amount, total }: ClaimTerms): string | undefined {
   const taken = sumOf(same);
   return taken + amount > total
     ? "Together they would exceed the whole: the mandate's amount, or what was captured."
@@ -81,16 +86,20 @@ function recurs(limits: MandateLimits | undefined): boolean {
   return limits?.frequency !== undefined;
 }
 
-function withinDelegation(attempts: readonly Attempt[], wish: Wish, { id, limits }: Delegation): string | undefined {
+function withinDelegation(
+  attempts: readonly Attempt[],
+  terms: ClaimTerms,
+  { id, limits }: Delegation,
+): string | undefined {
   const under = attempts.filter(({ delegations }) => delegations?.includes(id));
-  const other = under.some((attempt) => counts(attempt) && attempt.transactionId !== wish.transactionId);
+  const other = under.some((attempt) => isUse(attempt) && attempt.transactionId !== terms.transactionId);
   if (other && !recurs(limits)) return "The mandate by which it was delegated was used for another transaction.";
-  return limits && withinLimits(under, wish, limits);
+  return limits && withinLimits(under, terms, limits);
 }
 
-function withinLimits(attempts: readonly Attempt[], wish: Wish, limits: MandateLimits): string | undefined {
-  const used = attempts.filter(counts);
-  const isNewUse = !used.some(({ transactionId }) => transactionId === wish.transactionId);
+function withinLimits(attempts: readonly Attempt[], terms: ClaimTerms, limits: MandateLimits): string | undefined {
+  const used = attempts.filter(isUse);
+  const isNewUse = !used.some(({ transactionId }) => transactionId === terms.transactionId);
   const { maxOccurrences, frequency, budget } = limits;
   const uses = new Set(used.map(({ transactionId }) => transactionId));
   if (isNewUse && maxOccurrences !== undefined && uses.size >= maxOccurrences)
@@ -98,15 +107,15 @@ function withinLimits(attempts: readonly Attempt[], wish: Wish, limits: MandateL
   if (isNewUse && frequency !== undefined && frequency !== "ON_DEMAND") {
     const latest = Math.max(-Infinity, ...used.map(({ startedAtMs }) => startedAtMs));
     const next = latest === -Infinity ? -Infinity : nextUse(latest, frequency);
-    if (wish.nowMs < next) return `The mandate may be used ${frequency.toLowerCase()}, and it is too early.`;
+    if (terms.nowMs < next) return `The mandate may be used ${frequency.toLowerCase()}, and it is too early.`;
   }
-  if (budget !== undefined && sumOf(used) + wish.amount > toScaled(budget))
+  if (budget !== undefined && sumOf(used) + terms.amount > toScaled(budget))
     return "The mandate's budget would be exceeded.";
   return undefined;
 }
 
 function sumOf(attempts: readonly Attempt[]): bigint {
-  return attempts.filter(counts).reduce((sum, attempt) => sum + amountOf(attempt), 0n);
+  return attempts.filter(isUse).reduce((sum, attempt) => sum + amountOf(attempt), 0n);
 }
 
 const dayMs = 86_400_000;

@@ -67,7 +67,29 @@ export interface PaymentRecord {
   readonly scope: string;
   /** Which server and tenant the attempts were made with. */
   readonly target: string;
+  /** Those that are kept here. */
   readonly attempts: readonly Attempt[];
+  /** Purchases under this mandate whose attempts are kept in another record, each once. */
+  readonly elsewhere: readonly AttemptElsewhere[];
+}
+
+/** Where a record is: its key in the store, and its scope. */
+export interface RecordPlace {
+  readonly record: string;
+  readonly scope: string;
+}
+
+/**
+ * A purchase that another record keeps, whose attempts there count here too. It is stored among the attempts, as one that
+ * is settled: an earlier version, which does not look into the other record, refuses rather than pays twice.
+ */
+export interface AttemptElsewhere extends Attempt {
+  readonly elsewhere: RecordPlace;
+}
+
+/** The entry for an attempt in the record of a mandate that does not keep it. */
+export function elsewhere(attempt: Attempt, place: RecordPlace): AttemptElsewhere {
+  return { ...attempt, phase: "settled", reserveBody: "{}", elsewhere: place };
 }
 
 /** The part of a key that tells the attempts of one scope apart; empty for the first, whose keys are the Python guard's. */
@@ -81,7 +103,7 @@ export function suffixOf({ occurrence, epoch, leg }: Pick<Attempt, "occurrence" 
 }
 
 /** True while an attempt counts as a use: until it is proven that nothing was charged. */
-export function counts({ phase }: Attempt): boolean {
+export function isUse({ phase }: Attempt): boolean {
   return phase !== "released";
 }
 
@@ -113,7 +135,7 @@ export const signOfLifeMs = 15_000;
 export const abandonedAfterMs: number = 8 * signOfLifeMs;
 
 /** Still open, and given up by its worker or left by one that died. */
-export function isLeft(
+export function isAbandoned(
   { phase, held, suspended, touchedAtMs }: Attempt,
   nowMs: number,
   silenceMs: number = abandonedAfterMs,
@@ -124,8 +146,8 @@ export function isLeft(
 }
 
 /** A record as the store holds it: a copy without members that are `undefined`, which are no JSON. */
-export function writeRecord(record: PaymentRecord): RecordValue {
-  return stored(record);
+export function writeRecord({ elsewhere: others, attempts, ...record }: PaymentRecord): RecordValue {
+  return stored({ ...record, attempts: [...others, ...attempts] });
 }
 
 /** Nothing is written out to be read again: a record holds the bytes of a reserve, and is written at every step. */
@@ -144,16 +166,19 @@ export function readRecord(value: RecordValue): PaymentRecord | undefined {
   if (typeof record !== "object" || record === null || record.version !== 1) return undefined;
   const { scope, target, attempts } = record;
   if (typeof scope !== "string" || typeof target !== "string" || !Array.isArray(attempts)) return undefined;
-  return attempts.every(isAttempt) ? (record as PaymentRecord) : undefined;
+  if (!attempts.every(isAttempt)) return undefined;
+  const others = attempts.filter((one): one is AttemptElsewhere => one.elsewhere !== undefined);
+  const own = attempts.filter((one) => one.elsewhere === undefined);
+  return { ...(record as PaymentRecord), attempts: own, elsewhere: others };
 }
 
-function isAttempt(value: unknown): boolean {
-  const attempt = value as Partial<Attempt> | null;
+function isAttempt(value: unknown): value is Partial<AttemptElsewhere> & Attempt {
+  const attempt = value as Partial<AttemptElsewhere> | null;
   if (typeof attempt !== "object" || attempt === null || !phases.has(attempt.phase)) return false;
   const { claim, transactionId, amount, microcents, reserveBody, occurrence, epoch, startedAtMs, touchedAtMs } =
     attempt;
-  const { pspEpoch = 0, charged } = attempt;
-  const texts = [claim, transactionId, reserveBody];
+  const { pspEpoch = 0, charged, elsewhere: place = { record: "", scope: "" } } = attempt;
+  const texts = [claim, transactionId, reserveBody, place.record, place.scope];
   const amounts = [amount, microcents, charged === undefined ? "0" : charged.amount];
   const numbers = [occurrence, epoch, pspEpoch, startedAtMs, touchedAtMs];
   return (

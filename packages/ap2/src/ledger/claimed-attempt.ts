@@ -17,6 +17,8 @@ export class ClaimedAttempt {
   #stored: PaymentRecord;
   #attempt: Attempt;
   #version: string;
+  /** As it was to be written when the store failed: the write may have been applied all the same. */
+  #unsure: Attempt | undefined;
   #writes: Promise<unknown> = Promise.resolve();
 
   /** Goes on with an attempt whose reserve was left unclear. */
@@ -55,18 +57,17 @@ export class ClaimedAttempt {
     return keyIn(this.scope, "psp", pspSuffixOf(this.#attempt));
   }
 
-  /** When the PSP may have seen that key first, epoch milliseconds: attempts that follow no decline share one. */
-  get pspKeySinceMs(): number {
-    const own = pspSuffixOf(this.#attempt);
-    const sharing = this.#stored.attempts.filter((attempt) => pspSuffixOf(attempt) === own);
-    return Math.min(this.#attempt.startedAtMs, ...sharing.map(({ startedAtMs }) => startedAtMs));
-  }
-
   /** The PSP's id of a charge that an attempt under that key prepared; the latest. */
   get pspReference(): string | undefined {
+    return (
+      this.#attempt.reference ?? this.sharingPspKey.findLast(({ reference }) => reference !== undefined)?.reference
+    );
+  }
+
+  /** The attempts under that key: those that follow no decline share one. */
+  get sharingPspKey(): readonly Attempt[] {
     const own = pspSuffixOf(this.#attempt);
-    const sharing = this.#stored.attempts.filter((attempt) => pspSuffixOf(attempt) === own);
-    return this.#attempt.reference ?? sharing.findLast(({ reference }) => reference !== undefined)?.reference;
+    return this.#stored.attempts.filter((attempt) => pspSuffixOf(attempt) === own);
   }
 
   /**
@@ -82,7 +83,7 @@ export class ClaimedAttempt {
   /** Forgets the attempt: nothing was reserved, so nothing was used. */
   withdraw(): Promise<void> {
     return this.#inOrder(async () => {
-      if (this.#stored.attempts.length > 1) return this.#replace(() => undefined);
+      if (this.#stored.attempts.length + this.#stored.elsewhere.length > 1) return this.#replace(() => undefined);
       const isGone = await this.#books.records.delete(this.record, this.#version);
       if (!isGone) await this.#replace(() => undefined);
     });
@@ -102,8 +103,12 @@ export class ClaimedAttempt {
         return changed === undefined ? [] : [changed];
       });
       const next = { ...this.#stored, attempts };
+      const unsure = this.#unsure;
+      this.#unsure = changed;
       const version = await this.#books.records.replace(this.record, writeRecord(next), this.#version);
+      this.#unsure = unsure;
       if (version !== undefined) {
+        this.#unsure = undefined;
         this.#version = version;
         this.#stored = next;
         this.#attempt = changed ?? this.#attempt;
@@ -118,15 +123,18 @@ export class ClaimedAttempt {
     const stored = await this.#books.records.read(this.record);
     const record = stored && readRecord(stored.value);
     const mine = record?.attempts.find(({ claim }) => claim === this.#attempt.claim);
-    const { phase, held, suspended } = this.#attempt;
-    if (!stored || !record || mine?.phase !== phase || mine.held !== held || mine.suspended !== suspended) {
-      throw new AP2GuardError(
-        "ERR_AP2_CLAIM_LOST",
-        "Another worker took this payment over because no sign of life came from this one. Do not charge.",
-      );
+    const isMine =
+      mine !== undefined && (isAsFar(mine, this.#attempt) || JSON.stringify(mine) === JSON.stringify(this.#unsure));
+    if (!stored || !record || !isMine) {
+      throw new AP2GuardError("ERR_AP2_CLAIM_LOST", "Another worker took this payment over. Do not charge.");
     }
     this.#version = stored.version;
     this.#stored = record;
     this.#attempt = mine;
   }
+}
+
+/** Whether two states of an attempt differ in nothing that another worker decides. */
+function isAsFar(one: Attempt, other: Attempt): boolean {
+  return one.phase === other.phase && one.held === other.held && one.suspended === other.suspended;
 }

@@ -1,19 +1,16 @@
-import { type Clock, type RandomBytes, type RecordStore, type StoredRecord } from "@imprest/core";
+import type { Clock, RandomBytes, RecordStore, StoredRecord } from "@imprest/core";
 import { randomHex } from "@imprest/core/internal";
 import { worker } from "#worker";
-import { AP2AlreadyConsumed, AP2GuardError } from "../errors.ts";
-import { type Identities, hashOf } from "../idempotency-key.ts";
-import { type AttemptPlace, type Wish, admit } from "./admit.ts";
-import { type Attempt, type AttemptPhase, type PaymentRecord, counts, readRecord, writeRecord } from "./attempt.ts";
+import { AP2AlreadyConsumed } from "../errors.ts";
+import { type Identities, scopeOf } from "../idempotency-key.ts";
+import { type Admission, type AttemptPlace, type ClaimTerms, admit } from "./admit.ts";
+import { type Attempt, type PaymentRecord, type RecordPlace, elsewhere, isUse } from "./attempt.ts";
 import { ClaimedAttempt } from "./claimed-attempt.ts";
+import { PaymentRecords, isOpenMandate } from "./payment-records.ts";
 
-/** Where the ledger stands in a store. */
-const recordPrefix = "ap2-payment:";
-const linkPrefix = "ap2-link:";
-
-/** What a claim needs besides the wish. */
+/** What a claim needs besides its terms. */
 export interface ClaimRequest extends Pick<Identities, "scope" | "links"> {
-  readonly wish: Omit<Wish, "nowMs">;
+  readonly terms: Omit<ClaimTerms, "nowMs">;
   /** The payment in microcents. */
   readonly microcents: bigint;
   /** A movement of its own scope, which no other form of the purchase has. */
@@ -28,170 +25,148 @@ export interface ClaimRequest extends Pick<Identities, "scope" | "links"> {
  * What was tried under each mandate, in a record store: the one place that decides whether a payment may run, in every
  * process that shares the store. A record changes only by compare-and-set, so of any number of workers one wins.
  */
-export class PaymentLedger {
-  readonly records: RecordStore;
-  readonly target: string;
-  readonly clock: Clock;
-  /** Of the target: one server has as many addresses as spellings, and a claim must be the same under each. */
-  readonly #tenant: string;
+export class PaymentLedger extends PaymentRecords {
   readonly #random: RandomBytes | undefined;
 
   constructor(records: RecordStore, target: string, clock: Clock, random?: RandomBytes) {
-    this.records = records;
-    this.target = target;
-    this.#tenant = target.split("#tenant=")[1] ?? "";
-    this.clock = clock;
+    super(records, target, clock);
     this.#random = random;
   }
 
   /**
-   * Takes the mandate for one attempt, or goes on with one whose reserve was left unclear.
+   * Takes the mandate for one attempt, or goes on with one whose reserve was left unclear. The attempt is kept in the record
+   * that the purchase was first tried in, and counts in those of its other mandates, where it is noted before it may charge.
    * @throws AP2AlreadyConsumed when the mandate is used or in use; what the store throws.
    */
   async claim(request: ClaimRequest): Promise<ClaimedAttempt> {
-    const { scope, others } = await this.#placeOf(request);
-    for (const other of others) await this.#useElsewhere(request, other);
+    const { scope, links, terms, isRefund } = request;
+    const [home, ...mandates] = await Promise.all([
+      isRefund ? scope : this.link(this.transaction(terms.transactionId), scope),
+      ...links.map(async (link) => this.link(link, await scopeOf({ transactionId: "", openMandateHash: link }))),
+    ]);
+    const claimed = await this.#claimIn(home, request, mandates, []);
+    try {
+      const { attempt, record, scope: kept } = claimed;
+      await this.#countIn(mandates, request, { attempt, record, scope: kept });
+      return claimed;
+    } catch (error) {
+      // Nothing was reserved. What cannot be taken back is found by `recover`.
+      const undone = claimed.isResumed ? claimed.write({ phase: "reserving", suspended: true }) : claimed.withdraw();
+      await undone.catch(() => {});
+      throw error;
+    }
+  }
+
+  /** @param path the scopes that the purchase was followed through. */
+  async #claimIn(
+    scope: string,
+    request: ClaimRequest,
+    mandates: readonly string[],
+    path: readonly string[],
+  ): Promise<ClaimedAttempt> {
     const key = this.recordKey(scope);
-    const fresh = this.#attempt(request, scope, { occurrence: 0, epoch: 0, pspEpoch: 0, leg: request.wish.leg });
-    const record: PaymentRecord = { version: 1, scope, target: this.target, attempts: [fresh] };
+    const { transactionId } = request.terms;
     // A mandate is new far more often than not: one write, and no read before it. It still has to be admitted.
-    const first = admit([], { ...request.wish, nowMs: this.clock.now() });
-    if ("refused" in first) throw consumed(first);
-    const version = await this.records.create(key, writeRecord(record));
-    if (version !== undefined) return new ClaimedAttempt(this, key, record, fresh, version);
-    return this.#claimAgain(request, scope, key);
-  }
-
-  async #claimAgain(request: ClaimRequest, scope: string, key: string): Promise<ClaimedAttempt> {
+    const isNew = scope === request.scope && path.length === 0;
+    let stored = isNew ? undefined : await this.records.read(key);
     for (;;) {
-      const stored = await this.records.read(key);
-      if (stored === undefined) return this.claim(request);
-      const record = this.read(stored);
-      const admission = admit(record.attempts, { ...request.wish, nowMs: this.clock.now() });
-      if ("refused" in admission) throw consumed(admission);
-      const attempt =
-        "resume" in admission
-          ? this.#resumed(request, scope, admission.resume)
-          : this.#attempt(request, scope, admission.place);
-      const others = record.attempts.filter(({ claim }) => claim !== attempt.claim);
-      const next: PaymentRecord = { ...record, attempts: [...others, attempt] };
-      const version = await this.records.replace(key, writeRecord(next), stored.version);
-      if (version !== undefined) return new ClaimedAttempt(this, key, next, attempt, version, "resume" in admission);
-    }
-  }
-
-  /** The record of a purchase, under whichever of its identities it was tried. */
-  async find({
-    scope,
-    transactionId,
-    links,
-  }: Identities): Promise<(StoredRecord & { readonly record: PaymentRecord }) | undefined> {
-    const linked = await Promise.all([this.#transaction(transactionId), ...links].map((link) => this.#linked(link)));
-    const agreed = linked.find((found) => found !== undefined) ?? scope;
-    const stored = await this.records.read(this.recordKey(agreed));
-    return stored && { ...stored, record: this.read(stored) };
-  }
-
-  /** The record as it stands. @throws AP2GuardError when it cannot be read: that is no leave to pay. */
-  read(stored: StoredRecord): PaymentRecord {
-    const record = readRecord(stored.value);
-    if (record !== undefined) return record;
-    throw unreadable(stored.key);
-  }
-
-  /** Every readable record of this server and tenant; `onMalformed` is called with the others. */
-  async *scan(onMalformed: (key: string) => void): AsyncIterable<StoredRecord & { readonly record: PaymentRecord }> {
-    for await (const stored of this.records.scan(recordPrefix)) {
-      const record = readRecord(stored.value);
-      if (record === undefined) onMalformed(stored.key);
-      else if (isSameTarget(record.target, this.target)) yield { ...stored, record };
+      const record = this.recordOf(scope, stored);
+      const others = record.elsewhere.filter((one) => one.transactionId !== transactionId);
+      const on = record.elsewhere.find((one) => one.transactionId === transactionId)?.elsewhere.scope;
+      if (on !== undefined && ![...path, scope].includes(on))
+        return this.#claimIn(on, request, mandates, [...path, scope]);
+      const admission = await this.#admissionTo(record, request.terms);
+      if ("refused" in admission && mayMove(record, request, mandates, path)) {
+        await this.#moveOn(key, stored, record, request);
+      } else {
+        if ("refused" in admission) {
+          // Whichever mandates a purchase that is made or under way comes with, it uses them up.
+          const attempt = record.attempts.findLast((one) => isUse(one) && one.transactionId === transactionId);
+          if (attempt) await this.#countIn(mandates, request, { attempt, record: key, scope });
+          throw consumed(admission);
+        }
+        const attempt =
+          "resume" in admission
+            ? this.#resumed(request, scope, admission.resume)
+            : this.#attempt(request, scope, admission.place);
+        const attempts = [...record.attempts.filter(({ claim }) => claim !== attempt.claim), attempt];
+        const next = { ...record, attempts, elsewhere: others };
+        const version = await this.put(key, next, stored);
+        if (version !== undefined) return new ClaimedAttempt(this, key, next, attempt, version, "resume" in admission);
+      }
+      stored = await this.records.read(key);
     }
   }
 
   /**
-   * A transaction id is whatever its merchant chose, so two tenants may have the same; an open mandate is one mandate
-   * whoever presents it, and through whichever tenant.
+   * Notes that a purchase is kept from now on by the open mandate that it comes with now, which was not tried for it before:
+   * of any number of workers, those that come to this record find it there.
    */
-  recordKey(scope: string): string {
-    return scope.startsWith("ap2:open_mandate:")
-      ? `${recordPrefix}${scope}`
-      : `${recordPrefix}${scope}@${this.#tenant}`;
+  async #moveOn(
+    key: string,
+    stored: StoredRecord | undefined,
+    record: PaymentRecord,
+    request: ClaimRequest,
+  ): Promise<void> {
+    const { scope, terms } = request;
+    const to = this.recordKey(scope);
+    const admission = await this.#admissionTo(this.recordOf(scope, await this.records.read(to)), terms);
+    if ("refused" in admission) throw consumed(admission);
+    const place = { occurrence: 0, epoch: 0, pspEpoch: 0, leg: terms.leg };
+    const moved = elsewhere(this.#attempt(request, scope, place), { record: to, scope });
+    await this.put(key, { ...record, elsewhere: [...record.elsewhere, moved] }, stored);
   }
 
   /**
-   * The scope that every form of one purchase shares: whoever comes first names it, by its transaction and by each of its
-   * mandates. A transaction that was tried under another scope than its mandate stays there; the mandate is used up in
-   * `others` too.
+   * Counts an attempt as a use of those mandates whose records do not keep it. It is written before it is counted: whoever
+   * reads the entry finds it. @throws AP2AlreadyConsumed.
    */
-  async #placeOf({
-    scope,
-    links,
-    wish,
-    isRefund,
-  }: ClaimRequest): Promise<{ readonly scope: string; readonly others: string[] }> {
-    let mandate = scope;
-    const named = new Set<string>();
-    for (const link of links.toSorted()) {
-      const found = await this.#link(link, mandate);
-      if (named.size === 0) mandate = found;
-      named.add(found);
-    }
-    if (isRefund) return { scope, others: [] };
-    const agreed = await this.#link(this.#transaction(wish.transactionId), mandate);
-    return { scope: agreed, others: [...named].filter((other) => other !== agreed) };
-  }
-
-  /** What a link names, which is `scope` if nothing did. */
-  async #link(link: string, scope: string): Promise<string> {
-    if ((await this.records.create(linkKey(link), scope)) !== undefined) return scope;
-    return (await this.#linked(link)) ?? scope;
-  }
-
-  /** A transaction id is whatever its merchant chose, so it names one purchase of one tenant. */
-  #transaction(transactionId: string): string {
-    return `tx:${transactionId}@${this.#tenant}`;
-  }
-
-  /** Counts a payment that is kept in another record as a use of this scope's mandate. @throws AP2AlreadyConsumed. */
-  async #useElsewhere({ wish, microcents }: ClaimRequest, scope: string): Promise<void> {
-    const key = this.recordKey(scope);
-    for (;;) {
-      const stored = await this.records.read(key);
-      const record = stored ? this.read(stored) : { version: 1 as const, scope, target: this.target, attempts: [] };
-      if (record.attempts.some((one) => counts(one) && one.transactionId === wish.transactionId)) return;
-      const admission = admit(record.attempts, { ...wish, nowMs: this.clock.now() });
-      if ("refused" in admission) throw consumed(admission);
-      // One that waits to be resumed is of the same mandate, and may still become a payment.
-      if ("resume" in admission) throw consumed({ refused: "The mandate is being used for another transaction." });
-      const settled = { wish, microcents, phase: "settled" as const, reserveBody: () => "{}" };
-      const use = this.#attempt(settled, scope, admission.place);
-      const next = writeRecord({ ...record, attempts: [...record.attempts, use] });
-      const written = stored
-        ? await this.records.replace(key, next, stored.version)
-        : await this.records.create(key, next);
-      if (written !== undefined) return;
+  async #countIn(
+    mandates: readonly string[],
+    { terms }: ClaimRequest,
+    { attempt, ...place }: RecordPlace & { readonly attempt: Attempt },
+  ): Promise<void> {
+    const isOfPurchase = ({ transactionId }: Attempt): boolean => transactionId === terms.transactionId;
+    for (const scope of new Set(mandates)) {
+      const key = this.recordKey(scope);
+      for (let isCounted = scope === place.scope; !isCounted;) {
+        const stored = await this.records.read(key);
+        const record = this.recordOf(scope, stored);
+        // Earlier versions wrote a copy that is settled, whatever became of the payment.
+        const isCopied = record.attempts.some((one) => isUse(one) && isOfPurchase(one));
+        if (isCopied || record.elsewhere.some(({ claim }) => claim === attempt.claim)) break;
+        const admission = await this.#admissionTo(record, terms, attempt.claim);
+        if ("refused" in admission) throw consumed(admission);
+        if ("resume" in admission) throw consumed({ refused: "The mandate is being used for another transaction." });
+        const others = record.elsewhere.filter((one) => !isOfPurchase(one));
+        const use = elsewhere(attempt, place);
+        isCounted = (await this.put(key, { ...record, elsewhere: [...others, use] }, stored)) !== undefined;
+      }
     }
   }
 
-  async #linked(link: string): Promise<string | undefined> {
-    const stored = await this.records.read(linkKey(link));
-    if (stored === undefined) return undefined;
-    if (typeof stored.value === "string") return stored.value;
-    throw unreadable(stored.key);
+  /** @param own a claim that is not counted: it is the one that asks. */
+  async #admissionTo(record: PaymentRecord, terms: ClaimRequest["terms"], own?: string): Promise<Admission> {
+    const key = this.recordKey(record.scope);
+    const kept = await Promise.all(
+      record.elsewhere.map(({ transactionId, elsewhere: at }) => this.attemptsAt(at.record, transactionId, [key])),
+    );
+    const others = kept.flat().filter(({ claim }) => claim !== own);
+    return admit(record.attempts, { ...terms, nowMs: this.clock.now() }, others);
   }
 
-  #attempt(request: AttemptRequest, scope: string, { occurrence, epoch, pspEpoch, leg }: AttemptPlace): Attempt {
-    const { wish, microcents, phase, isRefund } = request;
+  #attempt(request: ClaimRequest, scope: string, { occurrence, epoch, pspEpoch, leg }: AttemptPlace): Attempt {
+    const { terms, microcents, phase, isRefund } = request;
     const place = { occurrence, epoch, pspEpoch, ...(leg !== undefined && { leg }) };
     const claim = randomHex(16, this.#random);
     const nowMs = this.clock.now();
     return {
       claim,
       phase,
-      transactionId: wish.transactionId,
-      ...(wish.delegations && { delegations: wish.delegations.map(({ id }) => id) }),
+      transactionId: terms.transactionId,
+      ...(terms.delegations && { delegations: terms.delegations.map(({ id }) => id) }),
       ...place,
-      amount: wish.amount.toString(),
+      amount: terms.amount.toString(),
       microcents: microcents.toString(),
       ...(isRefund && { isRefund }),
       reserveBody: request.reserveBody(scope, { claim, ...place }),
@@ -214,26 +189,24 @@ export class PaymentLedger {
   }
 }
 
-/** What an attempt is made of. */
-interface AttemptRequest extends Pick<ClaimRequest, "wish" | "microcents" | "isRefund" | "reserveBody"> {
-  readonly phase: AttemptPhase;
-}
-
-function linkKey(link: string): string {
-  return `${linkPrefix}${hashOf(link)}`;
-}
-
-const loopback = /^(https?:\/\/)(?:localhost|127\.0\.0\.1|\[::1\])(?=[:/#]|$)/;
-
-/** Whether two targets are one server: this machine has several names for itself. */
-function isSameTarget(one: string, other: string): boolean {
-  return one.replace(loopback, "$1localhost") === other.replace(loopback, "$1localhost");
-}
-
-/** A claim that cannot be read is no leave to pay. */
-function unreadable(key: string): AP2GuardError {
-  const message = `The payment record ${key} is not one that this version can read. Nothing was paid; look into the store.`;
-  return new AP2GuardError("ERR_AP2_LEDGER", message);
+/**
+ * Whether a purchase leaves the record that keeps it, which admits it no more, for that of the open mandate that it comes
+ * with now: nothing may have been charged for it, and the mandate whose record that is must not be presented.
+ */
+function mayMove(
+  record: PaymentRecord,
+  { scope, terms }: ClaimRequest,
+  mandates: readonly string[],
+  path: readonly string[],
+): boolean {
+  const known = [record.scope, ...path];
+  const tried = record.attempts.filter(({ transactionId }) => transactionId === terms.transactionId);
+  return (
+    isOpenMandate(scope) &&
+    !known.includes(scope) &&
+    !mandates.includes(record.scope) &&
+    !tried.some((one) => isUse(one) || one.unproven)
+  );
 }
 
 function consumed({

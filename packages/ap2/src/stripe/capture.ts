@@ -25,7 +25,7 @@ export async function captureWithStripe(
 ): Promise<Stripe.PaymentIntent> {
   const { pspIdempotencyKey: key } = payment;
   const minorUnits = stripeUnitsOf(payment);
-  const name = captureName(key);
+  const name = await captureName(key);
   const before = await stripe.paymentIntents.retrieve(id);
   let intent = before;
   let failure: unknown;

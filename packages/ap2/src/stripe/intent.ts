@@ -1,7 +1,7 @@
 import { divideRoundingUp } from "@imprest/core/internal";
 import type { Stripe } from "stripe";
-import { sha256Hex } from "../idempotency-key.ts";
 import type { Payment } from "../options.ts";
+import { halfSha256Hex } from "../sha256.ts";
 
 /** Under which names an object of Stripe says to which payment it belongs. */
 export const metadataNames: { readonly key: string; readonly record: string; readonly claim: string } = {
@@ -24,8 +24,8 @@ export function metadataOf(
 }
 
 /** The name under which an intent keeps one capture; Stripe takes 40 characters. */
-export function captureName(key: string): string {
-  return `imprest_${sha256Hex(key).slice(0, 32)}`;
+export async function captureName(key: string): Promise<string> {
+  return `imprest_${await halfSha256Hex(key)}`;
 }
 
 /** What a PaymentIntent says about the money; `idle` when nothing moved and cancelling makes that final. */

@@ -20,9 +20,10 @@ async function findCharge(stripe: Stripe, query: ChargeQuery): Promise<ChargeLoo
   const { reference, pspIdempotencyKey: key, signal } = query;
   if (reference !== undefined) return judge(stripe, await stripe.paymentIntents.retrieve(reference), query, "asked");
   let found: ChargeLookup = { status: "none" };
+  const capture = await captureName(key);
   for await (const intent of stripe.paymentIntents.list({ created: since(query), limit: 100 })) {
     if (signal.aborted) return { status: "unknown" };
-    if (intent.metadata[metadataNames.key] !== key && intent.metadata[captureName(key)] === undefined) continue;
+    if (intent.metadata[metadataNames.key] !== key && intent.metadata[capture] === undefined) continue;
     const judged = await judge(stripe, intent, query, "listed");
     if (judged.status === "charged") return judged;
     if (found.status !== "unknown") found = judged;
@@ -38,7 +39,7 @@ async function judge(
   how: "asked" | "listed",
 ): Promise<ChargeLookup> {
   const { id: reference, currency, metadata } = intent;
-  const captured = metadata?.[captureName(key)];
+  const captured = metadata?.[await captureName(key)];
   if (captured !== undefined && /^\d{1,18}$/.test(captured)) {
     const minorUnits = BigInt(captured);
     return { status: "charged", reference, amount: microcentsOf(minorUnits, currency, microcents, minorUnits) };

@@ -1,5 +1,4 @@
-import { ConfigurationError } from "@imprest/core";
-import { utf8 } from "@imprest/core/internal";
+import { plainBytes, utf8, webCrypto } from "@imprest/core/internal";
 import type { Jwk } from "@imprest/core/audit";
 
 /** A public P-256 key (RFC 7518 §6.2), ready to verify with. */
@@ -13,7 +12,7 @@ export async function readKey(jwk: Jwk): Promise<VerifyingKey | undefined> {
   if ((alg !== undefined && alg !== "ES256") || (use !== undefined && use !== "sig")) return undefined;
   try {
     const algorithm = { name: "ECDSA", namedCurve: "P-256" };
-    return await subtle().importKey("jwk", { kty, crv, x, y }, algorithm, false, ["verify"]);
+    return await webCrypto().importKey("jwk", { kty, crv, x, y }, algorithm, false, ["verify"]);
   } catch {
     return undefined;
   }
@@ -23,11 +22,5 @@ export async function readKey(jwk: Jwk): Promise<VerifyingKey | undefined> {
 export async function isSigned(key: VerifyingKey, text: string, signature: Uint8Array): Promise<boolean> {
   if (signature.length !== 64) return false;
   const algorithm = { name: "ECDSA", hash: "SHA-256" };
-  return subtle().verify(algorithm, key, signature as Uint8Array<ArrayBuffer>, utf8(text) as Uint8Array<ArrayBuffer>);
-}
-
-function subtle(): SubtleCrypto {
-  const found: SubtleCrypto | undefined = globalThis.crypto?.subtle;
-  if (found !== undefined) return found;
-  throw new ConfigurationError("WebCrypto is missing here: serve the page over HTTPS, or from localhost.");
+  return webCrypto().verify(algorithm, key, plainBytes(signature), plainBytes(utf8(text)));
 }

@@ -2,11 +2,12 @@ import type { RecordStore } from "@imprest/core";
 import { type PaymentAuthority, type PaymentSource, paymentAuthority } from "../authority.ts";
 import { clockSkewMs } from "../draft.ts";
 import { AP2GuardError, AP2MandateError } from "../errors.ts";
-import { identitiesOf, sha256Hex } from "../idempotency-key.ts";
-import { type Attempt, isLeft } from "../ledger/attempt.ts";
+import { identitiesOf } from "../idempotency-key.ts";
+import { type Attempt, isAbandoned } from "../ledger/attempt.ts";
 import { ClaimedAttempt } from "../ledger/claimed-attempt.ts";
 import { type AP2Mandate, checkMandate } from "../mandate.ts";
 import { type Resolution, resolveAttempt } from "../resolve-attempt.ts";
+import { sha256Hex } from "../sha256.ts";
 import { assertPresented } from "./presented-mandate.ts";
 import { type VerifyMandateReceiptOptions, verifyMandateReceipt } from "./verify-mandate-receipt.ts";
 
@@ -39,13 +40,16 @@ export async function releaseRejected(
   const tried = checkMandate(mandate);
   assertPresented(tried, options.mandate);
   const authority = paymentAuthority(source, options.records);
-  const found = await authority.ledger.find(identitiesOf(tried));
+  const found = await authority.ledger.find(await identitiesOf(tried));
   const attempts = found?.record.attempts.filter(({ transactionId }) => transactionId === tried.transactionId) ?? [];
   const attempt = attempts.at(-1);
   if (found === undefined || attempt === undefined) {
-    throw new AP2GuardError("ERR_AP2_LEDGER", "Nothing was tried under this mandate, so there is nothing to release.");
+    throw new AP2GuardError(
+      "ERR_AP2_NOTHING_PAID",
+      "Nothing was tried under this mandate, so there is nothing to release.",
+    );
   }
-  const rejectedBy = idOf(receipt);
+  const rejectedBy = await idOf(receipt);
   if (found.record.attempts.some((one) => one.rejectedBy === rejectedBy)) {
     throw unproven("It was believed before, and a receipt is believed once.");
   }
@@ -76,7 +80,7 @@ function assertOfLast(
   const latestMs = issuedAt * secondMs + (isOfLast ? secondMs - 1 : 0);
   if (latestMs < last.startedAtMs) throw unproven("It was issued before the attempt began.");
   const isOver = last.phase === "settled" || last.phase === "released";
-  if (!isOver && !isLeft(last, nowMs)) {
+  if (!isOver && !isAbandoned(last, nowMs)) {
     throw new AP2GuardError(
       "ERR_AP2_IN_USE",
       "The payment is under way; a rejection is believed once it has given up.",
@@ -85,7 +89,7 @@ function assertOfLast(
 }
 
 /** A signature has a second valid spelling, so the receipt is known by what was signed. */
-function idOf(receipt: string): string {
+function idOf(receipt: string): Promise<string> {
   return sha256Hex(receipt.slice(0, receipt.lastIndexOf(".")));
 }
 

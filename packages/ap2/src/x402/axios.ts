@@ -82,7 +82,7 @@ export function guardX402Axios<Instance extends X402AxiosInstance>(
     const exchange = {
       purchase: purchase
         ? await purchase(config)
-        : purchaseOf((config.method ?? "get").toUpperCase(), url, textOf(refuseStream(config.data), "strict")),
+        : await purchaseOf((config.method ?? "get").toUpperCase(), url, textOf(refuseStream(config.data), "strict")),
       seller: new URL(url).hostname,
       required,
       send: (payload: X402Payload) =>

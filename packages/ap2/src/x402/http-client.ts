@@ -1,4 +1,4 @@
-import { sha256Hex } from "../idempotency-key.ts";
+import { sha256Hex } from "../sha256.ts";
 import { type X402Payload, type X402Required, type X402Settlement, settlementIn } from "./requirements.ts";
 import type { X402Signer } from "./pay-once.ts";
 
@@ -43,9 +43,9 @@ export function headersOf(client: X402HttpClient, payload: X402Payload): [string
 }
 
 /** The same request, however often and over whichever client it is made, is one purchase. */
-export function purchaseOf(method: string, url: string, body: string): string {
+export async function purchaseOf(method: string, url: string, body: string): Promise<string> {
   // A fragment is not sent, so that it makes no other request.
-  return `x402:${sha256Hex(JSON.stringify([method, url.split("#", 1)[0], body]))}`;
+  return `x402:${await sha256Hex(JSON.stringify([method, url.split("#", 1)[0], body]))}`;
 }
 
 function parsed(text: string): unknown {

@@ -1,6 +1,6 @@
 import { stringifyJson } from "@imprest/core/internal";
 import type { PaymentSource } from "../authority.ts";
-import { sha256Hex } from "../idempotency-key.ts";
+import { sha256Hex } from "../sha256.ts";
 import { type X402Options, type X402Signer, payX402 } from "./pay-once.ts";
 import { type X402Payload, type X402Required, type X402Settlement, requiredIn, settlementIn } from "./requirements.ts";
 
@@ -94,8 +94,8 @@ function settlementOfResult(outcome: Outcome<unknown>): X402Settlement | undefin
   return settlementIn(meta?.["x402/payment-response"] ?? meta?.["x402.payment-response"]);
 }
 
-function purchaseOf(seller: string, { name, arguments: given = {} }: McpToolCall): string {
-  return `x402:${sha256Hex(stringifyJson(["mcp", seller, name, sorted(given)]))}`;
+async function purchaseOf(seller: string, { name, arguments: given = {} }: McpToolCall): Promise<string> {
+  return `x402:${await sha256Hex(stringifyJson(["mcp", seller, name, sorted(given)]))}`;
 }
 
 /** Members in one order. */

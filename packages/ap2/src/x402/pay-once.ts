@@ -118,13 +118,13 @@ async function sign(
   price: Price,
 ): Promise<{ readonly payload: X402Payload; readonly requirements: X402Requirements; readonly sent: X402Sent }> {
   try {
-    const asked = withPaymentIdentifier(required, opened.pspIdempotencyKey);
+    const asked = await withPaymentIdentifier(required, opened.pspIdempotencyKey);
     const payload = await signer.createPaymentPayload(asked as never);
     const requirements = payload.accepted ?? acceptedIn(required, payload);
     const signed = requirements && price(requirements, signedFor(payload) ?? askedFor(requirements));
     if (requirements === undefined || signed === undefined || signed > opened.microcents)
       throw new AP2MandateError("The client signed for more than was reserved, or for what has no known price.");
-    const sent = sentOf(payload, requirements, signed);
+    const sent = await sentOf(payload, requirements, signed);
     await opened.charging({ reference: writeSent(sent) });
     return { payload, requirements, sent };
   } catch (error) {

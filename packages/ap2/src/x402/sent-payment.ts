@@ -1,5 +1,5 @@
 import { parseJson, stringifyJson } from "@imprest/core/internal";
-import { sha256Hex } from "../idempotency-key.ts";
+import { sha256Hex } from "../sha256.ts";
 import type { ChargeLookup, LookupCharge } from "../psp-outcome.ts";
 import { type X402Payload, type X402Requirements, atomicOf } from "./requirements.ts";
 
@@ -57,7 +57,11 @@ export function signedFor(payload: X402Payload): bigint | undefined {
 }
 
 /** What the ledger keeps of a payload. */
-export function sentOf(payload: X402Payload, { network, asset }: X402Requirements, microcents: bigint): X402Sent {
+export async function sentOf(
+  payload: X402Payload,
+  { network, asset }: X402Requirements,
+  microcents: bigint,
+): Promise<X402Sent> {
   const { method, from, nonce, validBefore = undefined, deadline = validBefore } = authorizationOf(payload);
   const until = atomicOf(deadline)?.toString();
   const hasNonce = typeof nonce === "string" && nonce !== "";
@@ -66,7 +70,7 @@ export function sentOf(payload: X402Payload, { network, asset }: X402Requirement
     asset,
     ...(hasNonce && { method }),
     ...(typeof from === "string" && { payer: from }),
-    nonce: hasNonce ? nonce : sha256Hex(stringifyJson(payload.payload ?? null)),
+    nonce: hasNonce ? nonce : await sha256Hex(stringifyJson(payload.payload ?? null)),
     ...(until !== undefined && { validBefore: until }),
     microcents,
   };

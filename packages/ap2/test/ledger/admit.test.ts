@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Wish, admit, nextUse } from "../../src/ledger/admit.ts";
-import { type Attempt, counts, suffixOf } from "../../src/ledger/attempt.ts";
+import { type ClaimTerms, admit, nextUse } from "../../src/ledger/admit.ts";
+import { type Attempt, isUse, suffixOf } from "../../src/ledger/attempt.ts";
 
 const attemptOf = (change: Partial<Attempt>): Attempt => ({
   claim: "c",
@@ -28,21 +28,21 @@ describe("admit", () => {
       fc.property(fc.array(step, { maxLength: 20 }), fc.integer({ min: 1, max: 3 }), (steps, maxOccurrences) => {
         let attempts: Attempt[] = [];
         for (const [at, { transactionId, amount, ends }] of steps.entries()) {
-          const wish: Wish = {
+          const terms: ClaimTerms = {
             transactionId,
             amount,
             total: amount,
             nowMs: 0,
             limits: { maxOccurrences, budget: "0.00000010" },
           };
-          const admission = admit(attempts, wish);
+          const admission = admit(attempts, terms);
           if (!("place" in admission)) continue;
           attempts = [
             ...attempts,
             attemptOf({ ...admission.place, transactionId, amount: String(amount), claim: String(at), phase: ends }),
           ];
         }
-        const used = attempts.filter(counts);
+        const used = attempts.filter(isUse);
         expect(used.reduce((sum, { amount }) => sum + BigInt(amount), 0n)).toBeLessThanOrEqual(10n);
         expect(used.length).toBeLessThanOrEqual(maxOccurrences);
         expect(new Set(used.map(({ transactionId }) => transactionId)).size).toBe(used.length);

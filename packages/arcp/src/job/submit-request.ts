@@ -18,7 +18,7 @@ export interface SubmitRequest extends CallOptions {
   readonly maxRuntimeSec?: number | undefined;
   /**
    * What to do when the runtime has lost the job: submit it again under its key, which may run it a second time, or
-   * fail with JobLostError. Default: `"resubmit"` when the caller gave an `idempotencyKey`, else `"fail"`.
+   * fail with JobLostError. By default: `"resubmit"` when the caller gave an `idempotencyKey`, else `"fail"`.
    */
   readonly onLost?: "resubmit" | "fail" | undefined;
 }

@@ -41,7 +41,7 @@ export interface ConnectOptions {
   readonly requestTimeoutMs?: number | undefined;
   /** False: a lost connection ends the session. Otherwise it is made again within the resume window. */
   readonly reconnect?: boolean | undefined;
-  /** The wait before attempt `attempt` (from 0) in a row that no event followed. Default: full jitter over 250 ms doubled each time, up to 15 s. */
+  /** The wait before attempt `attempt` (from 0) in a row that no event followed. By default: full jitter over 250 ms doubled each time, up to 15 s. */
   readonly backOff?: ((attempt: number) => number) | undefined;
   /** At most one acknowledgement in so long, unless `acknowledgeEvents` says so. Default 250. */
   readonly acknowledgeEveryMs?: number | undefined;

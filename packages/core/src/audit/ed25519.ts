@@ -2,7 +2,7 @@ import { ImprestError } from "../errors/imprest-error.ts";
 import { ValidationError } from "../errors/local-errors.ts";
 import { parseBase64url } from "../platform/encoding.ts";
 import { isSoundPoint, isSoundSignature, publicKeyBytes } from "./ed25519-encoding.ts";
-import { plainBytes, webCrypto } from "./web-crypto.ts";
+import { plainBytes, webCrypto } from "../platform/web-crypto.ts";
 
 /** An Ed25519 key pair in the raw form of RFC 8032: keep `privateKey` out of logs. */
 export interface Ed25519KeyPair {

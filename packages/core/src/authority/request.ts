@@ -24,7 +24,7 @@ export interface Subject extends Readonly<Partial<Record<SubjectLevel, string | 
 /** What the money is for: `{ kind: "llm.completion", name: "gpt-5" }`. */
 export interface Action {
   readonly kind: string;
-  /** Defaults to `kind` on wires that require a name. */
+  /** By default, `kind` on wires that require a name. */
   readonly name?: string | undefined;
   readonly tags?: readonly string[] | undefined;
 }
@@ -42,7 +42,7 @@ export type RequestExtensions = Readonly<Record<string, Readonly<Record<string, 
 export interface ReserveRequest<Extensions extends RequestExtensions = RequestExtensions> {
   readonly estimate: Amount;
   readonly action: Action;
-  /** Defaults to what the authority was configured with. */
+  /** By default, what the authority was configured with. */
   readonly subject?: Subject | undefined;
   /** How long the reservation lives without an extension, in milliseconds. */
   readonly ttlMs?: number | undefined;

@@ -46,8 +46,8 @@ export interface DeadLetter {
 
 /** The dead letters of one authority. */
 export interface DeadLetters {
-  /** Every dead letter, in the store's order. */
-  list(): AsyncIterable<DeadLetter>;
+  /** Every dead letter, or those of one reservation, in the store's order. */
+  list(of?: { readonly reservationId: string }): AsyncIterable<DeadLetter>;
   /**
    * An operator's word to send a refused settlement once more, under its own key.
    * @throws ValidationError when there is no such letter; SettlementError when nothing in it can be sent.

@@ -6,11 +6,17 @@ import type { SettlementInstruction } from "../authority/settlement.ts";
 import { readAmount } from "../amount/amount-text.ts";
 import { readInstruction } from "./instruction.ts";
 
-/** Every letter of one authority, in the store's order. */
-export async function* listDeadLetters(records: RecordStore, authority: SettlingAuthority): AsyncIterable<DeadLetter> {
-  for await (const { key, value } of records.scan(deadLetterPrefix(authority))) {
+/** Every letter of one authority, or those of one reservation, in the store's order. */
+export async function* listDeadLetters(
+  records: RecordStore,
+  authority: SettlingAuthority,
+  of?: { readonly reservationId: string },
+): AsyncIterable<DeadLetter> {
+  const prefix = deadLetterPrefix(authority);
+  for await (const { key, value } of records.scan(of === undefined ? prefix : `${prefix}${of.reservationId}:`)) {
     const letter = letterOf(key, value);
-    if (isOf(authority, letter)) yield letter;
+    // One id may be the beginning of another.
+    if (isOf(authority, letter) && (of === undefined || letter.reservationId === of.reservationId)) yield letter;
   }
 }
 

@@ -45,7 +45,7 @@ export class SettlementQueue {
   get deadLetters(): DeadLetters {
     const { records } = this.#outbox;
     return {
-      list: () => listDeadLetters(records, this.#authority),
+      list: (of) => listDeadLetters(records, this.#authority, of),
       retry: (id) => this.#retryLetter(id),
       discard: (id) => discardDeadLetter(records, this.#authority, id),
     };

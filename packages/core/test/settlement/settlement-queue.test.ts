@@ -281,3 +281,19 @@ it("back-off, attempts and width are the environment's to say", async () => {
   expect(await recordKeys(authority.records, "settlement:")).toHaveLength(1);
   expect(authority.clock.timers).toBe(0);
 });
+
+describe("deadLetters.list() of one reservation", () => {
+  it("lists its letters alone, also where its id is the beginning of another's", async () => {
+    const records = memoryRecordStore();
+    const authority = fakeAuthority({ records });
+    const { protocol, target } = authority;
+    for (const reservationId of ["r", "r:1", "r1", "s"]) {
+      const key = `dead-letter:${protocol}:${target}:${reservationId}:key:spend-unknown`;
+      await records.create(key, { kind: "spend-unknown", protocol, target, reservationId, idempotencyKey: "key" });
+    }
+    const found: string[] = [];
+    const { deadLetters } = settlementQueue(authority);
+    for await (const letter of deadLetters.list({ reservationId: "r" })) found.push(letter.reservationId);
+    expect(found).toEqual(["r"]);
+  });
+});

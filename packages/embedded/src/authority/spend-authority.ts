@@ -41,11 +41,11 @@ export interface SpendAuthorityOptions extends Environment {
   /** Levels and dimensions of every request; a request's own win. The tenant is added. */
   readonly subject?: ReserveRequest["subject"];
   /**
-   * The scopes that requests may act in, each with all beneath it: scope paths, whose names may be `*`. Default: the scope of
+   * The scopes that requests may act in, each with all beneath it: scope paths, whose names may be `*`. By default: the scope of
    * `subject`, so that the authority of one agent cannot spend the budget of another; `["tenant:acme"]` is the whole tenant.
    */
   readonly within?: readonly string[] | undefined;
-  /** Lifetime of a reservation between extensions, 1,000 to 86,400,000 ms. Default: 60,000. */
+  /** Lifetime of a reservation between extensions, 1,000 to 86,400,000 ms. By default: 60,000. */
   readonly ttlMs?: number | undefined;
   /** Terms of every reservation, in the words of the Cycles wire; `extensions.cycles` of a request wins. */
   readonly terms?: Terms | undefined;

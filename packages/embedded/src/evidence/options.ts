@@ -5,7 +5,7 @@ import type { Ed25519KeyPair } from "@imprest/core/audit";
 export interface EvidenceOptions {
   /**
    * The authority's stable URI: where clients reach it, `/v1` included, without a slash at the end. Its exact bytes are
-   * the authority's identity in everything it signs. Default: the URL that `serve` listens on; a `handler` and an
+   * the authority's identity in everything it signs. By default: the URL that `serve` listens on; a `handler` and an
    * `authority` that no server was started for do not know their own address and must be given it.
    */
   readonly serverId?: string | undefined;
@@ -19,11 +19,11 @@ export interface EvidenceOptions {
 
 /** How long and how much signed evidence of one tenant is served. */
 export interface EvidenceRetention {
-  /** Milliseconds that an envelope is served. Default: thirty days. */
+  /** Milliseconds that an envelope is served. By default: thirty days. */
   readonly forMs?: number | undefined;
-  /** Envelopes kept at most, the oldest go first; each takes about 1.5 kB of memory. Default: 50,000. */
+  /** Envelopes kept at most, the oldest go first; each takes about 1.5 kB of memory. By default: 50,000. */
   readonly envelopes?: number | undefined;
-  /** Characters of all envelopes at most, the oldest go first. Default: 134,217,728. */
+  /** Characters of all envelopes at most, the oldest go first. By default: 134,217,728. */
   readonly bytes?: number | undefined;
 }
 

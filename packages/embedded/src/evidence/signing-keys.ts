@@ -87,7 +87,7 @@ export class SigningKeys {
   }
 
   /**
-   * Signs with another key from now on, a fresh one unless given. The old one stays published with its end; its
+   * Signs with another key from now on, a fresh one by default. The old one stays published with its end; its
    * private half is forgotten. @throws ConfigurationError for a pair that does not belong together or signed before.
    */
   async rotate(given?: Ed25519KeyPair): Promise<EvidenceJwk> {

@@ -15,11 +15,11 @@ export interface EmbeddedAuthorityOptions extends Omit<LedgerOptions, "overagePo
   /** How often a tenant may call over the wire; unlimited when absent. */
   readonly rateLimit?: RateLimit | undefined;
   /**
-   * Whether a subject of the Cycles wire that names no tenant is of the caller's. Default: false, because the wire's text counts
+   * Whether a subject of the Cycles wire that names no tenant is of the caller's. By default: false, because the wire's text counts
    * only the levels that are given; such a subject then draws on no budget, policy or cap of its tenant.
    */
   readonly fillInTenant?: boolean | undefined;
-  /** The longest body that the wire reads, in bytes. Default: 262,144. */
+  /** The longest body that the wire reads, in bytes. By default: 262,144. */
   readonly maxBodyBytes?: number | undefined;
   /** Speaks the Agent Spend Protocol too, over the same ledger. */
   readonly asp?: AspOptions | undefined;

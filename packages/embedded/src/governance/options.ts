@@ -3,15 +3,15 @@ import { type AddressRange, parseRange } from "./address.ts";
 
 /** How long events and deliveries are kept; whichever bound is reached first. No tenant's count against another's. */
 export interface EventRetention {
-  /** Milliseconds. Default: 90 days (Cycles governance §Event, RETENTION). */
+  /** Milliseconds. By default: 90 days (Cycles governance §Event, RETENTION). */
   readonly forMs?: number | undefined;
-  /** How many events of a tenant, and of the system. Default: 20,000. */
+  /** How many events of a tenant, and of the system. By default: 20,000. */
   readonly events?: number | undefined;
-  /** Bytes of a tenant's events, as JSON. Default: 33,554,432. */
+  /** Bytes of a tenant's events, as JSON. By default: 33,554,432. */
   readonly eventBytes?: number | undefined;
-  /** How many deliveries of one webhook, those that wait included. Default: 10,000. */
+  /** How many deliveries of one webhook, those that wait included. By default: 10,000. */
   readonly deliveries?: number | undefined;
-  /** Milliseconds. Default: 14 days (Cycles §Webhook delivery protocol, Retention). */
+  /** Milliseconds. By default: 14 days (Cycles §Webhook delivery protocol, Retention). */
   readonly deliveriesForMs?: number | undefined;
 }
 
@@ -24,11 +24,11 @@ export interface GovernanceOptions {
   readonly transport?: Transport | undefined;
   /** How webhooks that belong to a tenant are sent; as the others when absent. On Node: `checkedTransport`. */
   readonly tenantTransport?: Transport | undefined;
-  /** How long a receiver may take for its whole answer, in milliseconds. Default: 10,000. */
+  /** How long a receiver may take for its whole answer, in milliseconds. By default: 10,000. */
   readonly deliveryTimeoutMs?: number | undefined;
   /**
    * A delivery that waited for longer, in milliseconds, is failed instead of sent: after a long outage nobody wants
-   * yesterday's alarms. Default: 24 hours (Cycles §Webhook delivery protocol, Retention).
+   * yesterday's alarms. By default: 24 hours (Cycles §Webhook delivery protocol, Retention).
    */
   readonly staleAfterMs?: number | undefined;
   /**
@@ -37,7 +37,7 @@ export interface GovernanceOptions {
    * `checkedTransport` of `@imprest/embedded/node` as `tenantTransport`.
    */
   readonly allowAddresses?: readonly string[] | undefined;
-  /** Webhooks may go to http: URLs beyond this machine. Default: false. */
+  /** Webhooks may go to http: URLs beyond this machine. By default: false. */
   readonly allowInsecureHttp?: boolean | undefined;
 }
 

@@ -8,13 +8,13 @@ import { tenantCategories } from "./list-events.ts";
 
 /** When a failed delivery is tried again (Cycles governance §WebhookRetryPolicy). */
 export interface WebhookRetry {
-  /** After the first attempt: 0 to 10. Default: 5. */
+  /** After the first attempt: 0 to 10. By default: 5. */
   readonly maxRetries?: number | undefined;
-  /** 100 to 60,000. Default: 1,000. */
+  /** 100 to 60,000. By default: 1,000. */
   readonly initialDelayMs?: number | undefined;
-  /** 1 to 10. Default: 2. */
+  /** 1 to 10. By default: 2. */
   readonly backoffMultiplier?: number | undefined;
-  /** 1,000 to 3,600,000. Default: 60,000. */
+  /** 1,000 to 3,600,000. By default: 60,000. */
   readonly maxDelayMs?: number | undefined;
 }
 
@@ -34,7 +34,7 @@ export interface Webhook {
   /** A scope path, or its beginning followed by `*`: `"tenant:acme/*"`. Events without a scope are left out then. */
   readonly scopeFilter?: string | undefined;
   readonly retry?: WebhookRetry | undefined;
-  /** So many deliveries that failed for good, one after the other, disable it. Default: 10. */
+  /** So many deliveries that failed for good, one after the other, disable it. By default: 10. */
   readonly disableAfterFailures?: number | undefined;
 }
 

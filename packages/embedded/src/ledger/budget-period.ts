@@ -7,9 +7,9 @@ import { LedgerRefusal } from "./refusal.ts";
 /** Periods by the calendar of a time zone. The first one lasts from now to its end, with the whole allocation. */
 export interface CalendarPeriods {
   readonly every: CalendarUnit;
-  /** A name of the IANA database: `"Europe/Berlin"`. Default: UTC. */
+  /** A name of the IANA database: `"Europe/Berlin"`. By default: UTC. */
   readonly timeZone?: string | undefined;
-  /** Default: NONE. */
+  /** By default: NONE. */
   readonly rollover?: RolloverPolicy | undefined;
 }
 
@@ -19,7 +19,7 @@ export interface EqualPeriods {
   readonly startsAtMs: number;
   /** Epoch milliseconds; a minute after the start at least. */
   readonly endsAtMs: number;
-  /** Default: NONE. */
+  /** By default: NONE. */
   readonly rollover?: RolloverPolicy | undefined;
 }
 

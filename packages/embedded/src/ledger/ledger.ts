@@ -54,10 +54,10 @@ export interface LedgerOptions {
   readonly store?: LedgerStore | undefined;
   /** The operator's caps and denials. */
   readonly policy?: Policy | undefined;
-  /** How often one reservation may be extended. Default: 10, as at the reference server. */
+  /** How often one reservation may be extended. By default: 10, as at the reference server. */
   readonly maxExtensions?: number | undefined;
   /**
-   * How much of an overage becomes debt under ALLOW_WITH_OVERDRAFT. Default: `"overage"`, the letter of the specification;
+   * How much of an overage becomes debt under ALLOW_WITH_OVERDRAFT. By default: `"overage"`, the letter of the specification;
    * `"shortfall"` is what the reference server does.
    */
   readonly overdraft?: OverdraftRule | undefined;
@@ -67,9 +67,9 @@ export interface LedgerOptions {
    */
   readonly overagePolicy?: ChargePolicy | undefined;
   readonly retention?: Retention | undefined;
-  /** Bytes of metadata that one request may carry. Default: 16,384. */
+  /** Bytes of metadata that one request may carry. By default: 16,384. */
   readonly maxMetadataBytes?: number | undefined;
-  /** Active reservations of a tenant at once; one more is refused (`LIMIT_EXCEEDED`). Default: 100,000. */
+  /** Active reservations of a tenant at once; one more is refused (`LIMIT_EXCEEDED`). By default: 100,000. */
   readonly maxActiveReservations?: number | undefined;
   /** Tenants whose reserves over the wire are evaluated and reported, never enforced (Cycles v0.1.26 §OBSERVE MODE). */
   readonly observedTenants?: readonly string[] | undefined;

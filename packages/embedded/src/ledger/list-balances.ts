@@ -12,7 +12,7 @@ import { budgetsOf } from "./tenant.ts";
 export interface ListBalancesRequest extends PageRequest, Calling {
   /** Levels that a scope must name with these values. */
   readonly subject: Subject;
-  /** Also the scopes beneath the innermost level of `subject`. Default: false. */
+  /** Also the scopes beneath the innermost level of `subject`. By default: false. */
   readonly includeChildren?: boolean | undefined;
 }
 

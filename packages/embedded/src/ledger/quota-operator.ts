@@ -12,7 +12,7 @@ export interface ListQuotaCountersRequest extends PageRequest {
   readonly window?: string | undefined;
   /** Of the counters `per_run`, those of this run. */
   readonly runId?: string | undefined;
-  /** Also those that stand at zero. Default: false. */
+  /** Also those that stand at zero. By default: false. */
   readonly includeZero?: boolean | undefined;
 }
 

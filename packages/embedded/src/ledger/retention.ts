@@ -4,18 +4,18 @@
  */
 export interface Retention {
   /**
-   * Milliseconds that anything is remembered. Default: as the reference server of Cycles, 30 days for a finished
+   * Milliseconds that anything is remembered. By default: as the reference server of Cycles, 30 days for a finished
    * reservation with its settlement, 7 days for an event or a funding, one day for a decision.
    */
   readonly forMs?: number | undefined;
-  /** Finished reservations of a tenant remembered at most; the oldest go first. Default: 100,000. */
+  /** Finished reservations of a tenant remembered at most; the oldest go first. By default: 100,000. */
   readonly finishedReservations?: number | undefined;
   /**
    * Idempotency keys of a tenant's events and fundings remembered at most, and as many of its decisions, apart from
-   * them; the oldest go first. Default: 100,000. An event whose key is forgotten is charged again when it is repeated.
+   * them; the oldest go first. By default: 100,000. An event whose key is forgotten is charged again when it is repeated.
    */
   readonly idempotencyKeys?: number | undefined;
-  /** Bytes of the metadata of a tenant's finished reservations; the oldest go first. Default: 67,108,864. */
+  /** Bytes of the metadata of a tenant's finished reservations; the oldest go first. By default: 67,108,864. */
   readonly metadataBytes?: number | undefined;
 }
 

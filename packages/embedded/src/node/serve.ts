@@ -8,21 +8,21 @@ import { readBody, unreadBody } from "./read-body.ts";
 
 /** Where to listen, and how long to wait for slow senders. */
 export interface ServeOptions {
-  /** 0 for any free port. Default: 7878, the runtime plane's usual one. */
+  /** 0 for any free port. By default: 7878, the runtime plane's usual one. */
   readonly port?: number | undefined;
-  /** Default: 127.0.0.1. Anything else opens the authority to others, and needs `behindTls` or `allowInsecure`. */
+  /** By default: 127.0.0.1. Anything else opens the authority to others, and needs `behindTls` or `allowInsecure`. */
   readonly host?: string | undefined;
   /** A proxy in front of it speaks TLS. */
   readonly behindTls?: boolean | undefined;
-  /** API keys may travel in the clear, on a network of your own. Default: false. */
+  /** API keys may travel in the clear, on a network of your own. By default: false. */
   readonly allowInsecure?: boolean | undefined;
-  /** How long a whole request may take to arrive, in milliseconds. Default: 10,000. */
+  /** How long a whole request may take to arrive, in milliseconds. By default: 10,000. */
   readonly requestTimeoutMs?: number | undefined;
-  /** How long a client may take to read an answer, in milliseconds. Default: 30,000. */
+  /** How long a client may take to read an answer, in milliseconds. By default: 30,000. */
   readonly writeTimeoutMs?: number | undefined;
-  /** Connections at once; more are cut when they come. Default: 4,096. */
+  /** Connections at once; more are cut when they come. By default: 4,096. */
   readonly maxConnections?: number | undefined;
-  /** How long `close` waits for requests under way before it cuts their connections. Default: 5,000. */
+  /** How long `close` waits for requests under way before it cuts their connections. By default: 5,000. */
   readonly closeTimeoutMs?: number | undefined;
 }
 

@@ -9,7 +9,7 @@ export interface SqliteStoreOptions {
   /** Path of the database file; made when it does not exist. Its directory must exist. */
   readonly file: string;
   /**
-   * What an acknowledgement outlives. `"power"` (default): a power cut, at one fsync a group of requests.
+   * What an acknowledgement outlives. `"power"` (by default): a power cut, at one fsync a group of requests.
    * `"process"`: the death of the process, a SIGKILL included, but not of the machine.
    */
   readonly survives?: "power" | "process" | undefined;

@@ -46,7 +46,7 @@ export interface Budget {
   for(subject: Subject): Budget;
   /**
    * Waits until what was spent is in the books: in a Worker `ctx.waitUntil(budget.flush())`, in Next `after(() => budget.flush())`.
-   * @returns how many settlements are still under way when `timeoutMs` (10,000 unless given) ends.
+   * @returns how many settlements are still under way when `timeoutMs` (10,000 by default) ends.
    */
   flush(options?: { readonly timeoutMs?: number | undefined }): Promise<{ readonly pending: number }>;
   /**
@@ -60,7 +60,7 @@ export interface Budget {
 export interface BudgetGuardOptions extends Omit<GuardFetchOptions, "prices" | "subject" | "prefixes"> {
   /** What models cost: the object of a `prices.json` that `imprest prices pull` wrote, or a table of `createPriceTable`. */
   readonly prices: Readonly<Record<string, ModelPrices>> | GuardPrices;
-  /** The shares of the limit, in whole percent, at which `threshold` is emitted. Default: 80, 95, 100. */
+  /** The shares of the limit, in whole percent, at which `threshold` is emitted. By default: 80, 95, 100. */
   readonly thresholds?: readonly number[] | undefined;
 }
 

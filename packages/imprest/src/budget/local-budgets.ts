@@ -15,7 +15,7 @@ export interface Limit {
   readonly limit: Amount | string;
   /** The budget begins anew each hour, day, week or month; never when absent. */
   readonly every?: CalendarUnit | undefined;
-  /** Whose days: a name such as `"Europe/Berlin"`. Default: UTC. */
+  /** Whose days: a name such as `"Europe/Berlin"`. By default: UTC. */
   readonly timeZone?: string | undefined;
 }
 

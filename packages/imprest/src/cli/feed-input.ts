@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
+import { isGzip, wrongFormSentence } from "../pages/feed-form.ts";
 import { UsageError } from "./command.ts";
-import { isGzip, otherForm } from "./feed-form.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
@@ -11,8 +11,8 @@ import type { Terminal } from "./terminal.ts";
 export async function* openFeed(path: string, terminal: Terminal): AsyncGenerator<Uint8Array, void, undefined> {
   const raw = await peek(named(path, terminal.open(path)));
   const { first, all } = isGzip(raw.first) ? await peek(unzipped(path, raw.all)) : raw;
-  const what = otherForm(first);
-  if (what !== undefined) throw new UsageError(`${path} ${what}`);
+  const wrongForm = wrongFormSentence(path, first);
+  if (wrongForm !== undefined) throw new UsageError(wrongForm);
   yield* all;
 }
 

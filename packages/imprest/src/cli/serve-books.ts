@@ -4,23 +4,30 @@ import { type BudgetBalance, type EmbeddedAuthority, LedgerRefusal } from "@impr
 import { writeAmount } from "./amount-text.ts";
 import { UsageError } from "./command.ts";
 import type { BudgetLine, KeyLine } from "./serve-config.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Opening } from "./serve-opening.ts";
 
 // What `imprest serve` does to the books before it listens.
 
-/** Creates a budget; one that is there already is raised to what is allocated, and never lowered. @throws UsageError. */
-export async function ensureBudget(authority: EmbeddedAuthority, line: BudgetLine, terminal: Terminal): Promise<void> {
+/**
+ * Creates a budget; one that is there already is raised to what is allocated, and never lowered.
+ * @returns the line to print. @throws UsageError.
+ */
+export async function ensureBudget(
+  authority: EmbeddedAuthority,
+  line: BudgetLine,
+  opening: Pick<Opening, "warn">,
+): Promise<string> {
   const { scope, allocated } = line;
   const path = Object.entries(scope)
     .map(([level, name]) => `${level}:${name}`)
     .join("/");
   try {
     await authority.budgets.create(line);
-    await terminal.write(`Budget ${path}: ${writeAmount(allocated)}${periodText(line.period)}.\n`);
+    return `Budget ${path}: ${writeAmount(allocated)}${periodText(line.period)}.`;
   } catch (error) {
     if (!(error instanceof LedgerRefusal)) throw error;
     if (error.reason !== "DUPLICATE_RESOURCE") throw new UsageError(`${path}: ${error.message}`, { cause: error });
-    await raiseBudget(authority, line, path, terminal);
+    return raiseBudget(authority, line, path, opening);
   }
 }
 
@@ -37,44 +44,43 @@ async function raiseBudget(
   { budgets }: EmbeddedAuthority,
   { scope, allocated, period }: BudgetLine,
   path: string,
-  terminal: Terminal,
-): Promise<void> {
+  opening: Pick<Opening, "warn">,
+): Promise<string> {
   const found = await budgets.get({ scope, unit: allocated.unit });
   const hasPeriods = period !== undefined && !("rollingMs" in period);
   if (hasPeriods !== (found.period !== undefined)) {
-    terminal.warn(`imprest serve: ${path} keeps the periods of the store; they are set when a budget is created.\n`);
+    opening.warn(`${path} keeps the periods of the store; they are set when a budget is created.`);
   }
   const before = found.period?.allocation ?? found.allocated;
   const isRaised = allocated.amount > before && found.status === "ACTIVE";
   const { unit, remaining }: BudgetBalance = isRaised ? await budgets.resize({ scope, allocated }) : found;
   const when = hasPeriods === (found.period !== undefined) ? periodText(period) : "";
   const what = isRaised ? `raised to ${writeAmount(allocated)}${when}` : `there already${when}`;
-  await terminal.write(`Budget ${path}: ${what}, ${writeAmount({ unit, amount: remaining })} left.\n`);
+  return `Budget ${path}: ${what}, ${writeAmount({ unit, amount: remaining })} left.`;
 }
 
-/** Binds a key to a tenant; a tenant that has one already gets none that it did not ask for. @throws UsageError. */
+/**
+ * Binds a key to a tenant; a tenant that has one already gets none that it did not ask for.
+ * @returns the line to print. @throws UsageError.
+ */
 export async function createKey(
   { apiKeys }: EmbeddedAuthority,
   { tenant, key, file, scopeFilter }: KeyLine,
-  terminal: Terminal,
-): Promise<void> {
+): Promise<string> {
   try {
     const known = key === undefined ? await apiKeys.list(tenant) : [];
     const isThere = known.some(
       ({ status, scopeFilter: own }) => status === "ACTIVE" && (own === undefined) === (scopeFilter === undefined),
     );
-    if (isThere) {
-      await terminal.write(`Key of ${tenant}: there already; it was printed when it was made.\n`);
-      return;
-    }
+    if (isThere) return `Key of ${tenant}: there already; it was printed when it was made.`;
     const created = await apiKeys.create({ tenant, key, scopeFilter });
     // A key that the operator chose is not repeated where a log might keep it.
     const given = file === undefined ? "as given" : `in ${file}`;
-    await terminal.write(`Key of ${tenant}: ${key === undefined ? created.key : given}\n`);
+    return `Key of ${tenant}: ${key === undefined ? created.key : given}`;
   } catch (error) {
     if (!(error instanceof LedgerRefusal)) throw error;
     if (error.reason !== "DUPLICATE_RESOURCE") throw new UsageError(`${tenant}: ${error.message}`, { cause: error });
-    await terminal.write(`Key of ${tenant}: there already.\n`);
+    return `Key of ${tenant}: there already.`;
   }
 }
 

@@ -1,14 +1,20 @@
+import { type DeniedError } from "@imprest/core";
+import { denialOf } from "@imprest/llm";
 import type { Tally } from "./tally.ts";
 
 /** A guarded fetch whose refusals come to the tally. `onDenied` is called for each one for lack of budget. */
-export function countRefusals(guarded: typeof fetch, tally: Tally, onDenied: () => void): typeof fetch {
+export function countRefusals(
+  guarded: typeof fetch,
+  tally: Tally,
+  onDenied: (denial: DeniedError | undefined) => void,
+): typeof fetch {
   return async (input, init) => {
     const answer = await guarded(input, init);
     // What a provider answers has an address; what the guard answers has none.
     if (answer.url !== "") return answer;
     if (answer.status === 402) {
       tally.denied += 1;
-      onDenied();
+      onDenied(denialOf(await answer.clone().text()));
     } else {
       tally.refused(messageOf(await answer.clone().text()));
     }

@@ -63,12 +63,12 @@ export const providers: readonly Provider[] = [
     version: "v1beta",
     isBaseWhole: false,
     bases: [
-      { name: "GOOGLE_GEMINI_BASE_URL", path: "", readBy: "google-genai 3.6.1, @google/genai 3.3.0" },
+      { name: "GOOGLE_GEMINI_BASE_URL", path: "", readBy: "google-genai (PyPI 3.6.1), @google/genai 3.3.0" },
       { name: "GEMINI_API_BASE", path: "", readBy: "litellm 1.110.2" },
     ],
     keys: [
-      { name: "GEMINI_API_KEY", readBy: "google-genai 3.6.1, @google/genai 3.3.0" },
-      { name: "GOOGLE_API_KEY", readBy: "google-genai 3.6.1, @google/genai 3.3.0" },
+      { name: "GEMINI_API_KEY", readBy: "google-genai (PyPI 3.6.1), @google/genai 3.3.0" },
+      { name: "GOOGLE_API_KEY", readBy: "google-genai (PyPI 3.6.1), @google/genai 3.3.0" },
       { name: "GOOGLE_GENERATIVE_AI_API_KEY", readBy: "@ai-sdk/google 4.0.121" },
     ],
   },

@@ -15,29 +15,29 @@ const apiKey = "imp_test_key_0123456789abcdef";
 const subject = { tenant: "acme", agent: "writer" };
 const action = { kind: "llm.completion", name: "gpt-5" };
 
-/** What a source has told until now. */
-class Heard implements SourceListener {
+/** What a source has reported until now. */
+class Reported implements SourceListener {
   readonly activities: NewActivity[] = [];
   readonly failures: unknown[] = [];
   rows: readonly SourceRow[] = [];
   isCut = false;
-  looks = 0;
+  polls = 0;
   readonly happened = (news: readonly NewActivity[]) => void this.activities.push(...news);
   readonly changed = () => expect.unreachable("a server that is polled is listed whole");
   readonly listed = (rows: readonly SourceRow[], isCut: boolean) => void ([this.rows, this.isCut] = [rows, isCut]);
-  readonly looked = (failure: unknown): void => {
-    this.looks += 1;
+  readonly polled = (failure: unknown): void => {
+    this.polls += 1;
     if (failure !== undefined) this.failures.push(failure);
   };
 }
 
-function follow(baseUrl: string): { readonly source: CyclesSource; readonly heard: Heard } {
+function follow(baseUrl: string): { readonly source: CyclesSource; readonly reported: Reported } {
   const options = { baseUrl, apiKey, readAttempts: 1, timeoutMs: 5_000 };
   const parts = { client: new CyclesClient(options), governance: new CyclesGovernanceClient(options), tenant: "acme" };
   const source = new CyclesSource(parts);
-  const heard = new Heard();
-  onTestFinished(source.follow(heard));
-  return { source, heard };
+  const reported = new Reported();
+  onTestFinished(source.follow(reported));
+  return { source, reported };
 }
 
 async function authority(port = 0, governance = { adminKeys: ["imp_admin_0123456789abcdef"] }) {
@@ -57,19 +57,19 @@ function reserve(client: CyclesClient, estimate: Amount, ttl_ms = 60_000) {
 it("sees budgets, reservations that open, extend, settle and expire, and denials, each once", async () => {
   const { clock, embedded, server, client } = await authority();
   onTestFinished(() => server.close().then(() => embedded.close()));
-  const { source, heard } = follow(server.url);
-  await vi.waitFor(() => expect(heard.looks).toBe(1));
+  const { source, reported } = follow(server.url);
+  await vi.waitFor(() => expect(reported.polls).toBe(1));
   const [one, two] = [await reserve(client, tokens(30)), await reserve(client, tokens(20), 5_000)];
-  await vi.waitFor(() => expect(heard.activities).toHaveLength(2), { timeout: 5_000 });
+  await vi.waitFor(() => expect(reported.activities).toHaveLength(2), { timeout: 5_000 });
   await client.extendReservation(one.reservation_id ?? "", { extend_by_ms: 60_000 });
   await expect(reserve(client, tokens(90))).rejects.toThrow(/too little/);
-  await vi.waitFor(() => expect(heard.activities).toHaveLength(4), { timeout: 5_000 });
+  await vi.waitFor(() => expect(reported.activities).toHaveLength(4), { timeout: 5_000 });
   await client.commitReservation(one.reservation_id ?? "", { actual: tokens(25) });
   await clock.advance(30_000);
-  await vi.waitFor(() => expect(heard.activities).toHaveLength(6), { timeout: 5_000 });
-  const { looks } = heard;
-  await vi.waitFor(() => expect(heard.looks).toBeGreaterThan(looks + 1), { timeout: 5_000 });
-  expect(heard.activities.map(({ kind }) => kind).toSorted()).toEqual([
+  await vi.waitFor(() => expect(reported.activities).toHaveLength(6), { timeout: 5_000 });
+  const { polls } = reported;
+  await vi.waitFor(() => expect(reported.polls).toBeGreaterThan(polls + 1), { timeout: 5_000 });
+  expect(reported.activities.map(({ kind }) => kind).toSorted()).toEqual([
     "committed",
     "denied",
     "expired",
@@ -77,7 +77,7 @@ it("sees budgets, reservations that open, extend, settle and expire, and denials
     "reserved",
     "reserved",
   ]);
-  const of = (kind: string): NewActivity | undefined => heard.activities.find((activity) => activity.kind === kind);
+  const of = (kind: string): NewActivity | undefined => reported.activities.find((activity) => activity.kind === kind);
   const charged = { amount: "25", unit: "TOKENS" };
   expect(of("committed")).toMatchObject({ reservationId: one.reservation_id, charged, agent: "writer", action });
   expect(of("expired")).toMatchObject({ reservationId: two.reservation_id, atMs: two.expires_at_ms });
@@ -89,9 +89,9 @@ it("sees budgets, reservations that open, extend, settle and expire, and denials
     remaining: "50",
     blockedBy: { scope: "tenant:acme/agent:writer" },
   });
-  expect(heard.rows.find(({ scope }) => scope.endsWith("writer"))).toMatchObject({ spent: "25", remaining: "75" });
+  expect(reported.rows.find(({ scope }) => scope.endsWith("writer"))).toMatchObject({ spent: "25", remaining: "75" });
   expect(source.seesDenials).toBe(true);
-  expect(heard.failures).toEqual([]);
+  expect(reported.failures).toEqual([]);
   const { signal } = new AbortController();
   expect(await source.reservation(one.reservation_id ?? "", signal)).toMatchObject({ status: "COMMITTED", charged });
   expect(await source.reservation(two.reservation_id ?? "", signal)).toMatchObject({ status: "EXPIRED" });
@@ -104,26 +104,26 @@ it("does not call an empty list of denials what a server does not list", async (
   await embedded.apiKeys.create({ tenant: "acme", key: apiKey });
   const server = await serve(embedded, { port: 0 });
   onTestFinished(() => server.close().then(() => embedded.close()));
-  const { source, heard } = follow(server.url);
-  await vi.waitFor(() => expect(heard.looks).toBeGreaterThan(0));
-  expect(heard.failures).toEqual([]);
+  const { source, reported } = follow(server.url);
+  await vi.waitFor(() => expect(reported.polls).toBeGreaterThan(0));
+  expect(reported.failures).toEqual([]);
   expect(source.seesDenials).toBe(false);
 });
 
 it("goes on where it was when the server is down and up again", async () => {
   const first = await authority();
-  const { heard } = follow(first.server.url);
-  await vi.waitFor(() => expect(heard.looks).toBe(1));
+  const { reported } = follow(first.server.url);
+  await vi.waitFor(() => expect(reported.polls).toBe(1));
   const { port } = new URL(first.server.url);
   await first.server.close();
-  await vi.waitFor(() => expect(heard.failures.length).toBeGreaterThan(0), { timeout: 5_000 });
-  expect(JSON.stringify(heard.failures)).not.toContain(apiKey);
-  const failures = heard.failures.length;
+  await vi.waitFor(() => expect(reported.failures.length).toBeGreaterThan(0), { timeout: 5_000 });
+  expect(JSON.stringify(reported.failures)).not.toContain(apiKey);
+  const failures = reported.failures.length;
   const server = await serve(first.embedded, { port: Number(port) });
   onTestFinished(() => server.close().then(() => first.embedded.close()));
   await reserve(first.client, tokens(5));
-  await vi.waitFor(() => expect(heard.activities).toHaveLength(1), { timeout: 10_000 });
-  expect(heard.failures.length).toBeLessThan(failures + 4);
+  await vi.waitFor(() => expect(reported.activities).toHaveLength(1), { timeout: 10_000 });
+  expect(reported.failures.length).toBeLessThan(failures + 4);
 }, 30_000);
 
 /** A server that answers whatever a test says. */
@@ -175,14 +175,14 @@ it("keeps what a server sends within bounds: texts are cut, and stay texts", asy
     if (path.startsWith("/v1/events")) return { events: [{ ...event, timestamp: "2026-01-01T00:00:00Z", data }] };
     return {};
   });
-  const { heard } = follow(url);
-  await vi.waitFor(() => expect(heard.activities.length).toBeGreaterThanOrEqual(4), { timeout: 5_000 });
-  expect(heard.rows).toMatchObject([{ allocated: "5", spent: "0", remaining: "5" }]);
-  const text = JSON.stringify([heard.rows, heard.activities]);
+  const { reported } = follow(url);
+  await vi.waitFor(() => expect(reported.activities.length).toBeGreaterThanOrEqual(4), { timeout: 5_000 });
+  expect(reported.rows).toMatchObject([{ allocated: "5", spent: "0", remaining: "5" }]);
+  const text = JSON.stringify([reported.rows, reported.activities]);
   expect(text.length).toBeLessThan(60_000);
   expect(text).toContain("<img src=x onerror=alert(1)>");
   expect(text.isWellFormed()).toBe(true);
-  expect(new Set(heard.activities.map(({ kind }) => kind))).toEqual(new Set(["reserved", "denied"]));
+  expect(new Set(reported.activities.map(({ kind }) => kind))).toEqual(new Set(["reserved", "denied"]));
 });
 
 it.each([
@@ -197,9 +197,9 @@ it.each([
 ])(
   "reports, and shows nothing of, %s",
   async (_what, answer) => {
-    const { heard } = follow(await lying(answer));
-    await vi.waitFor(() => expect(heard.failures.length).toBeGreaterThan(0), { timeout: 10_000 });
-    expect([heard.rows, heard.activities]).toEqual([[], []]);
+    const { reported } = follow(await lying(answer));
+    await vi.waitFor(() => expect(reported.failures.length).toBeGreaterThan(0), { timeout: 10_000 });
+    expect([reported.rows, reported.activities]).toEqual([[], []]);
   },
   20_000,
 );
@@ -212,7 +212,7 @@ it("stops at 2,000 budgets of a list that is longer, and says so", async () => {
     const balances = Array.from({ length: 200 }, (_, at) => ({ scope: "a", scope_path: `a:${page}-${at}`, remaining }));
     return { balances, has_more: true, next_cursor: `c${page}` };
   });
-  const { heard } = follow(url);
-  await vi.waitFor(() => expect(heard.looks).toBe(1), { timeout: 10_000 });
-  expect([heard.rows.length, heard.isCut]).toEqual([2_000, true]);
+  const { reported } = follow(url);
+  await vi.waitFor(() => expect(reported.polls).toBe(1), { timeout: 10_000 });
+  expect([reported.rows.length, reported.isCut]).toEqual([2_000, true]);
 }, 20_000);

@@ -99,7 +99,7 @@ it("names where the signed evidence of a reservation is, where the authority sig
     expect(url).toMatch(/^https:\/\/authority\.example\/v1\/evidence\/[0-9a-f]{64}$/);
 });
 
-it("says that the ledger cannot be looked at, once it is closed", async () => {
+it("reports that the ledger cannot be read, once it is closed", async () => {
   const { clock, embedded, hub } = await watched();
   expect(hub.state.upstream.ok).toBe(true);
   await embedded.close();

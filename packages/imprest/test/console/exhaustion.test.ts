@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Sample, bySoonest, exhaustsAt } from "../../src/cli/console/exhaustion.ts";
-import { rowOf } from "./support.ts";
+import { type Sample, exhaustsAt } from "../../src/cli/console/exhaustion.ts";
 
 const minute = 60_000;
 const now = { wallMs: 1_800_000_000_000, monotonicMs: 100 * minute };
@@ -63,19 +62,5 @@ describe("when a budget runs out", () => {
     const ending = (endsAtMs: number) => row(300n, 100n, { period: { startsAtMs: 0, endsAtMs } });
     expect(exhaustsAt(ending(now.wallMs + 30 * minute), [sample(10, 0n)], now)).toBeUndefined();
     expect(exhaustsAt(ending(now.wallMs + 31 * minute), [sample(10, 0n)], now)).toBe(now.wallMs + 30 * minute);
-  });
-
-  it("orders budgets: what has run out, what runs out sooner, what has the smaller share left, what is frozen by its share", () => {
-    const rows = [
-      { ...rowOf("half", { remaining: "500" }) },
-      { ...rowOf("full") },
-      { ...rowOf("later"), exhaustsAtMs: 2 },
-      { ...rowOf("frozen", { remaining: "0", status: "CLOSED", allocated: "0" }) },
-      { ...rowOf("sooner"), exhaustsAtMs: 1 },
-      { ...rowOf("out", { remaining: "-1" }) },
-    ];
-    const order = rows.toSorted(bySoonest).map(({ id }) => id);
-    expect(order.slice(0, 3)).toEqual(["out", "sooner", "later"]);
-    expect(order.indexOf("half")).toBeLessThan(order.indexOf("full"));
   });
 });

@@ -137,7 +137,8 @@ function readLive(url: string, headers: Readonly<Record<string, string>>): Promi
   });
 }
 
-function eventOf(block: string): LiveEvent {
+/** One event of a stream, as it was sent. */
+export function eventOf(block: string): LiveEvent {
   const member = (name: string): string | undefined => new RegExp(`^${name}: (.*)$`, "m").exec(block)?.[1];
   return { id: member("id"), name: member("event") ?? "", data: JSON.parse(member("data") ?? "null") as unknown };
 }

@@ -10,7 +10,7 @@ import { CyclesAuthority } from "@imprest/cycles";
 import { createManualClock } from "@imprest/testing";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { WaitingStores } from "../../src/cli/console/waiting-stores.ts";
-import type { WaitingList } from "../../src/cli/console/wire.ts";
+import type { WaitingList } from "../../src/pages/console-wire.ts";
 import { FakeSource, openedConsole } from "./support.ts";
 
 const apiKey = "imp_test_key_0123456789abcdef";
@@ -84,5 +84,21 @@ it("calls back when the list changes, and at no other time", async () => {
   await clock.advance(5_000);
   await vi.waitFor(() => expect(clock.timers).toBe(1));
   expect(changed).toHaveBeenCalledOnce();
+  await records.close?.();
+});
+
+it("shows the 500 that have waited longest of more, wherever they stand in the store", async () => {
+  const dir = join(await folder(), "records");
+  const records = logRecordStore({ dir });
+  const letter = { kind: "bypass", protocol: "cycles", reservationId: "r", idempotencyKey: "k", reason: "why" };
+  for (let at = 1_200; at > 0; at -= 1) {
+    await records.create(`dead-letter:cycles:t:r:${at}:bypass`, { ...letter, recordedAtMs: at });
+  }
+  const clock = createManualClock();
+  const stores = new WaitingStores([dir]);
+  onTestFinished(stores.follow(clock, () => {}));
+  await vi.waitFor(() => expect(clock.timers).toBe(1));
+  expect(stores.list.isCut).toBe(true);
+  expect(stores.list.rows.map(({ sinceMs }) => sinceMs)).toEqual(Array.from({ length: 500 }, (_, at) => at + 1));
   await records.close?.();
 });

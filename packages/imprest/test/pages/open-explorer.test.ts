@@ -22,7 +22,14 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const known = { origins: ["https://a.example"], jwks: {}, notAfterMs: {}, order: "feed", expected: {} } as const;
+const known = {
+  origins: ["https://a.example"],
+  jwks: {},
+  allowLoopbackHttp: false,
+  notAfterMs: {},
+  order: "feed",
+  expected: {},
+} as const;
 
 /** Runs the explorer and follows its link. @returns a fetch with the session, by path below the page. */
 async function opened() {

@@ -11,6 +11,7 @@ import { upstreamFetch } from "../../src/cli/gateway/upstream-fetch.ts";
 import { childVariables } from "../../src/run/child-environment.ts";
 import { createGateway } from "../../src/run/gateway.ts";
 import { routesOf } from "../../src/run/routes.ts";
+import { latch } from "../latch.ts";
 
 // The gateway between two real sockets: what it hands on, when, and how much of it waits in between.
 
@@ -74,13 +75,6 @@ function post(url: string, authorization: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     httpRequest(`${url}/chat/completions`, { method: "POST", headers }, resolve).on("error", reject).end(chat);
   });
-}
-
-/** A promise and what resolves it. */
-function latch(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve = (): void => {};
-  const promise = new Promise<void>((resolved) => (resolve = resolved));
-  return { promise, resolve };
 }
 
 const stream = { "content-type": "text/event-stream" };

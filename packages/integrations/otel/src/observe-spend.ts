@@ -27,7 +27,7 @@ export interface LogSink {
 
 /** Where telemetry goes, and in which form. */
 export interface ObserveSpendOptions {
-  /** Default: the global one of that name. */
+  /** By default: the global one of that name. */
   readonly tracer?: Tracer | undefined;
   readonly meter?: Meter | undefined;
   /** `false` makes no spans: events go to the span that is active when budget is asked for, the GenAI span of the call (ASP §6). */

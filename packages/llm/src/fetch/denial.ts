@@ -4,7 +4,7 @@ import { type Bag, type ErrorForm, isBag } from "./wires/wire.ts";
 
 /** How a denial is answered. */
 export interface DenialResponseOptions {
-  /** In whose form; a client of that provider shows the message then. Default: `openai`. */
+  /** In whose form; a client of that provider shows the message then. By default: `openai`. */
   readonly form?: ErrorForm | undefined;
 }
 

@@ -14,8 +14,8 @@ export interface PriceCard extends TokenPrices {
 }
 
 /**
- * What a model costs. A kind of token without a price is refused, but for these: `cachedInput` defaults to `input`,
- * `cacheWrite` to the dearer of both, `reasoning` to `output`, a cached modality to the modality.
+ * What a model costs. A kind of token without a price is refused, but for these: by default `cachedInput` costs as `input`,
+ * `cacheWrite` as the dearer of both, `reasoning` as `output`, and a cached modality as the modality.
  */
 export interface ModelPrices extends PriceCard {
   /** Prices of a service tier: `{ priority: { input: "5.00", output: "20.00" } }`. What a tier lacks is not cheaper. */

@@ -81,7 +81,7 @@ interface Entry {
 }
 
 /**
- * A map of the digests of at most `entries` requests (default: 1,024), the least recently used forgotten first. It holds no text.
+ * A map of the digests of at most `entries` requests (1,024 by default), the least recently used forgotten first. It holds no text.
  * @throws ConfigurationError for a number of entries that is not whole and positive.
  * @example
  * const prefixes = createPrefixMap();

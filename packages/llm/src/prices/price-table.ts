@@ -15,7 +15,7 @@ export interface PriceTableOptions {
   readonly aliases?: Readonly<Record<string, string>> | undefined;
   /**
    * For which models the provider's own cost is the price, where its usage object states one (OpenRouter, xAI, Perplexity):
-   * `true` for all. A model that is not in the table can be charged so, but not estimated. Default: none.
+   * `true` for all. A model that is not in the table can be charged so, but not estimated. By default: none.
    */
   readonly trustStatedCost?: boolean | ((model: string) => boolean) | undefined;
 }

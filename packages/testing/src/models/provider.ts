@@ -27,13 +27,13 @@ export interface ModelProviderOptions {
   readonly prices: Readonly<Record<string, ProviderPrices>>;
   /** What a model answers where no directive says it: the place for an agent's tool calls. */
   readonly answer?: ((request: ModelRequest) => Answer) | undefined;
-  /** How tokens are counted. Default: four ASCII characters to a token, every other byte one. */
+  /** How tokens are counted. By default: four ASCII characters to a token, every other byte one. */
   readonly tokens?: CountTokens | undefined;
-  /** Tokens of a picture. Default: 1,056. */
+  /** Tokens of a picture. By default: 1,056. */
   readonly imageTokens?: number | undefined;
-  /** How many calls are remembered; the bill knows them all. Default: 1,000. */
+  /** How many calls are remembered; the bill knows them all. By default: 1,000. */
   readonly history?: number | undefined;
-  /** Of the delays. Default: the system's. */
+  /** Of the delays. By default: the system's. */
   readonly clock?: Clock | undefined;
 }
 

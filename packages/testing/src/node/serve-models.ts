@@ -6,9 +6,9 @@ import type { ModelProvider } from "../models/provider.ts";
 
 /** Where to listen. */
 export interface ServeModelsOptions {
-  /** Default: any free port. */
+  /** By default: any free port. */
   readonly port?: number | undefined;
-  /** Default: 127.0.0.1. */
+  /** By default: 127.0.0.1. */
   readonly host?: string | undefined;
 }
 

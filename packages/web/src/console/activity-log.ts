@@ -25,10 +25,6 @@ export class ActivityLog {
     return this.#kept.filter(isWanted).toReversed();
   }
 
-  clear(): void {
-    this.#kept = [];
-  }
-
   #unseen(batch: readonly Activity[]): Activity[] {
     const seen = new Set(this.#kept.map(({ number }) => number));
     return batch.filter(({ number }) => {

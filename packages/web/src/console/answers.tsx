@@ -7,6 +7,7 @@ import { durationText, timeText } from "../shared/time.ts";
 import type { StoreProps } from "./store-props.ts";
 import { DenialSentence } from "./denial-sentence.tsx";
 import { writeRoute } from "./route.ts";
+import { isSoon } from "./soon.ts";
 
 /** The two questions that people come with, answered above everything else. */
 export function Answers({ store }: StoreProps): JSX.Element {
@@ -33,16 +34,12 @@ function Answer({ question, tone, children }: AnswerProps): JSX.Element {
   );
 }
 
-/** Less time than this deserves a colour. */
-const soonMs = 15 * 60_000;
-
 function RunsOutNext({ store }: StoreProps): JSX.Element {
   const next = store.next.value;
   const nowMs = store.nowMs.value;
   const usedUp = store.usedUp.value;
-  const isSoon = next?.exhaustsAtMs !== undefined && next.exhaustsAtMs - nowMs < soonMs;
   return (
-    <Answer question="Runs out next" {...(isSoon && { tone: "warn" })}>
+    <Answer question="Runs out next" {...(isSoon(next?.exhaustsAtMs, nowMs) && { tone: "warn" })}>
       {next === undefined ? (
         <p>{store.budgets.value.size === 0 ? "Nothing: there is no budget." : "No budget, at the rate of now."}</p>
       ) : (

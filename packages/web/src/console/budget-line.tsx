@@ -1,11 +1,12 @@
-import type { BudgetRow } from "imprest/internal";
+import { type BudgetRow, isUsedUp } from "imprest/internal";
 import type { JSX } from "preact";
 import { Foreign } from "../shared/foreign.tsx";
 import { Icon } from "../shared/icon.tsx";
 import { moneyText, share } from "../shared/money.ts";
 import { durationText, timeText } from "../shared/time.ts";
 import { BudgetDetail } from "./budget-detail.tsx";
-import { type TreeRow, isUsedUp } from "./budget-tree.ts";
+import type { TreeRow } from "./budget-tree.ts";
+import { isSoon } from "./soon.ts";
 import type { ConsoleStore } from "./store.ts";
 
 interface BudgetLineProps {
@@ -111,8 +112,8 @@ function RunsOut({ budget, nowMs }: { readonly budget: BudgetRow; readonly nowMs
   if (exhaustsAtMs === undefined) return <span class="muted">not at this rate</span>;
   const leftMs = exhaustsAtMs - nowMs;
   return (
-    <span class={leftMs < 15 * 60_000 ? "warn" : undefined} title={timeText(exhaustsAtMs, nowMs)}>
-      {leftMs < 15 * 60_000 && <Icon name="warn" />} {leftMs < 1_000 ? "now" : `in ${durationText(leftMs)}`}
+    <span class={isSoon(exhaustsAtMs, nowMs) ? "warn" : undefined} title={timeText(exhaustsAtMs, nowMs)}>
+      {isSoon(exhaustsAtMs, nowMs) && <Icon name="warn" />} {leftMs < 1_000 ? "now" : `in ${durationText(leftMs)}`}
     </span>
   );
 }

@@ -1,5 +1,4 @@
-import type { BudgetRow } from "imprest/internal";
-import { isAmount, share } from "../shared/money.ts";
+import { type BudgetRow, bySoonest } from "imprest/internal";
 
 /** A budget at its place in the tree of scopes. */
 export interface TreeRow {
@@ -16,21 +15,6 @@ interface Node {
   name: string;
   /** The one that runs out first, here or below. */
   first: BudgetRow;
-}
-
-/** Whether nothing is left of it. A budget that is closed or frozen is not used up. */
-export function isUsedUp({ remaining, status }: BudgetRow): boolean {
-  return isAmount(remaining) && BigInt(remaining) <= 0n && (status === undefined || status === "ACTIVE");
-}
-
-/** The order of alarm: what is used up, what will be soonest, what has the least left of its share, by name. */
-export function bySoonest(left: BudgetRow, right: BudgetRow): number {
-  const end = (row: BudgetRow): number => (isUsedUp(row) ? -Infinity : (row.exhaustsAtMs ?? Infinity));
-  const [leftEnd, rightEnd] = [end(left), end(right)];
-  if (leftEnd !== rightEnd) return leftEnd < rightEnd ? -1 : 1;
-  const rest = share(left.remaining, left.allocated) - share(right.remaining, right.allocated);
-  if (rest !== 0) return rest;
-  return left.scope < right.scope ? -1 : left.scope > right.scope ? 1 : 0;
 }
 
 /**

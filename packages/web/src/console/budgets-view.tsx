@@ -2,15 +2,24 @@ import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 import { Blank } from "../shared/shell.tsx";
-import { counted } from "../shared/text.ts";
 import { BudgetLine } from "./budget-line.tsx";
 import { budgetTree } from "./budget-tree.ts";
 import type { StoreProps } from "./store-props.ts";
-import { FilterField } from "./filter-field.tsx";
-import { MoreButton } from "./more-button.tsx";
 import { go, route } from "./route.ts";
+import { type Column, TableView } from "./table-view.tsx";
 
 const step = 200;
+const columns: readonly Column[] = [
+  { title: "Budget" },
+  { title: "Used" },
+  { title: "Spent", isNumber: true },
+  { title: "Held", isNumber: true },
+  { title: "Debt", isNumber: true },
+  { title: "Left", isNumber: true },
+  { title: "Allocated", isNumber: true },
+  { title: "Runs out" },
+  { title: "Period ends" },
+];
 
 /** The tree of budgets, what runs out first above; one of them is open, with its burn lines. */
 export function BudgetsView({ store }: StoreProps): JSX.Element {
@@ -50,55 +59,29 @@ export function BudgetsView({ store }: StoreProps): JSX.Element {
   }
   const hasDebt = rows.value.some(({ budget }) => budget.debt !== "0");
   return (
-    <div class="panel">
-      <div class="bar">
-        <FilterField value={filter} label="Find a budget" />
-        <span class="tally">{counted(rows.value.length, "budget")}</span>
-      </div>
-      <table class="table budgets" onKeyDown={goByArrows}>
-        <caption class="hidden-text">Budgets, what runs out first above</caption>
-        <thead>
-          <tr>
-            <th scope="col">Budget</th>
-            <th scope="col">Used</th>
-            <th scope="col" class="number">
-              Spent
-            </th>
-            <th scope="col" class="number">
-              Held
-            </th>
-            {hasDebt && (
-              <th scope="col" class="number">
-                Debt
-              </th>
-            )}
-            <th scope="col" class="number">
-              Left
-            </th>
-            <th scope="col" class="number">
-              Allocated
-            </th>
-            <th scope="col">Runs out</th>
-            <th scope="col">Period ends</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.value.slice(0, shown.value).map((row) => (
-            <BudgetLine
-              key={row.budget.id}
-              row={row}
-              store={store}
-              hasDebt={hasDebt}
-              isOpen={row.budget.id === open}
-              onToggle={toggle}
-            />
-          ))}
-        </tbody>
-      </table>
-      {rows.value.length === 0 && <Blank title="No budget matches the filter" />}
-      <MoreButton shown={shown} of={rows.value.length} step={step} />
+    <TableView
+      name="budgets"
+      caption="Budgets, what runs out first above"
+      noun="budget"
+      columns={columns.filter(({ title }) => title !== "Debt" || hasDebt)}
+      filter={filter}
+      items={rows.value}
+      shown={shown}
+      step={step}
+      row={(row) => (
+        <BudgetLine
+          key={row.budget.id}
+          row={row}
+          store={store}
+          hasDebt={hasDebt}
+          isOpen={row.budget.id === open}
+          onToggle={toggle}
+        />
+      )}
+      onKeyDown={goByArrows}
+    >
       {store.budgetsAreCut.value && <p class="bar muted">The authority has more budgets than the console shows.</p>}
-    </div>
+    </TableView>
   );
 }
 

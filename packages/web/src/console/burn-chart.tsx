@@ -1,11 +1,12 @@
 import { useSignal } from "@preact/signals";
-import type { BudgetRow, Burn } from "imprest/internal";
+import { type BudgetRow, type Burn, isAmount } from "imprest/internal";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { Chart } from "../shared/chart.tsx";
+import { messageOf } from "../shared/message.ts";
 import { Foreign } from "../shared/foreign.tsx";
-import { isAmount, moneyText } from "../shared/money.ts";
-import { type ConsoleStore, type Loaded, messageOf } from "./store.ts";
+import { moneyText } from "../shared/money.ts";
+import type { ConsoleStore, Loaded } from "./store.ts";
 
 interface BurnChartProps {
   readonly budget: BudgetRow;

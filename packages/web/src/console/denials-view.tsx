@@ -5,16 +5,23 @@ import { useEffect, useRef } from "preact/hooks";
 import { Foreign } from "../shared/foreign.tsx";
 import { moneyText, withDollars } from "../shared/money.ts";
 import { Blank } from "../shared/shell.tsx";
-import { counted } from "../shared/text.ts";
 import { timeText } from "../shared/time.ts";
 import type { StoreProps } from "./store-props.ts";
-import { FilterField } from "./filter-field.tsx";
 import { mentions } from "./live-filter.ts";
-import { MoreButton } from "./more-button.tsx";
 import { reasonSentence } from "./reasons.ts";
 import { route } from "./route.ts";
+import { type Column, TableView } from "./table-view.tsx";
 
 const step = 100;
+const columns: readonly Column[] = [
+  { title: "Time" },
+  { title: "Who" },
+  { title: "Asked for" },
+  { title: "Asked", isNumber: true },
+  { title: "Left", isNumber: true },
+  { title: "Denied by" },
+  { title: "Why" },
+];
 
 /** What was denied: who asked for how much, what denied it, and what was left. */
 export function DenialsView({ store }: StoreProps): JSX.Element {
@@ -38,37 +45,17 @@ export function DenialsView({ store }: StoreProps): JSX.Element {
     );
   }
   return (
-    <div class="panel">
-      <div class="bar">
-        <FilterField value={filter} label="Find a denial" />
-        <span class="tally">{counted(found.length, "denial")}</span>
-      </div>
-      <table class="table denials">
-        <caption class="hidden-text">Denied calls, the newest first</caption>
-        <thead>
-          <tr>
-            <th scope="col">Time</th>
-            <th scope="col">Who</th>
-            <th scope="col">Asked for</th>
-            <th scope="col" class="number">
-              Asked
-            </th>
-            <th scope="col" class="number">
-              Left
-            </th>
-            <th scope="col">Denied by</th>
-            <th scope="col">Why</th>
-          </tr>
-        </thead>
-        <tbody>
-          {found.slice(0, shown.value).map((denial) => (
-            <DenialRow key={denial.number} denial={denial} nowMs={store.nowMs.peek()} />
-          ))}
-        </tbody>
-      </table>
-      {found.length === 0 && <Blank title="No denial matches the filter" />}
-      <MoreButton shown={shown} of={found.length} step={step} />
-    </div>
+    <TableView
+      name="denials"
+      caption="Denied calls, the newest first"
+      noun="denial"
+      columns={columns}
+      filter={filter}
+      items={found}
+      shown={shown}
+      step={step}
+      row={(denial) => <DenialRow key={denial.number} denial={denial} nowMs={store.nowMs.peek()} />}
+    />
   );
 }
 

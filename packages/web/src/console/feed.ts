@@ -1,5 +1,5 @@
 /** What the store needs of an `EventSource`. */
-export interface LiveFeed {
+export interface EventFeed {
   /** 2: given up; the browser does not try again. */
   readonly readyState: number;
   addEventListener(name: string, listener: (event: Event) => void): void;
@@ -9,7 +9,7 @@ export interface LiveFeed {
 /** What the page stands on, so that the store runs without one. */
 export interface Surroundings {
   readonly fetch: (path: string, signal: AbortSignal) => Promise<Response>;
-  readonly openFeed: (path: string) => LiveFeed;
+  readonly openFeed: (path: string) => EventFeed;
   /** Calls back before a frame is drawn, and at the latest after a second: a page in the background draws none. */
   readonly onFrame: (callback: () => void) => void;
   /** Calls back after a while. @returns what cancels it. */

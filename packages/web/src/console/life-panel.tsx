@@ -3,6 +3,7 @@ import type { ReservationLife } from "imprest/internal";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Foreign } from "../shared/foreign.tsx";
+import { messageOf } from "../shared/message.ts";
 import { Icon } from "../shared/icon.tsx";
 import { moneyText } from "../shared/money.ts";
 import { Blank } from "../shared/shell.tsx";
@@ -11,7 +12,7 @@ import { UsedBar } from "./budget-line.tsx";
 import { AnswerError } from "./feed.ts";
 import { LifeSteps } from "./life-steps.tsx";
 import { go } from "./route.ts";
-import { type ConsoleStore, type Loaded, messageOf } from "./store.ts";
+import type { ConsoleStore, Loaded } from "./store.ts";
 
 interface LifePanelProps {
   readonly id: string;

@@ -1,18 +1,20 @@
 import { type ReadonlySignal, type Signal, batch, computed, signal } from "@preact/signals";
-import type {
-  Activity,
-  ActivityList,
-  BudgetList,
-  BudgetRow,
-  ConsoleState,
-  LiveEvents,
-  Upstream,
-  WaitingList,
+import {
+  type Activity,
+  type ActivityList,
+  type BudgetList,
+  type BudgetRow,
+  type ConsoleState,
+  type LiveEvents,
+  type Upstream,
+  type WaitingList,
+  bySoonest,
+  isUsedUp,
 } from "imprest/internal";
+import { messageOf } from "../shared/message.ts";
 import { ActivityLog } from "./activity-log.ts";
 import { readBounded } from "./bounded-json.ts";
-import { bySoonest, isUsedUp } from "./budget-tree.ts";
-import { AnswerError, type LiveFeed, type Surroundings } from "./feed.ts";
+import { AnswerError, type EventFeed, type Surroundings } from "./feed.ts";
 
 /** The line to the process behind the page. */
 type Link =
@@ -63,7 +65,7 @@ export class ConsoleStore {
   /** Counts the changes of the log. */
   readonly #changes: Signal<number> = signal(0);
   readonly #stopped = new AbortController();
-  #feed: LiveFeed | undefined;
+  #feed: EventFeed | undefined;
   #aheadMs = 0;
   #retryMs = 1_000;
   #isFlushDue = false;
@@ -188,7 +190,7 @@ export class ConsoleStore {
     this.#on(feed, "gap", () => this.reload());
   }
 
-  #on<Name extends keyof LiveEvents>(feed: LiveFeed, name: Name, take: (data: LiveEvents[Name]) => void): void {
+  #on<Name extends keyof LiveEvents>(feed: EventFeed, name: Name, take: (data: LiveEvents[Name]) => void): void {
     feed.addEventListener(name, (event) => {
       try {
         take(readBounded((event as MessageEvent<string>).data) as LiveEvents[Name]);
@@ -199,7 +201,7 @@ export class ConsoleStore {
     });
   }
 
-  #lose(feed: LiveFeed): void {
+  #lose(feed: EventFeed): void {
     if (this.#stopped.signal.aborted || this.link.value.kind === "ended") return;
     if (this.link.value.kind !== "lost") this.link.value = { kind: "lost", sinceMs: this.clockMs() };
     // Else the browser tries again by itself, and says where it was.
@@ -257,8 +259,4 @@ export class ConsoleStore {
       if (!this.#stopped.signal.aborted) this.#tick();
     });
   }
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : "Something unexpected went wrong.";
 }

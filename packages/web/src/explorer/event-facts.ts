@@ -1,4 +1,5 @@
 import { parseJson, stringifyJson } from "@imprest/core/internal";
+import { asObject, readObject } from "../shared/json-object.ts";
 
 /** One member of a statement, as a timeline shows it. */
 export interface EventFact {
@@ -15,7 +16,7 @@ const known: ReadonlySet<string> = new Set(["decision_id", "kid", "event_time"])
 
 /** What an event says beside who and when: the members of `data`, of an envelope's `payload`, or of a receipt. */
 export function factsOf(text: string): readonly EventFact[] {
-  const value = objectOf(text);
+  const value = readObject(text, parseJson);
   const said = asObject(value?.["data"]) ?? asObject(value?.["payload"]) ?? value ?? {};
   const names = Object.keys(said).filter((name) => !known.has(name));
   return names.slice(0, mostFacts).map((name) => {
@@ -28,20 +29,6 @@ export function factsOf(text: string): readonly EventFact[] {
 
 /** The unit that a reserve names. */
 export function unitOf(text: string): string | undefined {
-  const unit = asObject(objectOf(text)?.["data"])?.["unit"];
+  const unit = asObject(readObject(text, parseJson)?.["data"])?.["unit"];
   return typeof unit === "string" ? unit : undefined;
-}
-
-/** `undefined` for what is no JSON: a line that was cut, or never was any. */
-function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    return asObject(parseJson(text));
-  } catch {
-    return undefined;
-  }
-}
-
-function asObject(value: unknown): Readonly<Record<string, unknown>> | undefined {
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  return isObject ? (value as Record<string, unknown>) : undefined;
 }

@@ -1,8 +1,9 @@
 import { render } from "preact";
+import { messageOf } from "../shared/message.ts";
 import { restoreTheme } from "../shared/theme.tsx";
 import "./explorer.css";
 import { readServed } from "./served.ts";
-import { ExplorerStore, messageOf } from "./store.ts";
+import { ExplorerStore } from "./store.ts";
 import { Explorer } from "./view/explorer.tsx";
 
 const store = new ExplorerStore();

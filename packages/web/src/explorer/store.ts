@@ -12,11 +12,12 @@ import type {
   Summary,
   Verification,
 } from "./audit/messages.ts";
+import { messageOf } from "../shared/message.ts";
 import { dropped } from "./dropped.ts";
 
 export type Stage =
   | { readonly kind: "empty" }
-  | { readonly kind: "looking"; readonly name: string }
+  | { readonly kind: "inspecting"; readonly name: string }
   /** A feed is there; the reader says whom to believe. */
   | { readonly kind: "asking"; readonly inspection: Inspection }
   | { readonly kind: "verifying"; readonly name: string; readonly size: number }
@@ -40,6 +41,8 @@ export class ExplorerStore {
   readonly promised: Signal<{ readonly name: string; readonly text: string } | undefined> = signal(undefined);
   readonly order: Signal<"feed" | "any"> = signal("feed");
   readonly graceMs: Signal<string> = signal("");
+  readonly allowsLoopback: Signal<boolean> = signal(false);
+  readonly isExporting: Signal<boolean> = signal(false);
   readonly view: Signal<View> = signal("lines");
   readonly filter: Signal<Filter> = signal("all");
   readonly opened: Signal<Opened | undefined> = signal(undefined);
@@ -47,7 +50,9 @@ export class ExplorerStore {
   readonly complaint: Signal<string | undefined> = signal(undefined);
   readonly #feed: Signal<FeedRef | undefined> = signal(undefined);
   readonly desk: AuditDesk = openDesk((progress) => (this.progress.value = progress));
+  /** What the page does with the feed, one after the other. */
   #runs = 0;
+  #reports = 0;
 
   get feed(): ReadonlySignal<FeedRef | undefined> {
     return this.#feed;
@@ -64,7 +69,7 @@ export class ExplorerStore {
       }
       const [feed, second] = found.filter((one) => one.kind === "feed");
       if (second !== undefined) this.complaint.value = "One feed at a time: the first of them was taken.";
-      if (feed !== undefined) await this.#look({ kind: "file", file: feed.file });
+      if (feed !== undefined) await this.#inspect({ kind: "file", file: feed.file });
     } catch (error) {
       this.complaint.value = messageOf(error);
     }
@@ -96,6 +101,7 @@ export class ExplorerStore {
       form,
       issuers: this.issuers.value,
       keys,
+      allowLoopbackHttp: this.allowsLoopback.value,
       promised: this.promised.value?.text,
       order: this.order.value,
       graceWindowMs: /^\d{1,7}$/.test(this.graceMs.value) ? Number(this.graceMs.value) : undefined,
@@ -103,12 +109,10 @@ export class ExplorerStore {
   }
 
   async run(verification: Verification): Promise<void> {
-    const run = (this.#runs += 1);
+    const run = this.#next();
     const { feed } = verification;
     const { name, size } = feed.kind === "file" ? feed.file : feed;
     this.#feed.value = feed;
-    this.progress.value = undefined;
-    this.opened.value = undefined;
     this.stage.value = { kind: "verifying", name, size };
     try {
       const summary = await this.desk.verify(verification);
@@ -125,13 +129,12 @@ export class ExplorerStore {
   async reconsider(): Promise<void> {
     const feed = this.#feed.value;
     if (feed === undefined) return this.reset();
-    this.#stop();
-    await this.#look(feed);
+    await this.#inspect(feed);
   }
 
   /** Another feed; keys and trust stay. */
   reset(): void {
-    this.#stop();
+    this.#next();
     this.#feed.value = undefined;
     this.complaint.value = undefined;
     this.stage.value = { kind: "empty" };
@@ -153,6 +156,28 @@ export class ExplorerStore {
     });
   }
 
+  /** The report of what was verified; `undefined` where it was stopped, or cannot be made. */
+  async report(): Promise<Blob | undefined> {
+    const report = (this.#reports += 1);
+    this.isExporting.value = true;
+    try {
+      return await this.desk.report();
+    } catch (error) {
+      if (report === this.#reports) this.complaint.value = messageOf(error);
+      return undefined;
+    } finally {
+      if (report === this.#reports) this.isExporting.value = false;
+    }
+  }
+
+  /** Ends what the worker does, which is to make a report or to verify. */
+  stop(): void {
+    this.#reports += 1;
+    this.isExporting.value = false;
+    // Nothing waits for it: the worker takes it between two lines.
+    this.desk.stop().catch(() => {});
+  }
+
   async #open(read: () => Promise<Opened>): Promise<void> {
     const run = this.#runs;
     try {
@@ -163,11 +188,11 @@ export class ExplorerStore {
     }
   }
 
-  async #look(feed: FeedRef): Promise<void> {
-    const run = (this.#runs += 1);
+  async #inspect(feed: FeedRef): Promise<void> {
+    const run = this.#next();
     const name = feed.kind === "file" ? feed.file.name : feed.name;
     this.#feed.value = feed;
-    this.stage.value = { kind: "looking", name };
+    this.stage.value = { kind: "inspecting", name };
     try {
       const inspection = await this.desk.inspect(feed);
       if (run === this.#runs) this.stage.value = { kind: "asking", inspection };
@@ -176,15 +201,11 @@ export class ExplorerStore {
     }
   }
 
-  #stop(): void {
-    this.#runs += 1;
-    // Nothing waits for it: the worker hears of it between two lines.
-    this.desk.stop().catch(() => {});
+  /** Ends what was under way. @returns the number of what comes in its place. */
+  #next(): number {
+    this.stop();
     this.opened.value = undefined;
     this.progress.value = undefined;
+    return (this.#runs += 1);
   }
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : "It failed without a reason.";
 }

@@ -1,10 +1,6 @@
 import { formatAmount } from "@imprest/core";
+import { isAmount } from "imprest/internal";
 import { grouped, shortened, visible } from "./text.ts";
-
-/** A whole number as JSON carries it, of a length that no honest amount exceeds. */
-export function isAmount(text: string): boolean {
-  return /^-?\d{1,60}$/.test(text);
-}
 
 /**
  * An amount as JSON carries it, exact: `"$0.50"`, `"$12,345.678"`, `"1,200 TOKENS"`. Text that is no amount is shown as it
@@ -26,7 +22,7 @@ export function withDollars(sentence: string): string {
   );
 }
 
-/** How much of `whole` a part is, from 0 to 1: for the width of a bar and an order, never for a figure. */
+/** How much of `whole` a part is, from 0 to 1: for the width of a bar, never for a figure. */
 export function share(part: string, whole: string): number {
   if (!isAmount(part) || !isAmount(whole) || BigInt(whole) <= 0n) return 0;
   const permyriad = (BigInt(part) * 10_000n) / BigInt(whole);

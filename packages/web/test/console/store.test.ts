@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { LiveFeed } from "../../src/console/feed.ts";
+import type { EventFeed } from "../../src/console/feed.ts";
 import { AnswerError } from "../../src/console/feed.ts";
 import { ConsoleStore } from "../../src/console/store.ts";
 import { budget, event } from "./rows.ts";
 
 /** A feed that the test speaks through. */
-class SpokenFeed implements LiveFeed {
+class SpokenFeed implements EventFeed {
   readyState = 0;
   isClosed = false;
   readonly #listeners = new Map<string, (event: Event) => void>();
@@ -81,7 +81,8 @@ function opened(answers: Record<string, unknown> = {}) {
   return { world, store };
 }
 
-const settled = async (): Promise<void> => await new Promise((done) => setTimeout(done, 5));
+/** What answers at once has been read by then. */
+const settled = async (): Promise<void> => await new Promise((done) => setImmediate(done));
 
 describe("the console's store", () => {
   it("loads everything once, and answers what runs out next and what was denied last", async () => {

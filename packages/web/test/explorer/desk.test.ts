@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { signAuditEvent } from "@imprest/asp/audit";
 import { keyPairFromSeed, publicKeyToJwk } from "@imprest/core/audit";
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { FeedDesk } from "../../src/explorer/audit/desk.ts";
 import { recogniseHead } from "../../src/explorer/audit/form.ts";
 import { FindingList } from "../../src/explorer/audit/finding-list.ts";
@@ -33,6 +33,7 @@ function verification(bytes: string | Uint8Array<ArrayBuffer>, more: Partial<Ver
     form: "asp",
     issuers: [origin],
     keys: [{ issuer: origin, name: "k", text: keys }],
+    allowLoopbackHttp: false,
     order: "feed",
     ...more,
   };
@@ -71,6 +72,87 @@ it("a verification that is stopped rejects, and the next one is right", async ()
   await desk.stop();
   await outcome;
   expect(await desk.verify(verification(lines.join("\n")))).toMatchObject({ lines: 40, accepted: 39 });
+});
+
+it("a report that is stopped rejects, and the next one is whole", async () => {
+  const desk = new FeedDesk(() => {});
+  const long = Array.from({ length: 200 }, () => lines.join("\n")).join("\n");
+  await desk.verify(verification(long));
+  const stopped = desk.report();
+  const outcome = expect(stopped).rejects.toThrow("Stopped.");
+  await desk.stop();
+  await outcome;
+  const report = await (await desk.report()).text();
+  expect(report.trim().split("\n")).toHaveLength(200 * 40 + 1);
+});
+
+it("a verification ends the report of the one before it", async () => {
+  const desk = new FeedDesk(() => {});
+  await desk.verify(verification(Array.from({ length: 200 }, () => lines.join("\n")).join("\n")));
+  const outcome = expect(desk.report()).rejects.toThrow("Stopped.");
+  expect(await desk.verify(verification(lines.join("\n")))).toMatchObject({ lines: 40, accepted: 39 });
+  await outcome;
+});
+
+describe("a feed that the command serves", () => {
+  const served = { kind: "served", url: "http://127.0.0.1:1/api/feed", name: "feed.gz", size: 1 } as const;
+  const answering = (source: UnderlyingDefaultSource<Uint8Array>): void =>
+    void vi.stubGlobal("fetch", () => Promise.resolve(new Response(new ReadableStream(source))));
+  afterEach(() => vi.unstubAllGlobals());
+
+  it.each([
+    ["plain", (text: string) => new TextEncoder().encode(text)],
+    ["gzipped", (text: string) => new Uint8Array(gzipSync(text))],
+  ])("and that breaks off is not reported as damaged, nor as to be chosen again: %s", async (_form, stored) => {
+    const bytes = stored(lines.join("\n"));
+    answering({
+      start: (controller) => controller.enqueue(bytes.subarray(0, bytes.length / 2)),
+      pull: (controller) => controller.error(new TypeError("network error")),
+    });
+    await expect(new FeedDesk(() => {}).verify(verification("", { feed: served }))).rejects.toThrow(
+      "The command that served the feed has ended. Start it again.",
+    );
+  });
+
+  it("is no longer read once the verification of it is stopped", async () => {
+    let isLeft = false;
+    answering({
+      pull: (controller) => controller.enqueue(new TextEncoder().encode(`${lines.join("\n")}\n`)),
+      cancel: () => void (isLeft = true),
+    });
+    const desk = new FeedDesk(() => {});
+    const outcome = expect(desk.verify(verification("", { feed: served }))).rejects.toThrow("Stopped.");
+    await desk.stop();
+    await outcome;
+    await vi.waitFor(() => expect(isLeft).toBe(true));
+  });
+
+  it("and that is a damaged gzip is reported as one", async () => {
+    const bytes = gzipSync(lines.join("\n")).subarray(0, 100);
+    answering({
+      start(controller) {
+        controller.enqueue(new Uint8Array(bytes));
+        controller.close();
+      },
+    });
+    await expect(new FeedDesk(() => {}).verify(verification("", { feed: served }))).rejects.toThrow(
+      "feed.gz is a gzip that is cut off or damaged",
+    );
+  });
+});
+
+it("an http: origin of this machine is trusted only where the reader allows it, as the command does", async () => {
+  const local = "http://127.0.0.1:7878";
+  const given = { issuers: [local], keys: [{ issuer: local, name: "k", text: keys }] };
+  const bytes = await signAuditEvent(
+    "reserve",
+    { decision_id: crypto.randomUUID(), budget_id: "b", unit: "u", amount_atomic_reserved: "1", decision: "DENY" },
+    { ...signer, source: `${local}/asp` },
+    1_800_000_000_000,
+  );
+  const desk = new FeedDesk(() => {});
+  await expect(desk.verify(verification(bytes, given))).rejects.toThrow("bare HTTPS origins");
+  expect(await desk.verify(verification(bytes, { ...given, allowLoopbackHttp: true }))).toMatchObject({ accepted: 1 });
 });
 
 it.each<[string, Partial<Verification>, RegExp]>([

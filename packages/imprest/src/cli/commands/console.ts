@@ -14,11 +14,11 @@ Looks at a tenant of a Cycles server in a browser of this machine: budgets and w
 reservations as they open and settle, and denials where the server lists events. The API key of
 CYCLES_API_KEY stays in this process; the page never has it. Stopped by Ctrl-C.
 
-  --server URL       CYCLES_BASE_URL unless given
+  --server URL       CYCLES_BASE_URL by default
   --governance URL   where events are listed, if not at the server
   --tenant NAME      CYCLES_TENANT, or the one that the server says the key is of
   --records PATH     a record store whose waiting settlements are shown; may be repeated
-  --port N           of the page; any free port unless told
+  --port N           of the page; any free port by default
 
 The server is looked at each second. The link that is printed works once, in one browser. To
 look at an authority of this machine as things happen: imprest serve --console

@@ -27,9 +27,9 @@ Runs an agent that calls a model again and again until its budget refuses the ne
 compares the books with the provider's own bill. A stand-in answers: there is no model, no
 account and no network, and nothing is spent.
 
-  --limit AMOUNT     the budget, up to $1; $0.05 unless given
+  --limit AMOUNT     the budget, up to $1; $0.05 by default
   --console          watch it in a browser, a step a second; stays until Ctrl-C
-  --console-port N   any free port unless given
+  --console-port N   any free port by default
   --pace MS          how long a step takes, up to 60000
 
 Below 40 % of the budget the authority caps each answer, and the agent goes on with a smaller

@@ -4,7 +4,7 @@ import { type Command, UsageError, type Values, formatOf, readArguments, textOf,
 import { ExitCode } from "../exit-code.ts";
 import { findingLine } from "../finding-line.ts";
 import { KeyFiles } from "../key-files.ts";
-import { type EvidenceLine, evidenceJson, isAcceptedEvidence } from "../line-report.ts";
+import { type EvidenceLine, evidenceJson, isAcceptedEvidence } from "../../pages/line-report.ts";
 import { createProgress } from "../progress.ts";
 import type { Terminal } from "../terminal.ts";
 

@@ -1,8 +1,12 @@
+import type { DeniedError } from "@imprest/core";
+import type { Balance } from "../../budget/balance.ts";
+import type { Budget } from "../../budget/budget.ts";
 import { childVariables, foreignKeys, withoutServer } from "../../run/child-environment.ts";
 import { countRefusals } from "../../run/count-refusals.ts";
 import { createGateway } from "../../run/gateway.ts";
 import { adviceFor } from "../../run/recipes.ts";
 import { type GatewayRoute, routesOf } from "../../run/routes.ts";
+import { stopLine } from "../../run/stop-line.ts";
 import { Tally } from "../../run/tally.ts";
 import { type Command, UsageError } from "../command.ts";
 import { type Child, startChild } from "../gateway/child.ts";
@@ -29,7 +33,7 @@ its model providers, and refuses the call that would exceed the budget.
   --keep-keys            the program sees its real keys, for one that checks their form
   --gauge FILE           keeps a file with how the budget stands
   --extra-input-tokens N the most that a provider's own tools, such as its search, may read for a
-                         request; unless given, a request that has such a tool is refused
+                         request; by default, a request that has such a tool is refused
   --extra-units NAME=N   how often a tool that is charged by the call may be called for a request that
                          sets no limit, such as webSearch=10
 
@@ -81,16 +85,15 @@ async function runUnder(
   );
   const tally = new Tally();
   let child: Child | undefined;
-  let isStopped = false;
+  let stopping: Promise<void> | undefined;
   budget.on("settled", (event) => tally.settled(event));
-  const stop = (): void => {
-    if (isStopped || child === undefined) return;
-    isStopped = true;
+  const onDenied = (denial: DeniedError | undefined): void => {
+    if (!options.stopsAtLimit || stopping !== undefined || child === undefined) return;
     child.stop("SIGTERM");
     setTimeout(() => child?.stop("SIGKILL"), graceMs).unref();
-  };
-  const onDenied = (): void => {
-    if (options.stopsAtLimit) stop();
+    stopping = balanceOf(budget).then((balance) => {
+      terminal.warn(stopLine(options.command[0] ?? "", denial?.reasonCode, balance, options));
+    });
   };
   let server: GatewayServer | undefined;
   const handle = createGateway({
@@ -112,12 +115,17 @@ async function runUnder(
     await server.close();
     await budget.flush();
     await endGauge?.();
-    // The program's exit code must not depend on a server that is gone by now.
-    terminal.warn(tally.summary(await budget.balance().catch(() => undefined)));
-    return isStopped ? limitReached : code;
+    await stopping;
+    terminal.warn(tally.summary(await balanceOf(budget)));
+    return stopping === undefined ? code : limitReached;
   } finally {
     await server.close();
   }
+}
+
+/** The program's exit code must not depend on a server that is gone by now. */
+function balanceOf(budget: Budget): Promise<Balance | undefined> {
+  return budget.balance().catch(() => undefined);
 }
 
 /** What was set, without the values of keys. */

@@ -15,6 +15,7 @@ import { askedConsole, consoleOptions, showConsole } from "../console/console-op
 import { EmbeddedSource } from "../console/embedded-source.ts";
 import type { OpenConsole } from "../console/open-console.ts";
 import { ExitCode } from "../exit-code.ts";
+import { Opening } from "../serve-opening.ts";
 import { ensureBudget, createKey, readKeyFile } from "../serve-books.ts";
 import { aspOptions, readAsp } from "../serve-asp.ts";
 import { type KeyLine, type ServeConfig, parseBudget, parseKey, readConfig } from "../serve-config.ts";
@@ -62,68 +63,77 @@ export const serve: Command = {
     const signing = { evidence: flag, "server-id": text, ...aspOptions } as const;
     const options = { ...flags, ...admin, ...signing, ...consoleOptions } as const;
     const { values } = readArguments(args, options, 0);
-    const config = await configOf(values, terminal);
-    const evidence = evidenceOf(values);
-    const asp = await readAsp(values, config.asp, terminal);
-    const store = textOf(values, "store");
-    const asked = askedConsole(values);
-    const source = asked && new EmbeddedSource(store ?? "a ledger in memory");
-    const adminKeys = adminKeysOf(config, values["admin"] === true);
-    const fillInTenant = values["fill-in-tenant"] === true;
-    if (!fillInTenant && config.budgets.some(({ scope }) => scope.tenant !== undefined)) {
-      terminal.warn(
-        "imprest serve: a subject that names no tenant draws on none of its budgets; see --fill-in-tenant.\n",
-      );
-    }
-    const authority = createEmbeddedAuthority({
-      fillInTenant,
-      ...(store !== undefined && { store: sqliteStore({ file: store }) }),
-      ...(config.policy !== undefined && { policy: config.policy }),
-      ...(config.overdraft !== undefined && { overdraft: config.overdraft }),
-      ...(evidence !== undefined && { evidence }),
-      ...(asp !== undefined && { asp }),
-      ...(source !== undefined && { onFact: source.onFact }),
-      ...(adminKeys !== undefined && { governance: governanceOf(adminKeys, config) }),
-    });
-    source?.open(authority);
-    let shown: OpenConsole | undefined;
+    const opening = new Opening(terminal);
     try {
-      for (const budget of config.budgets) await ensureBudget(authority, budget, terminal);
-      for (const key of config.keys) await createKey(authority, key, terminal);
-      const { webhooks } = authority;
-      if (webhooks !== undefined) {
-        for (const webhook of config.webhooks ?? []) await addWebhook(webhooks, webhook, terminal);
-      }
-      if (adminKeys !== undefined) {
-        const told = config.adminKeys === undefined ? adminKeys.join(", ") : "as given";
-        await terminal.write(`Admin key of the governance plane: ${told}\n`);
-      }
-      const server = await listen(authority, {
-        port: wholeOf(values, "port", 65_535),
-        host: textOf(values, "host"),
-        behindTls: values["behind-tls"] === true,
-        allowInsecure: values["allow-insecure"] === true,
-      });
-      await terminal.write(
-        `Serving the Cycles wire at ${server.url}${store === undefined ? ", in memory" : ` from ${store}`}.\n`,
-      );
-      if (evidence !== undefined) {
-        const serverId = evidence.serverId ?? `${server.url}/v1`;
-        await terminal.write(`Signing evidence as ${serverId}; its keys: ${evidenceJwksUrl(serverId)}\n`);
-      }
-      if (asp !== undefined) await terminal.write(`Speaking ASP as ${asp.issuer}, signing as ${asp.signingKey.kid}.\n`);
-      shown = source && asked && (await showConsole(source, asked, terminal));
-      await new Promise<void>((resolve) => {
-        onAbort(terminal.signal, resolve);
-      });
-      await server.close();
+      const config = await configOf(values, opening);
+      await serveBooks(config, values, opening, terminal);
     } finally {
-      await shown?.close();
-      await authority.close();
+      // Also where the start failed: a fresh key that the store holds by now is printed this once.
+      await opening.close();
     }
     return ExitCode.clean;
   },
 };
+
+async function serveBooks(config: ServeConfig, values: Values, opening: Opening, terminal: Terminal): Promise<void> {
+  const evidence = evidenceOf(values);
+  const asp = await readAsp(values, config.asp, terminal);
+  const store = textOf(values, "store");
+  const asked = askedConsole(values);
+  const source = asked && new EmbeddedSource(store ?? "a ledger in memory");
+  const adminKeys = adminKeysOf(config, values["admin"] === true);
+  const fillInTenant = values["fill-in-tenant"] === true;
+  if (!fillInTenant && config.budgets.some(({ scope }) => scope.tenant !== undefined)) {
+    opening.warn("a subject that names no tenant draws on none of its budgets; see --fill-in-tenant.");
+  }
+  const authority = createEmbeddedAuthority({
+    fillInTenant,
+    ...(store !== undefined && { store: sqliteStore({ file: store }) }),
+    ...(config.policy !== undefined && { policy: config.policy }),
+    ...(config.overdraft !== undefined && { overdraft: config.overdraft }),
+    ...(evidence !== undefined && { evidence }),
+    ...(asp !== undefined && { asp }),
+    ...(source !== undefined && { onFact: source.onFact }),
+    ...(adminKeys !== undefined && { governance: governanceOf(adminKeys, config) }),
+  });
+  source?.open(authority);
+  let shown: OpenConsole | undefined;
+  try {
+    for (const budget of config.budgets) opening.note(await ensureBudget(authority, budget, opening));
+    for (const key of config.keys) opening.key(await createKey(authority, key));
+    const { webhooks } = authority;
+    if (webhooks !== undefined) {
+      for (const webhook of config.webhooks ?? []) opening.note(await addWebhook(webhooks, webhook));
+    }
+    if (adminKeys !== undefined) {
+      const shownKeys = config.adminKeys === undefined ? adminKeys.join(", ") : "as given";
+      opening.key(`Admin key of the governance plane: ${shownKeys}`);
+    }
+    const server = await listen(authority, {
+      port: wholeOf(values, "port", 65_535),
+      host: textOf(values, "host"),
+      behindTls: values["behind-tls"] === true,
+      allowInsecure: values["allow-insecure"] === true,
+    });
+    if (evidence !== undefined) {
+      const serverId = evidence.serverId ?? `${server.url}/v1`;
+      opening.note(`Signing evidence as ${serverId}; its keys: ${evidenceJwksUrl(serverId)}`);
+    }
+    if (asp !== undefined) opening.note(`Speaking ASP as ${asp.issuer}, signing as ${asp.signingKey.kid}.`);
+    opening.address(
+      `Serving the Cycles wire at ${server.url}${store === undefined ? ", in memory" : ` from ${store}`}.`,
+    );
+    await opening.close();
+    shown = source && asked && (await showConsole(source, asked, terminal));
+    await new Promise<void>((resolve) => {
+      onAbort(terminal.signal, resolve);
+    });
+    await server.close();
+  } finally {
+    await shown?.close();
+    await authority.close();
+  }
+}
 
 function evidenceOf(values: Values): EvidenceOptions | undefined {
   const serverId = textOf(values, "server-id");
@@ -145,23 +155,23 @@ function governanceOf(adminKeys: readonly string[], { allowAddresses }: ServeCon
   return { adminKeys, allowAddresses, tenantTransport: checkedTransport({ allowAddresses }) };
 }
 
-async function addWebhook(webhooks: WebhookGroup, webhook: Webhook, terminal: Terminal): Promise<void> {
+async function addWebhook(webhooks: WebhookGroup, webhook: Webhook): Promise<string> {
   try {
     await webhooks.add(webhook);
   } catch (error) {
     if (ConfigurationError.isInstance(error)) throw new UsageError(error.message, { cause: error });
     throw error;
   }
-  await terminal.write(`Webhook ${webhook.id}: ${new URL(webhook.url).origin}.\n`);
+  return `Webhook ${webhook.id}: ${new URL(webhook.url).origin}.`;
 }
 
 /** Flags add to what the file says. */
-async function configOf(values: Values, terminal: Terminal): Promise<ServeConfig> {
+async function configOf(values: Values, opening: Opening): Promise<ServeConfig> {
   const path = textOf(values, "config");
   const file = path === undefined ? { budgets: [], keys: [] } : readConfig(await readFile(path, "utf8"), path);
   const keys = textsOf(values, "key").map(parseKey);
   if (keys.some(({ key }) => key !== undefined)) {
-    terminal.warn("imprest serve: every user of this machine can read a key on a command line; use --key-file.\n");
+    opening.warn("every user of this machine can read a key on a command line; use --key-file.");
   }
   const keyFiles: KeyLine[] = [];
   for (const line of textsOf(values, "key-file")) keyFiles.push(await readKeyFile(line));

@@ -5,7 +5,7 @@ import { ExitCode } from "../exit-code.ts";
 import { findingLine } from "../finding-line.ts";
 import { openFeed } from "../feed-input.ts";
 import { focusOptions, omissionLine, openFocusFile } from "../focus-file.ts";
-import { conclusionJson, isAccepted, isError, lineJson } from "../line-report.ts";
+import { conclusionJson, isAccepted, isError, lineJson } from "../../pages/line-report.ts";
 import { createProgress } from "../progress.ts";
 import { readPromised } from "../read-promised.ts";
 import type { Terminal } from "../terminal.ts";
@@ -70,8 +70,9 @@ export const verify: Command = {
       // What is wrong with it is said here rather than in the page.
       createAuditTrust(trust);
       const { openExplorer } = await import("../pages/open-explorer.ts");
-      const { origins, jwks = {}, notAfterMs = {} } = trust;
-      await openExplorer(path, { origins, jwks, notAfterMs, promised, order, graceWindowMs, expected }, terminal);
+      const { origins, jwks = {}, allowLoopbackHttp = false, notAfterMs = {} } = trust;
+      const whom = { origins, jwks, allowLoopbackHttp, notAfterMs };
+      await openExplorer(path, { ...whom, promised, order, graceWindowMs, expected }, terminal);
       return ExitCode.clean;
     }
     const state = await openAuditState(values, terminal);

@@ -1,7 +1,8 @@
-import type { Action, Amount, Subject } from "@imprest/core";
+import type { Action, Subject } from "@imprest/core";
 import type { Fact, Moment } from "@imprest/embedded";
-import { type NewActivity, bounded, boundedCaps } from "./source.ts";
-import type { Money } from "./wire.ts";
+import type { Money } from "../../pages/console-wire.ts";
+import { blockedByOf, bounded, boundedCaps, moneyOf } from "./bounded.ts";
+import type { NewActivity } from "./source.ts";
 
 /** A fact of a ledger, as the console shows it; `undefined` for one that is about a budget alone, or was only watched. */
 export function activityOfFact(fact: Fact, moment: Moment): NewActivity | undefined {
@@ -11,7 +12,7 @@ export function activityOfFact(fact: Fact, moment: Moment): NewActivity | undefi
     case "extended":
       return { ...aboutOf(fact, moment), ...heldOf(fact), expiresAtMs: fact.expiresAtMs };
     case "committed":
-      return { ...aboutOf(fact, moment), ...heldOf(fact), charged: moneyOf(fact.charged, fact.unit) };
+      return { ...aboutOf(fact, moment), ...heldOf(fact), charged: moneyOf({ amount: fact.charged, unit: fact.unit }) };
     case "released": {
       const { reason } = fact;
       return { ...aboutOf(fact, moment), ...heldOf(fact), ...(reason !== undefined && { reason: bounded(reason) }) };
@@ -19,7 +20,7 @@ export function activityOfFact(fact: Fact, moment: Moment): NewActivity | undefi
     case "expired":
       return { ...aboutOf(fact, moment), ...heldOf(fact), expiresAtMs: fact.expiresAtMs };
     case "recorded":
-      return { ...aboutOf(fact, moment), charged: moneyOf(fact.charged, fact.unit) };
+      return { ...aboutOf(fact, moment), charged: moneyOf({ amount: fact.charged, unit: fact.unit }) };
     case "denied":
       return { ...aboutOf(fact, moment), ...denialOf(fact) };
     default:
@@ -57,7 +58,7 @@ function heldOf({
   readonly reservationId: string;
   readonly reserved: Money;
 } {
-  return { reservationId, reserved: moneyOf(reserved, unit) };
+  return { reservationId, reserved: moneyOf({ amount: reserved, unit }) };
 }
 
 function denialOf({
@@ -68,23 +69,11 @@ function denialOf({
   "estimate" | "reason" | "blockedBy" | "remaining" | "suggestedFix"
 > {
   const { reasonCode, blockedByScope, blockedByPolicy, budgetRemaining, suggestedFix } = detail;
-  const blockedBy = {
-    ...(blockedByScope !== undefined && { scope: blockedByScope }),
-    ...(blockedByPolicy !== undefined && { policy: bounded(blockedByPolicy) }),
-  };
   return {
-    estimate: amountOf(estimate),
+    estimate: moneyOf(estimate),
     reason: bounded(reasonCode),
-    ...(Object.keys(blockedBy).length > 0 && { blockedBy }),
+    ...blockedByOf(blockedByScope, blockedByPolicy),
     ...(budgetRemaining !== undefined && { remaining: String(budgetRemaining) }),
     ...(suggestedFix !== undefined && { suggestedFix: bounded(suggestedFix) }),
   };
-}
-
-function amountOf({ amount, unit }: Amount): Money {
-  return moneyOf(amount, unit);
-}
-
-function moneyOf(amount: bigint, unit: string): Money {
-  return { amount: String(amount), unit };
 }

@@ -1,5 +1,5 @@
 import type { NewActivity } from "./source.ts";
-import type { Activity, ActivityList } from "./wire.ts";
+import type { Activity, ActivityList } from "../../pages/console-wire.ts";
 
 /** An hour of a busy agent; and so that long texts do not add up. */
 const bounds = { activities: 5_000, bytes: 4_194_304 } as const;

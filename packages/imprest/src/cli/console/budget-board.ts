@@ -1,8 +1,9 @@
 import type { Clock } from "@imprest/core";
+import type { BudgetList, BudgetRow, Burn } from "../../pages/console-wire.ts";
+import { bySoonest } from "../../pages/soonest.ts";
 import { BurnSeries } from "./burn-series.ts";
-import { bySoonest, exhaustsAt } from "./exhaustion.ts";
+import { exhaustsAt } from "./exhaustion.ts";
 import { type SourceRow, mostBudgets } from "./source.ts";
-import type { BudgetList, BudgetRow, Burn } from "./wire.ts";
 
 /** Of the budgets that are shown, those that changed last are sampled. */
 const mostSampled = 500;

@@ -22,7 +22,7 @@ export function consoleApi(hub: ConsoleHub): (request: Request) => Promise<Respo
       case "burn":
         return burn(hub, searchParams);
       case "live":
-        return live(hub, request, searchParams);
+        return live(hub, request);
       default:
         return refusal(404, "There is no such answer.");
     }
@@ -52,9 +52,9 @@ async function reservation(hub: ConsoleHub, segment: string, signal: AbortSignal
   }
 }
 
-/** The header is the browser's own, when it comes back; the query is for a page that has loaded the activities already. */
-function live(hub: ConsoleHub, { headers, signal }: Request, query: URLSearchParams): Response {
-  const after = headers.get("last-event-id") ?? query.get("after");
+/** A browser that comes back sends the header by itself. */
+function live(hub: ConsoleHub, { headers, signal }: Request): Response {
+  const after = headers.get("last-event-id");
   // A number that is none of ours is one that nothing can be resumed from.
   const number = after === null ? undefined : /^\d{1,15}$/.test(after) ? Number(after) : -1;
   const stream = hub.live(number, signal);

@@ -9,26 +9,26 @@ import {
   ReservationExpiredError,
 } from "@imprest/cycles";
 import type { CyclesGovernanceClient } from "@imprest/cycles/governance";
+import { bounded, evidenceUrlsOf, moneyOf } from "./bounded.ts";
 import { denialOfEvent } from "./denial-of-event.ts";
-import { lookAgain } from "./look-again.ts";
-import { ReservationWatch, moneyOf } from "./reservation-watch.ts";
+import { poll } from "./poll.ts";
+import { ReservationWatch } from "./reservation-watch.ts";
 import {
   type ConsoleSource,
   type NewActivity,
   type SourceListener,
   type SourceReservation,
   type SourceRow,
-  bounded,
   budgetId,
   mostBudgets,
 } from "./source.ts";
 
 const everyMs = 1_000;
-/** How far back the reservations of one look begin, before the newest that is known. */
-const lookBackMs = 300_000;
-/** Rows of one look; more than these come and go unseen. */
+/** How long before the newest reservation that is known the list of one poll begins. */
+const overlapMs = 300_000;
+/** Rows of one poll; more than these come and go unseen. */
 const mostReservations = 1_000;
-/** Active reservations older than the look goes back are asked for one by one, a few at a look. */
+/** Active reservations that are older than the list are asked for one by one, a few at a poll. */
 const mostAskedFor = 10;
 const mostDenials = 200;
 /** A server that does not list events now may do so when it has been set up otherwise. */
@@ -42,7 +42,7 @@ export interface CyclesSourceOptions {
   readonly clock?: Clock | undefined;
 }
 
-/** A Cycles server's tenant plane, looked at each second: balances, reservations, and denials where the server lists events. */
+/** A Cycles server's tenant plane, polled each second: balances, reservations, and denials where the server lists events. */
 export class CyclesSource implements ConsoleSource {
   readonly authority: ConsoleSource["authority"];
   readonly live = "polled";
@@ -66,21 +66,19 @@ export class CyclesSource implements ConsoleSource {
   }
 
   follow(listener: SourceListener): () => void {
-    const look = async (signal: AbortSignal): Promise<void> => {
+    const read = async (signal: AbortSignal): Promise<void> => {
       const { rows, isCut } = await this.#balances(signal);
       listener.listed(rows, isCut);
       const news = [...(await this.#reservations(signal)), ...(await this.#denials(signal))];
       if (news.length > 0) listener.happened(news.toSorted((one, other) => one.atMs - other.atMs));
     };
-    return lookAgain({ clock: this.#clock, everyMs, look, looked: listener.looked });
+    return poll({ clock: this.#clock, everyMs, read, polled: listener.polled });
   }
 
   async reservation(id: string, signal: AbortSignal): Promise<SourceReservation | undefined> {
     try {
       const row = await this.#options.client.getReservation(id, { signal });
       const { agent } = row.subject;
-      const { reserve, commit, release } = row.evidence ?? {};
-      const references = [reserve, commit, release].flatMap((one) => one?.cycles_evidence_url ?? []);
       return {
         status: bounded(row.status),
         tenant: this.#options.tenant,
@@ -90,7 +88,7 @@ export class CyclesSource implements ConsoleSource {
         createdAtMs: row.created_at_ms,
         expiresAtMs: row.expires_at_ms,
         traceIds: [],
-        evidence: references.map(bounded),
+        evidence: evidenceUrlsOf(row.evidence),
         ...(agent !== undefined && { agent: bounded(agent) }),
         ...(row.committed !== undefined && { charged: moneyOf(row.committed) }),
         ...(row.finalized_at_ms !== undefined && { settledAtMs: row.finalized_at_ms }),
@@ -112,7 +110,7 @@ export class CyclesSource implements ConsoleSource {
   async #reservations(signal: AbortSignal): Promise<readonly NewActivity[]> {
     const { client, tenant } = this.#options;
     const { newestMs } = this.#watch;
-    const from = newestMs === undefined ? {} : { from: new Date(newestMs - lookBackMs).toISOString() };
+    const from = newestMs === undefined ? {} : { from: new Date(newestMs - overlapMs).toISOString() };
     const query = { tenant, ...from, sort_by: "created_at_ms", sort_dir: "desc", limit: 200 } as const;
     const pages = client.listReservations(query, { signal });
     const found = await firstOf(

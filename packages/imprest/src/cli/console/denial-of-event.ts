@@ -1,7 +1,8 @@
 import { parseWire } from "@imprest/core/internal";
 import { type DenyDetail, type EmittedEvent, denyDetail } from "@imprest/core/models/cycles";
 import { eventOf } from "@imprest/cycles/governance";
-import { type NewActivity, bounded } from "./source.ts";
+import { blockedByOf, bounded, moneyOf } from "./bounded.ts";
+import type { NewActivity } from "./source.ts";
 
 /** A denial, of the event that a server keeps of it; `undefined` for another event, or one that is not what its type says. */
 export function denialOfEvent(event: EmittedEvent): NewActivity | undefined {
@@ -14,11 +15,6 @@ export function denialOfEvent(event: EmittedEvent): NewActivity | undefined {
   const reason = data.reason_code ?? detail?.reason_code;
   const remaining = data.remaining ?? detail?.budget_remaining;
   const [kind, name, agent] = [textOf(action, "kind"), textOf(action, "name"), textOf(subject, "agent")];
-  const policy = data.policy_id ?? detail?.blocked_by_policy;
-  const blockedBy = {
-    ...(detail?.blocked_by_scope !== undefined && { scope: bounded(detail.blocked_by_scope) }),
-    ...(policy !== undefined && { policy: bounded(policy) }),
-  };
   return {
     kind: "denied",
     atMs,
@@ -26,10 +22,9 @@ export function denialOfEvent(event: EmittedEvent): NewActivity | undefined {
     scope: bounded(scope ?? ""),
     ...(agent !== undefined && { agent: bounded(agent) }),
     ...(kind !== undefined && { action: { kind: bounded(kind), name: bounded(name ?? kind) } }),
-    ...(unit !== undefined &&
-      requested !== undefined && { estimate: { amount: String(requested), unit: bounded(unit) } }),
+    ...(unit !== undefined && requested !== undefined && { estimate: moneyOf({ amount: requested, unit }) }),
     ...(reason !== undefined && { reason: bounded(reason) }),
-    ...(Object.keys(blockedBy).length > 0 && { blockedBy }),
+    ...blockedByOf(detail?.blocked_by_scope, data.policy_id ?? detail?.blocked_by_policy),
     ...(remaining !== undefined && { remaining: String(remaining) }),
     ...(detail?.suggested_fix !== undefined && { suggestedFix: bounded(detail.suggested_fix) }),
     ...(event.trace_id !== undefined && { traceId: bounded(event.trace_id) }),

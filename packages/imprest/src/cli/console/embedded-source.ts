@@ -2,13 +2,13 @@ import { type Clock, type Subject, type Timer, systemClock } from "@imprest/core
 import type { ReservationEvidence } from "@imprest/core/models/cycles";
 import { type BudgetBalance, type Fact, type FactListener, LedgerRefusal, type TenantInfo } from "@imprest/embedded";
 import { activityOfFact } from "./activity-of-fact.ts";
-import { lookAgain } from "./look-again.ts";
+import { bounded, evidenceUrlsOf } from "./bounded.ts";
+import { poll } from "./poll.ts";
 import {
   type ConsoleSource,
   type SourceListener,
   type SourceReservation,
   type SourceRow,
-  bounded,
   budgetId,
   mostBudgets,
 } from "./source.ts";
@@ -67,27 +67,26 @@ export class EmbeddedSource implements ConsoleSource {
 
   follow(listener: SourceListener): () => void {
     this.#listener = listener;
-    const stopLooking = lookAgain({
+    const stopPolling = poll({
       clock: this.#clock,
       everyMs: listMs,
-      look: async (signal) => {
+      read: async (signal) => {
         const { rows, isCut } = await this.#list(signal);
         listener.listed(rows, isCut);
       },
-      looked: listener.looked,
+      polled: listener.polled,
     });
     return () => {
       this.#listener = undefined;
       this.#timer?.clear();
       this.#timer = undefined;
-      stopLooking();
+      stopPolling();
     };
   }
 
   /** What happened to a reservation is all in the activities; the ledger adds what it signed. */
   async reservation(id: string): Promise<SourceReservation | undefined> {
-    const { reserve, commit, release } = (await this.#opened().evidence?.ofReservation(id)) ?? {};
-    const evidence = [reserve, commit, release].flatMap((one) => one?.cycles_evidence_url ?? []);
+    const evidence = evidenceUrlsOf(await this.#opened().evidence?.ofReservation(id));
     return evidence.length === 0 ? undefined : { traceIds: [], evidence };
   }
 
@@ -139,7 +138,7 @@ export class EmbeddedSource implements ConsoleSource {
       const rows = (await Promise.all(addresses.map(read))).flat();
       this.#listener?.changed(rows);
     } catch {
-      // The ledger has failed or is closed: the next whole look says so.
+      // The ledger has failed or is closed: the next poll reports it.
     }
   }
 }

@@ -38,23 +38,3 @@ export function exhaustsAt(
   if (atMs > latestMs || (row.period !== undefined && atMs >= BigInt(row.period.endsAtMs))) return undefined;
   return Number(atMs);
 }
-
-/** What runs out first comes first: what has nothing left, then by time, then by the share that remains. */
-export function bySoonest(
-  left: SourceRow & { readonly exhaustsAtMs?: number },
-  right: SourceRow & { readonly exhaustsAtMs?: number },
-): number {
-  const [leftOver, rightOver] = [isOver(left), isOver(right)];
-  if (leftOver !== rightOver) return leftOver ? -1 : 1;
-  const [leftAt = Infinity, rightAt = Infinity] = [left.exhaustsAtMs, right.exhaustsAtMs];
-  if (leftAt !== rightAt) return leftAt - rightAt;
-  const ofLeft = BigInt(left.remaining) * BigInt(right.allocated);
-  const ofRight = BigInt(right.remaining) * BigInt(left.allocated);
-  if (ofLeft !== ofRight) return ofLeft < ofRight ? -1 : 1;
-  return left.scope < right.scope ? -1 : Number(left.scope > right.scope);
-}
-
-/** A budget that is closed or frozen does not run out. */
-function isOver({ remaining, status }: SourceRow): boolean {
-  return BigInt(remaining) <= 0n && (status === undefined || status === "ACTIVE");
-}

@@ -1,12 +1,21 @@
 import { type Clock, ImprestError, type Timer, systemClock } from "@imprest/core";
 import { printable } from "../printable.ts";
 import { ActivityRing } from "./activity-ring.ts";
+import { bounded } from "./bounded.ts";
 import { BudgetBoard, sampleMs } from "./budget-board.ts";
 import { LiveFeed, eventText } from "./live-feed.ts";
 import { lifeOf } from "./reservation-life.ts";
-import { type ConsoleSource, bounded } from "./source.ts";
+import type { ConsoleSource } from "./source.ts";
 import type { WaitingStores } from "./waiting-stores.ts";
-import type { ActivityList, BudgetList, Burn, ConsoleState, ReservationLife, Upstream, WaitingList } from "./wire.ts";
+import type {
+  ActivityList,
+  BudgetList,
+  Burn,
+  ConsoleState,
+  ReservationLife,
+  Upstream,
+  WaitingList,
+} from "../../pages/console-wire.ts";
 
 export interface ConsoleHubOptions {
   readonly source: ConsoleSource;
@@ -32,10 +41,10 @@ export class ConsoleHub {
     this.#stores = stores;
     this.#clock = clock;
     this.#board = new BudgetBoard(clock);
-    this.#feed = new LiveFeed({ clock, ring: this.#ring, more: () => this.#changes() });
+    this.#feed = new LiveFeed({ clock, ring: this.#ring, extraEvents: () => this.#changes() });
   }
 
-  /** Begins to look; called once. */
+  /** Begins to follow the source; called once. */
   start(): void {
     const stop = this.#source.follow({
       happened: (activities) => {
@@ -52,7 +61,7 @@ export class ConsoleHub {
         if (this.#sampling === undefined) this.#sample();
         this.#feed.wake();
       },
-      looked: (failure) => this.#look(failure),
+      polled: (failure) => this.#afterPoll(failure),
     });
     this.#stops.push(stop);
     if (this.#stores === undefined) return;
@@ -110,7 +119,7 @@ export class ConsoleHub {
     return rows.length === 0 ? [] : [eventText("budgets", rows)];
   }
 
-  #look(failure: unknown): void {
+  #afterPoll(failure: unknown): void {
     const before = this.#upstream;
     const lastOkAtMs = failure === undefined ? this.#clock.now() : before.lastOkAtMs;
     this.#upstream = {
@@ -125,6 +134,6 @@ export class ConsoleHub {
 
 /** Errors of ours hold no secret; what another one says is not shown. */
 export function explain(failure: unknown): string {
-  const message = ImprestError.isInstance(failure) ? failure.message : "The authority cannot be looked at.";
+  const message = ImprestError.isInstance(failure) ? failure.message : "It failed for a reason that is not shown.";
   return bounded(printable(message));
 }

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "@imprest/core";
 import type { ActivityRing } from "./activity-ring.ts";
-import type { Activity, LiveEvents } from "./wire.ts";
+import type { Activity, LiveEvents } from "../../pages/console-wire.ts";
 
 /** A browser opens one for each tab. */
 const mostReaders = 16;
@@ -16,8 +16,8 @@ type Reader = ReadableStreamDefaultController<Uint8Array>;
 export interface LiveFeedOptions {
   readonly clock: Clock;
   readonly ring: ActivityRing;
-  /** What else is to be sent now, with each batch; called only while somebody reads. */
-  readonly more: () => readonly string[];
+  /** Events to send with each batch of activities; called only while somebody reads. */
+  readonly extraEvents: () => readonly string[];
 }
 
 /** Sends what happens to every page that is open. */
@@ -35,11 +35,7 @@ export class LiveFeed {
     this.#sentNumber = options.ring.lastNumber;
   }
 
-  get readers(): number {
-    return this.#readers.size;
-  }
-
-  /** Sends what is new in the ring, and what `more` has, soon. */
+  /** Sends what is new in the ring, and the extra events, soon. */
   wake(): void {
     if (this.#isClosed) return;
     const { clock } = this.#options;
@@ -57,10 +53,10 @@ export class LiveFeed {
    * Begins a stream.
    * @param after the number of the last activity that the reader has, if it has any.
    * @param first what it is sent first.
-   * @returns `undefined` where too many are open.
+   * @returns `undefined` where too many are open, or the reader has left already.
    */
   open(after: number | undefined, first: string, signal: AbortSignal): ReadableStream<Uint8Array> | undefined {
-    if (this.#isClosed || this.#readers.size >= mostReaders) return undefined;
+    if (this.#isClosed || signal.aborted || this.#readers.size >= mostReaders) return undefined;
     let own: Reader | undefined;
     const leave = (): void => {
       if (own !== undefined) this.#readers.delete(own);
@@ -89,13 +85,13 @@ export class LiveFeed {
   }
 
   #flush(): void {
-    const { clock, ring, more } = this.#options;
+    const { clock, ring, extraEvents } = this.#options;
     this.#timer?.clear();
     this.#timer = undefined;
     this.#lastFlushMs = clock.monotonic();
     const sentNumber = this.#sentNumber;
     this.#sentNumber = ring.lastNumber;
-    if (this.#readers.size > 0) this.send(this.#batch(ring.after(sentNumber)) + more().join(""));
+    if (this.#readers.size > 0) this.send(this.#batch(ring.after(sentNumber)) + extraEvents().join(""));
   }
 
   #missed(after: number | undefined): string {

@@ -8,9 +8,9 @@ export interface OpenConsoleOptions {
   readonly source: ConsoleSource;
   /** Record stores to read: folders of file and log stores, files of SQLite stores. */
   readonly records?: readonly string[] | undefined;
-  /** 0 for any free port. Default: 0. */
+  /** 0 for any free port. By default: 0. */
   readonly port?: number | undefined;
-  /** Where the built pages are. Default: what the package ships. */
+  /** Where the built pages are. By default: what the package ships. */
   readonly folder?: string | undefined;
 }
 

@@ -1,6 +1,6 @@
 import type { BudgetBoard } from "./budget-board.ts";
 import type { SourceReservation } from "./source.ts";
-import type { Activity, ActivityKind, ReservationLife } from "./wire.ts";
+import type { Activity, ActivityKind, ReservationLife } from "../../pages/console-wire.ts";
 
 export interface LifeParts {
   /** What the authority says of it, if it knows it. */

@@ -1,6 +1,7 @@
 import type { ReservationSummary } from "@imprest/core/models/cycles";
-import { type NewActivity, bounded } from "./source.ts";
-import type { ActivityKind, Money } from "./wire.ts";
+import type { ActivityKind } from "../../pages/console-wire.ts";
+import { bounded, moneyOf } from "./bounded.ts";
+import type { NewActivity } from "./source.ts";
 
 /** Reservations that are remembered, so that a change of one is noticed. */
 const mostKnown = 2_000;
@@ -12,7 +13,7 @@ const ends: Readonly<Record<string, ActivityKind>> = {
 };
 
 /**
- * Makes activities of how a server's reservations differ from one look to the next. What came and went between two looks
+ * Makes activities of how a server's reservations differ from one poll to the next. What came and went between two polls
  * is seen as far as the rows still say it; times are the server's own, but for that of an extension, which no row has.
  */
 export class ReservationWatch {
@@ -83,8 +84,4 @@ export class ReservationWatch {
       ...(kind === "committed" && committed !== undefined && { charged: moneyOf(committed) }),
     };
   }
-}
-
-export function moneyOf({ amount, unit }: { readonly amount: bigint; readonly unit: string }): Money {
-  return { amount: String(amount), unit: bounded(unit) };
 }

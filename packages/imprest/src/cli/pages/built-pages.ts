@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { UsageError } from "../command.ts";
 
 /** Where the build puts the pages; the same folder from the sources as from the built package. */
-const buildFolder = fileURLToPath(new URL("../../../dist/pages/", import.meta.url));
+const buildFolder = fileURLToPath(new URL("../../../dist/web/", import.meta.url));
 
 const types: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",

@@ -2,20 +2,24 @@ import { spawn } from "node:child_process";
 import type { Terminal } from "../terminal.ts";
 
 /**
- * Opens a link in the user's browser, where there is a screen to see it on. Nothing waits for it and nothing is said of a
- * failure: the link is on the terminal. `BROWSER=none` leaves it to the user.
+ * Opens a link in the user's browser, where there is a screen to see it on. Nothing is said of a failure: the link is on the
+ * terminal. `BROWSER=none` leaves it to the user.
+ * @returns whether a program was started; never rejects.
  */
 export function openBrowser(
   link: string,
   environment: Terminal["environment"],
   platform: NodeJS.Platform = process.platform,
-): void {
+): Promise<boolean> {
   const program = opener(environment, platform);
-  if (program === undefined) return;
+  if (program === undefined) return Promise.resolve(false);
   const [command, ...args] = program;
   const child = spawn(command, [...args, link], { stdio: "ignore", detached: true });
-  child.on("error", () => {});
   child.unref();
+  return new Promise((resolve) => {
+    child.once("spawn", () => resolve(true));
+    child.on("error", () => resolve(false));
+  });
 }
 
 function opener(

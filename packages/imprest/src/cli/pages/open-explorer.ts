@@ -2,7 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { onAbort } from "@imprest/core/internal";
 import { UsageError } from "../command.ts";
 import type { Terminal } from "../terminal.ts";
-import type { ExplorerSetup } from "./explorer-setup.ts";
+import type { ExplorerSetup } from "../../pages/explorer-setup.ts";
 import { openBrowser } from "./open-browser.ts";
 import { servePages } from "./serve-pages.ts";
 
@@ -29,7 +29,7 @@ export async function openExplorer(
     const server = await servePages({ page: "explorer.html", folder, api: (request) => answer(request, file, setup) });
     try {
       await terminal.write(`The explorer, for one browser, once: ${server.link}\nCtrl-C ends it.\n`);
-      openBrowser(server.link, terminal.environment);
+      void openBrowser(server.link, terminal.environment);
       await new Promise<void>((resolve) => {
         onAbort(terminal.signal, resolve);
       });

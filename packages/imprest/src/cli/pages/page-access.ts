@@ -1,4 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { loopbackHosts } from "../loopback-server.ts";
 
 type RefusedStatus = 400 | 403 | 404 | 405;
 
@@ -35,7 +36,7 @@ export class PageAccess {
 
   constructor(port: number) {
     this.#cookie = `imprest-${port}`;
-    this.#hosts = [`127.0.0.1:${port}`, `localhost:${port}`];
+    this.#hosts = loopbackHosts(port);
   }
 
   /** The path and query that begin the session, once. */
@@ -68,8 +69,11 @@ export class PageAccess {
   }
 
   #admit(token: string, hasSession: boolean): Access {
-    const isRight = isSame(token, this.#token) && (hasSession || !this.#isUsed);
-    if (!isRight) return refused(403, "This link has been used. Stop the command and start it again for a new one.");
+    if (!isSame(token, this.#token))
+      return refused(403, "This is not the link that the terminal shows. Copy all of it.");
+    if (this.#isUsed && !hasSession) {
+      return refused(403, "This link has been used. Stop the command and start it again for a new one.");
+    }
     this.#isUsed = true;
     const cookie = `${this.#cookie}=${this.#session}; HttpOnly; SameSite=Strict; Path=${this.#base}`;
     return { kind: "admitted", location: this.#base, cookie };

@@ -1,7 +1,6 @@
-import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import type { IncomingMessage } from "node:http";
+import { pagePolicy } from "../../pages/policy.ts";
+import { type LoopbackServer, listen } from "../loopback-server.ts";
 import { type BuiltPages, openBuiltPages } from "./built-pages.ts";
 import { PageAccess } from "./page-access.ts";
 
@@ -10,37 +9,20 @@ export interface ServePagesOptions {
   readonly page: string;
   /** Answers what the page asks for under `api/`: a GET whose URL's path begins with `/api/`, from the session's browser. */
   readonly api: (request: Request) => Response | Promise<Response>;
-  /** 0 for any free port. Default: 0. */
+  /** 0 for any free port. By default: 0. */
   readonly port?: number | undefined;
-  /** Where the built pages are. Default: what the package ships. */
+  /** Where the built pages are. By default: what the package ships. */
   readonly folder?: string | undefined;
 }
 
 /** Pages that are served to one browser of this machine. */
-export interface PagesServer {
-  /** `http://127.0.0.1:40123` */
-  readonly origin: string;
+export interface PagesServer extends LoopbackServer {
   /** What the user opens; it works once. A secret until then: it goes to the terminal and nowhere else. */
   readonly link: string;
-  /** Breaks what is under way, stops listening, and resolves when every request has ended. */
-  close(): Promise<void>;
 }
 
-/** The pages load nothing from elsewhere, run no inline script, and stand in no frame. */
-const policy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "worker-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join("; ");
-
 const headersOfAll: Readonly<Record<string, string>> = {
-  "Content-Security-Policy": policy,
+  "Content-Security-Policy": `${pagePolicy}; frame-ancestors 'none'`,
   "X-Content-Type-Options": "nosniff",
   "Referrer-Policy": "no-referrer",
   "Cache-Control": "no-store",
@@ -57,30 +39,16 @@ const maxConnections = 64;
  */
 export async function servePages({ page, api, port = 0, folder }: ServePagesOptions): Promise<PagesServer> {
   const pages = await openBuiltPages(page, folder);
-  const server = createServer({ noDelay: true });
-  server.maxConnections = maxConnections;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", resolve);
-  });
-  const { port: bound } = server.address() as AddressInfo;
-  const access = new PageAccess(bound);
-  const open = new Set<Promise<void>>();
-  server.on("request", (request, response) => {
-    const answered = answer({ access, pages, page, api }, request, response).finally(() => open.delete(answered));
-    open.add(answered);
-  });
-  const origin = `http://127.0.0.1:${bound}`;
-  return {
-    origin,
-    link: `${origin}${access.link}`,
-    async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      await closed;
-      await Promise.all(open);
+  let link = "";
+  const server = await listen(
+    (bound) => {
+      const access = new PageAccess(bound);
+      ({ link } = access);
+      return async (incoming, signal) => guarded(await respond({ access, pages, page, api }, incoming, signal));
     },
-  };
+    { port, maxConnections },
+  );
+  return { ...server, link: `${server.origin}${link}` };
 }
 
 interface Serving {
@@ -90,22 +58,11 @@ interface Serving {
   readonly api: (request: Request) => Response | Promise<Response>;
 }
 
-/** Never rejects: what cannot be answered is a broken connection. */
-async function answer(serving: Serving, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-  const client = new AbortController();
-  response.once("close", () => client.abort());
-  try {
-    const { status, headers, body } = await respond(serving, incoming, client.signal);
-    // Ours last: an answer of `api` cannot loosen them.
-    response.setHeaders(headers);
-    for (const [name, value] of Object.entries(headersOfAll)) response.setHeader(name, value);
-    response.writeHead(status);
-    response.flushHeaders();
-    if (body === null) response.end();
-    else await pipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), response);
-  } catch {
-    response.destroy();
-  }
+/** With our headers last: an answer of `api` cannot loosen them. */
+function guarded({ status, headers: given, body }: Response): Response {
+  const headers = new Headers(given);
+  for (const [name, value] of Object.entries(headersOfAll)) headers.set(name, value);
+  return new Response(body, { status, headers });
 }
 
 async function respond(

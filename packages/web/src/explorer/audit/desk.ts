@@ -1,5 +1,5 @@
 import { Conservation } from "./conservation.ts";
-import { type FeedBytes, UnusableError, openFeed } from "./feed-bytes.ts";
+import { type FeedBytes, openFeed } from "./feed-bytes.ts";
 import { FindingList } from "./finding-list.ts";
 import { recognise, recogniseHead } from "./form.ts";
 import { Groups } from "./groups.ts";
@@ -16,7 +16,9 @@ import type {
   Summary,
   Verification,
 } from "./messages.ts";
+import { Passes } from "./passes.ts";
 import { type Ending, type Statement, verifyStatements } from "./statements.ts";
+import { UnusableError } from "./unusable-error.ts";
 
 /** A line that is longer is shown in part. */
 const mostLineBytes = 65_536;
@@ -25,8 +27,6 @@ const mostRows = 500;
 const mostEvents = 200;
 /** Among so many unreadable lines other forms are looked for. */
 const mostStrays = 500;
-/** Between two turns at which the page is heard. */
-const turnMs = 80;
 /** Between two figures of progress: a reader follows no more, and each is a drawing of the page. */
 const progressMs = 250;
 
@@ -38,9 +38,8 @@ export class FeedDesk implements AuditDesk {
   #table = new LineTable();
   #groups = new Groups();
   #findings = new FindingList();
-  /** A later verification, or a stop, ends the earlier one. */
-  #runs = 0;
-  /** The last filter's lines, until the next run. */
+  readonly #passes = new Passes();
+  /** The last filter's lines, until the next verification. */
   #selected: { readonly filter: Filter; readonly lines: Uint32Array } | undefined;
 
   constructor(onProgress: (progress: Progress) => void) {
@@ -53,36 +52,29 @@ export class FeedDesk implements AuditDesk {
   }
 
   async stop(): Promise<void> {
-    this.#runs += 1;
+    this.#passes.stop();
   }
 
   async verify(given: Verification): Promise<Summary> {
-    const run = (this.#runs += 1);
+    const pass = this.#passes.begin();
     const startMs = performance.now();
     const bytes = await openFeed(given.feed);
-    if (run !== this.#runs) throw new UnusableError("Stopped.");
+    pass.assertLatest();
     this.#begin(given, bytes);
     const tally = new Tally();
     const sums = new Conservation();
     let read = 0;
-    let turn = startMs;
-    let shown = startMs;
+    let shownMs = startMs;
+    const showProgress = (): void => {
+      if (performance.now() - shownMs < progressMs) return;
+      this.#onProgress({ lines: tally.lines, bytes: read, accepted: tally.accepted, rejected: tally.rejected });
+      shownMs = performance.now();
+    };
     const statements = verifyStatements(this.#noted(bytes.all((size) => (read += size))), given);
-    let next = await statements.next();
-    for (; !next.done; next = await statements.next()) {
-      this.#note(next.value, tally, sums);
-      if (performance.now() - turn < turnMs) continue;
-      if (performance.now() - shown >= progressMs) {
-        this.#onProgress({ lines: tally.lines, bytes: read, accepted: tally.accepted, rejected: tally.rejected });
-        shown = performance.now();
-      }
-      await new Promise((resolve) => setTimeout(resolve));
-      if (run !== this.#runs) throw new UnusableError("Stopped.");
-      turn = performance.now();
-    }
+    const ending = await pass.over(statements, (statement) => this.#note(statement, tally, sums), showProgress);
     if (tally.lines === 0) throw new UnusableError(`${bytes.name} holds no statement.`);
     const strays = await this.#strays(given.form);
-    return { ...this.#summary(given, tally, sums, next.value), strays, bytes: read, ms: performance.now() - startMs };
+    return { ...this.#summary(given, tally, sums, ending), strays, bytes: read, ms: performance.now() - startMs };
   }
 
   async rows(filter: Filter, from: number, count: number): Promise<RowPage> {
@@ -116,16 +108,13 @@ export class FeedDesk implements AuditDesk {
     if (given === undefined || bytes === undefined) throw new UnusableError("Nothing has been verified.");
     const parts: Blob[] = [];
     let text = "";
-    const statements = verifyStatements(bytes.all(), given);
-    let next = await statements.next();
-    for (; !next.done; next = await statements.next()) {
-      text += `${next.value.json()}\n`;
-      if (text.length < 1_000_000) continue;
+    const ending = await this.#passes.begin().over(verifyStatements(bytes.all(), given), (statement) => {
+      text += `${statement.json()}\n`;
+      if (text.length < 1_000_000) return;
       parts.push(new Blob([text]));
       text = "";
-      await new Promise((resolve) => setTimeout(resolve));
-    }
-    const end = next.value === undefined ? "" : `${next.value.json}\n`;
+    });
+    const end = ending === undefined ? "" : `${ending.json}\n`;
     return new Blob([...parts, text, end], { type: "application/x-ndjson" });
   }
 

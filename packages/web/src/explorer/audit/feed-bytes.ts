@@ -1,8 +1,6 @@
-import { isGzip, otherForm } from "imprest/internal";
+import { isGzip, wrongFormSentence } from "imprest/internal";
 import type { FeedRef } from "./messages.ts";
-
-/** What a reader can do something about; its message is a sentence. */
-export class UnusableError extends Error {}
+import { UnusableError } from "./unusable-error.ts";
 
 /** The bytes of a feed, unzipped, and parts of it again later. */
 export interface FeedBytes {
@@ -33,8 +31,8 @@ export async function openFeed(ref: FeedRef): Promise<FeedBytes> {
   const all = (onRead?: (bytes: number) => void): AsyncIterable<Uint8Array> => chunksOf(name, ref, { gzip, onRead });
   const head = await firstOf(all(), headBytes);
   if (head.length === 0) throw new UnusableError(`${name} is empty.`);
-  const other = otherForm(head.subarray(0, 64));
-  if (other !== undefined) throw new UnusableError(`${name} ${other}`);
+  const wrongForm = wrongFormSentence(name, head.subarray(0, 64));
+  if (wrongForm !== undefined) throw new UnusableError(wrongForm);
   const parts = (ranges: readonly Range[]): Promise<readonly Uint8Array[]> =>
     gzip
       ? partsOf(all(), ranges)
@@ -54,23 +52,14 @@ async function* chunksOf(
   ref: FeedRef,
   { gzip = false, range, onRead }: Reading = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const stored = (await streamOf(ref, range)).pipeThrough(
-    new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-      transform(chunk, controller) {
-        onRead?.(chunk.length);
-        controller.enqueue(chunk);
-      },
-    }),
-  );
+  const stored = readable(await streamOf(ref, range), ref, onRead);
   const reader = (gzip ? stored.pipeThrough(new DecompressionStream("gzip")) : stored).getReader();
   try {
     for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
-  } catch (error) {
-    const isDamaged = gzip && !(error instanceof DOMException);
-    const why = isDamaged
-      ? "is a gzip that is cut off or damaged, or of several parts; unzip it first."
-      : "can no longer be read: it was changed, moved or replaced. Choose it again.";
-    throw new UnusableError(`${name} ${why}`, { cause: error });
+  } catch (cause) {
+    if (cause instanceof UnusableError) throw cause;
+    const why = "is a gzip that is cut off or damaged, or of several parts; unzip it first.";
+    throw new UnusableError(`${name} ${why}`, { cause });
   } finally {
     // What has ended or failed already has nothing to cancel.
     reader.cancel().catch(() => {});
@@ -82,7 +71,35 @@ async function streamOf(ref: FeedRef, range?: Range): Promise<ReadableStream<Uin
   const query = range ? `?from=${range.from}&to=${range.to}` : "";
   const answer = await fetch(ref.url + query).catch(() => undefined);
   if (answer?.ok === true && answer.body !== null) return answer.body;
-  throw new UnusableError("The command that served the feed has ended. Start it again.");
+  throw new UnusableError(brokenOff(ref));
+}
+
+/** The bytes as they are stored, with a sentence where they end too soon: what unzips them could not tell that from damage. */
+function readable(
+  source: ReadableStream<Uint8Array<ArrayBuffer>>,
+  ref: FeedRef,
+  onRead: Reading["onRead"],
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const reader = source.getReader();
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (done) return controller.close();
+        onRead?.(value.length);
+        controller.enqueue(value);
+      } catch (cause) {
+        controller.error(new UnusableError(brokenOff(ref), { cause }));
+      }
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+}
+
+function brokenOff(ref: FeedRef): string {
+  return ref.kind === "served"
+    ? "The command that served the feed has ended. Start it again."
+    : `${ref.file.name} can no longer be read: it was changed, moved or replaced. Choose it again.`;
 }
 
 /** The first bytes; the source is left after them. */

@@ -1,3 +1,4 @@
+import { type JsonObject, asObject, readObject } from "../../shared/json-object.ts";
 import type { Form } from "./messages.ts";
 
 /** What one line is by its form, and who it says it is from. Nothing of it is believed. */
@@ -8,7 +9,7 @@ export interface Recognised {
 
 /** @returns `undefined` for a line that is none of the three forms. */
 export function recognise(line: Uint8Array): Recognised | undefined {
-  const value = objectOf(line);
+  const value = readObject(new TextDecoder().decode(line));
   if (value === undefined) return undefined;
   const { type, source, data, evidence_id, server_id, schema } = value;
   if (typeof type === "string" && type.includes(".audit.") && data !== undefined) {
@@ -46,21 +47,10 @@ function* linesOf(head: Uint8Array): Generator<Uint8Array> {
   yield head.subarray(start);
 }
 
-function objectOf(line: Uint8Array): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(line));
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** Evidence stands in a receipt as the text of its envelope. */
-function receiptIssuer({ evidence }: Readonly<Record<string, unknown>>): string | undefined {
-  if (typeof evidence !== "object" || evidence === null || !("envelope" in evidence)) return undefined;
-  const { envelope } = evidence;
-  if (typeof envelope !== "string") return undefined;
-  return textOf(objectOf(new TextEncoder().encode(envelope))?.["server_id"]);
+function receiptIssuer({ evidence }: JsonObject): string | undefined {
+  const envelope = asObject(evidence)?.["envelope"];
+  return typeof envelope === "string" ? textOf(readObject(envelope)?.["server_id"]) : undefined;
 }
 
 function originOf(source: unknown): string | undefined {

@@ -10,9 +10,9 @@ const dispositions: readonly Disposition[] = [
   "signer_resolution_failed",
   "signature_invalid",
 ];
-const isSet = 0x80;
-const isAcceptedBit = 0x40;
-const isWarnedBit = 0x20;
+const setBit = 0x80;
+const acceptedBit = 0x40;
+const warnedBit = 0x20;
 
 /** What is remembered of one line. */
 export interface LineEntry {
@@ -49,7 +49,7 @@ export class LineTable {
   set(line: number, { disposition, accepted, warned, kind, atMs, group, code }: LineEntry): boolean {
     if (line > mostLines) return false;
     const word = dispositions.indexOf(disposition);
-    this.#verdicts[line] = isSet | word | (accepted ? isAcceptedBit : 0) | (warned ? isWarnedBit : 0);
+    this.#verdicts[line] = setBit | word | (accepted ? acceptedBit : 0) | (warned ? warnedBit : 0);
     this.#times[line] = atMs ?? Number.NaN;
     this.#groups[line] = group;
     this.#kinds[line] = this.#words.numberOf(kind);
@@ -63,8 +63,8 @@ export class LineTable {
     const atMs = this.#times[line] ?? Number.NaN;
     return {
       disposition: dispositions[verdict & 0x07] ?? "signature_invalid",
-      accepted: (verdict & isAcceptedBit) !== 0,
-      warned: (verdict & isWarnedBit) !== 0,
+      accepted: (verdict & acceptedBit) !== 0,
+      warned: (verdict & warnedBit) !== 0,
       kind: this.#words.wordOf(this.#kinds[line] ?? 0),
       atMs: Number.isNaN(atMs) ? undefined : atMs,
       group: this.#groups[line] ?? 0,
@@ -86,8 +86,8 @@ export class LineTable {
     for (let line = 1; line <= this.#lines; line += 1) {
       const verdict = this.#verdicts[line] ?? 0;
       if (verdict === 0) continue;
-      if (wanted === "rejected" && (verdict & isAcceptedBit) !== 0) continue;
-      if (wanted === "warned" && (verdict & isWarnedBit) === 0) continue;
+      if (wanted === "rejected" && (verdict & acceptedBit) !== 0) continue;
+      if (wanted === "warned" && (verdict & warnedBit) === 0) continue;
       found[count++] = line;
     }
     return found.subarray(0, count);

@@ -36,6 +36,8 @@ export interface Verification {
   /** Issuers that are trusted, with keys or without. */
   readonly issuers: readonly string[];
   readonly keys: readonly GivenKeys[];
+  /** `http:` origins of this machine are trusted too, as with `--allow-loopback`. */
+  readonly allowLoopbackHttp: boolean;
   /** Keys that a thief may hold, by the hex of their 32 bytes, and since when in epoch milliseconds. */
   readonly notAfterMs?: Readonly<Record<string, number>> | undefined;
   /** The text of a file of promised events, one a line. */
@@ -156,7 +158,7 @@ export interface Life {
 export interface AuditDesk {
   inspect(feed: FeedRef): Promise<Inspection>;
   verify(verification: Verification): Promise<Summary>;
-  /** Ends a verification that is under way; its call rejects. */
+  /** Ends a verification or a report that is under way; its call rejects. */
   stop(): Promise<void>;
   /** Rows `from`, `from + 1`, … of what the filter leaves. */
   rows(filter: Filter, from: number, count: number): Promise<RowPage>;

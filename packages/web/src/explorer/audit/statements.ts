@@ -18,9 +18,9 @@ import { ImprestError } from "@imprest/core/internal/verify";
 import type { AuditEvent } from "@imprest/core/models/asp";
 import { evidenceJwksUrl, reservationIdOf, verifyEvidence } from "@imprest/cycles/evidence";
 import { conclusionJson, evidenceJson, isAccepted, isAcceptedEvidence, lineJson } from "imprest/internal";
-import { UnusableError } from "./feed-bytes.ts";
 import type { GivenKeys, Verification } from "./messages.ts";
 import { verifyReceiptLine } from "./receipt-line.ts";
+import { UnusableError } from "./unusable-error.ts";
 
 /** What verifying one line established, whichever form it has. */
 export interface Statement {
@@ -114,9 +114,9 @@ async function* envelopes(
   return undefined;
 }
 
-function trustOf({ issuers, keys, notAfterMs }: Verification): ReturnType<typeof createAuditTrust> {
+function trustOf({ issuers, keys, allowLoopbackHttp, notAfterMs }: Verification): ReturnType<typeof createAuditTrust> {
   const jwks = Object.fromEntries(setsOf(keys, (issuer) => issuer));
-  const options: AuditTrustOptions = { origins: issuers, jwks, allowLoopbackHttp: true, notAfterMs };
+  const options: AuditTrustOptions = { origins: issuers, jwks, allowLoopbackHttp, notAfterMs };
   return createAuditTrust(options);
 }
 

@@ -1,6 +1,6 @@
-import { UnusableError } from "./feed-bytes.ts";
 import { FeedDesk } from "./desk.ts";
 import type { Answer, Question } from "./messages.ts";
+import { UnusableError } from "./unusable-error.ts";
 
 const send = (answer: Answer): void => {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker's page, not a window

@@ -34,11 +34,11 @@ function Stage({ store }: StoreProps): JSX.Element {
   switch (stage.kind) {
     case "empty":
       return <Welcome store={store} />;
-    case "looking":
+    case "inspecting":
       return (
         <div class="panel" role="status">
-          <Blank title="Looking at the file">
-            <p class="pulse">Reading its beginning.</p>
+          <Blank title="Reading the file">
+            <p class="pulse">Its beginning shows what it is.</p>
           </Blank>
         </div>
       );
@@ -61,7 +61,7 @@ function About({ store }: StoreProps): JSX.Element | null {
 
 function AnotherFile({ store }: StoreProps): JSX.Element | null {
   const { kind } = store.stage.value;
-  if (kind === "empty" || kind === "looking" || kind === "verifying") return null;
+  if (kind === "empty" || kind === "inspecting" || kind === "verifying") return null;
   return (
     <button type="button" class="button" onClick={() => store.reset()}>
       Another file

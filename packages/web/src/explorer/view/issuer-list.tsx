@@ -48,6 +48,18 @@ export function IssuerList({ store, claimed, what }: IssuerListProps): JSX.Eleme
         </>
       )}
       <OtherIssuer store={store} what={what} />
+      {what === "origin" && [...trusted, ...claimed].some((issuer) => issuer.startsWith("http:")) && (
+        <p>
+          <label>
+            <input
+              type="checkbox"
+              checked={store.allowsLoopback.value}
+              onChange={(event) => (store.allowsLoopback.value = event.currentTarget.checked)}
+            />{" "}
+            Also trust http: origins of this machine, as <code>--allow-loopback</code> does
+          </label>
+        </p>
+      )}
     </section>
   );
 }

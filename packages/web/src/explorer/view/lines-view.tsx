@@ -1,11 +1,12 @@
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { type Signal, useSignal } from "@preact/signals";
+import { messageOf } from "../../shared/message.ts";
 import { Foreign } from "../../shared/foreign.tsx";
 import { Blank } from "../../shared/shell.tsx";
 import { grouped } from "../../shared/text.ts";
 import type { Filter, Row, RowPage, Summary } from "../audit/messages.ts";
-import { type ExplorerStore, messageOf } from "../store.ts";
+import type { ExplorerStore } from "../store.ts";
 import { VerdictChip } from "./verdict-chip.tsx";
 
 interface LinesProps {

@@ -6,7 +6,7 @@ import { Notice } from "../../shared/shell.tsx";
 import { TabPanel, Tabs } from "../../shared/tabs.tsx";
 import { counted, grouped } from "../../shared/text.ts";
 import type { Summary } from "../audit/messages.ts";
-import { type ExplorerStore, type View, messageOf } from "../store.ts";
+import type { ExplorerStore, View } from "../store.ts";
 import { formNames, sizeText, unprovenOfEnvelopes } from "../words.ts";
 import { FindingsView } from "./findings-view.tsx";
 import { LinesView } from "./lines-view.tsx";
@@ -123,21 +123,14 @@ function Cautions({ store, summary }: Pick<ResultProps, "store" | "summary">): J
 
 function Actions({ store, name }: Pick<ResultProps, "store" | "name">): JSX.Element {
   const text = useSignal("");
-  const isExporting = useSignal(false);
   const find = (event: Event): void => {
     event.preventDefault();
     const wanted = text.value.trim();
     if (wanted !== "") void store.find(wanted);
   };
   const save = async (): Promise<void> => {
-    isExporting.value = true;
-    try {
-      saveAs(await store.desk.report(), `${name}.report.ndjson`);
-    } catch (error) {
-      store.complaint.value = messageOf(error);
-    } finally {
-      isExporting.value = false;
-    }
+    const report = await store.report();
+    if (report !== undefined) saveAs(report, `${name}.report.ndjson`);
   };
   return (
     <form class="bar actions" onSubmit={find} role="search">
@@ -155,9 +148,15 @@ function Actions({ store, name }: Pick<ResultProps, "store" | "name">): JSX.Elem
       <button type="submit" class="button">
         Find
       </button>
-      <button type="button" class="button end" disabled={isExporting.value} onClick={() => void save()}>
-        {isExporting.value ? "Verifying again for the report…" : "Export as JSON"}
-      </button>
+      {store.isExporting.value ? (
+        <button type="button" class="button end" onClick={() => store.stop()}>
+          Verifying again for the report… Stop
+        </button>
+      ) : (
+        <button type="button" class="button end" onClick={() => void save()}>
+          Export as JSON
+        </button>
+      )}
       <button type="button" class="button" onClick={() => void store.reconsider()}>
         Trust and keys
       </button>

@@ -1,15 +1,23 @@
-// #region provider
+// #region first
 import { openTestAuthority } from "@imprest/testing";
 import { createModelProvider } from "@imprest/testing/models";
+import { connectBudget } from "imprest";
 import { expect, it } from "vitest";
-import { ask, guarded, prices } from "./program.ts";
+import { ask, prices } from "./agent.ts";
 
 it("charges a question what the provider bills", async () => {
-  await using test = await openTestAuthority();
+  await using test = await openTestAuthority({ limit: "$1.00" });
   const provider = createModelProvider({ prices });
-  const send = guarded(test.authority, provider.fetch); // in place of the network
-  expect(await ask(send)).toBe(200);
+  const budget = connectBudget(test.authority, { prices, fetch: provider.fetch }); // in place of the network
+  expect(await ask(budget)).toBe(200);
   expect((await test.books()).spent).toEqual(provider.bill);
+});
+
+it("sends no question that the budget does not cover", async () => {
+  await using test = await openTestAuthority({ limit: "$0.001" });
+  const provider = createModelProvider({ prices });
+  expect(await ask(connectBudget(test.authority, { prices, fetch: provider.fetch }))).toBe(402);
+  expect(provider.calls).toEqual([]);
 });
 // #endregion
 
@@ -17,14 +25,14 @@ it("charges a question what the provider bills", async () => {
 it("never charges less than the provider bills, whatever fails", async () => {
   await using test = await openTestAuthority();
   const provider = createModelProvider({ prices });
-  const send = guarded(test.authority, provider.fetch);
+  const budget = connectBudget(test.authority, { prices, fetch: provider.fetch });
 
   provider.next(
     { fault: { kind: "status", status: 429 } }, // refused, and charged nothing
     { fault: { kind: "status", status: 502, form: "bare", billed: true } }, // charged, and lost on its way
     { outputTokens: 200 }, // answered
   );
-  expect([await ask(send), await ask(send), await ask(send)]).toEqual([429, 502, 200]);
+  expect([await ask(budget), await ask(budget), await ask(budget)]).toEqual([429, 502, 200]);
 
   const { spent, reserved } = await test.books();
   expect(spent.amount).toBeGreaterThanOrEqual(provider.bill.amount);

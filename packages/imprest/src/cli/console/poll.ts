@@ -1,20 +1,20 @@
 import type { Clock, Timer } from "@imprest/core";
 
-export interface LookAgainOptions {
+export interface PollOptions {
   readonly clock: Clock;
   readonly everyMs: number;
-  readonly look: (signal: AbortSignal) => Promise<void>;
-  /** Called after each look with what it failed with; with `undefined` where it did not. */
-  readonly looked: (failure: unknown) => void;
+  readonly read: (signal: AbortSignal) => Promise<void>;
+  /** Called after each poll with what it failed with; with `undefined` where it did not. */
+  readonly polled: (failure: unknown) => void;
 }
 
 /** An authority that takes long to answer is asked the less often: a tenth of its time at most is the console's. */
-const pausePerLook = 9;
+const pausePerPoll = 9;
 const firstPauseMs = 1_000;
 const longestPauseMs = 30_000;
 
-/** Looks at once and then again and again, after failures less and less often. @returns what ends it. */
-export function lookAgain({ clock, everyMs, look, looked }: LookAgainOptions): () => void {
+/** Reads at once and then again and again, after failures less and less often. @returns what ends it. */
+export function poll({ clock, everyMs, read, polled }: PollOptions): () => void {
   const stopped = new AbortController();
   let timer: Timer | undefined;
   let failures = 0;
@@ -22,19 +22,19 @@ export function lookAgain({ clock, everyMs, look, looked }: LookAgainOptions): (
     const startedMs = clock.monotonic();
     let failure: unknown;
     try {
-      await look(stopped.signal);
+      await read(stopped.signal);
       failures = 0;
     } catch (error) {
       failure = error ?? new Error("unknown");
       failures += 1;
     }
     if (stopped.signal.aborted) return;
-    looked(failure);
+    polled(failure);
     const tookMs = clock.monotonic() - startedMs;
     const pauseMs =
       failures > 0
         ? Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures - 1, 10))
-        : Math.max(everyMs, tookMs * pausePerLook);
+        : Math.max(everyMs, tookMs * pausePerPoll);
     timer = clock.setTimer(() => void run(), pauseMs);
   };
   void run();

@@ -6,6 +6,8 @@ export interface ExplorerSetup {
   readonly origins: readonly string[];
   /** JWK Sets by origin. */
   readonly jwks: Readonly<Record<string, unknown>>;
+  /** `http:` origins of this machine are trusted too. */
+  readonly allowLoopbackHttp: boolean;
   readonly notAfterMs: Readonly<Record<string, number>>;
   /** As `readPromisedEvent` reads each. */
   readonly promised?: readonly unknown[] | undefined;
