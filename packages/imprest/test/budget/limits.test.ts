@@ -76,6 +76,20 @@ describe("the limit of a part", () => {
     );
   });
 
+  it.each([{ agent: "other" }, { agent: "shopper", tenant: "acme" }])(
+    "holds for a request that names another part (%o): it is refused",
+    async (subject) => {
+      const budget = create();
+      const shopper = budget.for({ tenant: "local", agent: "shopper" }, { limit: "$0.60" });
+      const asked = withReservation(shopper, { ...request, subject }, () => expect.unreachable(), {
+        settle: "estimate",
+      });
+      await expect(asked).rejects.toThrow("the request names");
+      await withReservation(shopper, { ...request, subject: { agent: "Shopper" } }, () => 1, { settle: "estimate" });
+      expect((await shopper.balance()).spent).toEqual(usd("0.50"));
+    },
+  );
+
   it("may be above that of the whole, which ends first", async () => {
     const budget = create();
     const writer = budget.for({ agent: "writer" }, { limit: "$20.00" });
