@@ -59,7 +59,7 @@ export class LocalBudgets {
    * @throws LedgerRefusal or ConfigurationError for a limit that cannot stand.
    */
   async ready(subject: Subject): Promise<void> {
-    const own = scopesAround(subject).map((levels) => this.#standing.get(keyOf(levels)));
+    const own = scopesAround(subject).flatMap((levels) => this.#standing.get(keyOf(levels)) ?? []);
     await Promise.all(own);
   }
 
