@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type ClaimTerms, admit, nextUse } from "../../src/ledger/admit.ts";
-import { type Attempt, isUse, suffixOf } from "../../src/ledger/attempt.ts";
+import { type Attempt, isUse, pspSuffixOf, suffixOf } from "../../src/ledger/attempt.ts";
 
 const attemptOf = (change: Partial<Attempt>): Attempt => ({
   claim: "c",
@@ -17,37 +17,108 @@ const attemptOf = (change: Partial<Attempt>): Attempt => ({
   ...change,
 });
 
+const dayMs = 86_400_000;
+const total = 6n;
+/** Hundred-millionths as a limit states them. */
+const limitOf = (amount: bigint): string => `0.${String(amount).padStart(8, "0")}`;
+
+const limits = fc.record(
+  {
+    frequency: fc.constantFrom("ON_DEMAND", "DAILY"),
+    maxOccurrences: fc.integer({ min: 1, max: 4 }),
+    budget: fc.bigInt(1n, 20n).map(limitOf),
+  },
+  { requiredKeys: [] },
+);
+const mandates = fc.record({ limits, ofDelegation: fc.record({ d1: limits, d2: limits }) });
+const steps = fc.array(
+  fc.record({
+    transactionId: fc.constantFrom("A", "B", "C", "D"),
+    amount: fc.bigInt(1n, 4n),
+    leg: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
+    delegations: fc.subarray(["d1", "d2"] as const),
+    end: fc.constantFrom<Partial<Attempt>>(
+      { phase: "settled" },
+      { phase: "charging" },
+      { phase: "released" },
+      { phase: "released", declined: true },
+      { phase: "released", unproven: true },
+    ),
+    afterMs: fc.constantFrom(0, dayMs / 2, dayMs),
+  }),
+  { maxLength: 25 },
+);
+/** Another record keeps them. */
+const elsewhere = new Set(["C", "D"]);
+
+type Limits = NonNullable<ClaimTerms["limits"]>;
+
+/** What was used keeps to the rules of a mandate. */
+function expectWithin(used: readonly Attempt[], { frequency, maxOccurrences, budget }: Limits): void {
+  const uses = [...new Set(used.map(({ transactionId }) => transactionId))];
+  expect(uses.length).toBeLessThanOrEqual(Math.min(frequency === undefined ? 1 : Infinity, maxOccurrences ?? Infinity));
+  const spent = used.reduce((sum, { amount }) => sum + BigInt(amount), 0n);
+  if (budget !== undefined) expect(spent).toBeLessThanOrEqual(BigInt(budget.replace(".", "")));
+  if (frequency !== "DAILY") return;
+  const starts = uses.map((use) =>
+    Math.min(...used.filter((one) => one.transactionId === use).map(({ startedAtMs }) => startedAtMs)),
+  );
+  const inOrder = starts.toSorted((one, other) => one - other);
+  for (const [at, start] of inOrder.entries()) {
+    if (at > 0) expect(start - (inOrder[at - 1] ?? 0)).toBeGreaterThanOrEqual(dayMs);
+  }
+}
+
 describe("admit", () => {
-  it("law: whatever is tried in whatever order, limits hold, no use runs twice, no key is used twice", () => {
-    const step = fc.record({
-      transactionId: fc.constantFrom("A", "B", "C", "D"),
-      amount: fc.bigInt(1n, 6n),
-      ends: fc.constantFrom<Attempt["phase"]>("settled", "released", "charging"),
-    });
+  it("law: whatever is tried in whatever order, every rule holds, no use runs twice, no key is used twice", () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 20 }), fc.integer({ min: 1, max: 3 }), (steps, maxOccurrences) => {
-        let attempts: Attempt[] = [];
-        for (const [at, { transactionId, amount, ends }] of steps.entries()) {
+      fc.property(mandates, steps, ({ limits: own, ofDelegation }, tried) => {
+        const attempts: Attempt[] = [];
+        let nowMs = 0;
+        for (const [at, { transactionId, amount, leg, delegations, end, afterMs }] of tried.entries()) {
+          nowMs += afterMs;
           const terms: ClaimTerms = {
             transactionId,
             amount,
-            total: amount,
-            nowMs: 0,
-            limits: { maxOccurrences, budget: "0.00000010" },
+            leg,
+            total,
+            nowMs,
+            limits: own,
+            delegations: delegations.map((id) => ({ id, limits: ofDelegation[id] })),
           };
-          const admission = admit(attempts, terms);
+          const [others, kept] = [true, false].map((is) =>
+            attempts.filter((one) => elsewhere.has(one.transactionId) === is),
+          );
+          const admission = admit(kept ?? [], terms, others);
           if (!("place" in admission)) continue;
-          attempts = [
-            ...attempts,
-            attemptOf({ ...admission.place, transactionId, amount: String(amount), claim: String(at), phase: ends }),
-          ];
+          const fixed = { transactionId, delegations, amount: String(amount), claim: String(at), startedAtMs: nowMs };
+          attempts.push(attemptOf({ ...admission.place, ...fixed, ...end }));
         }
         const used = attempts.filter(isUse);
-        expect(used.reduce((sum, { amount }) => sum + BigInt(amount), 0n)).toBeLessThanOrEqual(10n);
-        expect(used.length).toBeLessThanOrEqual(maxOccurrences);
-        expect(new Set(used.map(({ transactionId }) => transactionId)).size).toBe(used.length);
-        expect(new Set(attempts.map(suffixOf)).size).toBe(attempts.length);
+        expectWithin(used, own);
+        for (const id of ["d1", "d2"] as const) {
+          const under = used.filter(({ delegations }) => delegations?.includes(id));
+          expectWithin(under, ofDelegation[id]);
+        }
+        for (const use of new Set(used.map(({ transactionId }) => transactionId))) {
+          const legs = used.filter(({ transactionId }) => transactionId === use);
+          expect(new Set(legs.map(({ leg }) => leg)).size).toBe(legs.length);
+          if (legs.length > 1) expect(legs.map(({ leg }) => leg)).not.toContain(undefined);
+          const legged = legs.filter(({ leg }) => leg !== undefined);
+          expect(legged.reduce((sum, { amount }) => sum + BigInt(amount), 0n)).toBeLessThanOrEqual(total);
+        }
+        const kept = attempts.filter(({ transactionId }) => !elsewhere.has(transactionId));
+        expect(new Set(kept.map(suffixOf)).size).toBe(kept.length);
+        for (const [at, one] of kept.entries()) {
+          const isOfUse = (other: Attempt): boolean => other.occurrence === one.occurrence && other.leg === one.leg;
+          const next = kept.slice(at + 1).find(isOfUse);
+          if (next) expect(pspSuffixOf(next) === pspSuffixOf(one)).toBe(one.declined !== true);
+          // What may have been made as a whole after all is not made in legs, nor the reverse.
+          const later = kept.slice(at + 1).filter(({ occurrence }) => occurrence === one.occurrence);
+          if (one.unproven) expect(later.map(({ leg }) => leg === undefined)).not.toContain(one.leg !== undefined);
+        }
       }),
+      { numRuns: 1_000 },
     );
   });
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type RecordStore, memoryRecordStore, systemClock } from "@imprest/core";
+import { type RecordStore, type RecordValue, memoryRecordStore, systemClock } from "@imprest/core";
 import { AP2AlreadyConsumed, AP2PaymentDeclined, recover, withReservation } from "@imprest/ap2";
 import { CyclesAuthority } from "@imprest/cycles";
 import fc from "fast-check";
@@ -194,6 +194,23 @@ describe("purchases and mandates", () => {
     expect(await world.run({ transactionId: "T", mandate: "B", end: "paid" })).toBe("paid");
     expect(await world.run({ transactionId: "T", mandate: "C", end: "paid" })).toBeInstanceOf(AP2AlreadyConsumed);
     expect(await world.run({ transactionId: "T2", mandate: "C", end: "paid" })).toBeInstanceOf(AP2AlreadyConsumed);
+    world.assertSound();
+  });
+
+  it("counts the settled copy that an earlier version wrote, except against the purchase that it is of", async () => {
+    const world = new World();
+    await world.run({ transactionId: "T", end: "declined" });
+    await world.run({ transactionId: "T", mandate: "A", end: "declined" });
+    for await (const { key, value, version } of world.harness.records.scan("ap2-payment:ap2:open_mandate:")) {
+      const record = value as { readonly attempts: readonly object[] };
+      const attempts = record.attempts.map((one) => {
+        const entries = Object.entries(one).filter(([name]) => name !== "elsewhere");
+        return Object.fromEntries(entries) as RecordValue;
+      });
+      await world.harness.records.replace(key, { ...record, attempts }, version);
+    }
+    expect(await world.run({ transactionId: "T2", mandate: "A", end: "paid" })).toBeInstanceOf(AP2AlreadyConsumed);
+    expect(await world.run({ transactionId: "T", mandate: "A", end: "paid" })).toBe("paid");
     world.assertSound();
   });
 

@@ -1,4 +1,4 @@
-import type { Clock, Logger, SpendAuthority, Subject } from "@imprest/core";
+import type { Clock, Logger, RecordStore, SpendAuthority, Subject } from "@imprest/core";
 import { LedgerAuthority } from "@imprest/embedded/internal";
 import type { LedgerStore, Policy } from "@imprest/embedded/ledger";
 import { AuthorityBudget, type Budget, type BudgetGuardOptions, type BudgetParts, checkedOptions } from "./budget.ts";
@@ -12,6 +12,11 @@ export interface CreateBudgetOptions extends Limit, BudgetGuardOptions {
    * Durable Object. Without it, they are in memory.
    */
   readonly store?: LedgerStore | undefined;
+  /**
+   * Keeps beyond the process which payments were made, and settlements under way: `sqliteRecordStore(file)` of
+   * `@imprest/core/node`. Give it beside `store` where the budget guards payments: without it, they are in memory.
+   */
+  readonly records?: RecordStore | undefined;
   /** Caps and denials by your own rules. */
   readonly policy?: Policy | undefined;
   readonly clock?: Clock | undefined;
@@ -48,14 +53,14 @@ const maxExtensions = 1_000;
  * const openai = new OpenAI({ fetch: budget.fetch });
  */
 export function createBudget(options: CreateBudgetOptions): LocalBudget {
-  const { limit, every, timeZone, store, policy, clock, logger, ...guard } = options;
+  const { limit, every, timeZone, store, records, policy, clock, logger, ...guard } = options;
   // What a call cost stands in the books, also where it is more than was held and more than is left.
   const overagePolicy = "CHARGE_OVERAGE";
   const ledger = { store, policy, clock, overagePolicy, maxExtensions } as const;
   const budgets = new LocalBudgets(() => new LedgerAuthority(ledger));
   const { unit } = budgets.add({}, { limit, every, timeZone });
   const open = (): SpendAuthority => {
-    const authority = budgets.ledger.authority({ tenant, ...(clock && { clock }), ...(logger && { logger }) });
+    const authority = budgets.ledger.authority({ tenant, records, clock, logger });
     return speakingFor(authority, {}, (subject) => budgets.ready(subject));
   };
   return new LedgerBudget({ open, subject: undefined, unit, guard: checkedOptions(guard) }, budgets);

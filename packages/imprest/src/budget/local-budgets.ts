@@ -32,7 +32,7 @@ interface Wanted {
 /** The limits of one process, and the ledger that holds them once it is opened. */
 export class LocalBudgets {
   readonly #open: () => LedgerAuthority;
-  /** The latest limit of each scope and unit. */
+  /** The latest limit of each scope; all are in one unit. */
   readonly #wanted = new Map<string, Wanted>();
   /** Each limit as it comes to stand in the ledger; rejects where the ledger refused it. */
   readonly #standing = new Map<string, Promise<void>>();
@@ -59,11 +59,11 @@ export class LocalBudgets {
    * @throws LedgerRefusal or ConfigurationError for a limit that cannot stand.
    */
   async ready(subject: Subject): Promise<void> {
-    const own = [...this.#standing].filter(([key]) => holdsFor(this.#wanted.get(key), subject)).map(([, made]) => made);
+    const own = scopesAround(subject).map((levels) => this.#standing.get(keyOf(levels)));
     await Promise.all(own);
   }
 
-  /** Sets a limit; a later one of the same scope and unit takes its place. @throws ValidationError for what is no amount. */
+  /** Sets a limit; a later one of the same scope takes its place. @throws ValidationError for what is no amount. */
   add(subject: Subject, limit: Limit): Amount {
     const allocated = readLimit(limit);
     if (limit.timeZone !== undefined && limit.every === undefined) {
@@ -72,7 +72,7 @@ export class LocalBudgets {
       );
     }
     const wanted = { scope: { ...subject, tenant }, allocated, limit };
-    const key = JSON.stringify([...levelsOf(wanted.scope), allocated.unit]);
+    const key = keyOf(levelsOf(wanted.scope));
     this.#wanted.set(key, wanted);
     if (this.#ledger !== undefined) this.#make(this.#ledger, key, wanted);
     return allocated;
@@ -118,15 +118,24 @@ function readLimit({ limit, every: _every, timeZone: _timeZone, ...more }: Limit
   return allocated;
 }
 
+type Levels = readonly (string | undefined)[];
+
 /** The levels of a scope, spelled alike: a name in another case is the same name. */
-function levelsOf(scope: Subject): readonly (string | undefined)[] {
+function levelsOf(scope: Subject): Levels {
   return subjectLevels.map((level) => scope[level]?.toLowerCase());
 }
 
-function holdsFor(wanted: Wanted | undefined, subject: Subject): boolean {
-  if (wanted === undefined) return false;
-  const asked = levelsOf({ ...subject, tenant });
-  return levelsOf(wanted.scope).every((name, at) => name === undefined || name === asked[at]);
+function keyOf(levels: Levels): string {
+  return JSON.stringify(levels);
+}
+
+/**
+ * The scopes that a call of `subject` draws on, from the outside in: a limit of an agent is not one of the same agent within a
+ * workflow. Looked up by name, because an application may have a part for each of its users.
+ */
+function scopesAround(subject: Subject): readonly Levels[] {
+  const levels = levelsOf({ ...subject, tenant });
+  return levels.map((_name, at) => levels.map((name, other) => (other <= at ? name : undefined)));
 }
 
 /** Has a limit stand in the ledger: made, or as large as it is now where the store holds it from before. */

@@ -1,5 +1,5 @@
 /** The pages load nothing from elsewhere, and run no inline script. */
-export const pagePolicy = [
+export const pagePolicy: string = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",

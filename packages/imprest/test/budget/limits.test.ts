@@ -1,7 +1,8 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type CreateBudgetOptions, createBudget, usd, withReservation } from "imprest";
+import fc from "fast-check";
+import { type CreateBudgetOptions, createBudget, denialOf, usd, withReservation } from "imprest";
 import { sqliteStore } from "imprest/node";
 import { describe, expect, it, onTestFinished } from "vitest";
 
@@ -50,6 +51,51 @@ describe("the limit of a part", () => {
     [{ agnet: "writer" }, "agnet is no level"],
   ])("is refused for %o, which is no subject", (subject, message) => {
     expect(() => create().for(subject as object, { limit: "$0.10" })).toThrow(message);
+  });
+
+  it("holds for its part and for the levels within it, and for nobody else", async () => {
+    const name = fc.option(fc.constantFrom("a", "B", "b"), { nil: undefined });
+    const subject = fc.record({ workspace: name, workflow: name, agent: name });
+    await fc.assert(
+      fc.asyncProperty(fc.array(subject, { maxLength: 5 }), subject, async (scopes, caller) => {
+        const parts = scopes.filter((scope) => Object.values(scope).some((level) => level !== undefined));
+        const budget = create({ waitMs: 0 });
+        for (const part of parts) budget.for(part, { limit: "$0.10" });
+        // Levels nest from the outside in: an agent within a workflow is another part than that agent alone.
+        const pathOf = ({ workspace, workflow, agent }: typeof caller): string =>
+          [workspace && `w:${workspace}/`, workflow && `f:${workflow}/`, agent && `a:${agent}/`].join("").toLowerCase();
+        const isWithin = (part: typeof caller): boolean => pathOf(caller).startsWith(pathOf(part));
+        const answer = await withReservation(budget.for(caller), request, () => "ran", { settle: "estimate" }).then(
+          ({ value }) => value,
+          (error: unknown) => denialOf(error)?.reasonCode,
+        );
+        expect(answer).toBe(parts.some(isWithin) ? "BUDGET_EXCEEDED" : "ran");
+        expect((await budget.balance()).spent).toEqual(usd(answer === "ran" ? "0.50" : "0"));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it.each([{ agent: "other" }, { agent: "shopper", tenant: "acme" }])(
+    "holds for a request that names another part (%o): it is refused",
+    async (subject) => {
+      const budget = create();
+      const shopper = budget.for({ tenant: "local", agent: "shopper" }, { limit: "$0.60" });
+      const asked = withReservation(shopper, { ...request, subject }, () => expect.unreachable(), {
+        settle: "estimate",
+      });
+      await expect(asked).rejects.toThrow("the request names");
+      await withReservation(shopper, { ...request, subject: { agent: "Shopper" } }, () => 1, { settle: "estimate" });
+      expect((await shopper.balance()).spent).toEqual(usd("0.50"));
+    },
+  );
+
+  it("may be above that of the whole, which ends first", async () => {
+    const budget = create();
+    const writer = budget.for({ agent: "writer" }, { limit: "$20.00" });
+    for (let call = 0; call < 2; call += 1) await withReservation(writer, request, () => 1, { settle: "estimate" });
+    await expect(withReservation(writer, request, () => expect.unreachable())).rejects.toThrow("Nothing was started");
+    expect(await writer.balance()).toMatchObject({ limit: usd("1.00"), remaining: usd("0") });
   });
 
   it("is in the unit of the whole, because no call would count in another", () => {

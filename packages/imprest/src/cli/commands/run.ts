@@ -34,8 +34,8 @@ its model providers, and refuses the call that would exceed the budget.
   --gauge FILE           keeps a file with how the budget stands
   --extra-input-tokens N the most that a provider's own tools, such as its search, may read for a
                          request; by default, a request that has such a tool is refused
-  --extra-units NAME=N   how often a tool that is charged by the call may be called for a request that
-                         sets no limit, such as webSearch=10
+  --extra-units NAME=N   how often a tool that is charged by the call may be called for a request
+                         that sets no limit, such as webSearch=10
 
 The program sees random tokens in place of its keys. Exit code: the program's, or 128 and the
 number of the signal that ended it.
