@@ -11,6 +11,28 @@ export const chain = new Map<string, string>();
 /** The chain's own time. */
 export const block = { timestamp: 1_800_000_000n };
 
+type Hex = `0x${string}`;
+
+/** Stands in for `createPublicClient({ chain: base, transport: http() })` of viem, with the types of its two calls. */
+export const viem: PublicClient = {
+  getBlock: async () => ({ number: 1n, timestamp: block.timestamp }),
+  readContract: async ({ args: [, nonce] }) => chain.has(nonce),
+};
+
+interface PublicClient {
+  getBlock(query: { readonly blockTag: "finalized" }): Promise<{ readonly number: bigint; readonly timestamp: bigint }>;
+  readContract(call: {
+    readonly address: Hex;
+    readonly abi: unknown;
+    readonly functionName: "authorizationState";
+    readonly args: readonly [payer: Hex, nonce: Hex];
+    readonly blockNumber: bigint;
+  }): Promise<boolean>;
+}
+
+/** Stands in for `parseAbi` of viem. */
+export const parseAbi = (signatures: readonly string[]): unknown => signatures;
+
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64");
 
 const server = createServer((request, response) => {

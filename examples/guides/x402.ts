@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { memoryRecordStore, usd } from "@imprest/core";
 import { createEmbeddedAuthority } from "@imprest/embedded";
 import { x402Client, x402HTTPClient } from "@x402/core/client";
-import { block, chain, scheme, url } from "./x402-seller.ts";
+import { chain, parseAbi, scheme, url, viem } from "./x402-seller.ts";
 
 const embedded = createEmbeddedAuthority();
 await embedded.budgets.create({ scope: { tenant: "acme" }, allocated: usd("0.05") });
@@ -16,7 +16,8 @@ import { guardX402Fetch, x402LookupCharge } from "@imprest/ap2/x402";
 
 const budget = embedded.authority({ tenant: "acme", records }); // or a CyclesAuthority
 const terms = { tenant: "acme", runId: "run_1" };
-const pay = guardX402Fetch(fetch, new x402HTTPClient(wallet), budget, { terms });
+const onUnsettled = (error: unknown): void => console.log("held:", error);
+const pay = guardX402Fetch(fetch, new x402HTTPClient(wallet), budget, { terms, onUnsettled });
 const weather = await pay(`${url}/weather`); // 402, reserved, signed, sent again, committed
 console.log(await weather.text()); // sunny
 // #endregion
@@ -33,10 +34,19 @@ const lost = await pay(`${url}/breaks`).catch((error: unknown) => error);
 assert.ok(lost instanceof TypeError);
 
 // #region recover
-const lookupCharge = x402LookupCharge(async ({ nonce }) => ({
-  used: chain.has(nonce), // authorizationState(payer, nonce) of the token
-  blockSeconds: block.timestamp, // of the block that was read, a final one
-}));
+const abi = parseAbi(["function authorizationState(address, bytes32) view returns (bool)"]);
+const lookupCharge = x402LookupCharge(async ({ method, asset, payer, nonce }) => {
+  if (method !== "eip3009") return undefined; // another contract keeps its nonces: unknown
+  const { number: blockNumber, timestamp: blockSeconds } = await viem.getBlock({ blockTag: "finalized" });
+  const used = await viem.readContract({
+    address: asset as `0x${string}`,
+    abi,
+    functionName: "authorizationState",
+    args: [payer as `0x${string}`, nonce as `0x${string}`],
+    blockNumber,
+  });
+  return { used, blockSeconds };
+});
 const { settled, unresolved } = await recover(budget, { lookupCharge });
 // #endregion
 

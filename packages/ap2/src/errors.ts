@@ -3,11 +3,14 @@ import { type ErrorOptionsWithCause } from "@imprest/core/internal";
 
 /** Every code of the payment guard's own errors. */
 export type AP2ErrorCode =
-  /** The mandate was used, or is in use. Remedy: Nothing: one mandate, one payment. */
+  /**
+   * This call paid nothing: the mandate is used or in use, or its rules allow no more. Remedy: Read `phase`: `settled` and
+   * `charged` are paid, `charging` may be, and `recover` finds out; without one the message names the rule.
+   */
   | "ERR_AP2_ALREADY_CONSUMED"
   /** Another worker took the attempt over. Remedy: Leave it to that worker. */
   | "ERR_AP2_CLAIM_LOST"
-  /** The commit was refused after the charge. Remedy: A dead letter holds it. */
+  /** The commit was refused after the charge. Remedy: A dead letter holds it; book it by hand. */
   | "ERR_AP2_COMMIT_FAILED"
   /** Whether the charge or the commit went through is open. Remedy: `recover`, or `reconcile(attempt)`. */
   | "ERR_AP2_COMMIT_UNCERTAIN"
@@ -146,10 +149,16 @@ export class AP2ReserveUncertain extends AP2GuardDenied {
   }
 }
 
-/** The mandate was used before, or is being used right now. The body did not run. */
+/**
+ * The mandate was used before, is being used right now, or allows no more: too early, over its amount, no use left. The body
+ * did not run. It is no proof that this purchase was paid: read `phase`.
+ */
 export class AP2AlreadyConsumed extends AP2GuardDenied {
   static override readonly brand: string = "AP2AlreadyConsumed";
-  /** How far the attempt that used it has come, where it is known here: `"charging"`, `"settled"`, … */
+  /**
+   * How far the payment that uses the mandate has come: `"reserving"`, `"charging"` (it may have been charged), `"charged"` or
+   * `"settled"` (it was). Absent when this store does not know it, and when a rule of the mandate refused.
+   */
   readonly phase: string | undefined;
   readonly reservationId: string | undefined;
 

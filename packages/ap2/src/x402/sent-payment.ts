@@ -99,11 +99,13 @@ export function readSent(reference: string | undefined): X402Sent | undefined {
  * unknown. Read a final block, or one behind it: what a reorganisation takes back would be believed.
  * @example
  * const abi = parseAbi(["function authorizationState(address, bytes32) view returns (bool)"]);
- * const lookupCharge = x402LookupCharge(async ({ asset, payer, nonce }) => {
+ * const lookupCharge = x402LookupCharge(async ({ method, asset, payer, nonce }) => {
+ *   if (method !== "eip3009") return undefined;
  *   const { number: blockNumber, timestamp: blockSeconds } = await viem.getBlock({ blockTag: "finalized" });
- *   const args = [payer, nonce];
- *   const call = { address: asset, abi, functionName: "authorizationState", args, blockNumber };
- *   return { used: await viem.readContract(call), blockSeconds };
+ *   const args = [payer as Hex, nonce as Hex] as const;
+ *   const functionName = "authorizationState";
+ *   const used = await viem.readContract({ address: asset as Hex, abi, functionName, args, blockNumber });
+ *   return { used, blockSeconds };
  * });
  * await recover(authority, { lookupCharge });
  */

@@ -7,7 +7,7 @@ import { type X402Payload, type X402Requirements, type X402Settlement, requiredI
  * @param sign chooses among what is accepted, and returns the header `X-PAYMENT`.
  * @example
  * const client = x402V1Client((version, accepts) =>
- *   createPaymentHeader(account, version, selectPaymentRequirements(accepts, "base", "exact")),
+ *   createPaymentHeader(account, version, selectPaymentRequirements(accepts as PaymentRequirements[], "base", "exact")),
  * );
  */
 export function x402V1Client(
