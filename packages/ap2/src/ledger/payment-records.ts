@@ -85,6 +85,11 @@ export class PaymentRecords {
     return isOpenMandate(scope) ? `${recordPrefix}${scope}` : `${recordPrefix}${scope}@${this.#tenant}`;
   }
 
+  /** The tenant as the PSP's keys hold it: 16 hex digits; absent without a tenant. */
+  protected async pspTenant(): Promise<string | undefined> {
+    return this.#tenant === "" ? undefined : (await halfSha256Hex(this.#tenant)).slice(0, 16);
+  }
+
   /** What a link names, which is `scope` if nothing did. */
   protected async link(link: string, scope: string): Promise<string> {
     if ((await this.records.create(await linkKey(link), scope)) !== undefined) return scope;
