@@ -2,6 +2,8 @@ import {
   AP2GuardCommitUncertain,
   type AP2Mandate,
   type Payment,
+  guardRefund,
+  reconcile,
   recover,
   withReservation,
 } from "@imprest/ap2";
@@ -96,6 +98,56 @@ describe("two tenants with one order number", () => {
     const record = intent?.metadata["imprest_record"] ?? "";
     await expect(lookUp({ ...query, record })).resolves.toMatchObject({ status: "charged" });
     await expect(lookUp({ ...query, record: `${record}-of-globex` })).resolves.toEqual({ status: "none" });
+  });
+});
+
+describe("two tenants with one open mandate of several uses", () => {
+  const limits = { frequency: "ON_DEMAND", maxOccurrences: 9 };
+  const mandateOf = (transactionId: string): AP2Mandate =>
+    makeMandate({ transactionId, openMandateHash: "omh", limits });
+
+  it("the payment of the second is settled by the second's recovery, and by no other", async () => {
+    const platform = new Platform();
+    await platform.pay("acme", platform.charge, mandateOf("a"));
+    const held = await platform.pay(
+      "globex",
+      (payment) => {
+        platform.psp.charge(payment);
+        return lost();
+      },
+      mandateOf("b"),
+    );
+    await expect(platform.recover("acme")).resolves.toMatchObject({ settled: 0, released: 0, unresolved: 0 });
+    await expect(reconcile(platform.authority("acme"), held as AP2GuardCommitUncertain)).resolves.toBe("unresolved");
+    await expect(platform.recover("globex")).resolves.toMatchObject({ settled: 1 });
+    expect(platform.spent).toEqual([price, price]);
+  });
+
+  it("the payment of one is given back by that one alone", async () => {
+    const platform = new Platform();
+    await platform.pay("acme", platform.charge, mandateOf("a"));
+    const refund = (tenant: Tenant): Promise<unknown> =>
+      guardRefund(
+        platform.authority(tenant),
+        { ...makeTerms({ tenant, mandate: mandateOf("a") }), refund: { number: 1, amount: BigInt(price) } },
+        () => "refunded",
+      ).then(
+        ({ value }) => value,
+        (error: { readonly code: string }) => error.code,
+      );
+    expect([await refund("acme"), await refund("globex")]).toEqual(["refunded", "ERR_AP2_NOTHING_PAID"]);
+  });
+
+  it("an attempt that an earlier version wrote is of its record's tenant", async () => {
+    const platform = new Platform();
+    await platform.pay("acme", lost, mandateOf("a"));
+    for await (const { key, value, version } of platform.records.scan("ap2-payment:")) {
+      const record = value as { readonly attempts: readonly { readonly target: string }[] };
+      const attempts = record.attempts.map(({ target: _, ...attempt }) => attempt);
+      await platform.records.replace(key, { ...record, attempts }, version);
+    }
+    await expect(platform.recover("globex")).resolves.toMatchObject({ released: 0, unresolved: 0 });
+    await expect(platform.recover("acme")).resolves.toMatchObject({ released: 1 });
   });
 });
 

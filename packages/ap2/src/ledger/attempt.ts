@@ -43,6 +43,8 @@ export interface Attempt {
   readonly startedAtMs: number;
   /** When its worker last gave a sign of life, epoch milliseconds. */
   readonly touchedAtMs: number;
+  /** Which server and tenant it is made with; that of the record in records of earlier versions. */
+  readonly target?: string | undefined;
   /** The process that runs it; records of earlier versions lack it. */
   readonly worker?: string | undefined;
   /** Its worker gave up before it knew whether the reserve was taken: the same call may go on with it. */
@@ -70,7 +72,7 @@ export interface Attempt {
 export interface PaymentRecord {
   readonly version: 1;
   readonly scope: string;
-  /** Which server and tenant the attempts were made with. */
+  /** Which server and tenant the first attempt was made with: tenants share the record of an open mandate. */
   readonly target: string;
   /** Those that are kept here. */
   readonly attempts: readonly Attempt[];
@@ -124,9 +126,7 @@ export function amountOf({ amount, microcents, charged }: Attempt): bigint {
 }
 
 /** The part of the PSP's key that tells charges of one scope apart. */
-export function pspSuffixOf(
-  attempt: Pick<Attempt, "occurrence" | "epoch" | "pspEpoch" | "pspTenant" | "leg">,
-): string {
+export function pspSuffixOf(attempt: Pick<Attempt, "occurrence" | "epoch" | "pspEpoch" | "pspTenant" | "leg">): string {
   const own = suffixOf({ ...attempt, epoch: pspEpochOf(attempt) });
   return [attempt.pspTenant, own].filter(Boolean).join(":");
 }
@@ -185,8 +185,8 @@ function isAttempt(value: unknown): value is Partial<AttemptElsewhere> & Attempt
   if (typeof attempt !== "object" || attempt === null || !phases.has(attempt.phase)) return false;
   const { claim, transactionId, amount, microcents, reserveBody, occurrence, epoch, startedAtMs, touchedAtMs } =
     attempt;
-  const { pspEpoch = 0, pspTenant = "", charged, elsewhere: place = { record: "", scope: "" } } = attempt;
-  const texts = [claim, transactionId, reserveBody, pspTenant, place.record, place.scope];
+  const { pspEpoch = 0, pspTenant = "", target = "", charged, elsewhere: place = { record: "", scope: "" } } = attempt;
+  const texts = [claim, transactionId, reserveBody, pspTenant, target, place.record, place.scope];
   const amounts = [amount, microcents, charged === undefined ? "0" : charged.amount];
   const numbers = [occurrence, epoch, pspEpoch, startedAtMs, touchedAtMs];
   return (

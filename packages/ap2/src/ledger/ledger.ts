@@ -173,6 +173,7 @@ export class PaymentLedger extends PaymentRecords {
       reserveBody: request.reserveBody(scope, { claim, ...place }),
       startedAtMs: nowMs,
       touchedAtMs: nowMs,
+      target: this.target,
       worker: worker.name,
     };
   }

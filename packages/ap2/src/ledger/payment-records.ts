@@ -24,7 +24,7 @@ export class PaymentRecords {
   constructor(records: RecordStore, target: string, clock: Clock) {
     this.records = records;
     this.target = target;
-    this.#tenant = target.split("#tenant=")[1] ?? "";
+    this.#tenant = tenantOf(target);
     this.clock = clock;
   }
 
@@ -33,6 +33,11 @@ export class PaymentRecords {
     const record = readRecord(stored.value);
     if (record !== undefined) return record;
     throw unreadable(stored.key);
+  }
+
+  /** The attempts of a record that this ledger's tenant made: an open mandate may be presented through several. */
+  ownOf({ attempts, target: first }: PaymentRecord): readonly Attempt[] {
+    return attempts.filter(({ target = first }) => tenantOf(target) === this.#tenant);
   }
 
   /** The record that keeps a purchase, under whichever of its identities it was tried. */
@@ -107,6 +112,10 @@ export class PaymentRecords {
     if (typeof stored.value === "string") return stored.value;
     throw unreadable(stored.key);
   }
+}
+
+function tenantOf(target: string): string {
+  return target.split("#tenant=")[1] ?? "";
 }
 
 async function linkKey(link: string): Promise<string> {
