@@ -26,7 +26,7 @@ export interface ProviderAnswer {
  * `unknown`, each with its problem. @throws AbortedError when the caller's signal aborts.
  */
 export async function askProvider(
-  { attempt, pspKey, pspReference, sharingPspKey }: ClaimedAttempt,
+  { attempt, record, pspKey, pspReference, sharingPspKey }: ClaimedAttempt,
   clock: Clock,
   { lookupCharge, lookupTimeoutMs = defaultTimeoutMs, signal }: AskOptions,
 ): Promise<ProviderAnswer> {
@@ -42,6 +42,7 @@ export async function askProvider(
     const query = {
       pspIdempotencyKey: pspKey,
       transactionId: attempt.transactionId,
+      record,
       reference: attempt.charged?.reference ?? pspReference,
       microcents: BigInt(attempt.microcents),
       // When the PSP may have seen that key first.

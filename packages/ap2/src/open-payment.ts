@@ -84,7 +84,8 @@ async function capturedUnder(
   mandate: AP2Mandate,
 ): Promise<{ readonly captured: bigint; readonly scope: string }> {
   const found = await authority.ledger.find(await identitiesOf(mandate));
-  const paid = found?.record.attempts.filter(({ transactionId }) => transactionId === mandate.transactionId) ?? [];
+  const own = found === undefined ? [] : authority.ledger.ownOf(found.record);
+  const paid = own.filter(({ transactionId }) => transactionId === mandate.transactionId);
   const captured = paid.reduce((sum, { charged }) => sum + BigInt(charged?.amount ?? 0), 0n);
   if (found !== undefined && captured > 0n) return { captured, scope: found.record.scope };
   throw new AP2GuardError(

@@ -12,7 +12,8 @@ import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
 import { SignOfLife } from "./ledger/sign-of-life.ts";
 import type { AP2Mandate } from "./mandate.ts";
 import type { Charge, Payment, PaymentOptions, PaymentSettlement, PaymentTerms } from "./options.ts";
-import { type PspOutcome, judge } from "./psp-outcome.ts";
+import { type BodyEnd, type PaymentEnd, endOf } from "./payment-end.ts";
+import { judge } from "./psp-outcome.ts";
 import { type PaymentReceipt, buildReceipt } from "./receipt.ts";
 import { abortedReason, baseOf, bookingOf, commitIntent, failedReason } from "./settlement-bodies.ts";
 
@@ -131,63 +132,59 @@ export class PaymentHandle implements Payment {
   }
 
   attachReceiptFields(fields: Readonly<Record<string, unknown>>): void {
+    this.#assertOpen("attachReceiptFields()");
     // What JSON cannot hold would keep the commit from being written, after the money has moved.
     const plain = parseJson(stringifyJson(fields)) as Readonly<Record<string, unknown>>;
     this.#fields = { ...this.#fields, ...plain };
   }
 
   abort(reason: string): void {
-    if (this.#hasCharged)
+    this.#assertOpen("abort()");
+    if (this.#hasCharged || !this.#charges.isClear)
       throw used("abort() was called after charged(); money has moved, so nothing can be given back.");
     this.#abortReason = reason;
   }
 
   /** Ends a payment whose body returned `value`. @throws AP2GuardCommitUncertain, AP2GuardCommitFailed. */
   async finish(value?: unknown): Promise<PaymentSettlement> {
-    if (!this.#charges.isClear) throw await this.#hold(undefined);
-    if (this.#abortReason === undefined || this.#hasCharged) return this.#withReceipt(await this.#commit(value));
-    return this.#release(abortedReason(this.#abortReason));
+    const end = this.#endOf("returned");
+    if (end === "hold") throw await this.#hold(undefined);
+    if (end === "commit") return this.#withReceipt(await this.#commit(value));
+    return this.#release(abortedReason(this.#abortReason ?? ""));
   }
 
   /** Ends a payment whose body threw. @returns what to throw: the body's own error when it is clear what became of the money. */
   async fail(error: unknown): Promise<unknown> {
-    if (this.#abortReason !== undefined && !this.#hasCharged) {
-      await this.#release(abortedReason(this.#abortReason));
-      return error;
+    const end = this.#endOf(judge(this.#context.options.classify, error));
+    if (end === "commit") {
+      const unsettled = await this.#commit(undefined, error).then(
+        () => undefined,
+        (failure: unknown) => failure,
+      );
+      return unsettled ?? error;
     }
-    const outcome = this.#outcomeOf(error);
-    const releasesAnyway = outcome === "unknown" && this.#context.terms.compat === "python";
-    if (outcome === "declined" || outcome === "unreached" || releasesAnyway) {
-      const declined = { phase: "released", declined: true } as const;
-      // A release is no proof: only what is known not to have been charged leaves the mandate free for another attempt.
-      const end = releasesAnyway ? { held: true } : outcome === "declined" ? declined : undefined;
-      await this.#release(failedReason(error), end);
-      return error;
-    }
-    if (outcome === "unknown") return this.#hold(error);
-    try {
-      await this.#commit(undefined, error);
-      return error;
-    } catch (unsettled) {
-      return unsettled;
-    }
+    if (end === "hold" && (this.#context.terms.compat !== "python" || !this.#charges.isClear)) return this.#hold(error);
+    const reason = this.#abortReason === undefined ? failedReason(error) : abortedReason(this.#abortReason);
+    // A release is no proof: only what is known not to have been charged leaves the mandate free for another attempt.
+    if (end === "hold") await this.#release(reason, { held: true });
+    else await this.#release(reason, { phase: "released", ...(end === "declined" && { declined: true }) });
+    return error;
   }
 
   /** `await using` cannot see whether its scope threw: what was not committed is released when surely not charged, else held. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#ended) return;
-    if (!this.#charges.isClear) throw await this.#hold(undefined);
-    if (this.#hasCharged) return void (await this.#commit(undefined));
-    if (this.#isCharging && this.#abortReason === undefined) throw await this.#hold(undefined);
-    await this.#release(abortedReason(this.#abortReason ?? "the scope ended"));
+    const end = this.#endOf("left");
+    if (end === "hold") throw await this.#hold(undefined);
+    if (end === "commit") await this.#commit(undefined);
+    else await this.#release(abortedReason(this.#abortReason ?? "the scope ended"));
   }
 
-  #outcomeOf(error: unknown): PspOutcome | "unreached" {
-    if (!this.#charges.isClear) return "unknown";
-    if (this.#hasCharged) return "charged";
-    const judged = judge(this.#context.options.classify, error);
-    // Whoever has neither the key nor called charging() has not asked the PSP: its decline is somebody else's.
-    return this.#isCharging || this.#hasKey ? judged : "unreached";
+  #endOf(how: BodyEnd): PaymentEnd {
+    const { isClear } = this.#charges;
+    const isAborted = this.#abortReason !== undefined;
+    const mayHaveReached = this.#isCharging || this.#hasKey;
+    return endOf({ isClear, hasCharged: this.#hasCharged, isAborted, mayHaveReached }, how);
   }
 
   async #commit(value: unknown, cause?: unknown): Promise<Settlement> {

@@ -60,6 +60,8 @@ export interface ChargeQuery {
   /** As the body was given it; deterministic for the attempt. */
   readonly pspIdempotencyKey: string;
   readonly transactionId: string;
+  /** Key of the payment's record, as `payment.attempt` has it: a charge whose metadata name another is another payment's. */
+  readonly record: string;
   readonly reference?: string | undefined;
   readonly microcents: bigint;
   /** When the PSP may have seen that key first, epoch milliseconds: list charges from here on, less the clocks' difference. */

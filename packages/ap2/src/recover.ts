@@ -55,8 +55,8 @@ export async function recover(source: PaymentSource, options: RecoverOptions = {
   const problems: RecoveryProblem[] = [];
   const counted = { settled: 0, released: 0, unresolved: 0 };
   const malformed: string[] = [];
-  for await (const { key, record } of scan(authority.ledger, (malformedKey) => malformed.push(malformedKey))) {
-    const left = record.attempts.filter((one) => isAbandoned(one, clock.now(), options.abandonedAfterMs));
+  for await (const { key, attempts } of scan(authority.ledger, (malformedKey) => malformed.push(malformedKey))) {
+    const left = attempts.filter((one) => isAbandoned(one, clock.now(), options.abandonedAfterMs));
     for (const { claim } of left) {
       if (authority.live.has(claim)) continue;
       if (options.signal?.aborted) throw abortedError(options.signal, "The recovery");
@@ -101,7 +101,7 @@ async function resolveSafely(
 
 /**
  * Brings one payment to its end: that of an uncertain or refused commit, or of what a webhook names.
- * @returns `"unresolved"` also while its body may still run.
+ * @returns `"unresolved"` also while its body may still run, and for a payment of another tenant than the source's.
  * @throws AP2GuardError when another worker resolves it at the same time, or its record is gone; ValidationError for an
  * option that is no time.
  */
@@ -131,6 +131,8 @@ async function resolve(
   // A later attempt under the same PSP key is about the same charge.
   const standing = record.attempts.findLast((one) => isUse(one) && pspSuffixOf(one) === pspSuffixOf(named));
   const attempt = standing ?? named;
+  // Another tenant's books cannot be asked here.
+  if (!authority.ledger.ownOf(record).includes(attempt)) return { resolution: "unresolved" };
   if (authority.live.has(attempt.claim)) return { resolution: "unresolved" };
   return resolveAttempt(authority, new ClaimedAttempt(authority.ledger, key, record, attempt, stored.version), options);
 }

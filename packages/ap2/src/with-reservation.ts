@@ -13,10 +13,13 @@ import type { PaymentHandle } from "./payment-handle.ts";
  * AP2ReserveUncertain, AP2GuardDenied, AP2DryRunResult, AbortedError with the body not started;
  * AP2GuardCommitUncertain, AP2GuardCommitFailed with the body run and nothing released.
  * @example
- * const { value, settlement } = await withReservation(authority, { mandate, runId: "run_1", tenant: "acme" }, async (payment) => {
- *   payment.charging();
- *   return charge(payment.pspIdempotencyKey);
- * });
+ * const terms = { mandate, runId: "run_1", tenant: "acme" };
+ * const { value, settlement } = await withReservation(authority, terms, async (payment) => {
+ *   await payment.charging();
+ *   const { id } = await charge(payment.minorUnits, payment.currency, payment.pspIdempotencyKey);
+ *   await payment.charged({ reference: id });
+ *   return id;
+ * }, { tracksCharge: true });
  */
 export async function withReservation<Value>(
   source: PaymentSource,

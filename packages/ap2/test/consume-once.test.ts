@@ -190,8 +190,8 @@ describe("one worker, one payment", () => {
     await expect(withReservation(authority, makeTerms(), body)).rejects.toThrow("no");
     await expect(withReservation(authority, makeTerms(), body)).rejects.toThrow("no");
     expect(keys).toEqual([
-      "ap2:tx:0094424f06331addbe7b9977acf59843:psp",
-      "ap2:tx:0094424f06331addbe7b9977acf59843:psp:e1",
+      "ap2:tx:0094424f06331addbe7b9977acf59843:psp:822b33ad87c148a0",
+      "ap2:tx:0094424f06331addbe7b9977acf59843:psp:822b33ad87c148a0:e1",
     ]);
   });
 });

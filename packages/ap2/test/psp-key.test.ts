@@ -13,7 +13,7 @@ import { describe, expect, it } from "vitest";
 import { refusal } from "./support/fake-cycles.ts";
 import { type Harness, createHarness, killWorkers, makeMandate, makeTerms, otherWorker } from "./support/harness.ts";
 
-const first = "ap2:tx:0094424f06331addbe7b9977acf59843:psp";
+const first = "ap2:tx:0094424f06331addbe7b9977acf59843:psp:822b33ad87c148a0";
 const soon = { abandonedAfterMs: 0, absentAfterMs: 0 };
 
 /** A provider that charges once a key, and may lose its answer. */

@@ -79,7 +79,7 @@ describe("reconcile", () => {
     });
     expect(seen).toMatchObject([
       {
-        pspIdempotencyKey: "ap2:tx:0094424f06331addbe7b9977acf59843:psp",
+        pspIdempotencyKey: "ap2:tx:0094424f06331addbe7b9977acf59843:psp:822b33ad87c148a0",
         transactionId: "ap2-tx-001",
         microcents: 19_900_000_000n,
       },

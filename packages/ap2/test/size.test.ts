@@ -22,9 +22,9 @@ async function sizeOf(contents: string, change: Partial<BuildOptions> = {}): Pro
 }
 
 // The guard, its ledger, recovery and the reader of AP2's tokens. What holds here is that nothing grows unseen.
-it("the browser-safe entry stays below 26.8 kB gzip beyond core and cycles", async () => {
+it("the browser-safe entry stays below 27.4 kB gzip beyond core and cycles", async () => {
   const external = ["@imprest/core", "@imprest/cycles"];
-  expect(await sizeOf('export * from "@imprest/ap2";', { external })).toBeLessThan(26_800);
+  expect(await sizeOf('export * from "@imprest/ap2";', { external })).toBeLessThan(27_400);
 });
 
 it("the guard stays below 30.5 kB gzip with all that it imports", async () => {

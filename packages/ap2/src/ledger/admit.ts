@@ -8,6 +8,8 @@ export interface ClaimTerms {
   /** Hundred-millionths of one currency. */
   readonly amount: bigint;
   readonly leg?: number | undefined;
+  /** Hash of the tenant that pays. */
+  readonly pspTenant?: string | undefined;
   /** What all legs together may come to, in the same unit. */
   readonly total: bigint;
   readonly limits?: MandateLimits | undefined;
@@ -17,7 +19,7 @@ export interface ClaimTerms {
 }
 
 /** Where an attempt stands among those of its mandate. */
-export type AttemptPlace = Pick<Attempt, "occurrence" | "epoch" | "leg"> & { readonly pspEpoch: number };
+export type AttemptPlace = Pick<Attempt, "occurrence" | "epoch" | "leg" | "pspTenant"> & { readonly pspEpoch: number };
 
 /** What a claim gets: a place of its own, an attempt to go on with, or a refusal. */
 export type Admission =
@@ -61,7 +63,9 @@ export function admit(attempts: readonly Attempt[], terms: ClaimTerms, elsewhere
   const occurrence =
     attempts.findLast(isSame)?.occurrence ?? 1 + Math.max(-1, ...all.map(({ occurrence: taken }) => taken));
   const pspEpoch = last ? pspEpochOf(last) + (last.declined ? 1 : 0) : 0;
-  return { place: { occurrence, epoch: last ? last.epoch + 1 : 0, pspEpoch, leg } };
+  // Until a decline the key stays as it was, whoever began with it.
+  const { pspTenant } = last && !last.declined ? last : terms;
+  return { place: { occurrence, epoch: last ? last.epoch + 1 : 0, pspEpoch, pspTenant, leg } };
 }
 
 function refuse(refused: string, { phase, reservationId }: Attempt): Admission {

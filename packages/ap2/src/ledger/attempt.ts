@@ -22,6 +22,11 @@ export interface Attempt {
    * keeps the key: should the charge exist after all, the PSP answers with it. Records of earlier versions lack it.
    */
   readonly pspEpoch?: number | undefined;
+  /**
+   * The hash of its tenant, for the PSP's key: two tenants may have one order number and one account at the PSP. An attempt
+   * that keeps the key of an earlier one keeps this too; records of earlier versions lack it, and so do their keys.
+   */
+  readonly pspTenant?: string | undefined;
   /** The mandates by which it was delegated, whose uses are counted too. */
   readonly delegations?: readonly string[] | undefined;
   /** A partial capture or shipment, from 1; absent when the whole amount is paid at once. */
@@ -38,6 +43,8 @@ export interface Attempt {
   readonly startedAtMs: number;
   /** When its worker last gave a sign of life, epoch milliseconds. */
   readonly touchedAtMs: number;
+  /** Which server and tenant it is made with; that of the record in records of earlier versions. */
+  readonly target?: string | undefined;
   /** The process that runs it; records of earlier versions lack it. */
   readonly worker?: string | undefined;
   /** Its worker gave up before it knew whether the reserve was taken: the same call may go on with it. */
@@ -65,7 +72,7 @@ export interface Attempt {
 export interface PaymentRecord {
   readonly version: 1;
   readonly scope: string;
-  /** Which server and tenant the attempts were made with. */
+  /** Which server and tenant the first attempt was made with: tenants share the record of an open mandate. */
   readonly target: string;
   /** Those that are kept here. */
   readonly attempts: readonly Attempt[];
@@ -119,8 +126,9 @@ export function amountOf({ amount, microcents, charged }: Attempt): bigint {
 }
 
 /** The part of the PSP's key that tells charges of one scope apart. */
-export function pspSuffixOf(attempt: Pick<Attempt, "occurrence" | "epoch" | "pspEpoch" | "leg">): string {
-  return suffixOf({ ...attempt, epoch: pspEpochOf(attempt) });
+export function pspSuffixOf(attempt: Pick<Attempt, "occurrence" | "epoch" | "pspEpoch" | "pspTenant" | "leg">): string {
+  const own = suffixOf({ ...attempt, epoch: pspEpochOf(attempt) });
+  return [attempt.pspTenant, own].filter(Boolean).join(":");
 }
 
 /** Versions before this member drew a new PSP key for each attempt. */
@@ -177,8 +185,8 @@ function isAttempt(value: unknown): value is Partial<AttemptElsewhere> & Attempt
   if (typeof attempt !== "object" || attempt === null || !phases.has(attempt.phase)) return false;
   const { claim, transactionId, amount, microcents, reserveBody, occurrence, epoch, startedAtMs, touchedAtMs } =
     attempt;
-  const { pspEpoch = 0, charged, elsewhere: place = { record: "", scope: "" } } = attempt;
-  const texts = [claim, transactionId, reserveBody, place.record, place.scope];
+  const { pspEpoch = 0, pspTenant = "", target = "", charged, elsewhere: place = { record: "", scope: "" } } = attempt;
+  const texts = [claim, transactionId, reserveBody, pspTenant, target, place.record, place.scope];
   const amounts = [amount, microcents, charged === undefined ? "0" : charged.amount];
   const numbers = [occurrence, epoch, pspEpoch, startedAtMs, touchedAtMs];
   return (

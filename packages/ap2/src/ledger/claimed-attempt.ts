@@ -54,7 +54,7 @@ export class ClaimedAttempt {
 
   /** The key that the PSP is given. */
   get pspKey(): string {
-    return keyIn(this.scope, "psp", pspSuffixOf(this.#attempt));
+    return [keyIn(this.scope, "psp"), pspSuffixOf(this.#attempt)].filter(Boolean).join(":");
   }
 
   /** The PSP's id of a charge that an attempt under that key prepared; the latest. */

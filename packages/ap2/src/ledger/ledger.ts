@@ -10,7 +10,7 @@ import { PaymentRecords, isOpenMandate } from "./payment-records.ts";
 
 /** What a claim needs besides its terms. */
 export interface ClaimRequest extends Pick<Identities, "scope" | "links"> {
-  readonly terms: Omit<ClaimTerms, "nowMs">;
+  readonly terms: Omit<ClaimTerms, "nowMs" | "pspTenant">;
   /** The payment in microcents. */
   readonly microcents: bigint;
   /** A movement of its own scope, which no other form of the purchase has. */
@@ -112,7 +112,7 @@ export class PaymentLedger extends PaymentRecords {
     const to = this.recordKey(scope);
     const admission = await this.#admissionTo(this.recordOf(scope, await this.records.read(to)), terms);
     if ("refused" in admission) throw consumed(admission);
-    const place = { occurrence: 0, epoch: 0, pspEpoch: 0, leg: terms.leg };
+    const place = { occurrence: 0, epoch: 0, pspEpoch: 0, pspTenant: await this.pspTenant(), leg: terms.leg };
     const moved = elsewhere(this.#attempt(request, scope, place), { record: to, scope });
     await this.put(key, { ...record, elsewhere: [...record.elsewhere, moved] }, stored);
   }
@@ -152,12 +152,12 @@ export class PaymentLedger extends PaymentRecords {
       record.elsewhere.map(({ transactionId, elsewhere: at }) => this.attemptsAt(at.record, transactionId, [key])),
     );
     const others = kept.flat().filter(({ claim }) => claim !== own);
-    return admit(record.attempts, { ...terms, nowMs: this.clock.now() }, others);
+    return admit(record.attempts, { ...terms, pspTenant: await this.pspTenant(), nowMs: this.clock.now() }, others);
   }
 
-  #attempt(request: ClaimRequest, scope: string, { occurrence, epoch, pspEpoch, leg }: AttemptPlace): Attempt {
+  #attempt(request: ClaimRequest, scope: string, { leg, pspTenant, ...at }: AttemptPlace): Attempt {
     const { terms, microcents, phase, isRefund } = request;
-    const place = { occurrence, epoch, pspEpoch, ...(leg !== undefined && { leg }) };
+    const place = { ...at, ...(leg !== undefined && { leg }) };
     const claim = randomHex(16, this.#random);
     const nowMs = this.clock.now();
     return {
@@ -166,12 +166,14 @@ export class PaymentLedger extends PaymentRecords {
       transactionId: terms.transactionId,
       ...(terms.delegations && { delegations: terms.delegations.map(({ id }) => id) }),
       ...place,
+      ...(pspTenant !== undefined && { pspTenant }),
       amount: terms.amount.toString(),
       microcents: microcents.toString(),
       ...(isRefund && { isRefund }),
       reserveBody: request.reserveBody(scope, { claim, ...place }),
       startedAtMs: nowMs,
       touchedAtMs: nowMs,
+      target: this.target,
       worker: worker.name,
     };
   }

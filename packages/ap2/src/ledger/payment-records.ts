@@ -24,7 +24,7 @@ export class PaymentRecords {
   constructor(records: RecordStore, target: string, clock: Clock) {
     this.records = records;
     this.target = target;
-    this.#tenant = target.split("#tenant=")[1] ?? "";
+    this.#tenant = tenantOf(target);
     this.clock = clock;
   }
 
@@ -33,6 +33,11 @@ export class PaymentRecords {
     const record = readRecord(stored.value);
     if (record !== undefined) return record;
     throw unreadable(stored.key);
+  }
+
+  /** The attempts of a record that this ledger's tenant made: an open mandate may be presented through several. */
+  ownOf({ attempts, target: first }: PaymentRecord): readonly Attempt[] {
+    return attempts.filter(({ target = first }) => tenantOf(target) === this.#tenant);
   }
 
   /** The record that keeps a purchase, under whichever of its identities it was tried. */
@@ -85,6 +90,11 @@ export class PaymentRecords {
     return isOpenMandate(scope) ? `${recordPrefix}${scope}` : `${recordPrefix}${scope}@${this.#tenant}`;
   }
 
+  /** The tenant as the PSP's keys hold it: 16 hex digits; absent without a tenant. */
+  protected async pspTenant(): Promise<string | undefined> {
+    return this.#tenant === "" ? undefined : (await halfSha256Hex(this.#tenant)).slice(0, 16);
+  }
+
   /** What a link names, which is `scope` if nothing did. */
   protected async link(link: string, scope: string): Promise<string> {
     if ((await this.records.create(await linkKey(link), scope)) !== undefined) return scope;
@@ -102,6 +112,10 @@ export class PaymentRecords {
     if (typeof stored.value === "string") return stored.value;
     throw unreadable(stored.key);
   }
+}
+
+function tenantOf(target: string): string {
+  return target.split("#tenant=")[1] ?? "";
 }
 
 async function linkKey(link: string): Promise<string> {

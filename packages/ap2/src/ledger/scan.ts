@@ -1,16 +1,20 @@
-import type { StoredRecord } from "@imprest/core";
-import { type PaymentRecord, readRecord } from "./attempt.ts";
+import { type Attempt, readRecord } from "./attempt.ts";
 import { type PaymentRecords, recordPrefix } from "./payment-records.ts";
 
-/** Every readable record of a ledger's server and tenant; `onMalformed` is called with the keys of others. */
+/** What was tried through a ledger's server and tenant, by record; `onMalformed` is called with the keys of unreadable ones. */
 export async function* scan(
   { records, target }: PaymentRecords,
   onMalformed: (key: string) => void,
-): AsyncIterable<StoredRecord & { readonly record: PaymentRecord }> {
+): AsyncIterable<{ readonly key: string; readonly attempts: readonly Attempt[] }> {
   for await (const stored of records.scan(recordPrefix)) {
     const record = readRecord(stored.value);
-    if (record === undefined) onMalformed(stored.key);
-    else if (isSameTarget(record.target, target)) yield { ...stored, record };
+    if (record === undefined) {
+      onMalformed(stored.key);
+      continue;
+    }
+    // Tenants share the record of an open mandate.
+    const attempts = record.attempts.filter((one) => isSameTarget(one.target ?? record.target, target));
+    yield { key: stored.key, attempts };
   }
 }
 

@@ -23,7 +23,7 @@ async function findCharge(stripe: Stripe, query: ChargeQuery): Promise<ChargeLoo
   const capture = await captureName(key);
   for await (const intent of stripe.paymentIntents.list({ created: since(query), limit: 100 })) {
     if (signal.aborted) return { status: "unknown" };
-    if (intent.metadata[metadataNames.key] !== key && intent.metadata[capture] === undefined) continue;
+    if (!isOwn(intent.metadata, query) && intent.metadata[capture] === undefined) continue;
     const judged = await judge(stripe, intent, query, "listed");
     if (judged.status === "charged") return judged;
     if (found.status !== "unknown") found = judged;
@@ -35,16 +35,17 @@ async function findCharge(stripe: Stripe, query: ChargeQuery): Promise<ChargeLoo
 async function judge(
   stripe: Stripe,
   intent: Stripe.PaymentIntent,
-  { pspIdempotencyKey: key, microcents }: ChargeQuery,
+  query: ChargeQuery,
   how: "asked" | "listed",
 ): Promise<ChargeLookup> {
   const { id: reference, currency, metadata } = intent;
-  const captured = metadata?.[await captureName(key)];
+  const { microcents } = query;
+  const captured = metadata?.[await captureName(query.pspIdempotencyKey)];
   if (captured !== undefined && /^\d{1,18}$/.test(captured)) {
     const minorUnits = BigInt(captured);
     return { status: "charged", reference, amount: microcentsOf(minorUnits, currency, microcents, minorUnits) };
   }
-  if (metadata?.[metadataNames.key] !== key) {
+  if (!isOwn(metadata, query)) {
     // An authorization of which this capture was not made; or, when it answers to another name, no answer at all.
     if (how === "listed" || intent.object !== "payment_intent") return { status: "unknown" };
     return { status: intent.status === "canceled" ? "declined" : "none" };
@@ -56,11 +57,11 @@ async function judge(
 }
 
 async function findRefund(stripe: Stripe, query: ChargeQuery): Promise<ChargeLookup> {
-  const { reference, pspIdempotencyKey: key, signal } = query;
+  const { reference, signal } = query;
   const within = reference === undefined ? { created: since(query) } : { payment_intent: reference };
   for await (const refund of stripe.refunds.list({ ...within, limit: 100 })) {
     if (signal.aborted) return { status: "unknown" };
-    if (refund.metadata?.[metadataNames.key] === key) return refundOutcome(refund);
+    if (isOwn(refund.metadata, query)) return refundOutcome(refund);
   }
   return { status: "none" };
 }
@@ -72,6 +73,12 @@ export function refundOutcome({ id: reference, status, amount, currency }: Strip
   return currency === "usd"
     ? { status: "charged", reference, amount: BigInt(amount) * 1_000_000n }
     : { status: "charged", reference };
+}
+
+/** Whether an object was made for this payment. Its record is compared where it has one: keys of earlier versions have no tenant. */
+function isOwn(metadata: Stripe.Metadata | null | undefined, { pspIdempotencyKey, record }: ChargeQuery): boolean {
+  const kept = metadata?.[metadataNames.record];
+  return metadata?.[metadataNames.key] === pspIdempotencyKey && (kept === undefined || kept === record);
 }
 
 function since({ startedAtMs }: ChargeQuery): { readonly gte: number } {

@@ -41,7 +41,8 @@ export async function releaseRejected(
   assertPresented(tried, options.mandate);
   const authority = paymentAuthority(source, options.records);
   const found = await authority.ledger.find(await identitiesOf(tried));
-  const attempts = found?.record.attempts.filter(({ transactionId }) => transactionId === tried.transactionId) ?? [];
+  const own = found === undefined ? [] : authority.ledger.ownOf(found.record);
+  const attempts = own.filter(({ transactionId }) => transactionId === tried.transactionId);
   const attempt = attempts.at(-1);
   if (found === undefined || attempt === undefined) {
     throw new AP2GuardError(

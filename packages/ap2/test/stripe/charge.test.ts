@@ -22,7 +22,10 @@ describe("a charge", () => {
       "pi_1",
     );
     const [create, confirm] = shop.server.seen;
-    expect(create).toMatchObject({ operation: "create", key: expect.stringMatching(/^ap2:tx:\w{32}:psp$/) });
+    expect(create).toMatchObject({
+      operation: "create",
+      key: expect.stringMatching(/^ap2:tx:\w{32}:psp:822b33ad87c148a0$/),
+    });
     expect(confirm).toMatchObject({ operation: "confirm" });
     expect(confirm?.key).not.toBe(create?.key);
     expect(shop.server.intents[0]?.metadata).toMatchObject({

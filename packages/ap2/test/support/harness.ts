@@ -33,7 +33,7 @@ export function otherWorker({ cycles, records }: Harness, clock: Clock = systemC
 }
 
 /** Another worker's client of the same authority. */
-export function clientOf(cycles: FakeCycles, clock: Clock = systemClock): CyclesClient {
+export function clientOf(cycles: FakeCycles, clock: Clock = systemClock, tenant = "acme"): CyclesClient {
   const transport: Transport = async (request) => {
     const { pathname, search } = new URL(request.url);
     await Promise.resolve();
@@ -45,7 +45,7 @@ export function clientOf(cycles: FakeCycles, clock: Clock = systemClock): Cycles
   return new CyclesClient({
     baseUrl: "http://localhost:7878",
     apiKey: "test-key-123",
-    subject: { tenant: "acme" },
+    subject: { tenant },
     transport,
     clock,
   });

@@ -152,6 +152,7 @@ describe("the chain's word", () => {
     pspIdempotencyKey: "k",
     transactionId: "t",
     microcents: 9n,
+    record: "ap2-payment:x",
     startedAtMs: 0,
     signal: new AbortController().signal,
   };
