@@ -26,8 +26,17 @@ export function checkConsent(
   { checkConstraints: checks = true, nowMs = Date.now() }: ConsentOptions = {},
 ): ConsentProblem[] {
   return opens.flatMap((open, hop) =>
-    [...checkPresets(open, closed), ...(checks ? checkConstraints(open.constraints, closed, nowMs) : [])].map(
-      (problem) => ({ ...problem, hop }),
-    ),
+    [
+      ...undisclosed(open),
+      ...checkPresets(open, closed),
+      ...(checks ? open.constraints.flatMap(undisclosed) : []),
+      ...(checks ? checkConstraints(open.constraints, closed, nowMs) : []),
+    ].map((problem) => ({ ...problem, hop })),
   );
+}
+
+/** A member that the holder left out may be what the user fixed, an end, or a limit; nobody can say that it is a decoy. */
+function undisclosed(part: object): ConstraintProblem[] {
+  if (!("_sd" in part)) return [];
+  return [{ type: "undisclosed", message: "members were left out, so nobody can say that they hold" }];
 }

@@ -59,15 +59,22 @@ export function mandateFromAP2(input: AP2Document | AP2Documents, options: FromA
   }
 }
 
+const documentNames: ReadonlySet<string> = new Set<keyof AP2Documents>([
+  "paymentMandate",
+  "openPaymentMandate",
+  "checkoutMandate",
+  "openCheckoutMandate",
+  "openMandateHash",
+]);
+
+/** @throws AP2MandateError for a document that nothing reads: what it says would be left out. */
 function documentsOf(input: AP2Document | AP2Documents): AP2Documents {
-  if (typeof input === "object" && input !== null) {
-    const { paymentMandate, payment_mandate: snake } = input as Partial<AP2Documents> & {
-      readonly payment_mandate?: AP2Document;
-    };
-    if (paymentMandate !== undefined) return { ...input, paymentMandate };
-    if (snake !== undefined) return { ...inCamelCase(input), paymentMandate: snake };
-  }
-  return { paymentMandate: input };
+  if (typeof input !== "object" || input === null) return { paymentMandate: input };
+  const documents = inCamelCase(input) as Partial<AP2Documents>;
+  if (documents.paymentMandate == null) return { paymentMandate: input };
+  const unknown = Object.keys(documents).find((name) => !documentNames.has(name));
+  if (unknown !== undefined) throw new AP2MandateError(`${unknown} is none of AP2's documents; remove it.`);
+  return documents as AP2Documents;
 }
 
 function fromDocuments(documents: AP2Documents, { mode, ...options }: FromAP2Options): AP2Mandate {
@@ -127,8 +134,10 @@ interface ReadPayment {
 }
 
 function readPayment({ paymentMandate, openPaymentMandate }: AP2Documents): ReadPayment {
-  if (typeof paymentMandate !== "string")
+  if (typeof paymentMandate !== "string") {
+    refuseUnbound("openPaymentMandate", openPaymentMandate);
     return { ...readPaymentObject(paymentMandate), opens: [], isDelegated: false, expiries: [] };
+  }
   const chain = hopsOf(paymentMandate, openPaymentMandate);
   const hops = mandateHops(chain);
   const { leaf, root } = endsOf(hops);
@@ -221,6 +230,7 @@ interface ReadCheckout {
 function readCheckout({ checkoutMandate, openCheckoutMandate }: AP2Documents): ReadCheckout {
   if (checkoutMandate === undefined || checkoutMandate === null) return { expiries: [] };
   if (typeof checkoutMandate !== "string") {
+    refuseUnbound("openCheckoutMandate", openCheckoutMandate);
     const { hash, checkout_hash: other } = inSnakeCase(checkoutMandate) as {
       readonly hash?: string;
       readonly checkout_hash?: string;
@@ -242,8 +252,22 @@ function readCheckout({ checkoutMandate, openCheckoutMandate }: AP2Documents): R
   };
 }
 
+/** @throws AP2MandateError for an open mandate beside an object: nothing shows that the one was closed under the other. */
+function refuseUnbound(name: "openPaymentMandate" | "openCheckoutMandate", token: string | undefined): void {
+  if (token == null) return;
+  const closed = name === "openPaymentMandate" ? "paymentMandate" : "checkoutMandate";
+  throw new AP2MandateError(`${name} needs the encoded ${closed} that was closed under it; an object names no other.`);
+}
+
+/** @throws AP2MandateError for a chain whose hops are not bound to one another, or whose beginning is missing. */
 function hopsOf(token: string, open: string | undefined): readonly SdJwt[] {
-  const hops = open === undefined ? parseChain(token) : [...parseChain(open), ...parseChain(token)];
+  const hops = open == null ? parseChain(token) : [...parseChain(open), ...parseChain(token)];
+  const [root] = hops;
+  if (root !== undefined && hops.length > 1 && isDelegated(root)) {
+    throw new AP2MandateError(
+      "The chain begins with a mandate that was signed under another one. Pass the whole chain.",
+    );
+  }
   hops.forEach((hop, at) => {
     const before = hops[at - 1];
     if (before !== undefined) assertBound(before, hop);

@@ -55,19 +55,18 @@ const known: ReadonlySet<string> = new Set<keyof AP2Mandate>([
   "expiresAtMs",
 ]);
 
+const knownLimits: ReadonlySet<string> = new Set<keyof MandateLimits>(["frequency", "maxOccurrences", "budget"]);
+
 /**
  * The mandate with white space stripped, held to the same lengths as the Python guard's model.
  * @throws ValidationError for a member that is missing, of another type, too short, too long or unknown.
  */
 export function checkMandate(mandate: AP2Mandate): AP2Mandate {
-  const unknown = Object.keys(mandate).find((name) => !known.has(name));
-  if (unknown !== undefined) {
-    throw new ValidationError("mandate", [{ pointer: `/${unknown}`, message: "is no member of a mandate; remove it" }]);
-  }
+  refuseUnknown(mandate, known, "");
   const text = (field: keyof AP2Mandate, least: number, most: number): string =>
     boundedText("mandate", field, mandate[field], least, most);
   const hash = (field: "checkoutHash" | "openMandateHash"): Partial<AP2Mandate> =>
-    mandate[field] === undefined || mandate[field] === null ? {} : { [field]: text(field, 1, 256) };
+    mandate[field] == null ? {} : { [field]: text(field, 1, 256) };
   const { linkedHashes, limits, delegations, expiresAtMs } = mandate;
   return {
     transactionId: text("transactionId", 1, 256),
@@ -76,16 +75,50 @@ export function checkMandate(mandate: AP2Mandate): AP2Mandate {
     payeeWebsite: text("payeeWebsite", 1, 253),
     ...hash("checkoutHash"),
     ...hash("openMandateHash"),
-    ...(linkedHashes && {
-      linkedHashes: linkedHashes.map((link) => boundedText("mandate", "linkedHashes", link, 1, 256)),
+    ...(linkedHashes != null && {
+      linkedHashes: listed(linkedHashes, "linkedHashes").map((link) => id(link, "linkedHashes")),
     }),
-    ...(limits && { limits }),
-    ...(delegations && {
-      delegations: delegations.map((one) => ({
-        ...one,
-        id: boundedText("mandate", "delegations/id", one.id, 1, 256),
+    ...(limits != null && { limits: checkLimits(limits, "limits") }),
+    ...(delegations != null && {
+      delegations: listed(delegations, "delegations").map((one) => ({
+        id: id(one.id, "delegations/id"),
+        ...(one.limits != null && { limits: checkLimits(one.limits, "delegations/limits") }),
       })),
     }),
-    ...(expiresAtMs !== undefined && { expiresAtMs }),
+    ...(expiresAtMs != null && { expiresAtMs: wholeNumber(expiresAtMs, "expiresAtMs") }),
   };
+}
+
+/** What limits a mandate is never passed over: a limit that cannot be read would be none. */
+function checkLimits(limits: MandateLimits, at: string): MandateLimits {
+  refuseUnknown(limits, knownLimits, `/${at}`);
+  const { frequency, maxOccurrences, budget } = limits;
+  return {
+    ...(frequency != null && { frequency: boundedText("mandate", `${at}/frequency`, frequency, 0, 64) }),
+    ...(maxOccurrences != null && { maxOccurrences: wholeNumber(maxOccurrences, `${at}/maxOccurrences`) }),
+    ...(budget != null && { budget: boundedText("mandate", `${at}/budget`, budget, 1, 64) }),
+  };
+}
+
+function id(value: unknown, at: string): string {
+  return boundedText("mandate", at, value, 1, 256);
+}
+
+function listed<Item>(value: readonly Item[], at: string): readonly Item[] {
+  if (Array.isArray(value)) return value;
+  throw invalid(`/${at}`, "must be a list");
+}
+
+function wholeNumber(value: number, at: string): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw invalid(`/${at}`, "must be a whole number, zero or more");
+}
+
+function refuseUnknown(value: object, names: ReadonlySet<string>, at: string): void {
+  const unknown = Object.keys(value).find((name) => !names.has(name));
+  if (unknown !== undefined) throw invalid(`${at}/${unknown}`, "is no member of a mandate; remove it");
+}
+
+function invalid(pointer: string, message: string): ValidationError {
+  return new ValidationError("mandate", [{ pointer, message }]);
 }

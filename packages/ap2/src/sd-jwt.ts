@@ -15,8 +15,8 @@ export interface SdJwt {
   readonly header: JsonObject;
   readonly payload: JsonObject;
   /**
-   * The mandate, disclosures filled in. A list entry that was not disclosed stays `{"...": digest}`, so that a reader
-   * sees that something is missing; a member that was not disclosed is absent.
+   * The mandate, disclosures filled in. What was not disclosed leaves its digest, so that a reader sees that something is
+   * missing: a list entry as `{"...": digest}`, members in a list `_sd` (a digest may also be a decoy, RFC 9901 §4.2.5).
    */
   readonly mandate: JsonObject;
 }
@@ -28,6 +28,7 @@ export interface SdJwt {
  * nothing refers to.
  */
 export function parseChain(text: string): readonly SdJwt[] {
+  if (typeof text !== "string") throw malformed("is no text");
   const hops = text.split("~~");
   return hops.map((hop, at) => parseSdJwt(at < hops.length - 1 ? `${hop}~` : hop));
 }
@@ -59,6 +60,11 @@ function isCredential({ payload, mandate }: SdJwt): boolean {
   return payload["delegate_payload"] === undefined && typeof vct === "string" && !vct.startsWith("mandate.");
 }
 
+const dates = ["exp", "nbf", "iat"] as const;
+
+/** A mandate has some dozen; each may stand within another, and reading goes as deep. */
+const mostDisclosures = 512;
+
 function parseSdJwt(presentation: string): SdJwt {
   const [jwt = "", ...rest] = presentation.split("~");
   if (rest.at(-1) !== "") throw malformed("does not end with ~; a token with a key binding JWT of its own is not one");
@@ -69,6 +75,9 @@ function parseSdJwt(presentation: string): SdJwt {
   }
   const header = readObject(headerText, "header");
   const payload = readObject(payloadText, "payload");
+  if (header["crit"] !== undefined) throw malformed("has critical extensions (RFC 7515 §4.1.11), and none is known");
+  const date = dates.find((name) => payload[name] !== undefined && typeof payload[name] !== "number");
+  if (date !== undefined) throw malformed(`has an ${date} that is no number of seconds (RFC 7519 §2)`);
   const disclosed = new Disclosures(rest.slice(0, -1), payload["_sd_alg"]);
   const delegates = asList(payload["delegate_payload"] ?? []).map((item) => disclosed.delegate(item));
   const own = payload["delegate_payload"] === undefined ? disclosed.resolve(payload) : payload;
@@ -86,6 +95,7 @@ class Disclosures {
 
   constructor(encoded: readonly string[], algorithm: JsonValue | undefined) {
     if (algorithm !== undefined && algorithm !== "sha-256") throw malformed("uses a digest other than sha-256");
+    if (encoded.length > mostDisclosures) throw malformed(`has more than ${mostDisclosures} disclosures`);
     for (const text of encoded) {
       const value = read(text, "disclosure");
       if (!Array.isArray(value) || value.length < 2 || value.length > 3)
@@ -102,14 +112,16 @@ class Disclosures {
     if (!isObject(value)) return value;
     const { _sd: digests, ...members } = value;
     const resolved = Object.entries(members).map(([name, member]) => [name, this.resolve(member)] as const);
-    const hidden = asList(digests ?? []).flatMap((digest) => this.#member(digest));
+    const listed = asList(digests ?? []);
+    const left = listed.filter((digest) => typeof digest !== "string" || !this.#byDigest.has(digest));
+    const hidden = listed.flatMap((digest) => this.#member(digest));
     const names = new Set(Object.keys(members));
     for (const [name] of hidden) {
       if (names.has(name) || name === "_sd" || name === "...")
         throw malformed("discloses a member that is there already");
       names.add(name);
     }
-    return Object.fromEntries([...resolved, ...hidden]);
+    return Object.fromEntries([...resolved, ...hidden, ...(left.length > 0 ? [["_sd", left] as const] : [])]);
   }
 
   /** A delegated mandate; some wallets write its bare digest where `{"...": digest}` belongs (AP2's SDK reads both). */

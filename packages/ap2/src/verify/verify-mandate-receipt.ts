@@ -75,7 +75,9 @@ function readJws(text: string): Jws | undefined {
   const [headerBytes, payloadBytes, signatureBytes] = parts;
   if (!headerBytes || !payloadBytes || !signatureBytes || more.length > 0) return undefined;
   try {
-    const { alg } = parseStrictJson(headerBytes) as { readonly alg?: unknown };
+    const { alg, crit } = parseStrictJson(headerBytes) as { readonly alg?: unknown; readonly crit?: unknown };
+    // No critical extension is known here (RFC 7515 §4.1.11).
+    if (crit !== undefined) return undefined;
     return {
       algorithm: alg,
       signingInput: `${header}.${payload}`,

@@ -56,7 +56,7 @@ export async function verifyMandate(
 ): Promise<MandateReport> {
   let hops: readonly SdJwt[];
   try {
-    hops = (typeof chain === "string" ? [chain] : chain).flatMap(parseChain);
+    hops = [chain].flat().flatMap((part) => parseChain(part));
     hops.forEach((hop, at) => at > 0 && assertBound(hops[at - 1] ?? hop, hop));
   } catch (error) {
     if (!AP2MandateError.isInstance(error)) throw error;
