@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { type Grant, type Reservation, type Settlement, Unit } from "@imprest/core";
-import { onAbort, outboxOf, parseJson, stringifyJson } from "@imprest/core/internal";
+import { type Grant, type Settlement, Unit } from "@imprest/core";
+import { onAbort, type openOwnReservation, outboxOf, parseJson, stringifyJson } from "@imprest/core/internal";
 import type { PaymentAuthority } from "./authority.ts";
 import { chargeKind } from "./bodies.ts";
 import { Charges, checkReference } from "./charges.ts";
@@ -10,6 +10,7 @@ import { AP2CurrencyError, type AP2GuardCommitUncertain, AP2GuardError, type Att
 import type { Attempt } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
 import { SignOfLife } from "./ledger/sign-of-life.ts";
+import { lengthenHold } from "./lengthen-hold.ts";
 import type { AP2Mandate } from "./mandate.ts";
 import type { Charge, Payment, PaymentOptions, PaymentSettlement, PaymentTerms } from "./options.ts";
 import { type BodyEnd, type PaymentEnd, endOf } from "./payment-end.ts";
@@ -28,10 +29,13 @@ export interface PaymentContext {
   readonly grant: Pick<Grant, "decision" | "caps">;
 }
 
+/** What the kernel opens for a payment. */
+export type OwnReservation = Awaited<ReturnType<typeof openOwnReservation>>;
+
 /** The one implementation of `Payment`: decides, once, how a payment ends, and records each phase. */
 export class PaymentHandle implements Payment {
   readonly #context: PaymentContext;
-  readonly #reservation: Reservation;
+  readonly #reservation: OwnReservation;
   readonly #abort = new AbortController();
   readonly #unlink: () => void;
   #fields: Readonly<Record<string, unknown>> = {};
@@ -44,7 +48,7 @@ export class PaymentHandle implements Payment {
   readonly #signOfLife: SignOfLife;
   #ended = false;
 
-  constructor(context: PaymentContext, reservation: Reservation) {
+  constructor(context: PaymentContext, reservation: OwnReservation) {
     this.#context = context;
     this.#reservation = reservation;
     this.#charges = new Charges(context.microcents);
@@ -235,7 +239,9 @@ export class PaymentHandle implements Payment {
   /** Leaves everything as it is: whether the PSP charged is for `reconcile` or `recover` to find out. */
   async #hold(cause: unknown): Promise<AP2GuardCommitUncertain> {
     this.#end();
-    await this.#reservation.commit().catch(() => {});
+    const { authority, claimed } = this.#context;
+    await this.#reservation.abandon(undefined, cause, "recover(authority, { lookupCharge }) asks the PSP and settles.");
+    await lengthenHold(authority, this.#reservation.grant, claimed.key("hold"));
     // Of a charge that was stated in part, the PSP is asked for the whole.
     const unclear = this.#charges.isClear ? {} : { phase: "charging" as const, charged: undefined };
     await this.#record({ held: true, reservationId: this.reservationId, ...unclear });

@@ -1,11 +1,23 @@
-import { type CallOptions, type Intent, type SettlementInstruction, settlementQueue } from "@imprest/core";
+import {
+  type CallOptions,
+  type DeadLetter,
+  type Grant,
+  type Intent,
+  type Settlement,
+  type SettlementInstruction,
+  Unit,
+  settlementQueue,
+} from "@imprest/core";
 import { worker } from "#worker";
 import { askProvider } from "./ask-provider.ts";
 import type { PaymentAuthority } from "./authority.ts";
 import { standingOf } from "./budget/standing-of.ts";
 import type { Standing } from "./budget/standing.ts";
+import { chargeKind } from "./bodies.ts";
+import { AP2GuardError } from "./errors.ts";
 import type { Attempt } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
+import { lengthenHold } from "./lengthen-hold.ts";
 import type { LookupCharge } from "./psp-outcome.ts";
 import { baseOf, bookingOf, commitIntent } from "./settlement-bodies.ts";
 
@@ -26,7 +38,7 @@ export interface ResolveOptions extends Pick<CallOptions, "signal"> {
 /** What became of an attempt: `unresolved` when the PSP or the authority cannot say yet. */
 export type Resolution = "settled" | "released" | "unresolved";
 
-/** What became of an attempt, and why the PSP's answer was not believed if it was not. */
+/** What became of an attempt; the problem says why it is unresolved, or what of the charge the authority did not book. */
 export interface Resolved {
   readonly resolution: Resolution;
   readonly problem?: Error | undefined;
@@ -53,15 +65,24 @@ export async function resolveAttempt(
 ): Promise<Resolved> {
   const resolved = await resolve(authority, claimed, options, refused);
   const { reservationId } = claimed.attempt;
-  if (resolved.resolution !== "unresolved" && reservationId !== undefined)
-    await forgetLetters(authority, reservationId);
+  if (reservationId !== undefined) await forgetLetters(authority, reservationId, resolved.resolution);
   return resolved;
 }
 
 /** What is in the books now must not stand among the dead letters too: the two together are what was paid. */
-async function forgetLetters(authority: PaymentAuthority, reservationId: string): Promise<void> {
+async function forgetLetters(
+  authority: PaymentAuthority,
+  reservationId: string,
+  resolution: Resolution,
+): Promise<void> {
   const { deadLetters } = settlementQueue(authority);
-  for await (const { id } of deadLetters.list({ reservationId })) await deadLetters.discard(id);
+  const letters: DeadLetter[] = [];
+  for await (const letter of deadLetters.list({ reservationId })) letters.push(letter);
+  // Of a payment that is still open one letter is enough: that of the refused spend, which states the amount.
+  const isStated = letters.some(({ kind }) => kind !== "spend-unknown");
+  for (const { id, kind } of letters) {
+    if (resolution !== "unresolved" || (isStated && kind === "spend-unknown")) await deadLetters.discard(id);
+  }
 }
 
 async function resolve(
@@ -72,11 +93,13 @@ async function resolve(
 ): Promise<Resolved> {
   const { phase } = claimed.attempt;
   if (phase === "settled") return { resolution: phase };
-  if (phase === "released") return { resolution: refused ? phase : await reopen(authority, claimed, options) };
+  if (phase === "released") return refused ? { resolution: phase } : reopen(authority, claimed, options);
   const standing = await takeOver(authority, claimed, options);
-  if (standing === undefined) return { resolution: "unresolved" };
+  if (standing === undefined)
+    return unresolved("Its worker may still run, or the authority cannot say how the reservation stands.");
   const { money, problem } = await moneyOf(authority, claimed, standing, options, refused);
-  return { resolution: await act(authority, claimed, standing, money), problem };
+  const acted = await act(authority, claimed, standing, money);
+  return { ...acted, problem: problem ?? acted.problem };
 }
 
 /**
@@ -138,7 +161,10 @@ async function moneyOf(
   if (found.status === "charged") return { money: { status: "charged", charged: chargeOf(attempt, found) } };
   const { absentAfterMs = tenMinutesMs } = options;
   // By the authority's time too, which a clock of this machine that is ahead does not change.
-  const hasRunOut = standing.status !== "open" || !standing.isLive || absentAfterMs < leaseMs;
+  // A hold is lengthened once, here or by the worker that gave up: what has passed of that is the authority's time.
+  const isHeld = standing.status === "open" && standing.isLive;
+  const heldMs = isHeld ? await lengthenHold(authority, grantOf(standing.reservationId), claimed.key("hold")) : leaseMs;
+  const hasRunOut = heldMs >= leaseMs || absentAfterMs < leaseMs;
   const isOldEnough = hasRunOut && clock.now() - attempt.touchedAtMs >= absentAfterMs;
   if (found.status === "none" && isOldEnough) return free("the PSP did not charge", { unproven: true });
   return { money: unknown, problem };
@@ -159,13 +185,13 @@ async function act(
   claimed: ClaimedAttempt,
   standing: Standing,
   money: Money,
-): Promise<Resolution> {
+): Promise<Resolved> {
   const { status, reservationId } = standing;
   const { phase, touchedAtMs } = claimed.attempt;
-  if (money.status === "unknown") return "unresolved";
+  if (money.status === "unknown") return unresolved("The PSP does not say yet whether it charged.");
   if (money.status === "booked") {
     await claimed.write({ phase: "settled", outcome: "committed", reservationId });
-    return "settled";
+    return { resolution: "settled" };
   }
   if (money.status === "charged") {
     if (phase !== "charged") await claimed.write({ phase: "charged", charged: money.charged, touchedAtMs });
@@ -173,7 +199,7 @@ async function act(
   }
   if (status === "open") await release(authority, claimed, reservationId, money.reason);
   await claimed.write({ phase: "released", ...money.refusal });
-  return "released";
+  return { resolution: "released" };
 }
 
 /**
@@ -184,14 +210,23 @@ async function reopen(
   authority: PaymentAuthority,
   claimed: ClaimedAttempt,
   options: ResolveOptions,
-): Promise<Resolution> {
-  if (claimed.attempt.declined) return "released";
+): Promise<Resolved> {
+  if (claimed.attempt.declined) return { resolution: "released" };
   const { found } = await askProvider(claimed, authority.ledger.clock, options);
-  if (found.status !== "charged") return "released";
+  if (found.status !== "charged") return { resolution: "released" };
   const charged = chargeOf(claimed.attempt, found);
   await claimed.write({ phase: "charged", charged, unproven: undefined, held: true });
   const standing = await standingOf(authority.source, claimed.attempt, { ...options, asksLife: false });
-  return standing === undefined ? "unresolved" : commit(authority, claimed, standing);
+  return standing === undefined
+    ? unresolved("The authority cannot say how the reservation stands.")
+    : commit(authority, claimed, standing);
+}
+
+/** As far as an extension looks at it. */
+function grantOf(id: string): Grant {
+  const estimate = { unit: Unit.usdMicrocents, amount: 0n };
+  const request = { estimate, action: { kind: chargeKind } };
+  return { id, decision: "ALLOW", reserved: estimate, caps: [], request, wire: undefined };
 }
 
 /** What the PSP charged, by its answer. Without an amount it is the attempt's own. */
@@ -213,7 +248,7 @@ async function release(
   await settlementQueue(authority).submit(authority.budget.prepare(base, intent));
 }
 
-async function commit(authority: PaymentAuthority, claimed: ClaimedAttempt, standing: Standing): Promise<Resolution> {
+async function commit(authority: PaymentAuthority, claimed: ClaimedAttempt, standing: Standing): Promise<Resolved> {
   const { attempt, scope } = claimed;
   const { status, reservationId } = standing;
   const base = baseOf(authority.target, scope, attempt, reservationId, authority.ledger.clock.now());
@@ -230,8 +265,21 @@ async function commit(authority: PaymentAuthority, claimed: ClaimedAttempt, stan
   if (settlement.status !== "committed" && settlement.status !== "recorded") {
     if (settlement.status === "rejected")
       await claimed.write({ outcome: "rejected", touchedAtMs: attempt.touchedAtMs });
-    return "unresolved";
+    return unresolved(
+      "The authority did not take the spend, which waits as a dead letter or is tried again.",
+      settlement,
+    );
   }
   await claimed.write({ phase: "settled", outcome: settlement.status, reservationId });
-  return "settled";
+  const { uncovered } = settlement;
+  if (uncovered === undefined) return { resolution: "settled" };
+  const message = `The PSP charged ${microcents} microcents, and the authority did not book ${uncovered.amount} of them: its policy caps what is overspent. Book them by hand.`;
+  return { resolution: "settled", problem: new AP2GuardError("ERR_AP2_COMMIT_UNCERTAIN", message) };
+}
+
+function unresolved(message: string, settlement?: Settlement): Resolved {
+  const cause = settlement?.error;
+  const why = cause === undefined ? "" : ` ${cause.message}`;
+  const problem = new AP2GuardError("ERR_AP2_COMMIT_UNCERTAIN", `${message}${why}`, { cause });
+  return { resolution: "unresolved", problem };
 }
