@@ -16,7 +16,11 @@ import type { Charge, Payment, PaymentOptions, PaymentSettlement, PaymentTerms }
 import { type BodyEnd, type PaymentEnd, endOf } from "./payment-end.ts";
 import { judge } from "./psp-outcome.ts";
 import { type PaymentReceipt, buildReceipt } from "./receipt.ts";
+import { bytesOf } from "./text.ts";
 import { abortedReason, baseOf, bookingOf, commitIntent, failedReason } from "./settlement-bodies.ts";
+
+/** Half of the metadata that an authority takes with a commit; the rest is for references. */
+const mostFieldBytes = 8_192;
 
 /** What an open payment stands on. */
 export interface PaymentContext {
@@ -132,14 +136,26 @@ export class PaymentHandle implements Payment {
       if (!this.#charges.isClear) await this.#record({ phase: "charging", reservationId: this.reservationId });
       throw error;
     }
-    await this.#record({ phase: "charged", charged: this.#charges.record, reservationId: this.reservationId });
+    const lost = await this.#record({
+      phase: "charged",
+      charged: this.#charges.record,
+      reservationId: this.reservationId,
+    });
+    if (lost) throw lost;
   }
 
   attachReceiptFields(fields: Readonly<Record<string, unknown>>): void {
     this.#assertOpen("attachReceiptFields()");
     // What JSON cannot hold would keep the commit from being written, after the money has moved.
     const plain = parseJson(stringifyJson(fields)) as Readonly<Record<string, unknown>>;
-    this.#fields = { ...this.#fields, ...plain };
+    const all = { ...this.#fields, ...plain };
+    const bytes = bytesOf(all);
+    if (bytes > mostFieldBytes) {
+      throw used(
+        `attachReceiptFields() takes ${mostFieldBytes} bytes in all, and these are ${bytes}: the authority would refuse the commit.`,
+      );
+    }
+    this.#fields = all;
   }
 
   abort(reason: string): void {
@@ -264,12 +280,19 @@ export class PaymentHandle implements Payment {
     return options.onSettlement?.(this.#withReceipt(settlement));
   }
 
-  /** Money has moved: a record that cannot be written is reported, and the payment goes on. */
-  async #record(change: Parameters<ClaimedAttempt["write"]>[0]): Promise<void> {
+  /**
+   * Money has moved: a record that cannot be written is reported, and the payment goes on.
+   * @returns the error when another worker took the payment over, and may have booked less.
+   */
+  async #record(change: Parameters<ClaimedAttempt["write"]>[0]): Promise<AP2GuardError | undefined> {
     try {
       await this.#context.claimed.write(change);
+      return undefined;
     } catch (error) {
       this.#report(error);
+      if (!AP2GuardError.isInstance(error) || error.code !== "ERR_AP2_CLAIM_LOST") return undefined;
+      this.#abort.abort(error);
+      return error;
     }
   }
 

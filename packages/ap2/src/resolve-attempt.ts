@@ -63,6 +63,8 @@ export async function resolveAttempt(
   options: ResolveOptions,
   refused?: Refusal,
 ): Promise<Resolved> {
+  // A letter of a payment that is in the books is of another amount: its worker went on charging after it was taken over.
+  if (claimed.attempt.phase === "settled") return { resolution: "settled" };
   const resolved = await resolve(authority, claimed, options, refused);
   const { reservationId } = claimed.attempt;
   if (reservationId !== undefined) await forgetLetters(authority, reservationId, resolved.resolution);
@@ -92,7 +94,6 @@ async function resolve(
   refused: Refusal | undefined,
 ): Promise<Resolved> {
   const { phase } = claimed.attempt;
-  if (phase === "settled") return { resolution: phase };
   if (phase === "released") return refused ? { resolution: phase } : reopen(authority, claimed, options);
   const standing = await takeOver(authority, claimed, options);
   if (standing === undefined)
@@ -117,8 +118,8 @@ async function takeOver(
   const touchedAtMs = Math.min(claimed.attempt.touchedAtMs, nowMs);
   // This clock may be ahead of the worker's: a process that is gone is dead, and of any other its lease says whether it lives.
   const mayLive = !held && !suspended && !(by !== undefined && worker.isDead(by));
-  // Money that moved is booked before the reservation runs out: at once when its body is over, else when its worker is silent.
-  const mayCharge = phase !== "charged" || (written === undefined && nowMs - touchedAtMs < leaseMs);
+  // Money that moved is booked at once when its body is over; until then there may be more of it.
+  const mayCharge = phase !== "charged" || written === undefined;
   const mayStillRun = mayLive && mayCharge;
   if (!mayStillRun) await claimed.write({ held: true, touchedAtMs });
   const standing = await standingOf(authority.source, claimed.attempt, { ...options, asksLife: mayStillRun });
