@@ -102,3 +102,34 @@ describe("what recover says of a payment", () => {
     },
   );
 });
+
+describe("what goes with a commit", () => {
+  it.each<[string, readonly string[]]>([
+    ["one reference of 17,000 characters", ["x".repeat(17_000)]],
+    ["twenty references of 1,000 characters", Array.from({ length: 20 }, (_, index) => `${index}`.padEnd(1_000, "é"))],
+  ])("is small enough to be booked: %s", async (_, references) => {
+    const { authority, books } = await openShop("in process");
+    const pay = guard(authority, { tenant: "test", runId: "run_1" }, async (payment) => {
+      for (const reference of references) await payment.charged({ reference, amount: 1n }).catch(() => {});
+      payment.attachReceiptFields({ note: "n".repeat(8_000) });
+    });
+    await pay(makeMandate());
+    expect(await books()).toMatchObject({ spent: microcents(BigInt(references.length)) });
+  });
+
+  it("refuses receipt fields above their bound, and keeps those before them", async () => {
+    const { authority, books } = await openShop("in process");
+    const refusals: string[] = [];
+    const pay = guard(authority, { tenant: "test", runId: "run_1" }, (payment) => {
+      payment.attachReceiptFields({ note: "kept" });
+      try {
+        payment.attachReceiptFields({ more: "n".repeat(17_000) });
+      } catch (error) {
+        refusals.push(String(error));
+      }
+    });
+    await pay(makeMandate());
+    expect(refusals).toMatchObject([expect.stringMatching(/8192 bytes in all, and these are 170\d\d/)]);
+    expect(await books()).toMatchObject({ spent: microcents(dollars(199)) });
+  });
+});

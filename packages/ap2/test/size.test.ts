@@ -27,8 +27,8 @@ it("the browser-safe entry stays below 27.8 kB gzip beyond core and cycles", asy
   expect(await sizeOf('export * from "@imprest/ap2";', { external })).toBeLessThan(27_800);
 });
 
-it("the guard stays below 30.8 kB gzip with all that it imports", async () => {
-  expect(await sizeOf('export { guard } from "@imprest/ap2";')).toBeLessThan(30_800);
+it("the guard stays below 30.9 kB gzip with all that it imports", async () => {
+  expect(await sizeOf('export { guard } from "@imprest/ap2";')).toBeLessThan(30_900);
 });
 
 it("holds no schema library, core and cycles included", async () => {
