@@ -273,7 +273,12 @@ export class PaymentHandle implements Payment {
     const { authority, options } = this.#context;
     const { status } = settlement;
     if (this.#hasCharged && (status === "committed" || status === "recorded" || status === "rejected")) {
-      const change = status === "rejected" ? { outcome: status } : { phase: "settled" as const, outcome: status };
+      // What was charged once more: the write before it may have failed.
+      const charged = { charged: this.#charges.record };
+      const change =
+        status === "rejected"
+          ? { ...charged, outcome: status }
+          : { ...charged, phase: "settled" as const, outcome: status };
       // Nobody waits for it: a crash before it costs one idempotent repetition of the commit.
       authority.track(this.#record(change));
     }

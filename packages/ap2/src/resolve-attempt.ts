@@ -133,7 +133,7 @@ async function takeOver(
 /** What is known of an attempt's money. */
 type Money =
   /** The authority has booked it. */
-  | { readonly status: "booked" }
+  | { readonly status: "booked"; readonly charged: NonNullable<Attempt["charged"]> }
   | { readonly status: "charged"; readonly charged: NonNullable<Attempt["charged"]> }
   /** Nothing was charged, for that reason, and the record keeps that. */
   | { readonly status: "free"; readonly reason: string; readonly refusal: Refusal }
@@ -152,7 +152,11 @@ async function moneyOf(
   const { attempt } = claimed;
   const { clock } = authority.ledger;
   const free = (reason: string, refusal: Refusal): { money: Money } => ({ money: { status: "free", reason, refusal } });
-  if (standing.status === "committed") return { money: { status: "booked" } };
+  if (standing.status === "committed") {
+    // Of a refund nothing is booked, whatever was given back.
+    const booked = attempt.isRefund ? undefined : standing.amount;
+    return { money: { status: "booked", charged: attempt.charged ?? chargeOf(attempt, { amount: booked }) } };
+  }
   if (attempt.phase === "charged")
     return { money: { status: "charged", charged: attempt.charged ?? chargeOf(attempt, {}) } };
   if (attempt.phase === "reserving") return free("the worker died before it charged", refused ?? {});
@@ -191,7 +195,7 @@ async function act(
   const { phase, touchedAtMs } = claimed.attempt;
   if (money.status === "unknown") return unresolved("The PSP does not say yet whether it charged.");
   if (money.status === "booked") {
-    await claimed.write({ phase: "settled", outcome: "committed", reservationId });
+    await claimed.write({ phase: "settled", charged: money.charged, outcome: "committed", reservationId });
     return { resolution: "settled" };
   }
   if (money.status === "charged") {

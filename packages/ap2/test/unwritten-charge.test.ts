@@ -1,0 +1,48 @@
+import { guardRefund, recover, withReservation } from "@imprest/ap2";
+import { type RecordStore, memoryRecordStore } from "@imprest/core";
+import { describe, expect, it } from "vitest";
+import { type Harness, createHarness, killWorkers, makeTerms, otherWorker } from "./support/harness.ts";
+
+/** A store that fails at writes of a commit, or of what became of it. */
+function failing(records: RecordStore, times: number): RecordStore {
+  let left = times;
+  return {
+    ...records,
+    replace(key, value, version) {
+      const { attempts } = value as {
+        readonly attempts: readonly { readonly commit?: unknown; readonly outcome?: unknown }[];
+      };
+      const isOfCommit = attempts.some(({ commit, outcome }) => commit !== undefined || outcome !== undefined);
+      if (isOfCommit && left-- > 0) return Promise.reject(new Error("The store is gone."));
+      return records.replace(key, value, version);
+    },
+  };
+}
+
+const refundAll = (harness: Harness): Promise<unknown> =>
+  guardRefund(
+    otherWorker(harness),
+    { ...makeTerms(), refund: { number: 1, amount: 19_900_000_000n } },
+    () => "refunded",
+  ).then(({ value }) => value);
+
+describe("a payment whose body stated no charge, and whose commit was not written down", () => {
+  it("can be refunded whole when one write failed", async () => {
+    const records = memoryRecordStore();
+    const harness = createHarness({ records: failing(records, 1) });
+    await withReservation(harness.authority, makeTerms(), () => "ch_1");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    await expect(refundAll({ ...harness, records })).resolves.toBe("refunded");
+  });
+
+  it("can be refunded whole when its worker died there, once it is recovered", async () => {
+    const records = memoryRecordStore();
+    const harness = createHarness({ records: failing(records, Infinity) });
+    await withReservation(harness.authority, makeTerms(), () => "ch_1");
+    await killWorkers(records);
+    const again = { ...harness, records };
+    await expect(recover(otherWorker(again), { abandonedAfterMs: 0 })).resolves.toMatchObject({ settled: 1 });
+    await expect(refundAll(again)).resolves.toBe("refunded");
+    expect(harness.cycles.spent).toBe(19_900_000_000);
+  });
+});
