@@ -46,7 +46,7 @@ export async function askProvider(
       pspIdempotencyKey: pspKey,
       transactionId: attempt.transactionId,
       record,
-      reference: attempt.charged?.reference ?? pspReference,
+      reference: attempt.pending ?? attempt.charged?.reference ?? pspReference,
       microcents: BigInt(attempt.microcents),
       // When the PSP may have seen that key first.
       startedAtMs: Math.min(attempt.startedAtMs, ...sharingPspKey.map(({ startedAtMs }) => startedAtMs)),

@@ -26,6 +26,11 @@ export class Charges {
     this.#whole = whole;
   }
 
+  /** Whether a charge of that reference was stated. */
+  has(reference: string | undefined): boolean {
+    return reference !== undefined && this.#amounts.has(reference);
+  }
+
   /** Microcents; `undefined` while nothing was stated. */
   get total(): bigint | undefined {
     if (!this.#isStated) return undefined;

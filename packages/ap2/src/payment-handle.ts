@@ -47,6 +47,8 @@ export class PaymentHandle implements Payment {
   #isCharging: boolean;
   /** The body has what it needs to reach the PSP. */
   #hasKey = false;
+  /** A charge that was prepared after another was stated, until one is stated again. */
+  #pending: string | undefined;
   #abortReason: string | undefined;
   #receipt: PaymentReceipt | undefined;
   readonly #signOfLife: SignOfLife;
@@ -122,7 +124,11 @@ export class PaymentHandle implements Payment {
     this.#assertOpen("charging()");
     if (this.#isCharging && reference === undefined) return;
     const noted = reference === undefined ? {} : { reference: checkReference(reference) };
-    await this.#context.claimed.write({ phase: "charging", reservationId: this.reservationId, ...noted });
+    // Money that moved has moved: the phase never goes back.
+    const pending = this.#charges.has(reference) ? this.#pending : reference;
+    const further = this.#hasCharged ? { pending } : { phase: "charging" as const };
+    await this.#context.claimed.write({ reservationId: this.reservationId, ...noted, ...further });
+    if (this.#hasCharged) this.#pending = pending;
     this.#isCharging = true;
   }
 
@@ -136,8 +142,10 @@ export class PaymentHandle implements Payment {
       if (!this.#charges.isClear) await this.#record({ phase: "charging", reservationId: this.reservationId });
       throw error;
     }
+    this.#pending = undefined;
     const lost = await this.#record({
       phase: "charged",
+      pending: undefined,
       charged: this.#charges.record,
       reservationId: this.reservationId,
     });
@@ -183,7 +191,8 @@ export class PaymentHandle implements Payment {
       );
       return unsettled ?? error;
     }
-    if (end === "hold" && (this.#context.terms.compat !== "python" || !this.#charges.isClear)) return this.#hold(error);
+    if (end === "hold" && (this.#context.terms.compat !== "python" || !this.#charges.isClear || this.#hasCharged))
+      return this.#hold(error);
     const reason = this.#abortReason === undefined ? failedReason(error) : abortedReason(this.#abortReason);
     // A release is no proof: only what is known not to have been charged leaves the mandate free for another attempt.
     if (end === "hold") await this.#release(reason, { held: true });
@@ -203,6 +212,8 @@ export class PaymentHandle implements Payment {
   #endOf(how: BodyEnd): PaymentEnd {
     const { isClear } = this.#charges;
     const isAborted = this.#abortReason !== undefined;
+    // Of a further charge that was prepared, only the PSP can say more than a body that did not return.
+    if (this.#pending !== undefined && (how === "unknown" || how === "left")) return "hold";
     const mayHaveReached = this.#isCharging || this.#hasKey;
     return endOf({ isClear, hasCharged: this.#hasCharged, isAborted, mayHaveReached }, how);
   }

@@ -157,11 +157,18 @@ async function moneyOf(
     const booked = attempt.isRefund ? undefined : standing.amount;
     return { money: { status: "booked", charged: attempt.charged ?? chargeOf(attempt, { amount: booked }) } };
   }
-  if (attempt.phase === "charged")
+  const isPending = attempt.phase === "charged" && attempt.pending !== undefined && attempt.commit === undefined;
+  if (attempt.phase === "charged" && !isPending)
     return { money: { status: "charged", charged: attempt.charged ?? chargeOf(attempt, {}) } };
   if (attempt.phase === "reserving") return free("the worker died before it charged", refused ?? {});
-  if (refused) return free("the PSP did not charge", refused);
+  if (refused && !isPending) return free("the PSP did not charge", refused);
   const { found, problem } = await askProvider(claimed, clock, options);
+  const before = isPending ? attempt.charged : undefined;
+  if (before && found.status === "charged") {
+    const amount = BigInt(before.amount) + BigInt(chargeOf(attempt, found).amount);
+    return { money: { status: "charged", charged: { ...before, amount: amount.toString() } } };
+  }
+  if (before && found.status === "declined") return { money: { status: "charged", charged: before } };
   if (found.status === "declined") return free("the PSP did not charge", { declined: true });
   if (found.status === "charged") return { money: { status: "charged", charged: chargeOf(attempt, found) } };
   const { absentAfterMs = tenMinutesMs } = options;
@@ -171,6 +178,7 @@ async function moneyOf(
   const heldMs = isHeld ? await lengthenHold(authority, grantOf(standing.reservationId), claimed.key("hold")) : leaseMs;
   const hasRunOut = heldMs >= leaseMs || absentAfterMs < leaseMs;
   const isOldEnough = hasRunOut && clock.now() - attempt.touchedAtMs >= absentAfterMs;
+  if (before && found.status === "none" && isOldEnough) return { money: { status: "charged", charged: before } };
   if (found.status === "none" && isOldEnough) return free("the PSP did not charge", { unproven: true });
   return { money: unknown, problem };
 }
@@ -199,7 +207,10 @@ async function act(
     return { resolution: "settled" };
   }
   if (money.status === "charged") {
-    if (phase !== "charged") await claimed.write({ phase: "charged", charged: money.charged, touchedAtMs });
+    const { charged } = money;
+    // Together, so that what was pending is added once.
+    if (phase !== "charged" || charged !== claimed.attempt.charged || claimed.attempt.pending !== undefined)
+      await claimed.write({ phase: "charged", charged, pending: undefined, touchedAtMs });
     return commit(authority, claimed, standing);
   }
   if (status === "open") await release(authority, claimed, reservationId, money.reason);

@@ -46,3 +46,34 @@ describe("a payment whose body stated no charge, and whose commit was not writte
     expect(harness.cycles.spent).toBe(19_900_000_000);
   });
 });
+
+describe("a second charge that was prepared and noted, and not stated", () => {
+  const dollars = (amount: number): bigint => BigInt(amount) * 100_000_000n;
+
+  it.each([
+    ["charged", 100],
+    ["declined", 60],
+    ["none", 60],
+  ] as const)("is asked for when its body died: %s books %i dollars", async (status, booked) => {
+    const harness = createHarness();
+    const asked: unknown[] = [];
+    const held = withReservation(harness.authority, makeTerms(), async (payment) => {
+      await payment.charging({ reference: "pi_a" });
+      await payment.charged({ reference: "pi_a", amount: dollars(60) });
+      await payment.charging({ reference: "pi_b" });
+      await payment.charging({ reference: "pi_a" });
+      throw new Error("lost");
+    });
+    await expect(held).rejects.toMatchObject({ code: "ERR_AP2_COMMIT_UNCERTAIN" });
+    const recovered = recover(otherWorker(harness), {
+      abandonedAfterMs: 0,
+      absentAfterMs: 0,
+      lookupCharge({ reference }) {
+        asked.push(reference);
+        return status === "charged" ? { status, amount: dollars(40) } : { status };
+      },
+    });
+    await expect(recovered).resolves.toMatchObject({ settled: 1 });
+    expect([asked, BigInt(harness.cycles.spent)]).toEqual([["pi_b"], dollars(booked)]);
+  });
+});
