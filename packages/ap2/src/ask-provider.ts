@@ -30,7 +30,10 @@ export async function askProvider(
   clock: Clock,
   { lookupCharge, lookupTimeoutMs = defaultTimeoutMs, signal }: AskOptions,
 ): Promise<ProviderAnswer> {
-  if (lookupCharge === undefined) return { found: { status: "unknown" } };
+  if (lookupCharge === undefined) {
+    const problem = unusable("No lookupCharge was given, so nobody was asked whether the PSP charged.");
+    return { found: { status: "unknown" }, problem };
+  }
   const end = new AbortController();
   const timer = clock.setTimer(
     () => end.abort(new TimeoutError(`No answer within ${lookupTimeoutMs} ms.`, lookupTimeoutMs)),
@@ -43,7 +46,7 @@ export async function askProvider(
       pspIdempotencyKey: pspKey,
       transactionId: attempt.transactionId,
       record,
-      reference: attempt.charged?.reference ?? pspReference,
+      reference: attempt.pending ?? attempt.charged?.reference ?? pspReference,
       microcents: BigInt(attempt.microcents),
       // When the PSP may have seen that key first.
       startedAtMs: Math.min(attempt.startedAtMs, ...sharingPspKey.map(({ startedAtMs }) => startedAtMs)),

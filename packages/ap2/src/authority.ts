@@ -33,7 +33,7 @@ export class PaymentAuthority implements SettlingAuthority {
   readonly source: SpendAuthority;
   readonly budget: PaymentBudget;
   readonly ledger: PaymentLedger;
-  readonly #housekeeping = new Set<Promise<void>>();
+  readonly #housekeeping = new Set<Promise<unknown>>();
 
   readonly extend?: NonNullable<SettlingAuthority["extend"]>;
 
@@ -63,8 +63,8 @@ export class PaymentAuthority implements SettlingAuthority {
   }
 
   /** Keeps a write that nobody waits for, for `idle`. */
-  track(write: Promise<void>): void {
-    const tracked: Promise<void> = write.finally(() => this.#housekeeping.delete(tracked));
+  track(write: Promise<unknown>): void {
+    const tracked: Promise<unknown> = write.finally(() => this.#housekeeping.delete(tracked));
     this.#housekeeping.add(tracked);
   }
 

@@ -2,9 +2,15 @@ import { AP2GuardError } from "./errors.ts";
 import type { Attempt } from "./ledger/attempt.ts";
 import { checkMicrocents } from "./microcents.ts";
 import type { Charge } from "./options.ts";
+import { bytesOf, shorten } from "./text.ts";
 
 /** UTF-16 units; providers' ids have at most 255. */
 export const longestReference = 1_024;
+
+// An authority takes 16,384 bytes of metadata, and a commit above that would never be booked: of those, receipt fields have
+// half, one reference at most six bytes for each of 512 UTF-16 units, and all references together a quarter.
+const longestShown = 512;
+const mostReferenceBytes = 4_096;
 
 /** What the PSP charged for one payment, as its body states it: charges of different references add up. */
 export class Charges {
@@ -20,6 +26,11 @@ export class Charges {
     this.#whole = whole;
   }
 
+  /** Whether a charge of that reference was stated. */
+  has(reference: string | undefined): boolean {
+    return reference !== undefined && this.#amounts.has(reference);
+  }
+
   /** Microcents; `undefined` while nothing was stated. */
   get total(): bigint | undefined {
     if (!this.#isStated) return undefined;
@@ -30,12 +41,15 @@ export class Charges {
   get record(): Attempt["charged"] {
     const { total } = this;
     const [reference] = this.#amounts.keys();
-    return total === undefined ? undefined : { amount: total.toString(), reference };
+    return total === undefined
+      ? undefined
+      : { amount: total.toString(), reference: reference && shorten(reference, longestReference) };
   }
 
   /** The PSP's references go with the commit, before `fields`, so that the ledger names the charges. */
   metadata(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-    const references = [...this.#amounts.keys()];
+    const references = [...this.#amounts.keys()].map((name) => shorten(name, longestShown));
+    while (bytesOf(references) > mostReferenceBytes) references.pop();
     const [reference] = references;
     if (reference === undefined) return fields;
     return { psp_ref: reference, ...(references.length > 1 && { psp_refs: references }), ...fields };

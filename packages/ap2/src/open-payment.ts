@@ -1,11 +1,4 @@
-import {
-  AbortedError,
-  AuthorityUnreachableError,
-  DeniedError,
-  ProtocolError,
-  type Reservation,
-  Unit,
-} from "@imprest/core";
+import { AbortedError, AuthorityUnreachableError, DeniedError, ProtocolError, Unit } from "@imprest/core";
 import { openOwnReservation, randomHex, stringifyJson } from "@imprest/core/internal";
 import { type PaymentAuthority, type PaymentSource, paymentAuthority } from "./authority.ts";
 import { chargeKind, refundKind } from "./bodies.ts";
@@ -17,7 +10,7 @@ import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
 import type { AP2Mandate } from "./mandate.ts";
 import { checkMicrocents, toScaled } from "./microcents.ts";
 import type { PaymentOptions, PaymentTerms, RefundTerms } from "./options.ts";
-import { PaymentHandle } from "./payment-handle.ts";
+import { type OwnReservation, PaymentHandle } from "./payment-handle.ts";
 import { PaymentPort } from "./payment-port.ts";
 import { price } from "./quote.ts";
 import { halfSha256Hex } from "./sha256.ts";
@@ -133,7 +126,7 @@ async function reserve(
     action: { kind: terms.actionKind ?? chargeKind },
   };
   let handle: PaymentHandle | undefined;
-  let reservation: Reservation;
+  let reservation: OwnReservation;
   try {
     reservation = await openOwnReservation(port, request, {
       idempotencyKey: claimed.key("reserve"),

@@ -96,7 +96,8 @@ export interface Payment {
   /**
    * The PSP has charged: from here on nothing is released, whatever the body does. Durable when it resolves. Charges of
    * different references add up; the same reference again states that charge anew.
-   * @throws AP2MandateError for what is no amount: the payment is held for a look-up then.
+   * @throws AP2MandateError for what is no amount: the payment is held for a look-up then. AP2GuardError when the payment was
+   * taken over: the charge is in the commit, which stays among the dead letters when less was booked.
    */
   charged(charge?: Charge): Promise<void>;
   /** Adds members to the commit's metadata and to the receipt; `psp_ref` has a place of its own there. */

@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { type Grant, type Reservation, type Settlement, Unit } from "@imprest/core";
-import { onAbort, outboxOf, parseJson, stringifyJson } from "@imprest/core/internal";
+import { type Grant, type Settlement, Unit } from "@imprest/core";
+import { onAbort, type openOwnReservation, outboxOf, parseJson, stringifyJson } from "@imprest/core/internal";
 import type { PaymentAuthority } from "./authority.ts";
 import { chargeKind } from "./bodies.ts";
 import { Charges, checkReference } from "./charges.ts";
@@ -10,12 +10,17 @@ import { AP2CurrencyError, type AP2GuardCommitUncertain, AP2GuardError, type Att
 import type { Attempt } from "./ledger/attempt.ts";
 import type { ClaimedAttempt } from "./ledger/claimed-attempt.ts";
 import { SignOfLife } from "./ledger/sign-of-life.ts";
+import { lengthenHold } from "./lengthen-hold.ts";
 import type { AP2Mandate } from "./mandate.ts";
 import type { Charge, Payment, PaymentOptions, PaymentSettlement, PaymentTerms } from "./options.ts";
 import { type BodyEnd, type PaymentEnd, endOf } from "./payment-end.ts";
 import { judge } from "./psp-outcome.ts";
 import { type PaymentReceipt, buildReceipt } from "./receipt.ts";
+import { bytesOf } from "./text.ts";
 import { abortedReason, baseOf, bookingOf, commitIntent, failedReason } from "./settlement-bodies.ts";
+
+/** Half of the metadata that an authority takes with a commit; the rest is for references. */
+const mostFieldBytes = 8_192;
 
 /** What an open payment stands on. */
 export interface PaymentContext {
@@ -28,10 +33,13 @@ export interface PaymentContext {
   readonly grant: Pick<Grant, "decision" | "caps">;
 }
 
+/** What the kernel opens for a payment. */
+export type OwnReservation = Awaited<ReturnType<typeof openOwnReservation>>;
+
 /** The one implementation of `Payment`: decides, once, how a payment ends, and records each phase. */
 export class PaymentHandle implements Payment {
   readonly #context: PaymentContext;
-  readonly #reservation: Reservation;
+  readonly #reservation: OwnReservation;
   readonly #abort = new AbortController();
   readonly #unlink: () => void;
   #fields: Readonly<Record<string, unknown>> = {};
@@ -39,12 +47,14 @@ export class PaymentHandle implements Payment {
   #isCharging: boolean;
   /** The body has what it needs to reach the PSP. */
   #hasKey = false;
+  /** A charge that was prepared after another was stated, until one is stated again. */
+  #pending: string | undefined;
   #abortReason: string | undefined;
   #receipt: PaymentReceipt | undefined;
   readonly #signOfLife: SignOfLife;
   #ended = false;
 
-  constructor(context: PaymentContext, reservation: Reservation) {
+  constructor(context: PaymentContext, reservation: OwnReservation) {
     this.#context = context;
     this.#reservation = reservation;
     this.#charges = new Charges(context.microcents);
@@ -114,7 +124,11 @@ export class PaymentHandle implements Payment {
     this.#assertOpen("charging()");
     if (this.#isCharging && reference === undefined) return;
     const noted = reference === undefined ? {} : { reference: checkReference(reference) };
-    await this.#context.claimed.write({ phase: "charging", reservationId: this.reservationId, ...noted });
+    // Money that moved has moved: the phase never goes back.
+    const pending = this.#charges.has(reference) ? this.#pending : reference;
+    const further = this.#hasCharged ? { pending } : { phase: "charging" as const };
+    await this.#context.claimed.write({ reservationId: this.reservationId, ...noted, ...further });
+    if (this.#hasCharged) this.#pending = pending;
     this.#isCharging = true;
   }
 
@@ -128,14 +142,28 @@ export class PaymentHandle implements Payment {
       if (!this.#charges.isClear) await this.#record({ phase: "charging", reservationId: this.reservationId });
       throw error;
     }
-    await this.#record({ phase: "charged", charged: this.#charges.record, reservationId: this.reservationId });
+    this.#pending = undefined;
+    const lost = await this.#record({
+      phase: "charged",
+      pending: undefined,
+      charged: this.#charges.record,
+      reservationId: this.reservationId,
+    });
+    if (lost) throw lost;
   }
 
   attachReceiptFields(fields: Readonly<Record<string, unknown>>): void {
     this.#assertOpen("attachReceiptFields()");
     // What JSON cannot hold would keep the commit from being written, after the money has moved.
     const plain = parseJson(stringifyJson(fields)) as Readonly<Record<string, unknown>>;
-    this.#fields = { ...this.#fields, ...plain };
+    const all = { ...this.#fields, ...plain };
+    const bytes = bytesOf(all);
+    if (bytes > mostFieldBytes) {
+      throw used(
+        `attachReceiptFields() takes ${mostFieldBytes} bytes in all, and these are ${bytes}: the authority would refuse the commit.`,
+      );
+    }
+    this.#fields = all;
   }
 
   abort(reason: string): void {
@@ -163,7 +191,8 @@ export class PaymentHandle implements Payment {
       );
       return unsettled ?? error;
     }
-    if (end === "hold" && (this.#context.terms.compat !== "python" || !this.#charges.isClear)) return this.#hold(error);
+    if (end === "hold" && (this.#context.terms.compat !== "python" || !this.#charges.isClear || this.#hasCharged))
+      return this.#hold(error);
     const reason = this.#abortReason === undefined ? failedReason(error) : abortedReason(this.#abortReason);
     // A release is no proof: only what is known not to have been charged leaves the mandate free for another attempt.
     if (end === "hold") await this.#release(reason, { held: true });
@@ -183,6 +212,8 @@ export class PaymentHandle implements Payment {
   #endOf(how: BodyEnd): PaymentEnd {
     const { isClear } = this.#charges;
     const isAborted = this.#abortReason !== undefined;
+    // Of a further charge that was prepared, only the PSP can say more than a body that did not return.
+    if (this.#pending !== undefined && (how === "unknown" || how === "left")) return "hold";
     const mayHaveReached = this.#isCharging || this.#hasKey;
     return endOf({ isClear, hasCharged: this.#hasCharged, isAborted, mayHaveReached }, how);
   }
@@ -235,7 +266,9 @@ export class PaymentHandle implements Payment {
   /** Leaves everything as it is: whether the PSP charged is for `reconcile` or `recover` to find out. */
   async #hold(cause: unknown): Promise<AP2GuardCommitUncertain> {
     this.#end();
-    await this.#reservation.commit().catch(() => {});
+    const { authority, claimed } = this.#context;
+    await this.#reservation.abandon(undefined, cause, "recover(authority, { lookupCharge }) asks the PSP and settles.");
+    await lengthenHold(authority, this.#reservation.grant, claimed.key("hold"));
     // Of a charge that was stated in part, the PSP is asked for the whole.
     const unclear = this.#charges.isClear ? {} : { phase: "charging" as const, charged: undefined };
     await this.#record({ held: true, reservationId: this.reservationId, ...unclear });
@@ -251,19 +284,31 @@ export class PaymentHandle implements Payment {
     const { authority, options } = this.#context;
     const { status } = settlement;
     if (this.#hasCharged && (status === "committed" || status === "recorded" || status === "rejected")) {
-      const change = status === "rejected" ? { outcome: status } : { phase: "settled" as const, outcome: status };
+      // What was charged once more: the write before it may have failed.
+      const charged = { charged: this.#charges.record };
+      const change =
+        status === "rejected"
+          ? { ...charged, outcome: status }
+          : { ...charged, phase: "settled" as const, outcome: status };
       // Nobody waits for it: a crash before it costs one idempotent repetition of the commit.
       authority.track(this.#record(change));
     }
     return options.onSettlement?.(this.#withReceipt(settlement));
   }
 
-  /** Money has moved: a record that cannot be written is reported, and the payment goes on. */
-  async #record(change: Parameters<ClaimedAttempt["write"]>[0]): Promise<void> {
+  /**
+   * Money has moved: a record that cannot be written is reported, and the payment goes on.
+   * @returns the error when another worker took the payment over, and may have booked less.
+   */
+  async #record(change: Parameters<ClaimedAttempt["write"]>[0]): Promise<AP2GuardError | undefined> {
     try {
       await this.#context.claimed.write(change);
+      return undefined;
     } catch (error) {
       this.#report(error);
+      if (!AP2GuardError.isInstance(error) || error.code !== "ERR_AP2_CLAIM_LOST") return undefined;
+      this.#abort.abort(error);
+      return error;
     }
   }
 

@@ -1,4 +1,5 @@
 import { ValidationError } from "@imprest/core";
+import { stringifyJson } from "@imprest/core/internal";
 
 // The Unicode property White_Space, as the Python guard's model strips it. `trim()` differs: it takes U+FEFF too and
 // leaves U+0085, so that two workers would derive two keys from one mandate.
@@ -39,4 +40,9 @@ export function boundedText(subject: string, field: string, value: unknown, leas
   if (length < least) throw fail(`must have at least ${least} characters`);
   if (length > most) throw fail(`must have at most ${most} characters`);
   return stripped;
+}
+
+/** Of a value as JSON, in UTF-8. */
+export function bytesOf(value: unknown): number {
+  return new TextEncoder().encode(stringifyJson(value)).length;
 }

@@ -143,7 +143,7 @@ describe("two tenants with one open mandate of several uses", () => {
     await platform.pay("acme", lost, mandateOf("a"));
     for await (const { key, value, version } of platform.records.scan("ap2-payment:")) {
       const record = value as { readonly attempts: readonly { readonly target: string }[] };
-      const attempts = record.attempts.map(({ target: _, ...attempt }) => attempt);
+      const attempts = record.attempts.map(({ target: _target, ...attempt }) => attempt);
       await platform.records.replace(key, { ...record, attempts }, version);
     }
     await expect(platform.recover("globex")).resolves.toMatchObject({ released: 0, unresolved: 0 });
@@ -157,7 +157,7 @@ it("a payment that an earlier version began keeps its PSP key, which has no tena
   await platform.pay("acme", lost);
   for await (const { key, value, version } of records.scan("ap2-payment:")) {
     const record = value as { readonly attempts: readonly { readonly pspTenant: string }[] };
-    const attempts = record.attempts.map(({ pspTenant: _, ...attempt }) => attempt);
+    const attempts = record.attempts.map(({ pspTenant: _tenant, ...attempt }) => attempt);
     await records.replace(key, { ...record, attempts }, version);
   }
   await expect(platform.recover("acme")).resolves.toMatchObject({ released: 1 });

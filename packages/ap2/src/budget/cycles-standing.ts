@@ -20,7 +20,7 @@ export async function cyclesStanding(
     if (found === undefined) return { status: "gone", reservationId: "none" };
     const { reservation_id: reservationId, status } = found;
     if (status === "ACTIVE") return { status: "open", reservationId, isLive: true };
-    if (status === "COMMITTED") return { status: "committed", reservationId };
+    if (status === "COMMITTED") return { status: "committed", reservationId, amount: found.committed?.amount };
     return { status: status === "RELEASED" ? "released" : "gone", reservationId };
   } catch (error) {
     if (signal?.aborted) throw error;

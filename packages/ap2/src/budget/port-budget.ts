@@ -64,7 +64,10 @@ export class PortBudget implements PaymentBudget {
       wire: undefined,
     };
     const idempotencyKey = keyIn(base.scope, intent.kind, base.suffix);
-    return this.#authority.prepare(grant, intent, { idempotencyKey, recordedAtMs: base.recordedAtMs });
+    const prepared = this.#authority.prepare(grant, intent, { idempotencyKey, recordedAtMs: base.recordedAtMs });
+    if (intent.kind !== "commit") return prepared;
+    const { unit, amount } = intent.spend.amount;
+    return { ...prepared, spent: { unit, amount: amount.toString() } };
   }
 
   async probe(body: string, _idempotencyKey: string, options: CallOptions): Promise<unknown> {

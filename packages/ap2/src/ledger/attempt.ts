@@ -60,6 +60,8 @@ export interface Attempt {
   readonly reservationId?: string | undefined;
   /** The PSP's id of a charge that was prepared before it could be made. */
   readonly reference?: string | undefined;
+  /** Noted after another charge was stated, and not stated itself: whether it was made, the PSP has to say. */
+  readonly pending?: string | undefined;
   /** What the PSP charged, in microcents, and its reference. */
   readonly charged?: { readonly amount: string; readonly reference?: string | undefined } | undefined;
   /** The commit's exact bytes, and those of the event that replaces it once the reservation has expired. */

@@ -102,7 +102,10 @@ export class FakeCycles {
       const replay =
         operation === "reserve"
           ? { remaining_ttl_ms: this.#isActive(known.answer) ? Math.max(0, expiresAt - this.now) : 0 }
-          : {};
+          : // Made anew on a replay (Cycles §extend).
+            operation === "extend"
+            ? { remaining_ttl_ms: Math.max(0, Number(known.answer["expires_at_ms"]) - this.now) }
+            : {};
       return { status: operation === "event" ? 201 : 200, body: { ...known.answer, ...replay } };
     }
     const result = this.#act(operation, id, body);
