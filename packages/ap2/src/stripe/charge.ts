@@ -20,8 +20,9 @@ export interface StripeCharge {
  * charge (`requires_action`, `processing`, `requires_capture`), which holds the payment; what Stripe threw when the intent
  * could not be created, which releases it.
  * @example
- * const pay = guard(authority, terms, (payment) =>
- *   chargeWithStripe(stripe, payment, { intent: { customer, payment_method }, confirm: { off_session: true } }));
+ * const charge = (payment: Payment) =>
+ *   chargeWithStripe(stripe, payment, { intent: { customer, payment_method }, confirm: { off_session: true } });
+ * const pay = guard(authority, terms, charge, { records, tracksCharge: true });
  */
 export async function chargeWithStripe(
   stripe: Stripe,
