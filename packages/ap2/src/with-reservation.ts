@@ -65,8 +65,8 @@ export type GuardTerms = Omit<PaymentTerms, "mandate">;
  * to `options.onSettlement`. Terms and options are the same for every payment, or made of the call's arguments (a run's
  * id, a signal).
  * @example
- * const charge = (payment: Payment) => chargeWithStripe(stripe, payment, { intent: { payment_method } });
- * const pay = guard(authority, { runId: "run_1", tenant: "acme" }, charge, { records, tracksCharge: true });
+ * const terms = { runId: "run_1", tenant: "acme" };
+ * const pay = guard(authority, terms, (payment) => chargeWithStripe(stripe, payment), { records, tracksCharge: true });
  * await pay(mandateFromAP2(chain));
  */
 export function guard<Arguments extends readonly unknown[], Value>(
@@ -89,8 +89,8 @@ export function guard<Arguments extends readonly unknown[], Value>(
  * @throws as `withReservation`; AP2GuardError when nothing was captured.
  * @example
  * const terms = { mandate, runId: "run_1", tenant: "acme", refund: { number: 1, amount: usd("20").amount } };
- * const giveBack = (payment: Payment) => refundWithStripe(stripe, payment, { intent: "pi_1" });
- * await guardRefund(authority, terms, giveBack, { records, tracksCharge: true });
+ * const options = { records, tracksCharge: true };
+ * await guardRefund(authority, terms, (payment) => refundWithStripe(stripe, payment, { intent: "pi_1" }), options);
  */
 export async function guardRefund<Value>(
   source: PaymentSource,

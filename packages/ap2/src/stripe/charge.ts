@@ -20,9 +20,9 @@ export interface StripeCharge {
  * charge (`requires_action`, `processing`, `requires_capture`), which holds the payment; what Stripe threw when the intent
  * could not be created, which releases it.
  * @example
- * const charge = (payment: Payment) =>
- *   chargeWithStripe(stripe, payment, { intent: { customer, payment_method }, confirm: { off_session: true } });
- * const pay = guard(authority, terms, charge, { records, tracksCharge: true });
+ * const params = { intent: { customer, payment_method }, confirm: { off_session: true } };
+ * const options = { records, tracksCharge: true };
+ * const pay = guard(authority, terms, (payment) => chargeWithStripe(stripe, payment, params), options);
  */
 export async function chargeWithStripe(
   stripe: Stripe,

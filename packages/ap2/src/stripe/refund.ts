@@ -12,8 +12,8 @@ import { stripeUnitsOf } from "./units.ts";
  * holds it.
  * @example
  * const terms = { mandate, runId: "run_1", tenant: "acme", refund: { number: 1, amount: usd("20").amount } };
- * const giveBack = (payment: Payment) => refundWithStripe(stripe, payment, { intent: "pi_1" });
- * await guardRefund(authority, terms, giveBack, { records, tracksCharge: true });
+ * const options = { records, tracksCharge: true };
+ * await guardRefund(authority, terms, (payment) => refundWithStripe(stripe, payment, { intent: "pi_1" }), options);
  */
 export async function refundWithStripe(
   stripe: Stripe,
