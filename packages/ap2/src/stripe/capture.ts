@@ -31,10 +31,11 @@ export async function captureWithStripe(
   payment: Payment,
   { intent: id, final }: StripeCapture,
 ): Promise<Stripe.PaymentIntent> {
-  const { pspIdempotencyKey: key } = payment;
   const minorUnits = stripeUnitsOf(payment);
-  const name = await captureName(key);
   const before = await stripe.paymentIntents.retrieve(id);
+  // Read last: once a body has the key its payment is held, and a read that fails moves nothing.
+  const { pspIdempotencyKey: key } = payment;
+  const name = await captureName(key);
   let intent = before;
   let failure: unknown;
   await payment.charging({ reference: id });
