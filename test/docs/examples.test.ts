@@ -14,6 +14,9 @@ const typed = [
   "cyclesHandlers, denialOf, denialResponse, fakeAuthority, formatAmount, guard, guardFetch, guardStream, logRecordStore",
   "aspHandlers, notBilled, observeSpend, openReservation, openTestAuthority, parseAmount, postgresRecordStore, redisRecordStore, serve, settlementQueue, sqliteStore, usd",
   "serveModels, transportTo, verifyAuditEvent, withReservation, withReservationStream",
+  "captureWithStripe, chargeWithStripe, embedEvidence, guardRefund, mandateFromAP2, openPayment, paymentAuthority, reconcile",
+  "reconcileStripeEvent, recover, refundWithStripe, releaseRejected, stripeLookupCharge, verifyMandate, verifyMandateReceipt",
+  "verifyReceipt, x402LookupCharge, x402V1Client",
 ].flatMap((line) => line.split(", "));
 
 /** Core first: what a wire has a word of its own for is core's, unless the example is the wire's. */

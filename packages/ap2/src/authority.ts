@@ -84,6 +84,9 @@ const memories = new WeakMap<SpendAuthority, RecordStore>();
  * The one payment authority of a budget and a store: for its queue (`settlementQueue`), its dead letters, and its ledger.
  * @param records where claims and phases are kept; without it those of the authority's environment, and without either
  * memory, which forgets every consumed mandate when the process ends.
+ * @example
+ * const queue = settlementQueue(paymentAuthority(authority, records));
+ * for await (const letter of queue.deadLetters.list()) console.log(letter.kind, letter.spent, letter.reason);
  */
 export function paymentAuthority(source: PaymentSource, records?: RecordStore): PaymentAuthority {
   const authority = authorityOf(source);

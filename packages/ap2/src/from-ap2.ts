@@ -49,6 +49,8 @@ export interface FromAP2Options extends ConsentOptions {
  * an amount in two forms is an error, and hashes that link documents must match. Signatures are not verified here: see
  * `verifyMandate` of `@imprest/ap2/verify`.
  * @throws AP2MandateError saying what does not fit; ValidationError for a text of a length that no mandate has.
+ * @example
+ * const mandate = mandateFromAP2({ paymentMandate: chain }, { mode: "hnp" });
  */
 export function mandateFromAP2(input: AP2Document | AP2Documents, options: FromAP2Options = {}): AP2Mandate {
   try {

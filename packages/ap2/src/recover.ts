@@ -47,6 +47,9 @@ export interface PaymentRecovery {
  * processes at any time; call it on start and from time to time. A payment that fails stops no other.
  * @throws ValidationError for an option that is no time; what the store throws while it is listed; AbortedError when
  * `options.signal` aborts.
+ * @example
+ * const { unresolved, problems } = await recover(authority, { records, lookupCharge: stripeLookupCharge(stripe) });
+ * for (const { record, error } of problems) console.error(record, error);
  */
 export async function recover(source: PaymentSource, options: RecoverOptions = {}): Promise<PaymentRecovery> {
   checkTimes(options);
@@ -104,6 +107,9 @@ async function resolveSafely(
  * @returns `"unresolved"` also while its body may still run, and for a payment of another tenant than the source's.
  * @throws AP2GuardError when another worker resolves it at the same time, or its record is gone; ValidationError for an
  * option that is no time.
+ * @example
+ * const error = await pay(mandate).catch((thrown: unknown) => thrown);
+ * if (AP2GuardCommitUncertain.isInstance(error)) await reconcile(authority, error, { records, lookupCharge });
  */
 export async function reconcile(
   source: PaymentSource,

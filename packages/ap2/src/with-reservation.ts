@@ -42,6 +42,12 @@ export interface OpenPayment extends Payment, AsyncDisposable {
 /**
  * As `withReservation`, for `await using`: the scope's end cannot tell whether it threw, so a payment without `finish()`
  * is committed when it was charged, released when it surely was not, and else held with an error.
+ * @example
+ * const terms = { mandate, runId: "run_1", tenant: "acme" };
+ * await using payment = await openPayment(authority, terms, { records, tracksCharge: true });
+ * await payment.charging();
+ * await payment.charged({ reference: await charge(payment.minorUnits, payment.pspIdempotencyKey) });
+ * await payment.finish();
  */
 export function openPayment(
   source: PaymentSource,
@@ -59,7 +65,8 @@ export type GuardTerms = Omit<PaymentTerms, "mandate">;
  * to `options.onSettlement`. Terms and options are the same for every payment, or made of the call's arguments (a run's
  * id, a signal).
  * @example
- * const pay = guard(authority, { runId: "run_1", tenant: "acme" }, (payment) => charge(payment.pspIdempotencyKey));
+ * const terms = { runId: "run_1", tenant: "acme" };
+ * const pay = guard(authority, terms, (payment) => chargeWithStripe(stripe, payment), { records, tracksCharge: true });
  * await pay(mandateFromAP2(chain));
  */
 export function guard<Arguments extends readonly unknown[], Value>(
@@ -80,6 +87,10 @@ export function guard<Arguments extends readonly unknown[], Value>(
  * and books nothing, since a refund spends nothing: the amount stands in the commit's metadata, the ledger and the receipt
  * (`runtime_authority.ap2.payment.refund.v1`). Giving the budget back is for an operator.
  * @throws as `withReservation`; AP2GuardError when nothing was captured.
+ * @example
+ * const terms = { mandate, runId: "run_1", tenant: "acme", refund: { number: 1, amount: usd("20").amount } };
+ * const options = { records, tracksCharge: true };
+ * await guardRefund(authority, terms, (payment) => refundWithStripe(stripe, payment, { intent: "pi_1" }), options);
  */
 export async function guardRefund<Value>(
   source: PaymentSource,

@@ -17,16 +17,25 @@ export interface StripeCapture {
  * the payment's key, so that a repeat finds it, and a look-up too.
  * @throws AP2PaymentDeclined when the authorization was cancelled before anything of it was captured; AP2PaymentOpenError
  * when nobody can say whether the capture was made, which holds the payment.
+ * @example
+ * // `pi_1` was made and confirmed by your own client, with `capture_method: "manual"`.
+ * await withReservation(
+ *   authority,
+ *   { mandate, runId: "run_1", tenant: "acme", leg: { number: 1, amountValue: "20.00" } },
+ *   (payment) => captureWithStripe(stripe, payment, { intent: "pi_1", final: false }),
+ *   { records, tracksCharge: true },
+ * );
  */
 export async function captureWithStripe(
   stripe: Stripe,
   payment: Payment,
   { intent: id, final }: StripeCapture,
 ): Promise<Stripe.PaymentIntent> {
-  const { pspIdempotencyKey: key } = payment;
   const minorUnits = stripeUnitsOf(payment);
-  const name = await captureName(key);
   const before = await stripe.paymentIntents.retrieve(id);
+  // Read last: once a body has the key its payment is held, and a read that fails moves nothing.
+  const { pspIdempotencyKey: key } = payment;
+  const name = await captureName(key);
   let intent = before;
   let failure: unknown;
   await payment.charging({ reference: id });

@@ -1,4 +1,5 @@
 import type { Stripe } from "stripe";
+import { ConfigurationError } from "@imprest/core";
 import { AP2PaymentDeclined, AP2PaymentOpenError } from "../errors.ts";
 import type { Payment } from "../options.ts";
 import { stripeUnitsOf } from "./units.ts";
@@ -18,16 +19,21 @@ export interface StripeCharge {
  * repeat, however late, finds the same charge. Whatever the confirmation is answered, the intent itself is asked.
  * @throws AP2PaymentDeclined for a charge that was declined, its intent cancelled; AP2PaymentOpenError while it may still
  * charge (`requires_action`, `processing`, `requires_capture`), which holds the payment; what Stripe threw when the intent
- * could not be created, which releases it.
+ * could not be created, and a `ConfigurationError` for `capture_method: "manual"`, which release it.
  * @example
- * const pay = guard(authority, terms, (payment) =>
- *   chargeWithStripe(stripe, payment, { intent: { customer, payment_method }, confirm: { off_session: true } }));
+ * const params = { intent: { customer, payment_method }, confirm: { off_session: true } };
+ * const options = { records, tracksCharge: true };
+ * const pay = guard(authority, terms, (payment) => chargeWithStripe(stripe, payment, params), options);
  */
 export async function chargeWithStripe(
   stripe: Stripe,
   payment: Payment,
   { intent = {}, confirm = {} }: StripeCharge = {},
 ): Promise<Stripe.PaymentIntent> {
+  if (intent.capture_method === "manual")
+    throw new ConfigurationError(
+      "chargeWithStripe captures at once. Authorize with your own client, and capture by legs: captureWithStripe.",
+    );
   const prepared = await prepare(stripe, payment, intent);
   await payment.charging({ reference: prepared.id });
   let [charged, failure]: [Stripe.PaymentIntent, unknown] = [prepared, undefined];
@@ -76,6 +82,8 @@ async function create(stripe: Stripe, payment: Payment, params: StripeCharge["in
       amount: Number(stripeUnitsOf(payment)),
       currency: currency.toLowerCase(),
       metadata: metadataOf(payment, params?.metadata),
+      // Also where JavaScript gave another: an intent that is confirmed at its creation may charge before its id is recorded.
+      confirm: false,
     };
     try {
       return await stripe.paymentIntents.create(complete, { idempotencyKey: key });

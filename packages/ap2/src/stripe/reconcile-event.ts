@@ -12,6 +12,10 @@ import { stripeLookupCharge } from "./look-up.ts";
  * @returns `"unresolved"` while the payment may still be under way: answer with an error, and Stripe delivers the event
  * again. `undefined` for an event of something that this package did not make.
  * @throws as `reconcile`.
+ * @example
+ * const event = stripe.webhooks.constructEvent(rawBody, signature, secret);
+ * const resolution = await reconcileStripeEvent(stripe, authority, event, { records });
+ * response.statusCode = resolution === "unresolved" ? 500 : 200; // 500: Stripe delivers the event again
  */
 export async function reconcileStripeEvent(
   stripe: Stripe,

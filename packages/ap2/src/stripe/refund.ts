@@ -10,6 +10,10 @@ import { stripeUnitsOf } from "./units.ts";
  * however long ago, is found by its metadata: Stripe itself forgets a key after 24 hours.
  * @throws AP2PaymentDeclined for a refund that failed; AP2PaymentOpenError when nobody can say whether it was made, which
  * holds it.
+ * @example
+ * const terms = { mandate, runId: "run_1", tenant: "acme", refund: { number: 1, amount: usd("20").amount } };
+ * const options = { records, tracksCharge: true };
+ * await guardRefund(authority, terms, (payment) => refundWithStripe(stripe, payment, { intent: "pi_1" }), options);
  */
 export async function refundWithStripe(
   stripe: Stripe,

@@ -28,6 +28,9 @@ const secondMs = 1_000;
  * @returns `"released"`, or what has become of the attempt otherwise: one that was charged stays used.
  * @throws AP2MandateError when the receipt is no verified rejection of this attempt; AP2GuardError when nothing was tried,
  * or the payment is under way; ValidationError when `mandate` or `options.mandate` is no mandate.
+ * @example
+ * const freed = await releaseRejected(authority, mandate, receipt, { key: verifierKey, mandate: chain, records });
+ * if (freed === "released") await pay(mandateFromAP2(nextChain));
  */
 export async function releaseRejected(
   source: PaymentSource,

@@ -26,6 +26,9 @@ export interface MandateReceiptReport extends VerificationReport {
  * Verifies the signed answer to a mandate (AP2 v0.2 §Receipts). Its `reference` may be the hash of the whole presentation,
  * as the specification has it, or of the closed JWT alone, as the reference SDK does.
  * @returns a report, for any input.
+ * @example
+ * const { outcome, findings } = await verifyMandateReceipt(receipt, { key: verifierKey, mandate: chain });
+ * if (outcome === undefined) throw new Error(findings.map(({ message }) => message).join(" "));
  */
 export async function verifyMandateReceipt(
   receipt: string,

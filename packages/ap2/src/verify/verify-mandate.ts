@@ -49,6 +49,11 @@ const closingTypes: ReadonlySet<unknown> = new Set(["kb+sd-jwt", "kb-sd-jwt"]);
  * @param chain open and closed mandates joined by `~~`; `[open, closed]` does as well.
  * @returns a report, for any input. What is not proven is in its disposition and findings.
  * @throws what `resolveX5c` throws.
+ * @example
+ * const report = await verifyMandate(chain, { issuerKeys, audience, nonce });
+ * if (report.disposition !== "authentic" || hasErrors(report) || report.mandate === undefined)
+ *   throw new Error(report.findings.map(({ message }) => message).join(" "));
+ * await pay(report.mandate);
  */
 export async function verifyMandate(
   chain: string | readonly string[],

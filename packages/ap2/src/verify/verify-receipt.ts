@@ -12,6 +12,8 @@ import { type PaymentReceipt, printable } from "../receipt.ts";
 /**
  * The receipt with the authority's signed evidence in it, fetched from where the receipt says.
  * @throws VerificationError as `fetchEvidence`. A receipt without a reference comes back as it is.
+ * @example
+ * const complete = await embedEvidence(receipt, { trustedOrigins: ["https://cycles.example"] });
  */
 export async function embedEvidence(receipt: PaymentReceipt, options: FetchEvidenceOptions): Promise<PaymentReceipt> {
   const { evidence } = receipt;
@@ -25,6 +27,11 @@ export async function embedEvidence(receipt: PaymentReceipt, options: FetchEvide
  * Verifies the signed evidence that a receipt carries, and that it is of this payment: the same reservation, the same
  * amount, a commit for a committed one. A receipt without evidence proves nothing, which is what its report says.
  * @returns a report, for any receipt.
+ * @example
+ * const trust = { trustedOrigins: ["https://cycles.example"] };
+ * const complete = await embedEvidence(receipt, trust);
+ * const report = await verifyReceipt(complete, { keys: createRemoteKeySet(trust) });
+ * if (report.disposition !== "authentic" || hasErrors(report)) throw new Error("The receipt proves no payment.");
  */
 export async function verifyReceipt(
   receipt: PaymentReceipt,

@@ -1,5 +1,6 @@
 import { ConfigurationError } from "@imprest/core";
 import type { PaymentSource } from "../authority.ts";
+import { AP2MandateError } from "../errors.ts";
 import {
   type X402HttpClient,
   headersOf,
@@ -18,7 +19,7 @@ export type X402FetchOptions = X402Options<Request>;
  * commits what the server settled. A payment whose answer is lost, or says no, is held for `recover`: whoever has the signed
  * payload may be paid with it.
  * @returns a function that rejects as `payX402` does, as `fetch` does, and with a `ConfigurationError` for a request that
- * carries a payment already.
+ * carries a payment already, or an AP2MandateError for a 402 of another origin than was called.
  * @example
  * const pay = guardX402Fetch(fetch, new x402HTTPClient(client), budget, { terms: { runId: "run_1", tenant: "acme" } });
  * const weather = await pay("https://api.example/weather");
@@ -37,6 +38,11 @@ export function guardX402Fetch(
     const paid = request.clone();
     const first = await fetch(request);
     if (first.status !== 402) return first;
+    // What asks for money is not who was called: the payment would be booked under the name of another.
+    if (first.redirected && new URL(first.url).origin !== new URL(paid.url).origin)
+      throw new AP2MandateError(
+        "The server redirected to another origin, which asks to be paid; call that one itself.",
+      );
     const required = readRequired(client, (name) => first.headers.get(name), await first.clone().text());
     if (required === undefined) return first;
     const exchange = {

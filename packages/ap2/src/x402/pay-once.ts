@@ -104,7 +104,7 @@ export async function payX402<Answer>(
   } finally {
     late.clear();
   }
-  const settlement = settlementOf(answer);
+  const settlement = ending.said(() => settlementOf(answer));
   if (settlement === undefined) await ending.hold();
   else await ending.settle(sent, settlement, () => price(requirements, atomicOf(settlement.amount)));
   return answer;
@@ -120,7 +120,7 @@ async function sign(
   try {
     const asked = await withPaymentIdentifier(required, opened.pspIdempotencyKey);
     const payload = await signer.createPaymentPayload(asked as never);
-    const requirements = payload.accepted ?? acceptedIn(required, payload);
+    const requirements = payload.accepted ?? acceptedIn(required, payload, price);
     const signed = requirements && price(requirements, signedFor(payload) ?? askedFor(requirements));
     if (requirements === undefined || signed === undefined || signed > opened.microcents)
       throw new AP2MandateError("The client signed for more than was reserved, or for what has no known price.");
@@ -134,8 +134,11 @@ async function sign(
   }
 }
 
-/** Version 1 does not say which of the accepted was signed: of those that it can be, the dearest is taken. */
-function acceptedIn({ accepts }: X402Required, payload: X402Payload): X402Requirements | undefined {
+/**
+ * Version 1 does not say which of the accepted was signed: of those that it can be, the one of the highest price is taken.
+ * @throws AP2MandateError where they are of several assets: the chain would be asked of a contract that was perhaps not paid.
+ */
+function acceptedIn({ accepts }: X402Required, payload: X402Payload, price: Price): X402Requirements | undefined {
   const value = signedFor(payload);
   const possible = accepts.filter(
     (one) =>
@@ -143,10 +146,18 @@ function acceptedIn({ accepts }: X402Required, payload: X402Payload): X402Requir
       one.scheme === payload.scheme &&
       (value === undefined || askedFor(one) === value),
   );
+  if (new Set(possible.map(({ asset }) => asset.toLowerCase())).size > 1)
+    throw new AP2MandateError(
+      "The signed payment may be of several assets; let the client choose among offers of one.",
+    );
+  const priceOf = (one: X402Requirements): bigint => price(one, value ?? askedFor(one)) ?? 0n;
   const dearer = (one: X402Requirements, other: X402Requirements): X402Requirements =>
-    (askedFor(other) ?? 0n) > (askedFor(one) ?? 0n) ? other : one;
+    priceOf(other) > priceOf(one) ? other : one;
   return possible.length === 0 ? undefined : possible.reduce(dearer);
 }
+
+/** In characters. The longest hash of a chain in use has 88; the seller writes it, and a longer one would not fit a commit. */
+const longestTransaction = 256;
 
 /** The end of a payment whose payload was sent: an answer is handed on whatever fails here. */
 class Ending {
@@ -175,10 +186,11 @@ class Ending {
   /** @param settled what was settled in microcents, where the server says that it was not what was signed. */
   async settle(
     sent: X402Sent,
-    { success, transaction, amount }: X402Settlement,
+    { success, transaction: stated, amount }: X402Settlement,
     settled: () => bigint | undefined,
   ): Promise<void> {
-    const charged = success ? (amount === undefined ? sent.microcents : this.#tried(settled)) : undefined;
+    const transaction = stated.length > longestTransaction ? "" : stated;
+    const charged = success ? (amount === undefined ? sent.microcents : this.said(settled)) : undefined;
     // A success of no known amount, or of another than was signed, is a word against the chain's: the chain is asked.
     if (charged !== sent.microcents) return this.hold({ ...sent, transaction });
     const charge = { reference: transaction || sent.nonce, amount: charged };
@@ -203,9 +215,10 @@ class Ending {
     }
   }
 
-  #tried(settled: () => bigint | undefined): bigint | undefined {
+  /** What an answer says; one that cannot be read says nothing. */
+  said<Said>(read: () => Said | undefined): Said | undefined {
     try {
-      return settled();
+      return read();
     } catch (error) {
       this.#tell(error);
       return undefined;

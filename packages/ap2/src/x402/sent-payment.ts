@@ -102,9 +102,10 @@ export function readSent(reference: string | undefined): X402Sent | undefined {
  * const lookupCharge = x402LookupCharge(async ({ method, asset, payer, nonce }) => {
  *   if (method !== "eip3009") return undefined;
  *   const { number: blockNumber, timestamp: blockSeconds } = await viem.getBlock({ blockTag: "finalized" });
- *   const args = [payer as Hex, nonce as Hex] as const;
+ *   const address = asset as `0x${string}`;
+ *   const args = [payer as `0x${string}`, nonce as `0x${string}`] as const;
  *   const functionName = "authorizationState";
- *   const used = await viem.readContract({ address: asset as Hex, abi, functionName, args, blockNumber });
+ *   const used = await viem.readContract({ address, abi, functionName, args, blockNumber });
  *   return { used, blockSeconds };
  * });
  * await recover(authority, { lookupCharge });

@@ -6,9 +6,10 @@ import { type X402Payload, type X402Requirements, type X402Settlement, requiredI
  * A client of version 1 alone, for the packages `x402`, `x402-fetch` and `x402-axios`, which sign with `createPaymentHeader`.
  * @param sign chooses among what is accepted, and returns the header `X-PAYMENT`.
  * @example
- * const client = x402V1Client((version, accepts) =>
- *   createPaymentHeader(account, version, selectPaymentRequirements(accepts as PaymentRequirements[], "base", "exact")),
- * );
+ * const client = x402V1Client((version, accepts) => {
+ *   const offers = accepts as Parameters<typeof selectPaymentRequirements>[0];
+ *   return createPaymentHeader(account, version, selectPaymentRequirements(offers, "base", "exact"));
+ * });
  */
 export function x402V1Client(
   sign: (x402Version: number, accepts: X402Requirements[]) => PromiseLike<string>,

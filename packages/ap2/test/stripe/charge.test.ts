@@ -1,6 +1,6 @@
 import { AP2AlreadyConsumed, AP2PaymentDeclined, AP2PaymentOpenError } from "@imprest/ap2";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Fault } from "../../../../examples/ap2/stripe-server.ts";
 import { makeMandate } from "../support/harness.ts";
 import { type Shop, openShop } from "./support.ts";
@@ -217,3 +217,22 @@ it("at most one charge, and books that equal it, under any faults, repeats, reco
     { numRuns: 12 },
   );
 }, 60_000);
+
+describe("an intent that would charge another way", () => {
+  it("is created unconfirmed although JavaScript asked to confirm it", async () => {
+    const shop = await openShop();
+    const create = vi.spyOn(shop.stripe.paymentIntents, "create");
+    await shop.pay({}, { intent: { payment_method: "pm_card_visa", confirm: true } as never });
+    expect(create.mock.calls).toMatchObject([[{ confirm: false }, {}]]);
+    expect(sums(shop)).toEqual([19_900, 19_900]);
+  });
+
+  it("is refused where it is captured by hand, with nothing sent and nothing held", async () => {
+    const shop = await openShop();
+    expect(await shop.pay({}, { intent: { capture_method: "manual" } })).toMatchObject({
+      message: expect.stringContaining("chargeWithStripe captures at once."),
+    });
+    expect(shop.server.seen).toEqual([]);
+    expect(await shop.pay()).toBe("pi_1");
+  });
+});

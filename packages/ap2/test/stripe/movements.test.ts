@@ -45,6 +45,17 @@ describe("captures of one authorization", () => {
     expect(server.intents[0]?.status).toBe("succeeded");
   });
 
+  it("that fail at the first read are released: nothing could move", async () => {
+    const { server, cycles, capture, recover: look } = await authorize();
+    server.fault = ({ operation }) => (operation === "retrieve" ? "lose-request" : undefined);
+    await capture(1, "99.00");
+    server.fault = () => undefined;
+    expect(await look()).toMatchObject({ settled: 0, released: 0, unresolved: 0 });
+    await capture(1, "99.00");
+    expect(server.charged).toEqual([9_900]);
+    expect(cycles.spent).toBe(99 * dollar);
+  });
+
   it("whose answer was lost are found by the intent's metadata, at once or by recovery, also after the key is forgotten", async () => {
     for (const retrieves of ["works", "fails"]) {
       const { server, cycles, capture, recover: look } = await authorize();

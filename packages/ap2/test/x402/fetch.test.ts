@@ -15,6 +15,16 @@ async function open(options: Partial<X402FetchOptions> = {}, allocated?: string)
 
 const url = (n: number): string => `https://api.example/weather/${n}`;
 
+it("does not pay another origin that a server redirected to", async () => {
+  const { seller, http, budget, options, signed, books } = await open();
+  const other = await seller.fetch(new Request(url(1)));
+  Object.defineProperties(other, { redirected: { value: true }, url: { value: "https://evil.example/" } });
+  const pay = guardX402Fetch(async () => other, http, budget, options);
+  expect(await failureOf(pay(url(1)))).toMatchObject({ message: expect.stringContaining("another origin") });
+  expect(signed()).toBe(0);
+  expect(await books()).toEqual({ spent: 0n, reserved: 0n });
+});
+
 describe.each([1, 2])("version %i", (version) => {
   it("five of eight requests are paid from a budget of five cents, and the books say so", async () => {
     const { seller, chain, pay, books } = await open();

@@ -219,3 +219,44 @@ it("what was held is settled by `reconcile` too, by the error that was reported"
   expect(await reconcile(budget, unsettled[0] as Parameters<typeof reconcile>[1], { lookupCharge })).toBe("settled");
   expect(await books()).toEqual({ spent: cent, reserved: 0n });
 });
+
+it.each([
+  ["names a transaction of any length", () => settled("x".repeat(17_000)), { spent: cent, reserved: 0n }],
+  ["cannot be read", () => expect.fail("unreadable"), { spent: 0n, reserved: cent }],
+])("a payment whose answer %s is neither lost nor unbooked", async (_, settlementOf, expected) => {
+  const { seller, client, budget, books, options } = await openBuyer();
+  const exchange = { purchase: "p1", seller: "api.example", required: seller.required, settlementOf };
+  expect(await payX402({ ...exchange, send: async () => "sold" }, client, budget, options)).toBe("sold");
+  expect(await books()).toEqual(expected);
+});
+
+it("refuses to send a payment of version 1 that may be of either of two assets", async () => {
+  const { budget, books, options } = await openBuyer({ allocated: "5" });
+  const offer = { scheme: "exact", network: "base", payTo, maxAmountRequired: "10000" };
+  const required = {
+    x402Version: 1,
+    accepts: [
+      { ...offer, asset: "0xa" },
+      { ...offer, asset: "0xb" },
+    ],
+  };
+  const signer = {
+    createPaymentPayload: async () =>
+      ({
+        x402Version: 1,
+        scheme: "exact",
+        network: "base",
+        payload: { authorization: { value: "10000" } },
+      }) as X402Payload,
+  };
+  const exchange = {
+    purchase: "p1",
+    seller: "api.example",
+    required,
+    send: () => expect.fail("sent"),
+    settlementOf: () => undefined,
+  };
+  const priced = { ...options, microcents: () => cent };
+  await expect(payX402(exchange, signer, budget, priced)).rejects.toThrow(/several assets/);
+  expect(await books()).toEqual({ spent: 0n, reserved: 0n });
+});
