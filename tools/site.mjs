@@ -21,7 +21,7 @@ for (const page of readdirSync(folder, { recursive: true }).filter((name) =>
   /^[^/]*\.html$|^(?:guides|hosts|packages)\/.*\.html$/.test(name),
 )) {
   if (page !== "404.html" && !readFileSync(join(folder, page), "utf8").includes("<h1"))
-    throw new Error(`${page} is empty.`);
+    throw new Error(`${String(page)} is empty.`);
 }
 
 const [, block] = /^```ts\n(.*?)^```/ms.exec(readFileSync(join(root, "README.md"), "utf8")) ?? [];

@@ -43,7 +43,7 @@ export function guardX402Fetch(
       throw new AP2MandateError(
         "The server redirected to another origin, which asks to be paid; call that one itself.",
       );
-    const required = readRequired(client, (name) => first.headers.get(name), await first.clone().text());
+    const required = readRequired(client, (name) => first.headers.get(name), await beginningOf(first.clone()));
     if (required === undefined) return first;
     const exchange = {
       purchase: await purchase(paid.clone()),
@@ -58,6 +58,27 @@ export function guardX402Fetch(
     };
     return payX402(exchange, client, source, rest);
   };
+}
+
+/** Bytes; what a seller asks has some kilobytes, and who sends more, or without end, has no say in how much is read. */
+const longestOffer = 1_048_576;
+
+/** The text of a body; of a longer one than any offer, nothing. */
+async function beginningOf({ body }: Response): Promise<string> {
+  const reader = body?.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  let length = 0;
+  for (let read = await reader?.read(); read?.value !== undefined; read = await reader?.read()) {
+    length += read.value.byteLength;
+    if (length > longestOffer) {
+      // Settles once the caller is done with its own copy.
+      void reader?.cancel();
+      return "";
+    }
+    text += decoder.decode(read.value, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 async function purchaseOfRequest(request: Request): Promise<string> {

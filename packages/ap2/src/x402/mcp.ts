@@ -45,9 +45,16 @@ export function guardX402Mcp<Call extends McpToolCall, Rest extends readonly unk
           value,
         })),
       settlementOf: settlementOfResult,
+      signal: signalOf(rest),
     };
     return handedOn(await payX402(exchange, signer, source, payment));
   };
+}
+
+/** `callTool` takes its options last, the signal among them. */
+function signalOf(rest: readonly unknown[]): AbortSignal | undefined {
+  const { signal } = (rest.at(-1) ?? {}) as { readonly signal?: unknown };
+  return signal instanceof AbortSignal ? signal : undefined;
 }
 
 /** A result, or the protocol error that asks for money instead. */

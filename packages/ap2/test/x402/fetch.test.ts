@@ -103,6 +103,23 @@ it("a 402 that is not of x402 is handed on with its body", async () => {
   expect(await (await pay(url(1))).text()).toBe("pay me");
 });
 
+it("a 402 whose body has no end is left to the caller, and no more of it is read than an offer can have", async () => {
+  const { http, budget, options, books } = await openBuyer();
+  let sent = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      sent += 65_536;
+      controller.enqueue(new Uint8Array(65_536));
+    },
+  });
+  const pay = guardX402Fetch(() => Promise.resolve(new Response(body, { status: 402 })), http, budget, options);
+  const answer = await pay("https://shop.example/endless");
+  expect(answer.status).toBe(402);
+  expect(sent).toBeLessThan(2_000_000);
+  await answer.body?.cancel();
+  expect(await books()).toEqual({ spent: 0n, reserved: 0n });
+});
+
 it("a client of version 1 alone pays with the header that it signed, byte for byte", async () => {
   const { seller, budget, books, options } = await openBuyer();
   seller.version = 1;

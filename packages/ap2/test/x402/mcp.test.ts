@@ -72,6 +72,20 @@ it("pays servers of the package x402-mcp, which read the header's text under ano
   expect(await books()).toEqual({ spent: cent, reserved: 0n });
 });
 
+it("a call that is aborted before it is paid leaves nothing held", async () => {
+  const { client, budget, options, chain, books, seller } = await openBuyer();
+  const abort = new AbortController();
+  const callTool = (_call: Call, _schema: undefined, _options: { signal: AbortSignal }): Promise<object> => {
+    abort.abort();
+    return Promise.resolve({ isError: true, content: [], structuredContent: seller.required });
+  };
+  const call = guardX402Mcp(callTool, client, budget, { ...options, seller: "https://mcp.example" });
+  const aborted = call({ name: "weather" }, undefined, { signal: abort.signal });
+  await expect(aborted).rejects.toMatchObject({ code: "ERR_ABORTED" });
+  expect(chain.settled.size).toBe(0);
+  expect(await books()).toEqual({ spent: 0n, reserved: 0n });
+});
+
 it("the same call is one purchase, whatever the order of its arguments", async () => {
   const { call, chain } = await open();
   await call({ name: "weather", arguments: { city: "Oslo", at: { day: 1, hour: 2 } } });
