@@ -94,7 +94,7 @@ export async function startFacilitator() {
     if (BigInt(authorization.validBefore) <= nowSeconds()) return "expired";
     return state.settled.has(authorization.nonce) ? "nonce_used" : undefined;
   };
-  const server = createServer(async (request, response) => {
+  const handle = async (request, response) => {
     const answer = (body) => {
       response.writeHead(200, { "content-type": "application/json" });
       response.end(JSON.stringify(body));
@@ -140,7 +140,8 @@ export async function startFacilitator() {
       });
     }
     answer({ success: true, transaction, network: of, payer: authorization.from });
-  });
+  };
+  const server = createServer((request, response) => void handle(request, response));
   const url = await listen(server);
   const total = () => [...state.settled.values()].reduce((sum, { atomic }) => sum + atomic * 100n, 0n);
   return { url, state, total, nowSeconds, close: closer(server) };
@@ -193,7 +194,7 @@ export async function startMcpSeller(facilitatorUrl) {
     });
     return mcp;
   };
-  const server = createServer(async (request, response) => {
+  const handle = async (request, response) => {
     try {
       const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true });
       const mcp = open();
@@ -203,7 +204,8 @@ export async function startMcpSeller(facilitatorUrl) {
     } catch {
       request.socket.destroy();
     }
-  });
+  };
+  const server = createServer((request, response) => void handle(request, response));
   const url = await listen(server);
   return { url, close: closer(server) };
 }
