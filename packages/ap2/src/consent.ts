@@ -27,16 +27,23 @@ export function checkConsent(
 ): ConsentProblem[] {
   return opens.flatMap((open, hop) =>
     [
-      ...undisclosed(open),
+      ...(hides(open) ? [undisclosed] : []),
       ...checkPresets(open, closed),
-      ...(checks ? open.constraints.flatMap(undisclosed) : []),
       ...(checks ? checkConstraints(open.constraints, closed, nowMs) : []),
     ].map((problem) => ({ ...problem, hop })),
   );
 }
 
-/** A member that the holder left out may be what the user fixed, an end, or a limit; nobody can say that it is a decoy. */
-function undisclosed(part: object): ConstraintProblem[] {
-  if (!("_sd" in part)) return [];
-  return [{ type: "undisclosed", message: "members were left out, so nobody can say that they hold" }];
+const undisclosed: ConstraintProblem = {
+  type: "undisclosed",
+  message: "members were left out, so nobody can say that they hold",
+};
+
+/**
+ * Whether the holder left out a member, at any depth: it may be what the user fixed, an end, or a limit, and nobody can say
+ * that it is a decoy. An entry of a list that is left out as a whole stays: it would only have allowed more.
+ */
+function hides(part: unknown): boolean {
+  if (typeof part !== "object" || part === null) return false;
+  return "_sd" in part || Object.values(part).some(hides);
 }

@@ -73,7 +73,10 @@ const documentNames: ReadonlySet<string> = new Set<keyof AP2Documents>([
 function documentsOf(input: AP2Document | AP2Documents): AP2Documents {
   if (typeof input !== "object" || input === null) return { paymentMandate: input };
   const documents = inCamelCase(input) as Partial<AP2Documents>;
-  if (documents.paymentMandate == null) return { paymentMandate: input };
+  const named = Object.keys(documents).filter((name) => documentNames.has(name));
+  if (named.length === 0) return { paymentMandate: input };
+  if (documents.paymentMandate == null)
+    throw new AP2MandateError(`${named[0]} needs the paymentMandate that it belongs to.`);
   const unknown = Object.keys(documents).find((name) => !documentNames.has(name));
   if (unknown !== undefined) throw new AP2MandateError(`${unknown} is none of AP2's documents; remove it.`);
   return documents as AP2Documents;

@@ -91,10 +91,11 @@ function claim(authority: PaymentAuthority, draft: Draft, { tracksCharge }: Paym
   const { mandate, priced, purpose } = draft;
   const { scope, amount, total, leg, isRefund } = purpose;
   const { transactionId, limits, delegations } = mandate;
+  const whole = leg === undefined ? undefined : `${total} ${mandate.currency.toUpperCase()}`;
   return authority.ledger.claim({
     scope,
     links: isRefund ? [] : linksOf(mandate),
-    terms: { transactionId, amount, total, leg, ...(!isRefund && { limits, delegations }) },
+    terms: { transactionId, amount, total, leg, ...(!isRefund && { limits, delegations, whole }) },
     microcents: priced.microcents,
     isRefund,
     phase: tracksCharge ? "reserving" : "charging",

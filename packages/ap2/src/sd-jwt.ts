@@ -62,6 +62,10 @@ function isCredential({ payload, mandate }: SdJwt): boolean {
 
 const dates = ["exp", "nbf", "iat"] as const;
 
+function isNoDate(value: JsonValue | undefined): boolean {
+  return value !== undefined && typeof value !== "number";
+}
+
 /** A mandate has some dozen; each may stand within another, and reading goes as deep. */
 const mostDisclosures = 512;
 
@@ -76,8 +80,8 @@ function parseSdJwt(presentation: string): SdJwt {
   const header = readObject(headerText, "header");
   const payload = readObject(payloadText, "payload");
   if (header["crit"] !== undefined) throw malformed("has critical extensions (RFC 7515 §4.1.11), and none is known");
-  const date = dates.find((name) => payload[name] !== undefined && typeof payload[name] !== "number");
-  if (date !== undefined) throw malformed(`has an ${date} that is no number of seconds (RFC 7519 §2)`);
+  if (payload["delegate_payload"] !== undefined && payload["_sd"] !== undefined)
+    throw malformed("hides members beside its mandate");
   const disclosed = new Disclosures(rest.slice(0, -1), payload["_sd_alg"]);
   const delegates = asList(payload["delegate_payload"] ?? []).map((item) => disclosed.delegate(item));
   const own = payload["delegate_payload"] === undefined ? disclosed.resolve(payload) : payload;
@@ -85,6 +89,8 @@ function parseSdJwt(presentation: string): SdJwt {
   // A wallet may sign several mandates at once, of which the holder discloses one.
   const mandate = delegates.find((one) => isObject(one) && !("..." in one)) ?? delegates[0] ?? own;
   if (!isObject(mandate) || "..." in mandate) throw malformed("does not disclose its mandate");
+  const date = dates.find((name) => [payload[name], mandate[name]].some(isNoDate));
+  if (date !== undefined) throw malformed(`has an ${date} that is no number of seconds (RFC 7519 §2)`);
   return { presentation, jwt, signingInput: `${headerText}.${payloadText}`, signature, header, payload, mandate };
 }
 

@@ -69,6 +69,23 @@ describe("a member of the user's mandate that the agent does not disclose", () =
     expect(await codesOf({ constraints: [recurring] })).toEqual(["consent_broken"]);
   });
 
+  it("breaks the consent in an entry of a constraint's list: it may be what sets the entry apart", async () => {
+    const payees = {
+      type: "payment.allowed_payees",
+      allowed: [{ name: merchant.name, website: merchant.website, _sd: hidden }],
+    };
+    expect(await codesOf({ constraints: [payees] })).toContain("consent_broken");
+  });
+
+  it("may be an entry of a list as a whole: it would only allow more", async () => {
+    const payees = { type: "payment.allowed_payees", allowed: [merchant, { "...": hidden[0] }] };
+    expect(await codesOf({ constraints: [payees] })).toEqual([]);
+  });
+
+  it("makes the token malformed beside the mandate", async () => {
+    expect(await codesOf({ payload: { _sd: hidden } })).toContain("malformed_mandate");
+  });
+
   it("is held to where it is disclosed", async () => {
     const fixed = disclosure("payee", { ...merchant, id: "another" });
     expect(await codesOf({ open: { _sd: [fixed.digest] }, disclosures: [fixed.text] })).toEqual(["consent_broken"]);
@@ -82,6 +99,13 @@ describe("a token that cannot be read as it was signed", () => {
     "is malformed where a date is no number: %o",
     async (payload) => {
       expect(await codesOf({ payload })).toContain("malformed_mandate");
+    },
+  );
+
+  it.each([{ exp: [1] }, { nbf: "9999999999" }, { exp: null }])(
+    "is malformed where a date of the mandate is no number: %o",
+    async (open) => {
+      expect(await codesOf({ open })).toContain("malformed_mandate");
     },
   );
 
@@ -127,6 +151,7 @@ describe("documents that leave out a part of the consent", () => {
       "an open checkout mandate beside an object",
       { paymentMandate: closed, checkoutMandate: { hash: "tx_1" }, openCheckoutMandate: "token" },
     ],
+    ["an open mandate within the closed one", { ...closed, open_payment_mandate: "token" } as unknown as AP2Documents],
     ["a document that nothing reads", { paymentMandate: closed, openMandate: "token" } as AP2Documents],
   ])("are refused: %s", (_what, documents) => {
     expect(() => mandateFromAP2(documents)).toThrow(AP2MandateError);

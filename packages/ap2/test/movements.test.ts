@@ -111,6 +111,16 @@ describe("legs", () => {
       "leg2",
     ]);
   });
+  it("legs agree on the mandate's amount and currency: a larger one does not make room for more", async () => {
+    const { cycles, authority } = createHarness();
+    await withReservation(authority, leg(1, "60.00"), () => {});
+    const quote = { id: "q", currency: "EUR", rate: "1.1", expiresAtMs: Number.MAX_SAFE_INTEGER };
+    for (const mandate of [makeMandate({ amountValue: "1000.00" }), makeMandate({ currency: "EUR" })]) {
+      const larger = withReservation(authority, { ...leg(2, "1.00"), mandate, quote }, () => expect.unreachable());
+      await expect(larger).rejects.toThrow("another amount or currency");
+    }
+    expect(cycles.spent).toBe(6_000_000_000);
+  });
   it("a first leg beyond the whole is refused too", async () => {
     const { authority } = createHarness();
     await expect(withReservation(authority, leg(1, "199.01"), () => {})).rejects.toThrow(/exceed/);

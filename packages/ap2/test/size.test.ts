@@ -22,13 +22,13 @@ async function sizeOf(contents: string, change: Partial<BuildOptions> = {}): Pro
 }
 
 // The guard, its ledger, recovery and the reader of AP2's tokens. What holds here is that nothing grows unseen.
-it("the browser-safe entry stays below 28.7 kB gzip beyond core and cycles", async () => {
+it("the browser-safe entry stays below 28.9 kB gzip beyond core and cycles", async () => {
   const external = ["@imprest/core", "@imprest/cycles"];
-  expect(await sizeOf('export * from "@imprest/ap2";', { external })).toBeLessThan(28_700);
+  expect(await sizeOf('export * from "@imprest/ap2";', { external })).toBeLessThan(28_900);
 });
 
-it("the guard stays below 31.2 kB gzip with all that it imports", async () => {
-  expect(await sizeOf('export { guard } from "@imprest/ap2";')).toBeLessThan(31_200);
+it("the guard stays below 31.4 kB gzip with all that it imports", async () => {
+  expect(await sizeOf('export { guard } from "@imprest/ap2";')).toBeLessThan(31_400);
 });
 
 it("holds no schema library, core and cycles included", async () => {

@@ -12,6 +12,8 @@ export interface ClaimTerms {
   readonly pspTenant?: string | undefined;
   /** What all legs together may come to, in the same unit. */
   readonly total: bigint;
+  /** The mandate's amount and currency, on which all its legs agree. */
+  readonly whole?: string | undefined;
   readonly limits?: MandateLimits | undefined;
   readonly delegations?: readonly Delegation[] | undefined;
   /** Epoch milliseconds. */
@@ -38,7 +40,7 @@ export type Admission =
  * @param elsewhere what other records keep of this mandate's purchases: it counts, and has keys of its own.
  */
 export function admit(attempts: readonly Attempt[], terms: ClaimTerms, elsewhere: readonly Attempt[] = []): Admission {
-  const { transactionId, leg, limits, delegations = [] } = terms;
+  const { transactionId, leg, whole, limits, delegations = [] } = terms;
   const all = [...elsewhere, ...attempts];
   // Under a mandate of one use, every transaction is the same use: that is what consume-once means.
   const isSame = (attempt: Attempt): boolean => !recurs(limits) || attempt.transactionId === transactionId;
@@ -47,6 +49,9 @@ export function admit(attempts: readonly Attempt[], terms: ClaimTerms, elsewhere
   const mayStand = same.filter((attempt) => isUse(attempt) || attempt.unproven);
   const mixed = mayStand.find((attempt) => (attempt.leg === undefined) !== (leg === undefined));
   if (mixed) return refuse("The mandate is used with and without legs.", mixed);
+  const unlike = mayStand.find((attempt) => attempt.whole !== undefined && attempt.whole !== whole);
+  if (whole !== undefined && unlike)
+    return refuse("An earlier leg is of a mandate of another amount or currency.", unlike);
   const other = same.find((attempt) => isUse(attempt) && attempt.transactionId !== transactionId);
   if (other) return refuse("The mandate was used for another transaction.", other);
   const last = attempts.findLast((attempt) => isSame(attempt) && attempt.leg === leg);

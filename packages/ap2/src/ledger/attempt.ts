@@ -31,6 +31,8 @@ export interface Attempt {
   readonly delegations?: readonly string[] | undefined;
   /** A partial capture or shipment, from 1; absent when the whole amount is paid at once. */
   readonly leg?: number | undefined;
+  /** Of a leg: the amount and the currency of the mandate. Records of earlier versions lack it. */
+  readonly whole?: string | undefined;
   /** What the mandate's currency is charged with. */
   readonly amount: string;
   /** The same in microcents, without headroom. */

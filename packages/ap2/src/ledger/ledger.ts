@@ -168,6 +168,7 @@ export class PaymentLedger extends PaymentRecords {
       ...place,
       ...(pspTenant !== undefined && { pspTenant }),
       amount: terms.amount.toString(),
+      ...(terms.whole !== undefined && { whole: terms.whole }),
       microcents: microcents.toString(),
       ...(isRefund && { isRefund }),
       reserveBody: request.reserveBody(scope, { claim, ...place }),
