@@ -127,6 +127,16 @@ describe("a token that cannot be read as it was signed", () => {
     expect(await verifyMandate(input as string)).toMatchObject({ disposition: "signature_invalid" });
   });
 
+  it.each<[unknown, unknown, string]>([
+    [undefined, {}, "unusable_key"],
+    ["a.b.c", null, "unusable_key"],
+    [5, undefined, "malformed_receipt"],
+  ])("gets a report as a receipt %o under the key %o", async (receipt, other, code) => {
+    const key = other === undefined ? await publicJwk(await newKey()) : other;
+    const options = { key: key as Claims, mandate: "" };
+    expect((await verifyMandateReceipt(receipt as string, options)).findings).toMatchObject([{ code }]);
+  });
+
   it("is no receipt with critical extensions", async () => {
     const [consent, key] = await Promise.all([giveConsent(), newKey()]);
     const mandate = await consent.close();

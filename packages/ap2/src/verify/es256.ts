@@ -6,7 +6,7 @@ export type VerifyingKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
 /** The key of a JWK; `undefined` when it is no sound public P-256 key, or one that is published with its secret. */
 export async function readKey(jwk: Jwk): Promise<VerifyingKey | undefined> {
-  const { kty, crv, x, y, d, alg, use } = jwk;
+  const { kty, crv, x, y, d, alg, use } = (jwk ?? {}) as Partial<Jwk>;
   if (kty !== "EC" || crv !== "P-256" || d !== undefined || typeof x !== "string" || typeof y !== "string")
     return undefined;
   if ((alg !== undefined && alg !== "ES256") || (use !== undefined && use !== "sig")) return undefined;

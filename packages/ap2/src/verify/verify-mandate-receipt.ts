@@ -25,7 +25,7 @@ export interface MandateReceiptReport extends VerificationReport {
 /**
  * Verifies the signed answer to a mandate (AP2 v0.2 §Receipts). Its `reference` may be the hash of the whole presentation,
  * as the specification has it, or of the closed JWT alone, as the reference SDK does.
- * @returns a report, for any input.
+ * @returns a report, for any receipt and key. @throws AP2MandateError for a `mandate` that is no chain.
  * @example
  * const { outcome, findings } = await verifyMandateReceipt(receipt, { key: verifierKey, mandate: chain });
  * if (outcome === undefined) throw new Error(findings.map(({ message }) => message).join(" "));
@@ -73,6 +73,7 @@ interface Jws {
 }
 
 function readJws(text: string): Jws | undefined {
+  if (typeof text !== "string") return undefined;
   const [header = "", payload = "", signature = "", ...more] = text.split(".");
   const parts = [header, payload, signature].map(parseBase64url);
   const [headerBytes, payloadBytes, signatureBytes] = parts;
