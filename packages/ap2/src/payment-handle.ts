@@ -268,10 +268,11 @@ export class PaymentHandle implements Payment {
     this.#end();
     const { authority, claimed } = this.#context;
     await this.#reservation.abandon(undefined, cause, "recover(authority, { lookupCharge }) asks the PSP and settles.");
-    await lengthenHold(authority, this.#reservation.grant, claimed.key("hold"));
     // Of a charge that was stated in part, the PSP is asked for the whole.
     const unclear = this.#charges.isClear ? {} : { phase: "charging" as const, charged: undefined };
-    await this.#record({ held: true, reservationId: this.reservationId, ...unclear });
+    const lost = await this.#record({ held: true, reservationId: this.reservationId, ...unclear });
+    // A hold that no record names would end with its day alone.
+    if (lost === undefined) await lengthenHold(authority, this.#reservation.grant, claimed.key("hold"));
     this.#leave();
     return outcomeUnknown(this.reservationId, this.attempt, cause);
   }
