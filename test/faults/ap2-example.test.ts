@@ -95,7 +95,8 @@ it.each(["requires_action", "processing", "requires_capture"])(
     const { cycles, stripe, buy, recover: look } = await shop();
     stripe.confirmation = status;
     expect(await buy()).toMatchObject({ errorCode: "PSP_OUTCOME_UNKNOWN", cause: { status } });
-    expect(await look()).toMatchObject({ settled: 0, released: 0, unresolved: 1, problems: [] });
+    const problems = [{ error: { code: "ERR_AP2_COMMIT_UNCERTAIN" } }];
+    expect(await look()).toMatchObject({ settled: 0, released: 0, unresolved: 1, problems });
     expect(await buy()).toMatchObject({ name: "AP2AlreadyConsumed" });
     expect(cycles.spent).toBe(0);
   },
