@@ -16,6 +16,7 @@ export {
   isLoopback,
   normaliseBaseUrl,
   parseRetryAfter,
+  readText,
   refuseBrowserCredentials,
   refuseUnknownOptions,
   resolveApiKey,

@@ -1,4 +1,5 @@
 import { ConfigurationError } from "@imprest/core";
+import { readText } from "@imprest/core/internal";
 import type { PaymentSource } from "../authority.ts";
 import { AP2MandateError } from "../errors.ts";
 import {
@@ -43,7 +44,11 @@ export function guardX402Fetch(
       throw new AP2MandateError(
         "The server redirected to another origin, which asks to be paid; call that one itself.",
       );
-    const required = readRequired(client, (name) => first.headers.get(name), await beginningOf(first.clone()));
+    const required = readRequired(
+      client,
+      (name) => first.headers.get(name),
+      (await readText(first.clone().body, longestOffer)) ?? "",
+    );
     if (required === undefined) return first;
     const exchange = {
       purchase: await purchase(paid.clone()),
@@ -62,24 +67,6 @@ export function guardX402Fetch(
 
 /** Bytes; what a seller asks has some kilobytes, and who sends more, or without end, has no say in how much is read. */
 const longestOffer = 1_048_576;
-
-/** The text of a body; of a longer one than any offer, nothing. */
-async function beginningOf({ body }: Response): Promise<string> {
-  const reader = body?.getReader();
-  const decoder = new TextDecoder();
-  let text = "";
-  let length = 0;
-  for (let read = await reader?.read(); read?.value !== undefined; read = await reader?.read()) {
-    length += read.value.byteLength;
-    if (length > longestOffer) {
-      // Settles once the caller is done with its own copy.
-      void reader?.cancel();
-      return "";
-    }
-    text += decoder.decode(read.value, { stream: true });
-  }
-  return text + decoder.decode();
-}
 
 async function purchaseOfRequest(request: Request): Promise<string> {
   return purchaseOf(request.method, request.url, await request.text());

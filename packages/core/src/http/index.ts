@@ -11,6 +11,7 @@ export {
 } from "./endpoint.ts";
 export type { HttpRequest, HttpResponse, Transport, TransportLimits } from "./transport.ts";
 export { createFetchTransport } from "./transport/fetch.ts";
+export { readText } from "./read-text.ts";
 export { parseRetryAfter } from "./retry-after.ts";
 export { type SendOptions, send } from "./send.ts";
 export { type SendReadOptions, sendRead } from "./send-read.ts";

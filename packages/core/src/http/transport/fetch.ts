@@ -1,5 +1,6 @@
 import { ConnectionError, ResponseFormatError } from "../../errors/transport-errors.ts";
 import { plainCause } from "../plain-cause.ts";
+import { readText } from "../read-text.ts";
 import { type HttpRequest, type Transport, refuseRedirect } from "../transport.ts";
 
 /** A transport over a web-standard `fetch`, by default the platform's own. */
@@ -11,7 +12,11 @@ export function createFetchTransport(fetchLike: typeof fetch = (...args) => glob
       // "manual", not "error": Workers know no "error", and a redirect must not look like a failed connection.
       const init: RequestInit = { method, headers, signal, redirect: "manual", ...withoutCookies(), ...body };
       const response = await fetchLike(url, init);
-      const text = await readText(response, maxResponseBytes);
+      const text = await readText(response.body, maxResponseBytes);
+      if (text === undefined) {
+        const { status } = response;
+        throw new ResponseFormatError(`The answer is larger than ${maxResponseBytes} bytes.`, { status });
+      }
       refuseRedirect(response.type === "opaqueredirect" ? 302 : response.status);
       return { status: response.status, headers: Object.fromEntries(response.headers), body: text };
     } catch (error) {
@@ -34,22 +39,4 @@ export const defaultTransport: () => Transport = () => createFetchTransport();
 
 function hostOf(request: HttpRequest): string {
   return URL.canParse(request.url) ? new URL(request.url).host : "the server";
-}
-
-async function readText(response: Response, maxBytes: number): Promise<string> {
-  if (response.body === null) return "";
-  const decoder = new TextDecoder();
-  const reader = response.body.getReader();
-  let text = "";
-  let size = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    size += value.byteLength;
-    if (size > maxBytes) {
-      await reader.cancel().catch(() => {});
-      throw new ResponseFormatError(`The answer is larger than ${maxBytes} bytes.`, { status: response.status });
-    }
-    text += decoder.decode(value, { stream: true });
-  }
 }
