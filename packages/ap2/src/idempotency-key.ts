@@ -10,9 +10,14 @@ export async function scopeOf({
   transactionId,
   openMandateHash,
 }: Pick<AP2Mandate, "transactionId" | "openMandateHash">): Promise<string> {
-  const [scope, input] = openMandateHash ? ["open_mandate", openMandateHash] : ["tx", transactionId];
+  if (openMandateHash) return openMandateScope(openMandateHash);
   // As the mandate's own check strips it: a key made here and one made from a checked mandate are the same.
-  return `ap2:${scope}:${await halfSha256Hex(strip(input))}`;
+  return `ap2:tx:${await halfSha256Hex(strip(transactionId))}`;
+}
+
+/** The bucket of one open mandate, whichever purchase it is presented for. */
+export async function openMandateScope(openMandateHash: string): Promise<string> {
+  return `ap2:open_mandate:${await halfSha256Hex(strip(openMandateHash))}`;
 }
 
 /** By what a purchase is known. */

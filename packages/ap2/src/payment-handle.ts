@@ -210,21 +210,18 @@ export class PaymentHandle implements Payment {
   }
 
   #endOf(how: BodyEnd): PaymentEnd {
-    const { isClear } = this.#charges;
-    const isAborted = this.#abortReason !== undefined;
-    // Of a further charge that was prepared, only the PSP can say more than a body that did not return.
-    if (this.#pending !== undefined && (how === "unknown" || how === "left")) return "hold";
-    const mayHaveReached = this.#isCharging || this.#hasKey;
-    return endOf({ isClear, hasCharged: this.#hasCharged, isAborted, mayHaveReached }, how);
+    const facts = {
+      isClear: this.#charges.isClear,
+      hasCharged: this.#hasCharged,
+      isPending: this.#pending !== undefined,
+      isAborted: this.#abortReason !== undefined,
+      mayHaveReached: this.#isCharging || this.#hasKey,
+    };
+    return endOf(facts, how);
   }
 
-  async #commit(value: unknown, cause?: unknown): Promise<Settlement> {
-    this.#end();
-    try {
-      return await this.#book(value, cause);
-    } finally {
-      this.#leave();
-    }
+  #commit(value: unknown, cause?: unknown): Promise<Settlement> {
+    return this.#ending(() => this.#book(value, cause));
   }
 
   async #book(value: unknown, cause: unknown): Promise<Settlement> {
@@ -252,29 +249,27 @@ export class PaymentHandle implements Payment {
   }
 
   /** Gives the budget back, and leaves the mandate as `end` says: free for another attempt, unless it says otherwise. */
-  async #release(reason: string, end: Partial<Attempt> = { phase: "released" }): Promise<Settlement> {
-    this.#end();
-    try {
+  #release(reason: string, end: Partial<Attempt> = { phase: "released" }): Promise<Settlement> {
+    return this.#ending(async () => {
       const settlement = await this.#reservation.release(reason);
       await this.#record({ ...end, reservationId: this.reservationId });
       return settlement;
-    } finally {
-      this.#leave();
-    }
+    });
   }
 
   /** Leaves everything as it is: whether the PSP charged is for `reconcile` or `recover` to find out. */
-  async #hold(cause: unknown): Promise<AP2GuardCommitUncertain> {
-    this.#end();
-    const { authority, claimed } = this.#context;
-    await this.#reservation.abandon(undefined, cause, "recover(authority, { lookupCharge }) asks the PSP and settles.");
-    // Of a charge that was stated in part, the PSP is asked for the whole.
-    const unclear = this.#charges.isClear ? {} : { phase: "charging" as const, charged: undefined };
-    const lost = await this.#record({ held: true, reservationId: this.reservationId, ...unclear });
-    // A hold that no record names would end with its day alone.
-    if (lost === undefined) await lengthenHold(authority, this.#reservation.grant, claimed.key("hold"));
-    this.#leave();
-    return outcomeUnknown(this.reservationId, this.attempt, cause);
+  #hold(cause: unknown): Promise<AP2GuardCommitUncertain> {
+    return this.#ending(async () => {
+      const { authority, claimed } = this.#context;
+      const advice = "recover(authority, { lookupCharge }) asks the PSP and settles.";
+      await this.#reservation.abandon(undefined, cause, advice);
+      // Of a charge that was stated in part, the PSP is asked for the whole.
+      const unclear = this.#charges.isClear ? {} : { phase: "charging" as const, charged: undefined };
+      const lost = await this.#record({ held: true, reservationId: this.reservationId, ...unclear });
+      // A hold that no record names would end with its day alone.
+      if (lost === undefined) await lengthenHold(authority, this.#reservation.grant, claimed.key("hold"));
+      return outcomeUnknown(this.reservationId, this.attempt, cause);
+    });
   }
 
   /**
@@ -346,16 +341,17 @@ export class PaymentHandle implements Payment {
     });
   }
 
-  #end(): void {
+  /** The one end of a payment. After it `recover` of this process may take it over: its end is written, or could not be. */
+  async #ending<Value>(work: () => Promise<Value>): Promise<Value> {
     this.#assertOpen("The payment");
     this.#ended = true;
     this.#signOfLife.stop();
     this.#unlink();
-  }
-
-  /** From here on `recover` of this process may take the payment over: what became of it is written, or could not be. */
-  #leave(): void {
-    this.#context.authority.live.delete(this.#context.claimed.attempt.claim);
+    try {
+      return await work();
+    } finally {
+      this.#context.authority.live.delete(this.#context.claimed.attempt.claim);
+    }
   }
 
   #assertOpen(what: string): void {

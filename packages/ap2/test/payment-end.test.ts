@@ -7,7 +7,11 @@ const ends: readonly BodyEnd[] = ["returned", "left", "declined", "charged", "un
 const either = [false, true];
 const allFacts: readonly PaymentFacts[] = either.flatMap((isClear) =>
   either.flatMap((hasCharged) =>
-    either.flatMap((isAborted) => either.map((mayHaveReached) => ({ isClear, hasCharged, isAborted, mayHaveReached }))),
+    either.flatMap((isPending) =>
+      either.flatMap((isAborted) =>
+        either.map((mayHaveReached) => ({ isClear, hasCharged, isPending, isAborted, mayHaveReached })),
+      ),
+    ),
   ),
 );
 const all = allFacts.flatMap((facts) => ends.map((how) => ({ facts, how, end: endOf(facts, how) })));
@@ -36,6 +40,12 @@ describe("how a payment ends, over every combination of what is known", () => {
         facts.mayHaveReached && !facts.isAborted && !facts.hasCharged && (how === "left" || how === "unknown"),
     );
     expect(new Set(doubtful.map(({ end }) => end))).toEqual(new Set(["hold"]));
+  });
+
+  it("holds a stated charge while a further one is prepared and the body did not say what became of it", () => {
+    const further = all.filter(({ facts }) => facts.isClear && facts.hasCharged && facts.isPending);
+    const ended = Object.fromEntries(further.map(({ how, end }) => [how, end]));
+    expect(ended).toEqual({ returned: "commit", left: "hold", declined: "commit", charged: "commit", unknown: "hold" });
   });
 
   it("counts a decline only of a request that may have reached the payment service", () => {

@@ -2,7 +2,7 @@ import type { Clock, RandomBytes, RecordStore, StoredRecord } from "@imprest/cor
 import { randomHex } from "@imprest/core/internal";
 import { worker } from "#worker";
 import { AP2AlreadyConsumed } from "../errors.ts";
-import { type Identities, scopeOf } from "../idempotency-key.ts";
+import { type Identities, openMandateScope } from "../idempotency-key.ts";
 import { type Admission, type AttemptPlace, type ClaimTerms, admit } from "./admit.ts";
 import { type Attempt, type PaymentRecord, type RecordPlace, elsewhere, isUse } from "./attempt.ts";
 import { ClaimedAttempt } from "./claimed-attempt.ts";
@@ -42,7 +42,7 @@ export class PaymentLedger extends PaymentRecords {
     const { scope, links, terms, isRefund } = request;
     const [home, ...mandates] = await Promise.all([
       isRefund ? scope : this.link(this.transaction(terms.transactionId), scope),
-      ...links.map(async (link) => this.link(link, await scopeOf({ transactionId: "", openMandateHash: link }))),
+      ...links.map(async (link) => this.link(link, await openMandateScope(link))),
     ]);
     const claimed = await this.#claimIn(home, request, mandates, []);
     try {

@@ -20,6 +20,7 @@ export class PaymentRecords {
   readonly clock: Clock;
   /** Of the target: one server has as many addresses as spellings, and a claim must be the same under each. */
   readonly #tenant: string;
+  #pspTenant: Promise<string> | undefined;
 
   constructor(records: RecordStore, target: string, clock: Clock) {
     this.records = records;
@@ -92,7 +93,8 @@ export class PaymentRecords {
 
   /** The tenant as the PSP's keys hold it: 16 hex digits; absent without a tenant. */
   protected async pspTenant(): Promise<string | undefined> {
-    return this.#tenant === "" ? undefined : (await halfSha256Hex(this.#tenant)).slice(0, 16);
+    if (this.#tenant === "") return undefined;
+    return (await (this.#pspTenant ??= halfSha256Hex(this.#tenant))).slice(0, 16);
   }
 
   /** What a link names, which is `scope` if nothing did. */
