@@ -131,20 +131,24 @@ it("of @imprest/testing only the entry /arcp imports its optional peer @imprest/
   expect([...new Set(importers)]).toEqual(["packages/testing/src/arcp.ts"]);
 });
 
+/** The imports of a package's rooms from others than those that each of them stands on. */
+function outOfRoom(source: string, rooms: Readonly<Record<string, readonly string[]>>) {
+  const roomOf = (file: string) => relative(source, file).split("/")[0] ?? "";
+  return sources(source)
+    .flatMap(importsOf)
+    .filter(({ from, specifier }) => {
+      const room = roomOf(from);
+      if (!specifier.startsWith(".") || !(room in rooms)) return false;
+      const target = roomOf(resolve(dirname(from), specifier));
+      return target !== room && !rooms[room]?.includes(target);
+    });
+}
+
 describe("the rooms of core", () => {
   const source = join(root, "packages/core/src");
-  const roomOf = (file: string) => relative(source, file).split("/")[0] ?? "";
 
   it("import only from the rooms below them, types included", () => {
-    const wrong = sources(source)
-      .flatMap(importsOf)
-      .filter(({ from, specifier }) => {
-        const room = roomOf(from);
-        if (!specifier.startsWith(".") || !(room in coreRooms)) return false;
-        const target = roomOf(resolve(dirname(from), specifier));
-        return target !== room && !coreRooms[room]?.includes(target);
-      });
-    expect(wrong.map(show)).toEqual([]);
+    expect(outOfRoom(source, coreRooms).map(show)).toEqual([]);
   });
 
   it("the kernel knows no protocol's models, not even as types", () => {
@@ -158,18 +162,9 @@ describe("the rooms of core", () => {
 
 describe("the rooms of embedded", () => {
   const source = join(root, "packages/embedded/src");
-  const roomOf = (file: string) => relative(source, file).split("/")[0] ?? "";
 
   it("import only from the rooms that each of them stands on, types included", () => {
-    const wrong = sources(source)
-      .flatMap(importsOf)
-      .filter(({ from, specifier }) => {
-        const room = roomOf(from);
-        if (!specifier.startsWith(".") || !(room in embeddedRooms)) return false;
-        const target = roomOf(resolve(dirname(from), specifier));
-        return target !== room && !embeddedRooms[room]?.includes(target);
-      });
-    expect(wrong.map(show)).toEqual([]);
+    expect(outOfRoom(source, embeddedRooms).map(show)).toEqual([]);
   });
 
   it("the ledger, and what all wires share, know no protocol's models, not even as types", () => {
@@ -183,18 +178,9 @@ describe("the rooms of embedded", () => {
 
 describe("the rooms of imprest", () => {
   const source = join(root, "packages/imprest/src");
-  const roomOf = (file: string) => relative(source, file).split("/")[0] ?? "";
 
   it("import only from the rooms that each of them stands on, types included", () => {
-    const wrong = sources(source)
-      .flatMap(importsOf)
-      .filter(({ from, specifier }) => {
-        const room = roomOf(from);
-        if (!specifier.startsWith(".") || !(room in imprestRooms)) return false;
-        const target = roomOf(resolve(dirname(from), specifier));
-        return target !== room && !imprestRooms[room]?.includes(target);
-      });
-    expect(wrong.map(show)).toEqual([]);
+    expect(outOfRoom(source, imprestRooms).map(show)).toEqual([]);
   });
 
   it("imprest/internal is what the pages share with the command, and nothing of the command", () => {

@@ -5,7 +5,7 @@ import { base64url, utf8 } from "@imprest/core/internal";
 import { describe, expect, it } from "vitest";
 import { checkMandate } from "../src/mandate.ts";
 import { hashText } from "../src/sd-jwt.ts";
-import { type Claims, giveConsent, merchant, newKey, publicJwk, sign } from "./support/chains.ts";
+import { type Claims, closedPayment, giveConsent, merchant, newKey, publicJwk, sign } from "./support/chains.ts";
 
 // What an agent may leave out, cut off or put beside a mandate, so that less of the user's consent would be seen.
 
@@ -29,14 +29,7 @@ async function mint({ header, payload, open, constraints, disclosures = [] }: Pa
     { delegate_payload: [mandate], ...payload },
   );
   const root = [jwt, ...disclosures, ""].join("~");
-  const closed = {
-    vct: "mandate.payment.1",
-    transaction_id: "tx_1",
-    payee: merchant,
-    payment_amount: { amount: 9_900, currency: "USD" },
-    payment_instrument: { id: "card_1", type: "card" },
-  };
-  const claims = { delegate_payload: [closed], sd_hash: hashText(root) };
+  const claims = { delegate_payload: [closedPayment], sd_hash: hashText(root) };
   const leaf = `${await sign(agent, { alg: "ES256", typ: "kb+sd-jwt" }, claims)}~`;
   return { chain: `${root}~${leaf}`, issuerKeys: [{ ...(await publicJwk(issuer)), kid: "k1" }] };
 }

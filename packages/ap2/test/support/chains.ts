@@ -35,6 +35,15 @@ export interface Consent {
 
 export const merchant = { id: "merchant_1", name: "Demo Merchant", website: "https://demo-merchant.example" };
 
+/** A closed mandate of $99.00. */
+export const closedPayment = {
+  vct: "mandate.payment.1",
+  transaction_id: "tx_1",
+  payee: merchant,
+  payment_amount: { amount: 9_900, currency: "USD" },
+  payment_instrument: { id: "card_1", type: "card" },
+};
+
 export async function giveConsent(open: Claims = {}): Promise<Consent> {
   const [issuer, agent, verifier] = await Promise.all([newKey(), newKey(), newKey()]);
   const cnf = { jwk: await publicJwk(agent) };
@@ -48,15 +57,7 @@ export async function giveConsent(open: Claims = {}): Promise<Consent> {
     const between = middle && (await hop(root, "kb+sd-jwt+kb", further));
     return Promise.all(
       payments.map(async (claims) => {
-        const closed = {
-          vct: "mandate.payment.1",
-          transaction_id: "tx_1",
-          payee: merchant,
-          payment_amount: { amount: 9_900, currency: "USD" },
-          payment_instrument: { id: "card_1", type: "card" },
-          ...claims,
-        };
-        const leaf = await hop(between ?? root, "kb+sd-jwt", closed);
+        const leaf = await hop(between ?? root, "kb+sd-jwt", { ...closedPayment, ...claims });
         return between === undefined ? `${root}~${leaf}` : `${root}~${between}~${leaf}`;
       }),
     );
