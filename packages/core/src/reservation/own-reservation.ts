@@ -72,7 +72,6 @@ export async function openOwn(
           }),
         () => {},
       );
-      throw error;
     }
     throw error;
   }

@@ -70,9 +70,13 @@ function dearestOf(model: string, cards: readonly Card[], kinds: ReadonlySet<Tok
   throw unreadable("/model", `"${model}" has no price for ${isInput ? "input" : "output"} tokens; add it to the table`);
 }
 
+function unitPrice(cards: readonly Card[], unit: string): bigint | undefined {
+  return dearest(cards.map((card) => card.units.get(unit)));
+}
+
 /** A price for each request is charged where the table has one. */
 function unitRate(model: string, cards: readonly Card[], unit: string): bigint {
-  const rate = dearest(cards.map((card) => card.units.get(unit)));
+  const rate = unitPrice(cards, unit);
   if (rate !== undefined || unit === "request") return rate ?? 0n;
   throw unreadable("/model", `"${model}" has no price for ${unit}; add per.${unit} to it`);
 }
@@ -92,7 +96,7 @@ export function unitBounds(
   const counts: Record<string, number> = {};
   for (const { unit, pointer, most } of tools) {
     if (unit === undefined) continue;
-    const rate = dearest(cards.map((card) => card.units.get(unit)));
+    const rate = unitPrice(cards, unit);
     if (rate === undefined) {
       const message = `is charged apiece; add per.${unit} to "${model}", "0" where it costs nothing`;
       throw unreadable(pointer, message);

@@ -89,15 +89,16 @@ export function boundRequest(request: unknown, options: EstimateOptions): Reques
   const isOther = found !== undefined || isExtended;
   const kinds = [...(isOther ? inputKinds : textInput), ...(isTextAlone(parts) ? textOutput : outputKinds)];
   const { inputTokens, pointing } = countPrompt(text, body, found, options);
+  const tools = serverTools(body);
   return {
     inputTokens: inputTokens + extraInputTokens,
     outputLimit: limits.length === 0 ? undefined : Math.max(...limits),
     answers: answersAsked(body),
     kinds: new Set([...kinds.filter((kind) => !longCaches.has(kind)), ...askedCaches(text)]),
     terms: termsOf(body),
-    tools: serverTools(body),
+    tools,
     isExtended,
-    unbounded: isExtended ? undefined : unboundedOf(findLooping(body), pointing),
+    unbounded: isExtended ? undefined : unboundedOf(findLooping(body, tools), pointing),
   };
 }
 
