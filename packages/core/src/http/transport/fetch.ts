@@ -13,10 +13,10 @@ export function createFetchTransport(fetchLike: typeof fetch = (...args) => glob
       const init: RequestInit = { method, headers, signal, redirect: "manual", ...withoutCookies(), ...body };
       const response = await fetchLike(url, init);
       const text = await readText(response.body, maxResponseBytes);
-      if (text === undefined) {
-        const { status } = response;
-        throw new ResponseFormatError(`The answer is larger than ${maxResponseBytes} bytes.`, { status });
-      }
+      if (text === undefined)
+        throw new ResponseFormatError(`The answer is larger than ${maxResponseBytes} bytes.`, {
+          status: response.status,
+        });
       refuseRedirect(response.type === "opaqueredirect" ? 302 : response.status);
       return { status: response.status, headers: Object.fromEntries(response.headers), body: text };
     } catch (error) {
